@@ -1,0 +1,2 @@
+//! Throughline.
+fn main() {}
