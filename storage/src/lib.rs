@@ -1,1 +1,28 @@
-//! Placeholder.
+//! What is kept, and what can be asked of it.
+//!
+//! A [`Store`] takes OTLP requests, keeps them durably before it says so, and answers typed questions.
+//! Only this crate knows files, Parquet, DataFusion and tantivy.
+
+mod clock;
+mod config;
+mod error;
+mod metrics;
+mod model;
+mod query;
+mod store;
+pub mod trace;
+
+pub use self::clock::Clock;
+pub use self::config::{Config, SyncPolicy};
+pub use self::error::{AppendError, OpenError};
+pub use self::metrics::{Counter, Gauge, Histogram as DurationHistogram, Registry};
+pub use self::model::{
+    Event, KeyValue, Link, LogRecord, ParseIdError, Resource, Scope, Severity, Span, SpanId, SpanKind, Status, StatusCode, TimeRange,
+    TraceId, UNKNOWN_SERVICE, UnixNanos, Value,
+};
+pub use self::query::{
+    Cursor, Edge, EdgeKind, Histogram, HistogramBucket, LogOrder, LogPage, LogSearch, Node, NodeKind, Operation, ParseError, QueryError,
+    QueryStats, ServiceInTrace, ServiceMap, ServicePoint, ServiceSummary, SqlAnswer, SqlColumn, SqlQuery, TraceOrder, TracePage,
+    TraceSearch, TraceSummary,
+};
+pub use self::store::{Appended, Signal, SignalStatus, Store, StoreStatus};

@@ -1,0 +1,70 @@
+//! Times: unsigned nanoseconds since 1970-01-01 UTC, and ranges of them.
+
+/// Nanoseconds since the Unix epoch, as in every OTLP time field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixNanos(u64);
+
+/// A half-open span of time: `from` is inside, `to` is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TimeRange {
+    /// First nanosecond inside.
+    pub from: UnixNanos,
+    /// First nanosecond after.
+    pub to: UnixNanos,
+}
+
+// === impl UnixNanos ===
+
+impl UnixNanos {
+    /// The latest time that can be written.
+    pub const MAX: Self = Self(u64::MAX);
+
+    /// Takes nanoseconds since the epoch.
+    #[must_use]
+    pub const fn new(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds since the epoch.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// Nanoseconds from `earlier` to `self`; zero when `earlier` is later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// This time moved later by `nanos`, stopping at the end of the range.
+    #[must_use]
+    pub const fn plus(self, nanos: u64) -> Self {
+        Self(self.0.saturating_add(nanos))
+    }
+
+    /// This time moved earlier by `nanos`, stopping at the epoch.
+    #[must_use]
+    pub const fn minus(self, nanos: u64) -> Self {
+        Self(self.0.saturating_sub(nanos))
+    }
+}
+
+// === impl TimeRange ===
+
+impl TimeRange {
+    /// Every time there is.
+    pub const ALL: Self = Self { from: UnixNanos(0), to: UnixNanos::MAX };
+
+    /// Whether `time` lies inside.
+    #[must_use]
+    pub fn contains(&self, time: UnixNanos) -> bool {
+        self.from <= time && time < self.to
+    }
+
+    /// Whether anything between `first` and `last`, both inside, lies in this range.
+    #[must_use]
+    pub fn overlaps(&self, first: UnixNanos, last: UnixNanos) -> bool {
+        first < self.to && self.from <= last
+    }
+}

@@ -1,0 +1,289 @@
+//! Answers: typed results with a statement of how complete they are.
+
+use std::time::Duration;
+
+use crate::model::{LogRecord, SpanId, TimeRange, TraceId, UnixNanos};
+
+use super::Cursor;
+
+/// One page of found traces.
+#[derive(Clone, Debug, Default)]
+pub struct TracePage {
+    /// In the order that was asked for.
+    pub traces: Vec<TraceSummary>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<Cursor>,
+    /// What it took.
+    pub stats: QueryStats,
+}
+
+/// What a list shows of one trace. Computed from all its spans, not only from the matching ones.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TraceSummary {
+    /// The trace.
+    pub trace_id: TraceId,
+    /// Service of the root, or of the earliest span when the root is missing.
+    pub root_service: String,
+    /// Name of the root, or of the earliest span when the root is missing.
+    pub root_name: String,
+    /// Whether a span without parent was received.
+    pub has_root: bool,
+    /// Earliest start.
+    pub start: UnixNanos,
+    /// Nanoseconds from the earliest start to the latest end.
+    pub duration: u64,
+    /// Spans received, duplicates counted once.
+    pub span_count: usize,
+    /// Spans with status ERROR.
+    pub error_count: usize,
+    /// Spans of this trace that match the query.
+    pub matched: usize,
+    /// Services in the order of their first span.
+    pub services: Vec<ServiceInTrace>,
+    /// Message of the first span, by start, with status ERROR: its status message, else its exception message.
+    pub first_error: Option<String>,
+}
+
+/// One service's share of a trace.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceInTrace {
+    /// Service name.
+    pub name: String,
+    /// Spans of this service.
+    pub span_count: usize,
+    /// Spans of this service with status ERROR.
+    pub error_count: usize,
+    /// Up to 16 of its spans, longest first, as (nanoseconds after trace start, duration), for the mini-timeline.
+    pub spans: Vec<(u64, u64)>,
+}
+
+/// One page of found log records.
+#[derive(Clone, Debug, Default)]
+pub struct LogPage {
+    /// In the order that was asked for.
+    pub records: Vec<LogRecord>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<Cursor>,
+    /// What it took.
+    pub stats: QueryStats,
+}
+
+/// What an answer took, and whether it is the whole answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct QueryStats {
+    /// False when something could not be read or a bound was reached; see `notes`.
+    pub complete: bool,
+    /// Why the answer is not complete, or not exact, one sentence each.
+    pub notes: Vec<String>,
+    /// Segments whose rows were looked at.
+    pub segments_read: usize,
+    /// Segments skipped because nothing in them can match.
+    pub segments_pruned: usize,
+    /// Rows looked at, in segments and in memory.
+    pub rows_scanned: u64,
+    /// Time on the server.
+    pub elapsed: Duration,
+}
+
+/// Counts over time.
+#[derive(Clone, Debug, Default)]
+pub struct Histogram {
+    /// Consecutive buckets that cover the range.
+    pub buckets: Vec<HistogramBucket>,
+    /// Width of each bucket in nanoseconds.
+    pub step: u64,
+    /// What it took.
+    pub stats: QueryStats,
+}
+
+/// One bar.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HistogramBucket {
+    /// Start of the bucket.
+    pub start: UnixNanos,
+    /// Log records by severity: unknown, trace, debug, info, warn, error, fatal. For spans: index 0 not errors, index 5 errors.
+    pub counts: [u64; 7],
+}
+
+/// A service in a window.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceSummary {
+    /// Service name.
+    pub name: String,
+    /// Spans in the window.
+    pub span_count: u64,
+    /// Requests: spans of kind server or consumer; all spans without local parent when there are none.
+    pub requests: u64,
+    /// Requests with status ERROR.
+    pub errors: u64,
+    /// Median, 95th and 99th percentile of request durations in nanoseconds; within 2 %.
+    pub p50: u64,
+    /// See `p50`.
+    pub p95: u64,
+    /// See `p50`.
+    pub p99: u64,
+    /// Log records in the window.
+    pub log_count: u64,
+    /// Newest span or record.
+    pub last_seen: UnixNanos,
+    /// The window in equal parts.
+    pub points: Vec<ServicePoint>,
+}
+
+/// One part of a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServicePoint {
+    /// Requests.
+    pub requests: u64,
+    /// Requests with status ERROR.
+    pub errors: u64,
+    /// 95th percentile of request durations in nanoseconds.
+    pub p95: u64,
+}
+
+/// An operation of a service: a span name with its kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Operation {
+    /// Span name.
+    pub name: String,
+    /// See [`crate::SpanKind::as_str`].
+    pub kind: &'static str,
+    /// Spans in the window.
+    pub count: u64,
+    /// Spans with status ERROR.
+    pub errors: u64,
+    /// Median, 95th and 99th percentile of durations in nanoseconds; within 2 %.
+    pub p50: u64,
+    /// See `p50`.
+    pub p95: u64,
+    /// See `p50`.
+    pub p99: u64,
+    /// Sum of durations in nanoseconds.
+    pub total: u64,
+}
+
+/// Who calls whom in a window.
+#[derive(Clone, Debug, Default)]
+pub struct ServiceMap {
+    /// The window.
+    pub range: Option<TimeRange>,
+    /// Sorted by name.
+    pub nodes: Vec<Node>,
+    /// Sorted by caller, callee, kind.
+    pub edges: Vec<Edge>,
+    /// What it took.
+    pub stats: QueryStats,
+}
+
+/// A service, or something that services call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Unique within the map together with `kind`.
+    pub name: String,
+    /// What it is.
+    pub kind: NodeKind,
+    /// `db.system.name` or `messaging.system` where known, else empty.
+    pub system: String,
+    /// Calls that came in.
+    pub requests: u64,
+    /// Those that failed.
+    pub errors: u64,
+    /// Median and 95th percentile in nanoseconds.
+    pub p50: u64,
+    /// See `p50`.
+    pub p95: u64,
+}
+
+/// What a node of the map is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NodeKind {
+    /// Sends spans.
+    Service,
+    /// A database that spans name.
+    Database,
+    /// A queue or topic that spans name.
+    Queue,
+    /// Another system that spans name.
+    External,
+    /// Who calls root server spans.
+    User,
+}
+
+/// Calls from one node to another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Edge {
+    /// Name and kind of the calling node.
+    pub from: (String, NodeKind),
+    /// Name and kind of the called node.
+    pub to: (String, NodeKind),
+    /// How they talk.
+    pub kind: EdgeKind,
+    /// Calls.
+    pub calls: u64,
+    /// Calls where either side failed.
+    pub errors: u64,
+    /// Median, 95th and 99th percentile in nanoseconds; within 2 %.
+    pub p50: u64,
+    /// See `p50`.
+    pub p95: u64,
+    /// See `p50`.
+    pub p99: u64,
+    /// Up to four calls to look at: a median one, a slow one, the slowest, a failed one. Trace and span id.
+    pub examples: Vec<(TraceId, SpanId)>,
+}
+
+/// How two nodes talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EdgeKind {
+    /// The caller waits.
+    Call,
+    /// Through a queue; the caller does not wait.
+    Message,
+}
+
+/// The rows of an SQL statement, already encoded.
+#[derive(Clone, Debug, Default)]
+pub struct SqlAnswer {
+    /// Columns in order.
+    pub columns: Vec<SqlColumn>,
+    /// One JSON object per row, 64-bit integers beyond 2^53 as text, bytes as hex.
+    pub rows: Vec<serde_json::Map<String, serde_json::Value>>,
+    /// Whether rows beyond the limit were left out.
+    pub truncated: bool,
+    /// Time on the server.
+    pub elapsed: Duration,
+}
+
+/// A column of an SQL answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SqlColumn {
+    /// Name as written in the SELECT.
+    pub name: String,
+    /// Type in SQL words.
+    pub sql_type: String,
+}
+
+impl NodeKind {
+    /// The word used in pages and APIs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Database => "database",
+            Self::Queue => "queue",
+            Self::External => "external",
+            Self::User => "user",
+        }
+    }
+}
+
+impl EdgeKind {
+    /// The word used in pages and APIs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Call => "call",
+            Self::Message => "message",
+        }
+    }
+}

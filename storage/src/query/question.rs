@@ -1,0 +1,159 @@
+//! Questions: what callers fill in, and what can be wrong with it.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::model::{TimeRange, UnixNanos};
+
+/// Finds traces that contain a matching span.
+#[derive(Clone, Debug)]
+pub struct TraceSearch {
+    /// The query language; empty matches everything.
+    pub query: String,
+    /// A trace matches when a matching span starts in here.
+    pub range: TimeRange,
+    /// Sort order, applied before the limit.
+    pub order: TraceOrder,
+    /// At most this many traces, 1 to 1,000.
+    pub limit: usize,
+    /// Where the page before ended.
+    pub cursor: Option<Cursor>,
+}
+
+/// How found traces are sorted. Ties are broken by trace id, so the same data gives the same page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TraceOrder {
+    /// By the start of the newest matching span, newest first.
+    #[default]
+    Newest,
+    /// By the duration of the longest matching span, longest first.
+    Slowest,
+}
+
+/// Finds log records.
+#[derive(Clone, Debug)]
+pub struct LogSearch {
+    /// The query language; empty matches everything.
+    pub query: String,
+    /// By [`crate::LogRecord::time`].
+    pub range: TimeRange,
+    /// Sort order, applied before the limit.
+    pub order: LogOrder,
+    /// At most this many records, 1 to 10,000.
+    pub limit: usize,
+    /// Where the page before ended.
+    pub cursor: Option<Cursor>,
+}
+
+/// How found records are sorted. Equal times keep the order of arrival.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogOrder {
+    /// Newest first.
+    #[default]
+    Newest,
+    /// Oldest first.
+    Oldest,
+}
+
+/// Where a page ended: the sort key of its last row. Opaque text to clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// Start time in nanoseconds, or the duration, of the last row.
+    pub key: u64,
+    /// The trace id, or the record id in the last eight bytes, of the last row.
+    pub tie: [u8; 16],
+}
+
+/// A read-only SQL statement over `spans` and `logs`.
+#[derive(Clone, Debug)]
+pub struct SqlQuery {
+    /// One SELECT, EXPLAIN, SHOW TABLES or DESCRIBE statement.
+    pub sql: String,
+    /// At most this many rows; the answer says when it was cut.
+    pub max_rows: usize,
+    /// At most this long.
+    pub timeout: Duration,
+}
+
+/// What is wrong with a query text, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseError {
+    /// Byte offset of the first wrong character.
+    pub offset: usize,
+    /// How many bytes are wrong, at least 1 unless at the end of the text.
+    pub length: usize,
+    /// What is wrong and what is expected, one sentence without a full stop.
+    pub message: String,
+    /// Nearest known names, best first.
+    pub suggestions: Vec<String>,
+}
+
+/// Why a question was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The query text is wrong. Mend it; asking again will not help.
+    #[error("{0}")]
+    Parse(ParseError),
+    /// A parameter or the SQL is wrong. Mend it; asking again will not help.
+    #[error("{0}")]
+    Invalid(String),
+    /// It took longer than allowed. Narrow the time range or the question.
+    #[error("the query took longer than {} s; narrow its time range or its conditions", .0.as_secs())]
+    Timeout(Duration),
+    /// Too many queries run at once. Ask again after a second.
+    #[error("too many queries are running; try again in a second")]
+    Busy,
+    /// It needs more memory than queries may use. Narrow the question.
+    #[error("the query needs more memory than it may use: {0}")]
+    Memory(String),
+    /// The store could not read its own data. The operator must look at the log.
+    #[error("reading the store failed: {0}")]
+    Internal(String),
+}
+
+// === impl Cursor ===
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}{:032x}", self.key, u128::from_be_bytes(self.tie))
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = QueryError;
+
+    fn from_str(text: &str) -> Result<Self, QueryError> {
+        let invalid = || QueryError::Invalid("the cursor is not one that this server gave".to_owned());
+        if text.len() != 48 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(invalid());
+        }
+        let (key, tie) = text.split_at(16);
+        Ok(Self {
+            key: u64::from_str_radix(key, 16).map_err(|_| invalid())?,
+            tie: u128::from_str_radix(tie, 16).map_err(|_| invalid())?.to_be_bytes(),
+        })
+    }
+}
+
+impl Cursor {
+    /// The sort key as a time.
+    #[must_use]
+    pub fn time(&self) -> UnixNanos {
+        UnixNanos::new(self.key)
+    }
+}
+
+// === impl ParseError ===
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at character {}", self.message, self.offset + 1)?;
+        match self.suggestions.as_slice() {
+            [] => Ok(()),
+            names => write!(f, "; did you mean {}?", names.join(", ")),
+        }
+    }
+}
+
+impl std::error::Error for ParseError {}
