@@ -9,6 +9,9 @@ mod error;
 mod metrics;
 mod model;
 mod query;
+mod schema;
+mod segment;
+mod snapshot;
 mod store;
 pub mod trace;
 

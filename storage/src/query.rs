@@ -4,10 +4,12 @@
 //! asks through here, so that answers agree.
 
 mod answer;
+mod engine;
 mod question;
 
 pub use self::answer::{
     Edge, EdgeKind, Histogram, HistogramBucket, LogPage, Node, NodeKind, Operation, QueryStats, ServiceInTrace, ServiceMap, ServicePoint,
     ServiceSummary, SqlAnswer, SqlColumn, TracePage, TraceSummary,
 };
+pub(crate) use self::engine::Engine;
 pub use self::question::{Cursor, LogOrder, LogSearch, ParseError, QueryError, SqlQuery, TraceOrder, TraceSearch};

@@ -3,20 +3,21 @@
 //! Owns the life of the log, the buffer and the segments, and routes questions to plans. Knows no wire protocol and
 //! no page.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{AppendError, OpenError};
 use crate::metrics::Registry;
-use crate::model::{LogRecord, TimeRange, TraceId, UnixNanos};
-use crate::query::{
-    Histogram, LogPage, LogSearch, Operation, ParseError, QueryError, ServiceMap, ServiceSummary, SqlAnswer, SqlQuery, TracePage,
-    TraceSearch,
-};
-use crate::trace::Trace;
+use crate::model::UnixNanos;
+use crate::query::Engine;
+use crate::snapshot::Snapshot;
+
+mod ask;
 
 /// What a request holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,7 +30,17 @@ pub enum Signal {
 
 /// A durable, indexed store of spans and log records. Cloning is cheap and shares it.
 #[derive(Clone, Debug)]
-pub struct Store {}
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+/// What clones of a store share.
+#[derive(Debug)]
+struct Inner {
+    clock: Clock,
+    snapshot: ArcSwap<Snapshot>,
+    engine: Engine,
+}
 
 /// What became of a request that was taken in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -119,100 +130,6 @@ impl Store {
     /// Whether nothing was ever stored.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        todo!()
-    }
-
-    /// All spans of a trace, whatever their time. `None` when there is none.
-    ///
-    /// # Errors
-    /// When too many queries run, or reading failed altogether.
-    pub async fn trace(&self, id: TraceId) -> Result<Option<Trace>, QueryError> {
-        todo!()
-    }
-
-    /// All log records of a trace in time order, at most `limit`; the page says when it was cut.
-    ///
-    /// # Errors
-    /// See [`QueryError`].
-    pub async fn trace_logs(&self, id: TraceId, limit: usize) -> Result<LogPage, QueryError> {
-        todo!()
-    }
-
-    /// One log record by its [`LogRecord::record_id`].
-    ///
-    /// # Errors
-    /// See [`QueryError`].
-    pub async fn log(&self, record_id: u64) -> Result<Option<LogRecord>, QueryError> {
-        todo!()
-    }
-
-    /// Finds traces.
-    ///
-    /// # Errors
-    /// See [`QueryError`].
-    pub async fn search_traces(&self, search: TraceSearch) -> Result<TracePage, QueryError> {
-        todo!()
-    }
-
-    /// Finds log records.
-    ///
-    /// # Errors
-    /// See [`QueryError`].
-    pub async fn search_logs(&self, search: LogSearch) -> Result<LogPage, QueryError> {
-        todo!()
-    }
-
-    /// Counts what a search would find, over time, in `buckets` (1 to 500) equal parts of `range`.
-    ///
-    /// # Errors
-    /// See [`QueryError`].
-    pub async fn histogram(&self, signal: Signal, query: &str, range: TimeRange, buckets: usize) -> Result<Histogram, QueryError> {
-        todo!()
-    }
-
-    /// Services with spans or logs in the window, by name, each with `points` parts of the window for sparklines.
-    ///
-    /// # Errors
-    /// See [`QueryError`].
-    pub async fn services(&self, range: TimeRange, points: usize) -> Result<Vec<ServiceSummary>, QueryError> {
-        todo!()
-    }
-
-    /// Names of all services ever stored and not yet aged out, sorted. Cheap.
-    #[must_use]
-    pub fn service_names(&self) -> Vec<String> {
-        todo!()
-    }
-
-    /// Operations of a service in the window, by name and kind.
-    ///
-    /// # Errors
-    /// See [`QueryError`].
-    pub async fn operations(&self, service: &str, range: TimeRange) -> Result<Vec<Operation>, QueryError> {
-        todo!()
-    }
-
-    /// Who calls whom in the window.
-    ///
-    /// # Errors
-    /// See [`QueryError`].
-    pub async fn service_map(&self, range: TimeRange) -> Result<ServiceMap, QueryError> {
-        todo!()
-    }
-
-    /// Runs a read-only SQL statement.
-    ///
-    /// # Errors
-    /// See [`QueryError`].
-    pub async fn sql(&self, query: SqlQuery) -> Result<SqlAnswer, QueryError> {
-        todo!()
-    }
-
-    /// Says whether a text is a query for `signal`, and if not, where it is wrong.
-    ///
-    /// # Errors
-    /// What is wrong and where.
-    pub fn check_query(&self, signal: Signal, query: &str) -> Result<(), ParseError> {
         todo!()
     }
 }
