@@ -1,0 +1,213 @@
+//! Parameters that pages and APIs share: `from`, `to`, `limit`, `cursor` and their words.
+//!
+//! Owns how they are written in a URL and what is said when they are wrong. Knows nothing of what they select.
+
+use std::convert::Infallible;
+use std::fmt::Write as _;
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use storage::{Cursor, TimeRange, UnixNanos};
+
+use crate::error::Failure;
+
+mod time;
+
+pub(crate) use self::time::{parse_duration, parse_time};
+
+/// The query string as pairs, in order; names may repeat. Never fails: what is not UTF-8 is shown as such.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Params {
+    pairs: Vec<(String, String)>,
+}
+
+/// The window of time that a page or an answer is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    /// What it means right now.
+    pub(crate) range: TimeRange,
+    /// `from` as written, or its default, for links that keep it relative.
+    pub(crate) from: String,
+    /// `to` as written, or its default.
+    pub(crate) to: String,
+}
+
+// === impl Params ===
+
+impl<S: Sync> FromRequestParts<S> for Params {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::parse(parts.uri.query().unwrap_or_default()))
+    }
+}
+
+impl Params {
+    /// Reads a query string. Pairs beyond [`MAX_PAIRS`] are left out.
+    pub(crate) fn parse(query: &str) -> Self {
+        let pairs = query.split('&').filter(|pair| !pair.is_empty()).take(MAX_PAIRS).map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decoded(name), decoded(value))
+        });
+        Self { pairs: pairs.collect() }
+    }
+
+    /// The first value under `name`; an empty one counts as absent, as forms send it.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).next()
+    }
+
+    /// Every value under `name` that is not empty, in order.
+    pub(crate) fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.pairs.iter().filter(move |(known, value)| known == name && !value.is_empty()).map(|(_, value)| value.as_str())
+    }
+
+    /// Every pair, in order.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// `from` and `to`, by default `default_from` (such as `now-1h`) until `now`; `to` is the first nanosecond outside.
+    pub(crate) fn window(&self, now: UnixNanos, default_from: &str) -> Result<Window, Failure> {
+        let from = self.get("from").unwrap_or(default_from);
+        let to = self.get("to").unwrap_or("now");
+        let at = |name: &str, text: &str| parse_time(text, now).map_err(|reason| wrong(name, &reason));
+        let range = TimeRange { from: at("from", from)?, to: at("to", to)? };
+        if range.from > range.to {
+            return Err(wrong("from", &format!("`{}` is later than `to`, which is `{}`", shown(from), shown(to))));
+        }
+        Ok(Window { range, from: from.to_owned(), to: to.to_owned() })
+    }
+
+    /// `limit`, 1 to `max`.
+    pub(crate) fn limit(&self, default: usize, max: usize) -> Result<usize, Failure> {
+        self.number("limit", default, max)
+    }
+
+    /// A whole number from 1 to `max`.
+    pub(crate) fn number(&self, name: &str, default: usize, max: usize) -> Result<usize, Failure> {
+        let Some(text) = self.get(name) else { return Ok(default) };
+        match text.parse::<usize>() {
+            Ok(number) if (1..=max).contains(&number) => Ok(number),
+            _ => Err(wrong(name, &format!("`{}` is not a whole number from 1 to {max}", shown(text)))),
+        }
+    }
+
+    /// `cursor`, where the page before ended.
+    pub(crate) fn cursor(&self) -> Result<Option<Cursor>, Failure> {
+        self.get("cursor").map(str::parse).transpose().map_err(|_| wrong("cursor", "it is not one that this server gave"))
+    }
+
+    /// One of some words, or `None` when absent.
+    pub(crate) fn word<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Result<Option<T>, Failure> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        if let Some((_, value)) = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(text)) {
+            return Ok(Some(*value));
+        }
+        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        let mut failure = wrong(name, &format!("`{}` is not one of {}", shown(text), known.join(", ")));
+        failure.suggestions = nearest(text, &known);
+        Err(failure)
+    }
+
+    /// Refuses parameters that are not in `known`, so that a misspelt filter is not silently left out.
+    pub(crate) fn refuse_unknown(&self, known: &[&str]) -> Result<(), Failure> {
+        let Some((name, _)) = self.pairs.iter().find(|(name, _)| !known.contains(&name.as_str())) else { return Ok(()) };
+        let mut message = format!("there is no parameter `{}` here", shown(name));
+        let suggestions = nearest(name, known);
+        if suggestions.is_empty() {
+            let _ = write!(message, "; there are {}", known.join(", "));
+        }
+        Err(Failure { suggestions, ..Failure::bad_request("unknown_parameter", message) })
+    }
+}
+
+/// A parameter is wrong; `reason` completes the sentence.
+pub(crate) fn wrong(name: &str, reason: &str) -> Failure {
+    Failure::bad_request("invalid_parameter", format!("parameter `{name}`: {reason}"))
+}
+
+/// A value as errors repeat it: its beginning, without control characters.
+pub(crate) fn shown(text: &str) -> String {
+    let short: String = text.chars().take(MAX_SHOWN).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    if text.chars().nth(MAX_SHOWN).is_some() { short + "…" } else { short }
+}
+
+/// Known names within two edits of `name`, or that begin with it, best first; at most three.
+pub(crate) fn nearest(name: &str, known: &[&str]) -> Vec<String> {
+    let name: String = name.chars().take(MAX_SHOWN).collect::<String>().to_ascii_lowercase();
+    let distance = |candidate: &str| {
+        let begins = !name.is_empty() && candidate.starts_with(&name);
+        if begins { 1 } else { edits(&name, candidate) }
+    };
+    let mut ranked: Vec<(usize, &str)> = known.iter().map(|candidate| (distance(candidate), *candidate)).filter(|(d, _)| *d <= 2).collect();
+    ranked.sort_unstable();
+    ranked.into_iter().take(3).map(|(_, candidate)| candidate.to_owned()).collect()
+}
+
+/// Percent-encodes a value for a query string or a path segment.
+pub(crate) fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+/// Levenshtein distance over bytes of two short words.
+fn edits(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        let mut next = vec![left];
+        for (y, above) in b.bytes().zip(row.iter().skip(1)) {
+            left = (diagonal + usize::from(x != y)).min(left + 1).min(above + 1);
+            diagonal = *above;
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+/// `+` and `%XX` undone; a lone `%` stays.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        match (byte, after) {
+            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                bytes.push((hex_digit(*high) << 4) | hex_digit(*low));
+                rest = after;
+            }
+            (b'+', _) => bytes.push(b' '),
+            _ => bytes.push(*byte),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn hex_digit(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        b'a'..=b'f' => digit - b'a' + 10,
+        b'A'..=b'F' => digit - b'A' + 10,
+        _ => 0,
+    }
+}
+
+/// More than any link or form sends.
+const MAX_PAIRS: usize = 1_000;
+
+/// How much of a wrong value an error repeats.
+const MAX_SHOWN: usize = 80;
+
+#[cfg(test)]
+mod tests;

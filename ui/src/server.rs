@@ -1,0 +1,193 @@
+//! The listener, the table of routes and the list of middleware.
+//!
+//! Owns connections from accept to drain. Knows no handler's insides.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use storage::{Registry, Store};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+
+use crate::state::AppState;
+use crate::{Config, api, error, jaeger, ops, pages};
+
+mod guard;
+
+/// Listens, but answers nothing until [`Server::serve`].
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    addr: SocketAddr,
+    state: AppState,
+}
+
+/// Why the interface does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address is taken or not this machine's. Stop the other process or choose another address.
+    #[error("cannot listen on {address} for pages and APIs; stop the process that does, or choose another address")]
+    Bind {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The base path is not one.
+    #[error("the base path `{0}` must begin with a slash and hold only letters, digits and -._~/")]
+    BasePath(String),
+}
+
+/// Takes the port. Must be called within a tokio runtime with I/O and time.
+///
+/// # Errors
+/// When the port is taken or the base path is malformed.
+pub fn bind(mut config: Config, store: Store, registry: Registry) -> Result<Server, Error> {
+    config.base_path = normalised(&config.base_path)?;
+    let address = config.listen;
+    let failed = |source| Error::Bind { address, source };
+    let listener = std::net::TcpListener::bind(address).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let listener = TcpListener::from_std(listener).map_err(failed)?;
+    let addr = listener.local_addr().map_err(failed)?;
+    Ok(Server { listener, addr, state: AppState::new(config, store, registry) })
+}
+
+// === impl Server ===
+
+impl Server {
+    /// Where it listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Answers until `stop` is cancelled, then finishes what it began, for at most ten seconds.
+    pub async fn serve(self, stop: CancellationToken) {
+        let app = app(self.state.clone());
+        let connections = GracefulShutdown::new();
+        let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        loop {
+            let accepted = tokio::select! {
+                () = stop.cancelled() => break,
+                accepted = accept(&self.listener, &permits) => accepted,
+            };
+            let (stream, permit) = accepted;
+            let service = TowerToHyperService::new(app.clone());
+            let builder = connection_builder();
+            let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+            let connection = connections.watch(connection);
+            tokio::spawn(async move {
+                if let Err(error) = connection.await {
+                    tracing::debug!(error, "a connection to the pages ended early");
+                }
+                drop(permit);
+            });
+        }
+        drop(self.listener);
+        self.state.stopping().cancel();
+        if tokio::time::timeout(DRAIN, connections.shutdown()).await.is_err() {
+            tracing::warn!("connections to the pages were still open after {} s and are dropped", DRAIN.as_secs());
+        }
+    }
+}
+
+/// Every route of the interface, by audience.
+fn routes() -> Router<AppState> {
+    Router::new()
+        // People.
+        .merge(pages::router())
+        // Programs.
+        .merge(api::router())
+        // Clients that speak Jaeger.
+        .merge(jaeger::router())
+        // Operators and orchestrators.
+        .merge(ops::router())
+}
+
+/// The routes behind the middleware, which a request passes from top to bottom and its answer from bottom to top.
+pub(crate) fn app(state: AppState) -> Router {
+    let panics = state.metrics().panics.clone();
+    let middleware = ServiceBuilder::new()
+        .layer(from_fn_with_state(state.clone(), guard::measure))
+        .layer(from_fn(guard::headers))
+        .layer(CompressionLayer::new().gzip(true).zstd(true))
+        .layer(from_fn_with_state(state.clone(), error::render))
+        .layer(from_fn_with_state(state.clone(), guard::host))
+        .layer(CatchPanicLayer::custom(guard::PanicAnswer::new(panics)))
+        .layer(from_fn(guard::deadline))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
+    let base_path = state.base_path().to_owned();
+    let app = routes().fallback(guard::nothing_here).layer(middleware).with_state(state);
+    guard::below(base_path, app)
+}
+
+/// The next connection, once there is room for it. Errors of accept are those of one client or of a full process.
+async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> (TcpStream, Option<OwnedSemaphorePermit>) {
+    let permit = Arc::clone(permits).acquire_owned().await.ok();
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // Small answers must not wait for more; a socket that refuses the option still works.
+                let _ = stream.set_nodelay(true);
+                return (stream, permit);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection for the pages");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+fn connection_builder() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(IDLE).max_buf_size(MAX_HEAD_BYTES);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(IDLE)
+        .max_concurrent_streams(64)
+        .max_header_list_size(u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX));
+    builder
+}
+
+/// Empty, or a slash and names without a slash at the end.
+fn normalised(base_path: &str) -> Result<String, Error> {
+    let trimmed = base_path.trim_end_matches('/');
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~/".contains(c);
+    if trimmed.is_empty() {
+        return Ok(String::new());
+    }
+    if !trimmed.starts_with('/') || trimmed.starts_with("//") || !trimmed.chars().all(allowed) {
+        return Err(Error::BasePath(base_path.to_owned()));
+    }
+    Ok(trimmed.to_owned())
+}
+
+/// Connections at once; further ones wait in the kernel.
+const MAX_CONNECTIONS: usize = 2_048;
+
+/// No question needs more.
+const MAX_BODY_BYTES: usize = 1 << 20;
+
+/// Request line and headers. Queries travel in the URL.
+const MAX_HEAD_BYTES: usize = 64 << 10;
+
+/// How long a client may take to send the head of its next request.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// How long open requests may take to end once the server stops.
+const DRAIN: Duration = Duration::from_secs(10);

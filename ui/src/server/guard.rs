@@ -1,0 +1,189 @@
+//! Middleware that stands between the network and every handler.
+
+use std::any::Any;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use http::header::{CACHE_CONTROL, HOST};
+use http::uri::PathAndQuery;
+use http::{HeaderName, HeaderValue, StatusCode, Uri};
+use storage::Counter;
+use tower::ServiceExt as _;
+use tower_http::catch_panic::ResponseForPanic;
+
+use crate::error::Failure;
+use crate::state::AppState;
+
+/// Counts answers and times them.
+pub(super) async fn measure(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let response = next.run(request).await;
+    let metrics = state.metrics();
+    metrics.duration.observe(began.elapsed());
+    let class = usize::from(response.status().as_u16() / 100).saturating_sub(2);
+    if let Some(counter) = metrics.responses.get(class) {
+        counter.add(1);
+    }
+    response
+}
+
+/// What browsers are told about every answer, refusals included.
+pub(super) async fn headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in SECURITY_HEADERS {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    // Telemetry stays out of caches; assets say otherwise themselves.
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Refuses host names that this server does not go by. A page elsewhere can point its own name at this address (DNS
+/// rebinding) and would otherwise read what is stored here.
+pub(super) async fn host(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let config = state.config();
+    let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
+    let named = authority.or_else(|| request.headers().get(HOST).map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned()));
+    match named {
+        Some(named) if !is_allowed(&named, &config.allowed_hosts, config.listen.ip()) => Failure::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "unknown_host",
+            "this server does not go by the host name of the request; add it to `allowed_hosts` or use an address",
+        )
+        .into_response(),
+        _ => next.run(request).await,
+    }
+}
+
+/// Ends a request whose handler takes too long. Queries have shorter limits of their own.
+pub(super) async fn deadline(request: Request, next: Next) -> Response {
+    tokio::time::timeout(DEADLINE, next.run(request)).await.unwrap_or_else(|_| {
+        let message = format!("the request took longer than {} s", DEADLINE.as_secs());
+        Failure::new(StatusCode::GATEWAY_TIMEOUT, "timeout", message).into_response()
+    })
+}
+
+/// The answer where no route is.
+pub(super) async fn nothing_here() -> Failure {
+    Failure::not_found("there is nothing at this address")
+}
+
+/// Serves `app` below a prefix; paths outside it lead to it.
+pub(super) fn below(base_path: String, app: Router) -> Router {
+    if base_path.is_empty() {
+        return app;
+    }
+    let inside = move |request: Request| {
+        let app = app.clone();
+        let home = format!("{base_path}/");
+        let stripped = strip(request.uri(), &base_path);
+        async move {
+            let Some(uri) = stripped else { return Redirect::temporary(&home).into_response() };
+            let (mut parts, body) = request.into_parts();
+            parts.uri = uri;
+            app.oneshot(Request::from_parts(parts, body)).await.unwrap_or_else(|never| match never {})
+        }
+    };
+    Router::new().fallback(inside)
+}
+
+/// Turns a panic into an answer and counts it. The hook of the process has already logged it.
+#[derive(Clone, Debug)]
+pub(super) struct PanicAnswer(Counter);
+
+impl PanicAnswer {
+    pub(super) fn new(counter: Counter) -> Self {
+        Self(counter)
+    }
+}
+
+impl ResponseForPanic for PanicAnswer {
+    type ResponseBody = Body;
+
+    fn response_for_panic(&mut self, _: Box<dyn Any + Send + 'static>) -> Response {
+        self.0.add(1);
+        tracing::error!("a handler of pages and APIs panicked; its request was answered with 500");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }
+}
+
+fn is_allowed(named: &str, allowed: &[String], listen: IpAddr) -> bool {
+    if allowed.is_empty() && !listen.is_loopback() {
+        return true;
+    }
+    let name = without_port(named);
+    let is_address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
+    let listed = |entry: &String| entry == "*" || entry.eq_ignore_ascii_case(name);
+    is_address || name.eq_ignore_ascii_case("localhost") || allowed.iter().any(listed)
+}
+
+fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => authority,
+    }
+}
+
+/// The path below `base_path`; `None` when it is not below it.
+fn strip(uri: &Uri, base_path: &str) -> Option<Uri> {
+    let rest = uri.path().strip_prefix(base_path)?;
+    if !rest.is_empty() && !rest.starts_with('/') {
+        return None;
+    }
+    let path = if rest.is_empty() { "/" } else { rest };
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::try_from(format!("{path}{query}")).ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+/// `ui.md` calls for no inline script, no inline style and one Trusted Types policy.
+const SECURITY_HEADERS: [(&str, &str); 5] = [
+    (
+        "content-security-policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types throughline",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+];
+
+/// Longer than the longest query, so that a query's own message comes first.
+const DEADLINE: Duration = Duration::from_secs(75);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loopback_listener_answers_to_addresses_and_localhost_only() {
+        let loopback: IpAddr = "127.0.0.1".parse().unwrap();
+        for good in ["localhost:16686", "127.0.0.1:16686", "[::1]:16686", "LOCALHOST", "192.168.1.4"] {
+            assert!(is_allowed(good, &[], loopback), "{good}");
+        }
+        for bad in ["evil.test", "evil.test:16686", "localhost.evil.test", ""] {
+            assert!(!is_allowed(bad, &[], loopback), "{bad}");
+        }
+        assert!(is_allowed("traces.example.org:443", &["traces.example.org".to_owned()], loopback));
+        assert!(is_allowed("any.thing", &["*".to_owned()], loopback));
+        assert!(is_allowed("any.thing", &[], "0.0.0.0".parse().unwrap()));
+        assert!(!is_allowed("any.thing", &["one.name".to_owned()], "0.0.0.0".parse().unwrap()));
+    }
+
+    #[test]
+    fn the_base_path_is_stripped_and_keeps_the_query() {
+        let strip = |uri: &'static str| strip(&Uri::from_static(uri), "/tl").map(|uri| uri.to_string());
+        assert_eq!(strip("/tl/traces?q=a%20b").as_deref(), Some("/traces?q=a%20b"));
+        assert_eq!(strip("/tl").as_deref(), Some("/"));
+        assert_eq!(strip("/tlx/traces"), None);
+        assert_eq!(strip("/"), None);
+    }
+}

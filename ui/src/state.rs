@@ -1,0 +1,102 @@
+//! What every handler can reach.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use storage::{Counter, DurationHistogram, Registry, Store, UnixNanos};
+use tokio_util::sync::CancellationToken;
+
+use crate::Config;
+
+/// The store, the settings and the counters. Cloning is cheap and shares them.
+#[derive(Clone, Debug)]
+pub(crate) struct AppState {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    config: Config,
+    store: Store,
+    registry: Registry,
+    metrics: Metrics,
+    started: Instant,
+    stopping: CancellationToken,
+}
+
+/// Series of the interface.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    /// Requests by first digit of the status: 2, 3, 4, 5.
+    pub(crate) responses: [Counter; 4],
+    /// Time until the head of the response.
+    pub(crate) duration: DurationHistogram,
+    /// Handlers that panicked.
+    pub(crate) panics: Counter,
+}
+
+// === impl AppState ===
+
+impl AppState {
+    /// `config.base_path` is already normalised: empty, or `/name` without a slash at its end.
+    pub(crate) fn new(config: Config, store: Store, registry: Registry) -> Self {
+        let metrics = Metrics::new(&registry);
+        let inner = Inner { config, store, registry, metrics, started: Instant::now(), stopping: CancellationToken::new() };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Everything shown is asked of this.
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// The settings given at start.
+    pub(crate) fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// What every link begins with: empty, or `/name`.
+    pub(crate) fn base_path(&self) -> &str {
+        &self.inner.config.base_path
+    }
+
+    /// All series of the process.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.inner.registry
+    }
+
+    /// Series of the interface.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// The time now, by the clock of the store.
+    pub(crate) fn now(&self) -> UnixNanos {
+        self.inner.store.clock().now()
+    }
+
+    /// When this process began to serve.
+    pub(crate) fn started(&self) -> Instant {
+        self.inner.started
+    }
+
+    /// Ends when the server stops; open streams end with it.
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.inner.stopping
+    }
+}
+
+// === impl Metrics ===
+
+impl Metrics {
+    fn new(registry: &Registry) -> Self {
+        let responses = |class| {
+            registry.counter("throughline_http_responses_total", "Answers of pages and APIs by class of status.", &[("class", class)])
+        };
+        Self {
+            responses: [responses("2xx"), responses("3xx"), responses("4xx"), responses("5xx")],
+            duration: registry.histogram("throughline_http_response_seconds", "Time until the head of an answer of pages and APIs.", &[]),
+            panics: registry.counter("throughline_http_panics_total", "Handlers of pages and APIs that failed by panic.", &[]),
+        }
+    }
+}
