@@ -1,0 +1,197 @@
+//! OTLP/HTTP: what a request must look like, and what is answered.
+//!
+//! Every answer, errors included, is in the type of the request: protobuf or JSON.
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use ::http::{Method, Request, Response, StatusCode};
+use bytes::Bytes;
+use futures::FutureExt as _;
+use http_body::Body;
+use http_body_util::Full;
+use storage::Signal;
+
+use crate::coding::Coding;
+use crate::error::{Refusal, bounded};
+use crate::ingest::{Ingest, Parcel, Taken, collect};
+use crate::metrics::{Encoding, Route, Transport};
+use crate::rpc;
+
+mod cors;
+mod media;
+
+use self::cors::Decision;
+pub(crate) use self::cors::Origins;
+use self::media::Media;
+
+/// Answers OTLP/HTTP requests.
+#[derive(Clone)]
+pub(crate) struct Service {
+    ingest: Arc<Ingest>,
+    origins: Arc<Origins>,
+}
+
+/// The answer of the service.
+pub(crate) type Answer = Response<Full<Bytes>>;
+
+// === impl Service ===
+
+impl Service {
+    pub(crate) fn new(ingest: Arc<Ingest>, origins: Origins) -> Self {
+        Self { ingest, origins: Arc::new(origins) }
+    }
+
+    /// Answers one request; never fails, and a panic is an answer too.
+    pub(crate) async fn call<B>(self, request: Request<B>) -> Result<Answer, Infallible>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let media = Media::of(request.headers());
+        let decision = self.origins.decide(request.headers());
+        let agent = text(request.headers(), &header::USER_AGENT).to_owned();
+        let preflight = request.method() == Method::OPTIONS;
+        let requested = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+        let result = if let Decision::Refused(origin) = &decision {
+            Err(Refusal::Origin { origin: origin.clone() })
+        } else {
+            AssertUnwindSafe(self.answer(request, &media)).catch_unwind().await.unwrap_or_else(|_| {
+                self.ingest.metrics.panicked();
+                Err(Refusal::Internal)
+            })
+        };
+        let mut answer = result.unwrap_or_else(|refusal| {
+            self.ingest.note_refusal(Transport::Http, &refusal, &agent);
+            refused(&refusal, media.answer_encoding())
+        });
+        cors::decorate(&self.origins, &decision, preflight.then_some(requested).flatten(), answer.headers_mut());
+        Ok(answer)
+    }
+
+    async fn answer<B>(&self, request: Request<B>, media: &Media) -> Result<Answer, Refusal>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let signal = signal_of(request.uri().path())?;
+        match *request.method() {
+            Method::POST => {}
+            Method::OPTIONS => return Ok(allowed_methods()),
+            ref method => return Err(Refusal::Method { method: bounded(method.to_string(), 32) }),
+        }
+        let encoding = media.encoding()?;
+        let route = Route { signal, transport: Transport::Http, encoding };
+        let taken = match self.receive(request, route).await {
+            Ok(parcel) => self.ingest.take(parcel).await?,
+            Err(refusal) => {
+                self.ingest.count_refused_early(route, &refusal);
+                return Err(refusal);
+            }
+        };
+        Ok(respond(StatusCode::OK, encoding, success(signal, encoding, &taken)))
+    }
+
+    /// Reads the body once there is room for it.
+    async fn receive<B>(&self, request: Request<B>, route: Route) -> Result<Parcel, Refusal>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let began = Instant::now();
+        let limit = self.ingest.config.max_message_bytes;
+        let coding = coding_of(request.headers())?;
+        let declared = request.body().size_hint().exact().and_then(|n| usize::try_from(n).ok());
+        if declared.is_some_and(|declared| declared > limit) || request.body().size_hint().lower() > limit as u64 {
+            return Err(Refusal::TooLarge { limit });
+        }
+        let mut lease = self.ingest.budget.lease();
+        lease.grow_to(declared.unwrap_or(UNDECLARED_BYTES)).await?;
+        let body = collect(request.into_body(), limit, &self.ingest.config, &mut lease, |_| Ok(())).await?;
+        Ok(Parcel { route, coding, body, lease, began })
+    }
+}
+
+fn signal_of(path: &str) -> Result<Signal, Refusal> {
+    match path {
+        "/v1/traces" => Ok(Signal::Traces),
+        "/v1/logs" => Ok(Signal::Logs),
+        "/v1/metrics" => Err(Refusal::Signal { signal: "metrics", variable: "OTEL_METRICS_EXPORTER" }),
+        "/v1development/profiles" => Err(Refusal::Signal { signal: "profiles", variable: "OTEL_PROFILES_EXPORTER" }),
+        _ => Err(Refusal::NotFound { path: bounded(path.escape_default().to_string(), 128) }),
+    }
+}
+
+fn coding_of(headers: &HeaderMap) -> Result<Coding, Refusal> {
+    let mut values = headers.get_all(header::CONTENT_ENCODING).iter();
+    let Some(first) = values.next() else { return Ok(Coding::Identity) };
+    let joined = values.fold(first.to_str().unwrap_or("?").to_owned(), |all, v| all + "," + v.to_str().unwrap_or("?"));
+    Coding::parse(&joined)
+}
+
+fn allowed_methods() -> Answer {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    answer.headers_mut().insert(header::ALLOW, ALLOWED);
+    answer
+}
+
+/// The export response: empty when everything was stored.
+pub(crate) fn success(signal: Signal, encoding: Encoding, taken: &Taken) -> Bytes {
+    match encoding {
+        Encoding::Protobuf => rpc::export_response(taken.rejected, taken.message.as_deref()).into(),
+        Encoding::Json if taken.rejected == 0 && taken.message.is_none() => Bytes::from_static(b"{}"),
+        Encoding::Json => {
+            let field = if signal == Signal::Traces { "rejectedSpans" } else { "rejectedLogRecords" };
+            let mut partial = serde_json::Map::new();
+            if taken.rejected > 0 {
+                partial.insert(field.to_owned(), taken.rejected.to_string().into());
+            }
+            partial.insert("errorMessage".to_owned(), taken.message.clone().unwrap_or_default().into());
+            serde_json::json!({ "partialSuccess": partial }).to_string().into()
+        }
+    }
+}
+
+fn refused(refusal: &Refusal, encoding: Encoding) -> Answer {
+    let (code, message, details) = (refusal.code() as i32, refusal.message(), refusal.details());
+    let body = match encoding {
+        Encoding::Protobuf => rpc::status_protobuf(code, &message, &details),
+        Encoding::Json => rpc::status_json(code, &message, &details),
+    };
+    let mut answer = respond(refusal.http_status(), encoding, body.into());
+    let headers = answer.headers_mut();
+    match refusal {
+        Refusal::Method { .. } => drop(headers.insert(header::ALLOW, ALLOWED)),
+        Refusal::MediaType { .. } => {
+            headers.insert(ACCEPT_POST, HeaderValue::from_static("application/x-protobuf, application/json"));
+        }
+        Refusal::Coding { .. } => {
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, zstd, deflate, identity"));
+        }
+        Refusal::BodyTimeout => drop(headers.insert(header::CONNECTION, HeaderValue::from_static("close"))),
+        _ => {}
+    }
+    if let Some(hint) = refusal.retry_after() {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(hint.as_secs()));
+    }
+    answer
+}
+
+fn respond(status: StatusCode, encoding: Encoding, body: Bytes) -> Answer {
+    let mut answer = Response::new(Full::new(body));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, media::content_type(encoding));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+const ALLOWED: HeaderValue = HeaderValue::from_static("POST, OPTIONS");
+const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
+/// What a body of unknown length holds before its first byte.
+const UNDECLARED_BYTES: usize = 64 * 1024;

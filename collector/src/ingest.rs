@@ -1,0 +1,201 @@
+//! The way of a request from its bytes to its answer, the same for every transport.
+//!
+//! Once the bytes are here the work runs in a task of its own: a sender that hangs up neither tears a store in two nor loses
+//! the count of what was stored, and a panic costs one request.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+use http_body::Body;
+use http_body_util::BodyExt as _;
+use storage::Signal;
+use tokio_util::task::TaskTracker;
+
+use crate::admission::{Budget, Lease};
+use crate::coding::{self, Coding};
+use crate::config::Config;
+use crate::error::{MAX_MESSAGE_BYTES, Refusal, bounded};
+use crate::json;
+use crate::metrics::{Encoding, Metrics, Outcome, Route, Transport};
+use crate::refusals::Refusals;
+use crate::sink::Sink;
+use crate::warnings::{Limiter, Warning, Warnings};
+
+/// What all transports share.
+pub(crate) struct Ingest {
+    pub(crate) config: Config,
+    pub(crate) sink: Arc<dyn Sink>,
+    pub(crate) metrics: Metrics,
+    pub(crate) budget: Budget,
+    pub(crate) refusals: Refusals,
+    pub(crate) tasks: TaskTracker,
+    limiter: Limiter,
+}
+
+/// A request whose bytes have arrived.
+pub(crate) struct Parcel {
+    pub(crate) route: Route,
+    pub(crate) coding: Coding,
+    pub(crate) body: Bytes,
+    pub(crate) lease: Lease,
+    pub(crate) began: Instant,
+}
+
+/// What a sender is told of a request that was taken in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) rejected: u64,
+    pub(crate) message: Option<String>,
+}
+
+// === impl Ingest ===
+
+impl Ingest {
+    pub(crate) fn new(config: Config, sink: Arc<dyn Sink>, metrics: Metrics, refusals: Refusals) -> Self {
+        let budget = Budget::new(config.in_flight_bytes, config.admission_wait, metrics.in_flight.clone());
+        Self { config, sink, metrics, budget, refusals, tasks: TaskTracker::new(), limiter: Limiter::new() }
+    }
+
+    /// Expands, brings to protobuf, stores and counts.
+    pub(crate) async fn take(self: &Arc<Self>, parcel: Parcel) -> Result<Taken, Refusal> {
+        let ingest = Arc::clone(self);
+        let route = parcel.route;
+        let task = self.tasks.spawn(async move {
+            let began = parcel.began;
+            ingest.metrics.received(parcel.route, parcel.body.len());
+            let result = ingest.process(parcel).await;
+            ingest.count(route, began, &result);
+            result
+        });
+        task.await.unwrap_or_else(|_| {
+            self.metrics.panicked();
+            self.metrics.request(route, Outcome::Invalid);
+            Err(Refusal::Internal)
+        })
+    }
+
+    /// Counts a request that was refused before its bytes were here.
+    pub(crate) fn count_refused_early(&self, route: Route, refusal: &Refusal) {
+        self.metrics.request(route, if refusal.retry_after().is_some() { Outcome::Refused } else { Outcome::Invalid });
+    }
+
+    /// Counts a refusal by reason and keeps it for people to see.
+    pub(crate) fn note_refusal(&self, transport: Transport, refusal: &Refusal, user_agent: &str) {
+        self.metrics.refused(refusal.reason());
+        self.refusals.note(transport, refusal, user_agent);
+        tracing::debug!(transport = transport.as_str(), reason = refusal.reason(), "refused a request");
+    }
+
+    fn count(&self, route: Route, began: Instant, result: &Result<Taken, Refusal>) {
+        match result {
+            Ok(taken) => {
+                let outcome = if taken.rejected == 0 { Outcome::Accepted } else { Outcome::Partial };
+                self.metrics.request(route, outcome);
+                self.metrics.acknowledged(route.transport, began.elapsed());
+            }
+            Err(refusal) => self.count_refused_early(route, refusal),
+        }
+    }
+
+    async fn process(&self, mut parcel: Parcel) -> Result<Taken, Refusal> {
+        let signal = parcel.route.signal;
+        let limit = self.config.max_message_bytes;
+        let body = coding::expand(parcel.coding, parcel.body, limit, &mut parcel.lease).await?;
+        let (payload, notes) = match parcel.route.encoding {
+            Encoding::Protobuf => (body, json::Notes::default()),
+            Encoding::Json => {
+                let made = transcode(signal, body).await?;
+                (made.payload, made.notes)
+            }
+        };
+        let looks_like_json = parcel.route.encoding == Encoding::Protobuf && payload.first() == Some(&b'{');
+        let appended = if payload.is_empty() {
+            storage::Appended::default()
+        } else {
+            self.sink.append(signal, payload).await.map_err(|error| match Refusal::from(error) {
+                Refusal::Malformed(message) if looks_like_json => {
+                    Refusal::Malformed(format!("{message}; the body starts with '{{', did you mean content-type application/json?"))
+                }
+                refusal => refusal,
+            })?
+        };
+        let rejected = appended.rejected.saturating_add(notes.rejected);
+        self.metrics.items(signal, appended.accepted, rejected);
+        Ok(Taken { rejected, message: self.message(rejected, appended.message, &notes) })
+    }
+
+    /// Rejections are explained every time; mere warnings once in a while.
+    fn message(&self, rejected: u64, stored: Option<String>, notes: &json::Notes) -> Option<String> {
+        let mut parts = Vec::new();
+        if rejected > 0 {
+            parts.extend(notes.first_rejection.clone());
+            parts.extend(stored);
+            parts.extend(notes.warnings.get(Warning::Id).map(str::to_owned));
+        } else {
+            parts.extend(stored);
+            parts.extend(self.due(&notes.warnings));
+        }
+        (!parts.is_empty()).then(|| bounded(parts.join("; "), MAX_MESSAGE_BYTES))
+    }
+
+    fn due(&self, warnings: &Warnings) -> Option<String> {
+        self.limiter.due(warnings)
+    }
+}
+
+/// Large texts are read beside the runtime, so that they do not hold up other senders.
+async fn transcode(signal: Signal, text: Bytes) -> Result<json::Transcoded, Refusal> {
+    let made = if text.len() <= INLINE_JSON_BYTES {
+        json::transcode(signal, &text)
+    } else {
+        let work = tokio::task::spawn_blocking(move || json::transcode(signal, &text));
+        work.await.map_err(|_| Refusal::Internal)?
+    };
+    made.map_err(|error| Refusal::Malformed(error.to_string()))
+}
+
+/// Reads a body whole, at most `limit` bytes, at a pace that a living sender keeps. `look` sees the first bytes early.
+pub(crate) async fn collect<B>(
+    mut body: B,
+    limit: usize,
+    config: &Config,
+    lease: &mut Lease,
+    look: impl Fn(&[u8]) -> Result<(), Refusal>,
+) -> Result<Bytes, Refusal>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let began = tokio::time::Instant::now();
+    let mut whole = BytesMut::new();
+    let mut first: Option<Bytes> = None;
+    loop {
+        let received = first.as_ref().map_or(whole.len(), Bytes::len);
+        let allowance = config.body_timeout + std::time::Duration::from_secs((received / BYTES_PER_SECOND) as u64);
+        let frame = tokio::time::timeout_at(began + allowance, body.frame()).await.map_err(|_| Refusal::BodyTimeout)?;
+        let Some(frame) = frame else { break };
+        let frame = frame.map_err(|_| Refusal::Malformed("the body broke off before its end".to_owned()))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if received + data.len() > limit {
+            return Err(Refusal::TooLarge { limit: config.max_message_bytes });
+        }
+        lease.grow_to(received + data.len()).await?;
+        match first.take() {
+            // Most bodies come in one piece, which is kept as it is.
+            None if whole.is_empty() => first = Some(data),
+            Some(start) => {
+                whole.reserve(start.len() + data.len());
+                whole.extend_from_slice(&start);
+                whole.extend_from_slice(&data);
+            }
+            None => whole.extend_from_slice(&data),
+        }
+        look(first.as_deref().unwrap_or(&whole))?;
+    }
+    Ok(first.unwrap_or_else(|| whole.freeze()))
+}
+
+/// Small enough to be read without leaving the runtime.
+const INLINE_JSON_BYTES: usize = 256 * 1024;
+/// The slowest pace, after the first half minute, at which a body is waited for.
+const BYTES_PER_SECOND: usize = 64 * 1024;
