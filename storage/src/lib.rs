@@ -13,6 +13,7 @@ mod schema;
 mod segment;
 mod snapshot;
 mod store;
+mod text;
 pub mod trace;
 
 pub use self::clock::Clock;

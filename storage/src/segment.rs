@@ -1,23 +1,55 @@
 //! Segments: immutable sorted files of rows with their index bundle.
 //!
 //! Owns the layout of `<ulid>.parquet` and `<ulid>.idx`, writing and reading both. Knows nothing of the log, the manifest or queries.
+//!
+//! The Parquet file is complete in itself and any engine reads it. The bundle (see `segment/bundle.rs`) holds what can be made again
+//! from it: `trace.keys` and `trace.fuse` (`segment/trace_keys.rs`), `summary` and `operations` (`segment/summary.rs`), and for merged
+//! logs `ft/*` (`text/index.rs`). A file appears in the segment folder whole and synced, or not at all.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::{concat_batches, interleave_record_batch};
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 
 use crate::model::{TraceId, UnixNanos};
+use crate::schema::{self, column};
 use crate::store::Signal;
+use crate::text;
+
+mod bundle;
+mod encoding;
+mod file;
+mod order;
+mod output;
+mod read;
+mod rows;
+mod summary;
+mod trace_keys;
+mod writer;
+
+pub(crate) use self::bundle::{Blob, Bundle, BundleWriter, damaged as bundle_damaged};
+pub(crate) use self::order::{RowAt, SortColumns, bucket};
+pub(crate) use self::output::{Limits, Output};
+pub(crate) use self::rows::{merged as merged_rows, push as push_row};
+pub(crate) use self::summary::{OperationCount, Operations};
 
 /// One open segment. Reads are independent of each other and block; call them off the async threads.
 #[derive(Debug)]
-pub(crate) struct Segment {}
+pub(crate) struct Segment {
+    meta: SegmentMeta,
+    parquet: file::SharedFile,
+    footer: OnceLock<ArrowReaderMetadata>,
+    row_groups: Vec<RowGroup>,
+    index: Option<Index>,
+}
 
 /// What the manifest records of a segment and the Parquet footer repeats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SegmentMeta {
-    /// Names the files; sorts by creation.
+    /// Names the files; sorts by arrival of the newest rows.
     pub(crate) id: ulid::Ulid,
     /// Which table.
     pub(crate) signal: Signal,
@@ -59,40 +91,150 @@ pub(crate) type RowRanges = Vec<Range<u32>>;
 pub(crate) struct SegmentError {
     /// Names the files.
     pub(crate) id: ulid::Ulid,
+    /// What the caller can do about it.
+    pub(crate) kind: SegmentErrorKind,
     /// What failed.
     pub(crate) detail: String,
 }
 
+/// Kinds of [`SegmentError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SegmentErrorKind {
+    /// The operating system refused; trying again may help.
+    Io,
+    /// A file is not what it was when it was written, or the caller asked for what is not there.
+    Damaged,
+    /// The caller asked to stop. Nothing is left behind.
+    Stopped,
+}
+
+/// The usable part of the bundle.
+#[derive(Debug)]
+struct Index {
+    bundle: Bundle,
+    path: PathBuf,
+    services: Option<Vec<String>>,
+    operations: OnceLock<Option<Operations>>,
+    trace_filter: Option<trace_keys::TraceFilter>,
+    trace_keys: Option<trace_keys::TraceKeys>,
+    text: OnceLock<Option<text::Index>>,
+}
+
+const TRACE_KEYS: &str = "trace.keys";
+const TRACE_FUSE: &str = "trace.fuse";
+const SUMMARY: &str = "summary";
+const OPERATIONS: &str = "operations";
+const GATHER_ROWS: usize = 32_768;
+const MAX_BATCHES: usize = 1_024;
+
+/// Sorts rows, removes duplicate spans (the later arrival stays) and writes segments of `level`. Both files of each are synced and have
+/// their lasting names when this returns; they count once the manifest says so.
+pub(crate) fn write(
+    tmp_dir: &Path,
+    seg_dir: &Path,
+    signal: Signal,
+    level: u8,
+    batches: Vec<RecordBatch>,
+) -> Result<Vec<SegmentMeta>, SegmentError> {
+    let failed = |e: &dyn std::fmt::Display| SegmentError::damaged(ulid::Ulid::nil(), format!("cannot sort rows to be written: {e}"));
+    let batches = fewer(signal, batches).map_err(|e| failed(&e))?;
+    let columns = batches.iter().map(|batch| SortColumns::of(signal, batch)).collect::<Option<Vec<_>>>();
+    let order = order::sorted(&columns.ok_or_else(|| failed(&"a column of the table is missing"))?);
+    let sources: Vec<&RecordBatch> = batches.iter().collect();
+    let mut output = Output::new(tmp_dir, seg_dir, signal, level);
+    for chunk in order.chunks(GATHER_ROWS) {
+        let indices: Vec<(usize, usize)> = chunk.iter().map(|at| (at.batch as usize, at.row as usize)).collect();
+        output.push(&interleave_record_batch(&sources, &indices).map_err(|e| failed(&e))?)?;
+    }
+    output.finish()
+}
+
+/// Joins neighbouring batches when there are very many, because gathering visits each batch for each column and chunk.
+fn fewer(signal: Signal, mut batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, arrow::error::ArrowError> {
+    batches.retain(|batch| batch.num_rows() > 0);
+    if batches.len() <= MAX_BATCHES {
+        return Ok(batches);
+    }
+    let schema = schema::of(signal);
+    batches.chunks(batches.len().div_ceil(MAX_BATCHES)).map(|group| concat_batches(&schema, group)).collect()
+}
+
+// === impl Segment ===
+
 impl Segment {
-    /// Opens both files under `seg_dir` and loads footer and resident indexes. A missing or damaged index bundle only makes reads
-    /// slower.
+    /// Opens both files under `seg_dir` and loads resident indexes. A missing or damaged index bundle only makes reads slower.
     pub(crate) fn open(seg_dir: &Path, meta: SegmentMeta) -> Result<Self, SegmentError> {
-        todo!()
+        let path = meta.parquet_path(seg_dir);
+        let parquet =
+            file::SharedFile::open(&path).map_err(|e| SegmentError::io(meta.id, format!("cannot open {}: {e}", path.display())))?;
+        if parquet.len() != meta.parquet_bytes {
+            let detail = format!("{} is {} bytes long, {} expected", path.display(), parquet.len(), meta.parquet_bytes);
+            return Err(SegmentError::damaged(meta.id, detail));
+        }
+        let mut segment = Self { meta, parquet, footer: OnceLock::new(), row_groups: Vec::new(), index: None };
+        match Index::open(seg_dir, &segment.meta) {
+            Ok((index, row_groups)) => {
+                segment.index = Some(index);
+                segment.row_groups = row_groups;
+            }
+            Err(error) => {
+                tracing::warn!(segment.id = %segment.meta.id, %error, "the index bundle of a segment is unusable; reading it is slower");
+                segment.row_groups = read::row_groups(segment.footer()?, segment.meta.signal);
+            }
+        }
+        Ok(segment)
     }
 
     pub(crate) fn meta(&self) -> &SegmentMeta {
-        todo!()
+        &self.meta
     }
 
     /// Row groups in file order.
     pub(crate) fn row_groups(&self) -> &[RowGroup] {
-        todo!()
+        &self.row_groups
     }
 
-    /// Distinct services in this segment, sorted; `None` when the index bundle is missing.
+    /// Distinct services in this segment, sorted; `None` when the index bundle is missing or there are more than 10,000.
     pub(crate) fn services(&self) -> Option<&[String]> {
-        todo!()
+        self.index.as_ref()?.services.as_deref()
     }
 
-    /// Rows that may belong to a trace; empty when it is certainly absent. Spans: exact up to a 64-bit key, compare ids again. Logs: the
-    /// same through the bundle's sorted keys, as ranges may be scattered.
+    /// Spans: operations with their counts; `None` when the index bundle is missing.
+    pub(crate) fn operations(&self) -> Option<&Operations> {
+        let index = self.index.as_ref()?;
+        let load = || {
+            let blob = self.usable(OPERATIONS, index.bundle.read(OPERATIONS))??;
+            self.usable(OPERATIONS, serde_json::from_slice(&blob))
+        };
+        index.operations.get_or_init(load).as_ref()
+    }
+
+    /// Rows that may belong to a trace; empty when it is certainly absent. Exact up to a 32-bit key behind a 64-bit filter: compare ids
+    /// again.
     pub(crate) fn trace_rows(&self, id: TraceId) -> Result<RowRanges, SegmentError> {
-        todo!()
+        let hash = trace_keys::hash(id.as_bytes());
+        if let Some(index) = &self.index {
+            if index.trace_filter.as_ref().is_some_and(|filter| !filter.may_contain(hash)) {
+                return Ok(Vec::new());
+            }
+            if let Some(keys) = &index.trace_keys
+                && let Some(rows) = self.usable(TRACE_KEYS, keys.rows(hash))
+            {
+                return Ok(rows);
+            }
+        }
+        self.scan_for_trace(id)
     }
 
-    /// Logs: rows whose body contains every term (terms as `text::terms` makes them); `None` when there is no text index.
+    /// Logs: rows whose body contains every term (terms as [`text::terms`] makes them); `None` when there is no text index or no term.
     pub(crate) fn text_rows(&self, terms: &[String]) -> Result<Option<RowRanges>, SegmentError> {
-        todo!()
+        let Some(index) = &self.index else { return Ok(None) };
+        if terms.is_empty() {
+            return Ok(None);
+        }
+        let load = || self.usable("ft", text::Index::open(&index.bundle, &index.path)).flatten();
+        let Some(text) = index.text.get_or_init(load) else { return Ok(None) };
+        Ok(self.usable("ft", text.rows(terms)))
     }
 
     /// Reads `columns`, in the schema's order, of `rows` or of all rows, as batches of at most 8,192 rows in file order.
@@ -101,6 +243,99 @@ impl Segment {
         columns: &[&str],
         rows: Option<&RowRanges>,
     ) -> Result<Box<dyn Iterator<Item = Result<RecordBatch, SegmentError>> + Send>, SegmentError> {
-        todo!()
+        let rows = rows.map(Vec::as_slice);
+        if rows.is_some_and(<[_]>::is_empty) {
+            return Ok(Box::new(std::iter::empty()));
+        }
+        Ok(Box::new(read::batches(self.meta.id, self.meta.signal, &self.parquet, self.footer()?, columns, rows)?))
+    }
+
+    fn footer(&self) -> Result<&ArrowReaderMetadata, SegmentError> {
+        if let Some(footer) = self.footer.get() {
+            return Ok(footer);
+        }
+        let footer = read::footer(&self.parquet, self.meta.signal)
+            .map_err(|e| SegmentError::damaged(self.meta.id, format!("cannot read the footer of its Parquet file: {e}")))?;
+        let rows: i64 = footer.metadata().row_groups().iter().map(parquet::file::metadata::RowGroupMetaData::num_rows).sum();
+        if u64::try_from(rows) != Ok(self.meta.rows) {
+            return Err(SegmentError::damaged(self.meta.id, format!("has {rows} rows, {} expected", self.meta.rows)));
+        }
+        Ok(self.footer.get_or_init(|| footer))
+    }
+
+    fn scan_for_trace(&self, id: TraceId) -> Result<RowRanges, SegmentError> {
+        let mut found = Vec::new();
+        let mut row = 0;
+        for batch in self.read(&[column::TRACE_ID], None)? {
+            let batch = batch?;
+            let ids = batch.column_by_name(column::TRACE_ID).and_then(|ids| ids.as_fixed_size_binary_opt());
+            for trace in ids.ok_or_else(|| SegmentError::damaged(self.meta.id, "trace ids of another type"))? {
+                if trace == Some(id.as_bytes().as_slice()) {
+                    rows::push(&mut found, row);
+                }
+                row += 1;
+            }
+        }
+        Ok(found)
+    }
+
+    /// The value, or a warning and `None`: what the bundle cannot say is found out from the rows.
+    fn usable<T, E: std::fmt::Display>(&self, blob: &str, result: Result<T, E>) -> Option<T> {
+        result
+            .inspect_err(
+                |error| tracing::warn!(segment.id = %self.meta.id, blob, %error, "an index of a segment is damaged; reading it is slower"),
+            )
+            .ok()
     }
 }
+
+// === impl Index ===
+
+impl Index {
+    fn open(seg_dir: &Path, meta: &SegmentMeta) -> std::io::Result<(Self, Vec<RowGroup>)> {
+        let path = meta.index_path(seg_dir);
+        let bundle = Bundle::open(&path, meta.index_bytes)?;
+        let summary = bundle.read(SUMMARY)?.ok_or_else(|| bundle::damaged("no summary"))?;
+        let summary: summary::Summary = serde_json::from_slice(&summary)?;
+        let trace_keys = bundle.find(TRACE_KEYS).and_then(|blob| trace_keys::TraceKeys::new(bundle.file().clone(), blob));
+        // A damaged filter must not be asked; the keys then answer alone.
+        let trace_filter = bundle.read(TRACE_FUSE).ok().flatten().and_then(trace_keys::TraceFilter::new);
+        let row_groups = summary.row_groups();
+        let services = summary.services;
+        let index = Self { bundle, path, services, operations: OnceLock::new(), trace_filter, trace_keys, text: OnceLock::new() };
+        Ok((index, row_groups))
+    }
+}
+
+// === impl SegmentMeta ===
+
+impl SegmentMeta {
+    /// The Parquet file.
+    pub(crate) fn parquet_path(&self, seg_dir: &Path) -> PathBuf {
+        seg_dir.join(format!("{}.parquet", self.id))
+    }
+
+    /// The index bundle.
+    pub(crate) fn index_path(&self, seg_dir: &Path) -> PathBuf {
+        seg_dir.join(format!("{}.idx", self.id))
+    }
+}
+
+// === impl SegmentError ===
+
+impl SegmentError {
+    pub(crate) fn io(id: ulid::Ulid, detail: impl Into<String>) -> Self {
+        Self { id, kind: SegmentErrorKind::Io, detail: detail.into() }
+    }
+
+    pub(crate) fn damaged(id: ulid::Ulid, detail: impl Into<String>) -> Self {
+        Self { id, kind: SegmentErrorKind::Damaged, detail: detail.into() }
+    }
+
+    pub(crate) fn stopped(id: ulid::Ulid) -> Self {
+        Self { id, kind: SegmentErrorKind::Stopped, detail: "stopped before it was written".to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! Files of segments: positioned reads, checksums while writing, and temporary files that remove themselves.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parquet::errors::ParquetError;
+use parquet::file::reader::{ChunkReader, Length};
+
+/// A file that many readers share without a cursor.
+#[derive(Clone, Debug)]
+pub(crate) struct SharedFile {
+    file: Arc<File>,
+    len: u64,
+}
+
+/// Reads a [`SharedFile`] from a position onwards.
+#[derive(Debug)]
+pub(crate) struct ReadFrom {
+    file: Arc<File>,
+    position: u64,
+}
+
+/// A file being written under a temporary name; removed unless it is renamed. Counts and checksums what is written.
+#[derive(Debug)]
+pub(crate) struct NewFile {
+    out: BufWriter<File>,
+    crc: u32,
+    len: u64,
+    path: TempPath,
+}
+
+/// A synced file under a temporary name.
+#[derive(Debug)]
+pub(crate) struct SyncedFile {
+    /// crc32c of all bytes.
+    pub(crate) crc: u32,
+    /// Bytes.
+    pub(crate) len: u64,
+    path: TempPath,
+}
+
+#[derive(Debug)]
+struct TempPath {
+    path: PathBuf,
+    keep: bool,
+}
+
+// === impl SharedFile ===
+
+impl SharedFile {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let len = file.metadata()?.len();
+        Ok(Self { file: Arc::new(file), len })
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Reads exactly `length` bytes at `start`.
+    pub(crate) fn bytes_at(&self, start: u64, length: usize) -> io::Result<Vec<u8>> {
+        let end = start.checked_add(length as u64);
+        if end.is_none_or(|end| end > self.len) {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{length} bytes at {start} lie beyond the end of the file")));
+        }
+        let mut buffer = vec![0; length];
+        self.file.read_exact_at(&mut buffer, start)?;
+        Ok(buffer)
+    }
+}
+
+impl Length for SharedFile {
+    fn len(&self) -> u64 {
+        self.len
+    }
+}
+
+impl ChunkReader for SharedFile {
+    type T = BufReader<ReadFrom>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        Ok(BufReader::new(ReadFrom { file: self.file.clone(), position: start }))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        Ok(self.bytes_at(start, length)?.into())
+    }
+}
+
+impl Read for ReadFrom {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(buffer, self.position)?;
+        self.position += read as u64;
+        Ok(read)
+    }
+}
+
+// === impl NewFile ===
+
+impl NewFile {
+    pub(crate) fn create(path: PathBuf) -> io::Result<Self> {
+        let file = File::create(&path)?;
+        Ok(Self { out: BufWriter::with_capacity(256 * 1024, file), crc: 0, len: 0, path: TempPath { path, keep: false } })
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Writes out and syncs. The bytes are on the disk; the name is still temporary.
+    pub(crate) fn sync(self) -> io::Result<SyncedFile> {
+        let file = self.out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.sync_all()?;
+        Ok(SyncedFile { crc: self.crc, len: self.len, path: self.path })
+    }
+}
+
+impl Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write_all(bytes)?;
+        self.crc = crc32c::crc32c_append(self.crc, bytes);
+        self.len += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+// === impl SyncedFile ===
+
+impl SyncedFile {
+    /// Gives the file its lasting name. The caller syncs the folder.
+    pub(crate) fn rename(mut self, to: &Path) -> io::Result<()> {
+        std::fs::rename(&self.path.path, to)?;
+        self.path.keep = true;
+        Ok(())
+    }
+}
+
+impl Drop for TempPath {
+    fn drop(&mut self) {
+        if !self.keep {
+            // What cannot be removed now is removed with the folder of temporary files at the next start.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Cuts a run of sorted rows into segments and puts them into place together.
+
+use std::fs::File;
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use ulid::Ulid;
+
+use crate::store::Signal;
+
+use super::order::{SortColumns, bucket};
+use super::writer::{Writer, Written};
+use super::{SegmentError, SegmentMeta};
+
+/// Where a sort or a merge sends its rows.
+#[derive(Debug)]
+pub(crate) struct Output<'a> {
+    tmp_dir: &'a Path,
+    seg_dir: &'a Path,
+    signal: Signal,
+    level: u8,
+    limits: Limits,
+    arrival_ms: Option<u64>,
+    current: Option<(Writer, u64)>,
+    written: Vec<Written>,
+}
+
+/// When a segment is full.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// No more rows than these.
+    pub(crate) rows: usize,
+    /// No more Parquet bytes than these, about.
+    pub(crate) bytes: usize,
+    /// Cut between UTC days once there are this many rows. Fewer rows stay together, so that stray times do not make a file each.
+    pub(crate) rows_for_day_cut: usize,
+}
+
+const BUCKETS_PER_DAY: u64 = 144;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { rows: 4_000_000, bytes: 512 << 20, rows_for_day_cut: 65_536 }
+    }
+}
+
+// === impl Output ===
+
+impl<'a> Output<'a> {
+    pub(crate) fn new(tmp_dir: &'a Path, seg_dir: &'a Path, signal: Signal, level: u8) -> Self {
+        let limits = Limits::default();
+        Self { tmp_dir, seg_dir, signal, level, limits, arrival_ms: None, current: None, written: Vec::new() }
+    }
+
+    /// Cuts at other limits than the default ones.
+    pub(crate) fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Names the results as if they were created at `arrival_ms`, so that merged rows keep their place in the order of arrival.
+    pub(crate) fn with_arrival(self, arrival_ms: u64) -> Self {
+        Self { arrival_ms: Some(arrival_ms), ..self }
+    }
+
+    /// Adds the next rows in segment order.
+    pub(crate) fn push(&mut self, batch: &RecordBatch) -> Result<(), SegmentError> {
+        let columns = SortColumns::of(self.signal, batch)
+            .ok_or_else(|| SegmentError::damaged(Ulid::nil(), "rows to be written lack a column of their table"))?;
+        let day = |row: usize| bucket(columns.times().value(row)) / BUCKETS_PER_DAY;
+        let mut start = 0;
+        while start < batch.num_rows() {
+            let today = day(start);
+            let end = start + partition_point(batch.num_rows() - start, |row| day(start + row) == today);
+            self.push_day(&batch.slice(start, end - start), today)?;
+            start = end;
+        }
+        Ok(())
+    }
+
+    fn push_day(&mut self, rows: &RecordBatch, day: u64) -> Result<(), SegmentError> {
+        let mut rows = rows.clone();
+        while rows.num_rows() > 0 {
+            let limits = self.limits;
+            if self.current.as_ref().is_some_and(|(writer, last_day)| {
+                writer.rows() >= limits.rows
+                    || writer.bytes() >= limits.bytes
+                    || (*last_day != day && writer.rows() > limits.rows_for_day_cut)
+            }) {
+                self.cut()?;
+            }
+            let mut current = match self.current.take() {
+                Some((writer, _)) => writer,
+                None => Writer::create(self.tmp_dir, self.next_id(), self.signal, self.level)?,
+            };
+            let fits = rows.num_rows().min(limits.rows - current.rows());
+            current.push(&rows.slice(0, fits))?;
+            self.current = Some((current, day));
+            rows = rows.slice(fits, rows.num_rows() - fits);
+        }
+        Ok(())
+    }
+
+    /// Syncs what was written and gives it its lasting names. Nothing is visible in `seg_dir` before.
+    pub(crate) fn finish(mut self) -> Result<Vec<SegmentMeta>, SegmentError> {
+        self.cut()?;
+        let mut metas = Vec::with_capacity(self.written.len());
+        for written in self.written {
+            let id = written.meta.id;
+            metas.push(written.rename(self.seg_dir).map_err(|e| SegmentError::io(id, format!("cannot rename its files: {e}")))?);
+        }
+        if let Some(meta) = metas.first() {
+            let sync = File::open(self.seg_dir).and_then(|folder| folder.sync_all());
+            sync.map_err(|e| SegmentError::io(meta.id, format!("cannot sync the folder {}: {e}", self.seg_dir.display())))?;
+        }
+        Ok(metas)
+    }
+
+    fn cut(&mut self) -> Result<(), SegmentError> {
+        if let Some((writer, _)) = self.current.take() {
+            self.written.push(writer.finish()?);
+        }
+        Ok(())
+    }
+
+    fn next_id(&self) -> Ulid {
+        let fresh = Ulid::new();
+        match self.arrival_ms {
+            Some(arrival_ms) => Ulid::from_parts(arrival_ms, fresh.random()),
+            None => fresh,
+        }
+    }
+}
+
+/// How many of the numbers below `len` satisfy `holds`, which is true for a first part of them and false for the rest.
+fn partition_point(len: usize, holds: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (0, len);
+    while low < high {
+        let middle = low.midpoint(high);
+        if holds(middle) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
