@@ -1,0 +1,189 @@
+//! Attributes of one record: read from the wire, then spread over one map per type.
+//!
+//! Owns what the type of a value is, and which keys occur more than once.
+
+use arrow::array::ArrayRef;
+use arrow::error::ArrowError;
+
+use super::columns::{Binaries, Blocks, Maps, Piece, Source, Texts, view};
+use super::shape::{Shape, Walker};
+use super::wire::{Blob, Cursor, WireError};
+
+/// Up to so many attributes, comparing each with each beats sorting.
+const FEW: usize = 24;
+
+/// One attribute as sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attribute<'a> {
+    pub(super) key: Blob<'a>,
+    /// The encoded `AnyValue`.
+    any: Piece,
+    pub(super) value: Scalar,
+    repeated: bool,
+}
+
+/// What a value is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Scalar {
+    Text(Piece),
+    Int(i64),
+    Double(f64),
+    Bool(bool),
+    /// Bytes, arrays, maps, nothing.
+    Other,
+}
+
+/// The five map columns.
+#[derive(Debug)]
+pub(super) struct AttributeColumns {
+    texts: Maps<Texts>,
+    ints: Maps<Vec<i64>>,
+    doubles: Maps<Vec<f64>>,
+    bools: Maps<Vec<bool>>,
+    any: Maps<Binaries>,
+    order: Vec<usize>,
+}
+
+/// Reads one `KeyValue`.
+pub(super) fn key_value<'a>(blob: Blob<'a>, source: &mut Source<'a>, walker: &mut Walker) -> Result<Attribute<'a>, WireError> {
+    let mut cursor = Cursor::new("KeyValue", blob);
+    let mut key = Blob { bytes: &[], at: blob.at };
+    let mut value: Option<Blob<'a>> = None;
+    let mut merged: Vec<u8> = Vec::new();
+    let mut parts = 0;
+    while let Some(field) = cursor.next()? {
+        match field.number {
+            1 => key = field.blob()?,
+            2 => {
+                let part = field.blob()?;
+                parts += 1;
+                if parts == 2 {
+                    merged.extend_from_slice(value.unwrap_or_default().bytes);
+                }
+                if parts > 1 {
+                    merged.extend_from_slice(part.bytes);
+                }
+                value = Some(part);
+            }
+            3 => walker.oddities.profiles += u64::from(field.varint()? != 0),
+            _ => {}
+        }
+    }
+    let (any, value) = if parts > 1 {
+        let any = source.keep(&merged);
+        (any, scalar(any.block, Blob { bytes: &merged, at: any.at }, walker)?)
+    } else {
+        let value = value.unwrap_or(Blob { bytes: &[], at: blob.at });
+        (Piece::from(value), scalar(0, value, walker)?)
+    };
+    Ok(Attribute { key, any, value, repeated: false })
+}
+
+/// Reads an `AnyValue` as far as columns need it, and checks the rest.
+pub(super) fn scalar(block: u32, blob: Blob<'_>, walker: &mut Walker) -> Result<Scalar, WireError> {
+    let mut cursor = Cursor::new("AnyValue", blob);
+    let mut value = Scalar::Other;
+    let mut nested = false;
+    while let Some(field) = cursor.next()? {
+        match field.number {
+            1 => value = Scalar::Text(Piece { block, ..Piece::from(field.blob()?) }),
+            2 => value = Scalar::Bool(field.varint()? != 0),
+            3 => value = Scalar::Int(field.varint()?.cast_signed()),
+            4 => value = Scalar::Double(f64::from_bits(field.fixed64()?)),
+            5 | 6 => {
+                field.blob()?;
+                nested = true;
+                value = Scalar::Other;
+            }
+            7 => {
+                field.blob()?;
+                value = Scalar::Other;
+            }
+            8 => {
+                walker.oddities.profiles += u64::from(field.varint()? != 0);
+                value = Scalar::Other;
+            }
+            _ => {}
+        }
+    }
+    if nested {
+        walker.walk(Shape::AnyValue, blob)?;
+    }
+    Ok(value)
+}
+
+// === impl AttributeColumns ===
+
+impl AttributeColumns {
+    pub(super) fn new() -> Self {
+        Self { texts: Maps::new(), ints: Maps::new(), doubles: Maps::new(), bools: Maps::new(), any: Maps::new(), order: Vec::new() }
+    }
+
+    /// Adds the attributes of the next row.
+    pub(super) fn push(&mut self, attributes: &mut [Attribute<'_>], source: &Source<'_>) {
+        self.mark_repeated(attributes);
+        for attribute in attributes {
+            let key = view(attribute.key);
+            match attribute.value {
+                _ if attribute.repeated => self.any.push(key, source.view(attribute.any)),
+                Scalar::Text(piece) => self.texts.push(key, source.view(piece)),
+                Scalar::Int(number) => self.ints.push(key, number),
+                Scalar::Double(number) => self.doubles.push(key, number),
+                Scalar::Bool(is) => self.bools.push(key, is),
+                Scalar::Other => self.any.push(key, source.view(attribute.any)),
+            }
+        }
+        self.texts.end_row();
+        self.ints.end_row();
+        self.doubles.end_row();
+        self.bools.end_row();
+        self.any.end_row();
+    }
+
+    fn mark_repeated(&mut self, attributes: &mut [Attribute<'_>]) {
+        if attributes.len() > FEW {
+            return self.mark_repeated_of_many(attributes);
+        }
+        let mut rest = attributes;
+        while let Some((first, others)) = rest.split_first_mut() {
+            for other in others.iter_mut() {
+                if first.key.bytes == other.key.bytes {
+                    first.repeated = true;
+                    other.repeated = true;
+                }
+            }
+            rest = others;
+        }
+    }
+
+    fn mark_repeated_of_many(&mut self, attributes: &mut [Attribute<'_>]) {
+        let key = |place: usize| attributes.get(place).map(|attribute| attribute.key.bytes);
+        self.order.clear();
+        self.order.extend(0..attributes.len());
+        self.order.sort_unstable_by_key(|place| key(*place));
+        let mut repeated = Vec::new();
+        for pair in self.order.windows(2) {
+            if let [a, b] = pair
+                && key(*a) == key(*b)
+            {
+                repeated.extend([*a, *b]);
+            }
+        }
+        for place in repeated {
+            if let Some(attribute) = attributes.get_mut(place) {
+                attribute.repeated = true;
+            }
+        }
+    }
+
+    /// The columns in the schema's order.
+    pub(super) fn finish(self, blocks: &mut Blocks) -> Result<[ArrayRef; 5], ArrowError> {
+        Ok([
+            self.texts.finish(blocks)?,
+            self.ints.finish(blocks)?,
+            self.doubles.finish(blocks)?,
+            self.bools.finish(blocks)?,
+            self.any.finish(blocks)?,
+        ])
+    }
+}

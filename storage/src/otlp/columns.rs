@@ -1,0 +1,312 @@
+//! Builds columns whose texts and bytes point into the request they came in.
+//!
+//! Owns views, their buffers, and the repair of text that is not UTF-8. Block 0 is the request; block 1 holds what is not in it as such.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, BinaryViewArray, BooleanArray, FixedSizeBinaryArray, Float64Array, Int64Array, MapArray, NullBufferBuilder,
+    StringViewArray, StructArray, make_view,
+};
+use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::{DataType, Field, Fields};
+use arrow::error::ArrowError;
+use bytes::Bytes;
+
+use super::wire::Blob;
+
+/// Where bytes lie: in the request or beside it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Piece {
+    pub(super) block: u32,
+    pub(super) at: u32,
+    pub(super) len: u32,
+}
+
+/// The request, and bytes beside it.
+#[derive(Debug)]
+pub(super) struct Source<'a> {
+    pub(super) payload: &'a [u8],
+    side: Vec<u8>,
+}
+
+/// A column of texts or bytes.
+#[derive(Debug)]
+pub(super) struct Views {
+    views: Vec<u128>,
+    nulls: NullBufferBuilder,
+}
+
+/// A column of ids.
+#[derive(Debug)]
+pub(super) struct Ids<const N: usize> {
+    bytes: Vec<u8>,
+    nulls: NullBufferBuilder,
+}
+
+/// A column of maps with values of one type.
+#[derive(Debug)]
+pub(super) struct Maps<V> {
+    offsets: Vec<i32>,
+    keys: Vec<u128>,
+    values: V,
+}
+
+/// The blocks that views point into, and how many texts had to be repaired.
+#[derive(Debug)]
+pub(super) struct Blocks {
+    buffers: Arc<[Buffer]>,
+    pub(super) repaired: u64,
+}
+
+/// Values of a map column.
+pub(super) trait Values: Default {
+    type Item;
+    fn push(&mut self, item: Self::Item);
+    fn finish(self, blocks: &mut Blocks) -> Result<ArrayRef, ArrowError>;
+}
+
+/// Values that are texts.
+#[derive(Debug, Default)]
+pub(super) struct Texts(Vec<u128>);
+
+/// Values that are bytes.
+#[derive(Debug, Default)]
+pub(super) struct Binaries(Vec<u128>);
+
+// === impl Source ===
+
+impl<'a> Source<'a> {
+    pub(super) fn new(payload: &'a [u8]) -> Self {
+        Self { payload, side: Vec::new() }
+    }
+
+    /// Keeps bytes beside the request.
+    pub(super) fn keep(&mut self, bytes: &[u8]) -> Piece {
+        let at = u32::try_from(self.side.len()).unwrap_or(u32::MAX);
+        self.side.extend_from_slice(bytes);
+        Piece { block: 1, at, len: u32::try_from(bytes.len()).unwrap_or(0) }
+    }
+
+    /// Whether views can still point to everything kept.
+    pub(super) fn fits(&self) -> bool {
+        u32::try_from(self.side.len()).is_ok()
+    }
+
+    pub(super) fn bytes(&self, piece: Piece) -> &[u8] {
+        let block = if piece.block == 0 { self.payload } else { &self.side };
+        let at = usize::try_from(piece.at).unwrap_or(usize::MAX);
+        let end = at.saturating_add(usize::try_from(piece.len).unwrap_or(usize::MAX));
+        block.get(at..end).unwrap_or_default()
+    }
+
+    /// The view of a piece.
+    pub(super) fn view(&self, piece: Piece) -> u128 {
+        make_view(self.bytes(piece), piece.block, piece.at)
+    }
+
+    /// Joins ranges of the request; one range is not copied.
+    pub(super) fn join(&mut self, ranges: &[(u32, u32)]) -> Piece {
+        match ranges {
+            [] => Piece::default(),
+            [(at, end)] => Piece { block: 0, at: *at, len: end - at },
+            _ => {
+                let at = u32::try_from(self.side.len()).unwrap_or(u32::MAX);
+                for (start, end) in ranges {
+                    let range = usize::try_from(*start).unwrap_or(0)..usize::try_from(*end).unwrap_or(0);
+                    self.side.extend_from_slice(self.payload.get(range).unwrap_or_default());
+                }
+                Piece { block: 1, at, len: ranges.iter().map(|(start, end)| end - start).sum() }
+            }
+        }
+    }
+
+    pub(super) fn finish(self, payload: &Bytes) -> Blocks {
+        let buffers = [Buffer::from(payload.clone()), Buffer::from_vec(self.side)];
+        Blocks { buffers: Arc::from(buffers), repaired: 0 }
+    }
+}
+
+impl From<Blob<'_>> for Piece {
+    fn from(blob: Blob<'_>) -> Self {
+        Self { block: 0, at: blob.at, len: u32::try_from(blob.bytes.len()).unwrap_or(0) }
+    }
+}
+
+/// The view of bytes of the request.
+#[inline]
+pub(super) fn view(blob: Blob<'_>) -> u128 {
+    make_view(blob.bytes, 0, blob.at)
+}
+
+// === impl Views ===
+
+impl Views {
+    pub(super) fn new() -> Self {
+        Self { views: Vec::new(), nulls: NullBufferBuilder::new(0) }
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, view: u128) {
+        self.views.push(view);
+        self.nulls.append_non_null();
+    }
+
+    #[inline]
+    pub(super) fn push_null(&mut self) {
+        self.views.push(0);
+        self.nulls.append_null();
+    }
+
+    #[inline]
+    pub(super) fn push_option(&mut self, view: Option<u128>) {
+        match view {
+            Some(view) => self.push(view),
+            None => self.push_null(),
+        }
+    }
+
+    /// Null when empty.
+    #[inline]
+    pub(super) fn push_non_empty(&mut self, blob: Blob<'_>) {
+        if blob.bytes.is_empty() { self.push_null() } else { self.push(view(blob)) }
+    }
+
+    pub(super) fn texts(mut self, blocks: &mut Blocks) -> Result<ArrayRef, ArrowError> {
+        let nulls = self.nulls.finish();
+        blocks.texts(self.views, nulls)
+    }
+
+    pub(super) fn binaries(mut self, blocks: &Blocks) -> Result<ArrayRef, ArrowError> {
+        let array = BinaryViewArray::try_new(ScalarBuffer::from(self.views), Arc::clone(&blocks.buffers), self.nulls.finish())?;
+        Ok(Arc::new(array))
+    }
+}
+
+// === impl Blocks ===
+
+impl Blocks {
+    /// Arrow checks that all is UTF-8; only when it is not does anybody look at every text.
+    fn texts(&mut self, views: Vec<u128>, nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
+        let views = ScalarBuffer::from(views);
+        if let Ok(array) = StringViewArray::try_new(views.clone(), Arc::clone(&self.buffers), nulls.clone()) {
+            return Ok(Arc::new(array));
+        }
+        let raw = BinaryViewArray::try_new(views.clone(), Arc::clone(&self.buffers), None)?;
+        let block = u32::try_from(self.buffers.len()).unwrap_or(u32::MAX);
+        let mut repaired = Vec::new();
+        let mut fixed = Vec::with_capacity(views.len());
+        for (row, view) in views.iter().enumerate() {
+            let bytes = raw.value(row);
+            if std::str::from_utf8(bytes).is_ok() {
+                fixed.push(*view);
+                continue;
+            }
+            self.repaired += 1;
+            let text = String::from_utf8_lossy(bytes);
+            let at = u32::try_from(repaired.len()).map_err(|_| ArrowError::MemoryError("too much text is not UTF-8".to_owned()))?;
+            fixed.push(make_view(text.as_bytes(), block, at));
+            repaired.extend_from_slice(text.as_bytes());
+        }
+        let buffers: Arc<[Buffer]> = self.buffers.iter().cloned().chain([Buffer::from_vec(repaired)]).collect();
+        Ok(Arc::new(StringViewArray::try_new(ScalarBuffer::from(fixed), buffers, nulls)?))
+    }
+}
+
+// === impl Ids ===
+
+impl<const N: usize> Ids<N> {
+    pub(super) fn new() -> Self {
+        Self { bytes: Vec::new(), nulls: NullBufferBuilder::new(0) }
+    }
+
+    pub(super) fn push(&mut self, id: Option<&[u8; N]>) {
+        self.bytes.extend_from_slice(id.unwrap_or(&[0; N]));
+        self.nulls.append(id.is_some());
+    }
+
+    pub(super) fn finish(mut self) -> Result<ArrayRef, ArrowError> {
+        let size = i32::try_from(N).map_err(|error| ArrowError::CastError(error.to_string()))?;
+        Ok(Arc::new(FixedSizeBinaryArray::try_new(size, Buffer::from_vec(self.bytes), self.nulls.finish())?))
+    }
+}
+
+// === impl Maps ===
+
+impl<V: Values> Maps<V> {
+    pub(super) fn new() -> Self {
+        Self { offsets: vec![0], keys: Vec::new(), values: V::default() }
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, key: u128, item: V::Item) {
+        self.keys.push(key);
+        self.values.push(item);
+    }
+
+    /// Ends the map of one row.
+    #[inline]
+    pub(super) fn end_row(&mut self) {
+        self.offsets.push(i32::try_from(self.keys.len()).unwrap_or(i32::MAX));
+    }
+
+    pub(super) fn finish(self, blocks: &mut Blocks) -> Result<ArrayRef, ArrowError> {
+        let keys = blocks.texts(self.keys, None)?;
+        let values = self.values.finish(blocks)?;
+        let fields =
+            Fields::from(vec![Field::new("key", DataType::Utf8View, false), Field::new("value", values.data_type().clone(), true)]);
+        let entries = StructArray::try_new(fields.clone(), vec![keys, values], None)?;
+        let field = Arc::new(Field::new("entries", DataType::Struct(fields), false));
+        Ok(Arc::new(MapArray::try_new(field, OffsetBuffer::new(ScalarBuffer::from(self.offsets)), entries, None, false)?))
+    }
+}
+
+impl Values for Texts {
+    type Item = u128;
+    fn push(&mut self, view: u128) {
+        self.0.push(view);
+    }
+    fn finish(self, blocks: &mut Blocks) -> Result<ArrayRef, ArrowError> {
+        blocks.texts(self.0, None)
+    }
+}
+
+impl Values for Binaries {
+    type Item = u128;
+    fn push(&mut self, view: u128) {
+        self.0.push(view);
+    }
+    fn finish(self, blocks: &mut Blocks) -> Result<ArrayRef, ArrowError> {
+        Ok(Arc::new(BinaryViewArray::try_new(ScalarBuffer::from(self.0), Arc::clone(&blocks.buffers), None)?))
+    }
+}
+
+impl Values for Vec<i64> {
+    type Item = i64;
+    fn push(&mut self, item: i64) {
+        Self::push(self, item);
+    }
+    fn finish(self, _: &mut Blocks) -> Result<ArrayRef, ArrowError> {
+        Ok(Arc::new(Int64Array::from(self)))
+    }
+}
+
+impl Values for Vec<f64> {
+    type Item = f64;
+    fn push(&mut self, item: f64) {
+        Self::push(self, item);
+    }
+    fn finish(self, _: &mut Blocks) -> Result<ArrayRef, ArrowError> {
+        Ok(Arc::new(Float64Array::from(self)))
+    }
+}
+
+impl Values for Vec<bool> {
+    type Item = bool;
+    fn push(&mut self, item: bool) {
+        Self::push(self, item);
+    }
+    fn finish(self, _: &mut Blocks) -> Result<ArrayRef, ArrowError> {
+        Ok(Arc::new(BooleanArray::from(self)))
+    }
+}
