@@ -3,13 +3,20 @@
 //! A [`Store`] takes OTLP requests, keeps them durably before it says so, and answers typed questions.
 //! Only this crate knows files, Parquet, DataFusion and tantivy.
 
+mod background;
+mod buffer;
+mod check;
 mod clock;
 mod config;
 mod error;
+mod flush;
+mod folder;
+mod manifest;
 mod metrics;
 mod model;
 mod otlp;
 mod query;
+mod requests;
 mod rows;
 mod schema;
 mod segment;
@@ -17,7 +24,9 @@ mod snapshot;
 mod store;
 mod text;
 pub mod trace;
+mod wal;
 
+pub use self::check::{CheckLine, CheckReport, check};
 pub use self::clock::Clock;
 pub use self::config::{Config, SyncPolicy};
 pub use self::error::{AppendError, OpenError};

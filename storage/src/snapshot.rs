@@ -4,8 +4,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray as _, RecordBatch};
+use arrow::datatypes::Int64Type;
 
+use crate::model::UnixNanos;
+use crate::schema;
 use crate::segment::Segment;
 use crate::store::Signal;
 
@@ -27,6 +30,8 @@ pub(crate) struct TableSnapshot {
     pub(crate) buffered: Vec<RecordBatch>,
     /// Open segments, newest rows first (by `max_time`, then id).
     pub(crate) segments: Vec<Arc<Segment>>,
+    /// Segments that could not be opened, one sentence each. Answers lack their rows and must say so.
+    pub(crate) unreadable: Vec<String>,
 }
 
 impl Snapshot {
@@ -35,5 +40,19 @@ impl Snapshot {
             Signal::Traces => &self.spans,
             Signal::Logs => &self.logs,
         }
+    }
+}
+
+impl TableSnapshot {
+    /// Oldest and newest time of a row; `None` when there is no row.
+    pub(crate) fn time_bounds(&self, signal: Signal) -> Option<(UnixNanos, UnixNanos)> {
+        let segments = self.segments.iter().map(|segment| (segment.meta().min_time, segment.meta().max_time));
+        let buffered = self.buffered.iter().filter_map(|batch| {
+            let times = batch.column_by_name(schema::time_column(signal))?.as_primitive_opt::<Int64Type>()?;
+            // A time beyond `i64::MAX` keeps its bits.
+            let times = || times.values().iter().map(|time| time.cast_unsigned());
+            Some((UnixNanos::new(times().min()?), UnixNanos::new(times().max()?)))
+        });
+        segments.chain(buffered).reduce(|(from, to), (min, max)| (from.min(min), to.max(max)))
     }
 }

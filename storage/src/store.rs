@@ -2,22 +2,43 @@
 //!
 //! Owns the life of the log, the buffer and the segments, and routes questions to plans. Knows no wire protocol and
 //! no page.
+//!
+//! What is acknowledged is durable and visible, once: see `store/append.rs` for the way in and `flush.rs` for the way to segments.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
+use tokio_util::task::TaskTracker;
 
+use crate::background::{Health, Threads, Wake};
+use crate::buffer::Room;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::error::{AppendError, OpenError};
+use crate::error::OpenError;
+use crate::flush::Keeper;
 use crate::metrics::Registry;
 use crate::model::UnixNanos;
 use crate::query::Engine;
+use crate::requests::Requests;
 use crate::snapshot::Snapshot;
 
+mod append;
 mod ask;
+mod disk;
+mod merge;
+mod meters;
+mod open;
+mod status;
+mod tables;
+
+use self::append::Pending;
+pub(crate) use self::append::context_of;
+use self::disk::Disk;
+use self::meters::Meters;
+pub(crate) use self::open::payload;
+pub(crate) use self::tables::Tables;
 
 /// What a request holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,8 +59,24 @@ pub struct Store {
 #[derive(Debug)]
 struct Inner {
     clock: Clock,
-    snapshot: ArcSwap<Snapshot>,
+    snapshot: Arc<ArcSwap<Snapshot>>,
     engine: Engine,
+    registry: Registry,
+    config: Config,
+    keeper: Arc<Keeper>,
+    tables: Arc<Tables>,
+    wal: Arc<crate::wal::Writer<Pending>>,
+    requests: Arc<Requests>,
+    room: Arc<Room>,
+    next_record_id: Arc<AtomicU64>,
+    disk: Disk,
+    health: Arc<Health>,
+    meters: Meters,
+    threads: Threads,
+    wake: Arc<Wake>,
+    /// Appends in progress.
+    tasks: TaskTracker,
+    closing: AtomicBool,
 }
 
 /// What became of a request that was taken in.
@@ -95,16 +132,20 @@ impl Store {
     /// # Errors
     /// When the folder is locked, of another version, damaged or not accessible.
     pub async fn open(config: Config, clock: Clock, registry: Registry) -> Result<Self, OpenError> {
-        todo!()
+        let path = config.data_dir.clone();
+        let inner = blocking(&path, "cannot open", move || open::open(config, clock, registry)).await??;
+        Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Takes in one `ExportTraceServiceRequest` or `ExportLogsServiceRequest` in protobuf. Returns when what was accepted is
-    /// durable and visible to queries.
+    /// Writes what is in memory to segments. It happens by itself; this is for tests and tools.
     ///
     /// # Errors
-    /// When nothing was stored; the error says whether to send again.
-    pub async fn append(&self, signal: Signal, payload: Bytes) -> Result<Appended, AppendError> {
-        todo!()
+    /// When it failed; nothing is lost, the log still holds it.
+    pub async fn flush(&self) -> Result<(), OpenError> {
+        let inner = self.inner.clone();
+        let path = inner.config.data_dir.clone();
+        let error = blocking(&path, "cannot flush", move || inner.flush()).await?;
+        error.map_err(|source| OpenError::Io { action: "cannot flush", path, source: std::io::Error::other(source) })
     }
 
     /// Writes what is in memory to segments, syncs, and stops the background work. Later appends are refused.
@@ -112,27 +153,60 @@ impl Store {
     /// # Errors
     /// When the last flush failed; nothing acknowledged is lost, the log still holds it.
     pub async fn close(&self) -> Result<(), OpenError> {
-        todo!()
-    }
-
-    /// How the store is doing.
-    #[must_use]
-    pub fn status(&self) -> StoreStatus {
-        todo!()
+        let inner = self.inner.clone();
+        inner.closing.store(true, Ordering::Release);
+        inner.tasks.close();
+        inner.tasks.wait().await;
+        let path = inner.config.data_dir.clone();
+        let closed = blocking(&path, "cannot close", move || {
+            inner.threads.stop();
+            inner.wal.stop();
+            let flushed = inner.flush();
+            inner.keeper.remove_files();
+            inner.keeper.folder().unlock();
+            flushed
+        });
+        let flushed = closed.await?;
+        flushed.map_err(|source| OpenError::Io { action: "cannot flush", path, source: std::io::Error::other(source) })
     }
 
     /// The clock this store was opened with.
     #[must_use]
     pub fn clock(&self) -> &Clock {
-        todo!()
+        &self.inner.clock
     }
 
-    /// Whether nothing was ever stored.
+    /// The series of this process.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.inner.registry
+    }
+
+    /// Whether nothing is stored: nothing came in yet, or all of it has aged out.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        todo!()
+        let snapshot = self.inner.snapshot.load();
+        [&snapshot.spans, &snapshot.logs].iter().all(|table| table.segments.is_empty() && table.buffered.is_empty())
     }
 }
+
+// === impl Inner ===
+
+impl Inner {
+    /// Writes what is in memory to segments and lets the log forget it. Blocks.
+    fn flush(&self) -> Result<(), crate::flush::KeepError> {
+        open::flush(&self.keeper, &self.wal, &self.next_record_id, &self.meters, &self.health)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Without close, threads end after what they are doing; what they hold goes with them.
+        self.wake.stop();
+    }
+}
+
+// === impl Signal ===
 
 impl Signal {
     /// The word used in metrics, pages and APIs.
@@ -147,3 +221,16 @@ impl Signal {
 
 /// How long a refused sender is asked to wait. SDKs give up after ten seconds in all, so it is short.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// Runs `work` on a thread that may block.
+async fn blocking<T: Send + 'static>(
+    path: &std::path::Path,
+    action: &'static str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, OpenError> {
+    let failed = |error: tokio::task::JoinError| OpenError::Io { action, path: path.to_owned(), source: std::io::Error::other(error) };
+    tokio::task::spawn_blocking(work).await.map_err(failed)
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ pub(crate) struct Engine {}
 
 impl Engine {
     /// Starts the query threads.
-    pub(crate) fn new(config: &Config, registry: &Registry) -> Self {
-        todo!()
+    pub(crate) fn new(_config: &Config, _registry: &Registry) -> Self {
+        Self {}
     }
 }

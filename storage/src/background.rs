@@ -1,0 +1,162 @@
+//! The threads that keep the store in shape: one flushes, one merges and lets old segments go.
+//!
+//! Owns when that work is done and what its failures are told. What it consists of is in `flush` and `compaction`.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+/// Wakes and stops background threads.
+#[derive(Debug, Default)]
+pub(crate) struct Wake {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+/// Running threads.
+#[derive(Debug)]
+pub(crate) struct Threads {
+    wake: Arc<Wake>,
+    handles: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What the last attempt at each kind of work came to.
+#[derive(Debug, Default)]
+pub(crate) struct Health {
+    flush: Mutex<Option<String>>,
+    merge: Mutex<Option<String>>,
+}
+
+/// Kinds of background work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Memory to segments.
+    Flush,
+    /// Merging and letting go.
+    Merge,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    stop: bool,
+    flush: bool,
+}
+
+// === impl Wake ===
+
+impl Wake {
+    /// Asks for a flush.
+    pub(crate) fn flush(&self) {
+        self.state.lock().flush = true;
+        self.changed.notify_all();
+    }
+
+    /// Ends the threads after what they are doing.
+    pub(crate) fn stop(&self) {
+        self.state.lock().stop = true;
+        self.changed.notify_all();
+    }
+
+    /// Whether the threads are to end.
+    pub(crate) fn stopped(&self) -> bool {
+        self.state.lock().stop
+    }
+
+    /// Waits up to `time`; true when a flush was asked for. Returns early when stopped.
+    fn wait_flush(&self, time: Duration) -> bool {
+        let mut state = self.state.lock();
+        let _ = self.changed.wait_while_for(&mut state, |state| !state.stop && !state.flush, time);
+        std::mem::take(&mut state.flush)
+    }
+
+    /// Waits up to `time`, less when stopped.
+    fn wait(&self, time: Duration) {
+        let mut state = self.state.lock();
+        let _ = self.changed.wait_while_for(&mut state, |state| !state.stop, time);
+    }
+}
+
+// === impl Threads ===
+
+impl Threads {
+    /// Starts both threads. `due` says whether rows waited long enough; `flush` and `merge` do the work, and `merge` says whether there
+    /// may be more.
+    pub(crate) fn start(
+        wake: Arc<Wake>,
+        due: impl Fn() -> bool + Send + 'static,
+        flush: impl Fn() -> bool + Send + 'static,
+        merge: impl Fn() -> Option<bool> + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let flusher = wake.clone();
+        let merger = wake.clone();
+        let handles = vec![
+            std::thread::Builder::new().name("storage-flush".to_owned()).spawn(move || {
+                let mut not_before = Instant::now();
+                while !flusher.stopped() {
+                    let asked = flusher.wait_flush(TICK);
+                    if flusher.stopped() || !(asked || due()) {
+                        continue;
+                    }
+                    flusher.wait(not_before.saturating_duration_since(Instant::now()));
+                    if !flush() {
+                        not_before = Instant::now() + AFTER_FAILURE;
+                    }
+                }
+            })?,
+            std::thread::Builder::new().name("storage-merge".to_owned()).spawn(move || {
+                while !merger.stopped() {
+                    match merge() {
+                        Some(true) => {}
+                        Some(false) => merger.wait(TICK),
+                        None => merger.wait(AFTER_FAILURE),
+                    }
+                }
+            })?,
+        ];
+        Ok(Self { wake, handles: Mutex::new(handles) })
+    }
+
+    /// Ends the threads and waits for them. Blocks.
+    pub(crate) fn stop(&self) {
+        self.wake.stop();
+        for handle in self.handles.lock().drain(..) {
+            if handle.join().is_err() {
+                tracing::error!("a background thread panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.wake.stop();
+    }
+}
+
+// === impl Health ===
+
+impl Health {
+    /// Notes what became of some work; true when it went well.
+    pub(crate) fn note(&self, work: Work, error: Option<String>) -> bool {
+        let cell = match work {
+            Work::Flush => &self.flush,
+            Work::Merge => &self.merge,
+        };
+        let well = error.is_none();
+        *cell.lock() = error;
+        well
+    }
+
+    /// What fails at the moment.
+    pub(crate) fn error(&self) -> Option<String> {
+        self.flush.lock().clone().or_else(|| self.merge.lock().clone())
+    }
+}
+
+/// How often the threads look whether there is work.
+const TICK: Duration = Duration::from_millis(500);
+
+/// How long they wait after a failure.
+const AFTER_FAILURE: Duration = Duration::from_secs(5);

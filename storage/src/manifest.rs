@@ -1,0 +1,233 @@
+//! The list of segments, and how far the log is covered by them.
+//!
+//! Owns `manifest/log`. A segment exists once an edit that adds it is synced, and no longer once an edit that removes it is. Knows
+//! nothing of what segments hold.
+//!
+//! ```text
+//! file    magic "THRLMAN1" | store id 16 bytes | crc32c u32 of both | frames
+//! frame   len u32 | crc32c u32 of offset u64, len and body | body: an `Edit` in protobuf
+//! ```
+//!
+//! Numbers are little-endian. Every edit is synced before it counts, so only the last one can be torn. When the file has grown, it is
+//! replaced by one whose first edit holds everything.
+
+mod edit;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use bytes::BufMut as _;
+use prost::Message as _;
+use ulid::Ulid;
+
+use crate::error::OpenError;
+use crate::folder::{io_error, replace_file};
+use crate::segment::SegmentMeta;
+
+pub(crate) use self::edit::Change;
+use self::edit::Edit;
+
+/// The open manifest.
+#[derive(Debug)]
+pub(crate) struct Manifest {
+    path: PathBuf,
+    tmp: PathBuf,
+    store: [u8; 16],
+    file: File,
+    bytes: u64,
+    /// Size at which the file is replaced.
+    replace_at: u64,
+    failed: bool,
+    contents: Contents,
+}
+
+/// What the edits add up to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Contents {
+    /// All segments of both signals.
+    pub(crate) segments: BTreeMap<Ulid, SegmentMeta>,
+    /// Every frame of the log up to this one is in segments.
+    pub(crate) wal_through: u64,
+    /// No record in segments has this id or a higher one.
+    pub(crate) next_record_id: u64,
+}
+
+/// What reading a manifest found.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) contents: Contents,
+    /// Bytes up to the end of the last whole edit.
+    len: u64,
+    /// Bytes of a torn edit after that.
+    pub(crate) torn_bytes: u64,
+}
+
+/// A change was not made, or it is not known whether it was.
+#[derive(Debug, thiserror::Error)]
+#[error("the manifest {} could not be written", .path.display())]
+pub(crate) struct CommitError {
+    path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+// === impl Manifest ===
+
+impl Manifest {
+    /// Opens the manifest in `folder`, or begins one when `create`. A torn last edit is cut off.
+    pub(crate) fn open(folder: &Path, tmp: &Path, store: [u8; 16], create: bool) -> Result<Self, OpenError> {
+        let path = folder.join(FILE);
+        if create && !path.exists() {
+            replace_file(tmp, &path, &snapshot(store, &Contents::default())).map_err(io_error("cannot write", &path))?;
+        }
+        let read = read(folder, store)?;
+        let opened = OpenOptions::new().append(true).open(&path).map_err(io_error("cannot open", &path))?;
+        if read.torn_bytes > 0 {
+            tracing::warn!(file = %path.display(), offset = read.len, size_bytes = read.torn_bytes, "a torn last edit is cut off");
+            opened.set_len(read.len).and_then(|()| opened.sync_all()).map_err(io_error("cannot cut", &path))?;
+        }
+        Ok(Self {
+            path,
+            tmp: tmp.to_owned(),
+            store,
+            file: opened,
+            bytes: read.len,
+            replace_at: REPLACE_AT.max(read.len * 2),
+            failed: false,
+            contents: read.contents,
+        })
+    }
+
+    /// What is recorded now.
+    pub(crate) fn contents(&self) -> &Contents {
+        &self.contents
+    }
+
+    /// Records a change durably. After a failure nothing more is recorded until a restart, as it is not known what is on disk.
+    pub(crate) fn commit(&mut self, change: Change) -> Result<(), CommitError> {
+        if self.failed {
+            return Err(self.error(io::Error::other("an earlier write failed; a restart is needed")));
+        }
+        let edit = Edit::from(change);
+        let bytes = frame(self.bytes, &edit);
+        if let Err(source) = self.file.write_all(&bytes).and_then(|()| self.file.sync_data()) {
+            self.failed = true;
+            return Err(self.error(source));
+        }
+        self.bytes += bytes.len() as u64;
+        // It came from values that are in range.
+        let _ = edit.apply(&mut self.contents);
+        if self.bytes > self.replace_at {
+            self.replace()?;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing more can be recorded until a restart.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    fn replace(&mut self) -> Result<(), CommitError> {
+        let bytes = snapshot(self.store, &self.contents);
+        let replaced = replace_file(&self.tmp, &self.path, &bytes).and_then(|()| OpenOptions::new().append(true).open(&self.path));
+        match replaced {
+            Ok(file) => {
+                self.file = file;
+                self.bytes = bytes.len() as u64;
+                self.replace_at = REPLACE_AT.max(self.bytes * 2);
+                Ok(())
+            }
+            // The change itself is recorded in one file or the other, but it is not known which one will be there after a crash.
+            Err(source) => {
+                self.failed = true;
+                tracing::error!(error = %source, "the manifest could not be replaced; nothing is flushed or merged until a restart");
+                Ok(())
+            }
+        }
+    }
+
+    fn error(&self, source: io::Error) -> CommitError {
+        CommitError { path: self.path.clone(), source }
+    }
+}
+
+/// Reads the manifest in `folder` and changes nothing.
+pub(crate) fn read(folder: &Path, store: [u8; 16]) -> Result<Read, OpenError> {
+    let path = folder.join(FILE);
+    let bytes = fs::read(&path).map_err(io_error("cannot read", &path))?;
+    let damaged = |detail: String| OpenError::Damaged { path: path.clone(), detail };
+    let header = header(store);
+    if bytes.get(..header.len()) != Some(header.as_slice()) {
+        return Err(damaged("its header is broken or belongs to another data folder".to_owned()));
+    }
+    let mut contents = Contents::default();
+    let mut offset = header.len();
+    while offset < bytes.len() {
+        let Some((body, next)) = frame_at(&bytes, offset) else { break };
+        let applied = Edit::decode(body).ok().and_then(|edit| edit.apply(&mut contents));
+        if applied.is_none() {
+            return Err(damaged(format!("the edit at offset {offset} cannot be understood")));
+        }
+        offset = next;
+    }
+    // Every edit is synced before the next one is written: a whole edit after a broken one means that the broken one was whole once.
+    if (offset + 1..bytes.len()).any(|later| frame_at(&bytes, later).is_some()) {
+        return Err(damaged(format!("the edit at offset {offset} is broken")));
+    }
+    if offset == header.len() {
+        return Err(damaged("its first edit is broken".to_owned()));
+    }
+    Ok(Read { contents, len: offset as u64, torn_bytes: (bytes.len() - offset) as u64 })
+}
+
+fn snapshot(store: [u8; 16], contents: &Contents) -> Vec<u8> {
+    let mut bytes = header(store);
+    let all = frame(bytes.len() as u64, &Edit::from(Change::all(contents)));
+    bytes.extend(all);
+    bytes
+}
+
+fn header(store: [u8; 16]) -> Vec<u8> {
+    let mut header = Vec::with_capacity(28);
+    header.put_slice(b"THRLMAN1");
+    header.put_slice(&store);
+    header.put_u32_le(crc32c::crc32c(&header));
+    header
+}
+
+fn frame(offset: u64, edit: &Edit) -> Vec<u8> {
+    let body = edit.encode_to_vec();
+    let len = u32::try_from(body.len()).unwrap_or(u32::MAX);
+    let mut frame = Vec::with_capacity(8 + body.len());
+    frame.put_u32_le(len);
+    frame.put_u32_le(checksum(offset, len, &body));
+    frame.put_slice(&body);
+    frame
+}
+
+/// The body of the whole frame at `offset`, and where the next one begins.
+fn frame_at(bytes: &[u8], offset: usize) -> Option<(&[u8], usize)> {
+    let (len, rest) = bytes.get(offset..)?.split_first_chunk()?;
+    let (crc, rest) = rest.split_first_chunk()?;
+    let len = u32::from_le_bytes(*len);
+    let body = rest.get(..len as usize)?;
+    let whole = len > 0 && checksum(offset as u64, len, body) == u32::from_le_bytes(*crc);
+    whole.then_some((body, offset + 8 + body.len()))
+}
+
+fn checksum(offset: u64, len: u32, body: &[u8]) -> u32 {
+    let crc = crc32c::crc32c(&offset.to_le_bytes());
+    let crc = crc32c::crc32c_append(crc, &len.to_le_bytes());
+    crc32c::crc32c_append(crc, body)
+}
+
+const FILE: &str = "log";
+
+/// A file below this size is not worth replacing.
+const REPLACE_AT: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests;

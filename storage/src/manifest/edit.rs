@@ -1,0 +1,156 @@
+//! One change of the manifest and its protobuf form.
+
+use ulid::Ulid;
+
+use crate::model::UnixNanos;
+use crate::segment::SegmentMeta;
+use crate::store::Signal;
+
+use super::Contents;
+
+/// What one edit changes, all of it or nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// Segments that exist from now on.
+    pub(crate) add: Vec<SegmentMeta>,
+    /// Segments that exist no longer.
+    pub(crate) remove: Vec<Ulid>,
+    /// New value of [`Contents::wal_through`]; kept when lower.
+    pub(crate) wal_through: u64,
+    /// New value of [`Contents::next_record_id`]; kept when lower.
+    pub(crate) next_record_id: u64,
+}
+
+/// The stored form. Numbers of fields are never given twice.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(super) struct Edit {
+    #[prost(message, repeated, tag = "1")]
+    add: Vec<Entry>,
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    remove: Vec<Vec<u8>>,
+    #[prost(uint64, tag = "3")]
+    wal_through: u64,
+    #[prost(uint64, tag = "4")]
+    next_record_id: u64,
+    /// Always [`FORM`], so that no edit is empty and one of another form is not misread.
+    #[prost(uint32, tag = "5")]
+    form: u32,
+}
+
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct Entry {
+    #[prost(bytes = "vec", tag = "1")]
+    id: Vec<u8>,
+    /// 0 traces, 1 logs.
+    #[prost(uint32, tag = "2")]
+    signal: u32,
+    #[prost(uint32, tag = "3")]
+    level: u32,
+    #[prost(uint64, tag = "4")]
+    rows: u64,
+    #[prost(uint64, tag = "5")]
+    min_time: u64,
+    #[prost(uint64, tag = "6")]
+    max_time: u64,
+    #[prost(uint64, tag = "7")]
+    parquet_bytes: u64,
+    #[prost(uint64, tag = "8")]
+    index_bytes: u64,
+    #[prost(fixed32, tag = "9")]
+    parquet_crc: u32,
+    #[prost(fixed32, tag = "10")]
+    index_crc: u32,
+}
+
+// === impl Change ===
+
+impl Change {
+    /// Makes nothing into `contents`.
+    pub(super) fn all(contents: &Contents) -> Self {
+        Self {
+            add: contents.segments.values().cloned().collect(),
+            remove: Vec::new(),
+            wal_through: contents.wal_through,
+            next_record_id: contents.next_record_id,
+        }
+    }
+}
+
+// === impl Edit ===
+
+impl From<Change> for Edit {
+    fn from(change: Change) -> Self {
+        Self {
+            add: change.add.into_iter().map(Entry::from).collect(),
+            remove: change.remove.iter().map(|id| id.to_bytes().to_vec()).collect(),
+            wal_through: change.wal_through,
+            next_record_id: change.next_record_id,
+            form: FORM,
+        }
+    }
+}
+
+impl Edit {
+    /// `None` when a value is out of its range or a removed segment is not there.
+    pub(super) fn apply(&self, contents: &mut Contents) -> Option<()> {
+        if self.form != FORM {
+            return None;
+        }
+        for id in &self.remove {
+            contents.segments.remove(&ulid(id)?)?;
+        }
+        for entry in &self.add {
+            let meta = entry.meta()?;
+            contents.segments.insert(meta.id, meta);
+        }
+        contents.wal_through = contents.wal_through.max(self.wal_through);
+        contents.next_record_id = contents.next_record_id.max(self.next_record_id);
+        Some(())
+    }
+}
+
+// === impl Entry ===
+
+impl From<SegmentMeta> for Entry {
+    fn from(meta: SegmentMeta) -> Self {
+        Self {
+            id: meta.id.to_bytes().to_vec(),
+            signal: u32::from(meta.signal == Signal::Logs),
+            level: meta.level.into(),
+            rows: meta.rows,
+            min_time: meta.min_time.get(),
+            max_time: meta.max_time.get(),
+            parquet_bytes: meta.parquet_bytes,
+            index_bytes: meta.index_bytes,
+            parquet_crc: meta.parquet_crc,
+            index_crc: meta.index_crc,
+        }
+    }
+}
+
+impl Entry {
+    fn meta(&self) -> Option<SegmentMeta> {
+        Some(SegmentMeta {
+            id: ulid(&self.id)?,
+            signal: match self.signal {
+                0 => Signal::Traces,
+                1 => Signal::Logs,
+                _ => return None,
+            },
+            level: u8::try_from(self.level).ok()?,
+            rows: self.rows,
+            min_time: UnixNanos::new(self.min_time),
+            max_time: UnixNanos::new(self.max_time),
+            parquet_bytes: self.parquet_bytes,
+            index_bytes: self.index_bytes,
+            parquet_crc: self.parquet_crc,
+            index_crc: self.index_crc,
+        })
+    }
+}
+
+fn ulid(bytes: &[u8]) -> Option<Ulid> {
+    bytes.try_into().ok().map(Ulid::from_bytes)
+}
+
+const FORM: u32 = 1;

@@ -1,0 +1,99 @@
+use std::fs;
+
+use ulid::Ulid;
+
+use crate::model::UnixNanos;
+use crate::store::Signal;
+
+use super::*;
+
+const STORE: [u8; 16] = [7; 16];
+
+fn meta(number: u64) -> SegmentMeta {
+    SegmentMeta {
+        id: Ulid::from_parts(number, u128::from(number)),
+        signal: if number.is_multiple_of(2) { Signal::Traces } else { Signal::Logs },
+        level: 1,
+        rows: number,
+        min_time: UnixNanos::new(number),
+        max_time: UnixNanos::MAX,
+        parquet_bytes: 3,
+        index_bytes: 4,
+        parquet_crc: 5,
+        index_crc: 6,
+    }
+}
+
+fn add(number: u64) -> Change {
+    Change { add: vec![meta(number)], wal_through: number, next_record_id: number * 10, ..Change::default() }
+}
+
+fn open(dir: &Path) -> Result<Manifest, OpenError> {
+    Manifest::open(dir, dir, STORE, true)
+}
+
+#[test]
+fn edits_add_up_and_survive_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut manifest = open(dir.path()).unwrap();
+    assert_eq!(*manifest.contents(), Contents::default());
+    manifest.commit(add(1)).unwrap();
+    manifest.commit(add(2)).unwrap();
+    manifest.commit(Change { add: vec![meta(3)], remove: vec![meta(1).id, meta(2).id], ..Change::default() }).unwrap();
+    let contents = manifest.contents().clone();
+    assert_eq!(contents.segments.values().cloned().collect::<Vec<_>>(), [meta(3)]);
+    assert_eq!((contents.wal_through, contents.next_record_id), (2, 20));
+    assert_eq!(*open(dir.path()).unwrap().contents(), contents);
+}
+
+#[test]
+fn a_torn_last_edit_is_cut_at_every_byte() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut manifest = open(dir.path()).unwrap();
+    manifest.commit(add(1)).unwrap();
+    let before = manifest.bytes;
+    manifest.commit(add(2)).unwrap();
+    let whole = fs::read(dir.path().join(FILE)).unwrap();
+    for cut in usize::try_from(before).unwrap()..whole.len() {
+        fs::write(dir.path().join(FILE), &whole[..cut]).unwrap();
+        let mut manifest = open(dir.path()).unwrap();
+        assert_eq!(manifest.contents().wal_through, 1);
+        manifest.commit(add(5)).unwrap();
+        assert_eq!(open(dir.path()).unwrap().contents().wal_through, 5, "edits go on after the cut");
+    }
+}
+
+#[test]
+fn a_flipped_bit_before_the_last_edit_is_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut manifest = open(dir.path()).unwrap();
+    manifest.commit(add(1)).unwrap();
+    let middle = usize::try_from(manifest.bytes).unwrap();
+    manifest.commit(add(2)).unwrap();
+    let whole = fs::read(dir.path().join(FILE)).unwrap();
+    for byte in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[byte] ^= 4;
+        fs::write(dir.path().join(FILE), &bytes).unwrap();
+        match open(dir.path()) {
+            Ok(manifest) => assert!(byte >= middle && manifest.contents().wal_through == 1, "byte {byte} passed unnoticed"),
+            Err(error) => assert!(byte < middle && matches!(error, OpenError::Damaged { .. }), "{error}"),
+        }
+    }
+    assert!(Manifest::open(dir.path(), dir.path(), [0; 16], true).is_err(), "a manifest of another folder");
+}
+
+#[test]
+fn a_grown_file_is_replaced_and_means_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut manifest = open(dir.path()).unwrap();
+    manifest.replace_at = 1000;
+    for number in 1..60 {
+        let remove = if number > 3 { vec![meta(number - 3).id] } else { Vec::new() };
+        manifest.commit(Change { remove, ..add(number) }).unwrap();
+        manifest.replace_at = manifest.replace_at.min(1000);
+    }
+    assert!(manifest.bytes < 2000, "{}", manifest.bytes);
+    assert_eq!(manifest.contents().segments.len(), 3);
+    assert_eq!(open(dir.path()).unwrap().contents(), manifest.contents());
+}

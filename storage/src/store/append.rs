@@ -1,0 +1,223 @@
+//! The way in: from an OTLP request to rows that are durable and visible.
+//!
+//! Owns the order of steps: known already? → room → decode → log, written and synced → buffer and snapshot → answer. From the log on,
+//! everything happens on the log's thread, so a sender that hangs up cannot leave a request half done.
+
+use std::cell::RefCell;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use bytes::Bytes;
+use tokio::sync::{oneshot, watch};
+
+use crate::buffer::{Entry, Reservation, estimated_bytes};
+use crate::error::AppendError;
+use crate::model::UnixNanos;
+use crate::otlp;
+use crate::requests::{Claim, Outcome, Ticket};
+use crate::wal::{MAX_PAYLOAD, Record, Refusal};
+
+use super::{Appended, Inner, RETRY_AFTER, Signal, Store};
+
+/// Rows on their way through the log. Dropped without a word when the log refuses them.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) signal: Signal,
+    pub(super) entry: Entry,
+    pub(super) visible: oneshot::Sender<()>,
+}
+
+/// A request that was decoded and is ready for the log.
+struct Prepared {
+    record: Record,
+    batch: RecordBatch,
+    appended: Appended,
+}
+
+// === impl Store ===
+
+impl Store {
+    /// Takes in one `ExportTraceServiceRequest` or `ExportLogsServiceRequest` in protobuf. Returns when what was accepted is
+    /// durable and visible to queries. A request that was taken in during the last five minutes, byte for byte the same, gets the
+    /// first one's answer and is not stored again.
+    ///
+    /// # Errors
+    /// When nothing was stored; the error says whether to send again.
+    pub async fn append(&self, signal: Signal, payload: Bytes) -> Result<Appended, AppendError> {
+        let inner = &self.inner;
+        // Taken before `closing` is read: close waits for it.
+        let in_progress = inner.tasks.token();
+        inner.check_writable()?;
+        if payload.len() > MAX_PAYLOAD {
+            return Err(AppendError::Malformed(format!("the request has more than {} MiB", MAX_PAYLOAD >> 20)));
+        }
+        let requests = inner.requests.clone();
+        let (hash, payload) = off_thread(payload, move |payload| requests.hash(signal, payload)).await?;
+        let waiting = match inner.requests.claim(hash, inner.clock.now()) {
+            Claim::Done(appended) => {
+                inner.meters.deduplicated.add(1);
+                return Ok(appended);
+            }
+            Claim::InFlight(outcome) => {
+                inner.meters.deduplicated.add(1);
+                outcome
+            }
+            Claim::New(ticket, outcome) => {
+                let inner = inner.clone();
+                // Its own task: it goes on when the sender hangs up, and those who wait for the same request are answered.
+                drop(tokio::spawn(async move {
+                    inner.take_in(signal, payload, hash, ticket).await;
+                    drop(in_progress);
+                }));
+                outcome
+            }
+        };
+        wait_for(waiting).await
+    }
+}
+
+// === impl Inner ===
+
+impl Inner {
+    /// Why writes are refused; `None` when they are taken.
+    pub(super) fn write_refusal(&self) -> Option<String> {
+        if self.closing.load(Ordering::Acquire) {
+            return Some("the store is closing".to_owned());
+        }
+        if let Some(Refusal::Failed(reason)) = self.wal.refusal() {
+            return Some(reason);
+        }
+        if self.keeper.has_failed() {
+            return Some("the list of segments could not be written; writes stay off until a restart".to_owned());
+        }
+        self.disk.refusal()
+    }
+
+    fn check_writable(&self) -> Result<(), AppendError> {
+        self.write_refusal().map_or(Ok(()), |reason| Err(unavailable(reason)))
+    }
+
+    async fn take_in(&self, signal: Signal, payload: Bytes, hash: [u8; 16], ticket: Ticket) {
+        let outcome = self.store(signal, payload, hash).await;
+        ticket.finish(outcome, self.clock.now());
+    }
+
+    async fn store(&self, signal: Signal, payload: Bytes, hash: [u8; 16]) -> Outcome {
+        let size = payload.len();
+        let reserved = self.room.reserve(estimated_bytes(size.saturating_mul(2), 0), PATIENCE).await;
+        let Some(mut room) = reserved else {
+            self.wake.flush();
+            return Err(AppendError::Busy { reason: "rows in memory wait for the disk".to_owned(), retry_after: RETRY_AFTER });
+        };
+        let now = self.clock.now();
+        let retention = self.config.retention;
+        // No record takes less than two bytes, so these ids are enough; gaps do not matter.
+        let ids = if signal == Signal::Logs { record_ids(size) } else { 0 };
+        let context = otlp::Context { now, retention, first_record_id: self.next_record_id.fetch_add(ids, Ordering::Relaxed) };
+        let (prepared, _) = off_thread(payload, move |payload| prepare(signal, payload, hash, &context)).await?;
+        let Prepared { record, batch, appended } = prepared?;
+        if appended.accepted == 0 {
+            return Ok(appended);
+        }
+        room.resize(estimated_bytes(size, batch.num_rows()));
+        self.make_durable(signal, record, batch, room).await?;
+        Ok(appended)
+    }
+
+    async fn make_durable(&self, signal: Signal, record: Record, batch: RecordBatch, room: Reservation) -> Result<(), AppendError> {
+        let (sender, visible) = oneshot::channel();
+        let pending = Pending { signal, entry: Entry { batch, room }, visible: sender };
+        self.wal.append(record, pending).map_err(refused)?;
+        match visible.await {
+            Ok(()) => Ok(()),
+            Err(_) => Err(refused(self.wal.refusal().unwrap_or(Refusal::Stopped))),
+        }
+    }
+}
+
+/// How many record ids a request of `size` bytes may need.
+pub(super) fn record_ids(size: usize) -> u64 {
+    size as u64 / 2 + 1
+}
+
+/// Retention as the log keeps it.
+pub(super) fn retention_nanos(retention: Option<Duration>) -> u64 {
+    retention.map_or(u64::MAX, |time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
+}
+
+fn prepare(signal: Signal, payload: &Bytes, hash: [u8; 16], context: &otlp::Context) -> Result<Prepared, AppendError> {
+    let decoded = otlp::decode(signal, payload, context).map_err(|error| AppendError::Malformed(error.to_string()))?;
+    let accepted = decoded.batch.num_rows();
+    let appended = Appended { accepted: accepted as u64, rejected: decoded.rejected, message: decoded.message };
+    let compressed = if accepted > 0 && payload.len() > COMPRESS_ABOVE { compress(payload) } else { None };
+    let record = Record {
+        signal,
+        ingest_time: context.now,
+        retention: retention_nanos(context.retention),
+        first_record_id: context.first_record_id,
+        accepted: u32::try_from(accepted).unwrap_or(u32::MAX),
+        rejected: u32::try_from(appended.rejected).unwrap_or(u32::MAX),
+        hash,
+        raw_len: u32::try_from(payload.len()).unwrap_or(u32::MAX),
+        compressed: compressed.is_some(),
+        payload: compressed.unwrap_or_else(|| payload.clone()),
+    };
+    Ok(Prepared { record, batch: decoded.batch, appended })
+}
+
+/// `None` when compression does not make it smaller.
+fn compress(payload: &[u8]) -> Option<Bytes> {
+    thread_local! {
+        static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> = RefCell::new(zstd::bulk::Compressor::new(1).ok());
+    }
+    let compressed = COMPRESSOR.with_borrow_mut(|compressor| compressor.as_mut()?.compress(payload).ok())?;
+    (compressed.len() < payload.len()).then(|| Bytes::from(compressed))
+}
+
+/// Runs `work` here when the payload is small, else on a thread where it delays nobody.
+async fn off_thread<T: Send + 'static>(payload: Bytes, work: impl FnOnce(&Bytes) -> T + Send + 'static) -> Result<(T, Bytes), AppendError> {
+    if payload.len() <= INLINE_BYTES {
+        return Ok((work(&payload), payload));
+    }
+    let moved = tokio::task::spawn_blocking(move || (work(&payload), payload));
+    moved.await.map_err(|_| broken())
+}
+
+async fn wait_for(mut outcome: watch::Receiver<Option<Outcome>>) -> Outcome {
+    match outcome.wait_for(Option::is_some).await {
+        Ok(outcome) => outcome.clone().unwrap_or_else(|| Err(broken())),
+        Err(_) => Err(broken()),
+    }
+}
+
+/// What is left to say when taking a request in panicked. Sent again, it would do so again.
+fn broken() -> AppendError {
+    AppendError::Malformed("the request could not be processed because of a fault in this program; nothing of it was stored".to_owned())
+}
+
+fn refused(refusal: Refusal) -> AppendError {
+    match refusal {
+        Refusal::Failed(reason) | Refusal::NoRoom(reason) => unavailable(reason),
+        Refusal::Stopped => unavailable("the store is closing".to_owned()),
+    }
+}
+
+fn unavailable(reason: String) -> AppendError {
+    AppendError::Unavailable { reason, retry_after: RETRY_AFTER }
+}
+
+/// What a frame of the log was decoded with.
+pub(crate) fn context_of(record: &Record) -> otlp::Context {
+    let retention = (record.retention != u64::MAX).then(|| Duration::from_nanos(record.retention));
+    otlp::Context { now: UnixNanos::new(record.ingest_time.get()), retention, first_record_id: record.first_record_id }
+}
+
+/// How long a request waits for room in memory. A slow answer is better than a refusal.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Larger payloads are decoded on a thread that may block.
+const INLINE_BYTES: usize = 256 * 1024;
+
+/// Smaller payloads do not get smaller enough.
+const COMPRESS_ABOVE: usize = 512;

@@ -1,0 +1,49 @@
+//! How much disk is left, looked up at most once a second.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::folder::Folder;
+use crate::metrics::Gauge;
+
+/// Watches the disk of the data folder.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    folder: Arc<Folder>,
+    min_free: u64,
+    seen: Mutex<Option<(Instant, u64)>>,
+    gauge: Gauge,
+}
+
+impl Disk {
+    pub(crate) fn new(folder: Arc<Folder>, min_free: u64, gauge: Gauge) -> Self {
+        Self { folder, min_free, seen: Mutex::new(None), gauge }
+    }
+
+    /// Free bytes; the last known value when the system does not say.
+    pub(crate) fn free_bytes(&self) -> u64 {
+        let mut seen = self.seen.lock();
+        if let Some((at, free)) = *seen
+            && at.elapsed() < Duration::from_secs(1)
+        {
+            return free;
+        }
+        let free = self.folder.free_bytes().unwrap_or_else(|error| {
+            tracing::debug!(%error, "the free space of the data folder is not known");
+            seen.map_or(u64::MAX, |(_, free)| free)
+        });
+        *seen = Some((Instant::now(), free));
+        self.gauge.set(free);
+        free
+    }
+
+    /// Why writes are refused; `None` when there is enough room.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        let free = self.free_bytes();
+        (free < self.min_free).then(|| {
+            format!("the disk of the data folder has {} MiB left, {} MiB are kept free; make room", free >> 20, self.min_free >> 20)
+        })
+    }
+}

@@ -1,0 +1,279 @@
+//! The way back: from a data folder to a running store.
+//!
+//! Owns the order of steps: lock and version → manifest → segments → log, replayed into memory → left-over files removed → threads
+//! started. Left-over files are removed only after the log was read to its end: until then damage could still be mended with them.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use bytes::Bytes;
+use tokio_util::task::TaskTracker;
+
+use crate::background::{Health, Threads, Wake, Work};
+use crate::buffer::{Entry, Room, estimated_bytes};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::error::OpenError;
+use crate::flush::{KeepError, Keeper};
+use crate::folder::{Folder, io_error};
+use crate::manifest::{Contents, Manifest};
+use crate::metrics::Registry;
+use crate::otlp;
+use crate::query::Engine;
+use crate::requests::{REMEMBER_NANOS, Requests};
+use crate::segment::Segment;
+use crate::wal::{self, Frame, Options, Record, Replayed, Writer};
+
+use super::append::{Pending, context_of, record_ids};
+use super::{Appended, Disk, Inner, Meters, Signal, Tables};
+
+/// Opens a data folder. Blocks.
+pub(super) fn open(config: Config, clock: Clock, registry: Registry) -> Result<Inner, OpenError> {
+    let folder = Arc::new(Folder::open(&config.data_dir)?);
+    let begins = !folder.manifest_exists() && !folder.holds_data()?;
+    let manifest = Manifest::open(&folder.manifest(), &folder.tmp(), folder.id(), begins)?;
+    let contents = manifest.contents().clone();
+    let meters = Meters::new(&registry);
+    let (segments, unreadable) = open_segments(&folder, &contents);
+    let tables = Tables::new(segments, unreadable, contents.wal_through, meters.clone());
+    let keeper = Arc::new(Keeper::new(folder.clone(), tables.clone(), manifest));
+    let replay = Replay {
+        config: &config,
+        contents: &contents,
+        tables: tables.clone(),
+        keeper: keeper.clone(),
+        room: Room::new(config.max_buffer_bytes),
+        requests: Requests::new(folder.id()),
+        next_record_id: Arc::new(AtomicU64::new(contents.next_record_id)),
+        now: clock.now(),
+    };
+    let replayed = replay.run(&folder)?;
+    let Replay { room, requests, next_record_id, .. } = replay;
+    remove_orphans(&folder, &keeper)?;
+
+    let wake = Arc::new(Wake::default());
+    let wal = Arc::new(start_wal(&config, &folder, &replayed, &registry, tables.clone(), wake.clone())?);
+    wal.release(contents.wal_through);
+    let health = Arc::new(Health::default());
+    let threads = Background {
+        keeper: keeper.clone(),
+        tables: tables.clone(),
+        wal: wal.clone(),
+        next_record_id: next_record_id.clone(),
+        meters: meters.clone(),
+        health: health.clone(),
+    }
+    .start(&config, &clock, wake.clone())?;
+    // What was replayed may be on disk by the word of a system that failed to sync it before: bring it to segments soon.
+    if tables.waiting().0 > 0 {
+        wake.flush();
+    }
+    Ok(Inner {
+        snapshot: tables.published(),
+        engine: Engine::new(&config, &registry),
+        disk: Disk::new(folder, config.min_free_bytes, meters.disk_free.clone()),
+        clock,
+        registry,
+        keeper,
+        tables,
+        wal,
+        requests,
+        room,
+        next_record_id,
+        health,
+        meters,
+        threads,
+        wake,
+        tasks: TaskTracker::new(),
+        closing: AtomicBool::new(false),
+        config,
+    })
+}
+
+/// Writes what is in memory to segments and lets the log forget it. Blocks.
+pub(super) fn flush(
+    keeper: &Keeper,
+    wal: &Writer<Pending>,
+    next_record_id: &AtomicU64,
+    meters: &Meters,
+    health: &Health,
+) -> Result<(), KeepError> {
+    let flushed = keeper.flush(|| next_record_id.load(Ordering::Relaxed));
+    health.note(Work::Flush, flushed.as_ref().err().map(|error| format!("writing memory to segments failed: {}", chain(error))));
+    match &flushed {
+        Ok((through, wrote)) => {
+            meters.flushes.add(u64::from(*wrote));
+            wal.release(*through);
+        }
+        Err(_) => meters.background_errors.add(1),
+    }
+    flushed.map(|_| ())
+}
+
+/// Reads the log back into memory.
+struct Replay<'a> {
+    config: &'a Config,
+    contents: &'a Contents,
+    tables: Arc<Tables>,
+    keeper: Arc<Keeper>,
+    room: Arc<Room>,
+    requests: Arc<Requests>,
+    next_record_id: Arc<AtomicU64>,
+    now: crate::model::UnixNanos,
+}
+
+impl Replay<'_> {
+    fn run(&self, folder: &Folder) -> Result<Replayed, OpenError> {
+        let path = folder.wal();
+        let pristine = *self.contents == Contents::default();
+        let replayed = wal::recover(&path, folder.id(), self.contents.wal_through, pristine, &mut |frame| self.frame(frame, &path))?;
+        if replayed.frames > 0 {
+            tracing::info!(frames = replayed.frames, size_bytes = self.tables.waiting().0, "the log was read back");
+        }
+        Ok(replayed)
+    }
+
+    fn frame(&self, frame: Frame, path: &PathBuf) -> Result<(), OpenError> {
+        let Frame { seq, record, .. } = frame;
+        if record.signal == Signal::Logs {
+            let next = record.first_record_id.saturating_add(record_ids(record.raw_len as usize));
+            self.next_record_id.fetch_max(next, Ordering::Relaxed);
+        }
+        let mut appended = Appended { accepted: record.accepted.into(), rejected: record.rejected.into(), message: None };
+        if seq > self.contents.wal_through {
+            let damaged = |detail: String| OpenError::Damaged { path: path.clone(), detail: format!("frame {seq}: {detail}") };
+            let payload = payload(&record).map_err(&damaged)?;
+            let decoded = otlp::decode(record.signal, &payload, &context_of(&record)).map_err(|error| damaged(error.to_string()))?;
+            let rows = decoded.batch.num_rows();
+            if rows as u64 != appended.accepted {
+                tracing::warn!(
+                    wal.seq = seq,
+                    rows,
+                    expected = appended.accepted,
+                    "a frame of the log holds another number of rows than it says"
+                );
+            }
+            appended.message = decoded.message;
+            let room = self.room.force(estimated_bytes(payload.len(), rows));
+            let waiting = self.tables.insert([(seq, record.signal, Entry { batch: decoded.batch, room })]);
+            if waiting >= self.config.buffer_bytes {
+                let flushed = self.keeper.flush(|| self.next_record_id.load(Ordering::Relaxed));
+                flushed.map_err(|error| OpenError::Io {
+                    action: "cannot flush",
+                    path: path.clone(),
+                    source: std::io::Error::other(error),
+                })?;
+            }
+        } else if record.rejected > 0 {
+            appended.message = Some(format!("{} items were refused when this request came in before", record.rejected));
+        }
+        if self.now.since(record.ingest_time) <= REMEMBER_NANOS {
+            self.requests.remember(record.hash, appended, record.ingest_time);
+        }
+        Ok(())
+    }
+}
+
+/// The OTLP message of a frame.
+pub(crate) fn payload(record: &Record) -> Result<Bytes, String> {
+    if !record.compressed {
+        return Ok(record.payload.clone());
+    }
+    let raw = zstd::bulk::decompress(&record.payload, record.raw_len as usize).map_err(|error| error.to_string())?;
+    if raw.len() == record.raw_len as usize { Ok(Bytes::from(raw)) } else { Err("its payload has another length than it says".to_owned()) }
+}
+
+/// Opens all segments. One that cannot be opened does not keep the others from being read; it stays listed and its files stay.
+fn open_segments(folder: &Folder, contents: &Contents) -> (Vec<Arc<Segment>>, Vec<String>) {
+    let (mut segments, mut unreadable) = (Vec::new(), Vec::new());
+    for meta in contents.segments.values() {
+        match Segment::open(&folder.segments(meta.signal), meta.clone()) {
+            Ok(segment) => segments.push(Arc::new(segment)),
+            Err(error) => {
+                tracing::error!(%error, rows = meta.rows, "a segment cannot be opened; answers lack its rows");
+                unreadable.push(format!("{} rows of {} are missing from answers: {error}", meta.rows, meta.signal.as_str()));
+            }
+        }
+    }
+    (segments, unreadable)
+}
+
+fn remove_orphans(folder: &Folder, keeper: &Keeper) -> Result<(), OpenError> {
+    let listed: HashSet<_> = keeper.listed();
+    for signal in [Signal::Traces, Signal::Logs] {
+        let removed = folder.remove_orphans(signal, &listed)?;
+        if removed > 0 {
+            tracing::info!(files = removed, signal = signal.as_str(), "left-over files of an interrupted flush or merge were removed");
+        }
+    }
+    Ok(())
+}
+
+fn start_wal(
+    config: &Config,
+    folder: &Folder,
+    replayed: &Replayed,
+    registry: &Registry,
+    tables: Arc<Tables>,
+    wake: Arc<Wake>,
+) -> Result<Writer<Pending>, OpenError> {
+    let file_bytes = (config.buffer_bytes as u64).clamp(MIN_WAL_FILE, MAX_WAL_FILE);
+    let options = Options { folder: folder.wal(), store: folder.id(), sync: config.sync, file_bytes };
+    let buffer_bytes = config.buffer_bytes;
+    let started = Writer::start(options, replayed, registry, move |group: Vec<(u64, Pending)>| {
+        let mut visible = Vec::with_capacity(group.len());
+        let waiting = tables.insert(group.into_iter().map(|(seq, pending)| {
+            visible.push(pending.visible);
+            (seq, pending.signal, pending.entry)
+        }));
+        for sender in visible {
+            // Whoever waited may have gone.
+            let _ = sender.send(());
+        }
+        if waiting >= buffer_bytes {
+            wake.flush();
+        }
+    });
+    started.map_err(io_error("cannot start the thread that writes", &folder.wal()))
+}
+
+/// What the background threads work with.
+struct Background {
+    keeper: Arc<Keeper>,
+    tables: Arc<Tables>,
+    wal: Arc<Writer<Pending>>,
+    next_record_id: Arc<AtomicU64>,
+    meters: Meters,
+    health: Arc<Health>,
+}
+
+impl Background {
+    fn start(self, config: &Config, clock: &Clock, wake: Arc<Wake>) -> Result<Threads, OpenError> {
+        let interval = config.flush_interval;
+        let tables = self.tables.clone();
+        let due = move || tables.waiting().1.is_some_and(|oldest| oldest.elapsed() >= interval);
+        let (keeper, meters, health) = (self.keeper.clone(), self.meters.clone(), self.health.clone());
+        let flush = move || match flush(&self.keeper, &self.wal, &self.next_record_id, &self.meters, &self.health) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!(error = chain(&error), "writing memory to segments failed; it is tried again");
+                false
+            }
+        };
+        let merger = super::merge::Merger::new(keeper, self.tables, meters, health, clock.clone(), config.retention);
+        let threads = Threads::start(wake, due, flush, move || merger.run());
+        threads.map_err(io_error("cannot start the background threads of", &config.data_dir))
+    }
+}
+
+/// An error with its causes.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// Bounds of the size of the log's files; in between, a file is as large as the buffer.
+const MIN_WAL_FILE: u64 = 1 << 20;
+const MAX_WAL_FILE: u64 = 64 << 20;

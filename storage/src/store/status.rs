@@ -1,0 +1,37 @@
+//! How the store is doing.
+
+use crate::segment::SegmentMeta;
+
+use super::{Signal, SignalStatus, Store, StoreStatus};
+
+impl Store {
+    /// How the store is doing.
+    #[must_use]
+    pub fn status(&self) -> StoreStatus {
+        let inner = &self.inner;
+        let unreadable = || inner.snapshot.load().spans.unreadable.first().cloned();
+        StoreStatus {
+            write_refusal: inner.write_refusal(),
+            background_error: inner.health.error().or_else(unreadable),
+            signals: [self.signal_status(Signal::Traces), self.signal_status(Signal::Logs)],
+            wal_bytes: inner.wal.size_bytes(),
+            free_bytes: inner.disk.free_bytes(),
+        }
+    }
+
+    fn signal_status(&self, signal: Signal) -> SignalStatus {
+        let (buffered_rows, buffered_bytes) = self.inner.tables.buffered(signal);
+        let snapshot = self.inner.snapshot.load_full();
+        let metas: Vec<&SegmentMeta> = snapshot.table(signal).segments.iter().map(|segment| segment.meta()).collect();
+        let level0_segments = metas.iter().filter(|meta| meta.level == 0).count();
+        SignalStatus {
+            buffered_rows,
+            buffered_bytes,
+            segment_rows: metas.iter().map(|meta| meta.rows).sum(),
+            segment_bytes: metas.iter().map(|meta| meta.parquet_bytes + meta.index_bytes).sum(),
+            level0_segments,
+            level1_segments: metas.len() - level0_segments,
+            time: snapshot.table(signal).time_bounds(signal),
+        }
+    }
+}

@@ -1,0 +1,310 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array as _, AsArray as _};
+use arrow::datatypes::Int64Type;
+use bytes::Bytes;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, any_value};
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+use parking_lot::Mutex;
+use prost::Message as _;
+
+use crate::check::check;
+use crate::schema::column;
+
+use super::*;
+use crate::error::AppendError;
+
+const NOW: UnixNanos = UnixNanos::new(1_700_000_000_000_000_000);
+
+fn spans(first: u64, count: u64) -> Bytes {
+    let span = |number: u64| Span {
+        trace_id: u128::from(number / 4 + 1).to_be_bytes().to_vec(),
+        span_id: (number + 1).to_be_bytes().to_vec(),
+        name: format!("operation {number}"),
+        start_time_unix_nano: NOW.get() + number,
+        end_time_unix_nano: NOW.get() + number + 5,
+        ..Span::default()
+    };
+    let scope = ScopeSpans { spans: (first..first + count).map(span).collect(), ..ScopeSpans::default() };
+    let resource = ResourceSpans { scope_spans: vec![scope], ..ResourceSpans::default() };
+    ExportTraceServiceRequest { resource_spans: vec![resource] }.encode_to_vec().into()
+}
+
+fn logs(first: u64, count: u64) -> Bytes {
+    let log = |number: u64| LogRecord {
+        time_unix_nano: NOW.get() + number,
+        body: Some(AnyValue { value: Some(any_value::Value::StringValue(format!("log line {number}"))) }),
+        ..LogRecord::default()
+    };
+    let scope = ScopeLogs { log_records: (first..first + count).map(log).collect(), ..ScopeLogs::default() };
+    let resource = ResourceLogs { scope_logs: vec![scope], ..ResourceLogs::default() };
+    ExportLogsServiceRequest { resource_logs: vec![resource] }.encode_to_vec().into()
+}
+
+fn config(dir: &Path) -> Config {
+    Config { min_free_bytes: 0, buffer_bytes: 1 << 20, ..Config::new(dir.to_owned()) }
+}
+
+async fn open_with(config: Config) -> Result<Store, OpenError> {
+    Store::open(config, Clock::held_at(NOW), Registry::default()).await
+}
+
+async fn open(dir: &Path) -> Store {
+    open_with(config(dir)).await.unwrap()
+}
+
+async fn append(store: &Store, signal: Signal, payload: Bytes) -> u64 {
+    store.append(signal, payload).await.unwrap().accepted
+}
+
+/// How often each item is there: spans by number, logs by number.
+fn contents(store: &Store) -> [BTreeMap<u64, usize>; 2] {
+    let snapshot = store.inner.snapshot.load_full();
+    [Signal::Traces, Signal::Logs].map(|signal| {
+        let table = snapshot.table(signal);
+        let name = crate::schema::time_column(signal);
+        let stored = table.segments.iter().flat_map(|segment| segment.read(&[name], None).unwrap().map(Result::unwrap));
+        let mut counts = BTreeMap::new();
+        for batch in stored.chain(table.buffered.clone()) {
+            for time in batch.column_by_name(name).unwrap().as_primitive::<Int64Type>().values() {
+                *counts.entry(time.cast_unsigned() - NOW.get()).or_default() += 1;
+            }
+        }
+        counts
+    })
+}
+
+fn once(numbers: std::ops::Range<u64>) -> BTreeMap<u64, usize> {
+    numbers.map(|number| (number, 1)).collect()
+}
+
+/// A copy of the folder as a crash at this moment would leave it, or better: everything written counts as synced.
+fn crash(from: &Path) -> tempfile::TempDir {
+    fn copy(from: &Path, to: &Path) {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            let target = to.join(entry.file_name());
+            if entry.file_type().unwrap().is_dir() { copy(&entry.path(), &target) } else { drop(fs::copy(entry.path(), target).unwrap()) }
+        }
+    }
+    let to = tempfile::tempdir().unwrap();
+    copy(from, to.path());
+    to
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_once_after_a_crash_and_after_a_close() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    assert!(store.is_empty());
+    assert_eq!(append(&store, Signal::Traces, spans(0, 10)).await, 10);
+    assert_eq!(append(&store, Signal::Logs, logs(0, 7)).await, 7);
+    assert_eq!(contents(&store), [once(0..10), once(0..7)]);
+    let copy = crash(dir.path());
+    let crashed = open(copy.path()).await;
+    assert_eq!(contents(&crashed), [once(0..10), once(0..7)]);
+    crashed.close().await.unwrap();
+
+    store.close().await.unwrap();
+    assert!(matches!(store.append(Signal::Logs, logs(50, 1)).await, Err(AppendError::Unavailable { .. })));
+    assert_eq!(contents(&store), [once(0..10), once(0..7)], "what is stored can still be read");
+    let reopened = open(dir.path()).await;
+    assert_eq!(contents(&reopened), [once(0..10), once(0..7)]);
+    let status = reopened.status();
+    assert_eq!((status.signals[0].segment_rows, status.signals[1].segment_rows), (10, 7));
+    assert_eq!((status.signals[0].buffered_rows, &status.write_refusal), (0, &None));
+    assert_eq!(status.signals[1].time, Some((NOW, NOW.plus(6))));
+}
+
+#[tokio::test]
+async fn a_crash_between_any_two_steps_of_a_flush_loses_and_doubles_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    append(&store, Signal::Logs, logs(0, 5)).await;
+    store.flush().await.unwrap();
+    append(&store, Signal::Traces, spans(0, 20)).await;
+    append(&store, Signal::Logs, logs(5, 20)).await;
+    let copies = Arc::new(Mutex::new(Vec::new()));
+    let (seen, root) = (copies.clone(), dir.path().to_owned());
+    store.inner.keeper.watch_steps(move |step| seen.lock().push((step, crash(&root))));
+    store.flush().await.unwrap();
+    let copies = std::mem::take(&mut *copies.lock());
+    assert_eq!(copies.iter().map(|(step, _)| *step).collect::<Vec<_>>(), ["segments renamed", "edit synced", "snapshot swapped"]);
+    for (step, copy) in &copies {
+        let crashed = open(copy.path()).await;
+        assert_eq!(contents(&crashed), [once(0..20), once(0..25)], "crash after: {step}");
+        assert_eq!(append(&crashed, Signal::Logs, logs(25, 1)).await, 1);
+        crashed.close().await.unwrap();
+        let files = fs::read_dir(copy.path().join("seg/logs")).unwrap().count();
+        let listed = crashed.inner.keeper.listed().len();
+        assert!(files <= 2 * listed, "left-over files are gone after: {step}");
+        assert!(check(copy.path()).unwrap().is_ok());
+    }
+    assert_eq!(contents(&store), [once(0..20), once(0..25)]);
+}
+
+#[tokio::test]
+async fn a_flush_lets_the_log_forget_and_later_rows_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    for round in 0..5 {
+        append(&store, Signal::Logs, logs(round * 10, 10)).await;
+        store.flush().await.unwrap();
+    }
+    append(&store, Signal::Logs, logs(50, 10)).await;
+    assert_eq!(contents(&store)[1], once(0..60));
+    assert_eq!(store.status().signals[1].level0_segments, 5);
+    let crashed = open(crash(dir.path()).path()).await;
+    assert_eq!(contents(&crashed)[1], once(0..60));
+    assert_eq!(crashed.status().signals[1].segment_rows, 50);
+}
+
+#[tokio::test]
+async fn a_log_larger_than_the_buffer_is_replayed_in_parts() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_with(Config { buffer_bytes: 1 << 30, ..config(dir.path()) }).await.unwrap();
+    for round in 0..20 {
+        append(&store, Signal::Logs, logs(round * 500, 500)).await;
+    }
+    let copy = crash(dir.path());
+    let crashed = open(copy.path()).await;
+    assert_eq!(contents(&crashed)[1], once(0..10_000));
+    assert!(crashed.status().signals[1].level0_segments > 1);
+}
+
+#[tokio::test]
+async fn a_request_sent_again_is_answered_again_and_stored_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let same = || store.append(Signal::Logs, logs(0, 3));
+    let (a, b, c) = tokio::join!(same(), same(), same());
+    let first = a.unwrap();
+    assert_eq!((first.accepted, b.unwrap(), c.unwrap()), (3, first.clone(), first.clone()));
+    assert_eq!(same().await.unwrap(), first);
+    let crashed = open(crash(dir.path()).path()).await;
+    assert_eq!(crashed.append(Signal::Logs, logs(0, 3)).await.unwrap(), first, "the log remembers it over a crash");
+    assert_eq!(contents(&crashed)[1], once(0..3));
+    store.flush().await.unwrap();
+    let crashed = open(crash(dir.path()).path()).await;
+    assert_eq!(crashed.append(Signal::Logs, logs(0, 3)).await.unwrap(), first, "also when segments hold it");
+    assert_eq!(contents(&crashed)[1], once(0..3));
+    store.inner.clock.set(NOW.plus(301_000_000_000));
+    assert_eq!(append(&store, Signal::Logs, logs(0, 3)).await, 3);
+    assert_eq!(contents(&store)[1].values().copied().collect::<Vec<_>>(), [2, 2, 2], "after five minutes it is another request");
+}
+
+#[tokio::test]
+async fn many_senders_at_once_lose_nothing_and_record_ids_are_unique() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let senders = (0..40u64).map(|sender| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for round in 0..10 {
+                append(&store, Signal::Logs, logs((sender * 10 + round) * 20, 20)).await;
+            }
+        })
+    });
+    for sender in senders.collect::<Vec<_>>() {
+        sender.await.unwrap();
+    }
+    store.close().await.unwrap();
+    let store = open(dir.path()).await;
+    append(&store, Signal::Logs, logs(8000, 20)).await;
+    assert_eq!(contents(&store)[1], once(0..8020));
+    let snapshot = store.inner.snapshot.load_full();
+    let stored = snapshot.logs.segments.iter().flat_map(|s| s.read(&[column::RECORD_ID], None).unwrap().map(Result::unwrap));
+    let ids: Vec<i64> = stored
+        .chain(snapshot.logs.buffered.clone())
+        .flat_map(|batch| batch.column_by_name(column::RECORD_ID).unwrap().as_primitive::<Int64Type>().values().to_vec())
+        .collect();
+    assert_eq!(ids.iter().collect::<std::collections::HashSet<_>>().len(), ids.len());
+    assert!(snapshot.logs.buffered.iter().all(|batch| batch.column(0).null_count() == 0));
+}
+
+#[tokio::test]
+async fn malformed_requests_are_refused_and_leave_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let error = store.append(Signal::Traces, Bytes::from_static(b"\x0a\xff")).await.unwrap_err();
+    assert!(matches!(error, AppendError::Malformed(_)), "{error}");
+    assert_eq!(store.append(Signal::Traces, Bytes::new()).await.unwrap(), Appended::default());
+    assert!(store.is_empty());
+    assert!(open(crash(dir.path()).path()).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_writes_and_keeps_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    append(&open(dir.path()).await, Signal::Logs, logs(0, 3)).await;
+    let copy = crash(dir.path());
+    let store = open_with(Config { min_free_bytes: u64::MAX, ..config(copy.path()) }).await.unwrap();
+    let error = store.append(Signal::Logs, logs(3, 1)).await.unwrap_err();
+    assert!(matches!(&error, AppendError::Unavailable { .. }) && error.to_string().contains("MiB left"), "{error}");
+    assert!(store.status().write_refusal.is_some());
+    assert_eq!(contents(&store)[1], once(0..3));
+}
+
+#[tokio::test]
+async fn rows_older_than_the_retention_go_with_their_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::held_at(NOW);
+    let config = Config { retention: Some(Duration::from_secs(60)), ..config(dir.path()) };
+    let store = Store::open(config, clock.clone(), Registry::default()).await.unwrap();
+    append(&store, Signal::Logs, logs(0, 3)).await;
+    store.flush().await.unwrap();
+    clock.set(NOW.plus(61_000_000_000));
+    let begun = std::time::Instant::now();
+    let files = || fs::read_dir(dir.path().join("seg/logs")).unwrap().count();
+    while !(store.is_empty() && files() == 0) {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", store.status());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    store.close().await.unwrap();
+    assert!(open(dir.path()).await.is_empty());
+}
+
+#[tokio::test]
+async fn check_names_the_file_that_is_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    append(&store, Signal::Traces, spans(0, 50)).await;
+    assert!(matches!(check(dir.path()), Err(OpenError::Locked { .. })));
+    store.close().await.unwrap();
+    let report = check(dir.path()).unwrap();
+    assert!(report.is_ok(), "{report:?}");
+    for extension in ["parquet", "idx"] {
+        let copy = crash(dir.path());
+        let file = fs::read_dir(copy.path().join("seg/traces")).unwrap().map(|e| e.unwrap().path());
+        let file = file.into_iter().find(|path| path.extension().is_some_and(|e| e == extension)).unwrap();
+        let mut bytes = fs::read(&file).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&file, bytes).unwrap();
+        let report = check(copy.path()).unwrap();
+        let broken: Vec<_> = report.lines.iter().filter(|line| line.problem.is_some()).map(|line| &line.path).collect();
+        assert_eq!(broken, [&file], "{report:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_segment_does_not_keep_the_rest_from_being_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    append(&store, Signal::Traces, spans(0, 50)).await;
+    append(&store, Signal::Logs, logs(0, 5)).await;
+    store.close().await.unwrap();
+    for entry in fs::read_dir(dir.path().join("seg/traces")).unwrap() {
+        fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    let store = open(dir.path()).await;
+    assert_eq!(contents(&store), [BTreeMap::new(), once(0..5)]);
+    assert!(store.status().background_error.unwrap().contains("50 rows of traces are missing"));
+}

@@ -1,0 +1,19 @@
+//! Write-ahead log: an accepted request is on disk here before its sender is told so.
+//!
+//! Owns the files in `wal/`: framing, group commit, rotation, replay. Knows nothing of spans, Parquet or queries.
+//!
+//! One log serves both signals. Every request gets the next sequence number; numbers have no gaps, within a file and from
+//! file to file, so a lost frame is noticed even when the file it was in is gone. A file is never appended to after a
+//! restart. See [`frame`] for the bytes.
+
+mod file;
+mod frame;
+mod replay;
+mod writer;
+
+pub(crate) use self::frame::{Frame, MAX_PAYLOAD, Record};
+pub(crate) use self::replay::{Replayed, recover, verify};
+pub(crate) use self::writer::{Options, Refusal, Writer};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! Reads the log back: every whole frame in order, a torn tail cut off, damage named.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use crate::error::OpenError;
+use crate::folder::{io_error, names};
+
+use super::file;
+use super::frame::{self, FILE_HEADER, Frame, Next};
+
+/// What the log held.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Replayed {
+    /// The sequence number of the next record.
+    pub(crate) next_seq: u64,
+    /// Files with their first sequence number and their bytes, in order.
+    pub(crate) files: Vec<(u64, u64)>,
+    /// Whole frames.
+    pub(crate) frames: u64,
+    /// A torn tail: file, offset, bytes. Nobody was told that it was stored.
+    pub(crate) torn: Option<(PathBuf, u64, u64)>,
+}
+
+/// What one file held.
+struct FileEnd {
+    /// The sequence number after its last frame.
+    next_seq: u64,
+    /// Bytes up to the end of its last frame.
+    len: u64,
+    frames: u64,
+    torn_bytes: u64,
+}
+
+/// Reads all frames in order and hands them to `visit`, cuts a torn tail off. Frames up to `through` may be missing: segments hold them.
+/// `pristine` says that nothing was ever stored, so that no file is expected.
+pub(crate) fn recover(
+    folder: &Path,
+    store: [u8; 16],
+    through: u64,
+    pristine: bool,
+    visit: &mut dyn FnMut(Frame) -> Result<(), OpenError>,
+) -> Result<Replayed, OpenError> {
+    let replayed = verify(folder, store, through, pristine, visit)?;
+    if let Some((path, offset, bytes)) = &replayed.torn {
+        tracing::warn!(
+            file = %path.display(), offset, size_bytes = bytes,
+            "the log ends in a torn frame that was never acknowledged; it is cut off"
+        );
+        file::cut(path, *offset).map_err(io_error("cannot cut the torn tail off", path))?;
+    }
+    Ok(replayed)
+}
+
+/// As [`recover`], but changes nothing.
+pub(crate) fn verify(
+    folder: &Path,
+    store: [u8; 16],
+    through: u64,
+    pristine: bool,
+    visit: &mut dyn FnMut(Frame) -> Result<(), OpenError>,
+) -> Result<Replayed, OpenError> {
+    let mut files: Vec<u64> = names(folder)?.iter().filter_map(|name| file::first_seq(name)).collect();
+    files.sort_unstable();
+    if files.is_empty() && !pristine {
+        return Err(damaged(folder, "all files of the log are missing".to_owned()));
+    }
+    let mut replayed = Replayed { next_seq: through + 1, ..Replayed::default() };
+    let mut expected = through + 1;
+    for (index, first) in files.iter().copied().enumerate() {
+        let path = file::path(folder, first);
+        if first > expected {
+            let detail = format!("the frames {expected} to {} before it are missing", first - 1);
+            return Err(damaged(&path, detail));
+        }
+        let is_last = index + 1 == files.len();
+        let end = read_file(&path, store, first, is_last, visit)?;
+        expected = expected.max(end.next_seq);
+        replayed.frames += end.frames;
+        if end.torn_bytes > 0 {
+            replayed.torn = Some((path, end.len, end.torn_bytes));
+        }
+        // A last file without frames is started again.
+        if end.frames > 0 || !is_last {
+            replayed.files.push((first, end.len));
+        }
+    }
+    replayed.next_seq = expected;
+    Ok(replayed)
+}
+
+fn read_file(
+    path: &Path,
+    store: [u8; 16],
+    first_seq: u64,
+    is_last: bool,
+    visit: &mut dyn FnMut(Frame) -> Result<(), OpenError>,
+) -> Result<FileEnd, OpenError> {
+    let bytes = Bytes::from(fs::read(path).map_err(io_error("cannot read", path))?);
+    let mut end = FileEnd { next_seq: first_seq, len: FILE_HEADER as u64, frames: 0, torn_bytes: 0 };
+    match frame::decode_header(&bytes) {
+        Some(header) if header == (first_seq, store) => {}
+        Some((named, _)) if named != first_seq => {
+            return Err(damaged(path, format!("its header says that it begins with frame {named}; it was renamed")));
+        }
+        Some(_) => return Err(damaged(path, "it belongs to another data folder".to_owned())),
+        // A crash while it was created: nothing was ever written to it.
+        None if is_last && frame::find_after(&bytes, 0, first_seq, first_seq.saturating_sub(1)).is_none() => {
+            return Ok(FileEnd { len: 0, ..end });
+        }
+        None => return Err(damaged(path, "its header is broken".to_owned())),
+    }
+    let mut offset = FILE_HEADER;
+    loop {
+        match frame::decode(&bytes, offset, first_seq) {
+            Next::Frame(frame, next) => {
+                if frame.seq != end.next_seq {
+                    return Err(damaged(path, format!("at offset {offset} stands frame {} instead of {}", frame.seq, end.next_seq)));
+                }
+                visit(frame)?;
+                end.next_seq += 1;
+                end.frames += 1;
+                offset = next;
+                end.len = offset as u64;
+            }
+            Next::End => return Ok(end),
+            Next::Broken(what) => {
+                // Frames are synced before the next file is begun, and `synced` of a later frame tells what was.
+                let later = frame::find_after(&bytes, offset, first_seq, end.next_seq);
+                if !is_last || later.is_some_and(|frame| frame.synced >= end.next_seq) {
+                    return Err(damaged(path, format!("{what} at offset {offset}, where frame {} belongs", end.next_seq)));
+                }
+                end.torn_bytes = (bytes.len() - offset) as u64;
+                return Ok(end);
+            }
+        }
+    }
+}
+
+fn damaged(path: &Path, detail: String) -> OpenError {
+    OpenError::Damaged { path: path.to_owned(), detail }
+}

@@ -1,0 +1,248 @@
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use crate::config::SyncPolicy;
+use crate::error::OpenError;
+use crate::metrics::Registry;
+use crate::model::UnixNanos;
+use crate::store::Signal;
+
+use super::frame::{self, FILE_HEADER, Frame};
+use super::{Options, Record, Refusal, Replayed, Writer, file, recover, verify};
+
+const STORE: [u8; 16] = *b"one data folder!";
+
+fn record(payload: &[u8]) -> Record {
+    Record {
+        signal: Signal::Logs,
+        ingest_time: UnixNanos::new(5),
+        retention: u64::MAX,
+        first_record_id: 7,
+        accepted: 3,
+        rejected: 1,
+        hash: [9; 16],
+        raw_len: u32::try_from(payload.len()).unwrap(),
+        compressed: false,
+        payload: Bytes::copy_from_slice(payload),
+    }
+}
+
+/// A file with frames 1..=n; all but the frames from `unsynced` on are known to be synced. Returns where each frame begins and the end.
+fn written(folder: &Path, payloads: &[&[u8]], group_begins: u64) -> Vec<usize> {
+    let mut bytes = frame::encode_header(1, STORE);
+    let mut offsets = Vec::new();
+    for (payload, seq) in payloads.iter().zip(1..) {
+        offsets.push(bytes.len());
+        frame::encode(&mut bytes, 1, seq, (seq - 1).min(group_begins - 1), &record(payload));
+    }
+    offsets.push(bytes.len());
+    fs::write(file::path(folder, 1), bytes).unwrap();
+    offsets
+}
+
+fn replay(folder: &Path) -> Result<(Replayed, Vec<Frame>), OpenError> {
+    let mut frames = Vec::new();
+    let replayed = recover(folder, STORE, 0, true, &mut |frame| {
+        frames.push(frame);
+        Ok(())
+    })?;
+    Ok((replayed, frames))
+}
+
+fn start(folder: &Path, replayed: &Replayed, file_bytes: u64) -> (Writer<u32>, Receiver<Vec<(u64, u32)>>) {
+    let (sender, receiver) = channel();
+    let options = Options { folder: folder.to_owned(), store: STORE, sync: SyncPolicy::Group, file_bytes };
+    let writer = Writer::start(options, replayed, &Registry::default(), move |group| sender.send(group).unwrap()).unwrap();
+    (writer, receiver)
+}
+
+#[test]
+fn a_log_cut_at_every_byte_keeps_exactly_the_whole_frames() {
+    let dir = tempfile::tempdir().unwrap();
+    let offsets = written(dir.path(), &[b"first", b"", b"the third, a bit longer"], 1);
+    let whole = fs::read(file::path(dir.path(), 1)).unwrap();
+    for zeroes in [0, 100] {
+        for cut in 0..=whole.len() {
+            let mut bytes = whole[..cut].to_vec();
+            bytes.resize(cut + zeroes, 0);
+            fs::write(file::path(dir.path(), 1), &bytes).unwrap();
+            let (replayed, frames) = replay(dir.path()).unwrap();
+            let expected = offsets[1..].iter().filter(|end| **end <= cut).count();
+            // Zeroes of the unused space may stand in for zeroes that end a frame.
+            assert!(frames.len() == expected || (zeroes > 0 && frames.len() == expected + 1), "cut at {cut}");
+            assert_eq!(replayed.next_seq, frames.len() as u64 + 1);
+            let (again, _) = replay(dir.path()).unwrap();
+            assert_eq!((again.torn, again.next_seq), (None, replayed.next_seq), "the tail was cut off for good");
+        }
+    }
+}
+
+#[test]
+fn every_flipped_bit_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    written(dir.path(), &[b"first", b"second", b"third"], 1);
+    let (_, original) = replay(dir.path()).unwrap();
+    let whole = fs::read(file::path(dir.path(), 1)).unwrap();
+    for byte in 0..whole.len() {
+        for bit in 0..8 {
+            let mut bytes = whole.clone();
+            bytes[byte] ^= 1 << bit;
+            fs::write(file::path(dir.path(), 1), &bytes).unwrap();
+            match replay(dir.path()) {
+                Ok((replayed, frames)) => {
+                    assert!(frames.len() < original.len(), "byte {byte} bit {bit} passed unnoticed");
+                    assert_eq!(frames, original[..frames.len()]);
+                    assert!(replayed.torn.is_some() || byte < FILE_HEADER);
+                }
+                Err(error) => assert!(matches!(error, OpenError::Damaged { .. }), "{error}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_broken_frame_before_one_that_was_synced_later_is_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let offsets = written(dir.path(), &[b"first", b"second", b"third"], 3);
+    let mut bytes = fs::read(file::path(dir.path(), 1)).unwrap();
+    bytes[offsets[1] + 30] ^= 1;
+    fs::write(file::path(dir.path(), 1), &bytes).unwrap();
+    let error = replay(dir.path()).unwrap_err();
+    assert!(error.to_string().contains(&format!("offset {}", offsets[1])), "{error}");
+}
+
+#[test]
+fn a_torn_group_is_cut_even_when_its_last_frame_reached_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let offsets = written(dir.path(), &[b"first", b"second", b"third"], 2);
+    let mut bytes = fs::read(file::path(dir.path(), 1)).unwrap();
+    bytes[offsets[1]..offsets[2]].fill(0);
+    fs::write(file::path(dir.path(), 1), &bytes).unwrap();
+    let (replayed, frames) = replay(dir.path()).unwrap();
+    assert_eq!((frames.len(), replayed.next_seq), (1, 2));
+}
+
+#[test]
+fn a_missing_renamed_or_foreign_file_is_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    written(dir.path(), &[b"first"], 1);
+    let path = file::path(dir.path(), 1);
+    let other = |store| verify(dir.path(), store, 5, false, &mut |_| Ok(()));
+    assert!(other([0; 16]).unwrap_err().to_string().contains("another data folder"));
+    assert_eq!(other(STORE).unwrap().next_seq, 6, "numbers that segments hold are not given again");
+    fs::rename(&path, file::path(dir.path(), 2)).unwrap();
+    assert!(other(STORE).unwrap_err().to_string().contains("renamed"));
+    fs::rename(file::path(dir.path(), 2), file::path(dir.path(), 9)).unwrap();
+    assert!(other(STORE).unwrap_err().to_string().contains("frames 6 to 8"));
+    fs::remove_file(file::path(dir.path(), 9)).unwrap();
+    assert!(other(STORE).unwrap_err().to_string().contains("missing"));
+}
+
+#[test]
+fn records_come_back_in_order_through_rotation_and_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let (writer, durable) = start(dir.path(), &Replayed { next_seq: 1, ..Replayed::default() }, 400);
+    let mut seen = Vec::new();
+    for number in 0..20u32 {
+        writer.append(record(&number.to_le_bytes()), number).unwrap();
+        seen.extend(durable.recv().unwrap());
+    }
+    assert_eq!(seen, (1..=20).zip(0..20).collect::<Vec<(u64, u32)>>());
+    writer.stop();
+    assert_eq!(writer.append(record(b""), 0), Err(Refusal::Stopped));
+    let (replayed, frames) = replay(dir.path()).unwrap();
+    assert!(replayed.files.len() > 3, "{replayed:?}");
+    let numbers: Vec<u32> = frames.iter().map(|f| u32::from_le_bytes(f.record.payload[..].try_into().unwrap())).collect();
+    assert_eq!(numbers, (0..20).collect::<Vec<u32>>());
+
+    let (writer, durable) = start(dir.path(), &replayed, 400);
+    writer.append(record(b"later"), 99).unwrap();
+    assert_eq!(durable.recv().unwrap(), [(21, 99)]);
+    writer.release(20);
+    writer.stop();
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "files that segments cover are removed");
+    assert_eq!(verify(dir.path(), STORE, 20, false, &mut |_| Ok(())).unwrap().next_seq, 22);
+    let error = verify(dir.path(), STORE, 19, false, &mut |_| Ok(())).unwrap_err();
+    assert!(error.to_string().contains("frames 20 to 20"), "{error}");
+}
+
+#[test]
+fn waiting_records_share_a_group() {
+    let dir = tempfile::tempdir().unwrap();
+    let (gate, held) = channel::<()>();
+    let groups = Arc::new(Mutex::new(Vec::new()));
+    let seen = groups.clone();
+    let options = Options { folder: dir.path().to_owned(), store: STORE, sync: SyncPolicy::Group, file_bytes: 1 << 16 };
+    let writer = Writer::start(options, &Replayed { next_seq: 1, ..Replayed::default() }, &Registry::default(), move |group| {
+        seen.lock().push(group.len());
+        let _ = held.recv();
+    })
+    .unwrap();
+    for number in 0..10u32 {
+        writer.append(record(b"x"), number).unwrap();
+    }
+    drop(gate);
+    writer.stop();
+    let groups = groups.lock();
+    assert_eq!(groups.iter().sum::<usize>(), 10);
+    assert!(groups.len() <= 10);
+}
+
+#[test]
+fn a_log_that_cannot_start_a_file_refuses_until_it_can() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("gone");
+    let (writer, durable) = start(&folder, &Replayed { next_seq: 1, ..Replayed::default() }, 1 << 16);
+    writer.append(record(b"x"), 1).unwrap();
+    while writer.refusal().is_none() {
+        std::thread::yield_now();
+    }
+    assert!(matches!(writer.refusal(), Some(Refusal::NoRoom(_))));
+    fs::create_dir(&folder).unwrap();
+    while durable.try_recv().is_err() {
+        writer.append(record(b"x"), 2).unwrap();
+    }
+    assert_eq!(writer.refusal(), None, "it heals by itself");
+    writer.stop();
+}
+
+mod proptests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn frames_round_trip(
+            payload in proptest::collection::vec(any::<u8>(), 0..300), seq in 1u64.., synced: u64, times: (u64, u64, u64),
+            counts: (u32, u32), hash: [u8; 16], kind: (bool, bool), first_seq: u64,
+        ) {
+            let record = Record {
+                signal: if kind.0 { Signal::Logs } else { Signal::Traces },
+                ingest_time: UnixNanos::new(times.0), retention: times.1, first_record_id: times.2,
+                accepted: counts.0, rejected: counts.1, hash, raw_len: counts.0, compressed: kind.1, payload: Bytes::from(payload),
+            };
+            let mut bytes = vec![1];
+            frame::encode(&mut bytes, first_seq, seq, synced, &record);
+            let end = bytes.len();
+            prop_assert_eq!(end - 1, frame::encoded_len(&record));
+            bytes.extend([0; 8]);
+            let bytes = Bytes::from(bytes);
+            prop_assert_eq!(frame::decode(&bytes, 1, first_seq), frame::Next::Frame(Frame { seq, synced, record }, end));
+            prop_assert_eq!(frame::decode(&bytes, end, first_seq), frame::Next::End);
+        }
+
+        #[test]
+        fn arbitrary_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let bytes = Bytes::from(bytes);
+            let _ = frame::decode_header(&bytes);
+            let _ = frame::decode(&bytes, 0, 1);
+            let _ = frame::find_after(&bytes, 0, 1, 0);
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! The one thread that writes the log: takes all that wait, writes once, syncs once, hands all on.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use crate::config::SyncPolicy;
+use crate::folder::sync_folder;
+use crate::metrics::{Counter, Gauge, Histogram, Registry};
+
+use super::file;
+use super::frame::{self, FILE_HEADER, Record};
+use super::replay::Replayed;
+
+/// Hands records to the writing thread. The queue has no bound of its own: callers bound what they have in flight by bytes.
+#[derive(Debug)]
+pub(crate) struct Writer<T> {
+    queue: Mutex<Option<Sender<Entry<T>>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    shared: Arc<Shared>,
+}
+
+/// What the log is told at start.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// Where the files are.
+    pub(crate) folder: PathBuf,
+    /// Ties the files to their store.
+    pub(crate) store: [u8; 16],
+    /// When a record counts as durable.
+    pub(crate) sync: SyncPolicy,
+    /// A file that reached this size is followed by the next.
+    pub(crate) file_bytes: u64,
+}
+
+/// Why records are not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// A write or sync failed: what is on disk is not known until the log is read again at the next start.
+    Failed(String),
+    /// No new file could be started; nothing was written. Goes away when there is room.
+    NoRoom(String),
+    /// The log was stopped.
+    Stopped,
+}
+
+#[derive(Debug)]
+struct Entry<T> {
+    record: Record,
+    item: T,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    refusal: Mutex<Option<Refusal>>,
+    /// Older files by first sequence number with their bytes; the active one is last.
+    files: Mutex<Vec<(u64, u64)>>,
+    folder: PathBuf,
+    size: Gauge,
+}
+
+/// State of the writing thread.
+struct Log<T, F> {
+    options: Options,
+    shared: Arc<Shared>,
+    active: Option<Active>,
+    next_seq: u64,
+    /// Highest sequence number known to be on disk.
+    synced: u64,
+    last_sync: Instant,
+    scratch: Vec<u8>,
+    on_durable: F,
+    sync_seconds: Histogram,
+    bytes_total: Counter,
+    queue: Receiver<Entry<T>>,
+}
+
+struct Active {
+    file: File,
+    first_seq: u64,
+    written: u64,
+}
+
+/// Why a group was not made durable.
+enum Fault {
+    /// Nothing of it is in the log; later ones may be.
+    NoRoom(io::Error),
+    /// It is unknown what is on disk.
+    Failed(&'static str, io::Error),
+}
+
+// === impl Writer ===
+
+impl<T: Send + 'static> Writer<T> {
+    /// Starts the thread. `on_durable` receives each group in order of sequence numbers, with their items, on that thread; an item of a
+    /// record that could not be made durable is dropped instead.
+    pub(crate) fn start<F>(options: Options, replayed: &Replayed, registry: &Registry, on_durable: F) -> io::Result<Self>
+    where
+        F: FnMut(Vec<(u64, T)>) + Send + 'static,
+    {
+        let size = registry.gauge("throughline_wal_size_bytes", "Bytes of the log on disk.", &[]);
+        let shared =
+            Arc::new(Shared { files: Mutex::new(replayed.files.clone()), folder: options.folder.clone(), size, ..Shared::default() });
+        shared.measure();
+        let (sender, queue) = channel();
+        let log = Log {
+            shared: shared.clone(),
+            active: None,
+            next_seq: replayed.next_seq,
+            synced: replayed.next_seq.saturating_sub(1),
+            last_sync: Instant::now(),
+            scratch: Vec::new(),
+            on_durable,
+            sync_seconds: registry.histogram("throughline_wal_sync_seconds", "Time of one sync of the log.", &[]),
+            bytes_total: registry.counter("throughline_wal_bytes_total", "Bytes written to the log.", &[]),
+            queue,
+            options,
+        };
+        let thread = std::thread::Builder::new().name("storage-wal".to_owned()).spawn(move || log.run())?;
+        Ok(Self { queue: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)), shared })
+    }
+
+    /// Queues a record. `item` comes back through `on_durable`, or is dropped when the log refuses.
+    pub(crate) fn append(&self, record: Record, item: T) -> Result<(), Refusal> {
+        if let Some(refusal @ Refusal::Failed(_)) = self.refusal() {
+            return Err(refusal);
+        }
+        match self.queue.lock().as_ref() {
+            Some(queue) => queue.send(Entry { record, item }).map_err(|_| self.refusal().unwrap_or(Refusal::Stopped)),
+            None => Err(Refusal::Stopped),
+        }
+    }
+
+    /// Why the last group was refused; `None` when it was not.
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        self.shared.refusal.lock().clone()
+    }
+
+    /// Removes files that hold nothing above `through`. The file being written stays.
+    pub(crate) fn release(&self, through: u64) {
+        self.shared.release(through);
+    }
+
+    /// Bytes of all files.
+    pub(crate) fn size_bytes(&self) -> u64 {
+        self.shared.files.lock().iter().map(|(_, bytes)| bytes).sum()
+    }
+
+    /// Writes and syncs what is queued and ends the thread. Blocks.
+    pub(crate) fn stop(&self) {
+        drop(self.queue.lock().take());
+        if let Some(thread) = self.thread.lock().take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the log's thread panicked");
+        }
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    fn release(&self, through: u64) {
+        let mut files = self.files.lock();
+        let mut kept = Vec::with_capacity(files.len());
+        let mut removed = false;
+        for (index, (first, bytes)) in files.iter().enumerate() {
+            let covered = files.get(index + 1).is_some_and(|(next, _)| *next <= through.saturating_add(1));
+            let gone = covered
+                && match fs::remove_file(file::path(&self.folder, *first)) {
+                    Ok(()) => true,
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+                    Err(error) => {
+                        tracing::warn!(wal.first_seq = first, %error, "an old log file could not be removed; it is tried again");
+                        false
+                    }
+                };
+            removed |= gone;
+            if !gone {
+                kept.push((*first, *bytes));
+            }
+        }
+        *files = kept;
+        drop(files);
+        self.measure();
+        if removed && let Err(error) = sync_folder(&self.folder) {
+            tracing::debug!(%error, "the log folder could not be synced after a removal");
+        }
+    }
+
+    fn measure(&self) {
+        self.size.set(self.files.lock().iter().map(|(_, bytes)| bytes).sum());
+    }
+}
+
+// === impl Log ===
+
+impl<T, F: FnMut(Vec<(u64, T)>)> Log<T, F> {
+    fn run(mut self) {
+        // Right away, so that a log folder without any file is known to have lost them.
+        if let Err(Fault::NoRoom(error)) = self.start_file() {
+            self.refuse(Refusal::NoRoom(format!("the log has no room: {error}")));
+        }
+        loop {
+            let first = match self.options.sync {
+                SyncPolicy::Group => self.queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                SyncPolicy::Interval(every) => self.queue.recv_timeout(every.saturating_sub(self.last_sync.elapsed())),
+            };
+            match first {
+                Ok(first) => self.serve(first),
+                Err(RecvTimeoutError::Timeout) => self.sync_rest(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        self.sync_rest();
+    }
+
+    /// Takes all that wait, up to a bound, and makes them durable with one write and one sync.
+    fn serve(&mut self, first: Entry<T>) {
+        let mut bytes = frame::encoded_len(&first.record);
+        let mut group = vec![first];
+        while bytes < MAX_GROUP_BYTES {
+            let Ok(entry) = self.queue.try_recv() else { break };
+            bytes += frame::encoded_len(&entry.record);
+            group.push(entry);
+        }
+        if matches!(*self.shared.refusal.lock(), Some(Refusal::Failed(_))) {
+            return;
+        }
+        let first_seq = self.next_seq;
+        match self.write(&group, bytes as u64) {
+            Ok(()) => {
+                *self.shared.refusal.lock() = None;
+                self.next_seq += group.len() as u64;
+                let items = group.into_iter().enumerate().map(|(index, entry)| (first_seq + index as u64, entry.item)).collect();
+                (self.on_durable)(items);
+            }
+            Err(Fault::NoRoom(error)) => self.refuse(Refusal::NoRoom(format!("the log has no room: {error}"))),
+            Err(Fault::Failed(what, error)) => self.fail(what, &error),
+        }
+    }
+
+    fn write(&mut self, group: &[Entry<T>], bytes: u64) -> Result<(), Fault> {
+        let file_bytes = self.options.file_bytes;
+        if self.active.as_ref().is_some_and(|a| a.written > FILE_HEADER as u64 && a.written + bytes > file_bytes) {
+            self.retire()?;
+        }
+        if self.active.is_none() {
+            self.start_file()?;
+        }
+        let Some(active) = self.active.as_mut() else { return Ok(()) };
+        self.scratch.clear();
+        for (entry, seq) in group.iter().zip(self.next_seq..) {
+            frame::encode(&mut self.scratch, active.first_seq, seq, self.synced, &entry.record);
+        }
+        if let Err(error) = active.file.write_all(&self.scratch) {
+            return Err(self.undo(error));
+        }
+        active.written += self.scratch.len() as u64;
+        self.bytes_total.add(self.scratch.len() as u64);
+        self.scratch.shrink_to(MAX_GROUP_BYTES);
+        self.note_size();
+        let through = self.next_seq + group.len() as u64 - 1;
+        match self.options.sync {
+            SyncPolicy::Group => self.sync(through),
+            SyncPolicy::Interval(every) if self.last_sync.elapsed() >= every => self.sync(through),
+            SyncPolicy::Interval(_) => Ok(()),
+        }
+    }
+
+    /// A failed write because of a full disk says nothing of what was written before: cutting off what it left makes the log whole
+    /// again. Any other failed write ends writing for good.
+    fn undo(&mut self, error: io::Error) -> Fault {
+        let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge);
+        let Some(active) = self.active.take() else { return Fault::Failed("write", error) };
+        if !full {
+            return Fault::Failed("write", error);
+        }
+        if let Err(error) = active.file.set_len(active.written).and_then(|()| active.file.sync_all()) {
+            return Fault::Failed("cut", error);
+        }
+        if active.written == FILE_HEADER as u64 {
+            self.shared.files.lock().retain(|(first, _)| *first != active.first_seq);
+        }
+        Fault::NoRoom(error)
+    }
+
+    fn sync(&mut self, through: u64) -> Result<(), Fault> {
+        let Some(active) = &self.active else { return Ok(()) };
+        let begun = Instant::now();
+        active.file.sync_data().map_err(|error| Fault::Failed("sync", error))?;
+        self.last_sync = Instant::now();
+        self.sync_seconds.observe(begun.elapsed());
+        self.synced = through;
+        Ok(())
+    }
+
+    /// For [`SyncPolicy::Interval`]: syncs what was acknowledged but not synced.
+    fn sync_rest(&mut self) {
+        let through = self.next_seq.saturating_sub(1);
+        self.last_sync = Instant::now();
+        if self.synced < through
+            && let Err(Fault::Failed(what, error)) = self.sync(through)
+        {
+            self.fail(what, &error);
+        }
+    }
+
+    /// Ends the active file: synced, without its unused space.
+    fn retire(&mut self) -> Result<(), Fault> {
+        self.sync(self.next_seq.saturating_sub(1))?;
+        if let Some(active) = self.active.take() {
+            active.file.set_len(active.written).and_then(|()| active.file.sync_all()).map_err(|error| Fault::Failed("sync", error))?;
+        }
+        Ok(())
+    }
+
+    fn start_file(&mut self) -> Result<(), Fault> {
+        let Options { folder, store, file_bytes, .. } = &self.options;
+        let file = file::create(folder, self.next_seq, *store, *file_bytes).map_err(Fault::NoRoom)?;
+        self.active = Some(Active { file, first_seq: self.next_seq, written: FILE_HEADER as u64 });
+        let mut files = self.shared.files.lock();
+        files.retain(|(first, _)| *first != self.next_seq);
+        files.push((self.next_seq, FILE_HEADER as u64));
+        Ok(())
+    }
+
+    fn note_size(&self) {
+        if let (Some(active), Some(last)) = (&self.active, self.shared.files.lock().last_mut()) {
+            last.1 = active.written;
+        }
+        self.shared.measure();
+    }
+
+    fn refuse(&self, refusal: Refusal) {
+        let mut known = self.shared.refusal.lock();
+        if known.as_ref() != Some(&refusal) {
+            tracing::warn!(?refusal, "requests are refused");
+        }
+        *known = Some(refusal);
+    }
+
+    /// Never tried again: after a failed sync the system may have dropped what was not written, and a second sync would succeed.
+    fn fail(&self, what: &'static str, error: &io::Error) {
+        let reason = format!("the log could not {what}: {error}; writes stay off until a restart");
+        tracing::error!(%error, "the log could not {what}; writes stay off until a restart");
+        *self.shared.refusal.lock() = Some(Refusal::Failed(reason));
+    }
+}
+
+/// A group takes no more records once it has this many bytes.
+const MAX_GROUP_BYTES: usize = 8 << 20;
