@@ -4,8 +4,14 @@
 //! asks through here, so that answers agree.
 
 mod answer;
+mod columns;
 mod engine;
+#[cfg(test)]
+mod fixtures;
+mod language;
+mod predicate;
 mod question;
+mod wire;
 
 pub use self::answer::{
     Edge, EdgeKind, Histogram, HistogramBucket, LogPage, Node, NodeKind, Operation, QueryStats, ServiceInTrace, ServiceMap, ServicePoint,

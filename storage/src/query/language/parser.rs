@@ -1,0 +1,241 @@
+//! From text to tree, with a bound on everything that a text can make large.
+
+use regex::RegexBuilder;
+
+use super::super::question::ParseError;
+use super::fields::{self, Field};
+use super::lexer::{Lexer, complaint};
+use super::tree::{Literal, Node, Operand, Operator, Pattern, Test, is_keyword};
+use crate::store::Signal;
+
+/// Understands a whole text.
+pub(super) fn parse(signal: Signal, text: &str) -> Result<Node, ParseError> {
+    if text.len() > MAX_TEXT_BYTES {
+        return Err(complaint(MAX_TEXT_BYTES..text.len(), format!("a query has at most {MAX_TEXT_BYTES} bytes")));
+    }
+    let mut parser = Parser { signal, lexer: Lexer::new(text), depth: 0, terms: 0, patterns: 0 };
+    parser.lexer.skip_space();
+    if parser.lexer.rest().is_empty() {
+        return Ok(Node::All);
+    }
+    let root = parser.any()?;
+    match parser.lexer.peek() {
+        None => Ok(root),
+        Some(c) => Err(complaint(parser.lexer.at()..parser.lexer.at() + c.len_utf8(), "this parenthesis was never opened")),
+    }
+}
+
+/// Bytes of text.
+const MAX_TEXT_BYTES: usize = 64 * 1024;
+/// Parentheses and negations inside each other.
+const MAX_DEPTH: usize = 64;
+/// Values and texts.
+const MAX_TERMS: usize = 256;
+/// Regular expressions.
+const MAX_PATTERNS: usize = 20;
+/// Bytes of one compiled regular expression.
+const MAX_PATTERN_BYTES: usize = 1 << 20;
+
+struct Parser<'a> {
+    signal: Signal,
+    lexer: Lexer<'a>,
+    depth: usize,
+    terms: usize,
+    patterns: usize,
+}
+
+impl Parser<'_> {
+    fn any(&mut self) -> Result<Node, ParseError> {
+        let mut nodes = vec![self.all()?];
+        while self.lexer.keyword("OR") {
+            self.lexer.eat("OR");
+            nodes.push(self.all()?);
+        }
+        Ok(one_or(nodes, Node::Or))
+    }
+
+    fn all(&mut self) -> Result<Node, ParseError> {
+        let mut nodes = vec![self.one()?];
+        loop {
+            self.lexer.skip_space();
+            if self.lexer.keyword("AND") {
+                self.lexer.eat("AND");
+                nodes.push(self.one()?);
+            } else if self.lexer.keyword("OR") || matches!(self.lexer.peek(), None | Some(')')) {
+                return Ok(one_or(nodes, Node::And));
+            } else {
+                nodes.push(self.one()?);
+            }
+        }
+    }
+
+    fn one(&mut self) -> Result<Node, ParseError> {
+        self.lexer.skip_space();
+        let at = self.lexer.at();
+        if self.depth >= MAX_DEPTH {
+            let next = self.lexer.peek().map_or(0, char::len_utf8);
+            return Err(complaint(at..at + next, format!("parentheses and negations may be at most {MAX_DEPTH} deep")));
+        }
+        self.depth += 1;
+        let node = self.one_within(at);
+        self.depth -= 1;
+        node
+    }
+
+    fn one_within(&mut self, at: usize) -> Result<Node, ParseError> {
+        if self.lexer.keyword("NOT") {
+            self.lexer.eat("NOT");
+            return Ok(Node::Not(Box::new(self.one()?)));
+        }
+        if self.lexer.eat("-") {
+            return Ok(Node::Not(Box::new(self.one()?)));
+        }
+        if self.lexer.eat("(") {
+            let node = self.any()?;
+            self.lexer.skip_space();
+            if !self.lexer.eat(")") {
+                return Err(complaint(at..at + 1, "this parenthesis is never closed"));
+            }
+            return Ok(node);
+        }
+        if self.lexer.peek() == Some('"') {
+            return self.quoted_text(at);
+        }
+        self.word(at)
+    }
+
+    fn quoted_text(&mut self, at: usize) -> Result<Node, ParseError> {
+        let text = self.lexer.quoted()?;
+        let end = self.lexer.at();
+        if self.lexer.operator().is_some() {
+            return Err(complaint(at..end, format!("a field name has no quotes around it; for an attribute write attr.\"{text}\"")));
+        }
+        self.count(at, end)?;
+        Ok(if text.is_empty() { Node::All } else { Node::Text(Literal::Quoted(text)) })
+    }
+
+    fn word(&mut self, at: usize) -> Result<Node, ParseError> {
+        let word = self.lexer.word();
+        let mut end = self.lexer.at();
+        // Keys of attributes may hold any character when they are quoted.
+        let quoted_key = if matches!(word, "attr." | "span." | "log." | "resource.") && self.lexer.peek() == Some('"') {
+            let key = self.lexer.quoted()?;
+            end = self.lexer.at();
+            Some(key)
+        } else {
+            None
+        };
+        let Some(operator) = self.lexer.operator() else {
+            return self.free_text(word, quoted_key.is_some(), at, end);
+        };
+        if word.is_empty() {
+            return Err(complaint(at..self.lexer.at(), format!("a field name is missing before `{}`", operator.as_str())));
+        }
+        let field = match &quoted_key {
+            Some(key) => fields::attribute(self.signal, word.trim_end_matches('.'), key),
+            None => fields::resolve(self.signal, word),
+        };
+        let field = field.map_err(|(message, suggestions)| ParseError { offset: at, length: end - at, message, suggestions })?;
+        self.lexer.skip_space();
+        let operand = self.operand(&field, operator)?;
+        Ok(Node::Test(Test { field, operator, operand }))
+    }
+
+    fn free_text(&mut self, word: &str, has_key: bool, at: usize, end: usize) -> Result<Node, ParseError> {
+        if has_key {
+            return Err(complaint(end..end, "an operator and a value are missing after the attribute"));
+        }
+        if word.is_empty() || is_keyword(word) {
+            let found = self.lexer.rest().chars().next();
+            return Err(match (word, found) {
+                ("", None) => complaint(at..at, "a condition is missing at the end"),
+                ("", Some(c)) => complaint(at..at + c.len_utf8(), format!("a condition is expected here, not `{c}`")),
+                (word, _) => {
+                    complaint(at..end, format!("a condition is expected here, not {word}; put it in quotes to search for the word"))
+                }
+            });
+        }
+        self.count(at, end)?;
+        Ok(if word == "*" { Node::All } else { Node::Text(Literal::Bare(word.to_owned())) })
+    }
+
+    fn operand(&mut self, field: &Field, operator: Operator) -> Result<Operand, ParseError> {
+        if matches!(operator, Operator::Match | Operator::NotMatch) {
+            return self.pattern(field);
+        }
+        let start = self.lexer.at();
+        let mut values = Vec::new();
+        loop {
+            let at = self.lexer.at();
+            let value = self.lexer.value()?;
+            let end = self.lexer.at();
+            match &value {
+                Literal::Bare(text) if text.is_empty() => {
+                    return Err(complaint(at..at, format!("a value is missing after `{}`", operator.as_str())));
+                }
+                Literal::Bare(text) if is_keyword(text) && end - at == text.len() => {
+                    return Err(complaint(at..end, format!("a value is expected here; put {text} in quotes if you mean the word")));
+                }
+                _ => {}
+            }
+            self.count(at, end)?;
+            values.push((value, at..end));
+            if !self.lexer.eat(",") {
+                break;
+            }
+        }
+        fields::operand(self.signal, field, operator, values, start..self.lexer.at())
+    }
+
+    fn pattern(&mut self, field: &Field) -> Result<Operand, ParseError> {
+        let at = self.lexer.at();
+        let text = self.lexer.pattern()?;
+        let range = at..self.lexer.at();
+        self.count(range.start, range.end)?;
+        self.patterns += 1;
+        if self.patterns > MAX_PATTERNS {
+            return Err(complaint(range, format!("a query has at most {MAX_PATTERNS} regular expressions")));
+        }
+        if text.is_empty() {
+            return Err(complaint(range, "a regular expression is missing"));
+        }
+        if !field.is_text() {
+            return Err(complaint(range, format!("`{field}` is not text, so it takes no regular expression; use : or =")));
+        }
+        let compiled = RegexBuilder::new(&text).size_limit(MAX_PATTERN_BYTES).dfa_size_limit(MAX_PATTERN_BYTES).nest_limit(50).build();
+        match compiled {
+            Ok(regex) => Ok(Operand::Pattern(Pattern(regex))),
+            Err(error) => Err(complaint(range, explain(&error))),
+        }
+    }
+
+    fn count(&mut self, at: usize, end: usize) -> Result<(), ParseError> {
+        self.terms += 1;
+        if self.terms > MAX_TERMS {
+            return Err(complaint(at..end, format!("a query has at most {MAX_TERMS} values and texts")));
+        }
+        Ok(())
+    }
+}
+
+fn one_or(mut nodes: Vec<Node>, many: fn(Vec<Node>) -> Node) -> Node {
+    match nodes.pop() {
+        Some(only) if nodes.is_empty() => only,
+        last => {
+            nodes.extend(last);
+            many(nodes)
+        }
+    }
+}
+
+/// One line out of the several that the regex crate draws.
+fn explain(error: &regex::Error) -> String {
+    match error {
+        regex::Error::CompiledTooBig(_) => "the regular expression grows too large; make it simpler".to_owned(),
+        other => {
+            let text = other.to_string();
+            let reason = text.lines().rev().find_map(|line| line.trim().strip_prefix("error: ")).unwrap_or("it cannot be compiled");
+            format!("the regular expression is not valid: {reason}")
+        }
+    }
+}

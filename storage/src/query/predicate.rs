@@ -1,0 +1,216 @@
+//! Answers a query tree over batches of columns: which rows match, which columns that needs, and what can be skipped.
+//!
+//! Owns compilation and evaluation. Every answer is exact; `Hints` only say where nothing can match.
+
+use std::collections::BTreeSet;
+
+use arrow::array::RecordBatch;
+use arrow::buffer::BooleanBuffer;
+
+use super::language::{Field, Literal, Node, Operand, Operator, Query, Test};
+use super::question::QueryError;
+use crate::model::TraceId;
+use crate::text::Needle;
+
+mod leaf;
+mod value;
+
+use self::leaf::Leaf;
+
+/// A query made ready for batches.
+#[derive(Debug)]
+pub(crate) struct Predicate {
+    root: Eval,
+    /// What can be skipped.
+    pub(crate) hints: Hints,
+}
+
+/// What every matching row has; `None` says nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Hints {
+    /// Its service is one of these.
+    pub(crate) services: Option<Vec<String>>,
+    /// Its trace is one of these.
+    pub(crate) traces: Option<Vec<TraceId>>,
+    /// Logs: its body has all of these terms, as `text::terms` makes them.
+    pub(crate) terms: Vec<String>,
+}
+
+#[derive(Debug)]
+enum Eval {
+    Const(bool),
+    And(Vec<Self>),
+    Or(Vec<Self>),
+    Not(Box<Self>),
+    Leaf(Leaf),
+}
+
+impl Predicate {
+    pub(crate) fn new(query: &Query) -> Self {
+        Self { root: compile(query, &query.root), hints: hints(&query.root) }
+    }
+
+    /// Whether every row matches.
+    pub(crate) fn is_all(&self) -> bool {
+        matches!(self.root, Eval::Const(true))
+    }
+
+    /// Columns that [`Predicate::matches`] reads.
+    pub(crate) fn columns(&self) -> BTreeSet<&'static str> {
+        let mut columns = BTreeSet::new();
+        self.root.columns(&mut columns);
+        columns
+    }
+
+    /// Those of the `alive` rows that match.
+    pub(crate) fn matches(&self, batch: &RecordBatch, alive: BooleanBuffer) -> Result<BooleanBuffer, QueryError> {
+        self.root.eval(batch, alive)
+    }
+}
+
+fn compile(query: &Query, node: &Node) -> Eval {
+    match node {
+        Node::All => Eval::Const(true),
+        Node::And(nodes) => {
+            let mut parts: Vec<_> = nodes.iter().map(|node| compile(query, node)).collect();
+            // Cheap conditions first: dear ones then see fewer rows.
+            parts.sort_by_key(Eval::cost);
+            Eval::And(parts)
+        }
+        Node::Or(nodes) => Eval::Or(nodes.iter().map(|node| compile(query, node)).collect()),
+        Node::Not(node) => Eval::Not(Box::new(compile(query, node))),
+        Node::Text(text) => Leaf::text(query.signal, text).map_or(Eval::Const(true), Eval::Leaf),
+        Node::Test(test) => {
+            let eval = Leaf::test(query.signal, test).map_or(Eval::Const(true), Eval::Leaf);
+            match test.operator {
+                Operator::NotEqual | Operator::NotMatch => Eval::Not(Box::new(eval)),
+                _ => eval,
+            }
+        }
+    }
+}
+
+impl Eval {
+    fn cost(&self) -> u32 {
+        match self {
+            Self::Const(_) => 0,
+            Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::cost).sum(),
+            Self::Not(part) => part.cost(),
+            Self::Leaf(leaf) => leaf.cost(),
+        }
+    }
+
+    fn columns(&self, into: &mut BTreeSet<&'static str>) {
+        match self {
+            Self::Const(_) => {}
+            Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.columns(into)),
+            Self::Not(part) => part.columns(into),
+            Self::Leaf(leaf) => leaf.columns(into),
+        }
+    }
+
+    fn eval(&self, batch: &RecordBatch, alive: BooleanBuffer) -> Result<BooleanBuffer, QueryError> {
+        Ok(match self {
+            Self::Const(true) => alive,
+            Self::Const(false) => BooleanBuffer::new_unset(alive.len()),
+            Self::And(parts) => {
+                let mut alive = alive;
+                for part in parts {
+                    if alive.count_set_bits() == 0 {
+                        break;
+                    }
+                    alive = part.eval(batch, alive)?;
+                }
+                alive
+            }
+            Self::Or(parts) => {
+                let mut found = BooleanBuffer::new_unset(alive.len());
+                for part in parts {
+                    let open = &alive & &!&found;
+                    if open.count_set_bits() == 0 {
+                        break;
+                    }
+                    found = &found | &part.eval(batch, open)?;
+                }
+                found
+            }
+            Self::Not(part) => {
+                let found = part.eval(batch, alive.clone())?;
+                &alive & &!&found
+            }
+            Self::Leaf(leaf) => leaf.eval(batch, &alive)?,
+        })
+    }
+}
+
+/// What must hold for a row that matches `node`.
+fn hints(node: &Node) -> Hints {
+    match node {
+        Node::And(nodes) => nodes.iter().map(hints).fold(Hints::default(), Hints::both),
+        Node::Or(nodes) => nodes.iter().map(hints).reduce(Hints::either).unwrap_or_default(),
+        Node::Text(text) => Hints { terms: needle(text).map_or_else(Vec::new, |needle| needle.hint_terms()), ..Hints::default() },
+        Node::Test(test) => test_hints(test),
+        Node::All | Node::Not(_) => Hints::default(),
+    }
+}
+
+fn test_hints(test: &Test) -> Hints {
+    if !matches!(test.operator, Operator::Is | Operator::Equal) {
+        return Hints::default();
+    }
+    match (&test.field, &test.operand) {
+        (Field::Service, Operand::Text(literals)) => {
+            let exact = |literal: &Literal| match literal {
+                Literal::Bare(text) | Literal::Quoted(text) => Some(text.clone()),
+                Literal::Glob(_) => None,
+            };
+            Hints { services: literals.iter().map(exact).collect(), ..Hints::default() }
+        }
+        (Field::Trace, Operand::TraceIds(ids)) => Hints { traces: Some(ids.clone()), ..Hints::default() },
+        (Field::Body, Operand::Text(literals)) => match literals.as_slice() {
+            [literal] if test.operator == Operator::Is => {
+                Hints { terms: needle(literal).map_or_else(Vec::new, |needle| needle.hint_terms()), ..Hints::default() }
+            }
+            _ => Hints::default(),
+        },
+        _ => Hints::default(),
+    }
+}
+
+/// What a text searches for: a bare word finds words, a quoted text is found anywhere.
+fn needle(literal: &Literal) -> Option<Needle> {
+    match literal {
+        Literal::Bare(word) => Some(Needle::word(word)),
+        Literal::Quoted(phrase) if !phrase.is_empty() => Some(Needle::phrase(phrase)),
+        Literal::Quoted(_) | Literal::Glob(_) => None,
+    }
+}
+
+impl Hints {
+    fn both(self, other: Self) -> Self {
+        let mut terms = self.terms;
+        terms.extend(other.terms);
+        terms.sort_unstable();
+        terms.dedup();
+        Self { services: common(self.services, other.services), traces: common(self.traces, other.traces), terms }
+    }
+
+    fn either(self, other: Self) -> Self {
+        let union = |a: Option<Vec<_>>, b: Option<Vec<_>>| a.zip(b).map(|(a, b)| [a, b].concat());
+        Self {
+            services: union(self.services, other.services),
+            traces: self.traces.zip(other.traces).map(|(a, b)| [a, b].concat()),
+            terms: self.terms.into_iter().filter(|term| other.terms.contains(term)).collect(),
+        }
+    }
+}
+
+fn common<T: PartialEq>(a: Option<Vec<T>>, b: Option<Vec<T>>) -> Option<Vec<T>> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.into_iter().filter(|value| b.contains(value)).collect()),
+        (a, b) => a.or(b),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,349 @@
+//! Single conditions over columns.
+
+use std::collections::{BTreeSet, HashMap};
+
+use arrow::array::{Array, BinaryViewArray, RecordBatch};
+use arrow::buffer::BooleanBuffer;
+
+use super::super::columns::{self, Attributes};
+use super::super::language::{Field, Literal, Operand, Operator, Presence, SeverityTest, Test, equivalents};
+use super::super::question::QueryError;
+use super::super::wire;
+use super::value::ValueTest;
+use crate::model::{Severity, SpanId, TraceId};
+use crate::schema::column;
+use crate::store::Signal;
+use crate::text::Needle;
+
+/// One condition.
+#[derive(Debug)]
+pub(super) enum Leaf {
+    /// A text column; null never passes.
+    Text(&'static str, ValueTest),
+    /// Any line of a text column; null never passes.
+    Lines(&'static str, ValueTest),
+    /// A 64-bit column, read as unsigned.
+    Long(&'static str, Vec<(u64, u64)>),
+    /// A 32-bit column that lies in one of these ranges, ends included.
+    Int(&'static str, Vec<(i32, i32)>),
+    /// A trace id column.
+    Trace(&'static str, Vec<TraceId>),
+    /// A span id column.
+    Span(&'static str, Vec<SpanId>),
+    /// A column of any type that is not null.
+    Present(&'static str),
+    /// A column of any type that is null.
+    Absent(&'static str),
+    /// An attribute under any of these names.
+    Attribute(Scope, Vec<String>, ValueTest),
+    /// The attribute or the column.
+    AttributeOrText(Vec<String>, &'static str, ValueTest),
+    /// Any of these.
+    AnyOf(Vec<Self>),
+    /// The body of a log record contains the text.
+    Body(Needle),
+    /// Any text of a span contains the text.
+    SpanText(Needle),
+}
+
+/// Where an attribute is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    Record,
+    Resource,
+    /// In the resource only when the record has none.
+    Either,
+}
+
+/// Text columns that free text on spans looks into.
+const SPAN_TEXTS: [&str; 5] =
+    [column::NAME, column::STATUS_MESSAGE, column::EXCEPTION_TYPE, column::EXCEPTION_MESSAGE, column::EVENT_NAMES];
+
+impl Leaf {
+    /// Free text; `None` when it asks for nothing.
+    pub(super) fn text(signal: Signal, text: &Literal) -> Option<Self> {
+        let needle = super::needle(text)?;
+        Some(match signal {
+            Signal::Traces => Self::SpanText(needle),
+            Signal::Logs => Self::Body(needle),
+        })
+    }
+
+    /// A comparison, without the negation that its operator may carry; `None` when it asks for nothing.
+    pub(super) fn test(signal: Signal, test: &Test) -> Option<Self> {
+        let Test { field, operator, operand } = test;
+        let values = || ValueTest::new(*operator, operand);
+        Some(match field {
+            Field::Service => Self::Text(column::SERVICE_NAME, values()),
+            Field::Name => Self::Text(column::NAME, values()),
+            Field::StatusMessage => Self::Text(column::STATUS_MESSAGE, values()),
+            Field::Peer => Self::Text(column::PEER, values()),
+            Field::Event if signal == Signal::Logs => Self::Text(column::EVENT_NAME, values()),
+            Field::Event => Self::Lines(column::EVENT_NAMES, values()),
+            Field::ExceptionType => Self::AttributeOrText(equivalents("exception.type"), column::EXCEPTION_TYPE, values()),
+            Field::ExceptionMessage => Self::AttributeOrText(equivalents("exception.message"), column::EXCEPTION_MESSAGE, values()),
+            Field::Body => body(*operator, operand),
+            Field::Attribute(key) => Self::Attribute(Scope::Record, equivalents(key), values()),
+            Field::Resource(key) => Self::Attribute(Scope::Resource, equivalents(key), values()),
+            Field::Either(key) => Self::Attribute(Scope::Either, equivalents(key), values()),
+            Field::Parent if *operand == Operand::Anything => Self::Present(column::PARENT_SPAN_ID),
+            Field::Trace if *operand == Operand::Anything => Self::Present(column::TRACE_ID),
+            Field::Span if *operand == Operand::Anything => Self::Present(column::SPAN_ID),
+            _ => return Self::typed(signal, test),
+        })
+    }
+
+    fn typed(signal: Signal, test: &Test) -> Option<Self> {
+        Some(match &test.operand {
+            Operand::Nanos(values) => Self::Long(column::DURATION, values.iter().map(|value| bounds(test.operator, *value)).collect()),
+            Operand::Kinds(kinds) => Self::Int(column::KIND, kinds.iter().map(|kind| (kind.number(), kind.number())).collect()),
+            Operand::Statuses(codes) => Self::Int(column::STATUS_CODE, codes.iter().map(|code| (code.number(), code.number())).collect()),
+            Operand::Severities(values) => {
+                Self::Int(column::SEVERITY_NUMBER, values.iter().flat_map(|value| severity(test.operator, *value)).collect())
+            }
+            Operand::TraceIds(ids) => Self::Trace(column::TRACE_ID, ids.clone()),
+            Operand::SpanIds(ids) => {
+                Self::Span(if test.field == Field::Parent { column::PARENT_SPAN_ID } else { column::SPAN_ID }, ids.clone())
+            }
+            Operand::Flag(true) => Self::Absent(column::PARENT_SPAN_ID),
+            Operand::Flag(false) => Self::Present(column::PARENT_SPAN_ID),
+            Operand::Presences(wanted) => {
+                Self::AnyOf(wanted.iter().map(|presence| Self::Present(presence_column(signal, *presence))).collect())
+            }
+            Operand::Anything | Operand::Text(_) | Operand::Pattern(_) => return None,
+        })
+    }
+
+    pub(super) fn cost(&self) -> u32 {
+        match self {
+            Self::Present(_) | Self::Absent(_) | Self::AnyOf(_) => 1,
+            Self::Int(..) | Self::Long(..) => 2,
+            Self::Trace(..) | Self::Span(..) => 3,
+            Self::Text(..) | Self::Lines(..) => 5,
+            Self::Attribute(Scope::Resource, ..) => 6,
+            Self::Attribute(..) | Self::AttributeOrText(..) => 20,
+            Self::Body(_) => 40,
+            Self::SpanText(_) => 80,
+        }
+    }
+
+    pub(super) fn columns(&self, into: &mut BTreeSet<&'static str>) {
+        match self {
+            Self::Text(name, _)
+            | Self::Lines(name, _)
+            | Self::Long(name, _)
+            | Self::Int(name, _)
+            | Self::Trace(name, _)
+            | Self::Span(name, _)
+            | Self::Present(name)
+            | Self::Absent(name) => {
+                into.insert(name);
+            }
+            Self::Attribute(scope, ..) => {
+                if *scope != Scope::Resource {
+                    into.extend(columns::ATTRIBUTES);
+                }
+                if *scope != Scope::Record {
+                    into.insert(column::RESOURCE);
+                }
+            }
+            Self::AttributeOrText(_, name, _) => {
+                into.extend(columns::ATTRIBUTES);
+                into.insert(name);
+            }
+            Self::AnyOf(leaves) => leaves.iter().for_each(|leaf| leaf.columns(into)),
+            Self::Body(_) => {
+                into.insert(column::BODY);
+            }
+            Self::SpanText(_) => {
+                into.extend(SPAN_TEXTS);
+                into.extend(columns::ATTRIBUTES);
+            }
+        }
+    }
+
+    /// Those of the `alive` rows that pass.
+    pub(super) fn eval(&self, batch: &RecordBatch, alive: &BooleanBuffer) -> Result<BooleanBuffer, QueryError> {
+        Ok(match self {
+            Self::Text(name, test) => {
+                let array = columns::text(batch, name)?;
+                keep(alive, |row| array.is_valid(row) && test.text(array.value(row)))
+            }
+            Self::Lines(name, test) => {
+                let array = columns::text(batch, name)?;
+                keep(alive, |row| array.is_valid(row) && array.value(row).lines().any(|line| test.text(line)))
+            }
+            Self::Long(name, ranges) => {
+                let array = columns::long(batch, name)?;
+                keep(alive, |row| array.is_valid(row) && within(ranges, columns::nanos(array, row)))
+            }
+            Self::Int(name, ranges) => {
+                let array = columns::int(batch, name)?;
+                keep(alive, |row| array.is_valid(row) && within(ranges, array.value(row)))
+            }
+            Self::Trace(name, ids) => {
+                let array = columns::id(batch, name)?;
+                keep(alive, |row| array.is_valid(row) && ids.iter().any(|id| id.as_bytes().as_slice() == array.value(row)))
+            }
+            Self::Span(name, ids) => {
+                let array = columns::id(batch, name)?;
+                keep(alive, |row| array.is_valid(row) && ids.iter().any(|id| id.as_bytes().as_slice() == array.value(row)))
+            }
+            Self::Present(name) => present(batch, name, alive, true)?,
+            Self::Absent(name) => present(batch, name, alive, false)?,
+            Self::Attribute(scope, keys, test) => attribute(batch, alive, *scope, keys, test)?,
+            Self::AttributeOrText(keys, name, test) => {
+                let text = Self::Text(name, test.clone()).eval(batch, alive)?;
+                &text | &attribute(batch, &(alive & &!&text), Scope::Record, keys, test)?
+            }
+            Self::AnyOf(leaves) => {
+                let mut found = BooleanBuffer::new_unset(alive.len());
+                for leaf in leaves {
+                    found = &found | &leaf.eval(batch, alive)?;
+                }
+                found
+            }
+            Self::Body(needle) => {
+                let array = columns::text(batch, column::BODY)?;
+                keep(alive, |row| array.is_valid(row) && needle.matches(array.value(row)))
+            }
+            Self::SpanText(needle) => span_text(batch, alive, needle)?,
+        })
+    }
+}
+
+/// Keeps the alive rows that pass.
+fn keep(alive: &BooleanBuffer, mut pass: impl FnMut(usize) -> bool) -> BooleanBuffer {
+    if alive.count_set_bits() == alive.len() {
+        return BooleanBuffer::collect_bool(alive.len(), pass);
+    }
+    BooleanBuffer::collect_bool(alive.len(), |row| alive.value(row) && pass(row))
+}
+
+fn present(batch: &RecordBatch, name: &str, alive: &BooleanBuffer, wanted: bool) -> Result<BooleanBuffer, QueryError> {
+    let array = batch.column_by_name(name).ok_or_else(|| QueryError::Internal(format!("column {name} is missing")))?;
+    Ok(keep(alive, |row| array.is_valid(row) == wanted))
+}
+
+fn attribute(
+    batch: &RecordBatch,
+    alive: &BooleanBuffer,
+    scope: Scope,
+    keys: &[String],
+    test: &ValueTest,
+) -> Result<BooleanBuffer, QueryError> {
+    let resource =
+        if scope == Scope::Record { None } else { Some(ResourceTest::new(columns::binary(batch, column::RESOURCE)?, keys, test)) };
+    let mut resource = resource;
+    if scope == Scope::Resource {
+        return Ok(keep(alive, |row| resource.as_mut().is_some_and(|resource| resource.passes(row))));
+    }
+    let attributes = Attributes::of(batch)?;
+    Ok(keep(alive, |row| {
+        let mut has_any = false;
+        for key in keys {
+            let (hit, present) = attributes.any_under(row, key, |found| test.found(found));
+            if hit {
+                return true;
+            }
+            has_any |= present;
+        }
+        !has_any && resource.as_mut().is_some_and(|resource| resource.passes(row))
+    }))
+}
+
+/// Tests each different resource of a batch once.
+struct ResourceTest<'a> {
+    envelopes: &'a BinaryViewArray,
+    keys: &'a [String],
+    test: &'a ValueTest,
+    /// By view: equal views are equal bytes.
+    known: HashMap<u128, bool>,
+}
+
+impl<'a> ResourceTest<'a> {
+    fn new(envelopes: &'a BinaryViewArray, keys: &'a [String], test: &'a ValueTest) -> Self {
+        Self { envelopes, keys, test, known: HashMap::new() }
+    }
+
+    fn passes(&mut self, row: usize) -> bool {
+        let Some(view) = self.envelopes.views().get(row) else { return false };
+        if let Some(known) = self.known.get(view) {
+            return *known;
+        }
+        let envelope = self.envelopes.value(row);
+        let pass = wire::resource_attributes(envelope)
+            .any(|(key, value)| self.keys.iter().any(|wanted| wanted == key) && self.test.encoded(value, 0));
+        self.known.insert(*view, pass);
+        pass
+    }
+}
+
+fn span_text(batch: &RecordBatch, alive: &BooleanBuffer, needle: &Needle) -> Result<BooleanBuffer, QueryError> {
+    let mut found = BooleanBuffer::new_unset(alive.len());
+    for name in SPAN_TEXTS {
+        let array = columns::text(batch, name)?;
+        let open = alive & &!&found;
+        found = &found | &keep(&open, |row| array.is_valid(row) && needle.matches(array.value(row)));
+    }
+    let attributes = Attributes::of(batch)?;
+    let open = alive & &!&found;
+    Ok(&found | &keep(&open, |row| attributes.texts(row).any(|text| needle.matches(text))))
+}
+
+/// `:` on the body searches inside it, as free text does; everything else compares the whole body.
+fn body(operator: Operator, operand: &Operand) -> Leaf {
+    let Operand::Text(literals) = operand else { return Leaf::Text(column::BODY, ValueTest::new(operator, operand)) };
+    if operator != Operator::Is {
+        return Leaf::Text(column::BODY, ValueTest::new(operator, operand));
+    }
+    let leaf = |literal: &Literal| match super::needle(literal) {
+        Some(needle) => Leaf::Body(needle),
+        None => Leaf::Text(column::BODY, ValueTest::new(operator, &Operand::Text(vec![literal.clone()]))),
+    };
+    Leaf::AnyOf(literals.iter().map(leaf).collect())
+}
+
+fn presence_column(signal: Signal, presence: Presence) -> &'static str {
+    match (presence, signal) {
+        (Presence::Event, Signal::Traces) => column::EVENTS,
+        (Presence::Event, Signal::Logs) => column::EVENT_NAME,
+        (Presence::Link, _) => column::LINKS,
+        (Presence::Exception, _) => column::EXCEPTION_TYPE,
+        (Presence::Parent, _) => column::PARENT_SPAN_ID,
+        (Presence::Peer, _) => column::PEER,
+        (Presence::Trace, _) => column::TRACE_ID,
+    }
+}
+
+fn within<T: PartialOrd + Copy>(ranges: &[(T, T)], value: T) -> bool {
+    ranges.iter().any(|(first, last)| *first <= value && value <= *last)
+}
+
+/// The values that pass, ends included; an empty range has its ends swapped.
+fn bounds(operator: Operator, value: u64) -> (u64, u64) {
+    const NOTHING: (u64, u64) = (1, 0);
+    match operator {
+        Operator::Less => value.checked_sub(1).map_or(NOTHING, |last| (0, last)),
+        Operator::LessOrEqual => (0, value),
+        Operator::Greater => value.checked_add(1).map_or(NOTHING, |first| (first, u64::MAX)),
+        Operator::GreaterOrEqual => (value, u64::MAX),
+        _ => (value, value),
+    }
+}
+
+/// A word stands for its whole range: above `warn` begins after the last number of warn.
+fn severity(operator: Operator, test: SeverityTest) -> Vec<(i32, i32)> {
+    let (first, last) = match test {
+        SeverityTest::Range(severity) => (severity.first_number(), severity.first_number() + 3),
+        SeverityTest::Number(number) => (number, number),
+        SeverityTest::Unknown => return vec![(i32::MIN, 0), (Severity::Fatal.first_number() + 4, i32::MAX)],
+    };
+    vec![match operator {
+        Operator::Less => (i32::MIN, first.saturating_sub(1)),
+        Operator::LessOrEqual => (i32::MIN, last),
+        Operator::Greater => (last.saturating_add(1), i32::MAX),
+        Operator::GreaterOrEqual => (first, i32::MAX),
+        _ => (first, last),
+    }]
+}

@@ -1,0 +1,148 @@
+use std::sync::Arc;
+
+use super::super::fixtures;
+use super::*;
+use crate::model::{Event, KeyValue, Resource, Span, SpanKind, StatusCode, Value};
+use crate::store::Signal;
+
+fn rows(query: &str, batch: &RecordBatch, signal: Signal) -> Vec<usize> {
+    let query = Query::parse(signal, query).unwrap_or_else(|e| panic!("{query}: {e}"));
+    let predicate = Predicate::new(&query);
+    // Only the columns it says it needs.
+    let indices: Vec<_> = predicate.columns().iter().map(|name| batch.schema().index_of(name).unwrap()).collect();
+    let narrow = batch.project(&indices).unwrap();
+    predicate.matches(&narrow, BooleanBuffer::new_set(batch.num_rows())).unwrap().set_indices().collect()
+}
+
+fn some_spans() -> Vec<Span> {
+    let kv = |key: &str, value: Value| KeyValue { key: key.to_owned(), value };
+    let mut spans = vec![
+        fixtures::span(1, 1, 0, "checkout", "POST /pay", 1_000, 600_000_000),
+        fixtures::span(1, 2, 1, "payment", "charge", 2_000, 5),
+        fixtures::span(2, 3, 9, "api", "GET /x", 3_000, 0),
+    ];
+    spans[0].kind = SpanKind::Server;
+    spans[0].status.code = StatusCode::Error;
+    spans[0].status.message = "Card Declined".to_owned();
+    spans[0].attributes = vec![
+        kv("http.response.status_code", Value::Int(500)),
+        fixtures::text("http.method", "POST"),
+        kv("cache.hit", Value::Bool(true)),
+        kv("ratio", Value::Double(0.5)),
+    ];
+    spans[0].events = vec![Event {
+        name: "exception".to_owned(),
+        attributes: vec![fixtures::text("exception.type", "PaymentError"), fixtures::text("exception.message", "no funds")],
+        ..Event::default()
+    }];
+    spans[1].kind = SpanKind::Client;
+    spans[1].attributes = vec![
+        fixtures::text("http.status_code", "500"),
+        kv("tags", Value::Array(vec![Value::String("a".to_owned()), Value::Int(7)])),
+        fixtures::text("twice", "x"),
+        kv("twice", Value::Int(2)),
+        fixtures::text("k8s.pod.name", "own"),
+    ];
+    let pod = fixtures::text("k8s.pod.name", "api-1");
+    spans[1].resource =
+        Arc::new(Resource { attributes: vec![fixtures::text("service.name", "payment"), pod.clone()], ..Resource::default() });
+    spans[2].resource = Arc::new(Resource { attributes: vec![pod], ..Resource::default() });
+    spans
+}
+
+#[test]
+fn conditions_on_spans_find_the_right_rows() {
+    let batch = fixtures::spans(&some_spans());
+    let cases: &[(&str, &[usize])] = &[
+        ("", &[0, 1, 2]),
+        ("service:checkout", &[0]),
+        ("service:checkout,payment", &[0, 1]),
+        ("service!=checkout", &[1, 2]),
+        ("service:unknown_service", &[2]),
+        ("name:\"POST /pay\"", &[0]),
+        ("name:*/*", &[0, 2]),
+        ("name=*/*", &[]),
+        ("name~\"^(GET|POST) \"", &[0, 2]),
+        ("name!~GET", &[0, 1]),
+        ("duration>500ms", &[0]),
+        ("duration<=5ns", &[1, 2]),
+        ("duration<0ns", &[]),
+        ("status:error kind:server", &[0]),
+        ("-status:error", &[1, 2]),
+        ("attr.http.response.status_code:500", &[0, 1]),
+        ("attr.http.response.status_code:\"500\"", &[1]),
+        ("http.status_code>=500", &[0]),
+        ("http.status_code:5*", &[0, 1]),
+        ("http.request.method:POST", &[0]),
+        ("cache.hit:true", &[0]),
+        ("attr.ratio<1 attr.ratio>0.4", &[0]),
+        ("attr.ratio=0.50", &[0]),
+        ("attr.tags:a", &[1]),
+        ("attr.tags:7", &[1]),
+        ("attr.twice:x attr.twice:2", &[1]),
+        ("attr.none:*", &[]),
+        ("attr.tags:*", &[1]),
+        ("-attr.tags:*", &[0, 2]),
+        ("k8s.pod.name:api-*", &[2]),
+        ("resource.k8s.pod.name:api-*", &[1, 2]),
+        ("attr.k8s.pod.name:own", &[1]),
+        ("event:exception", &[0]),
+        ("exception.type:PaymentError", &[0]),
+        ("has:exception OR has:parent", &[0, 1, 2]),
+        ("root:true", &[0]),
+        ("parent:0000000000000009", &[2]),
+        ("span:0000000000000002", &[1]),
+        ("declined", &[0]),
+        ("\"NO FUNDS\"", &[0]),
+        ("post", &[0]),
+        ("NOT (name:charge OR status:error)", &[2]),
+    ];
+    for (query, expected) in cases {
+        assert_eq!(rows(query, &batch, Signal::Traces), *expected, "{query}");
+    }
+}
+
+#[test]
+fn conditions_on_logs_find_the_right_rows() {
+    let mut records = vec![
+        fixtures::log(1, "a", "connection Timeout after 5 s", 10),
+        fixtures::log(2, "b", "ok", 20),
+        fixtures::log(3, "b", "disk full", 30),
+    ];
+    records[0].severity_number = 17;
+    records[1].severity_number = 0;
+    records[2].severity_number = 14;
+    records[2].trace_id = Some(fixtures::trace_id(7));
+    let batch = fixtures::logs(&records);
+    let by_trace = format!("trace:{}", fixtures::trace_id(7));
+    let cases: &[(&str, &[usize])] = &[
+        ("timeout", &[0]),
+        ("body:\"timeout after\"", &[0]),
+        ("body=ok", &[1]),
+        ("body~\"f.ll\"", &[2]),
+        ("severity>=warn", &[0, 2]),
+        ("severity>warn", &[0]),
+        ("severity:unknown", &[1]),
+        ("level:warn,error", &[0, 2]),
+        ("severity:14", &[2]),
+        (&by_trace, &[2]),
+        ("has:trace", &[2]),
+        ("service:b -disk", &[1]),
+    ];
+    for (query, expected) in cases {
+        assert_eq!(rows(query, &batch, Signal::Logs), *expected, "{query}");
+    }
+}
+
+#[test]
+fn hints_hold_for_every_match_and_only_where_they_must() {
+    let of = |text: &str| Predicate::new(&Query::parse(Signal::Traces, text).unwrap()).hints;
+    let named = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+    assert_eq!(of("service:a status:error").services, named(&["a"]));
+    assert_eq!(of("service:a OR service:b").services, named(&["a", "b"]));
+    assert_eq!(of("service:a,b service:b,c").services, named(&["b"]));
+    assert_eq!(of("service:a OR status:error").services, None);
+    assert_eq!(of("-service:a").services, None);
+    assert_eq!(of("service:a*").services, None);
+    assert_eq!(of("service!=a").services, None);
+}

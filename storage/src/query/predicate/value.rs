@@ -1,0 +1,210 @@
+//! Compares one value with what a query asks for. Numbers compare as numbers across integer and double, exactly.
+
+use std::cmp::Ordering;
+
+use regex::Regex;
+
+use super::super::columns::Found;
+use super::super::language::{Literal, Operand, Operator};
+use super::super::wire::{self, Any};
+
+/// What a value must be.
+#[derive(Clone, Debug)]
+pub(super) enum ValueTest {
+    /// Anything.
+    Exists,
+    /// One of these.
+    AnyOf(Vec<Wanted>),
+    Order(Operator, Bound),
+    Pattern(Regex),
+}
+
+/// One wanted value: the text, and the number or truth value that an unquoted text also stands for.
+#[derive(Clone, Debug)]
+pub(super) enum Wanted {
+    Exact { text: String, number: Option<Number>, truth: Option<bool> },
+    Glob(Vec<String>),
+}
+
+/// An end of an ordering.
+#[derive(Clone, Debug)]
+pub(super) enum Bound {
+    Number(Number),
+    Text(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Number {
+    Int(i64),
+    Double(f64),
+}
+
+/// Arrays in arrays deeper than this are not looked into.
+const MAX_DEPTH: usize = 8;
+
+impl ValueTest {
+    pub(super) fn new(operator: Operator, operand: &Operand) -> Self {
+        match operand {
+            Operand::Pattern(pattern) => Self::Pattern(pattern.0.clone()),
+            Operand::Text(literals) => match operator {
+                Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual => {
+                    Self::Order(operator, literals.first().map_or_else(|| Bound::Text(String::new()), Bound::new))
+                }
+                _ => Self::AnyOf(literals.iter().map(Wanted::new).collect()),
+            },
+            _ => Self::Exists,
+        }
+    }
+
+    /// Whether a text passes.
+    pub(super) fn text(&self, text: &str) -> bool {
+        match self {
+            Self::Exists => true,
+            Self::AnyOf(wanted) => wanted.iter().any(|wanted| match wanted {
+                Wanted::Exact { text: wanted, .. } => wanted == text,
+                Wanted::Glob(pieces) => glob(pieces, text),
+            }),
+            Self::Order(operator, Bound::Text(bound)) => holds(*operator, Some(text.cmp(bound))),
+            Self::Order(_, Bound::Number(_)) => false,
+            Self::Pattern(regex) => regex.is_match(text),
+        }
+    }
+
+    /// Whether an attribute value passes.
+    pub(super) fn found(&self, found: Found<'_>) -> bool {
+        match found {
+            Found::Text(text) => self.text(text),
+            Found::Int(value) => self.number(Number::Int(value)),
+            Found::Double(value) => self.number(Number::Double(value)),
+            Found::Bool(value) => self.truth(value),
+            Found::Encoded(value) => self.encoded(value, 0),
+        }
+    }
+
+    /// Whether an encoded `AnyValue`, or any element of an array, passes.
+    pub(super) fn encoded(&self, value: &[u8], depth: usize) -> bool {
+        match wire::any(value) {
+            _ if matches!(self, Self::Exists) => true,
+            Any::Text(text) => self.text(text),
+            Any::Int(value) => self.number(Number::Int(value)),
+            Any::Double(value) => self.number(Number::Double(value)),
+            Any::Bool(value) => self.truth(value),
+            Any::Array(array) if depth < MAX_DEPTH => wire::elements(array).any(|element| self.encoded(element, depth + 1)),
+            _ => false,
+        }
+    }
+
+    fn number(&self, value: Number) -> bool {
+        match self {
+            Self::Exists => true,
+            Self::AnyOf(wanted) => wanted.iter().any(|wanted| match wanted {
+                Wanted::Exact { number, .. } => number.is_some_and(|number| value.compare(number) == Some(Ordering::Equal)),
+                Wanted::Glob(pieces) => glob(pieces, &value.to_string()),
+            }),
+            Self::Order(operator, Bound::Number(bound)) => holds(*operator, value.compare(*bound)),
+            Self::Order(_, Bound::Text(_)) => false,
+            Self::Pattern(regex) => regex.is_match(&value.to_string()),
+        }
+    }
+
+    fn truth(&self, value: bool) -> bool {
+        match self {
+            Self::Exists => true,
+            Self::AnyOf(wanted) => wanted.iter().any(|wanted| match wanted {
+                Wanted::Exact { truth, .. } => *truth == Some(value),
+                Wanted::Glob(pieces) => glob(pieces, if value { "true" } else { "false" }),
+            }),
+            Self::Order(..) => false,
+            Self::Pattern(regex) => regex.is_match(if value { "true" } else { "false" }),
+        }
+    }
+}
+
+impl Wanted {
+    fn new(literal: &Literal) -> Self {
+        match literal {
+            Literal::Quoted(text) => Self::Exact { text: text.clone(), number: None, truth: None },
+            Literal::Bare(text) => Self::Exact { text: text.clone(), number: Number::parse(text), truth: text.parse().ok() },
+            Literal::Glob(pieces) => Self::Glob(pieces.clone()),
+        }
+    }
+}
+
+impl Bound {
+    fn new(literal: &Literal) -> Self {
+        match literal {
+            Literal::Bare(text) => Number::parse(text).map_or_else(|| Self::Text(text.clone()), Self::Number),
+            Literal::Quoted(text) => Self::Text(text.clone()),
+            Literal::Glob(pieces) => Self::Text(pieces.join("*")),
+        }
+    }
+}
+
+impl Number {
+    fn parse(text: &str) -> Option<Self> {
+        if let Ok(int) = text.parse() {
+            return Some(Self::Int(int));
+        }
+        // The standard parser also takes words such as `inf` and `nan`, which are text to people.
+        if !text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.')) || !text.contains(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
+        text.parse().ok().map(Self::Double)
+    }
+
+    fn compare(self, other: Self) -> Option<Ordering> {
+        match (self, other) {
+            (Self::Int(a), Self::Int(b)) => Some(a.cmp(&b)),
+            (Self::Double(a), Self::Double(b)) => a.partial_cmp(&b),
+            (Self::Int(a), Self::Double(b)) => compare_mixed(a, b),
+            (Self::Double(a), Self::Int(b)) => compare_mixed(b, a).map(Ordering::reverse),
+        }
+    }
+}
+
+impl std::fmt::Display for Number {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Int(value) => value.fmt(f),
+            Self::Double(value) => value.fmt(f),
+        }
+    }
+}
+
+/// Compares without rounding the integer.
+fn compare_mixed(int: i64, double: f64) -> Option<Ordering> {
+    const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
+    if double.is_nan() {
+        return None;
+    }
+    if double >= TWO_TO_63 {
+        return Some(Ordering::Less);
+    }
+    if double < -TWO_TO_63 {
+        return Some(Ordering::Greater);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "the bounds above keep it within an i64, and the fraction is compared below")]
+    let whole = double.trunc() as i64;
+    Some(int.cmp(&whole).then_with(|| 0.0_f64.partial_cmp(&double.fract()).unwrap_or(Ordering::Equal)))
+}
+
+fn holds(operator: Operator, ordering: Option<Ordering>) -> bool {
+    ordering.is_some_and(|ordering| match operator {
+        Operator::Less => ordering.is_lt(),
+        Operator::LessOrEqual => ordering.is_le(),
+        Operator::Greater => ordering.is_gt(),
+        Operator::GreaterOrEqual => ordering.is_ge(),
+        _ => false,
+    })
+}
+
+/// Whether the pieces occur in this order, the first at the start and the last at the end.
+pub(super) fn glob(pieces: &[String], text: &str) -> bool {
+    let [first, middle @ .., last] = pieces else { return pieces.iter().any(|only| only == text) };
+    let Some(mut rest) = text.strip_prefix(first.as_str()) else { return false };
+    for piece in middle {
+        let Some((_, after)) = rest.split_once(piece.as_str()) else { return false };
+        rest = after;
+    }
+    rest.ends_with(last.as_str())
+}

@@ -1,0 +1,128 @@
+//! Looks into encoded resources and values without decoding them whole.
+//!
+//! Owns a walk over protobuf fields that never fails: it ends where the bytes make no sense.
+
+/// What a field holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Content<'a> {
+    Varint(u64),
+    Fixed64(u64),
+    Bytes(&'a [u8]),
+    Fixed32(u32),
+}
+
+/// The fields of a message in order.
+#[derive(Clone, Debug)]
+pub(super) struct Fields<'a> {
+    rest: &'a [u8],
+}
+
+/// An `AnyValue` as far as it can be compared.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Any<'a> {
+    Empty,
+    Text(&'a str),
+    Bool(bool),
+    Int(i64),
+    Double(f64),
+    Bytes(&'a [u8]),
+    /// The encoded `ArrayValue`.
+    Array(&'a [u8]),
+    /// The encoded `KeyValueList`.
+    Map(&'a [u8]),
+}
+
+pub(super) fn fields(message: &[u8]) -> Fields<'_> {
+    Fields { rest: message }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = (u64, Content<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let key = self.varint()?;
+        let content = match key & 7 {
+            0 => Content::Varint(self.varint()?),
+            1 => Content::Fixed64(u64::from_le_bytes(*self.take(8)?.first_chunk()?)),
+            2 => {
+                let length = usize::try_from(self.varint()?).ok()?;
+                Content::Bytes(self.take(length)?)
+            }
+            5 => Content::Fixed32(u32::from_le_bytes(*self.take(4)?.first_chunk()?)),
+            _ => return None,
+        };
+        Some((key >> 3, content))
+    }
+}
+
+impl<'a> Fields<'a> {
+    fn varint(&mut self) -> Option<u64> {
+        let mut value = 0_u64;
+        for shift in (0..70).step_by(7) {
+            let (byte, rest) = self.rest.split_first()?;
+            self.rest = rest;
+            if shift < 64 {
+                value |= u64::from(byte & 0x7f) << shift;
+            }
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(taken)
+    }
+}
+
+/// The attributes of the resource in an envelope, in order.
+pub(super) fn resource_attributes(envelope: &[u8]) -> impl Iterator<Item = (&str, &[u8])> {
+    messages(envelope, 1).flat_map(|resource| messages(resource, 1)).filter_map(key_value)
+}
+
+/// The value under `key` of the resource in an envelope.
+pub(super) fn resource_attribute<'a>(envelope: &'a [u8], key: &str) -> Option<&'a [u8]> {
+    resource_attributes(envelope).find(|(name, _)| *name == key).map(|(_, value)| value)
+}
+
+/// The elements of an encoded `ArrayValue`.
+pub(super) fn elements(array: &[u8]) -> impl Iterator<Item = &[u8]> {
+    messages(array, 1)
+}
+
+/// The entries of an encoded `KeyValueList`.
+pub(super) fn entries(map: &[u8]) -> impl Iterator<Item = (&str, &[u8])> {
+    messages(map, 1).filter_map(key_value)
+}
+
+/// Reads an encoded `AnyValue`.
+pub(super) fn any(value: &[u8]) -> Any<'_> {
+    let read = |(number, content)| {
+        Some(match (number, content) {
+            (1, Content::Bytes(text)) => Any::Text(str::from_utf8(text).ok()?),
+            (2, Content::Varint(flag)) => Any::Bool(flag != 0),
+            (3, Content::Varint(number)) => Any::Int(number.cast_signed()),
+            (4, Content::Fixed64(bits)) => Any::Double(f64::from_bits(bits)),
+            (5, Content::Bytes(array)) => Any::Array(array),
+            (6, Content::Bytes(map)) => Any::Map(map),
+            (7, Content::Bytes(bytes)) => Any::Bytes(bytes),
+            _ => return None,
+        })
+    };
+    fields(value).filter_map(read).last().unwrap_or(Any::Empty)
+}
+
+fn messages(message: &[u8], number: u64) -> impl Iterator<Item = &[u8]> {
+    fields(message).filter_map(move |field| match field {
+        (found, Content::Bytes(bytes)) if found == number => Some(bytes),
+        _ => None,
+    })
+}
+
+fn key_value(message: &[u8]) -> Option<(&str, &[u8])> {
+    let key = messages(message, 1).last().unwrap_or_default();
+    Some((str::from_utf8(key).ok()?, messages(message, 2).last().unwrap_or_default()))
+}
