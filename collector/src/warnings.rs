@@ -55,10 +55,6 @@ impl Warnings {
     pub(crate) fn get(&self, kind: Warning) -> Option<&str> {
         self.first.get(kind as usize)?.as_deref()
     }
-
-    pub(crate) fn all(&self) -> impl Iterator<Item = &str> {
-        self.first.iter().flatten().map(String::as_str)
-    }
 }
 
 // === impl Limiter ===
