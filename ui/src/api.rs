@@ -1,10 +1,82 @@
 //! Our own API for programs: everything the pages show, as JSON under `/api/v1`.
+//!
+//! Owns the shapes that `openapi.json` describes; a test holds the two together. Times and durations are nanoseconds as
+//! text, because they do not fit into the numbers of every JSON reader; counts are numbers.
 
 use axum::Router;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
 
+use crate::error::Failure;
+use crate::ops;
 use crate::state::AppState;
+
+mod logs;
+mod map;
+mod query;
+mod search;
+mod services;
+mod shape;
+mod sql;
+mod trace;
+mod traces;
 
 /// Every route under `/api/v1`.
 pub(crate) fn router() -> Router<AppState> {
-    Router::new()
+    routes().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route))
 }
+
+fn routes() -> [(&'static str, MethodRouter<AppState>); 14] {
+    [
+        ("/api/v1/services", get(services::list)),
+        ("/api/v1/services/{service}/operations", get(services::operations)),
+        ("/api/v1/traces", get(traces::search)),
+        ("/api/v1/traces/histogram", get(traces::histogram)),
+        ("/api/v1/traces/{trace_id}", get(trace::one)),
+        ("/api/v1/traces/{trace_id}/logs", get(trace::logs)),
+        ("/api/v1/logs", get(logs::search)),
+        ("/api/v1/logs/histogram", get(logs::histogram)),
+        ("/api/v1/logs/{record_id}", get(logs::one)),
+        ("/api/v1/map", get(map::between_services)),
+        ("/api/v1/sql", get(sql::asked_by_url).post(sql::asked_by_body)),
+        ("/api/v1/query/check", get(query::check)),
+        ("/api/v1/status", get(ops::status)),
+        ("/api/v1/openapi.json", get(openapi)),
+    ]
+}
+
+/// The description of this API.
+async fn openapi() -> Response {
+    ([(CONTENT_TYPE, "application/json")], OPENAPI).into_response()
+}
+
+/// Writes an answer of any size without holding up other requests of this thread.
+pub(crate) async fn written<T, F>(write: F) -> Result<Response, Failure>
+where
+    T: Into<Vec<u8>> + Send + 'static,
+    F: FnOnce() -> serde_json::Result<T> + Send + 'static,
+{
+    let failed = || Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the answer could not be written as JSON");
+    match tokio::task::spawn_blocking(write).await {
+        Ok(Ok(body)) => Ok(json_body(body.into())),
+        _ => Err(failed()),
+    }
+}
+
+/// JSON text that is ready.
+pub(crate) fn json_body(body: Vec<u8>) -> Response {
+    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
+}
+
+/// JSON as bytes.
+pub(crate) fn to_json(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(value)
+}
+
+const OPENAPI: &str = include_str!("../openapi.json");
+
+#[cfg(test)]
+mod tests;

@@ -50,6 +50,7 @@ impl Failure {
     /// What the router and the middleware mean by a bare status.
     fn from_status(status: StatusCode) -> Self {
         let (code, message) = match status {
+            StatusCode::BAD_REQUEST => ("malformed", "the path or the body of the request is not UTF-8 text"),
             StatusCode::NOT_FOUND => ("not_found", "there is nothing at this address"),
             StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "this address is not asked with this method; see the Allow header"),
             StatusCode::PAYLOAD_TOO_LARGE => ("too_large", "the request body is larger than 1 MiB"),

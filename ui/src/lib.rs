@@ -5,11 +5,21 @@
 
 mod api;
 mod config;
+mod distinct;
 mod error;
+mod filter;
+#[cfg(test)]
+mod harness;
 mod jaeger;
 mod ops;
+mod otlp_json;
 mod pages;
 mod params;
+mod plain_json;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod schema;
 mod server;
 mod state;
 

@@ -1,16 +1,76 @@
-//! For operators and orchestrators: alive, ready, metrics.
+//! For operators and orchestrators: alive, ready, metrics, status.
 
-use axum::Router;
-use axum::routing::get;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
+use axum::{Json, Router};
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use serde::Serialize;
 
 use crate::state::AppState;
 
+mod process;
+mod report;
+
 /// Every operational route.
 pub(crate) fn router() -> Router<AppState> {
-    Router::new().route("/healthz", get(healthz))
+    routes().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route))
 }
 
-/// The process runs and answers.
+pub(crate) fn routes() -> [(&'static str, MethodRouter<AppState>); 4] {
+    [("/healthz", get(healthz)), ("/readyz", get(readyz)), ("/metrics", get(metrics)), ("/status.json", get(status))]
+}
+
+/// Whether everything is ready, part by part.
+#[derive(Debug, Serialize)]
+struct Readiness {
+    ready: bool,
+    parts: Vec<PartJson>,
+}
+
+#[derive(Debug, Serialize)]
+struct PartJson {
+    name: &'static str,
+    ready: bool,
+    reason: Option<String>,
+}
+
+/// `GET /healthz`: the process runs and answers.
 async fn healthz() -> &'static str {
     "ok\n"
+}
+
+/// `GET /readyz`: 503 while a part is not ready, with its reason.
+async fn readyz(State(state): State<AppState>) -> Response {
+    let readiness = readiness(&state);
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(readiness)).into_response()
+}
+
+/// `GET /metrics`: Prometheus text of every series of the process.
+async fn metrics(State(state): State<AppState>) -> Response {
+    let mut text = state.registry().render();
+    process::Process::read(state.started()).render(&mut text);
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+/// `GET /status.json` and `GET /api/v1/status`
+pub(crate) async fn status(State(state): State<AppState>) -> Json<report::Report> {
+    Json(report::Report::of(&state))
+}
+
+/// A failed background work is told, but the store still answers and takes in: only refused writes are unready.
+fn readiness(state: &AppState) -> Readiness {
+    let store = state.store().status();
+    let mut parts = vec![part("store", store.write_refusal)];
+    if let Some(error) = store.background_error {
+        parts.push(PartJson { name: "background", ready: true, reason: Some(error) });
+    }
+    parts.extend(state.config().readiness.iter().map(|other| part(other.name(), other.check().err())));
+    Readiness { ready: parts.iter().all(|part| part.ready), parts }
+}
+
+fn part(name: &'static str, reason: Option<String>) -> PartJson {
+    PartJson { name, ready: reason.is_none(), reason }
 }

@@ -122,6 +122,12 @@ impl Params {
     }
 }
 
+impl FromIterator<(String, String)> for Params {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(pairs: I) -> Self {
+        Self { pairs: pairs.into_iter().take(MAX_PAIRS).collect() }
+    }
+}
+
 /// A parameter is wrong; `reason` completes the sentence.
 pub(crate) fn wrong(name: &str, reason: &str) -> Failure {
     Failure::bad_request("invalid_parameter", format!("parameter `{name}`: {reason}"))

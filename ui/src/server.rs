@@ -9,8 +9,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use storage::{Registry, Store};
@@ -86,12 +86,10 @@ impl Server {
             };
             let (stream, permit) = accepted;
             let service = TowerToHyperService::new(app.clone());
-            let builder = connection_builder();
-            let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-            let connection = connections.watch(connection);
+            let connection = connections.watch(connection_builder().serve_connection(TokioIo::new(stream), service));
             tokio::spawn(async move {
                 if let Err(error) = connection.await {
-                    tracing::debug!(error, "a connection to the pages ended early");
+                    tracing::debug!(%error, "a connection to the pages ended early");
                 }
                 drop(permit);
             });
@@ -152,15 +150,11 @@ async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> (TcpStream,
     }
 }
 
-fn connection_builder() -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(IDLE).max_buf_size(MAX_HEAD_BYTES);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(IDLE)
-        .max_concurrent_streams(64)
-        .max_header_list_size(u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX));
+/// HTTP/1 alone: browsers speak HTTP/2 over TLS only, and telling the two apart would wait for a first byte that idle
+/// clients never send.
+fn connection_builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(IDLE).max_buf_size(MAX_HEAD_BYTES);
     builder
 }
 
@@ -191,3 +185,6 @@ const IDLE: Duration = Duration::from_secs(30);
 
 /// How long open requests may take to end once the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! Finding log records.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::{Map, Value as AnyJson};
+use storage::{LogOrder, LogPage, LogRecord, LogSearch, Severity, Signal, TimeRange};
+
+use super::search::{LOG_FILTERS, log_query, trace_parameter};
+use super::shape::{Bars, Stats, nanos};
+use super::{to_json, written};
+use crate::error::Failure;
+use crate::otlp_json::LogsData;
+use crate::params::Params;
+use crate::plain_json;
+use crate::state::AppState;
+
+/// Found log records.
+#[derive(Debug, Serialize)]
+struct Found<'a> {
+    logs: Vec<Record<'a>>,
+    next: Option<String>,
+    stats: Stats,
+}
+
+/// One log record.
+#[derive(Debug, Serialize)]
+struct Record<'a> {
+    record_id: String,
+    time: String,
+    time_unix_nano: String,
+    observed_time: String,
+    trace_id: Option<String>,
+    span_id: Option<String>,
+    severity: &'static str,
+    severity_number: i32,
+    severity_text: &'a str,
+    service: &'a str,
+    body: AnyJson,
+    event_name: &'a str,
+    attributes: Map<String, AnyJson>,
+    dropped_attributes_count: u32,
+    flags: u32,
+    resource: Map<String, AnyJson>,
+    scope: Scope<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct Scope<'a> {
+    name: &'a str,
+    version: &'a str,
+}
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Plain,
+    Otlp,
+}
+
+/// `GET /api/v1/logs`
+pub(super) async fn search(State(state): State<AppState>, params: Params) -> Result<Response, Failure> {
+    params.refuse_unknown(&[&LOG_FILTERS[..], &["to", "order", "limit", "cursor", "format"]].concat())?;
+    let search = LogSearch {
+        query: log_query(&state, &params)?,
+        range: range(&state, &params)?,
+        order: params.word("order", &[("newest", LogOrder::Newest), ("oldest", LogOrder::Oldest)])?.unwrap_or_default(),
+        limit: params.limit(100, 10_000)?,
+        cursor: params.cursor()?,
+    };
+    let format = format(&params)?;
+    page(state.store().search_logs(search).await?, format).await
+}
+
+/// `GET /api/v1/logs/histogram`
+pub(super) async fn histogram(State(state): State<AppState>, params: Params) -> Result<Json<Bars>, Failure> {
+    params.refuse_unknown(&[&LOG_FILTERS[..], &["to", "buckets"]].concat())?;
+    let query = log_query(&state, &params)?;
+    let range = params.window(state.now(), "now-1h")?.range;
+    let buckets = params.number("buckets", 60, 500)?;
+    let histogram = state.store().histogram(Signal::Logs, &query, range, buckets).await?;
+    Ok(Json(Bars::new(Signal::Logs, histogram)))
+}
+
+/// `GET /api/v1/logs/{record_id}`
+pub(super) async fn one(State(state): State<AppState>, Path(id): Path<String>, params: Params) -> Result<Response, Failure> {
+    params.refuse_unknown(&["format"])?;
+    let format = format(&params)?;
+    let number = id.parse().map_err(|_| Failure::bad_request("invalid_id", "the record id is not a whole number"))?;
+    let absent = || Failure::not_found(format!("there is no log record {number}; it may have aged out"));
+    let record = state.store().log(number).await?.ok_or_else(absent)?;
+    written(move || match format {
+        Format::Plain => to_json(&Record::from(&record)),
+        Format::Otlp => to_json(&LogsData::new([&record])),
+    })
+    .await
+}
+
+/// A page of log records in the format asked for.
+pub(super) async fn page(page: LogPage, format: Format) -> Result<Response, Failure> {
+    written(move || match format {
+        Format::Plain => {
+            let logs = page.records.iter().map(Record::from).collect();
+            to_json(&Found { logs, next: page.next.map(|cursor| cursor.to_string()), stats: page.stats.into() })
+        }
+        Format::Otlp => to_json(&LogsData::new(&page.records)),
+    })
+    .await
+}
+
+/// `format`: `json` or `otlp`.
+pub(super) fn format(params: &Params) -> Result<Format, Failure> {
+    Ok(params.word("format", &[("json", Format::Plain), ("otlp", Format::Otlp)])?.unwrap_or(Format::Plain))
+}
+
+/// The last hour unless said otherwise; all time when one trace is asked for.
+fn range(state: &AppState, params: &Params) -> Result<TimeRange, Failure> {
+    let unbounded = params.get("from").is_none() && params.get("to").is_none() && trace_parameter(params)?.is_some();
+    if unbounded { Ok(TimeRange::ALL) } else { Ok(params.window(state.now(), "now-1h")?.range) }
+}
+
+impl<'a> From<&'a LogRecord> for Record<'a> {
+    fn from(record: &'a LogRecord) -> Self {
+        Self {
+            record_id: record.record_id.to_string(),
+            time: nanos(record.time),
+            time_unix_nano: nanos(record.time_unix_nano),
+            observed_time: nanos(record.observed_time),
+            trace_id: record.trace_id.map(|id| id.to_string()),
+            span_id: record.span_id.map(|id| id.to_string()),
+            severity: Severity::from_number(record.severity_number).map_or("unknown", Severity::as_str),
+            severity_number: record.severity_number,
+            severity_text: &record.severity_text,
+            service: record.service_name(),
+            body: plain_json::value(&record.body),
+            event_name: &record.event_name,
+            attributes: plain_json::attributes(&record.attributes),
+            dropped_attributes_count: record.dropped_attributes_count,
+            flags: record.flags,
+            resource: plain_json::attributes(&record.resource.attributes),
+            scope: Scope { name: &record.scope.name, version: &record.scope.version },
+        }
+    }
+}

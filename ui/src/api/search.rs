@@ -1,0 +1,83 @@
+//! From parameters to a query: what `traces` and `logs` are searched by.
+
+use storage::{Signal, TraceId};
+
+use crate::error::Failure;
+use crate::filter::{Filter, key_value};
+use crate::params::{Params, parse_duration, wrong};
+use crate::state::AppState;
+
+/// Parameters that select spans.
+pub(super) const TRACE_FILTERS: [&str; 10] =
+    ["q", "service", "operation", "kind", "status", "attr", "resource", "min_duration", "max_duration", "from"];
+
+/// Parameters that select log records.
+pub(super) const LOG_FILTERS: [&str; 9] = ["q", "service", "severity", "min_severity", "text", "attr", "resource", "trace", "from"];
+
+/// The query that the parameters make together.
+///
+/// `q` is checked alone first, so that an error points into what the caller wrote.
+pub(super) fn trace_query(state: &AppState, params: &Params) -> Result<String, Failure> {
+    let mut filter = common(state, Signal::Traces, params)?;
+    if let Some(name) = params.get("operation") {
+        filter.is("name", name);
+    }
+    if let Some(kind) = params.word("kind", &itself(&["unspecified", "internal", "server", "client", "producer", "consumer"]))? {
+        filter.compares("kind", ":", kind);
+    }
+    if let Some(status) = params.word("status", &itself(&["error", "ok", "unset"]))? {
+        filter.compares("status", ":", status);
+    }
+    for (name, operator) in [("min_duration", ">="), ("max_duration", "<=")] {
+        if let Some(text) = params.get(name) {
+            let nanos = parse_duration(text).map_err(|reason| wrong(name, &reason))?;
+            filter.compares("duration", operator, format_args!("{nanos}ns"));
+        }
+    }
+    Ok(filter.into_query())
+}
+
+/// See [`trace_query`].
+pub(super) fn log_query(state: &AppState, params: &Params) -> Result<String, Failure> {
+    let mut filter = common(state, Signal::Logs, params)?;
+    let severities = itself(&["trace", "debug", "info", "warn", "error", "fatal"]);
+    if let Some(severity) = params.word("severity", &severities)? {
+        filter.compares("severity", ":", severity);
+    }
+    if let Some(severity) = params.word("min_severity", &severities)? {
+        filter.compares("severity", ">=", severity);
+    }
+    if let Some(text) = params.get("text") {
+        filter.contains(text);
+    }
+    if let Some(id) = trace_parameter(params)? {
+        filter.compares("trace", ":", id);
+    }
+    Ok(filter.into_query())
+}
+
+/// `trace`, a trace id.
+pub(super) fn trace_parameter(params: &Params) -> Result<Option<TraceId>, Failure> {
+    params.get("trace").map(str::parse).transpose().map_err(|error: storage::ParseIdError| wrong("trace", &error.to_string()))
+}
+
+fn common(state: &AppState, signal: Signal, params: &Params) -> Result<Filter, Failure> {
+    let written = params.get("q").unwrap_or_default();
+    state.store().check_query(signal, written)?;
+    let mut filter = Filter::written(written);
+    if let Some(service) = params.get("service") {
+        filter.is("service", service);
+    }
+    for scope in ["attr", "resource"] {
+        for text in params.all(scope) {
+            let (key, value) = key_value(text).map_err(|reason| wrong(scope, &reason))?;
+            filter.attribute(scope, key, value);
+        }
+    }
+    Ok(filter)
+}
+
+/// Words that stand for themselves.
+fn itself<'a, const N: usize>(words: &[&'a str; N]) -> [(&'a str, &'a str); N] {
+    words.map(|word| (word, word))
+}

@@ -1,0 +1,154 @@
+//! What several answers have in common.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use storage::{Histogram, QueryStats, Signal, TimeRange, TraceSummary, UnixNanos};
+
+/// What an answer took, and whether it is the whole answer.
+#[derive(Debug, Serialize)]
+pub(super) struct Stats {
+    complete: bool,
+    notes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    segments_read: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    segments_pruned: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows_scanned: Option<u64>,
+    elapsed_ms: f64,
+}
+
+/// The window that an answer is about.
+#[derive(Debug, Serialize)]
+pub(super) struct Range {
+    from: String,
+    to: String,
+}
+
+/// A trace in a list.
+#[derive(Debug, Serialize)]
+pub(super) struct Summary {
+    trace_id: String,
+    root_service: String,
+    root_name: String,
+    has_root: bool,
+    start: String,
+    duration: String,
+    span_count: usize,
+    error_count: usize,
+    matched: usize,
+    services: Vec<ServiceShare>,
+    first_error: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct ServiceShare {
+    name: String,
+    span_count: usize,
+    error_count: usize,
+}
+
+/// Counts over time.
+#[derive(Debug, Serialize)]
+pub(super) struct Bars {
+    step: String,
+    buckets: Vec<Bar>,
+    stats: Stats,
+}
+
+#[derive(Debug, Serialize)]
+struct Bar {
+    start: String,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Counts {
+    Spans { ok: u64, error: u64 },
+    Records { unknown: u64, trace: u64, debug: u64, info: u64, warn: u64, error: u64, fatal: u64 },
+}
+
+// === conversions ===
+
+/// Nanoseconds as text.
+pub(super) fn nanos(time: UnixNanos) -> String {
+    time.get().to_string()
+}
+
+impl From<QueryStats> for Stats {
+    fn from(stats: QueryStats) -> Self {
+        Self {
+            complete: stats.complete,
+            notes: stats.notes,
+            segments_read: Some(stats.segments_read),
+            segments_pruned: Some(stats.segments_pruned),
+            rows_scanned: Some(stats.rows_scanned),
+            elapsed_ms: milliseconds(stats.elapsed),
+        }
+    }
+}
+
+impl Stats {
+    /// Of an answer that is given whole or not at all.
+    pub(super) fn whole(elapsed: Duration) -> Self {
+        Self {
+            complete: true,
+            notes: Vec::new(),
+            segments_read: None,
+            segments_pruned: None,
+            rows_scanned: None,
+            elapsed_ms: milliseconds(elapsed),
+        }
+    }
+}
+
+impl From<TimeRange> for Range {
+    fn from(range: TimeRange) -> Self {
+        Self { from: nanos(range.from), to: nanos(range.to) }
+    }
+}
+
+impl From<TraceSummary> for Summary {
+    fn from(trace: TraceSummary) -> Self {
+        let share = |service: storage::ServiceInTrace| ServiceShare {
+            name: service.name,
+            span_count: service.span_count,
+            error_count: service.error_count,
+        };
+        Self {
+            trace_id: trace.trace_id.to_string(),
+            root_service: trace.root_service,
+            root_name: trace.root_name,
+            has_root: trace.has_root,
+            start: nanos(trace.start),
+            duration: trace.duration.to_string(),
+            span_count: trace.span_count,
+            error_count: trace.error_count,
+            matched: trace.matched,
+            services: trace.services.into_iter().map(share).collect(),
+            first_error: trace.first_error,
+        }
+    }
+}
+
+impl Bars {
+    pub(super) fn new(signal: Signal, histogram: Histogram) -> Self {
+        let bars = histogram.buckets.into_iter().map(|bucket| {
+            let [unknown, trace, debug, info, warn, error, fatal] = bucket.counts;
+            let counts = match signal {
+                Signal::Traces => Counts::Spans { ok: unknown, error },
+                Signal::Logs => Counts::Records { unknown, trace, debug, info, warn, error, fatal },
+            };
+            Bar { start: nanos(bucket.start), counts }
+        });
+        Self { step: histogram.step.to_string(), buckets: bars.collect(), stats: histogram.stats.into() }
+    }
+}
+
+/// To the microsecond.
+pub(super) fn milliseconds(elapsed: Duration) -> f64 {
+    (elapsed.as_secs_f64() * 1e6).round() / 1e3
+}

@@ -1,0 +1,167 @@
+//! Read-only SQL, answered as JSON, NDJSON or CSV.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+use serde_json::{Map, Value as AnyJson};
+use storage::{SqlAnswer, SqlQuery};
+
+use super::shape::milliseconds;
+use super::{to_json, written};
+use crate::error::Failure;
+use crate::params::{Params, parse_duration, wrong};
+use crate::state::AppState;
+
+mod csv;
+
+/// Rows of a statement.
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    columns: Vec<Column<'a>>,
+    rows: &'a [Map<String, AnyJson>],
+    row_count: usize,
+    truncated: bool,
+    elapsed_ms: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Column<'a> {
+    name: &'a str,
+    #[serde(rename = "type")]
+    sql_type: &'a str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Json,
+    Ndjson,
+    Csv,
+}
+
+/// `GET /api/v1/sql`
+pub(super) async fn asked_by_url(State(state): State<AppState>, headers: HeaderMap, params: Params) -> Result<Response, Failure> {
+    params.refuse_unknown(&PARAMETERS)?;
+    let sql = params.get("query").unwrap_or_default().to_owned();
+    answer(&state, sql, &headers, &params).await
+}
+
+/// `POST /api/v1/sql`: the body is the statement, or JSON or a form with the parameters.
+pub(super) async fn asked_by_body(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    params: Params,
+    body: String,
+) -> Result<Response, Failure> {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let params = if content_type.starts_with("application/json") {
+        from_json(&body)?
+    } else if content_type.starts_with("application/x-www-form-urlencoded") {
+        Params::parse(&body)
+    } else {
+        params.refuse_unknown(&PARAMETERS)?;
+        return answer(&state, body, &headers, &params).await;
+    };
+    params.refuse_unknown(&PARAMETERS)?;
+    let sql = params.get("query").unwrap_or_default().to_owned();
+    answer(&state, sql, &headers, &params).await
+}
+
+async fn answer(state: &AppState, sql: String, headers: &HeaderMap, params: &Params) -> Result<Response, Failure> {
+    let format = format(headers, params)?;
+    if sql.trim().is_empty() {
+        return Err(wrong("query", "there is no SQL statement"));
+    }
+    let query = SqlQuery { sql, max_rows: params.number("max_rows", 1_000, 100_000)?, timeout: timeout(params)? };
+    let answer = state.store().sql(query).await?;
+    let truncated = answer.truncated;
+    let mut response = match format {
+        Format::Json => written(move || to_json(&Answer::from(&answer))).await?,
+        Format::Ndjson => with_type(written(move || lines(&answer)).await?, "application/x-ndjson"),
+        Format::Csv => {
+            let response = with_type(written(move || Ok(csv::table(&answer))).await?, "text/csv; charset=utf-8");
+            ([(CONTENT_DISPOSITION, "attachment; filename=\"throughline.csv\"")], response).into_response()
+        }
+    };
+    // Lines and tables have no place to say it.
+    response.headers_mut().insert(TRUNCATED, HeaderValue::from_static(if truncated { "true" } else { "false" }));
+    Ok(response)
+}
+
+fn timeout(params: &Params) -> Result<Duration, Failure> {
+    let Some(text) = params.get("timeout") else { return Ok(DEFAULT_TIMEOUT) };
+    let timeout = parse_duration(text).map(Duration::from_nanos).map_err(|reason| wrong("timeout", &reason))?;
+    if timeout.is_zero() || timeout > MAX_TIMEOUT {
+        return Err(wrong("timeout", "it must be more than 0 s and at most 60 s"));
+    }
+    Ok(timeout)
+}
+
+/// The parameter wins over the header.
+fn format(headers: &HeaderMap, params: &Params) -> Result<Format, Failure> {
+    if let Some(format) = params.word("format", &[("json", Format::Json), ("ndjson", Format::Ndjson), ("csv", Format::Csv)])? {
+        return Ok(format);
+    }
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    Ok(if accept.contains("text/csv") {
+        Format::Csv
+    } else if accept.contains("ndjson") {
+        Format::Ndjson
+    } else {
+        Format::Json
+    })
+}
+
+/// A flat JSON object as parameters.
+fn from_json(body: &str) -> Result<Params, Failure> {
+    let not_flat = |what: &str| Failure::new(StatusCode::BAD_REQUEST, "invalid_body", format!("the body {what}"));
+    let fields: Map<String, AnyJson> = serde_json::from_str(body).map_err(|error| not_flat(&format!("is not a JSON object: {error}")))?;
+    let mut pairs = Vec::with_capacity(fields.len());
+    for (name, value) in fields {
+        match value {
+            AnyJson::String(text) => pairs.push((name, text)),
+            AnyJson::Number(number) => pairs.push((name, number.to_string())),
+            AnyJson::Null => {}
+            _ => return Err(not_flat("may hold text and numbers only")),
+        }
+    }
+    Ok(pairs.into_iter().collect())
+}
+
+fn lines(answer: &SqlAnswer) -> serde_json::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    for row in &answer.rows {
+        serde_json::to_writer(&mut out, row)?;
+        out.push(b'\n');
+    }
+    Ok(out)
+}
+
+fn with_type(mut response: Response, content_type: &'static str) -> Response {
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+impl<'a> From<&'a SqlAnswer> for Answer<'a> {
+    fn from(answer: &'a SqlAnswer) -> Self {
+        let columns = answer.columns.iter().map(|column| Column { name: &column.name, sql_type: &column.sql_type });
+        Self {
+            columns: columns.collect(),
+            rows: &answer.rows,
+            row_count: answer.rows.len(),
+            truncated: answer.truncated,
+            elapsed_ms: milliseconds(answer.elapsed),
+        }
+    }
+}
+
+const PARAMETERS: [&str; 4] = ["query", "max_rows", "timeout", "format"];
+
+const TRUNCATED: HeaderName = HeaderName::from_static("x-throughline-truncated");
+
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+const MAX_TIMEOUT: Duration = Duration::from_secs(60);

@@ -1,0 +1,53 @@
+//! Finding traces.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use storage::{Signal, TraceOrder, TracePage, TraceSearch};
+
+use super::search::{TRACE_FILTERS, trace_query};
+use super::shape::{Bars, Stats, Summary};
+use crate::error::Failure;
+use crate::params::Params;
+use crate::state::AppState;
+
+/// Found traces.
+#[derive(Debug, Serialize)]
+pub(super) struct Found {
+    traces: Vec<Summary>,
+    next: Option<String>,
+    stats: Stats,
+}
+
+impl From<TracePage> for Found {
+    fn from(page: TracePage) -> Self {
+        Self {
+            traces: page.traces.into_iter().map(Summary::from).collect(),
+            next: page.next.map(|cursor| cursor.to_string()),
+            stats: page.stats.into(),
+        }
+    }
+}
+
+/// `GET /api/v1/traces`
+pub(super) async fn search(State(state): State<AppState>, params: Params) -> Result<Json<Found>, Failure> {
+    params.refuse_unknown(&[&TRACE_FILTERS[..], &["to", "order", "limit", "cursor"]].concat())?;
+    let search = TraceSearch {
+        query: trace_query(&state, &params)?,
+        range: params.window(state.now(), "now-1h")?.range,
+        order: params.word("order", &[("newest", TraceOrder::Newest), ("slowest", TraceOrder::Slowest)])?.unwrap_or_default(),
+        limit: params.limit(20, 1_000)?,
+        cursor: params.cursor()?,
+    };
+    Ok(Json(state.store().search_traces(search).await?.into()))
+}
+
+/// `GET /api/v1/traces/histogram`
+pub(super) async fn histogram(State(state): State<AppState>, params: Params) -> Result<Json<Bars>, Failure> {
+    params.refuse_unknown(&[&TRACE_FILTERS[..], &["to", "buckets"]].concat())?;
+    let query = trace_query(&state, &params)?;
+    let range = params.window(state.now(), "now-1h")?.range;
+    let buckets = params.number("buckets", 60, 500)?;
+    let histogram = state.store().histogram(Signal::Traces, &query, range, buckets).await?;
+    Ok(Json(Bars::new(Signal::Traces, histogram)))
+}

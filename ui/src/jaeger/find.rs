@@ -1,0 +1,201 @@
+//! Traces, found by parameters or named by their ids.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use serde_json::{Map, Value as AnyJson};
+use storage::{Cursor, TimeRange, TraceId, TraceOrder, TraceSearch, UNKNOWN_SERVICE, UnixNanos};
+
+use super::convert::{NO_SERVICE_NAME, TraceJson};
+use super::{Complaint, Envelope, HOUR, MICROSECOND, epoch, is_set};
+use crate::api::written;
+use crate::error::Failure;
+use crate::filter::Filter;
+use crate::params::{Params, parse_duration, shown, wrong};
+use crate::state::AppState;
+
+/// `GET /api/traces/{trace_id}`
+pub(super) async fn one(State(state): State<AppState>, Path(id): Path<String>, params: Params) -> Result<Response, Failure> {
+    let id = trace_id(&id)?;
+    let trace = state.store().trace(id).await?.ok_or_else(|| Failure::not_found("trace not found"))?;
+    let (raw, pretty) = (is_set(&params, "raw"), is_set(&params, "prettyPrint"));
+    written(move || Envelope::new([TraceJson::new(&trace, raw)]).to_json(pretty)).await
+}
+
+/// `GET /api/traces`: those that `traceID` names, else those that match.
+pub(super) async fn search(State(state): State<AppState>, params: Params) -> Result<Response, Failure> {
+    let raw = is_set(&params, "raw");
+    let named = params.all("traceID").take(MAX_TRACES).map(trace_id).collect::<Result<Vec<_>, _>>()?;
+    let ids = if named.is_empty() { matching(&state, &params).await? } else { named };
+    let mut complaints = Vec::new();
+    let mut traces: Vec<TraceJson> = Vec::new();
+    let mut spans = 0;
+    let mut found = stream::iter(ids)
+        .map(|id| {
+            let store = state.store().clone();
+            async move { store.trace(id).await.map(|trace| (id, trace.map(|trace| TraceJson::new(&trace, raw)))) }
+        })
+        .buffered(AT_ONCE);
+    while let Some((id, trace)) = found.try_next().await? {
+        let Some(trace) = trace else {
+            complaints.push(Complaint { code: 404, msg: "trace not found".to_owned(), trace_id: Some(id.to_string()) });
+            continue;
+        };
+        spans += trace.span_count();
+        traces.push(trace);
+        if spans > MAX_SPANS {
+            let msg = format!("the answer ends after {MAX_SPANS} spans; lower `limit` or narrow the time range");
+            complaints.push(Complaint { code: 413, msg, trace_id: None });
+            break;
+        }
+    }
+    let pretty = is_set(&params, "prettyPrint");
+    written(move || Envelope::with_errors(traces, complaints).to_json(pretty)).await
+}
+
+/// Ids of matching traces, newest first.
+async fn matching(state: &AppState, params: &Params) -> Result<Vec<TraceId>, Failure> {
+    let now = state.now();
+    let from = epoch(params, "start", MICROSECOND)?.map_or_else(|| now.minus(DEFAULT_LOOKBACK), UnixNanos::new);
+    // `end` is inside.
+    let to = epoch(params, "end", MICROSECOND)?.map_or(now, |end| UnixNanos::new(end).plus(MICROSECOND));
+    if from > to {
+        return Err(wrong("start", "it is later than `end`"));
+    }
+    let search = TraceSearch {
+        query: query(params)?,
+        range: TimeRange { from, to },
+        order: TraceOrder::Newest,
+        limit: limit(params)?,
+        cursor: None::<Cursor>,
+    };
+    let page = state.store().search_traces(search).await?;
+    Ok(page.traces.into_iter().map(|trace| trace.trace_id).collect())
+}
+
+/// The query that the parameters make.
+fn query(params: &Params) -> Result<String, Failure> {
+    let mut filter = Filter::default();
+    if let Some(service) = params.get("service") {
+        filter.is("service", if service == NO_SERVICE_NAME { UNKNOWN_SERVICE } else { service });
+    }
+    if let Some(operation) = params.get("operation") {
+        filter.is("name", operation);
+    }
+    for (name, operator) in [("minDuration", ">="), ("maxDuration", "<=")] {
+        if let Some(text) = params.get(name) {
+            let nanos = parse_duration(text).map_err(|reason| wrong(name, &reason))?;
+            filter.compares("duration", operator, format_args!("{nanos}ns"));
+        }
+    }
+    for text in params.all("tag") {
+        let (key, value) = text.split_once(':').ok_or_else(|| wrong("tag", "it is not of the form key:value"))?;
+        tag(&mut filter, key, value)?;
+    }
+    for text in params.all("tags") {
+        let tags: Map<String, AnyJson> =
+            serde_json::from_str(text).map_err(|error| wrong("tags", &format!("it is not a JSON object: {error}")))?;
+        for (key, value) in &tags {
+            tag(&mut filter, key, &tag_text(value))?;
+        }
+    }
+    Ok(filter.into_query())
+}
+
+/// Tags that stand for fields of a span are asked of those fields.
+fn tag(filter: &mut Filter, key: &str, value: &str) -> Result<(), Failure> {
+    let word = value.to_ascii_lowercase();
+    match (key, word.as_str()) {
+        ("", _) => return Err(wrong("tags", "a name is missing")),
+        ("error", "true") | ("otel.status_code", "error") => filter.compares("status", ":", "error"),
+        ("error", "false") => filter.does_not_compare("status", ":", "error"),
+        ("otel.status_code", "ok" | "unset") => filter.compares("status", ":", word),
+        ("span.kind", "client" | "server" | "producer" | "consumer" | "internal") => filter.compares("kind", ":", word),
+        ("otel.status_description", _) => filter.is("status.message", value),
+        _ => filter.attribute_anywhere(key, value),
+    }
+    Ok(())
+}
+
+fn tag_text(value: &AnyJson) -> String {
+    match value {
+        AnyJson::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Clients ask for up to 1,500; what is beyond the bound is left out.
+fn limit(params: &Params) -> Result<usize, Failure> {
+    match params.get("limit").map(str::parse::<usize>) {
+        None => Ok(DEFAULT_LIMIT),
+        Some(Ok(limit)) if limit > 0 => Ok(limit.min(MAX_TRACES)),
+        Some(_) => Err(wrong("limit", "it is not a whole number above 0")),
+    }
+}
+
+/// 1 to 32 hex digits, padded on the left.
+fn trace_id(text: &str) -> Result<TraceId, Failure> {
+    if text.is_empty() || text.len() > 32 {
+        return Err(Failure::bad_request("invalid_id", format!("`{}` is not a trace id of 1 to 32 hex digits", shown(text))));
+    }
+    Ok(format!("{text:0>32}").parse()?)
+}
+
+const DEFAULT_LIMIT: usize = 100;
+
+const MAX_TRACES: usize = 1_000;
+
+/// Over all traces of an answer; what is over is told.
+const MAX_SPANS: usize = 200_000;
+
+/// Look-ups by id that one search runs beside each other.
+const AT_ONCE: usize = 2;
+
+const DEFAULT_LOOKBACK: u64 = 48 * HOUR;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(query_string: &str) -> String {
+        query(&Params::parse(query_string)).unwrap()
+    }
+
+    #[test]
+    fn parameters_become_one_query() {
+        let query = asked("service=a%20b&operation=GET%20%2F&minDuration=1.2s&maxDuration=100ms&tag=http.method:GET");
+        assert_eq!(
+            query,
+            "service=\"a b\" name=\"GET /\" duration>=1200000000ns duration<=100000000ns \
+             (attr.\"http.method\"=GET OR resource.\"http.method\"=GET)"
+        );
+    }
+
+    #[test]
+    fn tags_of_fields_are_asked_of_the_fields() {
+        assert_eq!(asked("tags=%7B%22error%22%3A%22true%22%7D"), "status:error");
+        assert_eq!(asked("tags=%7B%22error%22%3Afalse%7D"), "NOT status:error");
+        assert_eq!(asked("tag=span.kind:server&tag=otel.status_code:ERROR"), "kind:server status:error");
+        assert_eq!(asked("tags=%7B%22n%22%3A200%7D"), "(attr.\"n\"=200 OR resource.\"n\"=200)");
+        assert_eq!(asked("service=OTLPResourceNoServiceName"), "service=\"unknown_service\"");
+    }
+
+    #[test]
+    fn malformed_parameters_are_refused() {
+        for bad in ["tags=x", "tags=%5B%5D", "tag=novalue", "minDuration=5", "tag=:x"] {
+            assert!(query(&Params::parse(bad)).is_err(), "{bad}");
+        }
+        for bad in ["0", "-1", "x"] {
+            assert!(limit(&Params::parse(&format!("limit={bad}"))).is_err(), "{bad}");
+        }
+        assert_eq!(limit(&Params::parse("limit=1500")), Ok(1_000));
+    }
+
+    #[test]
+    fn trace_ids_are_padded_on_the_left() {
+        assert_eq!(trace_id("abc").unwrap().to_string(), "00000000000000000000000000000abc");
+        for bad in ["", "0", "xyz", "0123456789abcdef0123456789abcdef0", "../../etc", "ä"] {
+            assert!(trace_id(bad).is_err(), "{bad}");
+        }
+    }
+}

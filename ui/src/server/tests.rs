@@ -1,0 +1,91 @@
+use axum::body::Body;
+use http::{Method, Request, StatusCode};
+
+use super::*;
+use crate::Part;
+use crate::harness::{App, TRACE};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_carries_the_security_headers_refusals_included() {
+    let app = App::filled().await;
+    for path in ["/", "/nothing", "/api/v1/traces", "/api/v1/nothing", "/api/traces/zz", "/healthz"] {
+        let answer = app.get(path).await;
+        assert!(answer.header("content-security-policy").starts_with("default-src 'none'; script-src 'self'"), "{path}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(answer.header("referrer-policy"), "no-referrer", "{path}");
+        assert!(!answer.header("cache-control").is_empty(), "{path}");
+    }
+    assert_eq!(app.get("/api/v1/traces").await.header("cache-control"), "no-store");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_take_the_form_of_their_audience() {
+    let app = App::empty().await;
+    let page = app.get("/nothing").await;
+    assert_eq!((page.status, page.header("content-type")), (StatusCode::NOT_FOUND, "text/html; charset=utf-8"));
+    assert_eq!(app.get("/api/v1/nothing").await.json()["error"]["code"], "not_found");
+    assert_eq!(app.get("/api/nothing").await.json()["errors"][0]["code"], 404);
+    let wrong_method = app.call(Method::DELETE, "/api/v1/traces", "text/plain", "").await;
+    assert_eq!(
+        (wrong_method.status, wrong_method.json()["error"]["code"].as_str()),
+        (StatusCode::METHOD_NOT_ALLOWED, Some("method_not_allowed"))
+    );
+    assert_eq!(wrong_method.header("allow"), "GET,HEAD");
+    let large = app.call(Method::POST, "/api/v1/sql", "text/plain", &" ".repeat(MAX_BODY_BYTES + 1)).await;
+    assert_eq!((large.status, large.json()["error"]["code"].as_str()), (StatusCode::PAYLOAD_TOO_LARGE, Some("too_large")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_host_name_is_refused_on_loopback() {
+    let app = App::empty().await;
+    let asked = |host: &'static str| Request::get("/api/v1/status").header("host", host).body(Body::empty()).unwrap();
+    assert_eq!(app.send(asked("localhost:16686")).await.status, StatusCode::OK);
+    let refused = app.send(asked("evil.test:16686")).await;
+    assert_eq!((refused.status, refused.json()["error"]["code"].as_str()), (StatusCode::MISDIRECTED_REQUEST, Some("unknown_host")));
+    let app = App::with(|config| config.allowed_hosts = vec!["evil.test".to_owned()]).await;
+    assert_eq!(app.send(asked("evil.test:16686")).await.status, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn below_a_base_path_everything_moves() {
+    let app = App::with(|config| config.base_path = "/tl".to_owned()).await;
+    assert_eq!(app.get("/tl/healthz").await.text(), "ok\n");
+    assert_eq!(app.get("/tl/api/v1/traces?service=a").await.status, StatusCode::OK);
+    assert_eq!(app.get("/tl/api/v1/nothing").await.json()["error"]["code"], "not_found");
+    let outside = app.get("/healthz").await;
+    assert_eq!((outside.status, outside.header("location")), (StatusCode::TEMPORARY_REDIRECT, "/tl/"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_answers_are_compressed_for_those_who_take_it() {
+    let app = App::filled().await;
+    let request = Request::get(format!("/api/v1/traces/{TRACE}")).header("accept-encoding", "gzip").body(Body::empty()).unwrap();
+    assert_eq!(app.send(request).await.header("content-encoding"), "gzip");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readiness_names_the_part_that_is_not_ready() {
+    let app = App::with(|config| config.readiness = vec![Part::new("receiver", || Err("port 4317 is not open yet".to_owned()))]).await;
+    let answer = app.get("/readyz").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.json()["parts"][1], serde_json::json!({ "name": "receiver", "ready": false, "reason": "port 4317 is not open yet" }));
+    assert_eq!(App::empty().await.get("/readyz").await.status, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_prometheus_text() {
+    let app = App::filled().await;
+    app.get("/nothing").await;
+    let text = app.get("/metrics").await.text();
+    assert!(text.contains("throughline_http_responses_total{class=\"4xx\"} 1\n"), "{text}");
+    assert!(text.contains("# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes "), "{text}");
+}
+
+#[test]
+fn a_base_path_is_normalised_or_refused() {
+    assert_eq!(normalised("/a/b/").unwrap(), "/a/b");
+    assert_eq!(normalised("/").unwrap(), "");
+    for bad in ["a", "//a", "/a b", "/a?b", "/a\"b"] {
+        assert!(normalised(bad).is_err(), "{bad}");
+    }
+}
