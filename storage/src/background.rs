@@ -3,6 +3,7 @@
 //! Owns when that work is done and what its failures are told. What it consists of is in `flush` and `compaction`.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,8 @@ use parking_lot::{Condvar, Mutex};
 pub(crate) struct Wake {
     state: Mutex<State>,
     changed: Condvar,
+    /// For long work, to look at in between.
+    stopping: AtomicBool,
 }
 
 /// Running threads.
@@ -55,8 +58,14 @@ impl Wake {
 
     /// Ends the threads after what they are doing.
     pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
         self.state.lock().stop = true;
         self.changed.notify_all();
+    }
+
+    /// Set when the threads are to end.
+    pub(crate) fn stopping(&self) -> &AtomicBool {
+        &self.stopping
     }
 
     /// Whether the threads are to end.

@@ -157,8 +157,11 @@ impl Manifest {
 /// Reads the manifest in `folder` and changes nothing.
 pub(crate) fn read(folder: &Path, store: [u8; 16]) -> Result<Read, OpenError> {
     let path = folder.join(FILE);
-    let bytes = fs::read(&path).map_err(io_error("cannot read", &path))?;
     let damaged = |detail: String| OpenError::Damaged { path: path.clone(), detail };
+    let bytes = match fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(damaged("it is missing".to_owned())),
+        read => read.map_err(io_error("cannot read", &path))?,
+    };
     let header = header(store);
     if bytes.get(..header.len()) != Some(header.as_slice()) {
         return Err(damaged("its header is broken or belongs to another data folder".to_owned()));

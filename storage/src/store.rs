@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::background::{Health, Threads, Wake};
@@ -76,6 +77,8 @@ struct Inner {
     wake: Arc<Wake>,
     /// Appends in progress.
     tasks: TaskTracker,
+    /// Permits to decode a large request.
+    large: Semaphore,
     closing: AtomicBool,
 }
 

@@ -16,4 +16,4 @@ pub(crate) use self::replay::{Replayed, recover, verify};
 pub(crate) use self::writer::{Options, Refusal, Writer};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -53,6 +53,7 @@ impl Room {
     }
 
     /// Bytes taken.
+    #[cfg(test)]
     pub(crate) fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }

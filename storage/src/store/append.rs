@@ -105,11 +105,10 @@ impl Inner {
 
     async fn store(&self, signal: Signal, payload: Bytes, hash: [u8; 16]) -> Outcome {
         let size = payload.len();
-        let reserved = self.room.reserve(estimated_bytes(size.saturating_mul(2), 0), PATIENCE).await;
-        let Some(mut room) = reserved else {
-            self.wake.flush();
+        let Some(mut room) = self.room_for(size).await else {
             return Err(AppendError::Busy { reason: "rows in memory wait for the disk".to_owned(), retry_after: RETRY_AFTER });
         };
+        let decoding_large = if size > INLINE_BYTES { self.large.acquire().await.ok() } else { None };
         let now = self.clock.now();
         let retention = self.config.retention;
         // No record takes less than two bytes, so these ids are enough; gaps do not matter.
@@ -121,8 +120,19 @@ impl Inner {
             return Ok(appended);
         }
         room.resize(estimated_bytes(size, batch.num_rows()));
+        drop(decoding_large);
         self.make_durable(signal, record, batch, room).await?;
         Ok(appended)
+    }
+
+    async fn room_for(&self, size: usize) -> Option<Reservation> {
+        let bytes = estimated_bytes(size.saturating_mul(2), 0);
+        let room = self.room.reserve(bytes, Duration::ZERO).await;
+        if room.is_some() {
+            return room;
+        }
+        self.wake.flush();
+        self.room.reserve(bytes, PATIENCE).await
     }
 
     async fn make_durable(&self, signal: Signal, record: Record, batch: RecordBatch, room: Reservation) -> Result<(), AppendError> {

@@ -4,11 +4,12 @@
 //! started. Left-over files are removed only after the log was read to its end: until then damage could still be mended with them.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::background::{Health, Threads, Wake, Work};
@@ -87,6 +88,7 @@ pub(super) fn open(config: Config, clock: Clock, registry: Registry) -> Result<I
         threads,
         wake,
         tasks: TaskTracker::new(),
+        large: Semaphore::new(LARGE_AT_ONCE),
         closing: AtomicBool::new(false),
         config,
     })
@@ -135,7 +137,7 @@ impl Replay<'_> {
         Ok(replayed)
     }
 
-    fn frame(&self, frame: Frame, path: &PathBuf) -> Result<(), OpenError> {
+    fn frame(&self, frame: Frame, path: &Path) -> Result<(), OpenError> {
         let Frame { seq, record, .. } = frame;
         if record.signal == Signal::Logs {
             let next = record.first_record_id.saturating_add(record_ids(record.raw_len as usize));
@@ -143,7 +145,7 @@ impl Replay<'_> {
         }
         let mut appended = Appended { accepted: record.accepted.into(), rejected: record.rejected.into(), message: None };
         if seq > self.contents.wal_through {
-            let damaged = |detail: String| OpenError::Damaged { path: path.clone(), detail: format!("frame {seq}: {detail}") };
+            let damaged = |detail: String| OpenError::Damaged { path: path.to_owned(), detail: format!("frame {seq}: {detail}") };
             let payload = payload(&record).map_err(&damaged)?;
             let decoded = otlp::decode(record.signal, &payload, &context_of(&record)).map_err(|error| damaged(error.to_string()))?;
             let rows = decoded.batch.num_rows();
@@ -162,7 +164,7 @@ impl Replay<'_> {
                 let flushed = self.keeper.flush(|| self.next_record_id.load(Ordering::Relaxed));
                 flushed.map_err(|error| OpenError::Io {
                     action: "cannot flush",
-                    path: path.clone(),
+                    path: path.to_owned(),
                     source: std::io::Error::other(error),
                 })?;
             }
@@ -179,7 +181,8 @@ impl Replay<'_> {
 /// The OTLP message of a frame.
 pub(crate) fn payload(record: &Record) -> Result<Bytes, String> {
     if !record.compressed {
-        return Ok(record.payload.clone());
+        // A copy: the payload is a part of the whole file, which the rows would keep in memory.
+        return Ok(Bytes::copy_from_slice(&record.payload));
     }
     let raw = zstd::bulk::decompress(&record.payload, record.raw_len as usize).map_err(|error| error.to_string())?;
     if raw.len() == record.raw_len as usize { Ok(Bytes::from(raw)) } else { Err("its payload has another length than it says".to_owned()) }
@@ -220,7 +223,14 @@ fn start_wal(
     wake: Arc<Wake>,
 ) -> Result<Writer<Pending>, OpenError> {
     let file_bytes = (config.buffer_bytes as u64).clamp(MIN_WAL_FILE, MAX_WAL_FILE);
-    let options = Options { folder: folder.wal(), store: folder.id(), sync: config.sync, file_bytes };
+    let options = Options {
+        folder: folder.wal(),
+        store: folder.id(),
+        sync: config.sync,
+        file_bytes,
+        #[cfg(test)]
+        faults: Arc::default(),
+    };
     let buffer_bytes = config.buffer_bytes;
     let started = Writer::start(options, replayed, registry, move |group: Vec<(u64, Pending)>| {
         let mut visible = Vec::with_capacity(group.len());
@@ -273,6 +283,9 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
+
+/// Large requests decoded at a time: rows of many empty records take many times the bytes of their request, which is known only after.
+const LARGE_AT_ONCE: usize = 4;
 
 /// Bounds of the size of the log's files; in between, a file is as large as the buffer.
 const MIN_WAL_FILE: u64 = 1 << 20;

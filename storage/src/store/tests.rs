@@ -91,7 +91,11 @@ fn crash(from: &Path) -> tempfile::TempDir {
         for entry in fs::read_dir(from).unwrap() {
             let entry = entry.unwrap();
             let target = to.join(entry.file_name());
-            if entry.file_type().unwrap().is_dir() { copy(&entry.path(), &target) } else { drop(fs::copy(entry.path(), target).unwrap()) }
+            if entry.file_type().unwrap().is_dir() {
+                copy(&entry.path(), &target);
+            } else {
+                fs::copy(entry.path(), target).unwrap();
+            }
         }
     }
     let to = tempfile::tempdir().unwrap();
@@ -250,6 +254,43 @@ async fn a_full_disk_refuses_writes_and_keeps_reads() {
     assert!(matches!(&error, AppendError::Unavailable { .. }) && error.to_string().contains("MiB left"), "{error}");
     assert!(store.status().write_refusal.is_some());
     assert_eq!(contents(&store)[1], once(0..3));
+}
+
+#[tokio::test]
+async fn a_sender_that_hangs_up_leaves_its_request_whole_or_absent() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    for number in 0..50 {
+        let request = store.append(Signal::Logs, logs(number, 1));
+        drop(tokio::time::timeout(Duration::from_micros(number * 20), request).await);
+    }
+    for number in 0..50 {
+        append(&store, Signal::Logs, logs(number, 1)).await;
+    }
+    assert_eq!(contents(&store)[1], once(0..50), "sent again, each is there once");
+    store.close().await.unwrap();
+    assert_eq!(contents(&open(dir.path()).await)[1], once(0..50));
+}
+
+#[tokio::test]
+async fn a_flush_that_fails_keeps_rows_refuses_when_memory_is_full_and_heals() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_with(Config { max_buffer_bytes: 30_000, ..config(dir.path()) }).await.unwrap();
+    append(&store, Signal::Logs, logs(0, 30)).await;
+    let folder = dir.path().join("seg/logs");
+    fs::remove_dir(&folder).unwrap();
+    fs::write(&folder, "in the way").unwrap();
+    assert!(store.flush().await.is_err());
+    assert!(store.status().background_error.is_some());
+    let error = store.append(Signal::Logs, logs(30, 30)).await.unwrap_err();
+    assert!(matches!(error, AppendError::Busy { .. }), "{error}");
+    assert_eq!(contents(&store)[1], once(0..30));
+    fs::remove_file(&folder).unwrap();
+    fs::create_dir(&folder).unwrap();
+    store.flush().await.unwrap();
+    assert_eq!(store.status().background_error, None);
+    append(&store, Signal::Logs, logs(30, 30)).await;
+    assert_eq!(contents(&store)[1], once(0..60));
 }
 
 #[tokio::test]

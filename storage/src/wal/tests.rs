@@ -1,4 +1,5 @@
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -16,6 +17,23 @@ use super::frame::{self, FILE_HEADER, Frame};
 use super::{Options, Record, Refusal, Replayed, Writer, file, recover, verify};
 
 const STORE: [u8; 16] = *b"one data folder!";
+
+/// What a disk is made to do wrong, once each.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    write: Mutex<Option<io::ErrorKind>>,
+    sync: Mutex<Option<io::ErrorKind>>,
+}
+
+impl Faults {
+    pub(super) fn write(&self) -> io::Result<()> {
+        self.write.lock().take().map_or(Ok(()), |kind| Err(kind.into()))
+    }
+
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.sync.lock().take().map_or(Ok(()), |kind| Err(kind.into()))
+    }
+}
 
 fn record(payload: &[u8]) -> Record {
     Record {
@@ -56,9 +74,25 @@ fn replay(folder: &Path) -> Result<(Replayed, Vec<Frame>), OpenError> {
 
 fn start(folder: &Path, replayed: &Replayed, file_bytes: u64) -> (Writer<u32>, Receiver<Vec<(u64, u32)>>) {
     let (sender, receiver) = channel();
-    let options = Options { folder: folder.to_owned(), store: STORE, sync: SyncPolicy::Group, file_bytes };
-    let writer = Writer::start(options, replayed, &Registry::default(), move |group| sender.send(group).unwrap()).unwrap();
-    (writer, receiver)
+    let writer = Writer::start(options(folder, file_bytes), replayed, &Registry::default(), move |group| sender.send(group).unwrap());
+    (writer.unwrap(), receiver)
+}
+
+fn options(folder: &Path, file_bytes: u64) -> Options {
+    Options { folder: folder.to_owned(), store: STORE, sync: SyncPolicy::Group, file_bytes, faults: Arc::default() }
+}
+
+fn empty() -> Replayed {
+    Replayed { next_seq: 1, ..Replayed::default() }
+}
+
+/// Waits until what was appended became durable or was refused: the sender in the item is gone then.
+fn settle(writer: &Writer<std::sync::mpsc::Sender<()>>) -> bool {
+    let (sender, dropped) = channel();
+    if writer.append(record(b"x"), sender).is_err() {
+        return false;
+    }
+    dropped.recv().is_ok()
 }
 
 #[test]
@@ -146,7 +180,7 @@ fn a_missing_renamed_or_foreign_file_is_damage() {
 #[test]
 fn records_come_back_in_order_through_rotation_and_restart() {
     let dir = tempfile::tempdir().unwrap();
-    let (writer, durable) = start(dir.path(), &Replayed { next_seq: 1, ..Replayed::default() }, 400);
+    let (writer, durable) = start(dir.path(), &empty(), 400);
     let mut seen = Vec::new();
     for number in 0..20u32 {
         writer.append(record(&number.to_le_bytes()), number).unwrap();
@@ -177,8 +211,7 @@ fn waiting_records_share_a_group() {
     let (gate, held) = channel::<()>();
     let groups = Arc::new(Mutex::new(Vec::new()));
     let seen = groups.clone();
-    let options = Options { folder: dir.path().to_owned(), store: STORE, sync: SyncPolicy::Group, file_bytes: 1 << 16 };
-    let writer = Writer::start(options, &Replayed { next_seq: 1, ..Replayed::default() }, &Registry::default(), move |group| {
+    let writer = Writer::start(options(dir.path(), 1 << 16), &empty(), &Registry::default(), move |group| {
         seen.lock().push(group.len());
         let _ = held.recv();
     })
@@ -197,7 +230,7 @@ fn waiting_records_share_a_group() {
 fn a_log_that_cannot_start_a_file_refuses_until_it_can() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("gone");
-    let (writer, durable) = start(&folder, &Replayed { next_seq: 1, ..Replayed::default() }, 1 << 16);
+    let (writer, durable) = start(&folder, &empty(), 1 << 16);
     writer.append(record(b"x"), 1).unwrap();
     while writer.refusal().is_none() {
         std::thread::yield_now();
@@ -208,6 +241,79 @@ fn a_log_that_cannot_start_a_file_refuses_until_it_can() {
         writer.append(record(b"x"), 2).unwrap();
     }
     assert_eq!(writer.refusal(), None, "it heals by itself");
+    writer.stop();
+}
+
+type Durable = std::sync::mpsc::Sender<()>;
+
+fn start_faulty(folder: &Path, sync: SyncPolicy) -> (Writer<Durable>, Arc<Faults>) {
+    let options = Options { sync, ..options(folder, 1 << 16) };
+    let faults = options.faults.clone();
+    let writer = Writer::start(options, &empty(), &Registry::default(), |group: Vec<(u64, Durable)>| {
+        for (_, durable) in group {
+            durable.send(()).unwrap();
+        }
+    });
+    (writer.unwrap(), faults)
+}
+
+#[test]
+fn after_a_failed_sync_nothing_is_acknowledged_until_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let (writer, faults) = start_faulty(dir.path(), SyncPolicy::Group);
+    assert!(settle(&writer));
+    *faults.sync.lock() = Some(io::ErrorKind::Other);
+    assert!(!settle(&writer));
+    assert!(!settle(&writer), "the next sync would succeed and is not believed");
+    assert!(matches!(writer.refusal(), Some(Refusal::Failed(reason)) if reason.contains("restart")));
+    writer.stop();
+    let (replayed, _) = replay(dir.path()).unwrap();
+    assert!(replayed.next_seq >= 2);
+}
+
+#[test]
+fn a_full_disk_loses_nothing_and_writing_goes_on_when_there_is_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let (writer, faults) = start_faulty(dir.path(), SyncPolicy::Group);
+    assert!(settle(&writer));
+    *faults.write.lock() = Some(io::ErrorKind::StorageFull);
+    assert!(!settle(&writer));
+    assert!(matches!(writer.refusal(), Some(Refusal::NoRoom(_))));
+    assert!(settle(&writer));
+    assert_eq!(writer.refusal(), None);
+    *faults.write.lock() = Some(io::ErrorKind::Other);
+    assert!(!settle(&writer) && !settle(&writer), "any other failed write ends writing");
+    writer.stop();
+    let (_, frames) = replay(dir.path()).unwrap();
+    assert_eq!(frames.iter().take(2).map(|frame| frame.seq).collect::<Vec<_>>(), [1, 2], "what the full disk refused left no trace");
+}
+
+#[test]
+fn with_an_interval_records_are_acknowledged_before_they_are_synced() {
+    let dir = tempfile::tempdir().unwrap();
+    let (writer, faults) = start_faulty(dir.path(), SyncPolicy::Interval(std::time::Duration::from_millis(5)));
+    *faults.sync.lock() = Some(io::ErrorKind::Other);
+    let begun = std::time::Instant::now();
+    assert!(settle(&writer));
+    while writer.refusal().is_none() {
+        assert!(begun.elapsed().as_secs() < 10, "the sync at the interval is done and its failure noticed");
+        std::thread::yield_now();
+    }
+    assert!(!settle(&writer));
+    writer.stop();
+    assert_eq!(replay(dir.path()).unwrap().1.len(), 1);
+}
+
+#[test]
+fn a_panic_on_the_logs_thread_ends_writing() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer =
+        Writer::start(options(dir.path(), 1 << 16), &empty(), &Registry::default(), |_: Vec<(u64, Durable)>| panic!("a fault")).unwrap();
+    assert!(!settle(&writer));
+    while writer.refusal().is_none() {
+        std::thread::yield_now();
+    }
+    assert!(matches!(writer.append(record(b"x"), channel().0), Err(Refusal::Failed(_))));
     writer.stop();
 }
 

@@ -37,6 +37,9 @@ pub(crate) struct Options {
     pub(crate) sync: SyncPolicy,
     /// A file that reached this size is followed by the next.
     pub(crate) file_bytes: u64,
+    /// What the disk is made to do wrong.
+    #[cfg(test)]
+    pub(crate) faults: Arc<super::tests::Faults>,
 }
 
 /// Why records are not taken.
@@ -87,6 +90,9 @@ struct Active {
     written: u64,
 }
 
+/// Ends writing when the thread panics.
+struct Poison(Arc<Shared>);
+
 /// Why a group was not made durable.
 enum Fault {
     /// Nothing of it is in the log; later ones may be.
@@ -132,7 +138,7 @@ impl<T: Send + 'static> Writer<T> {
             return Err(refusal);
         }
         match self.queue.lock().as_ref() {
-            Some(queue) => queue.send(Entry { record, item }).map_err(|_| self.refusal().unwrap_or(Refusal::Stopped)),
+            Some(queue) => queue.send(Entry { record, item }).map_err(|_| self.refusal().unwrap_or_else(Refusal::thread_ended)),
             None => Err(Refusal::Stopped),
         }
     }
@@ -199,10 +205,29 @@ impl Shared {
     }
 }
 
+// === impl Refusal ===
+
+impl Refusal {
+    fn thread_ended() -> Self {
+        Self::Failed("the log's thread ended because of a fault in this program; writes stay off until a restart".to_owned())
+    }
+}
+
+// === impl Poison ===
+
+impl Drop for Poison {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            *self.0.refusal.lock() = Some(Refusal::thread_ended());
+        }
+    }
+}
+
 // === impl Log ===
 
 impl<T, F: FnMut(Vec<(u64, T)>)> Log<T, F> {
     fn run(mut self) {
+        let _poison = Poison(self.shared.clone());
         // Right away, so that a log folder without any file is known to have lost them.
         if let Err(Fault::NoRoom(error)) = self.start_file() {
             self.refuse(Refusal::NoRoom(format!("the log has no room: {error}")));
@@ -259,7 +284,10 @@ impl<T, F: FnMut(Vec<(u64, T)>)> Log<T, F> {
         for (entry, seq) in group.iter().zip(self.next_seq..) {
             frame::encode(&mut self.scratch, active.first_seq, seq, self.synced, &entry.record);
         }
-        if let Err(error) = active.file.write_all(&self.scratch) {
+        let written = active.file.write_all(&self.scratch);
+        #[cfg(test)]
+        let written = written.and_then(|()| self.options.faults.write());
+        if let Err(error) = written {
             return Err(self.undo(error));
         }
         active.written += self.scratch.len() as u64;
@@ -294,7 +322,10 @@ impl<T, F: FnMut(Vec<(u64, T)>)> Log<T, F> {
     fn sync(&mut self, through: u64) -> Result<(), Fault> {
         let Some(active) = &self.active else { return Ok(()) };
         let begun = Instant::now();
-        active.file.sync_data().map_err(|error| Fault::Failed("sync", error))?;
+        let synced = active.file.sync_data();
+        #[cfg(test)]
+        let synced = synced.and_then(|()| self.options.faults.sync());
+        synced.map_err(|error| Fault::Failed("sync", error))?;
         self.last_sync = Instant::now();
         self.sync_seconds.observe(begun.elapsed());
         self.synced = through;
@@ -305,7 +336,9 @@ impl<T, F: FnMut(Vec<(u64, T)>)> Log<T, F> {
     fn sync_rest(&mut self) {
         let through = self.next_seq.saturating_sub(1);
         self.last_sync = Instant::now();
-        if self.synced < through
+        let failed = matches!(*self.shared.refusal.lock(), Some(Refusal::Failed(_)));
+        if !failed
+            && self.synced < through
             && let Err(Fault::Failed(what, error)) = self.sync(through)
         {
             self.fail(what, &error);
