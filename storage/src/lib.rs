@@ -7,6 +7,7 @@ mod background;
 mod buffer;
 mod check;
 mod clock;
+mod compaction;
 mod config;
 mod error;
 mod flush;

@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::{concat_batches, interleave_record_batch};
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 
@@ -30,8 +30,11 @@ mod summary;
 mod trace_keys;
 mod writer;
 
+#[cfg(test)]
+pub(crate) mod fixture;
+
 pub(crate) use self::bundle::{Blob, Bundle, BundleWriter, damaged as bundle_damaged};
-pub(crate) use self::order::{RowAt, SortColumns, bucket};
+pub(crate) use self::order::SortColumns;
 pub(crate) use self::output::{Limits, Output};
 pub(crate) use self::rows::{merged as merged_rows, push as push_row};
 pub(crate) use self::summary::{OperationCount, Operations};

@@ -14,7 +14,6 @@ use std::sync::{Arc, OnceLock};
 
 use tantivy::directory::error::{DeleteError, OpenReadError, OpenWriteError};
 use tantivy::directory::{DirectoryLock, FileHandle, FileSlice, Lock, MmapDirectory, RamDirectory, WatchCallback, WatchHandle, WritePtr};
-use tantivy::postings::Postings as _;
 use tantivy::schema::{Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::{Token, TokenStream, TokenizerManager};
 use tantivy::{Directory, DocSet, IndexSettings, SegmentReader, SingleSegmentIndexWriter, TERMINATED, TantivyDocument, Term};
@@ -24,10 +23,11 @@ use crate::segment::{Blob, Bundle, BundleWriter, RowRanges, bundle_damaged, push
 use super::{Tokenizer, VERSION, truncated};
 
 /// Indexes bodies row by row into a bundle.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct IndexBuilder {
     unit: Option<UnitBuilder>,
     next_row: u32,
+    unit_rows: u32,
 }
 
 /// The text index of an open segment.
@@ -84,9 +84,14 @@ fn prefix() -> String {
 // === impl IndexBuilder ===
 
 impl IndexBuilder {
+    /// Starts a new unit after so many rows.
+    pub(crate) fn with_unit_rows(unit_rows: u32) -> Self {
+        Self { unit: None, next_row: 0, unit_rows }
+    }
+
     /// Adds the body of the next row.
     pub(crate) fn push(&mut self, body: Option<&str>, bundle: &mut BundleWriter) -> io::Result<()> {
-        if let Some(full) = self.unit.take_if(|unit| unit.rows >= UNIT_ROWS || unit.bytes >= UNIT_BYTES) {
+        if let Some(full) = self.unit.take_if(|unit| unit.rows >= self.unit_rows || unit.bytes >= UNIT_BYTES) {
             full.finish(bundle)?;
         }
         let mut unit = match self.unit.take() {
@@ -101,6 +106,12 @@ impl IndexBuilder {
 
     pub(crate) fn finish(mut self, bundle: &mut BundleWriter) -> io::Result<()> {
         self.unit.take().map_or(Ok(()), |unit| unit.finish(bundle))
+    }
+}
+
+impl Default for IndexBuilder {
+    fn default() -> Self {
+        Self::with_unit_rows(UNIT_ROWS)
     }
 }
 

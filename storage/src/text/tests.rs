@@ -1,1 +1,134 @@
+use proptest::prelude::*;
+
 use super::*;
+use crate::segment::fixture::{Dice, body};
+use crate::segment::{Bundle, BundleWriter, RowRanges};
+
+fn tokens(text: &str) -> Vec<String> {
+    terms(text)
+}
+
+#[test]
+fn words_are_kept_whole_and_taken_apart() {
+    assert_eq!(tokens("Order created"), ["order", "created"]);
+    assert_eq!(tokens("userId=42"), ["userid", "user", "id", "42"]);
+    assert_eq!(tokens("HTTPServer"), ["httpserver", "http", "server"]);
+    assert_eq!(tokens("payment_failedHard"), ["payment_failedhard", "payment", "failedhard", "failed", "hard"]);
+    assert_eq!(tokens("__init__ _ !"), ["__init__", "init"]);
+    assert_eq!(tokens("Grüße, ÄPFEL"), ["grüße", "äpfel"]);
+}
+
+#[test]
+fn long_words_are_known_by_their_first_64_bytes_but_told_apart_by_all() {
+    let long = "a".repeat(70);
+    assert_eq!(tokens(&long), ["a".repeat(64)]);
+    assert!(Needle::word(&long).matches(&long));
+    assert!(!Needle::word(&long).matches(&format!("{long}b")));
+    let umlauts = "ü".repeat(40);
+    assert_eq!(tokens(&umlauts), ["ü".repeat(32)]);
+}
+
+#[test]
+fn a_bare_word_matches_whole_tokens_only() {
+    let needle = Needle::word("Order");
+    assert!(needle.matches("the ORDER is in"));
+    assert!(needle.matches("orderId"));
+    assert!(needle.matches("last_order"));
+    assert!(!needle.matches("reordered"));
+    assert!(Needle::word("checkout-service").matches("from Checkout-Service: ok"));
+    assert!(!Needle::word("checkout-service").matches("checkout-services"));
+    assert!(Needle::word("a-a").matches("xa-a-a"));
+    assert!(Needle::word("!!").matches("stop!!!"));
+}
+
+#[test]
+fn a_phrase_matches_anywhere_and_hints_at_its_inner_words_only() {
+    let needle = Needle::phrase("ed for User 4");
+    assert!(needle.matches("created FOR user 42"));
+    assert_eq!(needle.hint_terms(), ["for", "user"]);
+    assert_eq!(Needle::phrase("created").hint_terms(), Vec::<String>::new());
+    assert_eq!(Needle::phrase(" created ").hint_terms(), ["created"]);
+    assert!(Needle::phrase("").matches("anything"));
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[a-cA-C_ .0-9]{0,24}",
+        "[aAbİıſK\u{212a}ßΣσς_ -]{0,12}",
+        "\\PC{0,20}",
+        any::<u64>().prop_map(|seed| body(&mut Dice(seed)).unwrap_or_default())
+    ]
+}
+
+/// A part of a text, sometimes with other case.
+fn part(text: &str, from: usize, len: usize, flip: bool) -> String {
+    let part: String = text.chars().skip(from % (text.chars().count() + 1)).take(len).collect();
+    if flip { part.to_uppercase() } else { part }
+}
+
+proptest! {
+    #[test]
+    fn the_hint_never_excludes_a_match(text in text(), other in text(), from: usize, len in 0usize..16, flip: bool, phrase: bool, same: bool) {
+        let wanted = part(if same { &text } else { &other }, from, len, flip);
+        let needle = if phrase { Needle::phrase(&wanted) } else { Needle::word(&wanted) };
+        if needle.matches(&text) {
+            let known = terms(&text);
+            for hint in needle.hint_terms() {
+                prop_assert!(known.contains(&hint), "{wanted:?} in {text:?}: {hint:?} not in {known:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_text_is_found_as_a_phrase(text in text(), from: usize, len in 0usize..16) {
+        let wanted = part(&text, from, len, false);
+        prop_assert!(Needle::phrase(&wanted).matches(&text), "{wanted:?} in {text:?}");
+    }
+
+    #[test]
+    fn every_token_is_found_as_a_word(text in text()) {
+        for token in terms(&text).into_iter().filter(|token| token.len() < 50) {
+            prop_assert!(Needle::word(&token).matches(&text), "{token:?} in {text:?}");
+        }
+    }
+}
+
+fn indexed(bodies: &[Option<String>], unit_rows: u32) -> (tempfile::TempDir, Index) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.idx");
+    let mut bundle = BundleWriter::create(folder.path().join("tmp")).unwrap();
+    let mut builder = IndexBuilder::with_unit_rows(unit_rows);
+    for body in bodies {
+        builder.push(body.as_deref(), &mut bundle).unwrap();
+    }
+    builder.finish(&mut bundle).unwrap();
+    let synced = bundle.finish().unwrap();
+    let len = synced.len;
+    synced.rename(&path).unwrap();
+    let index = Index::open(&Bundle::open(&path, len).unwrap(), &path).unwrap().unwrap();
+    (folder, index)
+}
+
+#[test]
+fn index_rows_are_row_numbers_across_units() {
+    let mut dice = Dice(4);
+    let bodies: Vec<Option<String>> = (0..3_000).map(|n| body(&mut dice).map(|text| format!("{text} row{n}"))).collect();
+    for unit_rows in [700, 100_000] {
+        let (_folder, index) = indexed(&bodies, unit_rows);
+        for n in (0..3_000).filter(|n| bodies[*n as usize].is_some()).step_by(97) {
+            assert_eq!(index.rows(&[format!("row{n}")]).unwrap(), [n..n + 1]);
+        }
+        for wanted in [vec!["order"], vec!["timeout", "cart"], vec!["payment", "failed", "retry"], vec!["absent", "order"], vec!["grüße"]]
+        {
+            let wanted: Vec<String> = wanted.into_iter().map(str::to_owned).collect();
+            let mut expected = RowRanges::new();
+            for (row, body) in (0..).zip(&bodies) {
+                let known = terms(body.as_deref().unwrap_or_default());
+                if wanted.iter().all(|term| known.contains(term)) {
+                    crate::segment::push_row(&mut expected, row);
+                }
+            }
+            assert_eq!(index.rows(&wanted).unwrap(), expected, "{wanted:?}");
+        }
+    }
+}

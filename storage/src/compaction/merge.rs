@@ -1,0 +1,197 @@
+//! Merges sorted segments into sorted segments, a few thousand rows of each at a time.
+
+use std::cmp::Ordering;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{self, AtomicBool};
+
+use arrow::array::RecordBatch;
+use arrow::compute::interleave_record_batch;
+use ulid::Ulid;
+
+use crate::schema;
+use crate::segment::{Limits, Output, Segment, SegmentError, SegmentMeta, SortColumns};
+use crate::store::Signal;
+
+/// Rows gathered at a time.
+const GATHER_ROWS: usize = 32_768;
+
+type Rows = Box<dyn Iterator<Item = Result<RecordBatch, SegmentError>> + Send>;
+
+/// All inputs of a merge and the rows on their way to the output.
+struct Merge<'a> {
+    signal: Signal,
+    stop: &'a AtomicBool,
+    /// In order of arrival.
+    cursors: Vec<Cursor>,
+    /// Batches that cursors stand in or that gathered rows come from.
+    held: Vec<(RecordBatch, SortColumns)>,
+    /// Rows in order, without duplicates, as (batch in `held`, row).
+    gathered: Vec<(usize, usize)>,
+}
+
+/// Where an input stands.
+struct Cursor {
+    rows: Rows,
+    batch: usize,
+    row: usize,
+    prefix: u128,
+}
+
+/// Merges segments of one table into segments of level 1. Of equal spans the one in the later segment, by id, stays. Ends early with
+/// [`crate::segment::SegmentErrorKind::Stopped`] soon after `stop` is set; nothing is left in `seg_dir` then.
+pub(crate) fn merge(
+    inputs: &[Arc<Segment>],
+    tmp_dir: &Path,
+    seg_dir: &Path,
+    signal: Signal,
+    stop: &AtomicBool,
+) -> Result<Vec<SegmentMeta>, SegmentError> {
+    merge_within(Limits::default(), inputs, tmp_dir, seg_dir, signal, stop)
+}
+
+pub(super) fn merge_within(
+    limits: Limits,
+    inputs: &[Arc<Segment>],
+    tmp_dir: &Path,
+    seg_dir: &Path,
+    signal: Signal,
+    stop: &AtomicBool,
+) -> Result<Vec<SegmentMeta>, SegmentError> {
+    let mut inputs: Vec<&Arc<Segment>> = inputs.iter().collect();
+    inputs.sort_unstable_by_key(|segment| segment.meta().id);
+    let newest = inputs.last().map(|segment| segment.meta().id).unwrap_or_default();
+    let mut output = Output::new(tmp_dir, seg_dir, signal, 1).with_limits(limits).with_arrival(newest.timestamp_ms());
+    let mut merge = Merge::new(signal, &inputs, stop)?;
+    while let Some((from, bound)) = merge.next_run() {
+        merge.take_run(from, bound)?;
+        if merge.gathered.len() >= GATHER_ROWS {
+            merge.flush(&mut output, 1)?;
+        }
+    }
+    merge.flush(&mut output, 0)?;
+    output.finish()
+}
+
+// === impl Merge ===
+
+impl<'a> Merge<'a> {
+    fn new(signal: Signal, inputs: &[&Arc<Segment>], stop: &'a AtomicBool) -> Result<Self, SegmentError> {
+        let table = schema::of(signal);
+        let columns: Vec<&str> = table.fields().iter().map(|field| field.name().as_str()).collect();
+        let mut merge = Self { signal, stop, cursors: Vec::with_capacity(inputs.len()), held: Vec::new(), gathered: Vec::new() };
+        for segment in inputs {
+            let mut rows = segment.read(&columns, None)?;
+            if let Some(batch) = merge.hold_next(&mut rows)? {
+                merge.cursors.push(Cursor { rows, batch, row: 0, prefix: merge.prefix(batch, 0) });
+            }
+        }
+        Ok(merge)
+    }
+
+    /// The cursor with the smallest row, and the one with the next smallest, which ends the run of the first.
+    fn next_run(&self) -> Option<(usize, Option<usize>)> {
+        let mut smallest: Option<usize> = None;
+        let mut next: Option<usize> = None;
+        for cursor in 0..self.cursors.len() {
+            if smallest.is_none_or(|known| self.is_before(cursor, known)) {
+                next = smallest.replace(cursor);
+            } else if next.is_none_or(|known| self.is_before(cursor, known)) {
+                next = Some(cursor);
+            }
+        }
+        Some((smallest?, next))
+    }
+
+    /// Whether the row of one cursor comes before that of another; equal rows in order of arrival.
+    fn is_before(&self, cursor: usize, other: usize) -> bool {
+        let (Some(a), Some(b)) = (self.cursors.get(cursor), self.cursors.get(other)) else { return false };
+        let order = a.prefix.cmp(&b.prefix).then_with(|| match (self.held.get(a.batch), self.held.get(b.batch)) {
+            (Some((_, left)), Some((_, right))) => left.compare(a.row, right, b.row),
+            _ => Ordering::Equal,
+        });
+        order.then(cursor.cmp(&other)).is_lt()
+    }
+
+    /// Takes rows of one cursor up to the row of `bound`, or one batch of them.
+    fn take_run(&mut self, from: usize, bound: Option<usize>) -> Result<(), SegmentError> {
+        loop {
+            let Some(cursor) = self.cursors.get(from) else { return Ok(()) };
+            let (batch, row) = (cursor.batch, cursor.row);
+            self.gather(batch, row);
+            let rows_of_batch = self.held.get(batch).map_or(0, |(batch, _)| batch.num_rows());
+            if row + 1 >= rows_of_batch {
+                return self.next_batch(from);
+            }
+            let prefix = self.prefix(batch, row + 1);
+            if let Some(cursor) = self.cursors.get_mut(from) {
+                (cursor.row, cursor.prefix) = (row + 1, prefix);
+            }
+            if bound.is_some_and(|bound| !self.is_before(from, bound)) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Adds a row; a duplicate takes the place of the one before, which arrived earlier.
+    fn gather(&mut self, batch: usize, row: usize) {
+        let place = (batch, row);
+        if let Some(last) = self.gathered.last_mut()
+            && let (Some((_, before)), Some((_, columns))) = (self.held.get(last.0), self.held.get(batch))
+            && columns.is_duplicate(row, before, last.1)
+        {
+            *last = place;
+            return;
+        }
+        self.gathered.push(place);
+    }
+
+    fn next_batch(&mut self, from: usize) -> Result<(), SegmentError> {
+        let mut cursor = self.cursors.remove(from);
+        if let Some(batch) = self.hold_next(&mut cursor.rows)? {
+            let prefix = self.prefix(batch, 0);
+            self.cursors.insert(from, Cursor { batch, row: 0, prefix, ..cursor });
+        }
+        Ok(())
+    }
+
+    fn hold_next(&mut self, rows: &mut Rows) -> Result<Option<usize>, SegmentError> {
+        if self.stop.load(atomic::Ordering::Relaxed) {
+            return Err(SegmentError::stopped(Ulid::nil()));
+        }
+        let Some(batch) = rows.next().transpose()?.filter(|batch| batch.num_rows() > 0) else { return Ok(None) };
+        let columns = SortColumns::of(self.signal, &batch)
+            .ok_or_else(|| SegmentError::damaged(Ulid::nil(), "rows to be merged lack a column of their table"))?;
+        self.held.push((batch, columns));
+        Ok(Some(self.held.len() - 1))
+    }
+
+    fn prefix(&self, batch: usize, row: usize) -> u128 {
+        self.held.get(batch).map_or(0, |(_, columns)| columns.prefix(row))
+    }
+
+    /// Writes gathered rows but the last `keep`, with which later rows are compared, and lets go of batches that are done.
+    fn flush(&mut self, output: &mut Output<'_>, keep: usize) -> Result<(), SegmentError> {
+        let kept = self.gathered.split_off(self.gathered.len().saturating_sub(keep));
+        if !self.gathered.is_empty() {
+            let sources: Vec<&RecordBatch> = self.held.iter().map(|(batch, _)| batch).collect();
+            let rows = interleave_record_batch(&sources, &self.gathered)
+                .map_err(|e| SegmentError::damaged(Ulid::nil(), format!("cannot gather rows to be merged: {e}")))?;
+            output.push(&rows)?;
+        }
+        self.gathered = kept;
+        let mut places = vec![None; self.held.len()];
+        let mut used = Vec::new();
+        let batches = self.cursors.iter_mut().map(|cursor| &mut cursor.batch).chain(self.gathered.iter_mut().map(|(batch, _)| batch));
+        for batch in batches {
+            if let (Some(place), Some(held)) = (places.get_mut(*batch), self.held.get(*batch)) {
+                *batch = *place.get_or_insert_with(|| {
+                    used.push(held.clone());
+                    used.len() - 1
+                });
+            }
+        }
+        self.held = used;
+        Ok(())
+    }
+}
