@@ -1,8 +1,23 @@
 //! An assembled trace, and what can be said of it: pure functions without I/O.
 //!
-//! Owns the tree, self times, the critical path and the findings. Knows nothing of storage or pages.
+//! Owns the tree, self times, the critical path, clock skew, the findings and the summary. Knows nothing of storage or pages. Spans are
+//! named by their place in [`Trace::spans`]. Nothing here recurses, so a trace may be as deep as it likes.
+
+mod critical;
+mod findings;
+mod skew;
+mod summary;
+mod tree;
+
+use std::collections::HashMap;
 
 use crate::model::{Span, TraceId};
+
+pub use self::critical::{Section, critical_path};
+pub use self::findings::{Finding, FindingKind, findings};
+pub use self::skew::{Jump, Skew, skew};
+pub use self::summary::summary;
+pub use self::tree::{Tree, self_times};
 
 /// All received spans of one trace, duplicates removed, ordered by start, then span id.
 #[derive(Clone, Debug)]
@@ -16,3 +31,48 @@ pub struct Trace {
     /// What is missing and why, one sentence each.
     pub notes: Vec<String>,
 }
+
+impl Trace {
+    /// Puts spans in order. Of spans with the same id, kind and start, the last one given is kept.
+    #[must_use]
+    pub fn assemble(id: TraceId, spans: Vec<Span>, complete: bool, notes: Vec<String>) -> Self {
+        let mut last = HashMap::with_capacity(spans.len());
+        for (place, span) in spans.iter().enumerate() {
+            last.insert((span.span_id, span.kind, span.start), place);
+        }
+        let mut spans: Vec<Span> = spans
+            .into_iter()
+            .enumerate()
+            .filter(|(place, span)| last.get(&(span.span_id, span.kind, span.start)) == Some(place))
+            .map(|(_, span)| span)
+            .collect();
+        spans.sort_by_key(|span| (span.start, span.span_id, span.kind.number()));
+        Self { id, spans, complete, notes }
+    }
+
+    /// Who caused whom.
+    #[must_use]
+    pub fn tree(&self) -> Tree {
+        Tree::new(&self.spans)
+    }
+}
+
+/// A duration for people: three digits and a unit.
+pub(crate) fn human(nanos: u64) -> String {
+    let (divisor, unit) = match nanos {
+        0..1_000 => return format!("{nanos} ns"),
+        1_000..1_000_000 => (1_000, "µs"),
+        1_000_000..1_000_000_000 => (1_000_000, "ms"),
+        _ => (1_000_000_000, "s"),
+    };
+    let whole = nanos / divisor;
+    let thousandths = nanos % divisor * 1000 / divisor;
+    match whole {
+        0..10 => format!("{whole}.{:02} {unit}", thousandths / 10),
+        10..100 => format!("{whole}.{} {unit}", thousandths / 100),
+        _ => format!("{whole} {unit}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

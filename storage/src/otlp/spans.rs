@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch};
 use arrow::error::ArrowError;
-use bytes::Bytes;
 
 use crate::model::UnixNanos;
 use crate::schema;

@@ -1,0 +1,252 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::model::{KeyValue, Resource, Scope, SpanId, SpanKind, Status, StatusCode, UnixNanos, Value};
+
+const MS: u64 = 1_000_000;
+
+fn id(number: u64) -> SpanId {
+    SpanId::from_slice(&number.to_be_bytes()).unwrap()
+}
+
+fn resource(service: &str) -> Arc<Resource> {
+    let attributes = [("service.name", service), ("host.id", service)];
+    let pair = |(key, text): (&str, &str)| KeyValue { key: key.to_owned(), value: Value::String(text.to_owned()) };
+    Arc::new(Resource { attributes: attributes.map(pair).to_vec(), ..Resource::default() })
+}
+
+/// A span of a service: id, parent or 0, start, duration.
+fn span(service: &str, number: u64, parent: u64, start: u64, duration: u64) -> Span {
+    Span {
+        trace_id: trace_id(),
+        span_id: id(number),
+        parent_span_id: (parent > 0).then(|| id(parent)),
+        trace_state: String::new(),
+        flags: 0,
+        name: format!("op{number}"),
+        kind: SpanKind::Internal,
+        start: UnixNanos::new(start),
+        end: UnixNanos::new(start + duration),
+        attributes: Vec::new(),
+        dropped_attributes_count: 0,
+        events: Vec::new(),
+        dropped_events_count: 0,
+        links: Vec::new(),
+        dropped_links_count: 0,
+        status: Status { code: StatusCode::Unset, message: String::new() },
+        resource: resource(service),
+        scope: Arc::new(Scope::default()),
+    }
+}
+
+fn of_kind(kind: SpanKind, span: Span) -> Span {
+    Span { kind, ..span }
+}
+
+fn trace_id() -> TraceId {
+    TraceId::from_slice(&[1; 16]).unwrap()
+}
+
+fn trace(spans: Vec<Span>) -> Trace {
+    Trace::assemble(trace_id(), spans, true, Vec::new())
+}
+
+/// Id, parent, start, duration; all of one service.
+fn small(spans: &[(u64, u64, u64, u64)]) -> Trace {
+    trace(spans.iter().map(|(number, parent, start, duration)| span("a", *number, *parent, *start, *duration)).collect())
+}
+
+/// The critical path as id, from, to.
+fn path(trace: &Trace) -> Vec<(u64, u64, u64)> {
+    let number = |place: usize| u64::from_be_bytes(*trace.spans[place].span_id.as_bytes());
+    critical_path(&trace.spans, &trace.tree()).iter().map(|s| (number(s.span), s.from.get(), s.to.get())).collect()
+}
+
+#[test]
+fn the_last_of_duplicates_is_kept_and_spans_are_ordered() {
+    let mut later = span("a", 2, 1, 20, 5);
+    later.name = "complete".to_owned();
+    let trace = trace(vec![span("a", 2, 1, 20, 5), span("a", 1, 0, 10, 50), later, of_kind(SpanKind::Client, span("a", 2, 1, 20, 5))]);
+    assert_eq!(trace.spans.len(), 3);
+    assert_eq!(trace.spans[0].span_id, id(1));
+    assert!(trace.spans.iter().any(|span| span.name == "complete"));
+}
+
+#[test]
+fn trees_know_parents_children_depth_and_size() {
+    let trace = small(&[(1, 0, 0, 100), (3, 1, 50, 10), (2, 1, 10, 10), (4, 2, 12, 2), (5, 99, 60, 1)]);
+    let tree = trace.tree();
+    assert_eq!(tree.roots(), [0, 4]);
+    assert_eq!(tree.children(0), [1, 3]);
+    assert_eq!((tree.depth(2), tree.subtree_size(0), tree.parent(2)), (2, 4, Some(1)));
+    assert_eq!(tree.preorder(), [0, 1, 2, 3, 4]);
+    assert!(tree.is_unattached(4) && !tree.is_unattached(0));
+}
+
+#[test]
+fn loops_of_parents_are_cut_at_their_earliest_span() {
+    let trace = small(&[(1, 1, 0, 1), (2, 4, 10, 1), (3, 2, 11, 1), (4, 3, 12, 1), (5, 4, 13, 1)]);
+    let tree = trace.tree();
+    assert_eq!(tree.roots(), [0, 1]);
+    assert!(tree.is_cut(0) && tree.is_cut(1) && !tree.is_cut(2));
+    assert_eq!(tree.preorder().len(), 5);
+    assert_eq!(tree.subtree_size(1), 4);
+}
+
+#[test]
+fn a_server_that_shares_its_callers_id_is_its_child_and_has_the_children() {
+    let client = of_kind(SpanKind::Client, span("a", 2, 1, 10, 50));
+    let server = of_kind(SpanKind::Server, span("b", 2, 1, 20, 30));
+    let trace = trace(vec![span("a", 1, 0, 0, 100), client, server, span("b", 3, 2, 25, 5)]);
+    let tree = trace.tree();
+    assert_eq!((tree.parent(1), tree.parent(2), tree.parent(3)), (Some(0), Some(1), Some(2)));
+}
+
+#[test]
+fn very_deep_and_very_wide_traces_are_no_trouble() {
+    let deep: Vec<_> = (1..=100_000).map(|n| (n, n - 1, n, 1_000_000 - n)).collect();
+    let trace = small(&deep);
+    let tree = trace.tree();
+    assert_eq!((tree.depth(99_999), tree.subtree_size(0)), (99_999, 100_000));
+    let total: u64 = path(&trace).iter().map(|(_, from, to)| to - from).sum();
+    assert_eq!(total, 999_999);
+    let wide: Vec<_> = (1..=50_000).map(|n| (n, u64::from(n > 1), n, 2)).collect();
+    assert_eq!(small(&wide).tree().children(0).len(), 49_999);
+}
+
+#[test]
+fn self_time_is_what_no_child_covers() {
+    let trace = small(&[(1, 0, 0, 100), (2, 1, 10, 30), (3, 1, 30, 30), (4, 1, 90, 50), (5, 2, 200, 5)]);
+    assert_eq!(self_times(&trace.spans, &trace.tree()), [40, 30, 30, 50, 5]);
+}
+
+#[test]
+fn critical_paths_match_known_answers() {
+    type Case<'a> = (&'a [(u64, u64, u64, u64)], &'a [(u64, u64, u64)]);
+    let cases: [Case<'_>; 8] = [
+        (&[(1, 0, 1, 100), (2, 1, 20, 20), (3, 1, 50, 10)], &[(1, 1, 20), (2, 20, 40), (1, 40, 50), (3, 50, 60), (1, 60, 101)]),
+        (&[(1, 0, 1, 100), (2, 1, 10, 40), (3, 1, 20, 40)], &[(1, 1, 20), (3, 20, 60), (1, 60, 101)]),
+        (&[(1, 0, 100, 40), (2, 1, 150, 10)], &[(1, 100, 140)]),
+        (&[(1, 0, 1, 30), (2, 1, 40, 40), (3, 2, 50, 10)], &[(1, 1, 31)]),
+        (&[(1, 0, 1, 29), (2, 1, 15, 20), (3, 2, 10, 15)], &[(1, 1, 15), (3, 15, 25), (2, 25, 30)]),
+        (&[(1, 0, 1, 29), (2, 1, 15, 20), (3, 2, 20, 20)], &[(1, 1, 15), (2, 15, 20), (3, 20, 30)]),
+        (&[(1, 0, 10, 20), (2, 1, 5, 30)], &[(2, 10, 30)]),
+        (&[(1, 0, 10, 20), (2, 1, 1, 4)], &[(1, 10, 30)]),
+    ];
+    for (spans, expected) in cases {
+        assert_eq!(path(&small(spans)), expected, "{spans:?}");
+    }
+}
+
+#[test]
+fn calls_back_to_back_are_all_on_the_critical_path() {
+    let trace = small(&[(1, 0, 0, 100), (2, 1, 0, 50), (3, 1, 50, 50), (4, 1, 50, 0)]);
+    assert_eq!(path(&trace), [(2, 0, 50), (3, 50, 100)]);
+}
+
+#[test]
+fn consumers_are_not_waited_for() {
+    let producer = of_kind(SpanKind::Producer, span("a", 1, 0, 1, 30));
+    let consumer = of_kind(SpanKind::Consumer, span("b", 2, 1, 10, 10));
+    assert_eq!(path(&trace(vec![producer, consumer, span("b", 3, 2, 12, 2)])), [(1, 1, 31)]);
+}
+
+#[test]
+fn sections_of_a_root_are_disjoint_and_sum_to_its_duration() {
+    let mut state = 1_u64;
+    let mut dice = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    for _ in 0..200 {
+        let spans: Vec<_> = (1..=30).map(|n| (n, dice(n), dice(100), dice(80))).collect();
+        let trace = small(&spans);
+        let tree = trace.tree();
+        let path = critical_path(&trace.spans, &tree);
+        for root in tree.roots() {
+            let sections: Vec<_> = path.iter().filter(|section| section.root == *root).collect();
+            assert!(sections.windows(2).all(|pair| pair[0].to == pair[1].from));
+            let sum: u64 = sections.iter().map(|section| section.to.since(section.from)).sum();
+            assert_eq!(sum, trace.spans[*root].duration());
+        }
+    }
+}
+
+#[test]
+fn skew_is_estimated_between_client_and_server_of_different_hosts() {
+    // Server start and duration, limit, expected offset, whether a jump is reported.
+    let cases = [
+        ("b", 20, 50, 1000, 0, false),
+        ("b", 20, 150, 1000, 0, false),
+        ("b", 0, 150, 1000, 10, true),
+        ("b", 0, 50, 1000, 35, true),
+        ("b", 50, 70, 1000, -25, true),
+        ("b", 0, 50, 10, 0, true),
+        ("b", 80, 50, 10, 0, true),
+        ("b", 0, 50, 0, 0, true),
+        ("a", 0, 50, 1000, 0, false),
+    ];
+    for (host, start, duration, max, expected, reported) in cases {
+        let client = of_kind(SpanKind::Client, span("a", 1, 0, 10 * MS, 100 * MS));
+        let server = of_kind(SpanKind::Server, span(host, 2, 1, start * MS, duration * MS));
+        let trace = trace(vec![client, server, span(host, 3, 2, start * MS, MS)]);
+        let skew = skew(&trace.spans, &trace.tree(), max * MS);
+        let of = |number: u64| skew.offsets[trace.spans.iter().position(|span| span.span_id == id(number)).unwrap()];
+        assert_eq!((of(1), of(2), of(3)), (0, expected * 1_000_000, expected * 1_000_000), "{host} {start} {duration}");
+        assert_eq!(!skew.jumps.is_empty(), reported, "{host} {start} {duration}");
+    }
+}
+
+#[test]
+fn messages_are_never_moved() {
+    let producer = of_kind(SpanKind::Producer, span("a", 1, 0, 100, 10));
+    let consumer = of_kind(SpanKind::Consumer, span("b", 2, 1, 5000, 10));
+    let trace = trace(vec![producer, consumer]);
+    assert_eq!(skew(&trace.spans, &trace.tree(), u64::MAX).offsets, [0, 0]);
+}
+
+#[test]
+fn findings_name_what_stands_out() {
+    let failed = |message: &str, span: Span| Span { status: Status { code: StatusCode::Error, message: message.to_owned() }, ..span };
+    let mut spans = vec![failed("", span("web", 1, 0, 0, 100 * MS)), failed("card refused", span("pay", 2, 1, 70 * MS, 5 * MS))];
+    for number in 0..6 {
+        let call = span("db", 10 + number, 1, number * 10 * MS, 2 * MS);
+        spans.push(Span { name: "SELECT".to_owned(), ..call });
+    }
+    spans.push(span("lost", 50, 99, MS, MS));
+    let trace = trace(spans);
+    let sentences: Vec<String> = findings(&trace, &trace.tree()).iter().map(Finding::sentence).collect();
+    assert_eq!(
+        sentences,
+        [
+            "The error starts in pay, op2: card refused",
+            "db, SELECT ran 6 times under one parent, 12.0 ms in all.",
+            "web, op1 makes up 83 % of the critical path (83.0 ms).",
+            "In web, op1, nothing below was traced for 25.0 ms.",
+            "1 span names a parent that was not received.",
+        ]
+    );
+}
+
+#[test]
+fn a_lone_span_gives_no_findings() {
+    let trace = small(&[(1, 0, 0, 100)]);
+    assert_eq!(findings(&trace, &trace.tree()), []);
+}
+
+#[test]
+fn summaries_tell_root_services_and_first_error() {
+    let failed = Status { code: StatusCode::Error, message: "card refused".to_owned() };
+    let pay = Span { status: failed, ..span("pay", 2, 1, 20, 200) };
+    let summary = summary(&trace(vec![span("pay", 3, 2, 30, 5), pay, span("web", 1, 0, 10, 100)]), 1);
+    assert_eq!((summary.root_service.as_str(), summary.root_name.as_str(), summary.has_root), ("web", "op1", true));
+    assert_eq!((summary.start.get(), summary.duration, summary.span_count, summary.error_count), (10, 210, 3, 1));
+    assert_eq!(summary.services[1].spans, [(10, 200), (20, 5)]);
+    assert_eq!(summary.first_error.as_deref(), Some("card refused"));
+}
+
+#[test]
+fn durations_read_with_three_digits() {
+    let read = [0, 999, 1_000, 12_345, 999_999, 1_500_000, 12_000_000_000].map(human);
+    assert_eq!(read, ["0 ns", "999 ns", "1.00 µs", "12.3 µs", "999 µs", "1.50 ms", "12.0 s"]);
+}
