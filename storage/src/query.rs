@@ -9,8 +9,15 @@ mod engine;
 #[cfg(test)]
 mod fixtures;
 mod language;
+mod logs;
+mod map;
 mod predicate;
 mod question;
+mod scan;
+mod sketch;
+mod sql;
+mod traces;
+mod window;
 mod wire;
 
 pub use self::answer::{
@@ -18,4 +25,13 @@ pub use self::answer::{
     ServiceSummary, SqlAnswer, SqlColumn, TracePage, TraceSummary,
 };
 pub(crate) use self::engine::Engine;
+pub(crate) use self::engine::Weight;
+pub(crate) use self::logs::{by_number as log, histogram, of_trace as trace_logs, search as search_logs};
 pub use self::question::{Cursor, LogOrder, LogSearch, ParseError, QueryError, SqlQuery, TraceOrder, TraceSearch};
+pub(crate) use self::traces::{search as search_traces, trace};
+pub(crate) use self::window::service_names;
+
+/// Says whether a text is a query, and if not, where it is wrong.
+pub(crate) fn check(signal: crate::store::Signal, text: &str) -> Result<(), ParseError> {
+    language::Query::parse(signal, text).map(|_| ())
+}

@@ -1,15 +1,251 @@
 //! Runs questions: admission, the query runtime, deadlines and memory.
+//!
+//! Questions run on threads of their own, a bounded number at a time, so that they never hold up ingest. A question whose caller went
+//! away stops at the next batch.
 
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{JoinError, JoinHandle};
+
+use super::question::QueryError;
+use super::scan::Control;
+use super::sql;
+use super::window::Cache;
 use crate::config::Config;
 use crate::metrics::Registry;
 
 /// Runs questions on their own threads, a bounded number at a time.
 #[derive(Debug)]
-pub(crate) struct Engine {}
+pub(crate) struct Engine {
+    /// `None` only while it is dropped.
+    runtime: Option<Runtime>,
+    heavy: Gate,
+    light: Gate,
+    timeout: Duration,
+    registry: Registry,
+    /// Shared resources of SQL statements.
+    pub(super) sql: Result<sql::Resources, String>,
+    /// Answers over windows.
+    pub(super) cache: Cache,
+}
+
+/// How much a question may cost, by what it asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weight {
+    /// Reads a few rows it can find by index.
+    Light,
+    /// May read everything.
+    Heavy,
+}
+
+/// Lets a bounded number through, with a bounded queue before it.
+#[derive(Debug)]
+struct Gate {
+    permits: Arc<Semaphore>,
+    waiting: Arc<AtomicUsize>,
+    max_waiting: usize,
+}
+
+/// Light questions that run at once.
+const LIGHT_AT_ONCE: usize = 16;
+/// Started when needed. Every table that an SQL statement names takes two.
+const MAX_THREADS: usize = 512;
+/// Waiting questions per running one.
+const WAITING_PER_PERMIT: usize = 8;
 
 impl Engine {
     /// Starts the query threads.
-    pub(crate) fn new(_config: &Config, _registry: &Registry) -> Self {
-        Self {}
+    pub(crate) fn new(config: &Config, registry: &Registry) -> Self {
+        let concurrent = config.concurrent_queries.max(1);
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .max_blocking_threads(MAX_THREADS)
+            .thread_name("query")
+            .enable_all()
+            .build()
+            .inspect_err(|error| tracing::error!(error = %error, "the query threads could not be started"))
+            .ok();
+        Self {
+            runtime,
+            heavy: Gate::new(concurrent),
+            light: Gate::new(LIGHT_AT_ONCE),
+            timeout: config.query_timeout,
+            registry: registry.clone(),
+            sql: sql::Resources::new(config),
+            cache: Cache::default(),
+        }
+    }
+
+    /// Runs blocking work that asks its [`Control`] now and then whether to go on.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        kind: &'static str,
+        weight: Weight,
+        work: impl FnOnce(&Control) -> Result<T, QueryError> + Send + 'static,
+    ) -> Result<T, QueryError> {
+        self.measured(kind, async {
+            let permit = self.gate(weight).enter(self.timeout).await?;
+            let control = Arc::new(Control::new(self.timeout));
+            let cancel = CancelOnDrop(control.clone());
+            let task = self.runtime()?.spawn_blocking(move || {
+                let result = work(&control);
+                // Only now is the place free: work that was cancelled still ran until here.
+                drop(permit);
+                result
+            });
+            let result = task.await.map_err(|error| failed(&error))?;
+            drop(cancel);
+            result
+        })
+        .await
+    }
+
+    /// Runs asynchronous work on the query threads.
+    pub(crate) async fn run_async<T: Send + 'static>(
+        &self,
+        kind: &'static str,
+        timeout: Duration,
+        work: impl Future<Output = Result<T, QueryError>> + Send + 'static,
+    ) -> Result<T, QueryError> {
+        let allowed = timeout.min(self.timeout);
+        self.measured(kind, async {
+            let permit = self.gate(Weight::Heavy).enter(allowed).await?;
+            let task = self.runtime()?.spawn(async move {
+                let result = tokio::time::timeout(allowed, work).await;
+                drop(permit);
+                result
+            });
+            let mut task = AbortOnDrop(task);
+            match (&mut task.0).await {
+                Ok(Ok(result)) => result,
+                Ok(Err(_)) => Err(QueryError::Timeout(allowed)),
+                Err(error) => Err(failed(&error)),
+            }
+        })
+        .await
+    }
+
+    fn runtime(&self) -> Result<&Runtime, QueryError> {
+        self.runtime.as_ref().ok_or_else(|| QueryError::Internal("the query threads could not be started; see the log".to_owned()))
+    }
+
+    fn gate(&self, weight: Weight) -> &Gate {
+        match weight {
+            Weight::Light => &self.light,
+            Weight::Heavy => &self.heavy,
+        }
+    }
+
+    async fn measured<T>(&self, kind: &'static str, work: impl Future<Output = Result<T, QueryError>>) -> Result<T, QueryError> {
+        let running = Running::new(&self.registry);
+        let started = Instant::now();
+        let result = work.await;
+        drop(running);
+        self.registry
+            .histogram("throughline_query_seconds", "Time from question to answer, waiting included.", &[("kind", kind)])
+            .observe(started.elapsed());
+        if let Err(error) = &result {
+            let labels = [("kind", kind), ("reason", reason(error))];
+            self.registry.counter("throughline_query_errors_total", "Questions that were not answered.", &labels).add(1);
+        }
+        result
     }
 }
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Waiting here would block, and panic inside of another runtime.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Gate {
+    fn new(permits: usize) -> Self {
+        Self { permits: Arc::new(Semaphore::new(permits)), waiting: Arc::default(), max_waiting: permits * WAITING_PER_PERMIT }
+    }
+
+    async fn enter(&self, allowed: Duration) -> Result<OwnedSemaphorePermit, QueryError> {
+        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
+            return Ok(permit);
+        }
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.max_waiting {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            return Err(QueryError::Busy);
+        }
+        let waiting = Waiting(self.waiting.clone());
+        let entered = tokio::time::timeout(allowed, self.permits.clone().acquire_owned()).await;
+        drop(waiting);
+        match entered {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(QueryError::Busy),
+        }
+    }
+}
+
+/// Counts one who waits, also when it goes away.
+struct Waiting(Arc<AtomicUsize>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Counts one who runs or waits, also when it goes away.
+struct Running(crate::metrics::Gauge);
+
+impl Running {
+    fn new(registry: &Registry) -> Self {
+        let gauge = registry.gauge("throughline_queries_running", "Questions that run or wait.", &[]);
+        gauge.add(1);
+        Self(gauge)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.add(-1);
+    }
+}
+
+struct CancelOnDrop(Arc<Control>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn failed(error: &JoinError) -> QueryError {
+    tracing::error!(error = %error, "a query failed unexpectedly");
+    QueryError::Internal("the query failed unexpectedly; the log says more".to_owned())
+}
+
+fn reason(error: &QueryError) -> &'static str {
+    match error {
+        QueryError::Parse(_) => "parse",
+        QueryError::Invalid(_) => "invalid",
+        QueryError::Timeout(_) => "timeout",
+        QueryError::Busy => "busy",
+        QueryError::Memory(_) => "memory",
+        QueryError::Internal(_) => "internal",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Rows for tests: model values laid out in the columns of `schema`, independent of how OTLP is decoded.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -16,6 +17,8 @@ use prost::Message as _;
 
 use crate::model::{KeyValue, LogRecord, Resource, Scope, Span, SpanId, SpanKind, Status, StatusCode, TraceId, UnixNanos, Value};
 use crate::schema;
+use crate::segment::{self, Segment};
+use crate::snapshot::{Snapshot, TableSnapshot};
 use crate::store::Signal;
 
 /// A trace id out of a small number.
@@ -86,6 +89,44 @@ pub(crate) fn log(record_id: u64, service: &str, body: &str, time: u64) -> LogRe
         event_name: String::new(),
         resource: resource(service),
         scope: Arc::new(Scope::default()),
+    }
+}
+
+/// A snapshot with these batches in memory, and with one segment for each of these lists. The folder must live as long.
+pub(crate) fn snapshot(folder: &std::path::Path, signal: Signal, buffered: Vec<RecordBatch>, segments: Vec<Vec<RecordBatch>>) -> Snapshot {
+    let mut table = TableSnapshot { buffered, ..TableSnapshot::default() };
+    for batches in segments {
+        let metas = segment::write(folder, folder, signal, 0, batches).unwrap();
+        table.segments.extend(metas.into_iter().map(|meta| Arc::new(Segment::open(folder, meta).unwrap())));
+    }
+    table.segments.sort_by_key(|segment| (Reverse(segment.meta().max_time), Reverse(segment.meta().id)));
+    match signal {
+        Signal::Traces => Snapshot { spans: table, ..Snapshot::default() },
+        Signal::Logs => Snapshot { logs: table, ..Snapshot::default() },
+    }
+}
+
+/// Numbers that look random and are the same in every run.
+#[derive(Debug)]
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    /// A number below `sides`.
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % sides
+    }
+
+    /// A number below `sides`, to count with.
+    pub(crate) fn count(&mut self, sides: u64) -> usize {
+        usize::try_from(self.roll(sides)).unwrap()
+    }
+
+    /// One of these.
+    pub(crate) fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        &of[self.count(of.len() as u64)]
     }
 }
 

@@ -50,9 +50,26 @@ impl Predicate {
         Self { root: compile(query, &query.root), hints: hints(&query.root) }
     }
 
-    /// Whether every row matches.
-    pub(crate) fn is_all(&self) -> bool {
-        matches!(self.root, Eval::Const(true))
+    /// Every row.
+    pub(crate) fn all() -> Self {
+        Self { root: Eval::Const(true), hints: Hints::default() }
+    }
+
+    /// Rows of these traces.
+    pub(crate) fn traces(ids: Vec<TraceId>) -> Self {
+        let hints = Hints { traces: Some(ids.clone()), ..Hints::default() };
+        Self { root: Eval::Leaf(Leaf::traces(ids)), hints }
+    }
+
+    /// Rows of these services.
+    pub(crate) fn services(names: &[String]) -> Self {
+        let hints = Hints { services: Some(names.to_vec()), ..Hints::default() };
+        Self { root: Eval::Leaf(Leaf::services(names)), hints }
+    }
+
+    /// The log record of this number.
+    pub(crate) fn record(record_id: u64) -> Self {
+        Self { root: Eval::Leaf(Leaf::record(record_id)), hints: Hints::default() }
     }
 
     /// Columns that [`Predicate::matches`] reads.

@@ -83,11 +83,6 @@ pub(super) fn resource_attributes(envelope: &[u8]) -> impl Iterator<Item = (&str
     messages(envelope, 1).flat_map(|resource| messages(resource, 1)).filter_map(key_value)
 }
 
-/// The value under `key` of the resource in an envelope.
-pub(super) fn resource_attribute<'a>(envelope: &'a [u8], key: &str) -> Option<&'a [u8]> {
-    resource_attributes(envelope).find(|(name, _)| *name == key).map(|(_, value)| value)
-}
-
 /// The elements of an encoded `ArrayValue`.
 pub(super) fn elements(array: &[u8]) -> impl Iterator<Item = &[u8]> {
     messages(array, 1)

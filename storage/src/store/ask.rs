@@ -1,10 +1,14 @@
 //! Questions to the store: each takes a snapshot and hands it to the query engine.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use crate::model::{LogRecord, TimeRange, TraceId};
 use crate::query::{
-    Histogram, LogPage, LogSearch, Operation, ParseError, QueryError, ServiceMap, ServiceSummary, SqlAnswer, SqlQuery, TracePage,
-    TraceSearch,
+    self, Histogram, LogPage, LogSearch, Operation, ParseError, QueryError, ServiceMap, ServiceSummary, SqlAnswer, SqlQuery, TracePage,
+    TraceSearch, Weight,
 };
+use crate::snapshot::Snapshot;
 use crate::trace::Trace;
 
 use super::{Signal, Store};
@@ -15,7 +19,8 @@ impl Store {
     /// # Errors
     /// When too many queries run, or reading failed altogether.
     pub async fn trace(&self, id: TraceId) -> Result<Option<Trace>, QueryError> {
-        todo!()
+        let snapshot = self.snapshot();
+        self.inner.engine.run("trace", Weight::Light, move |control| query::trace(&snapshot, id, control)).await
     }
 
     /// All log records of a trace in time order, at most `limit`; the page says when it was cut.
@@ -23,7 +28,13 @@ impl Store {
     /// # Errors
     /// See [`QueryError`].
     pub async fn trace_logs(&self, id: TraceId, limit: usize) -> Result<LogPage, QueryError> {
-        todo!()
+        let (snapshot, started) = (self.snapshot(), Instant::now());
+        let page =
+            self.inner.engine.run("trace_logs", Weight::Light, move |control| query::trace_logs(&snapshot, id, limit, control)).await;
+        page.map(|mut page| {
+            page.stats.elapsed = started.elapsed();
+            page
+        })
     }
 
     /// One log record by its [`LogRecord::record_id`].
@@ -31,7 +42,8 @@ impl Store {
     /// # Errors
     /// See [`QueryError`].
     pub async fn log(&self, record_id: u64) -> Result<Option<LogRecord>, QueryError> {
-        todo!()
+        let snapshot = self.snapshot();
+        self.inner.engine.run("log", Weight::Light, move |control| query::log(&snapshot, record_id, control)).await
     }
 
     /// Finds traces.
@@ -39,7 +51,13 @@ impl Store {
     /// # Errors
     /// See [`QueryError`].
     pub async fn search_traces(&self, search: TraceSearch) -> Result<TracePage, QueryError> {
-        todo!()
+        let (snapshot, started) = (self.snapshot(), Instant::now());
+        let page =
+            self.inner.engine.run("search_traces", Weight::Heavy, move |control| query::search_traces(&snapshot, &search, control)).await;
+        page.map(|mut page| {
+            page.stats.elapsed = started.elapsed();
+            page
+        })
     }
 
     /// Finds log records.
@@ -47,7 +65,13 @@ impl Store {
     /// # Errors
     /// See [`QueryError`].
     pub async fn search_logs(&self, search: LogSearch) -> Result<LogPage, QueryError> {
-        todo!()
+        let (snapshot, started) = (self.snapshot(), Instant::now());
+        let page =
+            self.inner.engine.run("search_logs", Weight::Heavy, move |control| query::search_logs(&snapshot, &search, control)).await;
+        page.map(|mut page| {
+            page.stats.elapsed = started.elapsed();
+            page
+        })
     }
 
     /// Counts what a search would find, over time, in `buckets` (1 to 500) equal parts of `range`.
@@ -55,7 +79,12 @@ impl Store {
     /// # Errors
     /// See [`QueryError`].
     pub async fn histogram(&self, signal: Signal, query: &str, range: TimeRange, buckets: usize) -> Result<Histogram, QueryError> {
-        todo!()
+        let (snapshot, query, started) = (self.snapshot(), query.to_owned(), Instant::now());
+        let work = move |control: &_| query::histogram(&snapshot, signal, &query, range, buckets, control);
+        self.inner.engine.run("histogram", Weight::Heavy, work).await.map(|mut histogram| {
+            histogram.stats.elapsed = started.elapsed();
+            histogram
+        })
     }
 
     /// Services with spans or logs in the window, by name, each with `points` parts of the window for sparklines.
@@ -63,13 +92,13 @@ impl Store {
     /// # Errors
     /// See [`QueryError`].
     pub async fn services(&self, range: TimeRange, points: usize) -> Result<Vec<ServiceSummary>, QueryError> {
-        todo!()
+        self.inner.engine.services(self.snapshot(), range, points).await
     }
 
     /// Names of all services ever stored and not yet aged out, sorted. Cheap.
     #[must_use]
     pub fn service_names(&self) -> Vec<String> {
-        todo!()
+        query::service_names(&self.snapshot())
     }
 
     /// Operations of a service in the window, by name and kind.
@@ -77,7 +106,7 @@ impl Store {
     /// # Errors
     /// See [`QueryError`].
     pub async fn operations(&self, service: &str, range: TimeRange) -> Result<Vec<Operation>, QueryError> {
-        todo!()
+        self.inner.engine.operations(self.snapshot(), service, range).await
     }
 
     /// Who calls whom in the window.
@@ -85,7 +114,7 @@ impl Store {
     /// # Errors
     /// See [`QueryError`].
     pub async fn service_map(&self, range: TimeRange) -> Result<ServiceMap, QueryError> {
-        todo!()
+        self.inner.engine.service_map(self.snapshot(), range).await
     }
 
     /// Runs a read-only SQL statement.
@@ -93,7 +122,7 @@ impl Store {
     /// # Errors
     /// See [`QueryError`].
     pub async fn sql(&self, query: SqlQuery) -> Result<SqlAnswer, QueryError> {
-        todo!()
+        self.inner.engine.sql(self.snapshot(), query).await
     }
 
     /// Says whether a text is a query for `signal`, and if not, where it is wrong.
@@ -101,6 +130,10 @@ impl Store {
     /// # Errors
     /// What is wrong and where.
     pub fn check_query(&self, signal: Signal, query: &str) -> Result<(), ParseError> {
-        todo!()
+        query::check(signal, query)
+    }
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        self.inner.snapshot.load_full()
     }
 }

@@ -26,7 +26,7 @@ pub(super) enum Leaf {
     Long(&'static str, Vec<(u64, u64)>),
     /// A 32-bit column that lies in one of these ranges, ends included.
     Int(&'static str, Vec<(i32, i32)>),
-    /// A trace id column.
+    /// A trace id column that is one of these, sorted.
     Trace(&'static str, Vec<TraceId>),
     /// A span id column.
     Span(&'static str, Vec<SpanId>),
@@ -69,6 +69,21 @@ impl Leaf {
         })
     }
 
+    pub(super) fn traces(mut ids: Vec<TraceId>) -> Self {
+        ids.sort_unstable();
+        ids.dedup();
+        Self::Trace(column::TRACE_ID, ids)
+    }
+
+    pub(super) fn services(names: &[String]) -> Self {
+        let operand = Operand::Text(names.iter().cloned().map(Literal::Quoted).collect());
+        Self::Text(column::SERVICE_NAME, ValueTest::new(Operator::Equal, &operand))
+    }
+
+    pub(super) fn record(record_id: u64) -> Self {
+        Self::Long(column::RECORD_ID, vec![(record_id, record_id)])
+    }
+
     /// A comparison, without the negation that its operator may carry; `None` when it asks for nothing.
     pub(super) fn test(signal: Signal, test: &Test) -> Option<Self> {
         let Test { field, operator, operand } = test;
@@ -101,7 +116,7 @@ impl Leaf {
             Operand::Severities(values) => {
                 Self::Int(column::SEVERITY_NUMBER, values.iter().flat_map(|value| severity(test.operator, *value)).collect())
             }
-            Operand::TraceIds(ids) => Self::Trace(column::TRACE_ID, ids.clone()),
+            Operand::TraceIds(ids) => Self::traces(ids.clone()),
             Operand::SpanIds(ids) => {
                 Self::Span(if test.field == Field::Parent { column::PARENT_SPAN_ID } else { column::SPAN_ID }, ids.clone())
             }
@@ -183,7 +198,7 @@ impl Leaf {
             }
             Self::Trace(name, ids) => {
                 let array = columns::id(batch, name)?;
-                keep(alive, |row| array.is_valid(row) && ids.iter().any(|id| id.as_bytes().as_slice() == array.value(row)))
+                keep(alive, |row| array.is_valid(row) && ids.binary_search_by(|id| id.as_bytes().as_slice().cmp(array.value(row))).is_ok())
             }
             Self::Span(name, ids) => {
                 let array = columns::id(batch, name)?;

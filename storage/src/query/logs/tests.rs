@@ -1,0 +1,116 @@
+use std::time::Duration;
+
+use super::super::fixtures::{self, Dice};
+use super::*;
+
+const WORDS: [&str; 6] = ["timeout", "connection", "refused", "user", "cart", "ERROR"];
+
+fn control() -> Control {
+    Control::new(Duration::from_secs(60))
+}
+
+fn random_logs(dice: &mut Dice, count: u64) -> Vec<LogRecord> {
+    (1..=count)
+        .map(|id| {
+            let body = format!("{} {} {id}", dice.pick(&WORDS), dice.pick(&WORDS));
+            let mut record = fixtures::log(id, ["api", "cart"][dice.count(2)], &body, 1_000 + dice.roll(count / 3) * 7);
+            record.severity_number = i32::try_from(dice.roll(24)).unwrap();
+            record.trace_id = (dice.roll(3) == 0).then(|| fixtures::trace_id(dice.roll(5)));
+            record
+        })
+        .collect()
+}
+
+fn stored(folder: &std::path::Path, records: &[LogRecord]) -> Snapshot {
+    let (old, new) = records.split_at(records.len() / 2);
+    let segments = old.chunks(old.len() / 2 + 1).map(|chunk| vec![fixtures::logs(chunk)]).collect();
+    fixtures::snapshot(folder, Signal::Logs, new.chunks(13).map(fixtures::logs).collect(), segments)
+}
+
+#[test]
+fn pages_of_a_search_join_to_what_looking_at_every_record_finds() {
+    type Check = fn(&LogRecord) -> bool;
+    let body = |record: &LogRecord| record.body.as_str().unwrap().to_owned();
+    let cases: [(&str, Check); 6] = [
+        ("", |_| true),
+        ("timeout", |r| r.body.as_str().unwrap().contains("timeout")),
+        ("\"user cart\" -service:api", |r| r.body.as_str().unwrap().contains("user cart") && r.service_name() == "cart"),
+        ("severity>=warn service:api", |r| r.severity_number >= 13 && r.service_name() == "api"),
+        ("error OR refused", |r| r.body.as_str().unwrap().contains("ERROR") || r.body.as_str().unwrap().contains("refused")),
+        ("has:trace NOT severity:unknown", |r| r.trace_id.is_some() && r.severity_number > 0),
+    ];
+    let mut dice = Dice(3);
+    for round in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let records = random_logs(&mut dice, 40 + round * 20);
+        let snapshot = stored(folder.path(), &records);
+        for (text, check) in cases {
+            for order in [LogOrder::Newest, LogOrder::Oldest] {
+                let range = TimeRange { from: UnixNanos::new(1_000 + dice.roll(100)), to: UnixNanos::new(1_100 + dice.roll(3_000)) };
+                let mut query = LogSearch { query: text.to_owned(), range, order, limit: dice.count(12) + 1, cursor: None };
+                let mut found = Vec::new();
+                loop {
+                    let page = search(&snapshot, &query, &control()).unwrap();
+                    assert!(page.stats.complete);
+                    found.extend(page.records.iter().map(|r| (r.time, r.record_id, body(r))));
+                    query.cursor = page.next;
+                    if query.cursor.is_none() {
+                        break;
+                    }
+                }
+                let mut expected: Vec<_> =
+                    records.iter().filter(|r| range.contains(r.time) && check(r)).map(|r| (r.time, r.record_id, body(r))).collect();
+                expected.sort_by_key(|(time, id, _)| (if order == LogOrder::Newest { u64::MAX - time.get() } else { time.get() }, *id));
+                assert_eq!(found, expected, "{text} {range:?} {order:?}");
+            }
+            let counted = histogram(
+                &snapshot,
+                Signal::Logs,
+                text,
+                TimeRange { from: UnixNanos::new(1_000), to: UnixNanos::new(5_000) },
+                7,
+                &control(),
+            );
+            let counted = counted.unwrap().buckets.iter().map(|bucket| bucket.counts.iter().sum::<u64>()).sum::<u64>();
+            assert_eq!(counted, records.iter().filter(|r| (1_000..5_000).contains(&r.time.get()) && check(r)).count() as u64, "{text}");
+        }
+    }
+}
+
+#[test]
+fn records_are_found_by_number_and_by_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = random_logs(&mut Dice(5), 200);
+    let snapshot = stored(folder.path(), &records);
+    for record in records.iter().step_by(17) {
+        assert_eq!(by_number(&snapshot, record.record_id, &control()).unwrap().as_ref(), Some(record));
+    }
+    assert_eq!(by_number(&snapshot, 0, &control()).unwrap(), None);
+    let id = fixtures::trace_id(2);
+    let page = of_trace(&snapshot, id, 1_000, &control()).unwrap();
+    let mut expected: Vec<_> = records.iter().filter(|r| r.trace_id == Some(id)).map(|r| (r.time, r.record_id)).collect();
+    expected.sort_unstable();
+    assert_eq!(page.records.iter().map(|r| (r.time, r.record_id)).collect::<Vec<_>>(), expected);
+    assert!(page.stats.complete);
+    let cut = of_trace(&snapshot, id, 3, &control()).unwrap();
+    assert_eq!(cut.records.len(), 3);
+    assert!(!cut.stats.complete);
+}
+
+#[test]
+fn a_histogram_covers_its_range_and_splits_by_severity() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut records = vec![fixtures::log(1, "a", "x", 100), fixtures::log(2, "a", "x", 109), fixtures::log(3, "a", "x", 129)];
+    records[1].severity_number = 17;
+    let snapshot = stored(folder.path(), &records);
+    let found =
+        histogram(&snapshot, Signal::Logs, "", TimeRange { from: UnixNanos::new(100), to: UnixNanos::new(130) }, 3, &control()).unwrap();
+    assert_eq!(found.step, 10);
+    assert_eq!(
+        found.buckets.iter().map(|b| (b.start.get(), b.counts)).collect::<Vec<_>>(),
+        [(100, [0, 0, 0, 1, 0, 1, 0]), (110, [0; 7]), (120, [0, 0, 0, 1, 0, 0, 0]),]
+    );
+    assert!(histogram(&snapshot, Signal::Logs, "", TimeRange { from: UnixNanos::new(5), to: UnixNanos::new(5) }, 3, &control()).is_err());
+    assert!(histogram(&snapshot, Signal::Logs, "", TimeRange::ALL, 501, &control()).is_err());
+    assert_eq!(histogram(&snapshot, Signal::Logs, "", TimeRange::ALL, 500, &control()).unwrap().buckets.len(), 500);
+}

@@ -1,0 +1,432 @@
+//! Walks the rows of a table that can matter to a question, unit by unit.
+//!
+//! A unit is a batch in memory or a row group of a segment, with bounds on its times. Owns skipping, reading, deadlines and the account
+//! of both. Knows nothing of what is done with the rows.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+use arrow::buffer::BooleanBuffer;
+
+use super::answer::QueryStats;
+use super::columns;
+use super::predicate::{Hints, Predicate};
+use super::question::QueryError;
+use crate::model::{TimeRange, UnixNanos};
+use crate::schema;
+use crate::segment::{RowRanges, Segment, SegmentError};
+use crate::snapshot::{Snapshot, TableSnapshot};
+use crate::store::Signal;
+
+mod ranges;
+
+pub(super) use self::ranges::{from_rows, intersect, union};
+
+/// Tells running work to end: its time is over, or nobody waits for it any more.
+#[derive(Debug)]
+pub(crate) struct Control {
+    deadline: Instant,
+    allowed: Duration,
+    cancelled: AtomicBool,
+}
+
+/// Where rows lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Place {
+    /// A batch in memory, by its position.
+    Buffer(usize),
+    /// A segment, by its position.
+    Segment(usize),
+}
+
+/// Rows that are read together.
+#[derive(Clone, Debug)]
+pub(super) struct Unit {
+    pub(super) place: Place,
+    rows: RowRanges,
+    pub(super) min: UnixNanos,
+    pub(super) max: UnixNanos,
+}
+
+/// Rows that were read.
+#[derive(Debug)]
+pub(super) struct Rows<'a> {
+    pub(super) place: Place,
+    pub(super) batch: &'a RecordBatch,
+    /// Which of them are asked for.
+    pub(super) alive: BooleanBuffer,
+    numbers: &'a Numbers<'a>,
+    first: usize,
+}
+
+/// Everything of a table that can matter to a question.
+#[derive(Debug)]
+pub(super) struct Scan<'a> {
+    pub(super) table: &'a TableSnapshot,
+    signal: Signal,
+    range: TimeRange,
+    pub(super) units: Vec<Unit>,
+    control: &'a Control,
+    segments_read: BTreeSet<usize>,
+    /// Units read so far, and what could not be.
+    pub(super) stats: QueryStats,
+}
+
+/// Which columns are read, and which rows are asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'a> {
+    pub(super) columns: &'a [&'static str],
+    pub(super) predicate: &'a Predicate,
+}
+
+/// Looking up more traces than this in the index of a segment costs more than it saves.
+const MAX_TRACE_HINTS: usize = 1024;
+
+// === impl Control ===
+
+impl Control {
+    pub(crate) fn new(allowed: Duration) -> Self {
+        Self { deadline: Instant::now() + allowed, allowed, cancelled: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Fails when work must end.
+    pub(crate) fn check(&self) -> Result<(), QueryError> {
+        if self.cancelled.load(Ordering::Relaxed) {
+            return Err(QueryError::Internal("nobody waits for the answer any more".to_owned()));
+        }
+        if Instant::now() >= self.deadline {
+            return Err(QueryError::Timeout(self.allowed));
+        }
+        Ok(())
+    }
+}
+
+// === impl Scan ===
+
+impl<'a> Scan<'a> {
+    /// Finds the units that can hold rows of `range` that match `hints`, newest first.
+    pub(super) fn new(
+        snapshot: &'a Snapshot,
+        signal: Signal,
+        range: TimeRange,
+        hints: &Hints,
+        control: &'a Control,
+    ) -> Result<Self, QueryError> {
+        let table = snapshot.table(signal);
+        let stats = QueryStats { complete: true, ..QueryStats::default() };
+        let mut scan = Self { table, signal, range, units: Vec::new(), control, segments_read: BTreeSet::new(), stats };
+        for note in &table.unreadable {
+            scan.note(note.clone());
+        }
+        for (i, batch) in table.buffered.iter().enumerate() {
+            scan.add_batch(i, batch)?;
+        }
+        for (i, segment) in table.segments.iter().enumerate() {
+            control.check()?;
+            if !scan.add_segment(i, segment, hints) {
+                scan.stats.segments_pruned += 1;
+            }
+        }
+        scan.units.sort_by(|a, b| {
+            b.max
+                .cmp(&a.max)
+                .then(a.place.cmp(&b.place))
+                .then_with(|| a.rows.first().map(|r| r.start).cmp(&b.rows.first().map(|r| r.start)))
+        });
+        Ok(scan)
+    }
+
+    /// Puts the oldest units first.
+    pub(super) fn oldest_first(&mut self) {
+        self.units.sort_by(|a, b| a.min.cmp(&b.min).then(a.place.cmp(&b.place)));
+    }
+
+    /// Leaves one of `parts` equal shares of the units.
+    pub(super) fn every(&mut self, parts: usize, part: usize) {
+        let mut i = 0;
+        self.units.retain(|_| {
+            i += 1;
+            (i - 1) % parts == part
+        });
+    }
+
+    /// Reads units in order and hands the asked rows to `each`, until `stop` says of the next unit that it cannot matter.
+    pub(super) fn run(
+        &mut self,
+        wanted: Wanted<'_>,
+        mut stop: impl FnMut(&Unit) -> bool,
+        mut each: impl FnMut(&Rows<'_>) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        let mut account = Account::default();
+        let units = std::mem::take(&mut self.units);
+        for unit in &units {
+            if stop(unit) {
+                break;
+            }
+            self.unit(unit, wanted, &mut account, &mut each)?;
+        }
+        self.units = units;
+        self.close(account);
+        Ok(())
+    }
+
+    /// Reads all units on both cores, each worker with a state of its own.
+    pub(super) fn fold<S: Send>(
+        &mut self,
+        wanted: Wanted<'_>,
+        new: impl Fn() -> S + Sync,
+        each: impl Fn(&mut S, &Rows<'_>) -> Result<(), QueryError> + Sync,
+    ) -> Result<Vec<S>, QueryError> {
+        const WORKERS: usize = 2;
+        let next = AtomicUsize::new(0);
+        let this = &*self;
+        let work = || -> Result<(S, Account), QueryError> {
+            let (mut state, mut account) = (new(), Account::default());
+            while let Some(unit) = this.units.get(next.fetch_add(1, Ordering::Relaxed)) {
+                this.unit(unit, wanted, &mut account, &mut |rows| each(&mut state, rows))?;
+            }
+            Ok((state, account))
+        };
+        // One worker is enough for a few thousand rows.
+        let results = if this.units.len() < 4 {
+            vec![work()]
+        } else {
+            std::thread::scope(|scope| {
+                let others: Vec<_> = (1..WORKERS).map(|_| scope.spawn(work)).collect();
+                let mut results = vec![work()];
+                results.extend(others.into_iter().map(|other| {
+                    other.join().unwrap_or_else(|_| Err(QueryError::Internal("a query thread failed unexpectedly".to_owned())))
+                }));
+                results
+            })
+        };
+        let mut states = Vec::with_capacity(results.len());
+        for result in results {
+            let (state, account) = result?;
+            states.push(state);
+            self.close(account);
+        }
+        Ok(states)
+    }
+
+    /// Reads all columns of single rows of one place, in the order of their numbers.
+    pub(super) fn fetch(&self, place: Place, rows: &RowRanges) -> Result<Result<Vec<RecordBatch>, SegmentError>, QueryError> {
+        self.control.check()?;
+        match place {
+            Place::Buffer(i) => {
+                let Some(batch) = self.table.buffered.get(i) else { return Ok(Ok(Vec::new())) };
+                Ok(Ok(rows.iter().map(|range| batch.slice(range.start as usize, range.len())).collect()))
+            }
+            Place::Segment(i) => {
+                let Some(segment) = self.table.segments.get(i) else { return Ok(Ok(Vec::new())) };
+                let schema = schema::of(self.signal);
+                let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+                Ok(segment.read(&columns, Some(rows)).and_then(Iterator::collect))
+            }
+        }
+    }
+
+    /// Writes down that a part could not be read.
+    pub(super) fn note(&mut self, note: String) {
+        self.stats.complete = false;
+        if !self.stats.notes.contains(&note) {
+            self.stats.notes.push(note);
+        }
+    }
+
+    fn add_batch(&mut self, i: usize, batch: &RecordBatch) -> Result<(), QueryError> {
+        let times = columns::long(batch, schema::time_column(self.signal))?;
+        let (mut min, mut max) = (u64::MAX, 0);
+        for time in times.values() {
+            min = min.min(time.cast_unsigned());
+            max = max.max(time.cast_unsigned());
+        }
+        let (min, max) = (UnixNanos::new(min), UnixNanos::new(max));
+        if !times.is_empty() && self.overlaps(min, max) {
+            self.units.push(Unit { place: Place::Buffer(i), rows: Vec::new(), min, max });
+        }
+        Ok(())
+    }
+
+    /// False when nothing in the segment can matter.
+    fn add_segment(&mut self, i: usize, segment: &Segment, hints: &Hints) -> bool {
+        let meta = segment.meta();
+        if !self.overlaps(meta.min_time, meta.max_time) {
+            return false;
+        }
+        if let (Some(wanted), Some(known)) = (&hints.services, segment.services())
+            && !wanted.iter().any(|service| known.binary_search(service).is_ok())
+        {
+            return false;
+        }
+        let selection = select(segment, hints);
+        let before = self.units.len();
+        for group in segment.row_groups() {
+            if !self.overlaps(group.min_time, group.max_time) {
+                continue;
+            }
+            let whole = vec![group.rows.clone()];
+            let rows = selection.as_ref().map_or_else(|| whole.clone(), |selection| intersect(selection, &whole));
+            if !rows.is_empty() {
+                self.units.push(Unit { place: Place::Segment(i), rows, min: group.min_time, max: group.max_time });
+            }
+        }
+        self.units.len() > before
+    }
+
+    fn unit(
+        &self,
+        unit: &Unit,
+        wanted: Wanted<'_>,
+        account: &mut Account,
+        each: &mut dyn FnMut(&Rows<'_>) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        self.control.check()?;
+        let columns = self.columns(wanted);
+        let numbers = Numbers::new(&unit.rows);
+        let mut first = 0;
+        let mut hand = |batch: &RecordBatch, account: &mut Account| -> Result<(), QueryError> {
+            account.rows += batch.num_rows() as u64;
+            let alive = self.in_range(unit, batch)?;
+            let alive = wanted.predicate.matches(batch, alive)?;
+            if alive.count_set_bits() > 0 {
+                each(&Rows { place: unit.place, batch, alive, numbers: &numbers, first })?;
+            }
+            first += batch.num_rows();
+            self.control.check()
+        };
+        match unit.place {
+            Place::Buffer(i) => match self.table.buffered.get(i) {
+                Some(batch) => hand(batch, account),
+                None => Ok(()),
+            },
+            Place::Segment(i) => {
+                let Some(segment) = self.table.segments.get(i) else { return Ok(()) };
+                account.segments.insert(i);
+                let batches = match segment.read(&columns, Some(&unit.rows)) {
+                    Ok(batches) => batches,
+                    Err(error) => return account.unreadable(&error),
+                };
+                for batch in batches {
+                    match batch {
+                        Ok(batch) => hand(&batch, account)?,
+                        Err(error) => return account.unreadable(&error),
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The columns to read, in the schema's order.
+    fn columns(&self, wanted: Wanted<'_>) -> Vec<&'static str> {
+        let mut columns = wanted.predicate.columns();
+        columns.extend(wanted.columns);
+        columns.insert(schema::time_column(self.signal));
+        let schema = schema::of(self.signal);
+        let mut columns: Vec<_> = columns.into_iter().collect();
+        columns.sort_by_key(|name| schema.index_of(name).unwrap_or(usize::MAX));
+        columns
+    }
+
+    /// A range is half open, but all time has no end.
+    fn overlaps(&self, min: UnixNanos, max: UnixNanos) -> bool {
+        self.range == TimeRange::ALL || self.range.overlaps(min, max)
+    }
+
+    fn in_range(&self, unit: &Unit, batch: &RecordBatch) -> Result<BooleanBuffer, QueryError> {
+        if self.range == TimeRange::ALL || (self.range.from <= unit.min && unit.max < self.range.to) {
+            return Ok(BooleanBuffer::new_set(batch.num_rows()));
+        }
+        let times = columns::long(batch, schema::time_column(self.signal))?;
+        Ok(BooleanBuffer::collect_bool(batch.num_rows(), |row| self.range.contains(UnixNanos::new(columns::nanos(times, row)))))
+    }
+
+    fn close(&mut self, account: Account) {
+        self.stats.rows_scanned += account.rows;
+        self.segments_read.extend(account.segments);
+        self.stats.segments_read = self.segments_read.len();
+        for note in account.notes {
+            self.note(note);
+        }
+    }
+}
+
+/// Rows of a segment that the indexes leave; `None` for all. An index that cannot be read leaves all.
+fn select(segment: &Segment, hints: &Hints) -> Option<RowRanges> {
+    let by_trace = hints.traces.as_ref().filter(|ids| ids.len() <= MAX_TRACE_HINTS).and_then(|ids| {
+        let mut rows = RowRanges::new();
+        for id in ids {
+            rows = union(rows, segment.trace_rows(*id).ok()?);
+        }
+        Some(rows)
+    });
+    let by_text =
+        if hints.terms.is_empty() || segment.meta().signal != Signal::Logs { None } else { segment.text_rows(&hints.terms).ok().flatten() };
+    match (by_trace, by_text) {
+        (Some(a), Some(b)) => Some(intersect(&a, &b)),
+        (a, b) => a.or(b),
+    }
+}
+
+/// What one worker did.
+#[derive(Debug, Default)]
+struct Account {
+    rows: u64,
+    segments: BTreeSet<usize>,
+    notes: Vec<String>,
+}
+
+impl Account {
+    #[expect(clippy::unnecessary_wraps, reason = "it ends a unit without failing the question")]
+    fn unreadable(&mut self, error: &SegmentError) -> Result<(), QueryError> {
+        tracing::warn!(error = %error, "a segment could not be read for a query");
+        self.notes.push(format!("a part of the data could not be read: {error}"));
+        Ok(())
+    }
+}
+
+// === impl Rows ===
+
+impl Rows<'_> {
+    /// The number of a row within its place.
+    pub(super) fn number(&self, row: usize) -> u32 {
+        self.numbers.of(self.first + row)
+    }
+}
+
+/// Row numbers behind positions in what is read.
+#[derive(Debug)]
+struct Numbers<'a> {
+    ranges: &'a RowRanges,
+    /// Position of the first row of each range.
+    starts: Vec<usize>,
+}
+
+impl<'a> Numbers<'a> {
+    fn new(ranges: &'a RowRanges) -> Self {
+        let mut next = 0;
+        let starts = ranges
+            .iter()
+            .map(|range| {
+                let start = next;
+                next += range.len();
+                start
+            })
+            .collect();
+        Self { ranges, starts }
+    }
+
+    fn of(&self, position: usize) -> u32 {
+        let i = self.starts.partition_point(|start| *start <= position).saturating_sub(1);
+        let base = self.ranges.get(i).map_or(0, |range| range.start);
+        let offset = position - self.starts.get(i).copied().unwrap_or_default();
+        base.saturating_add(u32::try_from(offset).unwrap_or(u32::MAX))
+    }
+}

@@ -1,0 +1,62 @@
+//! Sets of row numbers as sorted, disjoint ranges.
+
+use crate::segment::RowRanges;
+
+/// The ranges of single rows, in any order.
+pub(in super::super) fn from_rows(mut rows: Vec<u32>) -> RowRanges {
+    rows.sort_unstable();
+    rows.dedup();
+    let mut ranges = RowRanges::new();
+    for row in rows {
+        match ranges.last_mut() {
+            Some(last) if last.end == row => last.end += 1,
+            _ => ranges.push(row..row + 1),
+        }
+    }
+    ranges
+}
+
+/// Rows in both.
+pub(in super::super) fn intersect(a: &RowRanges, b: &RowRanges) -> RowRanges {
+    let mut both = RowRanges::new();
+    let (mut left, mut right) = (a.iter().peekable(), b.iter().peekable());
+    while let (Some(x), Some(y)) = (left.peek(), right.peek()) {
+        let start = x.start.max(y.start);
+        let end = x.end.min(y.end);
+        if start < end {
+            both.push(start..end);
+        }
+        if x.end <= y.end {
+            left.next();
+        } else {
+            right.next();
+        }
+    }
+    both
+}
+
+/// Rows in either.
+pub(in super::super) fn union(a: RowRanges, b: RowRanges) -> RowRanges {
+    let mut all: Vec<_> = a.into_iter().chain(b).filter(|range| !range.is_empty()).collect();
+    all.sort_unstable_by_key(|range| range.start);
+    let mut joined = RowRanges::new();
+    for range in all {
+        match joined.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => joined.push(range),
+        }
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_the_sets_they_stand_for() {
+        assert_eq!(from_rows(vec![5, 1, 2, 2, 9]), vec![1..3, 5..6, 9..10]);
+        assert_eq!(intersect(&vec![0..5, 8..12], &vec![3..9, 11..20]), vec![3..5, 8..9, 11..12]);
+        assert_eq!(union(vec![4..6, 0..2], vec![2..3, 5..9, 20..20]), vec![0..3, 4..9]);
+    }
+}

@@ -1,0 +1,161 @@
+//! Read-only SQL over the tables `spans` and `logs`, through DataFusion.
+//!
+//! Owns what a statement may do, its bounds and the form of its answer. `columns` has the tables as people see them, `table` how they
+//! are read. There is no disk behind a statement: what does not fit into the memory of queries is refused.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use datafusion::common::DataFusionError;
+use datafusion::execution::context::{SQLOptions, SessionContext};
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::prelude::{DataFrame, SessionConfig};
+use futures::StreamExt as _;
+
+use super::answer::{SqlAnswer, SqlColumn};
+use super::engine::Engine;
+use super::question::{QueryError, SqlQuery};
+use crate::config::Config;
+use crate::snapshot::Snapshot;
+use crate::store::Signal;
+
+mod columns;
+mod json;
+mod table;
+
+use self::table::Table;
+
+/// What all statements share: the memory they may use together.
+#[derive(Debug)]
+pub(crate) struct Resources {
+    runtime: Arc<RuntimeEnv>,
+}
+
+/// Bytes of a statement's text.
+const MAX_SQL_BYTES: usize = 256 * 1024;
+/// Rows of an answer, whatever was asked for.
+const MAX_ROWS: usize = 1_000_000;
+/// Bytes of columns in an answer.
+const MAX_ANSWER_BYTES: usize = 128 << 20;
+/// Largest consumers that an error about memory names.
+const CONSUMERS_NAMED: NonZeroUsize = NonZeroUsize::new(3).unwrap();
+
+impl Resources {
+    pub(crate) fn new(config: &Config) -> Result<Self, String> {
+        let pool = TrackConsumersPool::new(FairSpillPool::new(config.query_memory_bytes), CONSUMERS_NAMED);
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(pool))
+            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
+            .build_arc()
+            .map_err(|error| one_line(&error))?;
+        Ok(Self { runtime })
+    }
+}
+
+impl Engine {
+    pub(crate) async fn sql(&self, snapshot: Arc<Snapshot>, query: SqlQuery) -> Result<SqlAnswer, QueryError> {
+        let runtime = match &self.sql {
+            Ok(resources) => resources.runtime.clone(),
+            Err(error) => return Err(QueryError::Internal(error.clone())),
+        };
+        let started = Instant::now();
+        let work = answer(snapshot, runtime, query.sql, query.max_rows.clamp(1, MAX_ROWS));
+        let mut found = self.run_async("sql", query.timeout.max(Duration::from_millis(1)), work).await?;
+        found.elapsed = started.elapsed();
+        Ok(found)
+    }
+}
+
+async fn answer(snapshot: Arc<Snapshot>, runtime: Arc<RuntimeEnv>, sql: String, max_rows: usize) -> Result<SqlAnswer, QueryError> {
+    if sql.len() > MAX_SQL_BYTES {
+        return Err(QueryError::Invalid(format!("an SQL statement has at most {MAX_SQL_BYTES} bytes")));
+    }
+    let context = session(&snapshot, runtime).map_err(|error| explain(&error))?;
+    let plan = context.state().create_logical_plan(sql.trim().trim_end_matches(';')).await.map_err(|error| explain(&error))?;
+    let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    if read_only.verify_plan(&plan).is_err() {
+        return Err(QueryError::Invalid(
+            "only SELECT, EXPLAIN, SHOW TABLES and DESCRIBE are allowed; nothing can be changed by SQL".to_owned(),
+        ));
+    }
+    let frame = context.execute_logical_plan(limited(plan, max_rows + 1).map_err(|error| explain(&error))?).await;
+    collect(frame.map_err(|error| explain(&error))?, max_rows).await
+}
+
+fn session(snapshot: &Arc<Snapshot>, runtime: Arc<RuntimeEnv>) -> Result<SessionContext, DataFusionError> {
+    let mut config = SessionConfig::new().with_target_partitions(2).with_information_schema(true).with_batch_size(8_192);
+    config.options_mut().execution.time_zone = Some("UTC".to_owned());
+    let context = SessionContext::new_with_config_rt(config, runtime);
+    for (name, signal) in [("spans", Signal::Traces), ("logs", Signal::Logs)] {
+        context.register_table(name, Arc::new(Table::new(snapshot.clone(), signal)))?;
+    }
+    Ok(context)
+}
+
+/// With a limit known to the planner, sorting keeps only the rows that are shown.
+fn limited(plan: LogicalPlan, rows: usize) -> Result<LogicalPlan, DataFusionError> {
+    match plan {
+        LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) | LogicalPlan::DescribeTable(_) | LogicalPlan::Statement(_) => Ok(plan),
+        plan => LogicalPlanBuilder::from(plan).limit(0, Some(rows))?.build(),
+    }
+}
+
+async fn collect(frame: DataFrame, max_rows: usize) -> Result<SqlAnswer, QueryError> {
+    let mut names = json::Names::default();
+    let columns: Vec<SqlColumn> = frame
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| SqlColumn { name: names.unique(field.name()), sql_type: columns::sql_type(field.data_type()) })
+        .collect();
+    let mut answer = SqlAnswer { columns, ..SqlAnswer::default() };
+    let mut stream = frame.execute_stream().await.map_err(|error| explain(&error))?;
+    let mut bytes = 0;
+    while let Some(batch) = stream.next().await {
+        let batch = batch.map_err(|error| explain(&error))?;
+        let room = max_rows - answer.rows.len();
+        bytes += batch.get_array_memory_size();
+        if batch.num_rows() > room || bytes > MAX_ANSWER_BYTES {
+            answer.truncated = true;
+        }
+        let batch = batch.slice(0, batch.num_rows().min(room));
+        json::append(&mut answer.rows, &answer.columns, &batch);
+        if answer.truncated {
+            break;
+        }
+        // Long answers share the threads.
+        tokio::task::yield_now().await;
+    }
+    Ok(answer)
+}
+
+/// An error for the one who wrote the statement.
+fn explain(error: &DataFusionError) -> QueryError {
+    match error.find_root() {
+        DataFusionError::ResourcesExhausted(_) => QueryError::Memory(one_line(error)),
+        DataFusionError::Internal(_) | DataFusionError::IoError(_) | DataFusionError::ExecutionJoin(_) => {
+            QueryError::Internal(one_line(error))
+        }
+        _ => QueryError::Invalid(one_line(error)),
+    }
+}
+
+fn one_line(error: &DataFusionError) -> String {
+    let text = error.find_root().strip_backtrace();
+    let mut line = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    for prefix in ["SQL error: ", "Error during planning: ", "Schema error: ", "Execution error: ", "Resources exhausted: "] {
+        if let Some(rest) = line.strip_prefix(prefix) {
+            line = rest.to_owned();
+        }
+    }
+    let end = line.floor_char_boundary(1_000);
+    line.truncate(end);
+    line
+}
+
+#[cfg(test)]
+mod tests;

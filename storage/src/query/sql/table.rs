@@ -1,0 +1,238 @@
+//! One table over buffer and segments, as DataFusion reads it.
+//!
+//! Filters only choose what is read: times, services and traces. DataFusion applies them again to every row.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{DataFusionError, ScalarValue};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use tokio::sync::mpsc;
+
+use super::super::predicate::{Hints, Predicate};
+use super::super::question::QueryError;
+use super::super::scan::{Control, Scan, Wanted};
+use super::columns::{self, Column};
+use crate::model::{TimeRange, TraceId, UnixNanos};
+use crate::schema::{self, column};
+use crate::snapshot::Snapshot;
+use crate::store::Signal;
+
+/// Streams of one table; as many as there are cores.
+const PARTITIONS: usize = 2;
+/// The engine ends a statement earlier; this only ends a read that nobody takes from.
+const READ_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(3_600);
+
+/// A table of one signal at one moment.
+#[derive(Debug)]
+pub(super) struct Table {
+    snapshot: Arc<Snapshot>,
+    signal: Signal,
+    schema: SchemaRef,
+}
+
+impl Table {
+    pub(super) fn new(snapshot: Arc<Snapshot>, signal: Signal) -> Self {
+        Self { snapshot, signal, schema: columns::schema(signal, columns::of(signal)) }
+    }
+}
+
+impl Table {
+    /// Times beyond 2262 are negative as signed numbers: they pass every upper bound. Without them, bounds on times are as expected.
+    fn is_signed(&self) -> datafusion::error::Result<bool> {
+        let control = Control::new(READ_TIMEOUT);
+        let late = TimeRange { from: UnixNanos::new(1 << 63), to: UnixNanos::MAX };
+        let scan = Scan::new(&self.snapshot, self.signal, late, &Hints::default(), &control);
+        scan.map(|scan| scan.units.is_empty()).map_err(|error| DataFusionError::External(Box::new(error)))
+    }
+}
+
+#[async_trait]
+impl TableProvider for Table {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> datafusion::error::Result<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
+        let all = columns::of(self.signal);
+        let wanted: Vec<Column> = match projection {
+            Some(indices) => indices.iter().filter_map(|i| all.get(*i)).copied().collect(),
+            None => all.to_vec(),
+        };
+        let schema = columns::schema(self.signal, &wanted);
+        let mut bounds = Bounds { signal: self.signal, range: TimeRange::ALL, hints: Hints::default(), signed: self.is_signed()? };
+        filters.iter().for_each(|filter| bounds.narrow(filter));
+        let partition = |part| {
+            let partition = Partition {
+                snapshot: self.snapshot.clone(),
+                signal: self.signal,
+                schema: schema.clone(),
+                columns: wanted.clone(),
+                range: bounds.range,
+                hints: bounds.hints.clone(),
+                part,
+            };
+            Arc::new(partition) as Arc<dyn PartitionStream>
+        };
+        let partitions = (0..PARTITIONS).map(partition).collect();
+        Ok(Arc::new(StreamingTableExec::try_new(schema, partitions, None, None, false, None)?))
+    }
+}
+
+/// What filters say about the rows that are wanted.
+struct Bounds {
+    signal: Signal,
+    range: TimeRange,
+    hints: Hints,
+    /// Whether the order of stored numbers is the order of times.
+    signed: bool,
+}
+
+impl Bounds {
+    fn narrow(&mut self, filter: &Expr) {
+        match filter {
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
+                self.narrow(left);
+                self.narrow(right);
+            }
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) => match (left.as_ref(), right.as_ref()) {
+                (Expr::Column(column), Expr::Literal(value, _)) => self.compare(column.name(), *op, value),
+                (Expr::Literal(value, _), Expr::Column(column)) => {
+                    if let Some(op) = op.swap() {
+                        self.compare(column.name(), op, value);
+                    }
+                }
+                _ => {}
+            },
+            Expr::Between(between) if !between.negated => {
+                if let (Expr::Column(column), Expr::Literal(low, _), Expr::Literal(high, _)) =
+                    (between.expr.as_ref(), between.low.as_ref(), between.high.as_ref())
+                {
+                    self.compare(column.name(), Operator::GtEq, low);
+                    self.compare(column.name(), Operator::LtEq, high);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn compare(&mut self, name: &str, op: Operator, value: &ScalarValue) {
+        if name == schema::time_column(self.signal) {
+            if let ScalarValue::Int64(Some(nanos)) = value
+                && let Ok(nanos) = u64::try_from(*nanos)
+            {
+                self.time(op, UnixNanos::new(nanos));
+            }
+            return;
+        }
+        let (Operator::Eq, Some(Some(text))) = (op, value.try_as_str()) else { return };
+        match name {
+            "service_name" => self.hints.services = Some(vec![text.to_owned()]),
+            // Other forms of an id are never equal to the written one.
+            "trace_id" => self.hints.traces = Some(text.parse::<TraceId>().into_iter().collect()),
+            _ => {}
+        }
+    }
+
+    fn time(&mut self, op: Operator, time: UnixNanos) {
+        match op {
+            Operator::Lt if self.signed => self.range.to = self.range.to.min(time),
+            Operator::LtEq if self.signed => self.range.to = self.range.to.min(time.plus(1)),
+            Operator::Gt | Operator::GtEq => self.range.from = self.range.from.max(time),
+            Operator::Eq => self.range = TimeRange { from: time, to: time.plus(1) },
+            _ => {}
+        }
+    }
+}
+
+/// Every second unit of a table.
+#[derive(Debug)]
+struct Partition {
+    snapshot: Arc<Snapshot>,
+    signal: Signal,
+    schema: SchemaRef,
+    columns: Vec<Column>,
+    range: TimeRange,
+    hints: Hints,
+    part: usize,
+}
+
+impl PartitionStream for Partition {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let (sender, receiver) = mpsc::channel(2);
+        let (snapshot, columns, hints, schema) = (self.snapshot.clone(), self.columns.clone(), self.hints.clone(), self.schema.clone());
+        let (signal, range, part) = (self.signal, self.range, self.part);
+        tokio::task::spawn_blocking(move || {
+            let failed = read(&snapshot, signal, range, &hints, part, &columns, &schema, &sender);
+            if let Err(error) = failed {
+                // The reader may have gone away, which is why it failed.
+                let _ = sender.blocking_send(Err(DataFusionError::External(Box::new(error))));
+            }
+        });
+        let stream = futures::stream::unfold(receiver, |mut receiver| async move { receiver.recv().await.map(|batch| (batch, receiver)) });
+        Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream))
+    }
+}
+
+type Sender = mpsc::Sender<datafusion::error::Result<RecordBatch>>;
+
+#[expect(clippy::too_many_arguments, reason = "the parts of a partition, on another thread")]
+fn read(
+    snapshot: &Snapshot,
+    signal: Signal,
+    range: TimeRange,
+    hints: &Hints,
+    part: usize,
+    columns: &[Column],
+    schema: &SchemaRef,
+    sender: &Sender,
+) -> Result<(), QueryError> {
+    let control = Control::new(READ_TIMEOUT);
+    let predicate = Predicate::all();
+    let mut sources: Vec<&'static str> = columns.iter().filter_map(Column::source).collect();
+    columns.iter().for_each(|column| sources.extend(column.sources()));
+    sources.push(column::SERVICE_NAME);
+    let mut scan = Scan::new(snapshot, signal, range, hints, &control)?;
+    scan.every(PARTITIONS, part);
+    scan.run(
+        Wanted { columns: &sources, predicate: &predicate },
+        |_| sender.is_closed(),
+        |rows| {
+            let arrays = columns.iter().map(|column| column.array(rows.batch)).collect::<Result<Vec<_>, _>>()?;
+            let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows.batch.num_rows()));
+            let batch = RecordBatch::try_new_with_options(schema.clone(), arrays, &options)
+                .map_err(|error| QueryError::Internal(error.to_string()))?;
+            sender.blocking_send(Ok(batch)).map_err(|_| QueryError::Internal("nobody waits for the answer any more".to_owned()))
+        },
+    )?;
+    match scan.stats.notes.first() {
+        // SQL has no way to say that rows are missing.
+        Some(note) => Err(QueryError::Internal(note.clone())),
+        None => Ok(()),
+    }
+}

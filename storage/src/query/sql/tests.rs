@@ -1,0 +1,114 @@
+use super::super::fixtures;
+use super::*;
+use crate::metrics::Registry;
+use crate::model::{KeyValue, Span, SpanKind, StatusCode, Value};
+
+async fn ask(sql: &str) -> Result<SqlAnswer, QueryError> {
+    ask_with(sql, 1_000, 1 << 28).await
+}
+
+async fn ask_with(sql: &str, max_rows: usize, memory: usize) -> Result<SqlAnswer, QueryError> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut spans: Vec<Span> =
+        (1..=100).map(|i| fixtures::span(i / 10, i, 0, if i % 4 == 0 { "api" } else { "cart" }, "x", 1_000 + i, i)).collect();
+    for (i, span) in (1_i64..).zip(&mut spans) {
+        span.kind = SpanKind::Server;
+        span.attributes = vec![fixtures::text("http.route", "/pay"), KeyValue { key: "code".to_owned(), value: Value::Int(200 + i) }];
+        if i == 7 {
+            span.status.code = StatusCode::Error;
+        }
+    }
+    let mut snapshot = fixtures::snapshot(
+        folder.path(),
+        Signal::Traces,
+        spans[50..].chunks(9).map(fixtures::spans).collect(),
+        vec![vec![fixtures::spans(&spans[..50])]],
+    );
+    let mut record = fixtures::log(1, "api", "it broke", 5);
+    record.trace_id = Some(fixtures::trace_id(1));
+    record.severity_number = 17;
+    snapshot.logs.buffered.push(fixtures::logs(&[record]));
+    let mut config = Config::new(folder.path().to_owned());
+    config.query_memory_bytes = memory;
+    let engine = Engine::new(&config, &Registry::default());
+    let query = SqlQuery { sql: sql.to_owned(), max_rows, timeout: Duration::from_secs(20) };
+    engine.sql(Arc::new(snapshot), query).await
+}
+
+async fn json(sql: &str) -> String {
+    let answer = ask(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    serde_json::to_string(&answer.rows).unwrap()
+}
+
+#[tokio::test]
+async fn both_tables_answer_over_memory_and_segments() {
+    assert_eq!(json("SELECT count(*) AS n FROM spans").await, r#"[{"n":100}]"#);
+    let sql = "SELECT service_name, count(*) AS n, max(duration) AS d FROM spans WHERE start_time > 1010 GROUP BY service_name ORDER BY n";
+    assert_eq!(
+        json(sql).await,
+        r#"[{"service_name":"api","n":23,"d":100},{"service_name":"cart","n":67,"d":99}]"#
+            .replace("\"service_name\":\"api\",\"n\":23,\"d\":100", "\"d\":100,\"n\":23,\"service_name\":\"api\"")
+            .replace("\"service_name\":\"cart\",\"n\":67,\"d\":99", "\"d\":99,\"n\":67,\"service_name\":\"cart\"")
+    );
+    assert_eq!(json("SELECT count(*) AS n FROM spans WHERE start_time BETWEEN 1001 AND 1010").await, r#"[{"n":10}]"#);
+    assert_eq!(json("SELECT kind, status FROM spans WHERE status = 'error'").await, r#"[{"kind":"server","status":"error"}]"#);
+    assert_eq!(json("SELECT severity, body FROM logs").await, r#"[{"body":"it broke","severity":"error"}]"#);
+    let sql = format!("SELECT span_id FROM spans WHERE trace_id = '{}' ORDER BY start_time LIMIT 1", fixtures::trace_id(2));
+    assert_eq!(json(&sql).await, r#"[{"span_id":"0000000000000014"}]"#);
+    let sql = "SELECT count(*) AS n FROM spans s JOIN logs l ON s.trace_id = l.trace_id WHERE l.severity = 'error'";
+    assert_eq!(json(sql).await, r#"[{"n":10}]"#);
+}
+
+#[tokio::test]
+async fn attributes_are_texts_by_key() {
+    let sql =
+        "SELECT attributes['http.route'] AS route, count(*) AS n FROM spans WHERE CAST(attributes['code'] AS BIGINT) > 290 GROUP BY 1";
+    assert_eq!(json(sql).await, r#"[{"n":10,"route":"/pay"}]"#);
+    assert_eq!(json("SELECT resource['service.name'] AS s FROM spans WHERE duration = 8").await, r#"[{"s":"api"}]"#);
+    assert_eq!(json("SELECT attributes['none'] AS a FROM spans WHERE duration = 8").await, r#"[{"a":null}]"#);
+    assert_eq!(json("SELECT attributes FROM spans WHERE duration = 8").await, r#"[{"attributes":{"code":"208","http.route":"/pay"}}]"#);
+}
+
+#[tokio::test]
+async fn tables_and_columns_can_be_listed() {
+    let tables = json("SHOW TABLES").await;
+    assert!(tables.contains("spans") && tables.contains("logs"), "{tables}");
+    assert!(json("DESCRIBE spans").await.contains("attributes"));
+    assert!(json("EXPLAIN SELECT * FROM spans WHERE service_name = 'api'").await.contains("plan"));
+}
+
+#[tokio::test]
+async fn nothing_can_be_changed_or_reached_outside() {
+    for sql in [
+        "DROP TABLE spans",
+        "CREATE TABLE x AS SELECT 1",
+        "CREATE EXTERNAL TABLE x STORED AS PARQUET LOCATION '/etc/passwd'",
+        "COPY (SELECT 1) TO '/tmp/x.csv'",
+        "INSERT INTO spans SELECT * FROM spans",
+        "DELETE FROM spans",
+        "SET datafusion.execution.batch_size = 1",
+        "EXPLAIN ANALYZE INSERT INTO spans SELECT * FROM spans",
+        "SELECT * FROM '/etc/passwd'",
+        "SELECT 1; SELECT 2",
+        "SELEC 1",
+        "",
+        "SELECT nope FROM spans",
+    ] {
+        let error = ask(sql).await.expect_err(sql);
+        assert!(matches!(error, QueryError::Invalid(_)), "{sql}: {error:?}");
+        assert!(!error.to_string().contains('\n'), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn rows_time_and_memory_are_bounded() {
+    let answer = ask_with("SELECT span_id FROM spans", 10, 1 << 28).await.unwrap();
+    assert!(answer.truncated);
+    assert_eq!((answer.rows.len(), answer.columns[0].sql_type.as_str()), (10, "TEXT"));
+    let answer = ask_with("SELECT span_id FROM spans", 100, 1 << 28).await.unwrap();
+    assert!(!answer.truncated);
+    let heavy = "SELECT count(DISTINCT a.span_id || b.span_id || c.span_id) FROM spans a, spans b, spans c";
+    assert!(matches!(ask_with(heavy, 10, 1 << 20).await, Err(QueryError::Memory(_))));
+    let big = json("SELECT 9007199254740993 AS a, 9007199254740991 AS b, 1 AS c").await;
+    assert_eq!(big, r#"[{"a":"9007199254740993","b":9007199254740991,"c":1}]"#);
+}

@@ -1,0 +1,259 @@
+//! Traces: one by its id, and searches for those with a matching span.
+//!
+//! A search finds the best ranked traces by their matching spans alone, then reads all spans of what it found for the summaries.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::answer::{QueryStats, TracePage, TraceSummary};
+use super::columns;
+use super::language::Query;
+use super::predicate::Predicate;
+use super::question::{Cursor, QueryError, TraceOrder, TraceSearch};
+use super::scan::{Control, Place, Scan, Wanted, from_rows};
+use crate::model::{Span, TimeRange, TraceId, UnixNanos};
+use crate::rows;
+use crate::schema::column;
+use crate::snapshot::Snapshot;
+use crate::store::Signal;
+use crate::trace::Trace;
+
+mod summary;
+
+use self::summary::Gathered;
+
+/// A search never looks at more candidates than this for one page.
+const MAX_CANDIDATES: usize = 16_384;
+/// Traces whose spans are read together.
+const TRACES_AT_ONCE: usize = 1_000;
+
+/// Sort key of a trace: smaller is earlier on the page.
+type Rank = (Reverse<u64>, TraceId);
+
+/// A trace by its id; `None` when there is none.
+pub(crate) fn trace(snapshot: &Snapshot, id: TraceId, control: &Control) -> Result<Option<Trace>, QueryError> {
+    let (spans, stats) = spans_of(snapshot, id, control)?;
+    match (spans.is_empty(), stats.notes.first()) {
+        (true, None) => Ok(None),
+        // It may be in the part that could not be read.
+        (true, Some(note)) => Err(QueryError::Internal(note.clone())),
+        (false, _) => Ok(Some(assemble(id, spans, stats))),
+    }
+}
+
+/// Puts spans in order. Of spans with the same id, kind and start, the last one given is kept.
+fn assemble(id: TraceId, spans: Vec<Span>, stats: QueryStats) -> Trace {
+    let mut distinct = HashMap::with_capacity(spans.len());
+    for span in spans {
+        distinct.insert((span.span_id, span.kind, span.start), span);
+    }
+    let mut spans: Vec<Span> = distinct.into_values().collect();
+    spans.sort_by_key(|span| (span.start, span.span_id, span.kind.number()));
+    Trace { id, spans, complete: stats.complete, notes: stats.notes }
+}
+
+/// All spans of a trace as they are stored, and what could not be read.
+fn spans_of(snapshot: &Snapshot, id: TraceId, control: &Control) -> Result<(Vec<Span>, QueryStats), QueryError> {
+    let predicate = Predicate::traces(vec![id]);
+    let mut scan = Scan::new(snapshot, Signal::Traces, TimeRange::ALL, &predicate.hints, control)?;
+    let mut found: Vec<(Place, u32)> = Vec::new();
+    let wanted = Wanted { columns: &[], predicate: &predicate };
+    scan.run(
+        wanted,
+        |_| false,
+        |rows| {
+            found.extend(rows.alive.set_indices().map(|row| (rows.place, rows.number(row))));
+            Ok(())
+        },
+    )?;
+    let mut spans = Vec::with_capacity(found.len());
+    let mut places: Vec<_> = by_place(found).into_iter().collect();
+    // What arrived last comes last: of a span that was sent twice, that one stays.
+    places.sort_by_key(|(place, _)| match place {
+        Place::Segment(i) => (false, usize::MAX - i),
+        Place::Buffer(i) => (true, *i),
+    });
+    for (place, numbers) in places {
+        match scan.fetch(place, &from_rows(numbers))? {
+            Ok(batches) => {
+                for batch in batches {
+                    let read = rows::spans(&batch, 0..batch.num_rows()).map_err(|error| QueryError::Internal(error.to_string()))?;
+                    spans.extend(read);
+                }
+            }
+            Err(error) => scan.note(format!("a part of the data could not be read: {error}")),
+        }
+    }
+    Ok((spans, scan.stats))
+}
+
+/// Numbers of rows by where they lie.
+pub(super) fn by_place(rows: Vec<(Place, u32)>) -> BTreeMap<Place, Vec<u32>> {
+    let mut places = BTreeMap::new();
+    for (place, number) in rows {
+        places.entry(place).or_insert_with(Vec::new).push(number);
+    }
+    places
+}
+
+/// Finds traces.
+pub(crate) fn search(snapshot: &Snapshot, search: &TraceSearch, control: &Control) -> Result<TracePage, QueryError> {
+    if search.limit == 0 || search.limit > 1_000 {
+        return Err(QueryError::Invalid(format!("the limit of a trace search is 1 to 1000, not {}", search.limit)));
+    }
+    let query = Query::parse(Signal::Traces, &search.query).map_err(QueryError::Parse)?;
+    let predicate = Predicate::new(&query);
+    let after = search.cursor.map(rank_of).transpose()?;
+    let mut want = search.limit + 1;
+    loop {
+        let (candidates, mut stats) = candidates(snapshot, search, &predicate, after, want, control)?;
+        let exhausted = candidates.len() < want;
+        let mut found = summaries(snapshot, search, &predicate, &candidates, &mut stats, control)?;
+        // A trace with a matching span on a page before was shown there.
+        found.retain(|(rank, _)| after.is_none_or(|after| *rank > after));
+        if found.len() > search.limit || exhausted || want >= MAX_CANDIDATES {
+            if !exhausted && found.len() <= search.limit {
+                stats.complete = false;
+                stats.notes.push("too many traces reach over the page before; narrow the time range".to_owned());
+            }
+            return Ok(page(found, search.limit, stats));
+        }
+        want = (want * 4).min(MAX_CANDIDATES);
+    }
+}
+
+fn page(mut found: Vec<(Rank, TraceSummary)>, limit: usize, stats: QueryStats) -> TracePage {
+    found.sort_unstable_by_key(|(rank, _)| *rank);
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more).map(|((Reverse(key), id), _)| Cursor { key: *key, tie: *id.as_bytes() });
+    TracePage { traces: found.into_iter().map(|(_, summary)| summary).collect(), next, stats }
+}
+
+fn rank_of(cursor: Cursor) -> Result<Rank, QueryError> {
+    let id =
+        TraceId::from_slice(&cursor.tie).ok_or_else(|| QueryError::Invalid("the cursor is not one that this server gave".to_owned()))?;
+    Ok((Reverse(cursor.key), id))
+}
+
+/// The `want` best ranked traces by their matching spans that rank after `after`.
+fn candidates(
+    snapshot: &Snapshot,
+    search: &TraceSearch,
+    predicate: &Predicate,
+    after: Option<Rank>,
+    want: usize,
+    control: &Control,
+) -> Result<(Vec<Rank>, QueryStats), QueryError> {
+    let newest = search.order == TraceOrder::Newest;
+    let mut range = search.range;
+    if let (true, Some((Reverse(key), _))) = (newest, after) {
+        range.to = range.to.min(UnixNanos::new(key).plus(1));
+    }
+    let key = if newest { column::START_TIME } else { column::DURATION };
+    let mut best = Best { want, after, keys: HashMap::new(), ranks: BTreeSet::new() };
+    let mut scan = Scan::new(snapshot, Signal::Traces, range, &predicate.hints, control)?;
+    let best_cell = std::cell::RefCell::new(&mut best);
+    scan.run(
+        Wanted { columns: &[column::TRACE_ID, key], predicate },
+        |unit| newest && best_cell.borrow().worst().is_some_and(|worst| worst > unit.max.get()),
+        |rows| {
+            let ids = columns::id(rows.batch, column::TRACE_ID)?;
+            let keys = columns::long(rows.batch, key)?;
+            let mut best = best_cell.borrow_mut();
+            for row in rows.alive.set_indices() {
+                let key = columns::nanos(keys, row);
+                if best.worst().is_none_or(|worst| key >= worst)
+                    && let Some(id) = columns::trace_id(ids, row)
+                {
+                    best.offer(key, id);
+                }
+            }
+            Ok(())
+        },
+    )?;
+    Ok((best.ranks.into_iter().collect(), scan.stats))
+}
+
+/// The best ranked traces so far.
+#[derive(Debug)]
+struct Best {
+    want: usize,
+    after: Option<Rank>,
+    keys: HashMap<TraceId, u64>,
+    ranks: BTreeSet<Rank>,
+}
+
+impl Best {
+    /// The key that a trace must at least have, once there are enough.
+    fn worst(&self) -> Option<u64> {
+        if self.ranks.len() < self.want {
+            return None;
+        }
+        self.ranks.last().map(|(Reverse(key), _)| *key)
+    }
+
+    fn offer(&mut self, key: u64, id: TraceId) {
+        let rank = (Reverse(key), id);
+        if self.after.is_some_and(|after| rank <= after) {
+            return;
+        }
+        match self.keys.get(&id).copied() {
+            Some(known) if known >= key => return,
+            Some(known) => {
+                self.ranks.remove(&(Reverse(known), id));
+            }
+            None => {}
+        }
+        self.keys.insert(id, key);
+        self.ranks.insert(rank);
+        if self.ranks.len() > self.want
+            && let Some((_, id)) = self.ranks.pop_last()
+        {
+            self.keys.remove(&id);
+        }
+    }
+}
+
+/// Reads all spans of the candidates. The ranks are those of all their matching spans in range.
+fn summaries(
+    snapshot: &Snapshot,
+    search: &TraceSearch,
+    predicate: &Predicate,
+    candidates: &[Rank],
+    stats: &mut QueryStats,
+    control: &Control,
+) -> Result<Vec<(Rank, TraceSummary)>, QueryError> {
+    let mut needed: Vec<&'static str> = summary::COLUMNS.to_vec();
+    needed.extend(predicate.columns());
+    let mut found = Vec::with_capacity(candidates.len());
+    for chunk in candidates.chunks(TRACES_AT_ONCE) {
+        let of_traces = Predicate::traces(chunk.iter().map(|(_, id)| *id).collect());
+        let mut gathered: HashMap<TraceId, Gathered> = HashMap::new();
+        let mut scan = Scan::new(snapshot, Signal::Traces, TimeRange::ALL, &of_traces.hints, control)?;
+        scan.run(
+            Wanted { columns: &needed, predicate: &of_traces },
+            |_| false,
+            |rows| {
+                let matching = predicate.matches(rows.batch, rows.alive.clone())?;
+                summary::gather(&mut gathered, rows.batch, &rows.alive, &matching, search)
+            },
+        )?;
+        stats.rows_scanned += scan.stats.rows_scanned;
+        stats.segments_read = stats.segments_read.max(scan.stats.segments_read);
+        for note in scan.stats.notes {
+            stats.complete = false;
+            stats.notes.push(note);
+        }
+        for (Reverse(key), id) in chunk {
+            if let Some(gathered) = gathered.remove(id) {
+                let key = gathered.best_key.unwrap_or(*key);
+                found.push(((Reverse(key), *id), gathered.finish(*id)));
+            }
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+//! What a list shows of a trace, gathered from its spans in any order, duplicates counted once.
+
+use std::collections::{HashMap, HashSet};
+
+use arrow::array::{Array, RecordBatch};
+use arrow::buffer::BooleanBuffer;
+
+use super::super::answer::{ServiceInTrace, TraceSummary};
+use super::super::columns;
+use super::super::question::{QueryError, TraceOrder, TraceSearch};
+use crate::model::{StatusCode, TraceId, UnixNanos};
+use crate::schema::column;
+
+/// Columns that [`gather`] reads besides those of the query.
+pub(super) const COLUMNS: [&str; 12] = [
+    column::TRACE_ID,
+    column::SPAN_ID,
+    column::PARENT_SPAN_ID,
+    column::START_TIME,
+    column::END_TIME,
+    column::DURATION,
+    column::NAME,
+    column::KIND,
+    column::STATUS_CODE,
+    column::STATUS_MESSAGE,
+    column::SERVICE_NAME,
+    column::EXCEPTION_MESSAGE,
+];
+/// Spans per service in the mini-timeline.
+const SPANS_SHOWN: usize = 16;
+
+/// What is known of one trace so far.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    seen: HashSet<(u64, i32, u64)>,
+    /// Sort key of the best matching span in range.
+    pub(super) best_key: Option<u64>,
+    start: Option<u64>,
+    end: u64,
+    error_count: usize,
+    matched: usize,
+    /// Whether it is a root, start, span id; service and name of the best root candidate.
+    root: Option<((bool, u64, u64), String, String)>,
+    first_error: Option<((u64, u64), Option<String>)>,
+    services: Vec<Service>,
+}
+
+#[derive(Debug)]
+struct Service {
+    name: String,
+    first: (u64, u64),
+    span_count: usize,
+    error_count: usize,
+    /// Duration and start, longest first.
+    longest: Vec<(u64, u64)>,
+}
+
+/// Adds the alive rows of a batch to their traces.
+pub(super) fn gather(
+    traces: &mut HashMap<TraceId, Gathered>,
+    batch: &RecordBatch,
+    alive: &BooleanBuffer,
+    matching: &BooleanBuffer,
+    search: &TraceSearch,
+) -> Result<(), QueryError> {
+    let ids = columns::id(batch, column::TRACE_ID)?;
+    let spans = columns::id(batch, column::SPAN_ID)?;
+    let parents = columns::id(batch, column::PARENT_SPAN_ID)?;
+    let starts = columns::long(batch, column::START_TIME)?;
+    let ends = columns::long(batch, column::END_TIME)?;
+    let durations = columns::long(batch, column::DURATION)?;
+    let names = columns::text(batch, column::NAME)?;
+    let kinds = columns::int(batch, column::KIND)?;
+    let statuses = columns::int(batch, column::STATUS_CODE)?;
+    let messages = columns::text(batch, column::STATUS_MESSAGE)?;
+    let services = columns::text(batch, column::SERVICE_NAME)?;
+    let exceptions = columns::text(batch, column::EXCEPTION_MESSAGE)?;
+    for row in alive.set_indices() {
+        let (Some(trace), Some(span)) = (columns::trace_id(ids, row), columns::span_id(spans, row)) else { continue };
+        let row_of = Row {
+            id: u64::from_be_bytes(*span.as_bytes()),
+            start: columns::nanos(starts, row),
+            end: columns::nanos(ends, row),
+            duration: columns::nanos(durations, row),
+            name: names.value(row),
+            service: services.value(row),
+            is_root: parents.is_null(row),
+            is_error: statuses.value(row) == StatusCode::Error.number(),
+            matches: matching.value(row),
+        };
+        let gathered = traces.entry(trace).or_default();
+        if gathered.seen.insert((row_of.id, kinds.value(row), row_of.start)) {
+            let message =
+                || [messages, exceptions].into_iter().map(|column| columns::text_or_empty(column, row)).find(|text| !text.is_empty());
+            gathered.add(&row_of, message, search);
+        }
+    }
+    Ok(())
+}
+
+struct Row<'a> {
+    id: u64,
+    start: u64,
+    end: u64,
+    duration: u64,
+    name: &'a str,
+    service: &'a str,
+    is_root: bool,
+    is_error: bool,
+    matches: bool,
+}
+
+impl Gathered {
+    fn add<'a>(&mut self, row: &Row<'_>, message: impl FnOnce() -> Option<&'a str>, search: &TraceSearch) {
+        self.start = Some(self.start.map_or(row.start, |start| start.min(row.start)));
+        self.end = self.end.max(row.end).max(row.start);
+        if row.matches {
+            self.matched += 1;
+            if search.range.contains(UnixNanos::new(row.start)) {
+                let key = if search.order == TraceOrder::Newest { row.start } else { row.duration };
+                self.best_key = self.best_key.max(Some(key));
+            }
+        }
+        // Roots before others, then the earliest.
+        let rank = (!row.is_root, row.start, row.id);
+        if self.root.as_ref().is_none_or(|(best, ..)| rank < *best) {
+            self.root = Some((rank, row.service.to_owned(), row.name.to_owned()));
+        }
+        if row.is_error {
+            self.error_count += 1;
+            let rank = (row.start, row.id);
+            if self.first_error.as_ref().is_none_or(|(first, _)| rank < *first) {
+                self.first_error = Some((rank, message().map(str::to_owned)));
+            }
+        }
+        self.service(row.service, (row.start, row.id)).add(row);
+    }
+
+    fn service(&mut self, name: &str, first: (u64, u64)) -> &mut Service {
+        let at = self.services.iter().position(|service| service.name == name).unwrap_or_else(|| {
+            self.services.push(Service { name: name.to_owned(), first, span_count: 0, error_count: 0, longest: Vec::new() });
+            self.services.len() - 1
+        });
+        #[expect(clippy::indexing_slicing, reason = "the position was found or made above")]
+        &mut self.services[at]
+    }
+
+    pub(super) fn finish(mut self, trace_id: TraceId) -> TraceSummary {
+        let start = self.start.unwrap_or_default();
+        let (rank, root_service, root_name) = self.root.unwrap_or_default();
+        self.services.sort_by_key(|service| service.first);
+        TraceSummary {
+            trace_id,
+            root_service,
+            root_name,
+            has_root: !rank.0,
+            start: UnixNanos::new(start),
+            duration: self.end.saturating_sub(start),
+            span_count: self.seen.len(),
+            error_count: self.error_count,
+            matched: self.matched,
+            services: self.services.into_iter().map(|service| service.finish(start)).collect(),
+            first_error: self.first_error.and_then(|(_, message)| message),
+        }
+    }
+}
+
+impl Service {
+    fn add(&mut self, row: &Row<'_>) {
+        self.first = self.first.min((row.start, row.id));
+        self.span_count += 1;
+        self.error_count += usize::from(row.is_error);
+        let at = self.longest.partition_point(|(duration, start)| (*duration, row.start) > (row.duration, *start));
+        if at < SPANS_SHOWN {
+            self.longest.insert(at, (row.duration, row.start));
+            self.longest.truncate(SPANS_SHOWN);
+        }
+    }
+
+    fn finish(self, trace_start: u64) -> ServiceInTrace {
+        ServiceInTrace {
+            name: self.name,
+            span_count: self.span_count,
+            error_count: self.error_count,
+            spans: self.longest.into_iter().map(|(duration, start)| (start.saturating_sub(trace_start), duration)).collect(),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::super::fixtures::{self, Dice};
+use super::*;
+use crate::model::{Status, StatusCode};
+
+const SERVICES: [&str; 4] = ["api", "cart", "pay", "mail"];
+const NAMES: [&str; 4] = ["GET /", "POST /pay", "select", "send"];
+
+/// What a random query asks, in a form that can be checked without the engine.
+struct Asked {
+    text: String,
+    check: Box<dyn Fn(&Span) -> bool>,
+}
+
+fn control() -> Control {
+    Control::new(Duration::from_secs(60))
+}
+
+fn asked(dice: &mut Dice, depth: u32) -> Asked {
+    let kind = dice.roll(if depth == 0 { 6 } else { 9 });
+    match kind {
+        0 => {
+            let service = *dice.pick(&SERVICES);
+            Asked { text: format!("service:{service}"), check: Box::new(move |s| s.service_name() == service) }
+        }
+        1 => {
+            let bound = dice.roll(1_000);
+            Asked { text: format!("duration>={bound}ns"), check: Box::new(move |s| s.duration() >= bound) }
+        }
+        2 => Asked { text: "status:error".to_owned(), check: Box::new(Span::is_error) },
+        3 => {
+            let name = *dice.pick(&NAMES);
+            Asked { text: format!("name:\"{name}\""), check: Box::new(move |s| s.name == name) }
+        }
+        4 => {
+            let code = dice.roll(4);
+            let check = move |s: &Span| s.attribute("code") == Some(&crate::model::Value::Int(code.cast_signed()));
+            Asked { text: format!("attr.code={code}"), check: Box::new(check) }
+        }
+        5 => Asked { text: "*".to_owned(), check: Box::new(|_| true) },
+        6 => {
+            let inner = asked(dice, depth - 1);
+            Asked { text: format!("NOT ({})", inner.text), check: Box::new(move |s| !(inner.check)(s)) }
+        }
+        kind => {
+            let (a, b) = (asked(dice, depth - 1), asked(dice, depth - 1));
+            let word = if kind == 7 { "OR" } else { "AND" };
+            let check: Box<dyn Fn(&Span) -> bool> =
+                if kind == 7 { Box::new(move |s| (a.check)(s) || (b.check)(s)) } else { Box::new(move |s| (a.check)(s) && (b.check)(s)) };
+            Asked { text: format!("({}) {word} ({})", a.text, b.text), check }
+        }
+    }
+}
+
+fn random_spans(dice: &mut Dice, count: usize) -> Vec<Span> {
+    let mut spans = Vec::new();
+    for i in 0..count {
+        let trace = dice.roll(count as u64 / 5 + 1);
+        // Few different times, so that ties are common.
+        let start = 1_000 + dice.roll(count as u64 / 2) * 10;
+        let (service, name) = (*dice.pick(&SERVICES), *dice.pick(&NAMES));
+        let parent = if dice.roll(3) == 0 { 0 } else { dice.roll(count as u64) + 1 };
+        let mut span = fixtures::span(trace, i as u64 + 1, parent, service, name, start, dice.roll(1_000));
+        if dice.roll(5) == 0 {
+            span.status = Status { code: StatusCode::Error, message: format!("failed {i}") };
+        }
+        if dice.roll(2) == 0 {
+            let value = crate::model::Value::Int(dice.roll(4).cast_signed());
+            span.attributes.push(crate::model::KeyValue { key: "code".to_owned(), value });
+        }
+        spans.push(span);
+        if dice.roll(10) == 0 {
+            let again = dice.pick(&spans).clone();
+            spans.push(again);
+        }
+    }
+    spans
+}
+
+/// Half of the spans in segments, the rest in batches of random size.
+fn stored(folder: &std::path::Path, dice: &mut Dice, spans: &[Span]) -> Snapshot {
+    let (old, new) = spans.split_at(spans.len() / 2);
+    let segments = old.chunks(old.len() / 3 + 1).map(|chunk| vec![fixtures::spans(chunk)]).collect();
+    let buffered = new.chunks(dice.count(20) + 1).map(fixtures::spans).collect();
+    fixtures::snapshot(folder, Signal::Traces, buffered, segments)
+}
+
+/// The whole answer, found the slow way: ranks with spans matched and spans in all.
+fn expected(spans: &[Span], check: &dyn Fn(&Span) -> bool, range: TimeRange, order: TraceOrder) -> Vec<(TraceId, usize, usize)> {
+    let mut distinct = BTreeMap::new();
+    for span in spans {
+        distinct.insert((span.trace_id, span.span_id, span.start), span);
+    }
+    let mut traces: BTreeMap<TraceId, (Option<u64>, usize, usize)> = BTreeMap::new();
+    for span in distinct.values() {
+        let entry = traces.entry(span.trace_id).or_default();
+        entry.2 += 1;
+        if check(span) {
+            entry.1 += 1;
+            if range.contains(span.start) {
+                entry.0 = entry.0.max(Some(if order == TraceOrder::Newest { span.start.get() } else { span.duration() }));
+            }
+        }
+    }
+    let mut found: Vec<_> =
+        traces.into_iter().filter_map(|(id, (key, matched, count))| Some((Reverse(key?), id, matched, count))).collect();
+    found.sort();
+    found.into_iter().map(|(_, id, matched, count)| (id, matched, count)).collect()
+}
+
+#[test]
+fn pages_of_a_search_join_to_what_looking_at_every_span_finds() {
+    let mut dice = Dice(7);
+    for round in 0..40 {
+        let folder = tempfile::tempdir().unwrap();
+        let spans = random_spans(&mut dice, 60 + round * 10);
+        let snapshot = stored(folder.path(), &mut dice, &spans);
+        for _ in 0..6 {
+            let Asked { text, check } = asked(&mut dice, 2);
+            let range = if dice.roll(2) == 0 {
+                TimeRange::ALL
+            } else {
+                let from = 1_000 + dice.roll(400);
+                TimeRange { from: UnixNanos::new(from), to: UnixNanos::new(from + dice.roll(2_000)) }
+            };
+            let order = *dice.pick(&[TraceOrder::Newest, TraceOrder::Slowest]);
+            let mut query = TraceSearch { query: text.clone(), range, order, limit: dice.count(9) + 1, cursor: None };
+            let mut found = Vec::new();
+            loop {
+                let page = search(&snapshot, &query, &control()).unwrap();
+                assert!(page.stats.complete);
+                assert!(page.traces.len() <= query.limit);
+                found.extend(page.traces.iter().map(|t| (t.trace_id, t.matched, t.span_count)));
+                query.cursor = page.next;
+                if query.cursor.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(found, expected(&spans, &check, range, order), "{text} {range:?} {order:?} by {}", query.limit);
+        }
+    }
+}
+
+#[test]
+fn a_trace_is_found_whole_wherever_its_spans_lie() {
+    let mut dice = Dice(11);
+    let folder = tempfile::tempdir().unwrap();
+    let spans = random_spans(&mut dice, 300);
+    let snapshot = stored(folder.path(), &mut dice, &spans);
+    let ids: BTreeSet<_> = spans.iter().map(|span| span.trace_id).collect();
+    for id in ids {
+        let found = trace(&snapshot, id, &control()).unwrap().unwrap();
+        let expected: BTreeSet<_> = spans.iter().filter(|span| span.trace_id == id).map(|span| (span.start, span.span_id)).collect();
+        assert_eq!(found.spans.iter().map(|span| (span.start, span.span_id)).collect::<Vec<_>>(), expected.into_iter().collect::<Vec<_>>());
+        assert!(found.complete);
+        let original = spans.iter().find(|span| span.span_id == found.spans[0].span_id).unwrap();
+        assert_eq!(found.spans[0], *original);
+    }
+    assert!(trace(&snapshot, fixtures::trace_id(999_999), &control()).unwrap().is_none());
+}
+
+#[test]
+fn a_summary_tells_of_all_spans_of_the_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut spans = vec![
+        fixtures::span(1, 2, 1, "cart", "load", 120, 30),
+        fixtures::span(1, 1, 0, "api", "GET /", 100, 100),
+        fixtures::span(1, 3, 1, "cart", "save", 150, 80),
+    ];
+    spans[2].status = Status { code: StatusCode::Error, message: "full".to_owned() };
+    let snapshot =
+        fixtures::snapshot(folder.path(), Signal::Traces, vec![fixtures::spans(&spans)], vec![vec![fixtures::spans(&spans[..1])]]);
+    let query = TraceSearch { query: "name:save".to_owned(), range: TimeRange::ALL, order: TraceOrder::Newest, limit: 10, cursor: None };
+    let page = search(&snapshot, &query, &control()).unwrap();
+    let [found] = page.traces.as_slice() else { panic!("{page:?}") };
+    assert_eq!((found.root_service.as_str(), found.root_name.as_str(), found.has_root), ("api", "GET /", true));
+    assert_eq!((found.start.get(), found.duration, found.span_count, found.error_count, found.matched), (100, 130, 3, 1, 1));
+    assert_eq!(found.first_error.as_deref(), Some("full"));
+    let services: Vec<_> = found.services.iter().map(|s| (s.name.as_str(), s.span_count, s.error_count, s.spans.clone())).collect();
+    assert_eq!(services, [("api", 1, 0, vec![(0, 100)]), ("cart", 2, 1, vec![(50, 80), (20, 30)])]);
+    assert!(page.next.is_none());
+}
+
+#[test]
+fn questions_that_make_no_sense_are_refused() {
+    let snapshot = Snapshot::default();
+    let query =
+        |text: &str, limit| TraceSearch { query: text.to_owned(), range: TimeRange::ALL, order: TraceOrder::Newest, limit, cursor: None };
+    assert!(matches!(search(&snapshot, &query("", 0), &control()), Err(QueryError::Invalid(_))));
+    assert!(matches!(search(&snapshot, &query("", usize::MAX), &control()), Err(QueryError::Invalid(_))));
+    assert!(matches!(search(&snapshot, &query("a(", 1), &control()), Err(QueryError::Parse(_))));
+    let mut forged = query("", 1);
+    forged.cursor = Some(Cursor { key: u64::MAX, tie: [0; 16] });
+    assert!(matches!(search(&snapshot, &forged, &control()), Err(QueryError::Invalid(_))));
+    assert!(search(&snapshot, &query("", 1), &control()).unwrap().traces.is_empty());
+}

@@ -1,0 +1,53 @@
+//! Keeps the last answers over windows, as long as nothing new was stored.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::super::answer::{Operation, ServiceMap, ServiceSummary};
+use crate::model::TimeRange;
+
+/// What was asked, of which state of the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    Services(u64, TimeRange, usize),
+    Operations(u64, TimeRange, String),
+    Map(u64, TimeRange),
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub(crate) enum Answer {
+    Services(Arc<Vec<ServiceSummary>>),
+    Operations(Arc<Vec<Operation>>),
+    Map(Arc<ServiceMap>),
+}
+
+/// The last answers, the latest used last.
+#[derive(Debug, Default)]
+pub(crate) struct Cache {
+    answers: Mutex<Vec<(Key, Answer)>>,
+}
+
+/// Answers kept.
+const CAPACITY: usize = 32;
+
+impl Cache {
+    pub(crate) fn find(&self, key: &Key) -> Option<Answer> {
+        let mut answers = self.answers.lock();
+        let at = answers.iter().position(|(known, _)| known == key)?;
+        let found = answers.remove(at);
+        let answer = found.1.clone();
+        answers.push(found);
+        Some(answer)
+    }
+
+    pub(crate) fn keep(&self, key: Key, answer: Answer) {
+        let mut answers = self.answers.lock();
+        answers.retain(|(known, _)| *known != key);
+        if answers.len() >= CAPACITY {
+            answers.remove(0);
+        }
+        answers.push((key, answer));
+    }
+}

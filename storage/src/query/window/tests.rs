@@ -1,0 +1,79 @@
+use std::time::Duration;
+
+use super::super::fixtures;
+use super::*;
+use crate::model::{Span, SpanKind, Status};
+
+fn control() -> Control {
+    Control::new(Duration::from_secs(60))
+}
+
+fn served(id: u64, service: &str, name: &str, start: u64, duration: u64) -> Span {
+    let mut span = fixtures::span(id, id, 0, service, name, start, duration);
+    span.kind = SpanKind::Server;
+    span
+}
+
+const ALL: TimeRange = TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(10_000) };
+
+#[test]
+fn requests_are_counted_once_with_exact_counts_and_near_percentiles() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut spans: Vec<Span> =
+        (1..=1_000).map(|i| served(i, "api", if i % 2 == 0 { "a" } else { "b" }, i * 10 - 1, i * 1_000_000)).collect();
+    spans.iter_mut().step_by(10).for_each(|span| span.status = Status { code: StatusCode::Error, message: String::new() });
+    let batch = fixtures::spans(&spans);
+    // Everything three times: in two segments and in memory.
+    let snapshot = fixtures::snapshot(folder.path(), Signal::Traces, vec![batch.clone()], vec![vec![batch.clone()], vec![batch]]);
+    let found = services(&snapshot, ALL, 2, &control()).unwrap();
+    let [api] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((api.span_count, api.requests, api.errors, api.last_seen.get()), (1_000, 1_000, 100, 9_999));
+    for (found, exact) in [(api.p50, 500e6), (api.p95, 950e6), (api.p99, 990e6)] {
+        assert!((found as f64 / exact - 1.0).abs() < 0.02, "{found}");
+    }
+    assert_eq!(api.points.iter().map(|p| (p.requests, p.errors)).collect::<Vec<_>>(), [(500, 50), (500, 50)]);
+    let found = operations(&snapshot, "api", ALL, &control()).unwrap();
+    assert_eq!(
+        found.iter().map(|o| (o.name.as_str(), o.kind, o.count, o.errors)).collect::<Vec<_>>(),
+        [("a", "server", 500, 0), ("b", "server", 500, 100)]
+    );
+    assert_eq!(found[0].total, (1..=500).map(|i| i * 2_000_000).sum::<u64>());
+    assert_eq!(service_names(&snapshot), ["api"]);
+}
+
+#[test]
+fn a_service_that_serves_nobody_is_counted_by_its_outermost_spans() {
+    let folder = tempfile::tempdir().unwrap();
+    let spans = [
+        fixtures::span(1, 1, 0, "job", "run", 10, 100),
+        fixtures::span(1, 2, 1, "job", "step", 20, 10),
+        fixtures::span(1, 3, 99, "job", "late", 30, 10),
+    ];
+    let snapshot = fixtures::snapshot(folder.path(), Signal::Traces, vec![fixtures::spans(&spans)], Vec::new());
+    let found = services(&snapshot, ALL, 0, &control()).unwrap();
+    assert_eq!((found[0].span_count, found[0].requests), (3, 2));
+    assert!(found[0].points.is_empty());
+}
+
+#[test]
+fn logs_alone_make_a_service_and_spans_out_of_the_window_do_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut snapshot =
+        fixtures::snapshot(folder.path(), Signal::Traces, vec![fixtures::spans(&[served(1, "old", "x", 20_000, 1)])], Vec::new());
+    snapshot.logs.buffered.push(fixtures::logs(&[fixtures::log(1, "quiet", "x", 50), fixtures::log(2, "quiet", "x", 60)]));
+    let found = services(&snapshot, ALL, 1, &control()).unwrap();
+    assert_eq!(found.iter().map(|s| (s.name.as_str(), s.log_count, s.last_seen.get())).collect::<Vec<_>>(), [("quiet", 2, 60)]);
+    assert_eq!(service_names(&snapshot), ["old", "quiet"]);
+    assert!(services(&snapshot, ALL, 1_000_000, &control()).is_err());
+}
+
+#[test]
+fn kept_answers_are_bounded_and_belong_to_one_state() {
+    let cache = Cache::default();
+    for version in 0..100 {
+        cache.keep(Key::Map(version, ALL), Answer::Operations(std::sync::Arc::default()));
+    }
+    assert!(cache.find(&Key::Map(0, ALL)).is_none());
+    assert!(cache.find(&Key::Map(99, ALL)).is_some());
+    assert!(cache.find(&Key::Map(100, ALL)).is_none());
+}
