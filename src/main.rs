@@ -1,2 +1,79 @@
-//! Throughline.
-fn main() {}
+//! Throughline keeps the traces and logs of your services, and shows the thread of every request.
+//!
+//! Reads what was asked, does it, and turns the outcome into an exit code: 0 done, 1 it failed, 2 it was asked wrongly.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+mod app;
+mod check;
+mod cli;
+mod config;
+mod load;
+mod shutdown;
+mod telemetry;
+
+use self::app::App;
+use self::cli::{Cli, Command};
+use self::config::Config;
+use self::shutdown::Signals;
+
+/// Columns are built on several threads at once; the system's allocator makes them wait for each other.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match Cli::parse().command() {
+        Command::Serve(flags) => match Config::load(&flags) {
+            Ok(config) => finish(serve(config)),
+            Err(mistakes) => {
+                say(&mistakes);
+                ExitCode::from(USAGE)
+            }
+        },
+        Command::Load(arguments) => finish(load::run(arguments)),
+        Command::Check(arguments) => finish(check::run(&arguments)),
+        Command::Version => {
+            let printed = writeln!(std::io::stdout(), "throughline {}", env!("CARGO_PKG_VERSION"));
+            finish(printed.map(|()| ExitCode::SUCCESS).map_err(Into::into))
+        }
+    }
+}
+
+/// Builds the parts, says where they listen, runs them until a signal, and lets them finish.
+fn serve(config: Config) -> anyhow::Result<ExitCode> {
+    telemetry::start(&config.log);
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(async {
+        let mut signals = Signals::listen()?;
+        let app = App::build(config).await?;
+        app.announce(std::io::stdout())?;
+        app.run(&mut signals).await
+    });
+    // What did not end by the deadline is not waited for a second time.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Receivers, pages and the demo share two threads; queries and background work have their own inside the store.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("throughline").enable_all().build()
+}
+
+fn finish(outcome: anyhow::Result<ExitCode>) -> ExitCode {
+    outcome.unwrap_or_else(|error| {
+        // With its causes, in one line.
+        say(&format_args!("{error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+fn say(what: &dyn std::fmt::Display) {
+    // There is nobody left to tell when this fails.
+    let _ = writeln!(std::io::stderr(), "throughline: {what}");
+}
+
+/// Exit code of a wrong argument or setting, the same as of the argument parser.
+const USAGE: u8 = 2;

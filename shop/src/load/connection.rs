@@ -1,0 +1,243 @@
+//! One connection of a load: sends encoded requests as they are and reads the answers.
+
+use std::time::Duration;
+
+use bytes::{Buf, BufMut, Bytes};
+use http::uri::PathAndQuery;
+use http::{Method, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use prost::Message;
+use tokio::net::TcpStream;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
+
+use crate::load::{Error, Protocol, Signal};
+
+/// Knows where connections lead.
+#[derive(Debug)]
+pub(super) struct Connector {
+    endpoint: String,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Http { authority: String },
+    Grpc(Box<Endpoint>),
+}
+
+/// A connection, opened when first used and again after a failure.
+#[derive(Debug)]
+pub(super) enum Connection {
+    Http(HttpConnection),
+    Grpc(Channel),
+}
+
+#[derive(Debug)]
+pub(super) struct HttpConnection {
+    authority: String,
+    sender: Option<SendRequest<Full<Bytes>>>,
+}
+
+/// What the receiver said.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// It is durable, save what was rejected for good.
+    Acknowledged { rejected: u64, message: String },
+    /// Not now. Send again.
+    Later { after: Option<Duration>, reason: String },
+    /// Never.
+    Refused(String),
+}
+
+// === impl Connector ===
+
+impl Connector {
+    pub(super) fn new(protocol: Protocol, endpoint: Option<&str>) -> Result<Self, Error> {
+        let endpoint = endpoint.unwrap_or(match protocol {
+            Protocol::Http => "http://127.0.0.1:4318",
+            Protocol::Grpc => "http://127.0.0.1:4317",
+        });
+        let wrong = |reason: String| Error::Endpoint { endpoint: endpoint.to_owned(), reason };
+        let uri: Uri = endpoint.parse().map_err(|error: http::uri::InvalidUri| wrong(error.to_string()))?;
+        if uri.scheme_str() != Some("http") {
+            return Err(wrong("it must begin with http://".to_owned()));
+        }
+        let host = uri.host().ok_or_else(|| wrong("it names no host".to_owned()))?;
+        let kind = match protocol {
+            Protocol::Http => Kind::Http { authority: format!("{host}:{}", uri.port_u16().unwrap_or(4318)) },
+            Protocol::Grpc => {
+                let target = Endpoint::from_shared(endpoint.to_owned()).map_err(|error| wrong(error.to_string()))?;
+                Kind::Grpc(Box::new(target.connect_timeout(CONNECT_TIMEOUT).timeout(ANSWER_TIMEOUT).tcp_nodelay(true)))
+            }
+        };
+        Ok(Self { endpoint: endpoint.to_owned(), kind })
+    }
+
+    pub(super) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    pub(super) fn connection(&self) -> Connection {
+        match &self.kind {
+            Kind::Http { authority } => Connection::Http(HttpConnection { authority: authority.clone(), sender: None }),
+            Kind::Grpc(endpoint) => Connection::Grpc(endpoint.connect_lazy()),
+        }
+    }
+}
+
+// === impl Connection ===
+
+impl Connection {
+    /// Sends one request and waits for its answer.
+    pub(super) async fn send(&mut self, signal: Signal, body: Bytes) -> Answer {
+        match self {
+            Self::Http(connection) => match tokio::time::timeout(ANSWER_TIMEOUT, connection.send(signal, body)).await {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(reason)) => connection.lost(reason),
+                Err(_) => connection.lost(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs())),
+            },
+            Self::Grpc(channel) => send_grpc(channel.clone(), signal, body).await,
+        }
+    }
+}
+
+// === impl HttpConnection ===
+
+impl HttpConnection {
+    fn lost(&mut self, reason: String) -> Answer {
+        self.sender = None;
+        Answer::Later { after: None, reason }
+    }
+
+    async fn send(&mut self, signal: Signal, body: Bytes) -> Result<Answer, String> {
+        let mut sender = match self.sender.take().filter(|sender| !sender.is_closed()) {
+            Some(sender) => sender,
+            None => self.open().await?,
+        };
+        sender.ready().await.map_err(|error| error.to_string())?;
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(match signal {
+                Signal::Traces => "/v1/traces",
+                Signal::Logs => "/v1/logs",
+            })
+            .header(header::HOST, &self.authority)
+            .header(header::CONTENT_TYPE, "application/x-protobuf")
+            .body(Full::new(body))
+            .map_err(|error| error.to_string())?;
+        let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(|error| error.to_string())?.to_bytes();
+        self.sender = Some(sender);
+        Ok(match head.status {
+            StatusCode::OK => read_answer(signal, &body),
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
+                let after = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+                Answer::Later { after: after.map(Duration::from_secs), reason: format!("HTTP {}", head.status) }
+            }
+            status => Answer::Refused(format!("HTTP {status}: {}", String::from_utf8_lossy(&body))),
+        })
+    }
+
+    async fn open(&self) -> Result<SendRequest<Full<Bytes>>, String> {
+        let connecting = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(&self.authority));
+        let stream = connecting.await.map_err(|_| format!("cannot connect to {}: timed out", self.authority))?;
+        let stream = stream.map_err(|error| format!("cannot connect to {}: {error}", self.authority))?;
+        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+        // It ends when its sender is dropped.
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection of the load ended");
+            }
+        });
+        Ok(sender)
+    }
+}
+
+fn read_answer(signal: Signal, body: &[u8]) -> Answer {
+    let partial = match signal {
+        Signal::Traces => ExportTraceServiceResponse::decode(body)
+            .map(|answer| answer.partial_success.map(|partial| (partial.rejected_spans, partial.error_message))),
+        Signal::Logs => ExportLogsServiceResponse::decode(body)
+            .map(|answer| answer.partial_success.map(|partial| (partial.rejected_log_records, partial.error_message))),
+    };
+    match partial {
+        Ok(partial) => {
+            let (rejected, message) = partial.unwrap_or_default();
+            Answer::Acknowledged { rejected: u64::try_from(rejected).unwrap_or(0), message }
+        }
+        Err(error) => Answer::Refused(format!("the answer is not OTLP: {error}")),
+    }
+}
+
+async fn send_grpc(channel: Channel, signal: Signal, body: Bytes) -> Answer {
+    let mut client = tonic::client::Grpc::new(channel);
+    if let Err(error) = client.ready().await {
+        return Answer::Later { after: None, reason: format!("cannot connect: {error}") };
+    }
+    let path = PathAndQuery::from_static(match signal {
+        Signal::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+        Signal::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+    });
+    match client.unary(tonic::Request::new(body), path, Raw).await {
+        Ok(response) => read_answer(signal, &response.into_inner()),
+        Err(status)
+            if matches!(
+                status.code(),
+                Code::InvalidArgument | Code::Unimplemented | Code::PermissionDenied | Code::Unauthenticated | Code::NotFound
+            ) =>
+        {
+            Answer::Refused(format!("gRPC {:?}: {}", status.code(), status.message()))
+        }
+        Err(status) => Answer::Later { after: None, reason: format!("gRPC {:?}: {}", status.code(), status.message()) },
+    }
+}
+
+/// Passes messages through as they are: they were encoded before the clock started.
+#[derive(Clone, Copy, Debug)]
+struct Raw;
+
+impl Codec for Raw {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        buffer.put(item);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
+    }
+}
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+const MAX_ANSWER_BYTES: usize = 64 << 10;

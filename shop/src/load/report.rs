@@ -1,0 +1,228 @@
+//! What became of a load, for people as a table and for programs as JSON.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// What became of a load.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Report {
+    /// Where it was sent.
+    pub endpoint: String,
+    /// The spans, when any were asked for.
+    pub spans: Option<SignalReport>,
+    /// The log records, when any were asked for.
+    pub logs: Option<SignalReport>,
+}
+
+/// What became of the spans or the log records.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct SignalReport {
+    /// Records that were to be sent.
+    pub asked: u64,
+    /// Records that the receiver said it keeps.
+    pub acknowledged: u64,
+    /// Records that the receiver refused within acknowledged requests.
+    pub rejected: u64,
+    /// Records that were refused, given up or never sent.
+    pub unacknowledged: u64,
+    /// Acknowledged requests.
+    pub requests: u64,
+    /// Times that a request was sent again.
+    pub retries: u64,
+    /// From the first request to the last answer, in seconds.
+    pub wall_seconds: f64,
+    /// Acknowledged records per second.
+    pub per_second: f64,
+    /// Processor seconds of the sender meanwhile, where the system tells.
+    pub client_cpu_seconds: Option<f64>,
+    /// From first sending a request to its acknowledgement, in milliseconds, retries included.
+    pub ack_ms: Latency,
+    /// The first few reasons that the receiver gave for refusing, at most three.
+    pub reasons: Vec<String>,
+}
+
+/// Points of a distribution, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Latency {
+    /// Half were faster.
+    pub p50: f64,
+    /// 99 of 100 were faster.
+    pub p99: f64,
+    /// 999 of 1,000 were faster.
+    pub p999: f64,
+    /// The slowest.
+    pub max: f64,
+}
+
+/// Counts while a load runs.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    acknowledged: u64,
+    rejected: u64,
+    retries: u64,
+    latencies: Vec<Duration>,
+    reasons: Vec<String>,
+}
+
+// === impl Report ===
+
+impl Report {
+    /// Whether everything was acknowledged.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.spans.iter().chain(&self.logs).all(|signal| signal.acknowledged == signal.asked)
+    }
+
+    /// As JSON, in one line.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // A struct of numbers and strings always serializes.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "sent to {}", self.endpoint)?;
+        for (name, signal) in [("spans", &self.spans), ("logs", &self.logs)] {
+            let Some(signal) = signal else { continue };
+            writeln!(f, "\n{name}")?;
+            signal.rows(f)?;
+        }
+        Ok(())
+    }
+}
+
+// === impl SignalReport ===
+
+impl SignalReport {
+    fn rows(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Latency { p50, p99, p999, max } = self.ack_ms;
+        writeln!(f, "  acknowledged      {:>14}", grouped(self.acknowledged))?;
+        writeln!(f, "  rejected          {:>14}", grouped(self.rejected))?;
+        writeln!(f, "  not acknowledged  {:>14}", grouped(self.unacknowledged))?;
+        writeln!(f, "  requests          {:>14}", grouped(self.requests))?;
+        writeln!(f, "  sent again        {:>14}", grouped(self.retries))?;
+        writeln!(f, "  wall time         {:>12.2} s", self.wall_seconds)?;
+        writeln!(f, "  per second        {:>14.0}", self.per_second)?;
+        writeln!(f, "  acknowledged in   p50 {p50:.1} ms, p99 {p99:.1} ms, p99.9 {p999:.1} ms, max {max:.1} ms")?;
+        if let Some(seconds) = self.client_cpu_seconds {
+            writeln!(f, "  sender's CPU time {seconds:>12.2} s")?;
+        }
+        for reason in &self.reasons {
+            writeln!(f, "  refused: {reason}")?;
+        }
+        Ok(())
+    }
+}
+
+// === impl Tally ===
+
+impl Tally {
+    pub(super) fn acknowledge(&mut self, items: u64, rejected: u64, message: String, took: Duration) {
+        self.acknowledged += items.saturating_sub(rejected);
+        self.rejected += rejected;
+        self.latencies.push(took);
+        if rejected > 0 {
+            self.reason(message);
+        }
+    }
+
+    /// A request that will not be tried again.
+    pub(super) fn refuse(&mut self, items: u64, reason: &str) {
+        self.reason(format!("{items} records: {reason}"));
+    }
+
+    pub(super) fn retry(&mut self) {
+        self.retries += 1;
+    }
+
+    pub(super) fn merge(&mut self, other: Self) {
+        self.acknowledged += other.acknowledged;
+        self.rejected += other.rejected;
+        self.retries += other.retries;
+        self.latencies.extend(other.latencies);
+        for reason in other.reasons {
+            self.reason(reason);
+        }
+    }
+
+    pub(super) fn report(mut self, asked: u64, wall: Duration, client_cpu_seconds: Option<f64>) -> SignalReport {
+        self.latencies.sort_unstable();
+        let wall_seconds = wall.as_secs_f64();
+        SignalReport {
+            asked,
+            acknowledged: self.acknowledged,
+            rejected: self.rejected,
+            unacknowledged: asked.saturating_sub(self.acknowledged + self.rejected),
+            requests: u64::try_from(self.latencies.len()).unwrap_or(u64::MAX),
+            retries: self.retries,
+            wall_seconds,
+            per_second: per_second(self.acknowledged, wall_seconds),
+            client_cpu_seconds,
+            ack_ms: Latency { p50: self.quantile(500), p99: self.quantile(990), p999: self.quantile(999), max: self.quantile(1_000) },
+            reasons: self.reasons,
+        }
+    }
+
+    fn quantile(&self, per_mille: usize) -> f64 {
+        let rank = (self.latencies.len() * per_mille).div_ceil(1_000).max(1);
+        self.latencies.get(rank - 1).map_or(0.0, |latency| latency.as_secs_f64() * 1e3)
+    }
+
+    fn reason(&mut self, reason: String) {
+        if self.reasons.len() < MAX_REASONS {
+            self.reasons.push(reason);
+        }
+    }
+}
+
+/// Reasons kept in a report.
+const MAX_REASONS: usize = 3;
+
+#[expect(clippy::cast_precision_loss, reason = "a rate is read by people")]
+fn per_second(count: u64, seconds: f64) -> f64 {
+    if seconds > 0.0 { count as f64 / seconds } else { 0.0 }
+}
+
+/// 1234567 as 1,234,567.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn a_report_is_complete_only_when_all_was_acknowledged() {
+        let mut tally = Tally::default();
+        (1..=1_000).for_each(|ms| tally.acknowledge(10, 0, String::new(), Duration::from_millis(ms)));
+        let spans = tally.report(10_000, Duration::from_secs(2), Some(0.5));
+        assert_eq!((spans.ack_ms.p50, spans.ack_ms.p99, spans.ack_ms.p999, spans.ack_ms.max), (500.0, 990.0, 999.0, 1_000.0));
+        assert!((spans.per_second - 5_000.0).abs() < 1e-6);
+        let mut report = Report { spans: Some(spans), ..Report::default() };
+        assert!(report.is_complete());
+        let mut tally = Tally::default();
+        tally.acknowledge(10, 1, "one is too old".to_owned(), Duration::from_millis(1));
+        report.logs = Some(tally.report(10, Duration::from_secs(1), None));
+        assert!(!report.is_complete());
+        assert!(report.to_json().contains("one is too old"));
+        assert!(report.to_string().contains("refused: one is too old"));
+    }
+}

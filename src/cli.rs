@@ -1,0 +1,180 @@
+//! The command line: which command, with which flags. What flags mean is decided in `config` and in the commands.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::ArgAction;
+use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use crate::config::{SETTINGS, value};
+
+/// Keeps the traces and logs of your services, and shows the thread of every request.
+#[derive(Debug, Parser)]
+#[command(name = "throughline", version, args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+/// What to do. Without a command, `serve`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Take in, keep and show traces and logs (the default)
+    Serve(Flags),
+    /// Send the sample shop's traces and logs as fast as they are accepted
+    Load(Load),
+    /// Read everything in a data folder and say what is whole and what is not
+    Check(Check),
+    /// Print the version
+    Version,
+}
+
+/// The settings given as flags, as they were written. One flag per line of [`SETTINGS`].
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Flags {
+    pub(crate) config: Option<PathBuf>,
+    pub(crate) values: Vec<(&'static str, String)>,
+}
+
+/// Arguments of `load`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Load {
+    /// Spans to send
+    #[arg(long, default_value = "0", value_parser = value::count)]
+    pub(crate) spans: u64,
+    /// Log records to send, after the spans
+    #[arg(long, default_value = "0", value_parser = value::count)]
+    pub(crate) logs: u64,
+    /// Where to send [default: the protocol's port on this machine]
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+    /// How to send
+    #[arg(long, value_enum, default_value = "http")]
+    pub(crate) protocol: Protocol,
+    /// Connections, each with one request under way
+    #[arg(long, default_value = "8", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub(crate) connections: u16,
+    /// Spans or log records in a request
+    #[arg(long, default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) spans_per_request: u32,
+    /// The span of time before now over which the requests are spread
+    #[arg(long, default_value = "1h", value_parser = value::duration)]
+    pub(crate) window: Duration,
+    /// How long a request is tried before it counts as not acknowledged
+    #[arg(long, default_value = "30s", value_parser = value::duration)]
+    pub(crate) give_up_after: Duration,
+    /// Append one line per acknowledged request to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ledger: Option<PathBuf>,
+    /// Send the same requests at every run with this number
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How `load` sends.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Protocol {
+    /// OTLP/HTTP with protobuf
+    Http,
+    /// OTLP/gRPC
+    Grpc,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Check {
+    /// The data folder
+    #[arg(value_name = "DIR", default_value = "./throughline-data")]
+    pub(crate) data_dir: PathBuf,
+}
+
+// === impl Cli ===
+
+impl Cli {
+    /// What to do.
+    pub(crate) fn command(self) -> Command {
+        self.command.unwrap_or(Command::Serve(self.flags))
+    }
+}
+
+// === impl Flags ===
+
+impl Args for Flags {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let file = Arg::new(CONFIG)
+            .long(CONFIG)
+            .value_name("FILE")
+            .help("Read settings from this file [default: ./throughline.toml if it exists]");
+        SETTINGS.iter().fold(command.arg(file), |command, setting| {
+            let help = if setting.default.is_empty() {
+                setting.help.to_owned()
+            } else {
+                format!("{} [default: {}]", setting.help, setting.default)
+            };
+            let flag = Arg::new(setting.key).long(setting.flag_name()).value_name(setting.form).help(help).action(ArgAction::Set);
+            // `--demo` means `--demo=true`.
+            let flag = if setting.is_switch() { flag.num_args(0..=1).require_equals(true).default_missing_value("true") } else { flag };
+            command.arg(flag)
+        })
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Flags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = |key| matches.get_one::<String>(key).cloned();
+        let values = SETTINGS.iter().filter_map(|setting| Some((setting.key, given(setting.key)?))).collect();
+        Ok(Self { config: given(CONFIG).map(PathBuf::from), values })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+const CONFIG: &str = "config";
+
+const AFTER_HELP: &str = "\
+Every setting can also be written in throughline.toml (otlp_grpc = \"127.0.0.1:4317\") or in the environment
+(THROUGHLINE_OTLP_GRPC=127.0.0.1:4317). A flag wins over the environment, and the environment over the file.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &str) -> Result<Command, String> {
+        let words = std::iter::once("throughline").chain(arguments.split_whitespace());
+        Cli::try_parse_from(words).map(Cli::command).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn without_a_command_it_serves() {
+        let Ok(Command::Serve(flags)) = parse("--demo --data-dir /tmp/x") else { panic!() };
+        assert_eq!(flags.values, [("data_dir", "/tmp/x".to_owned()), ("demo", "true".to_owned())]);
+        let Ok(Command::Serve(flags)) = parse("serve --demo=false --otlp-grpc off") else { panic!() };
+        assert_eq!(flags.values, [("otlp_grpc", "off".to_owned()), ("demo", "false".to_owned())]);
+    }
+
+    #[test]
+    fn a_command_that_does_not_exist_is_answered_with_one_that_does() {
+        let said = parse("serv").unwrap_err();
+        assert!(said.contains("serve"), "{said}");
+        let said = parse("--dat-dir x").unwrap_err();
+        assert!(said.contains("--data-dir"), "{said}");
+    }
+
+    #[test]
+    fn load_reads_counts_and_durations_as_people_write_them() {
+        let Ok(Command::Load(load)) = parse("load --spans 1_000_000 --window 90m --protocol grpc") else { panic!() };
+        assert_eq!((load.spans, load.window), (1_000_000, Duration::from_secs(5_400)));
+    }
+}

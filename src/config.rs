@@ -1,0 +1,157 @@
+//! What the program is told, in two stages: what was written, with its place, and what is used.
+//!
+//! Four layers, the later wins: defaults, `throughline.toml`, `THROUGHLINE_*`, flags. Every setting has one name, spelled
+//! `otlp_grpc` in the file, `THROUGHLINE_OTLP_GRPC` in the environment and `--otlp-grpc` as a flag. All mistakes of all layers
+//! are reported at once.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use collector::MetricsPolicy;
+use storage::SyncPolicy;
+
+use crate::cli::Flags;
+use crate::telemetry;
+
+mod nearest;
+mod setting;
+pub(crate) mod value;
+mod written;
+
+pub(crate) use self::setting::SETTINGS;
+use self::written::{Mistake, Written};
+
+/// What the program uses. Everything in it is valid.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) storage: storage::Config,
+    pub(crate) collector: collector::Config,
+    pub(crate) pages: Pages,
+    pub(crate) demo: Option<Demo>,
+    pub(crate) log: telemetry::Config,
+    /// How long everything together may take to stop.
+    pub(crate) stop_deadline: Duration,
+}
+
+/// The pages and APIs.
+#[derive(Clone, Debug)]
+pub(crate) struct Pages {
+    pub(crate) listen: SocketAddr,
+    pub(crate) base_path: String,
+    pub(crate) allowed_hosts: Vec<String>,
+}
+
+/// The sample shop.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Demo {
+    pub(crate) traces_per_second: f64,
+}
+
+/// Everything that is wrong with the configuration.
+#[derive(Debug)]
+pub(crate) struct Mistakes(Vec<Mistake>);
+
+// === impl Config ===
+
+impl Config {
+    /// Reads all layers.
+    ///
+    /// # Errors
+    /// With every mistake and its place.
+    pub(crate) fn load(flags: &Flags) -> Result<Self, Mistakes> {
+        Self::from_layers(flags, std::env::vars_os(), PathBuf::from(DEFAULT_FILE))
+    }
+
+    fn from_layers(
+        flags: &Flags,
+        environment: impl Iterator<Item = (OsString, OsString)>,
+        default_file: PathBuf,
+    ) -> Result<Self, Mistakes> {
+        let mut written = Written::collect(flags, environment, default_file);
+        let config = Self::from_written(&mut written);
+        let mistakes = written.into_mistakes();
+        if mistakes.is_empty() { Ok(config) } else { Err(Mistakes(mistakes)) }
+    }
+
+    /// Where a value is wrong its type's zero stands in; it is never used, because the mistake is reported.
+    fn from_written(written: &mut Written) -> Self {
+        let mut storage = storage::Config::new(written.read("data_dir", value::folder));
+        storage.sync = written.read("sync", |text| match text {
+            "group" => Ok(SyncPolicy::Group),
+            _ => value::duration(text).map(SyncPolicy::Interval).map_err(|_| "neither `group` nor a duration such as `200ms`".to_owned()),
+        });
+        storage.buffer_bytes = written.read("buffer_bytes", value::bytes);
+        storage.max_buffer_bytes =
+            written.read("max_buffer_bytes", value::optional(value::bytes)).unwrap_or(storage.buffer_bytes.saturating_mul(4));
+        storage.flush_interval = written.read("flush_interval", value::duration);
+        storage.min_free_bytes = written.read("min_free_bytes", value::bytes64);
+        storage.retention = written.read("retention", |text| if text == "forever" { Ok(None) } else { value::duration(text).map(Some) });
+        storage.concurrent_queries = written.read("concurrent_queries", value::positive);
+        storage.query_timeout = written.read("query_timeout", value::duration);
+        storage.query_memory_bytes = written.read("query_memory_bytes", value::bytes);
+        if storage.max_buffer_bytes < storage.buffer_bytes {
+            written.mistake("max_buffer_bytes", "smaller than buffer_bytes".to_owned());
+        }
+        let stop_deadline = written.read("stop_deadline", value::duration);
+        let host_all = written.read("listen_all", value::switch);
+        let pages = Pages {
+            listen: written.read_address("ui", host_all, value::address).unwrap_or(UI),
+            base_path: written.read("base_path", value::text),
+            allowed_hosts: written.read("allowed_hosts", value::list),
+        };
+        let collector = Self::collector(written, host_all, stop_deadline);
+        let demo = written.read("demo", value::switch);
+        let traces_per_second = written.read("demo_rate", value::rate);
+        if demo && written.text("otlp_grpc") == Some("off") {
+            written.mistake("otlp_grpc", "off, but the demo shop sends over OTLP/gRPC".to_owned());
+        }
+        let log = telemetry::Config {
+            filter: written.read("log", telemetry::check_filter),
+            format: written.read("log_format", telemetry::Format::parse),
+        };
+        Self { storage, collector, pages, demo: demo.then_some(Demo { traces_per_second }), log, stop_deadline }
+    }
+
+    fn collector(written: &mut Written, host_all: bool, stop_deadline: Duration) -> collector::Config {
+        let config = collector::Config {
+            grpc: written.read_address("otlp_grpc", host_all, value::address_or_off),
+            http: written.read_address("otlp_http", host_all, value::address_or_off),
+            max_message_bytes: written.read("max_message_bytes", value::bytes),
+            in_flight_bytes: written.read("in_flight_bytes", value::bytes),
+            cors_origins: written.read("cors_origins", value::list),
+            metrics: written.read("metrics", |text| match text {
+                "refuse" => Ok(MetricsPolicy::Refuse),
+                "reject" => Ok(MetricsPolicy::Reject),
+                _ => Err("neither `refuse` nor `reject`".to_owned()),
+            }),
+            // The rest of the deadline is for the log and the buffer.
+            drain_timeout: stop_deadline / 3,
+            ..collector::Config::default()
+        };
+        if config.in_flight_bytes < config.max_message_bytes {
+            written.mistake("in_flight_bytes", "smaller than max_message_bytes, so the largest request would never be admitted".to_owned());
+        }
+        config
+    }
+}
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.0.len() == 1 { "is a mistake" } else { "are mistakes" };
+        write!(f, "there {plural} in the configuration")?;
+        for mistake in &self.0 {
+            write!(f, "\n  {mistake}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Stands in for an address that is reported as wrong.
+const UI: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 16686);
+const DEFAULT_FILE: &str = "throughline.toml";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! The settings: name, default and meaning of each. Flags, help and variables follow from this table.
+
+/// One setting.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setting {
+    /// Its name in the file.
+    pub(crate) key: &'static str,
+    /// Used when nobody wrote it. Empty when its help says what then happens.
+    pub(crate) default: &'static str,
+    /// The shape of a value, for the help.
+    pub(crate) form: &'static str,
+    /// What it is for.
+    pub(crate) help: &'static str,
+}
+
+/// Every setting, in the order of the help.
+pub(crate) const SETTINGS: [Setting; 25] = [
+    setting("data_dir", "./throughline-data", "DIR", "Where data is kept; created when absent"),
+    setting("ui", "127.0.0.1:16686", "ADDR", "Where pages and APIs are served; port 0 takes a free one"),
+    setting("otlp_grpc", "127.0.0.1:4317", "ADDR", "Where OTLP/gRPC is taken in, or `off`"),
+    setting("otlp_http", "127.0.0.1:4318", "ADDR", "Where OTLP/HTTP is taken in, or `off`"),
+    setting("listen_all", "false", SWITCH, "Listen on every network where no address is given"),
+    setting("demo", "false", SWITCH, "Run the sample shop, so that there is something to see"),
+    setting("demo_rate", "4", "NUMBER", "Requests per second of the sample shop"),
+    setting(
+        "sync",
+        "group",
+        "WHEN",
+        "Sync to disk before acknowledging (`group`), or at an interval (`200ms`), which a power loss may take",
+    ),
+    setting("retention", "forever", "TIME", "Refuse spans that started longer ago"),
+    setting("buffer_bytes", "96MiB", "SIZE", "Data in memory at which a flush to disk begins"),
+    setting("max_buffer_bytes", "", "SIZE", "Data in memory at which senders wait [default: four times buffer-bytes]"),
+    setting("flush_interval", "60s", "TIME", "Age of data in memory at which a flush to disk begins"),
+    setting("min_free_bytes", "512MiB", "SIZE", "Free disk below which data is refused and pages go on"),
+    setting("concurrent_queries", "4", "NUMBER", "Queries that run at once"),
+    setting("query_timeout", "60s", "TIME", "The longest a query may take"),
+    setting("query_memory_bytes", "1GiB", "SIZE", "Memory of all SQL queries together"),
+    setting("max_message_bytes", "64MiB", "SIZE", "The largest request, counted after decompression"),
+    setting("in_flight_bytes", "256MiB", "SIZE", "All requests being received or stored; more wait"),
+    setting("cors_origins", "", "LIST", "Browser origins that may send, such as https://*.example.com [default: none]"),
+    setting("metrics", "refuse", "HOW", "Answer to metrics: `refuse` them, or `reject` each point with success"),
+    setting("base_path", "", "PATH", "Prefix of every page behind a proxy that keeps it [default: none]"),
+    setting(
+        "allowed_hosts",
+        "",
+        "LIST",
+        "Host names under which pages are served, or `*` [default: localhost when listening there, else all]",
+    ),
+    setting("log", "info", "FILTER", "What to log, such as `info` or `info,collector=debug`"),
+    setting("log_format", "text", "FORMAT", "How to log: `text` or `json`"),
+    setting("stop_deadline", "15s", "TIME", "How long stopping may take"),
+];
+
+// === impl Setting ===
+
+impl Setting {
+    /// `--otlp-grpc` without its dashes.
+    pub(crate) fn flag_name(&self) -> String {
+        self.key.replace('_', "-")
+    }
+
+    /// `THROUGHLINE_OTLP_GRPC`.
+    pub(crate) fn variable(&self) -> String {
+        format!("{VARIABLE_PREFIX}{}", self.key.to_ascii_uppercase())
+    }
+
+    /// Whether the flag may stand alone.
+    pub(crate) fn is_switch(&self) -> bool {
+        self.form == SWITCH
+    }
+}
+
+/// What all variables begin with.
+pub(crate) const VARIABLE_PREFIX: &str = "THROUGHLINE_";
+
+const SWITCH: &str = "true|false";
+
+const fn setting(key: &'static str, default: &'static str, form: &'static str, help: &'static str) -> Setting {
+    Setting { key, default, form, help }
+}

@@ -1,0 +1,92 @@
+use std::fs;
+
+use super::*;
+
+fn load(file: &str, environment: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Result<Config, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("throughline.toml");
+    fs::write(&path, file).unwrap();
+    let flags = Flags { config: None, values: flags.iter().map(|(key, value)| (*key, (*value).to_owned())).collect() };
+    let environment = environment.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    Config::from_layers(&flags, environment, path).map_err(|mistakes| mistakes.to_string())
+}
+
+#[test]
+fn nothing_written_is_the_default() {
+    let config = load("", &[], &[]).unwrap();
+    assert_eq!(config.pages.listen.to_string(), "127.0.0.1:16686");
+    assert_eq!(config.collector.grpc.unwrap().to_string(), "127.0.0.1:4317");
+    assert_eq!(config.storage.data_dir, PathBuf::from("./throughline-data"));
+    let storage = storage::Config::new(PathBuf::new());
+    assert_eq!((config.storage.buffer_bytes, config.storage.max_buffer_bytes), (storage.buffer_bytes, storage.max_buffer_bytes));
+    assert_eq!((config.storage.flush_interval, config.storage.min_free_bytes), (storage.flush_interval, storage.min_free_bytes));
+    assert_eq!((config.storage.query_timeout, config.storage.query_memory_bytes), (storage.query_timeout, storage.query_memory_bytes));
+    assert_eq!((config.storage.concurrent_queries, config.storage.retention), (storage.concurrent_queries, storage.retention));
+    let collector = collector::Config::default();
+    assert_eq!(
+        (config.collector.max_message_bytes, config.collector.in_flight_bytes),
+        (collector.max_message_bytes, collector.in_flight_bytes)
+    );
+    assert!(config.demo.is_none());
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_and_the_environment_over_the_file() {
+    let file = "buffer_bytes = \"1MiB\"\nflush_interval = \"1s\"\nquery_timeout = \"1s\"\n";
+    let environment = [("THROUGHLINE_FLUSH_INTERVAL", "2s"), ("THROUGHLINE_QUERY_TIMEOUT", "2s"), ("PATH", "/bin")];
+    let config = load(file, &environment, &[("query_timeout", "3s")]).unwrap();
+    let seconds = Duration::from_secs;
+    assert_eq!((config.storage.buffer_bytes, config.storage.max_buffer_bytes), (1 << 20, 4 << 20));
+    assert_eq!((config.storage.flush_interval, config.storage.query_timeout), (seconds(2), seconds(3)));
+}
+
+#[test]
+fn every_mistake_is_reported_at_once_with_its_place() {
+    let file = "otlp_gprc = \"x\"\n\nretention = \"soon\"\n[ui]\nport = 3\n";
+    let environment = [("THROUGHLINE_BUFFER_BYTES", "much"), ("THROUGHLINE_DATADIR", "x")];
+    let said = load(file, &environment, &[("query_timeout", "-1")]).unwrap_err();
+    for part in [
+        "throughline.toml:1: `otlp_gprc`: no such setting; did you mean `otlp_grpc`?",
+        "throughline.toml:3: `soon` is not a duration",
+        "throughline.toml:4: `ui` is a table",
+        "THROUGHLINE_BUFFER_BYTES: `much` is not a size",
+        "THROUGHLINE_DATADIR: no such variable; did you mean `THROUGHLINE_DATA_DIR`?",
+        "--query-timeout: `-1` is not a duration",
+    ] {
+        assert!(said.contains(part), "{part}\nis not in\n{said}");
+    }
+    assert_eq!(said.lines().count(), 7, "{said}");
+}
+
+#[test]
+fn broken_toml_names_its_line() {
+    let said = load("demo = true\nlog = \"info\nsync = \"group\"\n", &[], &[]).unwrap_err();
+    assert!(said.contains("throughline.toml:2: "), "{said}");
+}
+
+#[test]
+fn listening_everywhere_moves_only_what_nobody_wrote() {
+    let config = load("ui = \"127.0.0.1:8000\"\notlp_http = \"off\"\nlisten_all = true\n", &[], &[]).unwrap();
+    assert_eq!(config.pages.listen.to_string(), "127.0.0.1:8000");
+    assert_eq!(config.collector.grpc.unwrap().to_string(), "0.0.0.0:4317");
+    assert_eq!(config.collector.http, None);
+}
+
+#[test]
+fn settings_that_contradict_each_other_are_mistakes() {
+    let said =
+        load("in_flight_bytes = \"1MiB\"\n", &[], &[("max_buffer_bytes", "1KiB"), ("demo", "true"), ("otlp_grpc", "off")]).unwrap_err();
+    for part in
+        ["throughline.toml:1: smaller than max_message_bytes", "--max-buffer-bytes: smaller than buffer_bytes", "--otlp-grpc: off, but"]
+    {
+        assert!(said.contains(part), "{part}\nis not in\n{said}");
+    }
+}
+
+#[test]
+fn lists_may_be_written_as_lists_or_with_commas() {
+    let config =
+        load("cors_origins = [\"https://a.example\", \"https://b.example\"]\n", &[("THROUGHLINE_ALLOWED_HOSTS", "a, b")], &[]).unwrap();
+    assert_eq!(config.collector.cors_origins, ["https://a.example", "https://b.example"]);
+    assert_eq!(config.pages.allowed_hosts, ["a", "b"]);
+}

@@ -1,0 +1,98 @@
+//! How values are written: sizes, durations, addresses, lists. Each function names what it wanted when it did not get it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// `250ms`, `60s`, `15m`, `1h`, `7d`; not zero.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let wanted = || format!("`{text}` is not a duration such as 250ms, 60s, 15m, 1h or 7d");
+    let (number, unit) = split(text).ok_or_else(wanted)?;
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(wanted()),
+    };
+    number.checked_mul(millis).filter(|millis| *millis > 0).map(Duration::from_millis).ok_or_else(wanted)
+}
+
+/// `1024`, `64KiB`, `96MiB`, `1GiB`; not zero.
+pub(crate) fn bytes64(text: &str) -> Result<u64, String> {
+    let wanted = || format!("`{text}` is not a size such as 262144, 64KiB, 96MiB or 1GiB");
+    let (number, unit) = split(text).ok_or_else(wanted)?;
+    let factor = match unit {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        _ => return Err(wanted()),
+    };
+    number.checked_mul(factor).filter(|bytes| *bytes > 0).ok_or_else(wanted)
+}
+
+/// A size that fits into memory.
+pub(crate) fn bytes(text: &str) -> Result<usize, String> {
+    usize::try_from(bytes64(text)?).map_err(|_| format!("`{text}` is more than this machine can address"))
+}
+
+/// `1000` or `1_000`.
+pub(crate) fn count(text: &str) -> Result<u64, String> {
+    text.replace('_', "").parse().map_err(|_| format!("`{text}` is not a number such as 1000000"))
+}
+
+/// A number from 1 to 1,024.
+pub(crate) fn positive(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|number| (1..=1024).contains(number)).ok_or_else(|| format!("`{text}` is not a number from 1 to 1024"))
+}
+
+/// A number from 0.01 to 1,000.
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|rate| (0.01..=1_000.0).contains(rate)).ok_or_else(|| format!("`{text}` is not a number from 0.01 to 1000"))
+}
+
+/// `true` or `false`.
+pub(crate) fn switch(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| format!("`{text}` is neither `true` nor `false`"))
+}
+
+/// `127.0.0.1:4317`, `[::1]:4317`, `localhost:4317`.
+pub(crate) fn address(text: &str) -> Result<Option<SocketAddr>, String> {
+    let numeric = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    numeric.parse().map(Some).map_err(|_| format!("`{text}` is not an address such as 127.0.0.1:4317 or 0.0.0.0:4317"))
+}
+
+/// An address, or `off`.
+pub(crate) fn address_or_off(text: &str) -> Result<Option<SocketAddr>, String> {
+    if text == "off" { Ok(None) } else { address(text).map_err(|wanted| format!("{wanted}, nor `off`")) }
+}
+
+/// A folder; not empty.
+pub(crate) fn folder(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() { Err("the folder has no name".to_owned()) } else { Ok(PathBuf::from(text)) }
+}
+
+/// Anything.
+pub(crate) fn text(text: &str) -> Result<String, String> {
+    Ok(text.to_owned())
+}
+
+/// `a, b, c`.
+pub(crate) fn list(text: &str) -> Result<Vec<String>, String> {
+    Ok(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
+}
+
+/// Nothing when nothing is written.
+pub(crate) fn optional<T>(read: fn(&str) -> Result<T, String>) -> impl Fn(&str) -> Result<Option<T>, String> {
+    move |text| if text.is_empty() { Ok(None) } else { read(text).map(Some) }
+}
+
+/// `15min` as 15 and `min`.
+fn split(text: &str) -> Option<(u64, &str)> {
+    let unit_at = text.find(|c: char| !c.is_ascii_digit() && c != '_').unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(unit_at)?;
+    Some((number.replace('_', "").parse().ok()?, unit.trim()))
+}
