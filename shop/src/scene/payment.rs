@@ -96,7 +96,7 @@ fn time_out(stage: &mut Stage<'_>, order: &Order) {
     let message = "timeout: no answer from api.cardbank.example in 3000 ms";
     stage.exception("java.net.SocketTimeoutException", message, &stack("java.net.SocketTimeoutException", message));
     stage.log(Severity::Error, format!("payment of order {} failed: card bank timed out twice", order.id), &order_attributes(order));
-    if stage.world.random.chance(0.3) {
+    if stage.world.random.chance(0.7) {
         stage.log(Severity::Fatal, "connection pool to api.cardbank.example is exhausted, worker stops", &[("pool.size", 16_u64.into())]);
     }
 }

@@ -1,0 +1,36 @@
+# Run `just` to see the recipes.
+
+_default:
+    @just --list
+
+# Format the code
+fmt:
+    cargo fmt --all
+
+# Lints, denied
+lint:
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# All tests; installs what they need
+test *ARGS:
+    bash tests/run {{ARGS}}
+
+# Documentation, private items included
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
+
+# Licences, advisories, duplicates
+deny:
+    cargo deny check
+
+# What a change must pass
+gate:
+    bash .ci/run
+
+# Throughline with the sample shop
+demo:
+    cargo run --release -- --demo
+
+# Send a load to a running Throughline
+load SPANS="1000000":
+    cargo run --release -- load --spans {{SPANS}}
