@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use collector::MetricsPolicy;
@@ -62,14 +62,10 @@ impl Config {
     /// # Errors
     /// With every mistake and its place.
     pub(crate) fn load(flags: &Flags) -> Result<Self, Mistakes> {
-        Self::from_layers(flags, std::env::vars_os(), PathBuf::from(DEFAULT_FILE))
+        Self::from_layers(flags, std::env::vars_os(), Path::new(DEFAULT_FILE))
     }
 
-    fn from_layers(
-        flags: &Flags,
-        environment: impl Iterator<Item = (OsString, OsString)>,
-        default_file: PathBuf,
-    ) -> Result<Self, Mistakes> {
+    fn from_layers(flags: &Flags, environment: impl Iterator<Item = (OsString, OsString)>, default_file: &Path) -> Result<Self, Mistakes> {
         let mut written = Written::collect(flags, environment, default_file);
         let config = Self::from_written(&mut written);
         let mistakes = written.into_mistakes();

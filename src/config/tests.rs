@@ -8,7 +8,7 @@ fn load(file: &str, environment: &[(&str, &str)], flags: &[(&'static str, &str)]
     fs::write(&path, file).unwrap();
     let flags = Flags { config: None, values: flags.iter().map(|(key, value)| (*key, (*value).to_owned())).collect() };
     let environment = environment.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    Config::from_layers(&flags, environment, path).map_err(|mistakes| mistakes.to_string())
+    Config::from_layers(&flags, environment, &path).map_err(|mistakes| mistakes.to_string())
 }
 
 #[test]

@@ -43,7 +43,7 @@ enum Place {
 
 impl Written {
     /// Reads the layers in their order.
-    pub(super) fn collect(flags: &Flags, environment: impl Iterator<Item = (OsString, OsString)>, default_file: PathBuf) -> Self {
+    pub(super) fn collect(flags: &Flags, environment: impl Iterator<Item = (OsString, OsString)>, default_file: &Path) -> Self {
         let mut written = Self::default();
         for setting in &SETTINGS {
             written.values.insert(setting.key, (setting.default.to_owned(), Place::Default(setting.key)));
@@ -52,7 +52,7 @@ impl Written {
         let file_in_environment = variables.environment(environment);
         match flags.config.clone().or(file_in_environment) {
             Some(file) => written.file(&file),
-            None if default_file.exists() => written.file(&default_file),
+            None if default_file.exists() => written.file(default_file),
             None => {}
         }
         written.values.append(&mut variables.values);
