@@ -96,7 +96,7 @@ impl Threads {
         wake: Arc<Wake>,
         due: impl Fn() -> bool + Send + 'static,
         flush: impl Fn() -> bool + Send + 'static,
-        merge: impl Fn() -> Option<bool> + Send + 'static,
+        mut merge: impl FnMut() -> Option<bool> + Send + 'static,
     ) -> std::io::Result<Self> {
         let flusher = wake.clone();
         let merger = wake.clone();

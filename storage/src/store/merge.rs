@@ -1,46 +1,44 @@
 //! Merging segments and letting old ones go, one step at a time.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::background::{Health, Work};
+use ulid::Ulid;
+
+use crate::background::{Health, Wake, Work};
 use crate::clock::Clock;
+use crate::compaction;
 use crate::flush::{KeepError, Keeper};
-use crate::segment::Segment;
+use crate::segment::{Segment, SegmentErrorKind};
+use crate::snapshot::TableSnapshot;
 
 use super::append::retention_nanos;
 use super::open::chain;
-use super::{Meters, Tables};
+use super::{Meters, Signal, Tables};
 
 /// Does the work of the merging thread.
 pub(super) struct Merger {
-    keeper: Arc<Keeper>,
-    tables: Arc<Tables>,
-    meters: Meters,
-    health: Arc<Health>,
-    clock: Clock,
-    retention: Option<Duration>,
+    pub(super) keeper: Arc<Keeper>,
+    pub(super) tables: Arc<Tables>,
+    pub(super) meters: Meters,
+    pub(super) health: Arc<Health>,
+    pub(super) clock: Clock,
+    pub(super) retention: Option<Duration>,
+    pub(super) wake: Arc<Wake>,
+    /// Segments that could not be read to be merged, and why. They stay as they are; the others are merged without them.
+    pub(super) damaged: BTreeMap<Ulid, String>,
 }
 
 impl Merger {
-    pub(super) fn new(
-        keeper: Arc<Keeper>,
-        tables: Arc<Tables>,
-        meters: Meters,
-        health: Arc<Health>,
-        clock: Clock,
-        retention: Option<Duration>,
-    ) -> Self {
-        Self { keeper, tables, meters, health, clock, retention }
-    }
-
     /// One step: true when there may be more to do, `None` when it failed.
-    pub(super) fn run(&self) -> Option<bool> {
-        let done = self.retire();
+    pub(super) fn run(&mut self) -> Option<bool> {
+        let done = self.retire().and_then(|()| self.merge());
         self.keeper.remove_files();
         match done {
             Ok(more) => {
-                self.health.note(Work::Merge, None);
+                let damaged = self.damaged.values().next();
+                self.health.note(Work::Merge, damaged.map(|why| format!("a segment cannot be merged: {why}; run `throughline check`")));
                 Some(more)
             }
             Err(error) => {
@@ -54,17 +52,48 @@ impl Merger {
     }
 
     /// Lets segments go whose newest row is older than the retention.
-    fn retire(&self) -> Result<bool, KeepError> {
+    fn retire(&self) -> Result<(), KeepError> {
         let oldest_kept = self.clock.now().minus(retention_nanos(self.retention));
         let snapshot = self.tables.published().load_full();
         let both = snapshot.spans.segments.iter().chain(&snapshot.logs.segments);
         let old: Vec<Arc<Segment>> = both.filter(|segment| segment.meta().max_time < oldest_kept).cloned().collect();
         if old.is_empty() {
-            return Ok(false);
+            return Ok(());
         }
         let rows: u64 = old.iter().map(|segment| segment.meta().rows).sum();
         self.keeper.replace(&old, Vec::new())?;
         tracing::info!(segments = old.len(), rows, "segments older than the retention were removed");
+        Ok(())
+    }
+
+    /// Merges one group of segments; false when there is none.
+    fn merge(&mut self) -> Result<bool, KeepError> {
+        for signal in [Signal::Traces, Signal::Logs] {
+            let Some(inputs) = compaction::plan(&self.mergeable(signal), signal, self.clock.now()) else { continue };
+            let folder = self.keeper.folder();
+            let merged = compaction::merge(&inputs, &folder.tmp(), &folder.segments(signal), signal, self.wake.stopping());
+            match merged {
+                Ok(outputs) => self.keeper.replace(&inputs, outputs)?,
+                Err(error) if error.kind == SegmentErrorKind::Stopped => return Ok(false),
+                Err(error) if error.kind == SegmentErrorKind::Damaged && inputs.iter().any(|segment| segment.meta().id == error.id) => {
+                    tracing::error!(%error, "a segment cannot be merged and stays as it is");
+                    self.meters.background_errors.add(1);
+                    self.damaged.insert(error.id, error.to_string());
+                    return Ok(true);
+                }
+                Err(error) => return Err(error.into()),
+            }
+            self.meters.compactions.add(1);
+            tracing::debug!(segments = inputs.len(), signal = signal.as_str(), "segments were merged");
+            return Ok(true);
+        }
         Ok(false)
+    }
+
+    /// A table's segments without those that cannot be merged.
+    fn mergeable(&self, signal: Signal) -> TableSnapshot {
+        let snapshot = self.tables.published().load_full();
+        let segments = snapshot.table(signal).segments.iter().filter(|segment| !self.damaged.contains_key(&segment.meta().id));
+        TableSnapshot { segments: segments.cloned().collect(), ..TableSnapshot::default() }
     }
 }

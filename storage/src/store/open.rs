@@ -3,7 +3,7 @@
 //! Owns the order of steps: lock and version → manifest → segments → log, replayed into memory → left-over files removed → threads
 //! started. Left-over files are removed only after the log was read to its end: until then damage could still be mended with them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -28,6 +28,7 @@ use crate::segment::Segment;
 use crate::wal::{self, Frame, Options, Record, Replayed, Writer};
 
 use super::append::{Pending, context_of, record_ids};
+use super::merge::Merger;
 use super::{Appended, Disk, Inner, Meters, Signal, Tables};
 
 /// Opens a data folder. Blocks.
@@ -264,7 +265,16 @@ impl Background {
         let interval = config.flush_interval;
         let tables = self.tables.clone();
         let due = move || tables.waiting().1.is_some_and(|oldest| oldest.elapsed() >= interval);
-        let (keeper, meters, health) = (self.keeper.clone(), self.meters.clone(), self.health.clone());
+        let mut merger = Merger {
+            keeper: self.keeper.clone(),
+            tables: self.tables.clone(),
+            meters: self.meters.clone(),
+            health: self.health.clone(),
+            clock: clock.clone(),
+            retention: config.retention,
+            wake: wake.clone(),
+            damaged: BTreeMap::new(),
+        };
         let flush = move || match flush(&self.keeper, &self.wal, &self.next_record_id, &self.meters, &self.health) {
             Ok(()) => true,
             Err(error) => {
@@ -272,7 +282,6 @@ impl Background {
                 false
             }
         };
-        let merger = super::merge::Merger::new(keeper, self.tables, meters, health, clock.clone(), config.retention);
         let threads = Threads::start(wake, due, flush, move || merger.run());
         threads.map_err(io_error("cannot start the background threads of", &config.data_dir))
     }

@@ -256,6 +256,80 @@ async fn a_full_disk_refuses_writes_and_keeps_reads() {
     assert_eq!(contents(&store)[1], once(0..3));
 }
 
+/// Five flushes of ten spans and ten log records each.
+async fn five_flushes(store: &Store) {
+    for round in 0..5 {
+        append(store, Signal::Traces, spans(round * 10, 10)).await;
+        append(store, Signal::Logs, logs(round * 10, 10)).await;
+        store.flush().await.unwrap();
+    }
+}
+
+async fn wait_until(store: &Store, what: impl Fn(&StoreStatus) -> bool) {
+    let begun = std::time::Instant::now();
+    while !what(&store.status()) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", store.status());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn merged(status: &StoreStatus) -> bool {
+    status.signals.iter().all(|signal| signal.level0_segments == 0 && signal.level1_segments > 0)
+}
+
+const AFTER_THE_BUCKET: UnixNanos = NOW.plus(1_200_000_000_000);
+
+#[tokio::test]
+async fn a_crash_between_any_two_steps_of_a_merge_loses_and_doubles_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    five_flushes(&store).await;
+    assert_eq!(store.status().signals[0].level0_segments, 5);
+    let copies = Arc::new(Mutex::new(Vec::new()));
+    let (seen, root) = (copies.clone(), dir.path().to_owned());
+    store.inner.keeper.watch_steps(move |step| seen.lock().push((step, crash(&root))));
+    let before = store.inner.snapshot.load_full();
+    store.inner.clock.set(AFTER_THE_BUCKET);
+    wait_until(&store, merged).await;
+    assert_eq!(contents(&store), [once(0..50), once(0..50)]);
+    let read: usize =
+        before.spans.segments.iter().map(|s| s.read(&[column::NAME], None).unwrap().map(|b| b.unwrap().num_rows()).sum::<usize>()).sum();
+    assert_eq!(read, 50, "a query that runs keeps what it reads");
+    let copies = std::mem::take(&mut *copies.lock());
+    assert!(copies.iter().any(|(step, _)| *step == "outputs renamed") && copies.iter().any(|(step, _)| *step == "inputs replaced"));
+    for (step, copy) in &copies {
+        let crashed = open(copy.path()).await;
+        assert_eq!(contents(&crashed), [once(0..50), once(0..50)], "crash after: {step}");
+        crashed.close().await.unwrap();
+        assert!(check(copy.path()).unwrap().is_ok());
+        let files =
+            fs::read_dir(copy.path().join("seg/logs")).unwrap().count() + fs::read_dir(copy.path().join("seg/traces")).unwrap().count();
+        assert_eq!(files, 2 * crashed.inner.keeper.listed().len(), "left-over files are gone after: {step}");
+    }
+    drop(before);
+    let files = || fs::read_dir(dir.path().join("seg/logs")).unwrap().count();
+    wait_until(&store, |status| files() == 2 * status.signals[1].level1_segments).await;
+}
+
+#[tokio::test]
+async fn a_damaged_segment_does_not_keep_the_others_from_being_merged() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    five_flushes(&store).await;
+    let broken = store.inner.snapshot.load().spans.segments[2].meta().id;
+    store.close().await.unwrap();
+    let file = dir.path().join(format!("seg/traces/{broken}.parquet"));
+    let mut bytes = fs::read(&file).unwrap();
+    let length = bytes.len();
+    bytes[4..length / 2].fill(0xa5);
+    fs::write(&file, bytes).unwrap();
+    let store = open(dir.path()).await;
+    store.inner.clock.set(AFTER_THE_BUCKET);
+    wait_until(&store, |status| status.signals[0].level0_segments == 1 && status.signals[0].level1_segments > 0).await;
+    wait_until(&store, |status| status.background_error.as_ref().is_some_and(|error| error.contains(&broken.to_string()))).await;
+    assert!(file.exists());
+}
+
 #[tokio::test]
 async fn a_sender_that_hangs_up_leaves_its_request_whole_or_absent() {
     let dir = tempfile::tempdir().unwrap();
