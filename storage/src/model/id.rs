@@ -54,7 +54,7 @@ macro_rules! identifier {
                 }
                 let mut bytes = [0; $bytes];
                 for (place, digit) in text.bytes().rev().enumerate() {
-                    let value = char::from(digit).to_digit(16).map_or(0, |d| d as u8);
+                    let value = char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).unwrap_or(0);
                     if let Some(byte) = bytes.iter_mut().rev().nth(place / 2) {
                         *byte |= value << (4 * (place % 2));
                     }

@@ -1,7 +1,6 @@
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Int32Type;
 
-use super::wire::put_bytes;
 use super::*;
 use crate::model::Value;
 use crate::rows;
@@ -9,8 +8,23 @@ use crate::schema::column;
 
 const CONTEXT: Context = Context { now: UnixNanos::new(2_000_000_000_000_000_000), retention: None, first_record_id: 0 };
 
+fn put_varint(out: &mut Vec<u8>, mut value: usize) {
+    while value >= 0x80 {
+        out.push(u8::try_from(value & 0x7f).unwrap() | 0x80);
+        value >>= 7;
+    }
+    out.push(u8::try_from(value).unwrap());
+}
+
+/// Appends a field of bytes, as an encoder would.
+fn put_bytes(out: &mut Vec<u8>, number: usize, bytes: &[u8]) {
+    put_varint(out, number << 3 | 2);
+    put_varint(out, bytes.len());
+    out.extend_from_slice(bytes);
+}
+
 /// An encoded message from its fields of bytes.
-fn message(fields: &[(u32, &[u8])]) -> Vec<u8> {
+fn message(fields: &[(usize, &[u8])]) -> Vec<u8> {
     let mut out = Vec::new();
     for (number, bytes) in fields {
         put_bytes(&mut out, *number, bytes);
@@ -24,17 +38,17 @@ fn text_pair(key: &str, text: &str) -> Vec<u8> {
 
 /// A request with spans that have ids and what is given.
 fn spans(spans: &[&[u8]]) -> Vec<u8> {
-    let spans: Vec<(u32, &[u8])> = spans.iter().map(|span| (2, *span)).collect();
+    let spans: Vec<(usize, &[u8])> = spans.iter().map(|span| (2, *span)).collect();
     message(&[(1, &message(&[(2, &message(&spans))]))])
 }
 
-fn span(fields: &[(u32, &[u8])]) -> Vec<u8> {
+fn span(fields: &[(usize, &[u8])]) -> Vec<u8> {
     let mut out = message(&[(1, &[7; 16]), (2, &[8; 8])]);
     out.extend(message(fields));
     out
 }
 
-fn log(fields: &[(u32, &[u8])]) -> Vec<u8> {
+fn log(fields: &[(usize, &[u8])]) -> Vec<u8> {
     spans(&[&message(fields)])
 }
 
@@ -64,13 +78,9 @@ fn nested(depth: usize) -> Vec<u8> {
     for level in (0..depth).rev() {
         let inner = if level == 0 { 0 } else { lengths[level - 1] };
         let array = 1 + varint_len(inner) + inner;
-        for (tag, mut value) in [(0x2a, array), (0x0a, inner)] {
+        for (tag, length) in [(0x2a, array), (0x0a, inner)] {
             out.push(tag);
-            while value >= 0x80 {
-                out.push(u8::try_from(value & 0x7f).unwrap() | 0x80);
-                value >>= 7;
-            }
-            out.push(u8::try_from(value).unwrap());
+            put_varint(&mut out, length);
         }
     }
     out
@@ -178,7 +188,7 @@ fn nesting_is_kept_to_128_levels_and_survives_200_000() {
 fn ten_thousand_attributes_and_repeated_keys_come_back() {
     let mut fields: Vec<Vec<u8>> = (0..10_000).map(|number| text_pair(&format!("key{number}"), "v")).collect();
     fields.push(text_pair("key77", "again"));
-    let fields: Vec<(u32, &[u8])> = fields.iter().map(|field| (9, field.as_slice())).collect();
+    let fields: Vec<(usize, &[u8])> = fields.iter().map(|field| (9, field.as_slice())).collect();
     let decoded = traces(spans(&[&span(&fields)]));
     let span = &rows::spans(&decoded.batch, 0..1).unwrap()[0];
     assert_eq!(span.attributes.len(), 10_001);

@@ -2,13 +2,15 @@
 
 mod oracle;
 
-use bytes::Bytes;
-use prost::Message;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::EntityRef;
+use prost::Message;
 
-use crate::model::UnixNanos;
+use crate::model::{Resource, UnixNanos};
 use crate::otlp::{Context, Decoded, Malformed, decode};
 use crate::store::Signal;
 
@@ -26,11 +28,19 @@ fn is_known_difference(error: &prost::DecodeError) -> bool {
     text.contains("UTF-8") || text.contains("recursion")
 }
 
+/// Entity references are kept byte by byte; prost drops what it does not know.
+fn as_prost_writes(resource: &mut Arc<Resource>) {
+    for entity in &mut Arc::make_mut(resource).entity_refs {
+        *entity = EntityRef::decode(entity.as_slice()).unwrap().encode_to_vec();
+    }
+}
+
 fn agrees_on_traces(bytes: &[u8]) {
     match (ExportTraceServiceRequest::decode(bytes), decoded(Signal::Traces, bytes.to_vec())) {
         (Ok(request), ours) => {
             let ours = ours.unwrap_or_else(|error| panic!("prost reads it, we do not: {error}\n{request:?}"));
-            let spans = super::spans(&ours.batch, 0..ours.batch.num_rows()).unwrap();
+            let mut spans = super::spans(&ours.batch, 0..ours.batch.num_rows()).unwrap();
+            spans.iter_mut().for_each(|span| as_prost_writes(&mut span.resource));
             let (expected, rejected) = spans_of(&request, CONTEXT.now.get());
             assert_eq!(ours.rejected, rejected, "{:?}", ours.message);
             assert_eq!(spans, expected);
@@ -44,7 +54,8 @@ fn agrees_on_logs(bytes: &[u8]) {
     match (ExportLogsServiceRequest::decode(bytes), decoded(Signal::Logs, bytes.to_vec())) {
         (Ok(request), ours) => {
             let ours = ours.unwrap_or_else(|error| panic!("prost reads it, we do not: {error}\n{request:?}"));
-            let logs = super::logs(&ours.batch, 0..ours.batch.num_rows()).unwrap();
+            let mut logs = super::logs(&ours.batch, 0..ours.batch.num_rows()).unwrap();
+            logs.iter_mut().for_each(|log| as_prost_writes(&mut log.resource));
             assert_eq!(logs, logs_of(&request, &CONTEXT));
             assert_eq!(ours.rejected, 0);
         }

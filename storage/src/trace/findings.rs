@@ -105,8 +105,11 @@ fn error_starts(spans: &[Span], tree: &Tree) -> Vec<Finding> {
         .collect()
 }
 
+/// Parent, service, name and kind: what makes calls equal.
+type Call<'a> = (usize, &'a str, &'a str, SpanKind);
+
 fn repeated_calls(spans: &[Span], tree: &Tree) -> Vec<Finding> {
-    let mut groups: HashMap<(usize, &str, &str, SpanKind), (usize, usize, u64)> = HashMap::new();
+    let mut groups: HashMap<Call<'_>, (usize, usize, u64)> = HashMap::new();
     for (place, span) in spans.iter().enumerate() {
         let Some(parent) = tree.parent(place) else { continue };
         let group = groups.entry((parent, span.service_name(), &span.name, span.kind)).or_insert((place, 0, 0));
