@@ -178,6 +178,7 @@ fn span(id: &str, parent: &str, name: &str, age: u64, length: u64) -> Span {
         name: name.to_owned(),
         start_time_unix_nano: start,
         end_time_unix_nano: start + length * 1_000_000_000,
+        status: Some(Status::default()),
         ..Span::default()
     }
 }

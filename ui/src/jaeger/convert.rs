@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::Value as AnyJson;
-use storage::trace::Trace;
-use storage::{Event, KeyValue, Link, Resource, Scope, Span, SpanId, SpanKind, StatusCode, TraceId, Value};
+use storage::trace::{Trace, skew};
+use storage::{Event, KeyValue, Link, Resource, Scope, Span, SpanId, SpanKind, StatusCode, TraceId, UnixNanos, Value};
 
 use crate::distinct::Distinct;
 use crate::otlp_json::resource_content;
@@ -75,22 +75,26 @@ struct Tag {
 }
 
 impl TraceJson {
-    /// `raw` leaves attributes and events in the order in which they were sent.
+    /// `raw` leaves times, and the order of attributes and events, as they were sent.
     pub(super) fn new(trace: &Trace, raw: bool) -> Self {
         let known: HashSet<SpanId> = trace.spans.iter().map(|span| span.span_id).collect();
+        let offsets = if raw { Vec::new() } else { skew(&trace.spans, &trace.tree(), MAX_SKEW).offsets };
         let mut resources = Distinct::new(resource_content);
-        let spans = trace.spans.iter().map(|span| {
-            let process = resources.number(&span.resource);
-            let orphan = span.parent_span_id.filter(|parent| !known.contains(parent));
-            SpanJson::new(span, process_id(process), orphan, raw)
+        let spans = trace.spans.iter().enumerate().map(|(place, span)| {
+            let view = View {
+                process: resources.number(&span.resource),
+                orphan: span.parent_span_id.filter(|parent| !known.contains(parent)),
+                offset: offsets.get(place).copied().unwrap_or(0),
+                raw,
+            };
+            SpanJson::new(span, &view)
         });
         let spans = spans.collect();
-        let processes =
-            resources.into_known().into_iter().enumerate().map(|(number, resource)| (process_id(number), Process::new(resource, raw)));
+        let processes = resources.into_known().into_iter().enumerate();
         Self {
             trace_id: trace.id.to_string(),
             spans,
-            processes: processes.collect(),
+            processes: processes.map(|(number, resource)| (process_id(number), Process::new(resource, raw))).collect(),
             warnings: (!trace.notes.is_empty()).then(|| trace.notes.clone()),
         }
     }
@@ -101,11 +105,21 @@ impl TraceJson {
     }
 }
 
+/// What is known of a span besides itself.
+struct View {
+    process: usize,
+    /// The parent, when it was not received.
+    orphan: Option<SpanId>,
+    /// Nanoseconds to add to its times, since its host's clock differs.
+    offset: i64,
+    raw: bool,
+}
+
 impl SpanJson {
-    fn new(span: &Span, process_id: String, orphan: Option<SpanId>, raw: bool) -> Self {
+    fn new(span: &Span, view: &View) -> Self {
         let flags = span.flags & 0xff;
-        let mut logs: Vec<Log> = span.events.iter().map(|event| Log::new(event, raw)).collect();
-        if !raw {
+        let mut logs: Vec<Log> = span.events.iter().map(|event| Log::new(event, view)).collect();
+        if !view.raw {
             logs.sort_by_key(|log| log.timestamp);
         }
         Self {
@@ -114,13 +128,19 @@ impl SpanJson {
             flags: (flags != 0).then_some(flags),
             operation_name: span.name.clone(),
             references: references(span),
-            start_time: span.start.get() / 1_000,
+            start_time: view.microseconds(span.start),
             duration: span.duration() / 1_000,
-            tags: tags(span, raw),
+            tags: tags(span, view.raw),
             logs,
-            process_id,
-            warnings: warnings(span, orphan),
+            process_id: process_id(view.process),
+            warnings: warnings(span, view),
         }
+    }
+}
+
+impl View {
+    fn microseconds(&self, time: UnixNanos) -> u64 {
+        time.get().saturating_add_signed(self.offset) / 1_000
     }
 }
 
@@ -173,13 +193,17 @@ fn attribute_tags(attributes: &[KeyValue], raw: bool) -> Vec<Tag> {
     tags
 }
 
-fn warnings(span: &Span, orphan: Option<SpanId>) -> Option<Vec<String>> {
+fn warnings(span: &Span, view: &View) -> Option<Vec<String>> {
     let mut warnings = Vec::new();
-    if let Some(parent) = orphan {
+    if let Some(parent) = view.orphan {
         warnings.push(format!("the parent span {parent} was not received"));
     }
     if span.end < span.start {
         warnings.push("the span ends before it starts; its duration is shown as 0".to_owned());
+    }
+    if view.offset != 0 {
+        let us = view.offset / 1_000;
+        warnings.push(format!("the span was moved by {us} us, since the clocks of the hosts differ; `raw=true` gives times as sent"));
     }
     let dropped =
         [("attributes", span.dropped_attributes_count), ("events", span.dropped_events_count), ("links", span.dropped_links_count)];
@@ -204,14 +228,14 @@ impl Reference {
 }
 
 impl Log {
-    fn new(event: &Event, raw: bool) -> Self {
+    fn new(event: &Event, view: &View) -> Self {
         let named = event.attributes.iter().any(|kv| kv.key == "event");
         let mut fields = Vec::with_capacity(event.attributes.len() + 1);
         if !event.name.is_empty() && !named {
             fields.push(Tag::text("event", &event.name));
         }
-        fields.extend(attribute_tags(&event.attributes, raw));
-        Self { timestamp: event.time.get() / 1_000, fields }
+        fields.extend(attribute_tags(&event.attributes, view.raw));
+        Self { timestamp: view.microseconds(event.time), fields }
     }
 }
 
@@ -249,3 +273,6 @@ fn process_id(number: usize) -> String {
 
 /// What Jaeger's clients know a resource without name by.
 pub(super) const NO_SERVICE_NAME: &str = "OTLPResourceNoServiceName";
+
+/// Estimates of clock skew above one hour are not believed.
+const MAX_SKEW: u64 = 3_600_000_000_000;

@@ -94,6 +94,24 @@ fn what_is_doubtful_about_a_span_is_a_warning() {
 }
 
 #[test]
+fn times_of_a_host_whose_clock_differs_are_moved_unless_raw() {
+    let mut trace = sample::trace();
+    let mut call = trace.spans[1].clone();
+    call.resource = trace.spans[0].resource.clone();
+    let mut served = trace.spans[1].clone();
+    served.kind = storage::SpanKind::Server;
+    served.parent_span_id = Some(call.span_id);
+    served.span_id = "00f067aa0ba902b8".parse().unwrap();
+    served.start = call.start.minus(50_000_000_000);
+    served.end = call.end.minus(50_000_000_000);
+    trace.spans = vec![trace.spans[0].clone(), call, served];
+    let start = |raw| serde_json::to_value(TraceJson::new(&trace, raw)).unwrap()["spans"][2].clone();
+    assert_eq!(start(false)["startTime"], 1_544_712_660_100_000_u64);
+    assert!(start(false)["warnings"][0].as_str().unwrap().contains("moved by 50000000 us"), "{}", start(false));
+    assert_eq!(start(true)["startTime"], 1_544_712_610_100_000_u64);
+}
+
+#[test]
 fn the_envelope_says_what_is_missing() {
     let complaint = Complaint { code: 404, msg: "trace not found".to_owned(), trace_id: Some("ab".to_owned()) };
     let envelope = Envelope::with_errors(Vec::<u8>::new(), vec![complaint]);

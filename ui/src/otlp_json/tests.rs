@@ -99,6 +99,6 @@ fn a_log_record_leaves_out_what_was_not_sent() {
 
 #[test]
 fn a_damaged_entity_reference_gives_what_could_be_read() {
-    let entity = entity::EntityRef::decode(&[0x12, 4, b'h', b'o', b's', b't', 0x1a, 200, 1]);
-    assert_eq!(entity, entity::EntityRef { kind: "host".to_owned(), ..Default::default() });
+    let entity = EntityRef::decode(&[0x12, 4, b'h', b'o', b's', b't', 0x1a, 200, 1]);
+    assert_eq!(entity, EntityRef { kind: "host".to_owned(), ..Default::default() });
 }
