@@ -22,6 +22,7 @@ mod sample;
 mod schema;
 mod server;
 mod state;
+mod view;
 
 pub use self::config::{Config, Part};
 pub use self::server::{Error, Server, bind};

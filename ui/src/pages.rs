@@ -1,23 +1,55 @@
-//! Pages for people.
+//! Pages for people: one handler per address, which asks the store and hands the answer to a view.
+//!
+//! Owns addresses and what they read from the request. What pages show is built in [`crate::view`].
 
 use axum::Router;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use crate::error::Failure;
 use crate::state::AppState;
 
+mod assets;
+mod help;
+mod home;
+mod logs;
+mod map;
+mod open;
+mod preferences;
+mod services;
+mod sql;
+mod status;
+mod trace;
+mod traces;
+mod visit;
+
+use self::visit::Visit;
+
 /// Every page and its fragments.
 pub(crate) fn router() -> Router<AppState> {
-    Router::new().route("/", get(home))
+    Router::new()
+        .route("/", get(home::page))
+        .route("/services", get(services::list))
+        .route("/services/{service}", get(services::detail))
+        .route("/traces", get(traces::page))
+        .route("/trace/{id}", get(trace::page))
+        .route("/trace/{id}/span/{span}", get(trace::span))
+        .route("/map", get(map::page))
+        .route("/logs", get(logs::page))
+        .route("/query", get(sql::page))
+        .route("/status", get(status::page))
+        .route("/start", get(home::start))
+        .route("/open", get(open::resolve))
+        .route("/help/shortcuts", get(help::shortcuts))
+        .route("/help/query", get(help::query))
+        .route("/preferences", get(preferences::set))
+        .route("/a/{hash}/{file}", get(assets::file))
 }
 
 /// What a person sees instead of the page that was asked for.
-pub(crate) fn error_page(_state: &AppState, failure: &Failure) -> Response {
-    let status = failure.status;
-    (status, Html(format!("<!doctype html><html lang=\"en\"><title>{status}</title><h1>{status}</h1></html>"))).into_response()
+pub(crate) fn error_page(state: &AppState, failure: &Failure) -> Response {
+    help::failure(&Visit::unknown(state), failure).into_response()
 }
 
-async fn home() -> Html<&'static str> {
-    Html("<!doctype html><html lang=\"en\"><title>Throughline</title><h1>Throughline</h1></html>")
-}
+#[cfg(test)]
+mod tests;

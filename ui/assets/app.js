@@ -1,0 +1,258 @@
+// Throughline. Everything works without this file; it adds keys, copying, the span panel and rows that load while scrolling.
+"use strict";
+(() => {
+  const $ = (selector, root = document) => root.querySelector(selector);
+  const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+  // The one place where text becomes markup: bodies of fragments that this server gave.
+  const policy = window.trustedTypes
+    ? window.trustedTypes.createPolicy("throughline", { createHTML: (text) => text })
+    : { createHTML: (text) => text };
+  const parsed = (text) => {
+    const template = document.createElement("template");
+    template.innerHTML = policy.createHTML(text);
+    return template.content;
+  };
+
+  let running = null;
+  // Asks for one region of a page of this site; null when it is better to go there.
+  async function fragment(region, url) {
+    const target = new URL(url, location.href);
+    if (target.origin !== location.origin) return null;
+    if (running) running.abort();
+    running = new AbortController();
+    try {
+      const answer = await fetch(target, { headers: { Fragment: region }, signal: running.signal });
+      return answer.ok ? parsed(await answer.text()) : null;
+    } catch (reason) {
+      return reason.name === "AbortError" ? undefined : null;
+    }
+  }
+
+  const say = (text) => { const region = $("#say"); if (region) region.textContent = text; };
+  const isTyping = (element) => element && (element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName));
+
+  // --- Rows -----------------------------------------------------------------------------------------------------------
+  const opener = (row) => $("a[data-open]", row);
+  const rowOf = (element) => element && element.closest && element.closest("[data-row]");
+  function shownRows() {
+    const here = rowOf(document.activeElement);
+    const list = (here && here.closest("[data-rows]")) || $("[data-rows]");
+    return list ? $$("[data-row]", list) : [];
+  }
+  function currentRow() {
+    return rowOf(document.activeElement) || $("[data-row][aria-selected=true]");
+  }
+  function focusRow(row) {
+    const link = row && opener(row);
+    if (!link) return;
+    link.focus({ preventScroll: true });
+    row.scrollIntoView({ block: "nearest" });
+  }
+  function step(by) {
+    const rows = $("[data-rows]") ? (rowOf(document.activeElement) ? shownRows() : $$("[data-row]")) : [];
+    const at = rows.indexOf(currentRow());
+    const next = at < 0 ? (by > 0 ? 0 : rows.length - 1) : at + by;
+    // The end of one list leads to the next list of the page.
+    if (next < 0 || next >= rows.length) {
+      const all = $$("[data-row]");
+      const beyond = all[all.indexOf(rows[at]) + by];
+      if (beyond) focusRow(beyond);
+      return;
+    }
+    focusRow(rows[next]);
+  }
+
+  // --- Panel of the trace page -----------------------------------------------------------------------------------------
+  const grid = $("[role=treegrid]");
+  const panel = $("#panel");
+  function select(row) {
+    $$("[aria-selected=true]", grid).forEach((known) => known.removeAttribute("aria-selected"));
+    if (row) row.setAttribute("aria-selected", "true");
+  }
+  async function openPanel(url, row, push) {
+    const content = await fragment("panel", url);
+    if (content === undefined) return;
+    if (content === null) { location.assign(url); return; }
+    panel.replaceChildren(content);
+    panel.scrollTop = 0;
+    panel.parentElement.classList.toggle("with-panel", panel.childElementCount > 0);
+    select(row);
+    if (push) history.pushState({ panel: true }, "", url);
+    const title = $("h2", panel);
+    if (title) say(title.textContent);
+  }
+  function closePanel() {
+    const close = panel && $("[data-close]", panel);
+    if (!close) return false;
+    const row = $("[aria-selected=true]", grid);
+    panel.replaceChildren();
+    panel.parentElement.classList.remove("with-panel");
+    history.pushState({ panel: true }, "", close.href.split("#")[0]);
+    if (row) focusRow(row);
+    select(null);
+    return true;
+  }
+  if (grid && panel) {
+    document.addEventListener("click", (event) => {
+      if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+      const link = event.target.closest("a");
+      if (!link) return;
+      if (link.matches("[data-panel]")) {
+        event.preventDefault();
+        openPanel(link.href, rowOf(link), true);
+      } else if (link.matches("[data-close]") && panel.contains(link)) {
+        event.preventDefault();
+        closePanel();
+      }
+    });
+    addEventListener("popstate", () => {
+      const span = new URL(location.href).searchParams.get("span");
+      if (span) openPanel(location.href, document.getElementById("s" + span), false);
+      else { panel.replaceChildren(); panel.parentElement.classList.remove("with-panel"); select(null); }
+    });
+    // One stop for the tab key; arrows move inside.
+    const stops = () => {
+      const links = $$("[data-row] a[data-open]", grid);
+      const stop = $("[aria-selected=true] a[data-open]", grid) || links[0];
+      links.forEach((link) => { link.tabIndex = link === stop ? 0 : -1; });
+    };
+    stops();
+    grid.addEventListener("focusin", (event) => {
+      if (!event.target.matches("a[data-open]")) return;
+      $$("a[data-open][tabindex='0']", grid).forEach((link) => { link.tabIndex = -1; });
+      event.target.tabIndex = 0;
+    });
+    grid.addEventListener("keydown", (event) => {
+      const row = currentRow();
+      if (!row || event.metaKey || event.ctrlKey || event.altKey) return;
+      const caret = $("a.caret", row);
+      const isOpen = row.getAttribute("aria-expanded");
+      const rows = $$("[data-row]", grid);
+      const move = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (move) focusRow(rows[rows.indexOf(row) + move]);
+      else if (event.key === "Home") focusRow(rows[0]);
+      else if (event.key === "End") focusRow(rows[rows.length - 1]);
+      else if (event.key === "ArrowRight" && isOpen === "false" && caret) location.assign(caret.href);
+      else if (event.key === "ArrowRight" && isOpen === "true") focusRow(rows[rows.indexOf(row) + 1]);
+      else if (event.key === "ArrowLeft" && isOpen === "true" && caret) location.assign(caret.href);
+      else if (event.key === "ArrowLeft") {
+        const level = Number(row.getAttribute("aria-level"));
+        focusRow(rows.slice(0, rows.indexOf(row)).reverse().find((above) => Number(above.getAttribute("aria-level")) < level));
+      } else return;
+      event.preventDefault();
+    });
+    // More rows come while scrolling; at most some thousand stay.
+    const body = $("tbody", grid);
+    async function load(link) {
+      const url = link.href, isAfter = link.dataset.load === "after";
+      const target = new URL(url);
+      const content = await fragment("rows", url);
+      if (!content) return;
+      const rows = [...content.children];
+      if (isAfter) body.append(...rows); else body.prepend(...rows);
+      const at = Number(target.searchParams.get("at")) + (isAfter ? 200 : -200);
+      const total = Number(grid.getAttribute("aria-rowcount"));
+      if (at < 0 || at >= total || (!isAfter && at + 200 <= 0)) { link.closest("p").remove(); watcher.unobserve(link); }
+      else { target.searchParams.set("at", String(Math.max(0, at))); link.href = target.href; watcher.unobserve(link); watcher.observe(link); }
+      const extra = body.children.length - 3000;
+      if (extra > 0) for (const row of isAfter ? [...body.children].slice(0, extra) : [...body.children].slice(-extra)) row.remove();
+      stops();
+      say(rows.length + " more rows");
+    }
+    const watcher = new IntersectionObserver((entries) => {
+      for (const entry of entries) if (entry.isIntersecting) load(entry.target);
+    }, { rootMargin: "600px" });
+    $$("a[data-load=after]").forEach((link) => watcher.observe(link));
+  }
+  // The next error or match: in place when its row is here, else by its address.
+  function jump(key, css) {
+    if (!grid) return false;
+    const rows = $$("tr" + css, grid);
+    const all = $$("[data-row]", grid);
+    const here = all.indexOf(currentRow());
+    const isBack = key === key.toUpperCase();
+    const windowed = $("[data-load]") !== null;
+    const next = isBack ? rows.filter((row) => all.indexOf(row) < here).pop() : rows.find((row) => all.indexOf(row) > here);
+    const row = next || (windowed ? null : isBack ? rows[rows.length - 1] : rows[0]);
+    if (!row) return false;
+    focusRow(row);
+    const link = opener(row);
+    if (link) openPanel(link.href, row, true);
+    say(css.slice(1) + " " + (rows.indexOf(row) + 1) + " of " + rows.length + ": " + row.cells[0].textContent.trim());
+    return true;
+  }
+
+  // --- Keys ------------------------------------------------------------------------------------------------------------
+  let pending = "";
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.metaKey || event.altKey) return;
+    const target = event.target;
+    if (event.key === "Escape") {
+      const menu = $("details.menu[open]");
+      if (menu) { menu.open = false; $("summary", menu).focus(); event.preventDefault(); }
+      else if (isTyping(target)) target.blur();
+      else if (closePanel()) event.preventDefault();
+      return;
+    }
+    if (event.ctrlKey) {
+      if (event.key === "Enter" && target.matches && target.matches("[data-submit]")) { target.form.requestSubmit(); event.preventDefault(); }
+      return;
+    }
+    if (isTyping(target)) return;
+    const keys = pending + event.key;
+    pending = "";
+    if (event.key === "g" && keys === "g") { pending = "g "; setTimeout(() => { pending = ""; }, 1200); return; }
+    if (keys === "j" || keys === "k") { step(keys === "j" ? 1 : -1); event.preventDefault(); return; }
+    if (keys === "o") {
+      const link = currentRow() && opener(currentRow());
+      if (link) window.open(link.href, "_blank", "noopener");
+      return;
+    }
+    if ((keys === "e" || keys === "E") && jump(keys, ".error")) return;
+    if ((keys === "n" || keys === "N") && jump(keys, ".match")) return;
+    const item = $$("[data-key]").find((known) => known.dataset.key === keys);
+    if (!item) return;
+    event.preventDefault();
+    if (item.tagName === "INPUT") { item.focus(); item.select(); }
+    else if (item.tagName === "SUMMARY") { item.parentElement.open = true; item.focus(); const first = $("a, input", item.parentElement.lastElementChild); if (first) first.focus(); }
+    else item.click();
+  });
+
+  // --- Small comforts --------------------------------------------------------------------------------------------------
+  document.addEventListener("click", (event) => {
+    for (const menu of $$("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+  });
+  function copies(element, text) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.textContent = "Copy";
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(text());
+        button.textContent = "Copied";
+        say("copied");
+      } catch { button.textContent = "Select and copy"; getSelection().selectAllChildren(element); }
+      setTimeout(() => { button.textContent = "Copy"; }, 1600);
+    });
+    element.after(button);
+  }
+  $$("[data-copy]").forEach((element) => copies(element, () => element.dataset.copy));
+  $$("[data-copy-block]").forEach((element) => { copies(element, () => element.textContent); element.before(element.nextElementSibling); });
+  const zone = $("[data-zone]");
+  const local = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone && local && zone.value === "UTC") zone.placeholder = local;
+  if (zone && local) {
+    const link = document.createElement("a");
+    link.textContent = local;
+    const target = new URL(zone.form.action);
+    target.searchParams.set("zone", local);
+    target.searchParams.set("back", zone.form.elements.back.value);
+    link.href = target.href;
+    $(".row-actions", zone.form).append(" ", link);
+  }
+  const chosen = grid && $("[aria-selected=true]", grid);
+  if (chosen) chosen.scrollIntoView({ block: "center" });
+  document.documentElement.dataset.ready = "";
+})();

@@ -1,0 +1,139 @@
+//! `/help/…`, and the page that is shown in place of one that failed.
+
+use axum::response::Response;
+use http::StatusCode;
+
+use super::Visit;
+use super::visit::{html, html_with};
+use crate::error::Failure;
+use crate::view::frame::Place;
+use crate::view::plain::{FailurePage, QueryHelp, Shortcuts};
+use crate::view::search::sentence;
+
+/// Every key.
+pub(super) async fn shortcuts(visit: Visit) -> Response {
+    html(&Shortcuts {
+        frame: visit.frame(Place::Elsewhere, "Shortcuts", None),
+        groups: vec![
+            (
+                "Everywhere",
+                vec![
+                    ("/", "go to the search box"),
+                    ("g then h, s, t, m, l, q, x", "Home, Services, Traces, Map, Logs, SQL, Status"),
+                    ("t", "choose the time"),
+                    ("?", "this page"),
+                    ("Esc", "close what is open, leave the field"),
+                ],
+            ),
+            ("Lists", vec![("j, k", "next and previous row"), ("Enter", "open the row"), ("o", "open it in a new tab")]),
+            (
+                "One trace",
+                vec![
+                    ("j, k or ↓, ↑", "next and previous span"),
+                    ("→, ←", "unfold and fold"),
+                    ("Enter", "detail of the span"),
+                    ("e, E", "next and previous error"),
+                    ("n, N", "next and previous match"),
+                    ("f", "find in this trace"),
+                    ("[ and ]", "fold and unfold all"),
+                ],
+            ),
+            ("SQL", vec![("Ctrl+Enter", "run")]),
+        ],
+    })
+}
+
+/// The query language.
+pub(super) async fn query(visit: Visit) -> Response {
+    let links = visit.links();
+    let trace = |(text, about)| (text, about, links.traces(text).href());
+    let log = |(text, about)| (text, about, links.logs(text).href());
+    html(&QueryHelp {
+        traces: TRACES.into_iter().map(trace).collect(),
+        logs: LOGS.into_iter().map(log).collect(),
+        fields: FIELDS.to_vec(),
+        frame: visit.frame(Place::Elsewhere, "Query language", None),
+    })
+}
+
+/// The page for a failure.
+pub(super) fn failure(visit: &Visit, failure: &Failure) -> Response {
+    let links = visit.links();
+    let (title, advice): (&'static str, Vec<&'static str>) = match (failure.status, failure.code) {
+        (_, "unknown_trace") => (
+            "No such trace",
+            vec![
+                "If it was made moments ago, its spans may still be on their way: exporters send in batches, often every five seconds. Look again.",
+                "If it was made long ago, it may have aged out.",
+                "If it should be here, Status says what was refused and why.",
+            ],
+        ),
+        (_, "invalid_trace_id" | "invalid_id") => (
+            "Not an id",
+            vec![
+                "A trace id has 32 hex digits, such as 4bf92f3577b34da6a3ce929d0e0e4736; 16 digits are taken for a 64-bit id.",
+                "A span id has 16 hex digits, such as 00f067aa0ba902b7.",
+                "The search box also takes a W3C traceparent, such as 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01, and links.",
+            ],
+        ),
+        (StatusCode::NOT_FOUND, _) => ("Not found", Vec::new()),
+        (StatusCode::BAD_REQUEST, _) => ("Not understood", Vec::new()),
+        (StatusCode::SERVICE_UNAVAILABLE, _) => ("Too busy", vec!["Ask again in a second."]),
+        (StatusCode::GATEWAY_TIMEOUT, _) => ("Too slow", vec!["A narrower time range is answered sooner."]),
+        _ => ("Something failed", Vec::new()),
+    };
+    let service = |name: &String| (name.clone(), links.service(name).href());
+    let is_name = failure.status == StatusCode::NOT_FOUND;
+    let page = FailurePage {
+        frame: visit.frame(Place::Elsewhere, title, None),
+        status: failure.status.as_u16(),
+        title,
+        message: sentence(&failure.message),
+        suggestions: if is_name { failure.suggestions.iter().map(service).collect() } else { Vec::new() },
+        advice,
+        ways: vec![
+            ("Home", links.plain("/").href()),
+            ("Traces", links.plain("/traces").href()),
+            ("Services", links.plain("/services").href()),
+            ("Status", links.plain("/status").href()),
+        ],
+    };
+    html_with(failure.status, &page)
+}
+
+const TRACES: [(&str, &str); 9] = [
+    ("service:checkout", "traces with a span of that service"),
+    ("service:checkout status:error", "both of one span: terms are joined by AND"),
+    ("duration>500ms", "slow spans; ns, us, ms, s, m and h are understood"),
+    ("root:true duration>1s", "slow requests as a whole"),
+    ("name:\"POST /checkout\"", "quotes around what has spaces"),
+    ("name:POST*", "a star stands for any text"),
+    ("attr.http.response.status_code>=500", "an attribute of the span"),
+    ("resource.deployment.environment.name:prod", "an attribute of its resource"),
+    ("(service:cart OR service:orders) -kind:internal", "OR, parentheses, and - or NOT to exclude"),
+];
+
+const LOGS: [(&str, &str); 5] = [
+    ("declined", "records whose text has that word"),
+    ("\"card declined\"", "records whose text has these words in a row"),
+    ("severity>=warn", "warnings and worse"),
+    ("service:payment severity:error", "both"),
+    ("has:trace", "records that belong to a trace"),
+];
+
+const FIELDS: [(&str, &str); 14] = [
+    ("service", "name of the service"),
+    ("name, operation", "name of the span"),
+    ("kind", "server, client, producer, consumer, internal"),
+    ("status", "error, ok, unset"),
+    ("status.message", "what a failed span says"),
+    ("duration", "of the span"),
+    ("root", "true for spans without parent"),
+    ("trace, span, parent", "ids"),
+    ("event, exception.type, exception.message", "of the events of a span"),
+    ("peer", "what the span calls"),
+    ("severity, level", "trace, debug, info, warn, error, fatal (logs)"),
+    ("body, message", "text of a record (logs)"),
+    ("attr.x, resource.x", "any attribute of the record, of its resource"),
+    ("has", "event, link, exception, parent, peer, trace"),
+];

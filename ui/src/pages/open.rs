@@ -1,0 +1,88 @@
+//! `/open?id=`: goes to what a pasted text names: a trace, a span, a service, a link; else searches for it.
+
+use axum::response::{IntoResponse, Redirect, Response};
+use storage::{SpanId, TimeRange, TraceId, TraceOrder, TraceSearch};
+
+use super::Visit;
+use crate::error::Failure;
+use crate::view::link::Links;
+
+/// What a text is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Target {
+    Trace(TraceId, Option<SpanId>),
+    /// Sixteen digits: a span, or a trace of an older tracer.
+    Span(SpanId),
+    Text(String),
+}
+
+/// Leads on.
+pub(super) async fn resolve(visit: Visit) -> Result<Response, Failure> {
+    let text = visit.params.get("id").unwrap_or_default().trim();
+    let links = visit.links();
+    let href = match Target::of(text) {
+        Target::Trace(trace, span) => trace_link(&links, &trace, span),
+        Target::Span(span) => span_link(&visit, &links, span).await?,
+        Target::Text(text) if visit.state.store().service_names().contains(&text) => links.service(&text).href(),
+        Target::Text(text) => links.traces(&text).href(),
+    };
+    Ok(Redirect::to(&href).into_response())
+}
+
+fn trace_link(links: &Links, trace: &TraceId, span: Option<SpanId>) -> String {
+    let anchor = span.map(|span| format!("#s{span}")).unwrap_or_default();
+    links.trace(trace).with("span", &span.map(|span| span.to_string()).unwrap_or_default()).href() + &anchor
+}
+
+async fn span_link(visit: &Visit, links: &Links, span: SpanId) -> Result<String, Failure> {
+    let search = TraceSearch { query: format!("span:{span}"), range: TimeRange::ALL, order: TraceOrder::Newest, limit: 1, cursor: None };
+    let found = visit.state.store().search_traces(search).await?;
+    let padded: Option<TraceId> = span.to_string().parse().ok();
+    Ok(match (found.traces.first(), padded) {
+        (Some(trace), _) => trace_link(links, &trace.trace_id, Some(span)),
+        (None, Some(trace)) => trace_link(links, &trace, None),
+        (None, None) => links.traces(&format!("span:{span}")).href(),
+    })
+}
+
+// === impl Target ===
+
+impl Target {
+    fn of(text: &str) -> Self {
+        // Links and traceparents hold ids between other signs; the first of each length counts.
+        let runs: Vec<&str> = text.split(|c: char| !c.is_ascii_hexdigit()).filter(|run| matches!(run.len(), 16 | 32)).collect();
+        let is_link = text.contains("://") || text.starts_with('/') || text.starts_with("00-");
+        let trace = runs.iter().filter(|run| run.len() == 32).find_map(|run| run.parse::<TraceId>().ok());
+        let span = runs.iter().filter(|run| run.len() == 16).find_map(|run| run.parse::<SpanId>().ok());
+        match (trace, span) {
+            (Some(trace), span) if is_link || runs.first() == Some(&text) => Self::Trace(trace, span),
+            (None, Some(span)) if runs.first() == Some(&text) => Self::Span(span),
+            _ => Self::Text(text.to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+    #[test]
+    fn ids_traceparents_and_links_lead_to_the_trace() {
+        let trace: TraceId = TRACE.parse().unwrap();
+        let span: SpanId = "00f067aa0ba902b7".parse().unwrap();
+        assert_eq!(Target::of(TRACE), Target::Trace(trace, None));
+        assert_eq!(Target::of(&format!("00-{TRACE}-00f067aa0ba902b7-01")), Target::Trace(trace, Some(span)));
+        assert_eq!(Target::of(&format!("http://x:16686/trace/{TRACE}?span=00f067aa0ba902b7")), Target::Trace(trace, Some(span)));
+        assert_eq!(Target::of("00f067aa0ba902b7"), Target::Span(span));
+    }
+
+    #[test]
+    fn queries_stay_queries() {
+        for text in ["service:cart", "status:error duration>1s", &format!("trace:{TRACE} status:error"), "00000000000000000000000000000000"]
+        {
+            assert_eq!(Target::of(text), Target::Text(text.to_owned()), "{text}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What a reader prefers, kept in cookies that only this site reads.
+
+use axum::response::{IntoResponse, Redirect, Response};
+use http::HeaderValue;
+use http::header::SET_COOKIE;
+
+use super::Visit;
+use crate::error::Failure;
+
+/// `/preferences?theme=dark&back=/traces` and `?zone=Europe/Berlin&back=…`.
+pub(super) async fn set(visit: Visit) -> Result<Response, Failure> {
+    let path = if visit.state.base_path().is_empty() { "/" } else { visit.state.base_path() };
+    let back = visit.params.get("back").filter(|back| is_local(back)).unwrap_or("/");
+    let mut response = Redirect::to(&format!("{}{back}", visit.state.base_path())).into_response();
+    let theme = visit.params.word("theme", &[("system", "system"), ("light", "light"), ("dark", "dark")])?;
+    if let Some(theme) = theme {
+        keep(&mut response, "theme", theme, path);
+    }
+    if let Some(zone) = visit.params.get("zone") {
+        let known = jiff::tz::TimeZone::get(zone).is_ok() && zone.len() < 64;
+        if !known {
+            let message = "parameter `zone`: write the name of a time zone such as UTC, Europe/Berlin or America/New_York";
+            return Err(Failure::bad_request("invalid_parameter", message));
+        }
+        keep(&mut response, "zone", zone, path);
+    }
+    Ok(response)
+}
+
+/// A path of this site and nothing else: no host, no backslash, no control character.
+fn is_local(back: &str) -> bool {
+    back.starts_with('/') && !back.starts_with("//") && !back.contains('\\') && back.bytes().all(|b| (0x21..0x7f).contains(&b))
+}
+
+fn keep(response: &mut Response, name: &str, value: &str, path: &str) {
+    let cookie = format!("{name}={value}; Path={path}; Max-Age=31536000; SameSite=Lax; HttpOnly");
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_back_stays_on_this_site() {
+        assert!(is_local("/traces?q=a%20b&from=now-1h"));
+        for bad in ["//evil.test", "https://evil.test", "/\\evil.test", "", "/a\r\nSet-Cookie: x"] {
+            assert!(!is_local(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! Telemetry is written by strangers: whatever they write, pages keep the tags that they have with a harmless text.
+
+use askama::Template;
+use storage::trace::Trace;
+use storage::{
+    Edge, EdgeKind, HistogramBucket, Node, NodeKind, Operation, ServiceInTrace, ServiceMap, ServicePoint, ServiceSummary, SqlAnswer,
+    SqlColumn, TimeRange, TracePage, TraceSummary, UnixNanos,
+};
+
+use crate::error::Failure;
+use crate::params::Window;
+use crate::view::chart::{Bars, SPANS};
+use crate::view::colour::Palette;
+use crate::view::format::Clockface;
+use crate::view::frame::{Frame, Place, WindowPicker, navigation};
+use crate::view::home::{Home, attention, totals};
+use crate::view::link::Links;
+use crate::view::logs::Logs;
+use crate::view::map::{Drawing, Map, calls, tray};
+use crate::view::plain::{FailurePage, Sql, table};
+use crate::view::search::{Builder, Problem};
+use crate::view::services::{Service, Services, dependencies, operations, peers, row};
+use crate::view::trace::{
+    LogMarks, Outline, Scene, SpanPage, Tools, TracePage as TraceView, View, Wanted, findings, header, minimap, panel, sample, shares,
+    tools, waterfall,
+};
+use crate::view::traces::Traces;
+use crate::view::{logs, traces};
+
+/// What breaks out of text, attributes, addresses and scripts, where it can.
+const PAYLOADS: [&str; 12] = [
+    "<script>alert(1)</script>",
+    "\"><svg onload=alert(1)>",
+    "' onmouseover='alert(1)",
+    "</textarea></pre></title><img src=x onerror=alert(1)>",
+    "javascript:alert(1)",
+    "{{7*7}}{% raw %}",
+    "<!-- --><![CDATA[",
+    "&lt;b&gt;&#x27;&quot;",
+    "\u{202e}txt.exe\u{2066}",
+    "a`b${c}\\",
+    "\u{0}\u{1b}[31m",
+    "data:text/html,<b>x",
+];
+
+/// No single word, for which searches are offered that no payload gets.
+const HARMLESS: &str = "x y";
+
+fn clock() -> Clockface {
+    Clockface::new(UnixNanos::new(1_795_176_300_000_000_000), None)
+}
+
+fn window() -> Window {
+    let now = clock().now();
+    Window { range: TimeRange { from: now.minus(3_600_000_000_000), to: now }, from: "now-1h".to_owned(), to: "now".to_owned() }
+}
+
+fn frame(text: &str) -> Frame {
+    let (links, window) = (Links::new("", Some(&window())), window());
+    let pairs = [("q".to_owned(), text.to_owned())];
+    Frame {
+        title: text.to_owned(),
+        nav: navigation(&links, Place::Traces),
+        window: Some(WindowPicker::new(&window, "/traces", &pairs, &links, &clock())),
+        here: text.to_owned(),
+        search: text.to_owned(),
+        alerts: vec![text.to_owned()],
+        ..Frame::default()
+    }
+}
+
+fn problem(text: &str) -> Problem {
+    let mut failure = Failure::bad_request("query_syntax", text);
+    failure.place = Some((0, 1));
+    failure.suggestions = vec![text.to_owned()];
+    Problem::new(&failure, text, |mended| Links::default().traces(mended).href())
+}
+
+fn trace_page(text: &str, view: View, marks: LogMarks) -> String {
+    let trace: Trace = sample::hostile(text);
+    let outline = Outline::new(&trace);
+    let records = [sample::record(text)];
+    let wanted = Wanted { view, marks, span: Some(trace.spans[3].span_id), row: Some(5), ..Wanted::default() };
+    let (links, clock, palette) = (Links::default(), clock(), Palette::new(&[text.to_owned()]));
+    let scene = Scene::new(&trace, &outline, &records, &wanted, (&links, &clock, &palette));
+    let log = logs::row(&records[0], String::new(), true, &links, &clock, &palette);
+    let page = TraceView {
+        frame: frame(text),
+        header: header(&scene),
+        findings: findings(&scene),
+        notes: vec![text.to_owned()],
+        minimap: minimap(&scene),
+        view,
+        tools: Tools { find: text.to_owned(), ..tools(&scene) },
+        waterfall: waterfall(&scene),
+        panel: scene.chosen.and_then(|place| panel(&scene, place)),
+        shares: shares(&scene),
+        logs: vec![log],
+        ..TraceView::default()
+    };
+    page.render().unwrap()
+}
+
+fn span_page(text: &str) -> String {
+    let trace = sample::hostile(text);
+    let outline = Outline::new(&trace);
+    let wanted = Wanted { span: Some(trace.spans[3].span_id), ..Wanted::default() };
+    let (links, clock, palette) = (Links::default(), clock(), Palette::default());
+    let scene = Scene::new(&trace, &outline, &[], &wanted, (&links, &clock, &palette));
+    let panel = panel(&scene, scene.chosen.unwrap()).unwrap();
+    SpanPage { frame: frame(text), panel, above: vec![(text.to_owned(), "/".to_owned())] }.render().unwrap()
+}
+
+fn summary(text: &str) -> TraceSummary {
+    TraceSummary {
+        trace_id: storage::TraceId::from_slice(&[7; 16]).unwrap(),
+        root_service: text.to_owned(),
+        root_name: text.to_owned(),
+        has_root: true,
+        start: window().range.from,
+        duration: 9,
+        span_count: 3,
+        error_count: 1,
+        matched: 1,
+        services: vec![ServiceInTrace { name: text.to_owned(), span_count: 3, error_count: 1, spans: vec![(0, 9)] }],
+        first_error: Some(text.to_owned()),
+    }
+}
+
+fn chart() -> Bars {
+    let buckets = vec![HistogramBucket { start: window().range.from, counts: [2, 0, 0, 0, 0, 1, 0] }];
+    let histogram = storage::Histogram { buckets, step: 60_000_000_000, ..storage::Histogram::default() };
+    Bars::new(&histogram, window().range, &SPANS, ("span", "spans"), &clock(), &Links::default().plain("/traces"))
+}
+
+fn lists(text: &str) -> Vec<String> {
+    let (links, clock, palette) = (Links::default(), clock(), Palette::default());
+    let page = TracePage { traces: vec![summary(text)], ..TracePage::default() };
+    let rows = || traces::rows(&page, &links, &clock, &palette);
+    let record = || logs::row(&sample::record(text), String::new(), true, &links, &clock, &palette);
+    let builder = || Builder {
+        service: text.to_owned(),
+        operation: text.to_owned(),
+        min: text.to_owned(),
+        rest: text.to_owned(),
+        ..Builder::default()
+    };
+    let traces = Traces {
+        frame: frame(text),
+        query: text.to_owned(),
+        builder: builder(),
+        services: vec![text.to_owned()],
+        hidden: vec![(text.to_owned(), text.to_owned())],
+        chart: Some(chart()),
+        rows: rows(),
+        notes: vec![text.to_owned()],
+        orders: vec![("Newest", "/".to_owned(), true), ("Slowest", "/".to_owned(), false)],
+        ..Traces::default()
+    };
+    let broken = Traces { problem: Some(problem(text)), query: text.to_owned(), ..Traces::default() };
+    let empty = Traces { query: text.to_owned(), otherwise: vec![(text.to_owned(), "/".to_owned())], ..Traces::default() };
+    let logs = Logs { frame: frame(text), query: text.to_owned(), builder: builder(), rows: vec![record()], ..Logs::default() };
+    [traces.render(), broken.render(), empty.render(), logs.render()].into_iter().map(Result::unwrap).collect()
+}
+
+fn services(text: &str) -> Vec<String> {
+    let (links, clock, palette, range) = (Links::default(), clock(), Palette::default(), window().range);
+    let service = ServiceSummary {
+        name: text.to_owned(),
+        span_count: 9,
+        requests: 9,
+        errors: 3,
+        p50: 1,
+        p95: 2,
+        p99: 3,
+        log_count: 4,
+        last_seen: range.from,
+        points: vec![ServicePoint { requests: 1, errors: 1, p95: 1 }, ServicePoint { requests: 2, errors: 0, p95: 1 }],
+    };
+    let operation = Operation { name: text.to_owned(), kind: "server", count: 9, errors: 3, p50: 1, p95: 2, p99: 3, total: 20 };
+    let map = map(text);
+    let (callers, callees) = dependencies(text, &map, range, &links, &palette);
+    let row = || row(&service, range, &links, &clock, &palette);
+    let page = TracePage { traces: vec![summary(text)], ..TracePage::default() };
+    let lines = || traces::rows(&page, &links, &clock, &palette);
+    let record = logs::row(&sample::record(text), String::new(), false, &links, &clock, &palette);
+    let home = Home {
+        frame: frame(text),
+        totals: totals(std::slice::from_ref(&service), range, &links),
+        attention: attention(std::slice::from_ref(&service), &[], &[summary(text)], range, (&links, &palette)),
+        services: vec![row()],
+        failed: lines(),
+        slow: lines(),
+        notes: vec![text.to_owned()],
+        ..Home::default()
+    };
+    let list = Services { frame: frame(text), rows: vec![row()], peers: peers(&map, range, &links), ..Services::default() };
+    let detail = Service {
+        frame: frame(text),
+        chip: palette.chip(text),
+        row: Some(row()),
+        operations: operations(text, vec![operation], range, &links),
+        callers,
+        callees,
+        failures: lines(),
+        logs: vec![record],
+        ..Service::default()
+    };
+    let drawn = Map {
+        frame: frame(text),
+        drawing: Some(Drawing::new(&map, range, text, &links, &palette)),
+        calls: calls(&map, range, &links),
+        tray: tray(&map, &links, &palette),
+        focus: text.to_owned(),
+        names: vec![text.to_owned()],
+        ..Map::default()
+    };
+    [home.render(), list.render(), detail.render(), drawn.render()].into_iter().map(Result::unwrap).collect()
+}
+
+fn map(text: &str) -> ServiceMap {
+    let key = |kind| (text.to_owned(), kind);
+    let node = |kind| Node { name: text.to_owned(), kind, system: text.to_owned(), requests: 9, errors: 1, p50: 1, p95: 2 };
+    let edge = |from, to| Edge {
+        from: key(from),
+        to: key(to),
+        kind: EdgeKind::Call,
+        calls: 9,
+        errors: 1,
+        p50: 1,
+        p95: 2,
+        p99: 3,
+        examples: vec![(storage::TraceId::from_slice(&[7; 16]).unwrap(), storage::SpanId::from_slice(&[7; 8]).unwrap())],
+    };
+    ServiceMap {
+        nodes: vec![node(NodeKind::Service), node(NodeKind::Database)],
+        edges: vec![edge(NodeKind::Service, NodeKind::Database), edge(NodeKind::User, NodeKind::Service)],
+        ..ServiceMap::default()
+    }
+}
+
+fn plain(text: &str) -> Vec<String> {
+    let column = SqlColumn { name: text.to_owned(), sql_type: text.to_owned() };
+    let mut row = serde_json::Map::new();
+    row.insert(text.to_owned(), text.into());
+    let answer = SqlAnswer { columns: vec![column], rows: vec![row], truncated: true, elapsed: std::time::Duration::ZERO };
+    let sql = Sql {
+        frame: frame(text),
+        sql: text.to_owned(),
+        problem: Some(problem(text)),
+        result: Some(table(&answer, &Links::default())),
+        ..Sql::default()
+    };
+    let failure = FailurePage {
+        frame: frame(text),
+        message: text.to_owned(),
+        suggestions: vec![(text.to_owned(), "/".to_owned())],
+        ..FailurePage::default()
+    };
+    [sql.render(), failure.render()].into_iter().map(Result::unwrap).collect()
+}
+
+fn every_page(text: &str) -> Vec<String> {
+    let mut pages = vec![
+        trace_page(text, View::Timeline, LogMarks::Dots),
+        trace_page(text, View::Timeline, LogMarks::Rows),
+        trace_page(text, View::Services, LogMarks::Off),
+        trace_page(text, View::Logs, LogMarks::Off),
+        span_page(text),
+    ];
+    pages.extend(lists(text));
+    pages.extend(services(text));
+    pages.extend(plain(text));
+    pages
+}
+
+/// Tags with the names of their attributes, in order.
+fn skeleton(html: &str) -> Vec<String> {
+    let mut tags = Vec::new();
+    let mut rest = html;
+    while let Some(at) = rest.find('<') {
+        let tag = rest.get(at + 1..).unwrap();
+        let (mut end, mut quoted) = (0, false);
+        for (index, c) in tag.char_indices() {
+            end = index;
+            match c {
+                '"' => quoted = !quoted,
+                '>' if !quoted => break,
+                _ => {}
+            }
+        }
+        let inside = tag.get(..end).unwrap();
+        // Attribute values are cut out; what is left are names.
+        let names: String = inside.split('"').step_by(2).collect();
+        tags.push(names);
+        rest = tag.get(end..).unwrap();
+    }
+    tags
+}
+
+#[test]
+fn whatever_senders_write_the_tags_stay_the_same() {
+    let harmless: Vec<Vec<String>> = every_page(HARMLESS).iter().map(|page| skeleton(page)).collect();
+    for payload in PAYLOADS {
+        for (number, (page, expected)) in every_page(payload).iter().zip(&harmless).enumerate() {
+            let found = skeleton(page);
+            let differs = found.iter().zip(expected).find(|(found, expected)| found != expected);
+            assert!(differs.is_none() && found.len() == expected.len(), "page {number} with {payload:?}: {differs:?}");
+        }
+    }
+}
+
+#[test]
+fn no_page_has_inline_scripts_styles_or_foreign_addresses() {
+    for page in every_page("https://elsewhere.test/?x") {
+        for forbidden in [" style=", " onclick=", " onload=", "<style", "<script>", "javascript:", " src=\"http", "@import"] {
+            assert!(!page.contains(forbidden), "{forbidden}");
+        }
+    }
+}
+
+#[test]
+fn addresses_of_the_web_are_the_only_ones_of_senders_that_become_links() {
+    let page = trace_page("javascript:alert(1)", View::Timeline, LogMarks::Dots);
+    assert!(!page.contains("href=\"javascript"));
+    assert!(trace_page("https://example.org/a", View::Timeline, LogMarks::Dots).contains("href=\"https://example.org/a\""));
+}
+
+#[test]
+fn every_page_has_one_heading_and_a_title() {
+    for page in every_page(HARMLESS) {
+        assert_eq!(page.matches("<h1").count(), 1);
+        assert_eq!(page.matches("<title>x y</title>").count() + page.matches("<title></title>").count(), 1);
+        assert!(page.trim_start().starts_with("<!doctype html>"));
+    }
+}

@@ -1,0 +1,151 @@
+//! What a request for a page says besides its parameters: who is shown what, and how.
+
+use std::convert::Infallible;
+
+use askama::Template;
+use axum::extract::FromRequestParts;
+use axum::response::{Html, IntoResponse, Response};
+use http::header::{COOKIE, VARY};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use super::assets;
+use crate::error::Failure;
+use crate::params::{Params, Window};
+use crate::state::AppState;
+use crate::view::colour::Palette;
+use crate::view::format::Clockface;
+use crate::view::frame::{Frame, Place, WindowPicker, navigation};
+use crate::view::link::Links;
+
+/// One request for a page.
+#[derive(Clone, Debug)]
+pub(crate) struct Visit {
+    pub(crate) state: AppState,
+    pub(crate) params: Params,
+    /// Path and query below the base path.
+    here: String,
+    path: String,
+    theme: &'static str,
+    zone: Option<String>,
+    /// The part of the page that the script asks for.
+    fragment: Option<String>,
+    chosen: Option<Window>,
+}
+
+// === impl Visit ===
+
+impl FromRequestParts<AppState> for Visit {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
+        let params = Params::from_request_parts(parts, state).await?;
+        let mut visit = Self::unknown(state);
+        parts.uri.path().clone_into(&mut visit.path);
+        visit.here = parts.uri.path_and_query().map_or_else(|| "/".to_owned(), |pair| pair.as_str().to_owned());
+        visit.theme = match cookie(&parts.headers, "theme") {
+            Some("dark") => "dark",
+            Some("light") => "light",
+            _ => "",
+        };
+        visit.zone = cookie(&parts.headers, "zone").filter(|name| name.len() < 64).map(str::to_owned);
+        visit.fragment = parts.headers.get("fragment").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        visit.params = params;
+        Ok(visit)
+    }
+}
+
+impl Visit {
+    /// A request of which nothing is known, for pages about requests that went wrong before.
+    pub(crate) fn unknown(state: &AppState) -> Self {
+        Self {
+            state: state.clone(),
+            params: Params::default(),
+            here: "/".to_owned(),
+            path: "/".to_owned(),
+            theme: "",
+            zone: None,
+            fragment: None,
+            chosen: None,
+        }
+    }
+
+    /// The window of the request; links keep it when the reader chose it.
+    pub(crate) fn window(&mut self, default_from: &str) -> Result<Window, Failure> {
+        let window = self.params.window(self.state.now(), default_from)?;
+        if self.params.get("from").is_some() || self.params.get("to").is_some() {
+            self.chosen = Some(window.clone());
+        }
+        Ok(window)
+    }
+
+    /// Links below the base path, in the reader's window.
+    pub(crate) fn links(&self) -> Links {
+        Links::new(self.state.base_path(), self.chosen.as_ref())
+    }
+
+    /// The time now, in the reader's zone.
+    pub(crate) fn clock(&self) -> Clockface {
+        Clockface::new(self.state.now(), self.zone.as_deref())
+    }
+
+    /// Colours of the services of this store.
+    pub(crate) fn palette(&self) -> Palette {
+        Palette::new(&self.state.store().service_names())
+    }
+
+    /// The part of the page that is wanted.
+    pub(crate) fn fragment(&self) -> Option<&str> {
+        self.fragment.as_deref()
+    }
+
+    /// The frame of a page; with `window` it has the picker of time.
+    pub(crate) fn frame(&self, place: Place, title: &str, window: Option<&Window>) -> Frame {
+        let (links, clock) = (self.links(), self.clock());
+        let pairs: Vec<(String, String)> = self.params.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let preference = |name: &str, value: &str| links.plain("/preferences").with(name, value).with("back", &self.here).href();
+        let theme = |label: &'static str, value: &'static str| {
+            (label, preference("theme", if value.is_empty() { "system" } else { value }), self.theme == value)
+        };
+        let refusal = self.state.store().status().write_refusal;
+        Frame {
+            title: format!("{title} · Throughline"),
+            assets: format!("{}/a/{}", links.base(), assets::hash()),
+            base: links.base().to_owned(),
+            theme: self.theme,
+            nav: navigation(&links, place),
+            window: window.map(|window| WindowPicker::new(window, &self.path, &pairs, &links, &clock)),
+            zone: clock.label().to_owned(),
+            utc: preference("zone", "UTC"),
+            themes: vec![theme("System", ""), theme("Light", "light"), theme("Dark", "dark")],
+            here: self.here.clone(),
+            search: String::new(),
+            alerts: refusal.map(|reason| format!("Nothing new is taken in: {reason}")).into_iter().collect(),
+        }
+    }
+}
+
+/// Renders a page or a part of one.
+pub(crate) fn html(template: &impl Template) -> Response {
+    html_with(StatusCode::OK, template)
+}
+
+/// Renders a page with another status than 200.
+pub(crate) fn html_with(status: StatusCode, template: &impl Template) -> Response {
+    match template.render() {
+        Ok(text) => {
+            let mut response = (status, Html(text)).into_response();
+            response.headers_mut().insert(VARY, HeaderValue::from_static("fragment, cookie"));
+            response
+        }
+        Err(error) => {
+            tracing::error!(%error, "a page could not be rendered");
+            Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this page could not be rendered").into_response()
+        }
+    }
+}
+
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let cookies = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    cookies.flat_map(|line| line.split(';')).find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+}

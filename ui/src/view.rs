@@ -1,0 +1,19 @@
+//! What pages show: plain structs, each built by one function from what the store answered.
+//!
+//! Owns how numbers, times, colours, charts and links look. Knows nothing of HTTP; templates hold only loops and conditions.
+
+pub(crate) mod attributes;
+pub(crate) mod chart;
+pub(crate) mod colour;
+pub(crate) mod format;
+pub(crate) mod frame;
+pub(crate) mod home;
+pub(crate) mod link;
+pub(crate) mod logs;
+pub(crate) mod map;
+pub(crate) mod plain;
+pub(crate) mod search;
+pub(crate) mod services;
+pub(crate) mod status;
+pub(crate) mod trace;
+pub(crate) mod traces;

@@ -1,0 +1,210 @@
+//! Attributes as people read them: one row per key, long and nested values laid out, nothing hidden.
+
+use storage::{KeyValue, Value};
+
+use super::format;
+use super::link::{Links, quoted};
+
+/// One attribute.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// As sent.
+    pub(crate) key: String,
+    /// As text; nested values as indented JSON.
+    pub(crate) value: String,
+    /// `string` is not said; all else is.
+    pub(crate) kind: &'static str,
+    /// Whether it wants a block of its own.
+    pub(crate) is_long: bool,
+    /// Traces or logs with the same value; empty when that cannot be asked.
+    pub(crate) filter: String,
+    /// The value when it is an `http` or `https` address, else empty.
+    pub(crate) url: String,
+}
+
+/// Which page the filter of an attribute leads to, and under which prefix.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asked {
+    /// `attr.` of spans.
+    Spans,
+    /// `attr.` of log records.
+    Logs,
+    /// `resource.` of spans.
+    Resource,
+    /// Not at all.
+    Nowhere,
+}
+
+/// Rows in the order of keys as sent.
+pub(crate) fn rows(attributes: &[KeyValue], asked: Asked, links: &Links) -> Vec<Row> {
+    attributes.iter().take(MAX_ROWS).map(|attribute| row(attribute, asked, links)).collect()
+}
+
+/// How many attributes [`rows`] leaves out.
+pub(crate) fn left_out(attributes: &[KeyValue]) -> usize {
+    attributes.len().saturating_sub(MAX_ROWS)
+}
+
+/// A value as one text.
+pub(crate) fn shown(value: &Value) -> String {
+    let mut out = String::new();
+    write(&mut out, value, 0, true);
+    out
+}
+
+/// A value on one line of at most `max` characters.
+pub(crate) fn brief(value: &Value, max: usize) -> String {
+    format::line(&shown(value), max)
+}
+
+fn row(attribute: &KeyValue, asked: Asked, links: &Links) -> Row {
+    let full = shown(&attribute.value);
+    let cut = full.len() > MAX_VALUE;
+    let mut value: String = if cut { full.chars().take(MAX_VALUE).collect() } else { full };
+    let is_long = value.len() > 160 || value.contains('\n');
+    let is_url = matches!(&attribute.value, Value::String(text) if is_web_address(text));
+    let url = if is_url && !cut { value.clone() } else { String::new() };
+    if cut {
+        value.push_str("… (shortened; the JSON of the trace has all of it)");
+    }
+    Row { key: format::text(&attribute.key), value, kind: kind(&attribute.value), is_long, filter: filter(attribute, asked, links), url }
+}
+
+fn filter(attribute: &KeyValue, asked: Asked, links: &Links) -> String {
+    let value = match &attribute.value {
+        Value::String(text) if text.len() <= 200 => quoted(text),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Int(number) => number.to_string(),
+        _ => return String::new(),
+    };
+    // Only keys that the query language takes as a bare name.
+    if attribute.key.is_empty() || !attribute.key.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c)) {
+        return String::new();
+    }
+    match asked {
+        Asked::Spans => links.traces(&format!("attr.{}={value}", attribute.key)).href(),
+        Asked::Logs => links.logs(&format!("attr.{}={value}", attribute.key)).href(),
+        Asked::Resource => links.traces(&format!("resource.{}={value}", attribute.key)).href(),
+        Asked::Nowhere => String::new(),
+    }
+}
+
+/// Whether a text may become a link: an absolute address of the web without spaces or control characters.
+fn is_web_address(text: &str) -> bool {
+    (text.starts_with("https://") || text.starts_with("http://"))
+        && text.len() < 2_000
+        && !text.chars().any(|c| c.is_whitespace() || c.is_control())
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Empty => "empty",
+        Value::String(_) => "",
+        Value::Bool(_) => "bool",
+        Value::Int(_) => "int",
+        Value::Double(_) => "double",
+        Value::Bytes(_) => "bytes",
+        Value::Array(_) => "array",
+        Value::Map(_) => "map",
+    }
+}
+
+/// Appends JSON of nested values, and the bare text of a value that stands alone.
+fn write(out: &mut String, value: &Value, depth: usize, alone: bool) {
+    if out.len() > MAX_VALUE {
+        return;
+    }
+    let indent = |out: &mut String, depth: usize| {
+        out.push('\n');
+        out.extend(std::iter::repeat_n(' ', 2 * depth.min(MAX_INDENT)));
+    };
+    match value {
+        Value::Empty => out.push_str(if alone { "(empty)" } else { "null" }),
+        Value::String(text) if alone => out.push_str(&format::text(text)),
+        Value::String(text) => out.push_str(&serde_json::Value::from(format::text(text)).to_string()),
+        Value::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
+        Value::Int(number) => out.push_str(&number.to_string()),
+        Value::Double(number) => out.push_str(&number.to_string()),
+        Value::Bytes(bytes) => out.push_str(&format::hex(bytes.get(..bytes.len().min(MAX_VALUE)).unwrap_or_default())),
+        Value::Array(values) => {
+            out.push('[');
+            let flat = values.iter().all(|value| !matches!(value, Value::Array(_) | Value::Map(_)));
+            for (place, value) in values.iter().enumerate() {
+                out.push_str(if place > 0 { if flat { ", " } else { "," } } else { "" });
+                if !flat {
+                    indent(out, depth + 1);
+                }
+                write(out, value, depth + 1, false);
+            }
+            if !flat {
+                indent(out, depth);
+            }
+            out.push(']');
+        }
+        Value::Map(pairs) => {
+            out.push('{');
+            for (place, pair) in pairs.iter().enumerate() {
+                out.push_str(if place > 0 { "," } else { "" });
+                indent(out, depth + 1);
+                out.push_str(&serde_json::Value::from(format::text(&pair.key)).to_string());
+                out.push_str(": ");
+                write(out, &pair.value, depth + 1, false);
+            }
+            if !pairs.is_empty() {
+                indent(out, depth);
+            }
+            out.push('}');
+        }
+    }
+}
+
+/// More attributes than this are counted, not listed.
+const MAX_ROWS: usize = 500;
+
+/// More bytes of one value than this are not shown.
+const MAX_VALUE: usize = 16_384;
+
+/// Deeper values are not indented further.
+const MAX_INDENT: usize = 24;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(key: &str, value: Value) -> KeyValue {
+        KeyValue { key: key.to_owned(), value }
+    }
+
+    #[test]
+    fn nested_values_are_laid_out_and_typed() {
+        let value = Value::Map(vec![pair("a", Value::Array(vec![Value::Int(1), Value::String("x\"y".to_owned())]))]);
+        assert_eq!(shown(&value), "{\n  \"a\": [1, \"x\\\"y\"]\n}");
+        assert_eq!(shown(&Value::Bytes(vec![0, 255])), "00ff");
+        assert_eq!(shown(&Value::String("plain".to_owned())), "plain");
+    }
+
+    #[test]
+    fn only_addresses_of_the_web_become_links() {
+        let row_of = |text: &str| row(&pair("url.full", Value::String(text.to_owned())), Asked::Spans, &Links::default());
+        assert_eq!(row_of("https://example.org/?q=1").url, "https://example.org/?q=1");
+        assert_eq!(row_of("javascript:alert(1)").url, "");
+        assert_eq!(row_of("https://a b").url, "");
+    }
+
+    #[test]
+    fn filters_are_offered_where_the_query_language_can_ask() {
+        let links = Links::default();
+        let filter = |key: &str, value: Value| row(&pair(key, value), Asked::Spans, &links).filter;
+        assert_eq!(filter("db.system", Value::String("mysql".to_owned())), "/traces?q=attr.db.system%3Dmysql");
+        assert_eq!(filter("odd key", Value::Int(1)), "");
+        assert_eq!(filter("x", Value::Double(1.0)), "");
+    }
+
+    #[test]
+    fn long_values_are_cut_and_deep_ones_stay_bounded() {
+        let long = row(&pair("x", Value::String("y".repeat(100_000))), Asked::Nowhere, &Links::default());
+        assert!(long.value.len() < 17_000 && long.is_long);
+        let deep = (0..100).fold(Value::Int(1), |inner, _| Value::Array(vec![inner]));
+        assert!(shown(&deep).len() < 12_000);
+    }
+}

@@ -1,0 +1,197 @@
+//! Geometry of small charts: bars over time and sparklines, as numbers for SVG attributes.
+
+use storage::{Histogram, TimeRange};
+
+use super::format::{self, Clockface};
+use super::link::Address;
+
+/// Stacked bars over time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bars {
+    /// One per bucket, as drawn in a box of [`WIDTH`] by [`HEIGHT`].
+    pub(crate) bars: Vec<Bar>,
+    /// Labels below, at percent of the width.
+    pub(crate) ticks: Vec<(String, String)>,
+    /// The tallest bar.
+    pub(crate) max: String,
+    /// What the chart says, for those who do not see it.
+    pub(crate) summary: String,
+    /// Whether there is anything to draw.
+    pub(crate) is_empty: bool,
+    /// Names and classes of what is stacked, for the legend.
+    pub(crate) legend: Vec<(&'static str, &'static str)>,
+}
+
+/// One bucket.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bar {
+    /// Left edge.
+    pub(crate) x: String,
+    /// Width.
+    pub(crate) width: String,
+    /// Parts from the bottom up: class, top edge, height.
+    pub(crate) parts: Vec<(&'static str, String, String)>,
+    /// What it counts.
+    pub(crate) title: String,
+    /// The same page in this bucket's window.
+    pub(crate) href: String,
+}
+
+/// What the counts of a histogram mean: index, word for people, class.
+type Series = (usize, &'static str, &'static str);
+
+/// A small line without axes, as SVG path data in a box of 100 by 20, and what it says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Spark {
+    /// The line.
+    pub(crate) line: String,
+    /// The area below it.
+    pub(crate) area: String,
+    /// In words.
+    pub(crate) summary: String,
+}
+
+/// Spans: those that failed above those that did not.
+pub(crate) const SPANS: [Series; 2] = [(0, "ok", "bar-ok"), (5, "error", "bar-error")];
+
+/// Log records, calm ones at the bottom.
+pub(crate) const SEVERITIES: [Series; 7] = [
+    (0, "no severity", "bar-none"),
+    (1, "trace", "bar-trace"),
+    (2, "debug", "bar-debug"),
+    (3, "info", "bar-info"),
+    (4, "warn", "bar-warn"),
+    (5, "error", "bar-error"),
+    (6, "fatal", "bar-fatal"),
+];
+
+// === impl Bars ===
+
+impl Bars {
+    /// Draws a histogram; each bar leads to `page` in its own window.
+    pub(crate) fn new(
+        histogram: &Histogram,
+        range: TimeRange,
+        series: &[Series],
+        noun: (&str, &str),
+        clock: &Clockface,
+        page: &Address,
+    ) -> Self {
+        let total_of = |counts: &[u64; 7]| series.iter().filter_map(|(index, ..)| counts.get(*index)).sum::<u64>();
+        let max = histogram.buckets.iter().map(|bucket| total_of(&bucket.counts)).max().unwrap_or(0);
+        let all: u64 = histogram.buckets.iter().map(|bucket| total_of(&bucket.counts)).sum();
+        let width = WIDTH / format::ratio(histogram.buckets.len().max(1) as u64, 1);
+        let mut bars = Vec::with_capacity(histogram.buckets.len());
+        for (place, bucket) in histogram.buckets.iter().enumerate() {
+            let total = total_of(&bucket.counts);
+            if total == 0 {
+                continue;
+            }
+            let end = bucket.start.plus(histogram.step);
+            let href = page.clone().with("from", &bucket.start.get().to_string()).with("to", &end.get().to_string()).href();
+            let detail: Vec<String> = series
+                .iter()
+                .filter_map(|(index, word, _)| {
+                    bucket.counts.get(*index).filter(|n| **n > 0).map(|n| format!("{} {word}", format::exact(*n)))
+                })
+                .collect();
+            bars.push(Bar {
+                x: format!("{:.2}", format::ratio(place as u64, 1) * width),
+                width: format!("{:.2}", (width - 1.0).max(0.5)),
+                parts: parts(&bucket.counts, series, max),
+                title: format!("{}: {}", clock.second(bucket.start), detail.join(", ")),
+                href,
+            });
+        }
+        let present = |(index, ..): &&Series| histogram.buckets.iter().any(|bucket| bucket.counts.get(*index).is_some_and(|n| *n > 0));
+        Self {
+            bars,
+            ticks: ticks(range, clock),
+            max: format::count(max),
+            summary: format!("{} from {}", format::counted(all, noun.0, noun.1), clock.range(range)),
+            is_empty: max == 0,
+            legend: series.iter().filter(present).map(|(_, word, class)| (*word, *class)).collect(),
+        }
+    }
+}
+
+// === impl Spark ===
+
+impl Spark {
+    /// Draws values from left to right, scaled to their greatest.
+    pub(crate) fn new(values: &[u64], summary: String) -> Self {
+        let max = values.iter().copied().max().unwrap_or(0);
+        if max == 0 || values.len() < 2 {
+            return Self { line: String::new(), area: String::new(), summary };
+        }
+        let last = (values.len() - 1) as u64;
+        let points: Vec<String> = values
+            .iter()
+            .enumerate()
+            .map(|(place, value)| {
+                format!("{:.1} {:.1}", format::ratio(place as u64, last) * 100.0, 19.0 - format::ratio(*value, max) * 17.5)
+            })
+            .collect();
+        let line = format!("M{}", points.join("L"));
+        Self { area: format!("{line}L100 20L0 20Z"), line, summary }
+    }
+}
+
+/// Where the labels of a time axis stand, in percent, and what they say.
+pub(crate) fn ticks(range: TimeRange, clock: &Clockface) -> Vec<(String, String)> {
+    let span = range.to.since(range.from);
+    (0..=4_u64).map(|quarter| (format!("{}", quarter * 25), clock.tick(range.from.plus(span / 4 * quarter), span))).collect()
+}
+
+fn parts(counts: &[u64; 7], series: &[Series], max: u64) -> Vec<(&'static str, String, String)> {
+    let mut below = 0_u64;
+    let mut parts = Vec::new();
+    for (index, _, class) in series {
+        let Some(n) = counts.get(*index).filter(|n| **n > 0) else { continue };
+        let top = HEIGHT - format::ratio(below + n, max) * HEIGHT;
+        // One failure among thousands must still be seen.
+        let height = (format::ratio(*n, max) * HEIGHT).max(1.5);
+        parts.push((*class, format!("{:.2}", top.min(HEIGHT - height)), format!("{height:.2}")));
+        below += n;
+    }
+    parts
+}
+
+/// Width of the box of [`Bars`].
+const WIDTH: f64 = 600.0;
+
+/// Height of the box of [`Bars`].
+const HEIGHT: f64 = 60.0;
+
+#[cfg(test)]
+mod tests {
+    use storage::{HistogramBucket, UnixNanos};
+
+    use super::*;
+    use crate::view::link::Links;
+
+    #[test]
+    fn bars_are_stacked_and_lead_to_their_own_window() {
+        let range = TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(20) };
+        let buckets = vec![
+            HistogramBucket { start: UnixNanos::new(0), counts: [3, 0, 0, 0, 0, 1, 0] },
+            HistogramBucket { start: UnixNanos::new(10), counts: [0; 7] },
+        ];
+        let histogram = Histogram { buckets, step: 10, ..Histogram::default() };
+        let clock = Clockface::new(UnixNanos::new(0), None);
+        let bars = Bars::new(&histogram, range, &SPANS, ("span", "spans"), &clock, &Links::default().plain("/traces"));
+        assert_eq!(bars.bars.len(), 1);
+        assert_eq!(
+            bars.bars[0].parts,
+            [("bar-ok", "15.00".to_owned(), "45.00".to_owned()), ("bar-error", "0.00".to_owned(), "15.00".to_owned())]
+        );
+        assert_eq!(bars.bars[0].href, "/traces?from=0&to=10");
+        assert_eq!(bars.legend, [("ok", "bar-ok"), ("error", "bar-error")]);
+    }
+
+    #[test]
+    fn a_flat_line_of_nothing_is_not_drawn() {
+        assert_eq!(Spark::new(&[0, 0], "none".to_owned()).line, "");
+        assert_eq!(Spark::new(&[0, 2], String::new()).line, "M0.0 19.0L100.0 1.5");
+    }
+}

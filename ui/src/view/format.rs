@@ -1,0 +1,281 @@
+//! Numbers, durations, sizes and text, written the same way on every page.
+//!
+//! Durations have three significant digits and a unit chosen per value, joined by a narrow no-break space.
+
+use std::fmt::Write as _;
+
+mod time;
+
+pub(crate) use self::time::{Clockface, Moment};
+
+/// A duration in nanoseconds: `812 ns`, `41.3 µs`, `2.10 ms`, `1.24 s`, `2 min 05 s`, `3 h 12 min`, `4 d 02 h`.
+pub(crate) fn duration(nanos: u64) -> String {
+    const MICRO: u64 = 1_000;
+    const MILLI: u64 = 1_000_000;
+    const SECOND: u64 = 1_000_000_000;
+    // A value that would round up to four digits is written in the next unit.
+    let fits = |unit: u64| nanos.saturating_mul(2) < unit.saturating_mul(1_999);
+    if nanos < MICRO {
+        format!("{nanos}{NNBSP}ns")
+    } else if fits(MICRO) {
+        format!("{}{NNBSP}µs", three_digits(ratio(nanos, MICRO)))
+    } else if fits(MILLI) {
+        format!("{}{NNBSP}ms", three_digits(ratio(nanos, MILLI)))
+    } else if nanos < 60 * SECOND - SECOND / 20 {
+        format!("{}{NNBSP}s", three_digits(ratio(nanos, SECOND)))
+    } else {
+        let seconds = nanos.saturating_add(SECOND / 2) / SECOND;
+        let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+        match (days, hours) {
+            (0, 0) => format!("{minutes}{NNBSP}min{NBSP}{:02}{NNBSP}s", seconds % 60),
+            (0 | 1, _) => format!("{hours}{NNBSP}h{NBSP}{:02}{NNBSP}min", minutes % 60),
+            _ => format!("{days}{NNBSP}d{NBSP}{:02}{NNBSP}h", hours % 24),
+        }
+    }
+}
+
+/// A duration with all its digits, for titles: `1,203,456 ns`.
+pub(crate) fn exact_nanos(nanos: u64) -> String {
+    format!("{}{NNBSP}ns", exact(nanos))
+}
+
+/// A count: `9,412`, `12.4 k`, `3.10 M`.
+pub(crate) fn count(n: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [(1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")];
+    if n < 10_000 {
+        return exact(n);
+    }
+    for (unit, letter) in UNITS {
+        if n.saturating_mul(2) >= unit.saturating_mul(2) - unit / 1_000 {
+            return format!("{}{NNBSP}{letter}", three_digits(ratio(n, unit)));
+        }
+    }
+    exact(n)
+}
+
+/// A count with all its digits, grouped by thousands.
+pub(crate) fn exact(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A count with its noun: `1 span`, `12.4 k spans`.
+pub(crate) fn counted(n: u64, one: &str, many: &str) -> String {
+    if n == 1 { format!("1{NBSP}{one}") } else { format!("{}{NBSP}{many}", count(n)) }
+}
+
+/// Events per time: `12.4/s`, below a tenth per second `4.20/min`, below that per hour.
+pub(crate) fn rate(n: u64, window_nanos: u64) -> String {
+    if window_nanos == 0 {
+        return MISSING.to_owned();
+    }
+    if n == 0 {
+        return "0/s".to_owned();
+    }
+    let per_second = ratio(n, 1) / ratio(window_nanos, 1_000_000_000);
+    if per_second >= 10_000.0 {
+        format!("{}{NNBSP}k/s", three_digits(per_second / 1_000.0))
+    } else if per_second >= 0.1 {
+        format!("{}/s", three_digits(per_second))
+    } else if per_second * 60.0 >= 0.1 {
+        format!("{}/min", three_digits(per_second * 60.0))
+    } else {
+        format!("{}/h", three_digits(per_second * 3_600.0))
+    }
+}
+
+/// A share: `0.42 %`, `<0.01 %`; `0 %` only when it is exactly that, `—` when there is no whole.
+pub(crate) fn percent(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return MISSING.to_owned();
+    }
+    let share = ratio(part, whole) * 100.0;
+    if part == 0 {
+        format!("0{NNBSP}%")
+    } else if share < 0.01 {
+        format!("<0.01{NNBSP}%")
+    } else if share < 9.995 {
+        format!("{}{NNBSP}%", trimmed(&format!("{share:.2}")))
+    } else if part < whole && share > 99.9 {
+        format!(">99.9{NNBSP}%")
+    } else {
+        format!("{}{NNBSP}%", trimmed(&format!("{share:.1}")))
+    }
+}
+
+/// A size in binary units: `812 B`, `4.10 KiB`.
+pub(crate) fn bytes(n: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    for (unit, name) in UNITS {
+        if n >= unit {
+            return format!("{}{NNBSP}{name}", three_digits(ratio(n, unit)));
+        }
+    }
+    format!("{n}{NNBSP}B")
+}
+
+/// Text from outside as it may be shown: control characters and marks that reorder text become visible signs.
+pub(crate) fn text(raw: &str) -> String {
+    if !raw.chars().any(is_treacherous) {
+        return raw.to_owned();
+    }
+    raw.chars()
+        .map(|c| match c {
+            '\u{1b}' => '␛',
+            '\u{7f}' => '␡',
+            c if is_treacherous(c) => char::from_u32(0x2400 + u32::from(c)).filter(|_| u32::from(c) < 0x20).unwrap_or('\u{fffd}'),
+            c => c,
+        })
+        .collect()
+}
+
+/// The first `max` characters of [`text`] on one line, with `…` when more follows.
+pub(crate) fn line(raw: &str, max: usize) -> String {
+    let first = raw.trim_start().lines().next().unwrap_or_default();
+    let mut out = text(first).chars().take(max).collect::<String>();
+    if first.chars().nth(max).is_some() {
+        out.push('…');
+    }
+    out
+}
+
+/// A name as shown; an empty one is said to be empty.
+pub(crate) fn name(raw: &str) -> String {
+    if raw.trim().is_empty() { "(no name)".to_owned() } else { line(raw, MAX_NAME) }
+}
+
+/// Bytes as lower-case hex.
+pub(crate) fn hex(raw: &[u8]) -> String {
+    raw.iter().fold(String::with_capacity(raw.len() * 2), |mut out, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+/// A share of a whole as a position on an SVG axis of 100 %, with two decimals.
+pub(crate) fn position(part: u64, whole: u64) -> String {
+    if whole == 0 { "0".to_owned() } else { trimmed(&format!("{:.3}", (ratio(part, whole) * 100.0).min(100.0))) }
+}
+
+/// Shown where a number is not known.
+pub(crate) const MISSING: &str = "—";
+
+/// `a / b` of whole numbers; the loss of precision beyond 2^53 is far below three digits.
+pub(crate) fn ratio(a: u64, b: u64) -> f64 {
+    a as f64 / b as f64
+}
+
+fn three_digits(value: f64) -> String {
+    if value >= 99.95 {
+        format!("{value:.0}")
+    } else if value >= 9.995 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.2}")
+    }
+}
+
+/// A decimal without zeros at its end.
+fn trimmed(decimal: &str) -> String {
+    if decimal.contains('.') { decimal.trim_end_matches('0').trim_end_matches('.').to_owned() } else { decimal.to_owned() }
+}
+
+fn is_treacherous(c: char) -> bool {
+    matches!(c, '\u{0}'..='\u{8}' | '\u{b}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+const NNBSP: char = '\u{202f}';
+const NBSP: char = '\u{a0}';
+
+/// Longer names are cut in lists; the whole one is in the detail.
+const MAX_NAME: usize = 240;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(text: String) -> String {
+        text.replace([NNBSP, NBSP], " ")
+    }
+
+    #[test]
+    fn durations_have_three_digits_and_a_unit_of_their_own() {
+        let cases: [(u64, &str); 15] = [
+            (0, "0 ns"),
+            (812, "812 ns"),
+            (41_300, "41.3 µs"),
+            (999_949, "1.00 ms"),
+            (2_100_000, "2.10 ms"),
+            (9_999_000, "10.0 ms"),
+            (999_400_000, "999 ms"),
+            (999_600_000, "1.00 s"),
+            (1_240_000_000, "1.24 s"),
+            (59_990_000_000, "1 min 00 s"),
+            (125_000_000_000, "2 min 05 s"),
+            (11_520_000_000_000, "3 h 12 min"),
+            (100_000_000_000_000, "27 h 46 min"),
+            (360_000_000_000_000, "4 d 04 h"),
+            (u64::MAX, "213503 d 23 h"),
+        ];
+        for (nanos, expected) in cases {
+            assert_eq!(plain(duration(nanos)), expected, "{nanos}");
+        }
+    }
+
+    #[test]
+    fn counts_stay_exact_below_ten_thousand() {
+        for (n, expected) in [(0, "0"), (9_412, "9,412"), (12_400, "12.4 k"), (999_600, "1.00 M"), (3_100_000, "3.10 M")] {
+            assert_eq!(plain(count(n)), expected, "{n}");
+        }
+        assert_eq!(exact(1_234_567), "1,234,567");
+        assert_eq!(plain(counted(1, "span", "spans")), "1 span");
+    }
+
+    #[test]
+    fn shares_say_zero_only_for_zero() {
+        for (part, whole, expected) in [
+            (0, 10, "0 %"),
+            (1, 100_000, "<0.01 %"),
+            (42, 10_000, "0.42 %"),
+            (1, 3, "33.3 %"),
+            (3, 3, "100 %"),
+            (99_999, 100_000, ">99.9 %"),
+            (0, 0, "—"),
+        ] {
+            assert_eq!(plain(percent(part, whole)), expected);
+        }
+    }
+
+    #[test]
+    fn rates_choose_their_unit_of_time() {
+        let minute = 60_000_000_000;
+        assert_eq!(rate(744, minute), "12.4/s");
+        assert_eq!(rate(3, minute), "3.00/min");
+        assert_eq!(rate(1, 60 * minute), "1.00/h");
+        assert_eq!(rate(0, minute), "0/s");
+        assert_eq!(rate(1, 0), "—");
+    }
+
+    #[test]
+    fn sizes_are_binary() {
+        assert_eq!(plain(bytes(812)), "812 B");
+        assert_eq!(plain(bytes(4_200)), "4.10 KiB");
+        assert_eq!(plain(bytes(3 << 30)), "3.00 GiB");
+    }
+
+    #[test]
+    fn marks_that_reorder_text_and_control_characters_become_visible() {
+        assert_eq!(text("a\u{202e}b\u{1b}[31m\u{0}"), "a\u{fffd}b␛[31m␀");
+        assert_eq!(line("one\ntwo", 10), "one");
+        assert_eq!(line("abcdef", 3), "abc…");
+        assert_eq!(name("  "), "(no name)");
+    }
+}

@@ -1,0 +1,183 @@
+//! What surrounds every page: navigation, the box to go anywhere, the window of time, the theme.
+
+use super::format::Clockface;
+use super::link::Links;
+use crate::params::Window;
+
+/// The frame of one page.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Frame {
+    /// Unique among pages.
+    pub(crate) title: String,
+    /// Base path, then `/a/` and the hash of all assets.
+    pub(crate) assets: String,
+    /// Base path.
+    pub(crate) base: String,
+    /// `light`, `dark` or empty to follow the system.
+    pub(crate) theme: &'static str,
+    /// The rail.
+    pub(crate) nav: Vec<NavItem>,
+    /// The picker of time; absent on pages without.
+    pub(crate) window: Option<WindowPicker>,
+    /// What the zone is called.
+    pub(crate) zone: String,
+    /// Makes all times UTC.
+    pub(crate) utc: String,
+    /// Choices of theme: word, address, whether it is the present one.
+    pub(crate) themes: Vec<(&'static str, String, bool)>,
+    /// The present address, for forms that lead back.
+    pub(crate) here: String,
+    /// What is in the box that goes anywhere.
+    pub(crate) search: String,
+    /// What everybody must know, such as that writes are refused.
+    pub(crate) alerts: Vec<String>,
+}
+
+/// One place of the rail.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NavItem {
+    /// For people.
+    pub(crate) label: &'static str,
+    /// Name in the icon sprite.
+    pub(crate) icon: &'static str,
+    /// Where it leads.
+    pub(crate) href: String,
+    /// Whether it is the present page.
+    pub(crate) is_current: bool,
+    /// Second key of `g` and this.
+    pub(crate) key: &'static str,
+}
+
+/// The picker of time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WindowPicker {
+    /// `Last 1 h`, or two times.
+    pub(crate) label: String,
+    /// `from` as written.
+    pub(crate) from: String,
+    /// `to` as written.
+    pub(crate) to: String,
+    /// Label, address, whether it is the present one.
+    pub(crate) presets: Vec<(&'static str, String, bool)>,
+    /// Where the form leads.
+    pub(crate) action: String,
+    /// What else the page's address says, so that the form keeps it.
+    pub(crate) hidden: Vec<(String, String)>,
+    /// Both ends with all digits, in UTC.
+    pub(crate) exact: String,
+    /// The window before this one, and the one twice as wide around it.
+    pub(crate) earlier: String,
+    /// See `earlier`.
+    pub(crate) wider: String,
+}
+
+/// Pages of the rail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// None of them.
+    #[default]
+    Elsewhere,
+    /// `/`
+    Home,
+    /// `/services`
+    Services,
+    /// `/traces`
+    Traces,
+    /// `/map`
+    Map,
+    /// `/logs`
+    Logs,
+    /// `/query`
+    Sql,
+    /// `/status`
+    Status,
+}
+
+/// The rail, with the window kept.
+pub(crate) fn navigation(links: &Links, place: Place) -> Vec<NavItem> {
+    const ITEMS: [(Place, &str, &str, &str, &str); 7] = [
+        (Place::Home, "Home", "home", "/", "h"),
+        (Place::Services, "Services", "services", "/services", "s"),
+        (Place::Traces, "Traces", "traces", "/traces", "t"),
+        (Place::Map, "Map", "map", "/map", "m"),
+        (Place::Logs, "Logs", "logs", "/logs", "l"),
+        (Place::Sql, "SQL", "sql", "/query", "q"),
+        (Place::Status, "Status", "status", "/status", "x"),
+    ];
+    ITEMS
+        .into_iter()
+        .map(|(item, label, icon, path, key)| {
+            let timed = !matches!(item, Place::Sql | Place::Status);
+            let address = if timed { links.windowed(path) } else { links.plain(path) };
+            NavItem { label, icon, href: address.href(), is_current: item == place, key }
+        })
+        .collect()
+}
+
+impl WindowPicker {
+    /// The picker for the page at `path`, whose other parameters are `pairs`.
+    pub(crate) fn new(window: &Window, path: &str, pairs: &[(String, String)], links: &Links, clock: &Clockface) -> Self {
+        let keep = || pairs.iter().filter(|(name, _)| !["from", "to", "cursor", "row"].contains(&name.as_str()));
+        let address = || links.plain(path).with_all(keep().map(|(name, value)| (name.as_str(), value.as_str())), &[]);
+        let is_live = window.to == "now";
+        let preset =
+            |(label, from): (&'static str, &'static str)| (label, address().with("from", from).href(), is_live && window.from == from);
+        let known = PRESETS.iter().find(|(_, from)| is_live && window.from == *from);
+        let label = known.map_or_else(|| clock.range(window.range), |(label, _)| (*label).to_owned());
+        let span = window.range.to.since(window.range.from);
+        let at = |from: storage::UnixNanos, to: storage::UnixNanos| {
+            address().with("from", &from.get().to_string()).with("to", &to.get().to_string()).href()
+        };
+        let (from, to) = (window.range.from, window.range.to);
+        Self {
+            label,
+            from: window.from.clone(),
+            to: window.to.clone(),
+            presets: PRESETS.into_iter().map(preset).collect(),
+            action: links.plain(path).href(),
+            hidden: keep().cloned().collect(),
+            exact: format!("{} – {}", clock.moment(from).full, clock.moment(to).full),
+            earlier: at(from.minus(span), from),
+            wider: at(from.minus(span / 2), to.plus(span / 2)),
+        }
+    }
+}
+
+/// Windows to choose from.
+const PRESETS: [(&str, &str); 8] = [
+    ("Last 5 min", "now-5m"),
+    ("Last 15 min", "now-15m"),
+    ("Last 1 h", "now-1h"),
+    ("Last 6 h", "now-6h"),
+    ("Last 24 h", "now-24h"),
+    ("Last 7 d", "now-7d"),
+    ("Last 30 d", "now-30d"),
+    ("All time", "0"),
+];
+
+#[cfg(test)]
+mod tests {
+    use storage::{TimeRange, UnixNanos};
+
+    use super::*;
+
+    #[test]
+    fn the_rail_marks_one_place_and_keeps_the_window() {
+        let window = Window { range: TimeRange::ALL, from: "now-6h".to_owned(), to: "now".to_owned() };
+        let items = navigation(&Links::new("", Some(&window)), Place::Traces);
+        assert_eq!(items.iter().filter(|item| item.is_current).count(), 1);
+        assert_eq!(items[2].href, "/traces?from=now-6h");
+        assert_eq!(items[6].href, "/status");
+    }
+
+    #[test]
+    fn the_picker_keeps_the_query_and_drops_the_cursor() {
+        let range = TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(3_600_000_000_000) };
+        let window = Window { range, from: "now-1h".to_owned(), to: "now".to_owned() };
+        let pairs = [("q".to_owned(), "a b".to_owned()), ("cursor".to_owned(), "x".to_owned())];
+        let picker = WindowPicker::new(&window, "/logs", &pairs, &Links::default(), &Clockface::new(UnixNanos::new(0), None));
+        assert_eq!(picker.label, "Last 1 h");
+        assert_eq!(picker.presets[3].1, "/logs?q=a%20b&from=now-6h");
+        assert_eq!(picker.hidden, [("q".to_owned(), "a b".to_owned())]);
+    }
+}

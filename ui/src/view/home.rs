@@ -1,0 +1,283 @@
+//! Home: how things are and what wants attention; or, while nothing has been received, how to begin.
+
+use askama::Template;
+use storage::{ServiceSummary, TimeRange, TraceSummary, UnixNanos};
+
+use super::colour::{Chip, Palette};
+use super::format::{self, Clockface};
+use super::frame::Frame;
+use super::link::{Links, term};
+use super::services::Row as ServiceRow;
+use super::traces::Row as TraceRow;
+
+/// `/`.
+#[derive(Debug, Default, Template)]
+#[template(path = "home.html")]
+pub(crate) struct Home {
+    pub(crate) frame: Frame,
+    /// Number, what it counts and where it leads.
+    pub(crate) totals: Vec<Total>,
+    pub(crate) attention: Vec<Attention>,
+    pub(crate) services: Vec<ServiceRow>,
+    pub(crate) failed: Vec<TraceRow>,
+    pub(crate) slow: Vec<TraceRow>,
+    pub(crate) notes: Vec<String>,
+    pub(crate) map: String,
+    pub(crate) all_failed: String,
+    pub(crate) all_slow: String,
+    /// Whether there is data, but none in this window; then, where.
+    pub(crate) elsewhere: Vec<(String, String)>,
+    pub(crate) demo: bool,
+}
+
+/// `/start`, and `/` while the store is empty.
+#[derive(Debug, Default, Template)]
+#[template(path = "start.html")]
+pub(crate) struct Start {
+    pub(crate) frame: Frame,
+    /// `http://host:4317` and `http://host:4318`; empty when that receiver is off.
+    pub(crate) grpc: String,
+    pub(crate) http: String,
+    pub(crate) snippets: Vec<Snippet>,
+    /// What was refused so far: reason and count.
+    pub(crate) refused: Vec<(String, String)>,
+    pub(crate) received: String,
+}
+
+/// A number with its meaning.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Total {
+    pub(crate) value: String,
+    pub(crate) label: &'static str,
+    pub(crate) href: String,
+    pub(crate) is_bad: bool,
+}
+
+/// Something that is not as it should be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Attention {
+    pub(crate) chip: Chip,
+    /// `error`, `slow` or `silent`.
+    pub(crate) class: &'static str,
+    pub(crate) text: String,
+    pub(crate) detail: String,
+    pub(crate) href: String,
+}
+
+/// Something to copy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Snippet {
+    pub(crate) title: &'static str,
+    pub(crate) text: String,
+    pub(crate) is_open: bool,
+}
+
+/// The line of totals.
+pub(crate) fn totals(services: &[ServiceSummary], range: TimeRange, links: &Links) -> Vec<Total> {
+    let window = range.to.since(range.from);
+    let sum = |value: fn(&ServiceSummary) -> u64| services.iter().map(value).fold(0_u64, u64::saturating_add);
+    let (requests, errors) = (sum(|s| s.requests), sum(|s| s.errors));
+    let total = |value, label, href: String| Total { value, label, href, is_bad: false };
+    vec![
+        total(format::rate(requests, window), "requests", links.windowed("/services").href()),
+        Total { value: format::percent(errors, requests), label: "failed", href: links.traces("status:error").href(), is_bad: errors > 0 },
+        total(format::rate(sum(|s| s.span_count), window), "spans", links.windowed("/traces").href()),
+        total(format::rate(sum(|s| s.log_count), window), "logs", links.windowed("/logs").href()),
+        total(format::exact(services.len() as u64), "services", links.windowed("/services").href()),
+    ]
+}
+
+/// What differs for the worse: failing operations, failing services, services slower than in the window before, silent ones.
+pub(crate) fn attention(
+    now: &[ServiceSummary],
+    before: &[ServiceSummary],
+    failed: &[TraceSummary],
+    range: TimeRange,
+    (links, palette): (&Links, &Palette),
+) -> Vec<Attention> {
+    let mut items = failing_operations(failed, links, palette);
+    items.extend(failing_services(now, before, links, palette));
+    for service in now {
+        let Some(earlier) = before.iter().find(|earlier| earlier.name == service.name) else { continue };
+        let is_slower = service.p95 > earlier.p95.saturating_mul(3) / 2 && service.p95 > earlier.p95.saturating_add(5_000_000);
+        if is_slower && service.requests >= 20 && earlier.requests >= 20 {
+            items.push(Attention {
+                chip: palette.chip(&service.name),
+                class: "slow",
+                text: format!("p95 rose from {} to {}", format::duration(earlier.p95), format::duration(service.p95)),
+                detail: "against the window before".to_owned(),
+                href: links.traces(&term("service", &service.name)).with("sort", "slowest").href(),
+            });
+        }
+    }
+    let window = range.to.since(range.from);
+    for service in before.iter().filter(|service| service.requests >= 10 && !now.iter().any(|known| known.name == service.name)) {
+        items.push(Attention {
+            chip: palette.chip(&service.name),
+            class: "silent",
+            text: "went silent".to_owned(),
+            detail: format!("{} in the window before, nothing now", format::counted(service.requests, "request", "requests")),
+            href: links
+                .service(&service.name)
+                .with("from", &range.from.minus(window).get().to_string())
+                .with("to", &range.from.get().to_string())
+                .href(),
+        });
+    }
+    items.truncate(MAX_ITEMS);
+    items
+}
+
+/// Failed traces that begin with the same operation and fail with the same message, the most frequent first.
+fn failing_operations(failed: &[TraceSummary], links: &Links, palette: &Palette) -> Vec<Attention> {
+    let mut groups: Vec<(&TraceSummary, Vec<&str>, usize, UnixNanos)> = Vec::new();
+    for trace in failed {
+        let message = trace.first_error.as_deref().unwrap_or_default();
+        let same = |(known, ..): &&mut (&TraceSummary, Vec<&str>, usize, UnixNanos)| {
+            known.root_service == trace.root_service && known.root_name == trace.root_name
+        };
+        match groups.iter_mut().find(same) {
+            Some((_, messages, count, newest)) => {
+                *count += 1;
+                *newest = (*newest).max(trace.start);
+                if !messages.contains(&message) && messages.len() < 3 {
+                    messages.push(message);
+                }
+            }
+            None => groups.push((trace, vec![message], 1, trace.start)),
+        }
+    }
+    groups.sort_by_key(|(.., count, newest)| std::cmp::Reverse((*count, *newest)));
+    let item = |(trace, messages, count, _): (&TraceSummary, Vec<&str>, usize, UnixNanos)| {
+        let messages: Vec<String> =
+            messages.iter().filter(|message| !message.is_empty()).map(|message| format::line(message, 90)).collect();
+        let at_least = if failed.len() >= FAILED_SAMPLE { "at least " } else { "" };
+        Attention {
+            chip: palette.chip(&trace.root_service),
+            class: "error",
+            text: format!("{} fails", format::line(&trace.root_name, 90)),
+            detail: std::iter::once(format!("{at_least}{}", format::counted(count as u64, "trace", "traces")))
+                .chain(messages)
+                .collect::<Vec<_>>()
+                .join(" · "),
+            href: links.traces(&root_query(trace)).href(),
+        }
+    };
+    groups.into_iter().take(4).map(item).collect()
+}
+
+/// Finds failed traces that begin with the same operation: the root fails when the whole did, else any of the failed spans.
+fn root_query(trace: &TraceSummary) -> String {
+    format!("{} {} status:error", term("service", &trace.root_service), term("name", &trace.root_name))
+}
+
+fn failing_services(now: &[ServiceSummary], before: &[ServiceSummary], links: &Links, palette: &Palette) -> Vec<Attention> {
+    let mut failing: Vec<&ServiceSummary> = now.iter().filter(|service| service.errors > 0).collect();
+    failing.sort_by(|a, b| format::ratio(b.errors, b.requests.max(1)).total_cmp(&format::ratio(a.errors, a.requests.max(1))));
+    let item = |service: &&ServiceSummary| {
+        let earlier = before.iter().find(|earlier| earlier.name == service.name && earlier.requests > 0);
+        let then = earlier.map(|earlier| format!(", {} in the window before", format::percent(earlier.errors, earlier.requests)));
+        Attention {
+            chip: palette.chip(&service.name),
+            class: "error",
+            text: format!("{} of requests fail", format::percent(service.errors, service.requests)),
+            detail: format!("{} of {}{}", format::exact(service.errors), format::exact(service.requests), then.unwrap_or_default()),
+            href: links.traces(&format!("{} status:error", term("service", &service.name))).href(),
+        }
+    };
+    failing.iter().take(5).map(item).collect()
+}
+
+/// What to copy to send a first trace, for receivers at these addresses.
+pub(crate) fn snippets(grpc: &str, http: &str, clock: &Clockface) -> Vec<Snippet> {
+    let endpoint = if http.is_empty() { grpc } else { http };
+    let protocol = if http.is_empty() { "grpc" } else { "http/protobuf" };
+    let environment = format!(
+        "export OTEL_EXPORTER_OTLP_ENDPOINT={endpoint}\nexport OTEL_EXPORTER_OTLP_PROTOCOL={protocol}\nexport OTEL_SERVICE_NAME=my-service\nexport OTEL_METRICS_EXPORTER=none"
+    );
+    let snippet = |title, text: String| Snippet { title, text, is_open: false };
+    let mut snippets = vec![Snippet { title: "Any OpenTelemetry SDK", text: environment, is_open: true }];
+    if !http.is_empty() {
+        snippets.push(Snippet { title: "curl, right now", text: curl(http, clock.now()), is_open: true });
+    }
+    snippets.push(snippet(
+        "Python",
+        "pip install opentelemetry-distro opentelemetry-exporter-otlp\nopentelemetry-bootstrap -a install\nopentelemetry-instrument python app.py".to_owned(),
+    ));
+    snippets.push(snippet(
+        "Node",
+        "npm install @opentelemetry/api @opentelemetry/auto-instrumentations-node\nnode --require @opentelemetry/auto-instrumentations-node/register app.js".to_owned(),
+    ));
+    snippets.push(snippet("Java", "java -javaagent:opentelemetry-javaagent.jar -jar app.jar".to_owned()));
+    if !grpc.is_empty() {
+        let exporter = grpc.trim_start_matches("http://");
+        snippets.push(snippet(
+            "OpenTelemetry Collector",
+            format!("exporters:\n  otlp/throughline:\n    endpoint: {exporter}\n    tls:\n      insecure: true\nservice:\n  pipelines:\n    traces:\n      exporters: [otlp/throughline]\n    logs:\n      exporters: [otlp/throughline]"),
+        ));
+    }
+    snippets.push(snippet("The sample shop", "throughline --demo".to_owned()));
+    snippets
+}
+
+/// One span that ended now, as OTLP/JSON.
+fn curl(http: &str, now: UnixNanos) -> String {
+    let start = now.minus(120_000_000);
+    // Ids that differ from page to page, so that each copy makes a trace of its own.
+    let trace = format!("{:032x}", (u128::from(now.get()) << 64) | u128::from(now.get().rotate_left(17)));
+    let span = format!("{:016x}", now.get().rotate_left(31) | 1);
+    format!(
+        "curl -i {http}/v1/traces -H 'Content-Type: application/json' -d '{{\n  \"resourceSpans\": [{{\n    \"resource\": {{\"attributes\": [{{\"key\": \"service.name\", \"value\": {{\"stringValue\": \"hello\"}}}}]}},\n    \"scopeSpans\": [{{\"spans\": [{{\n      \"traceId\": \"{trace}\",\n      \"spanId\": \"{span}\",\n      \"name\": \"first span\", \"kind\": 2,\n      \"startTimeUnixNano\": \"{}\",\n      \"endTimeUnixNano\": \"{}\"\n    }}]}}]\n  }}]\n}}'",
+        start.get(),
+        now.get()
+    )
+}
+
+/// How many failed traces Home looks at.
+pub(crate) const FAILED_SAMPLE: usize = 100;
+
+/// Items of the attention list.
+const MAX_ITEMS: usize = 9;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(name: &str, requests: u64, errors: u64, p95: u64) -> ServiceSummary {
+        ServiceSummary {
+            name: name.to_owned(),
+            span_count: requests,
+            requests,
+            errors,
+            p50: p95 / 2,
+            p95,
+            p99: p95,
+            log_count: 0,
+            last_seen: UnixNanos::new(0),
+            points: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn attention_names_failing_slow_and_silent_services_in_this_order() {
+        let range = TimeRange { from: UnixNanos::new(100), to: UnixNanos::new(200) };
+        let before = [service("slow", 50, 0, 10_000_000), service("gone", 50, 0, 1), service("bad", 100, 0, 1)];
+        let now = [service("slow", 50, 0, 90_000_000), service("bad", 100, 3, 1), service("fine", 10, 0, 1)];
+        let items = attention(&now, &before, &[], range, (&Links::default(), &Palette::default()));
+        let classes: Vec<_> = items.iter().map(|item| (item.class, item.chip.name.as_str())).collect();
+        assert_eq!(classes, [("error", "bad"), ("slow", "slow"), ("silent", "gone")]);
+        assert_eq!(items[0].href, "/traces?q=service%3Abad%20status%3Aerror");
+        assert_eq!(items[2].href, "/services/gone?from=0&to=100");
+    }
+
+    #[test]
+    fn the_body_to_copy_is_valid_otlp_json_with_a_fresh_time() {
+        let text = curl("http://localhost:4318", UnixNanos::new(1_795_176_202_123_456_789));
+        let body = text.split("-d '").nth(1).unwrap().trim_end_matches('\'');
+        let json: serde_json::Value = serde_json::from_str(body).unwrap();
+        let span = &json["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
+        assert_eq!(span["endTimeUnixNano"], "1795176202123456789");
+        assert!(span["traceId"].as_str().unwrap().parse::<storage::TraceId>().is_ok());
+        assert!(span["spanId"].as_str().unwrap().parse::<storage::SpanId>().is_ok());
+    }
+}

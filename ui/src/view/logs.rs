@@ -1,0 +1,215 @@
+//! The page that finds log records, and how one record looks anywhere.
+
+use askama::Template;
+use storage::{LogRecord, Severity, Value};
+
+use super::attributes::{self, Asked, Row as Attribute};
+use super::chart::Bars;
+use super::colour::{Chip, Palette};
+use super::format::{self, Clockface, Moment};
+use super::frame::Frame;
+use super::link::Links;
+use super::search::{Builder, Problem};
+
+/// `/logs`.
+#[derive(Debug, Default, Template)]
+#[template(path = "logs.html")]
+pub(crate) struct Logs {
+    pub(crate) frame: Frame,
+    pub(crate) query: String,
+    pub(crate) builder: Builder,
+    pub(crate) services: Vec<String>,
+    /// `from`, `to` and the order, kept by the forms.
+    pub(crate) hidden: Vec<(String, String)>,
+    pub(crate) problem: Option<Problem>,
+    /// Records over time by severity.
+    pub(crate) chart: Option<Bars>,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) summary: String,
+    /// Word, address and whether it is the present order.
+    pub(crate) orders: Vec<(&'static str, String, bool)>,
+    /// The next page, and what it is called.
+    pub(crate) older: String,
+    pub(crate) older_label: &'static str,
+    /// The first page, when this is not it.
+    pub(crate) newest: String,
+    pub(crate) notes: Vec<String>,
+    /// What to try when nothing was found.
+    pub(crate) otherwise: Vec<(String, String)>,
+    pub(crate) json: String,
+    pub(crate) effort: String,
+}
+
+/// One record, one line.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Row {
+    /// Names the row in the page.
+    pub(crate) anchor: String,
+    pub(crate) time: Moment,
+    /// `I`, `W`, `E` …
+    pub(crate) letter: &'static str,
+    /// The severity in words, as sent when it was.
+    pub(crate) severity: String,
+    /// Class of the stylesheet.
+    pub(crate) class: &'static str,
+    pub(crate) chip: Chip,
+    /// First line of the body.
+    pub(crate) body: String,
+    /// `+12 lines`; empty when the body has one.
+    pub(crate) more: String,
+    /// Opens or closes the row.
+    pub(crate) toggle: String,
+    /// The trace with the span selected; empty without trace.
+    pub(crate) trace: String,
+    /// All of it, when the row is open.
+    pub(crate) detail: Option<Detail>,
+}
+
+/// All of one record.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Detail {
+    pub(crate) body: String,
+    /// Name and value of fields that are not attributes.
+    pub(crate) fields: Vec<(&'static str, String)>,
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) resource: Vec<Attribute>,
+    /// The trace with the span selected; empty without trace.
+    pub(crate) trace: String,
+    /// All records of the same trace; empty without trace.
+    pub(crate) trace_logs: String,
+}
+
+/// A record as a row; `toggle` is where its line leads.
+pub(crate) fn row(record: &LogRecord, toggle: String, is_open: bool, links: &Links, clock: &Clockface, palette: &Palette) -> Row {
+    let text = body(&record.body, &record.event_name);
+    let lines = text.lines().count();
+    let (letter, class) = letter(record.severity_number);
+    Row {
+        anchor: format!("r{}", record.record_id),
+        time: clock.moment(record.time),
+        letter,
+        severity: severity_words(record),
+        class,
+        chip: palette.chip(record.service_name()),
+        body: format::line(&text, 600),
+        more: if lines > 1 { format!("+{}", format::counted(lines as u64 - 1, "line", "lines")) } else { String::new() },
+        toggle,
+        trace: trace_link(record, links),
+        detail: is_open.then(|| detail(record, &text, links, clock)),
+    }
+}
+
+/// The body as text; a record without one is named by its event.
+pub(crate) fn body(body: &Value, event_name: &str) -> String {
+    match body {
+        Value::Empty if !event_name.is_empty() => format::text(event_name),
+        Value::Empty => "(no body)".to_owned(),
+        value => attributes::shown(value),
+    }
+}
+
+fn detail(record: &LogRecord, text: &str, links: &Links, clock: &Clockface) -> Detail {
+    let mut fields = vec![("Time", clock.moment(record.time).full)];
+    let mut field = |name, value: String| {
+        if !value.is_empty() {
+            fields.push((name, value));
+        }
+    };
+    if record.observed_time.get() > 0 {
+        field("Observed", clock.moment(record.observed_time).full);
+    }
+    field("Severity", format!("{} ({})", severity_words(record), record.severity_number));
+    field("Event", format::text(&record.event_name));
+    field("Trace", record.trace_id.map(|id| id.to_string()).unwrap_or_default());
+    field("Span", record.span_id.map(|id| id.to_string()).unwrap_or_default());
+    field("Scope", scope(&record.scope));
+    if record.dropped_attributes_count > 0 {
+        field("Dropped", format!("{} attributes, by the sender", record.dropped_attributes_count));
+    }
+    Detail {
+        body: text.chars().take(MAX_BODY).collect(),
+        fields,
+        attributes: attributes::rows(&record.attributes, Asked::Logs, links),
+        resource: attributes::rows(&record.resource.attributes, Asked::Nowhere, links),
+        trace: trace_link(record, links),
+        trace_logs: record.trace_id.map(|id| links.trace(&id).with("view", "logs").href()).unwrap_or_default(),
+    }
+}
+
+/// Name and version of what instrumented something.
+pub(crate) fn scope(scope: &storage::Scope) -> String {
+    format::text(format!("{} {}", scope.name, scope.version).trim())
+}
+
+fn trace_link(record: &LogRecord, links: &Links) -> String {
+    let span = record.span_id.map(|id| id.to_string()).unwrap_or_default();
+    record.trace_id.map(|id| links.trace(&id).with("span", &span).href()).unwrap_or_default()
+}
+
+fn severity_words(record: &LogRecord) -> String {
+    let range = Severity::from_number(record.severity_number).map_or("no severity", Severity::as_str);
+    if record.severity_text.is_empty() { range.to_owned() } else { format::line(&record.severity_text, 24) }
+}
+
+fn letter(number: i32) -> (&'static str, &'static str) {
+    match Severity::from_number(number) {
+        None => ("–", "sev-none"),
+        Some(Severity::Trace) => ("T", "sev-trace"),
+        Some(Severity::Debug) => ("D", "sev-debug"),
+        Some(Severity::Info) => ("I", "sev-info"),
+        Some(Severity::Warn) => ("W", "sev-warn"),
+        Some(Severity::Error) => ("E", "sev-error"),
+        Some(Severity::Fatal) => ("F", "sev-fatal"),
+    }
+}
+
+/// More of one body is not shown.
+const MAX_BODY: usize = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use storage::{Resource, Scope, TraceId, UnixNanos};
+
+    use super::*;
+
+    fn record(body: Value) -> LogRecord {
+        LogRecord {
+            record_id: 9,
+            time: UnixNanos::new(1),
+            time_unix_nano: UnixNanos::new(1),
+            observed_time: UnixNanos::new(0),
+            trace_id: TraceId::from_slice(&[1; 16]),
+            span_id: None,
+            severity_number: 17,
+            severity_text: String::new(),
+            body,
+            attributes: Vec::new(),
+            dropped_attributes_count: 2,
+            flags: 0,
+            event_name: String::new(),
+            resource: Arc::new(Resource::default()),
+            scope: Arc::new(Scope::default()),
+        }
+    }
+
+    fn shown(record: &LogRecord, is_open: bool) -> Row {
+        row(record, String::new(), is_open, &Links::default(), &Clockface::new(UnixNanos::new(1), None), &Palette::default())
+    }
+
+    #[test]
+    fn a_body_of_many_lines_shows_its_first_and_counts_the_rest() {
+        let row = shown(&record(Value::String("first\nsecond\nthird".to_owned())), false);
+        assert_eq!((row.body.as_str(), row.more.as_str(), row.letter), ("first", "+2\u{a0}lines", "E"));
+        assert_eq!(row.trace, "/trace/01010101010101010101010101010101");
+        assert!(row.detail.is_none());
+    }
+
+    #[test]
+    fn an_open_row_keeps_the_whole_body_and_what_was_dropped() {
+        let detail = shown(&record(Value::String("a\nb".to_owned())), true).detail.unwrap();
+        assert_eq!(detail.body, "a\nb");
+        assert!(detail.fields.contains(&("Dropped", "2 attributes, by the sender".to_owned())));
+    }
+}

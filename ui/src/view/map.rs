@@ -1,0 +1,197 @@
+//! The map of services: who calls whom, drawn from left to right, with a table that says the same.
+
+use std::collections::{HashMap, HashSet};
+
+use askama::Template;
+use storage::{Edge, Node, NodeKind, ServiceMap, TimeRange};
+
+use super::colour::{Chip, Palette};
+use super::format;
+use super::frame::Frame;
+use super::link::{Links, term};
+
+mod drawing;
+mod layered;
+mod ranks;
+
+pub(crate) use self::drawing::Drawing;
+
+/// `/map`.
+#[derive(Debug, Default, Template)]
+#[template(path = "map.html")]
+pub(crate) struct Map {
+    pub(crate) frame: Frame,
+    pub(crate) drawing: Option<Drawing>,
+    /// Why there is no drawing although there are calls.
+    pub(crate) no_drawing: String,
+    pub(crate) calls: Vec<Call>,
+    /// Services without calls, and where they lead.
+    pub(crate) tray: Vec<(Chip, String)>,
+    /// `6 services, 7 dependencies`.
+    pub(crate) summary: String,
+    /// The node in focus, and how far around it the map reaches.
+    pub(crate) focus: String,
+    pub(crate) hops: usize,
+    /// Names that may be focused.
+    pub(crate) names: Vec<String>,
+    pub(crate) hidden: Vec<(String, String)>,
+    pub(crate) whole: String,
+    pub(crate) notes: Vec<String>,
+    pub(crate) otherwise: Vec<(String, String)>,
+    pub(crate) json: String,
+}
+
+/// One row of the table.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Call {
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) how: &'static str,
+    pub(crate) rate: String,
+    pub(crate) calls: String,
+    pub(crate) errors: String,
+    pub(crate) is_failing: bool,
+    pub(crate) p50: String,
+    pub(crate) p95: String,
+    pub(crate) p99: String,
+    /// A call to look at.
+    pub(crate) example: String,
+    /// Traces of the called service, the failed ones when there are.
+    pub(crate) traces: String,
+}
+
+/// A node by name and kind, as edges name it.
+pub(crate) type Key = (String, NodeKind);
+
+/// The nodes within `hops` of those called `focus`, and the edges between them; everything without focus.
+pub(crate) fn around(map: &ServiceMap, focus: &str, hops: usize) -> ServiceMap {
+    if focus.is_empty() {
+        return map.clone();
+    }
+    let mut near: HashSet<&Key> = map.edges.iter().flat_map(|edge| [&edge.from, &edge.to]).filter(|(name, _)| name == focus).collect();
+    for _ in 0..hops {
+        let next: Vec<&Key> = map
+            .edges
+            .iter()
+            .filter(|edge| near.contains(&edge.from) || near.contains(&edge.to))
+            .flat_map(|edge| [&edge.from, &edge.to])
+            .collect();
+        near.extend(next);
+    }
+    ServiceMap {
+        range: map.range,
+        nodes: map
+            .nodes
+            .iter()
+            .filter(|node| node.name == focus || near.iter().any(|(name, kind)| *name == node.name && *kind == node.kind))
+            .cloned()
+            .collect(),
+        edges: map.edges.iter().filter(|edge| near.contains(&edge.from) && near.contains(&edge.to)).cloned().collect(),
+        stats: map.stats.clone(),
+    }
+}
+
+/// The table: every dependency, the most frequent first.
+pub(crate) fn calls(map: &ServiceMap, range: TimeRange, links: &Links) -> Vec<Call> {
+    let window = range.to.since(range.from);
+    let mut edges: Vec<&Edge> = map.edges.iter().collect();
+    edges.sort_by_key(|edge| std::cmp::Reverse(edge.calls));
+    edges.into_iter().take(MAX_CALLS).map(|edge| call(edge, window, links)).collect()
+}
+
+fn call(edge: &Edge, window: u64, links: &Links) -> Call {
+    // Peers send no spans of their own: their calls are spans of the caller.
+    let (service, _) = if edge.to.1 == NodeKind::Service { &edge.to } else { &edge.from };
+    let failed = if edge.errors > 0 { " status:error" } else { "" };
+    Call {
+        from: format::name(&edge.from.0),
+        to: format::name(&edge.to.0),
+        how: match edge.kind {
+            storage::EdgeKind::Call => "calls",
+            storage::EdgeKind::Message => "sends to",
+        },
+        rate: format::rate(edge.calls, window),
+        calls: format::counted(edge.calls, "call", "calls"),
+        errors: format::percent(edge.errors, edge.calls),
+        is_failing: edge.errors > 0,
+        p50: format::duration(edge.p50),
+        p95: format::duration(edge.p95),
+        p99: format::duration(edge.p99),
+        example: super::services::example(edge, links),
+        traces: links.traces(&format!("{}{failed}", term("service", service))).href(),
+    }
+}
+
+/// Services that neither call nor are called.
+pub(crate) fn tray(map: &ServiceMap, links: &Links, palette: &Palette) -> Vec<(Chip, String)> {
+    let linked: HashSet<(&str, NodeKind)> =
+        map.edges.iter().flat_map(|edge| [(edge.from.0.as_str(), edge.from.1), (edge.to.0.as_str(), edge.to.1)]).collect();
+    let alone = |node: &&Node| node.kind == NodeKind::Service && !linked.contains(&(node.name.as_str(), node.kind));
+    map.nodes.iter().filter(alone).map(|node| (palette.chip(&node.name), links.service(&node.name).href())).collect()
+}
+
+/// `6 services, 2 other systems, 7 dependencies`.
+pub(crate) fn summary(map: &ServiceMap) -> String {
+    let services = map.nodes.iter().filter(|node| node.kind == NodeKind::Service).count();
+    let others = map.nodes.iter().filter(|node| !matches!(node.kind, NodeKind::Service | NodeKind::User)).count();
+    let mut parts = vec![format::counted(services as u64, "service", "services")];
+    if others > 0 {
+        parts.push(format::counted(others as u64, "other system", "other systems"));
+    }
+    parts.push(format::counted(map.edges.len() as u64, "dependency", "dependencies"));
+    parts.join(", ")
+}
+
+/// A graph without names: what a layout needs to know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Graph {
+    pub(crate) nodes: usize,
+    /// From and to, each once, no loops.
+    pub(crate) edges: Vec<(usize, usize)>,
+}
+
+/// Where a node goes: its column from the left, and its centre from the top.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Place {
+    pub(crate) column: usize,
+    pub(crate) y: f64,
+}
+
+/// Arranges nodes in columns so that edges lead to the right.
+pub(crate) trait Layout {
+    /// One place per node, or nothing when this layout cannot do it.
+    fn arrange(&self, graph: &Graph) -> Option<Vec<Place>>;
+}
+
+/// Arranges a graph with the first layout that can.
+pub(crate) fn arrange(graph: &Graph) -> Vec<Place> {
+    let layouts: [&dyn Layout; 2] = [&layered::Layered, &ranks::Ranks];
+    layouts.iter().find_map(|layout| layout.arrange(graph)).unwrap_or_default()
+}
+
+/// Keys of nodes that take part in calls, in the order of the map, and the graph of their places.
+pub(crate) fn graph(map: &ServiceMap) -> (Vec<Key>, Graph) {
+    let mut keys: Vec<Key> = map.edges.iter().flat_map(|edge| [edge.from.clone(), edge.to.clone()]).collect();
+    keys.sort();
+    keys.dedup();
+    let places: HashMap<&Key, usize> = keys.iter().enumerate().map(|(place, key)| (key, place)).collect();
+    let mut edges: Vec<(usize, usize)> = map
+        .edges
+        .iter()
+        .filter_map(|edge| Some((*places.get(&edge.from)?, *places.get(&edge.to)?)))
+        .filter(|(from, to)| from != to)
+        .collect();
+    edges.sort_unstable();
+    edges.dedup();
+    let nodes = keys.len();
+    (keys, Graph { nodes, edges })
+}
+
+/// More nodes are shown as a table until one is focused.
+pub(crate) const MAX_NODES: usize = 150;
+
+/// Rows of the table.
+const MAX_CALLS: usize = 500;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+use proptest::prelude::*;
+use storage::{EdgeKind, UnixNanos};
+
+use super::*;
+
+fn service(name: &str) -> Key {
+    (name.to_owned(), NodeKind::Service)
+}
+
+fn edge(from: &str, to: &str) -> Edge {
+    Edge { from: service(from), to: service(to), kind: EdgeKind::Call, calls: 60, errors: 0, p50: 1, p95: 2, p99: 3, examples: Vec::new() }
+}
+
+fn map(edges: &[(&str, &str)]) -> ServiceMap {
+    let edges: Vec<Edge> = edges.iter().map(|(from, to)| edge(from, to)).collect();
+    let mut names: Vec<String> =
+        edges.iter().flat_map(|edge| [edge.from.0.clone(), edge.to.0.clone()]).chain(["alone".to_owned()]).collect();
+    names.sort();
+    names.dedup();
+    let node = |name: String| Node { name, kind: NodeKind::Service, system: String::new(), requests: 60, errors: 3, p50: 1, p95: 2 };
+    ServiceMap { nodes: names.into_iter().map(node).collect(), edges, ..ServiceMap::default() }
+}
+
+fn minute() -> TimeRange {
+    TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(60_000_000_000) }
+}
+
+#[test]
+fn calls_lead_from_left_to_right() {
+    let (keys, graph) = graph(&map(&[("web", "cart"), ("web", "orders"), ("orders", "payment"), ("cart", "db")]));
+    let places = arrange(&graph);
+    let column = |name: &str| places[keys.iter().position(|(known, _)| known == name).unwrap()].column;
+    assert_eq!((column("web"), column("cart"), column("orders"), column("payment")), (0, 1, 1, 2));
+}
+
+#[test]
+fn rings_and_self_calls_are_drawn_too() {
+    let ring = map(&[("a", "b"), ("b", "c"), ("c", "a"), ("c", "c")]);
+    let drawing = Drawing::new(&ring, minute(), "", &Links::default(), &Palette::default());
+    assert_eq!((drawing.boxes.len(), drawing.arrows.len()), (3, 4));
+    assert!(drawing.arrows.iter().all(|arrow| !arrow.path.contains("NaN")));
+}
+
+#[test]
+fn the_focus_keeps_what_is_within_its_hops() {
+    let whole = map(&[("a", "b"), ("b", "c"), ("c", "d")]);
+    let names = |map: &ServiceMap| map.nodes.iter().map(|node| node.name.clone()).collect::<Vec<_>>().join("");
+    assert_eq!(names(&around(&whole, "b", 1)), "abc");
+    assert_eq!(names(&around(&whole, "b", 2)), "abcd");
+    assert_eq!(around(&whole, "", 1).edges.len(), 3);
+}
+
+#[test]
+fn services_without_calls_are_in_the_tray() {
+    let tray = tray(&map(&[("a", "b")]), &Links::default(), &Palette::default());
+    assert_eq!(tray.len(), 1);
+    assert_eq!(tray[0].1, "/services/alone");
+}
+
+#[test]
+fn the_same_map_gives_the_same_picture() {
+    let draw = || {
+        format!(
+            "{:?}",
+            Drawing::new(&map(&[("a", "b"), ("a", "c"), ("c", "d"), ("b", "d")]), minute(), "", &Links::default(), &Palette::default())
+        )
+    };
+    assert_eq!(draw(), draw());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn boxes_never_overlap(nodes in 2_usize..40, pairs in proptest::collection::vec((0_usize..40, 0_usize..40), 1..80)) {
+        let mut edges: Vec<(usize, usize)> = pairs.into_iter().map(|(a, b)| (a % nodes, b % nodes)).filter(|(a, b)| a != b).collect();
+        edges.sort_unstable();
+        edges.dedup();
+        let graph = Graph { nodes, edges };
+        let places = arrange(&graph);
+        prop_assert_eq!(places.len(), nodes);
+        for (index, a) in places.iter().enumerate() {
+            for b in places.iter().skip(index + 1).filter(|b| b.column == a.column) {
+                prop_assert!((a.y - b.y).abs() >= drawing::BOX_HEIGHT, "{:?} {:?}", a, b);
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Pages that are mostly text: the SQL console, help, and what is said when something is not there.
+
+use askama::Template;
+use storage::SqlAnswer;
+
+use super::format;
+use super::frame::Frame;
+use super::link::Links;
+use super::search::Problem;
+
+/// `/query`.
+#[derive(Debug, Default, Template)]
+#[template(path = "sql.html")]
+pub(crate) struct Sql {
+    pub(crate) frame: Frame,
+    pub(crate) sql: String,
+    pub(crate) problem: Option<Problem>,
+    pub(crate) result: Option<Table>,
+    /// What it is about and its address.
+    pub(crate) examples: Vec<(&'static str, String, &'static str)>,
+    pub(crate) csv: String,
+    pub(crate) ndjson: String,
+}
+
+/// A result.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Table {
+    /// Name, type and whether it holds numbers.
+    pub(crate) columns: Vec<(String, String, bool)>,
+    pub(crate) rows: Vec<Vec<Cell>>,
+    pub(crate) summary: String,
+    pub(crate) is_truncated: bool,
+}
+
+/// One value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cell {
+    pub(crate) text: String,
+    pub(crate) is_number: bool,
+    pub(crate) is_null: bool,
+    /// The trace that an id names.
+    pub(crate) href: String,
+}
+
+/// `/help/shortcuts`.
+#[derive(Debug, Default, Template)]
+#[template(path = "shortcuts.html")]
+pub(crate) struct Shortcuts {
+    pub(crate) frame: Frame,
+    /// Heading, and keys with what they do.
+    pub(crate) groups: Vec<(&'static str, Vec<(&'static str, &'static str)>)>,
+}
+
+/// `/help/query`.
+#[derive(Debug, Default, Template)]
+#[template(path = "query_help.html")]
+pub(crate) struct QueryHelp {
+    pub(crate) frame: Frame,
+    /// Example, what it finds, and its address.
+    pub(crate) traces: Vec<(&'static str, &'static str, String)>,
+    pub(crate) logs: Vec<(&'static str, &'static str, String)>,
+    /// Field and what it holds.
+    pub(crate) fields: Vec<(&'static str, &'static str)>,
+}
+
+/// What is said in place of a page.
+#[derive(Debug, Default, Template)]
+#[template(path = "failure.html")]
+pub(crate) struct FailurePage {
+    pub(crate) frame: Frame,
+    pub(crate) status: u16,
+    pub(crate) title: &'static str,
+    pub(crate) message: String,
+    pub(crate) suggestions: Vec<(String, String)>,
+    /// Further explanation, one paragraph each.
+    pub(crate) advice: Vec<&'static str>,
+    /// Where to go from here.
+    pub(crate) ways: Vec<(&'static str, String)>,
+}
+
+/// Lays out the rows of an SQL answer.
+pub(crate) fn table(answer: &SqlAnswer, links: &Links) -> Table {
+    let is_number = |sql_type: &str| {
+        let lower = sql_type.to_lowercase();
+        ["int", "double", "float", "decimal", "real"].iter().any(|word| lower.contains(word))
+    };
+    let columns: Vec<(String, String, bool)> = answer
+        .columns
+        .iter()
+        .map(|column| (format::line(&column.name, 120), format::line(&column.sql_type, 60), is_number(&column.sql_type)))
+        .collect();
+    let row = |row: &serde_json::Map<String, serde_json::Value>| {
+        answer
+            .columns
+            .iter()
+            .zip(&columns)
+            .map(|(column, (.., is_number))| cell(&column.name, row.get(&column.name), *is_number, links))
+            .collect()
+    };
+    let rows: Vec<Vec<Cell>> = answer.rows.iter().map(row).collect();
+    let elapsed = format::duration(u64::try_from(answer.elapsed.as_nanos()).unwrap_or(u64::MAX));
+    Table {
+        summary: format!("{} · {elapsed}", format::counted(rows.len() as u64, "row", "rows")),
+        columns,
+        rows,
+        is_truncated: answer.truncated,
+    }
+}
+
+fn cell(name: &str, value: Option<&serde_json::Value>, is_number: bool, links: &Links) -> Cell {
+    let text = match value {
+        None | Some(serde_json::Value::Null) => return Cell { text: "null".to_owned(), is_null: true, ..Cell::default() },
+        Some(serde_json::Value::String(text)) => format::text(text),
+        Some(other) => format::text(&other.to_string()),
+    };
+    let trace = if name.ends_with("trace_id") && text.len() == 32 { text.parse::<storage::TraceId>().ok() } else { None };
+    let href = trace.map(|id| links.trace(&id).href()).unwrap_or_default();
+    let is_long = text.chars().nth(MAX_CELL).is_some();
+    let text = if is_long { text.chars().take(MAX_CELL).chain(['…']).collect() } else { text };
+    Cell { text, is_number, is_null: false, href }
+}
+
+/// Longer values are cut on the page; CSV and NDJSON have them whole.
+const MAX_CELL: usize = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use storage::SqlColumn;
+
+    use super::*;
+
+    #[test]
+    fn trace_ids_become_links_and_nulls_are_told_from_texts() {
+        let column = |name: &str, sql_type: &str| SqlColumn { name: name.to_owned(), sql_type: sql_type.to_owned() };
+        let row = serde_json::json!({ "trace_id": "5b8efff798038103d269b633813fc60c", "n": 3, "x": null });
+        let answer = SqlAnswer {
+            columns: vec![column("trace_id", "Utf8"), column("n", "Int64"), column("x", "Utf8")],
+            rows: vec![row.as_object().unwrap().clone()],
+            truncated: false,
+            elapsed: Duration::from_millis(2),
+        };
+        let table = table(&answer, &Links::default());
+        assert_eq!(table.rows[0][0].href, "/trace/5b8efff798038103d269b633813fc60c");
+        assert!(table.rows[0][1].is_number && table.rows[0][2].is_null);
+    }
+}

@@ -1,0 +1,246 @@
+//! What the search pages share: the form that writes queries, and what is said when a query cannot be answered.
+
+use http::StatusCode;
+use storage::QueryStats;
+
+use super::format;
+use super::link::quoted;
+use crate::error::Failure;
+
+/// Why there is no answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Problem {
+    /// Two or three words.
+    pub(crate) title: &'static str,
+    /// What is wrong and what to do.
+    pub(crate) message: String,
+    /// The wrong place, when it is in the query text.
+    pub(crate) caret: Option<Caret>,
+    /// A better word and the address of the page with it; empty without address.
+    pub(crate) suggestions: Vec<(String, String)>,
+}
+
+/// A query text with its wrong part.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Caret {
+    /// Before it.
+    pub(crate) before: String,
+    /// The wrong part; empty at the end of the text.
+    pub(crate) wrong: String,
+    /// After it.
+    pub(crate) after: String,
+    /// The line below, that points.
+    pub(crate) pointer: String,
+}
+
+/// The terms of a query that plain form controls can hold. All others stay as they are in `rest`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Builder {
+    pub(crate) service: String,
+    pub(crate) operation: String,
+    pub(crate) status: String,
+    pub(crate) severity: String,
+    pub(crate) min: String,
+    pub(crate) max: String,
+    pub(crate) rest: String,
+}
+
+// === impl Problem ===
+
+impl Problem {
+    /// Explains a failure; `mended` gives the address of the same page with another query text.
+    pub(crate) fn new(failure: &Failure, query: &str, mended: impl Fn(&str) -> String) -> Self {
+        let title = match failure.status {
+            StatusCode::BAD_REQUEST => "This query is not understood:",
+            StatusCode::GATEWAY_TIMEOUT => "This took too long:",
+            StatusCode::SERVICE_UNAVAILABLE => "Too busy:",
+            _ => "This could not be answered:",
+        };
+        let place = failure.place.and_then(|(offset, length)| split(query, offset, length));
+        let suggestions = failure.suggestions.iter().map(|word| {
+            let href = place.map(|(before, _, after)| mended(&format!("{before}{word}{after}"))).unwrap_or_default();
+            (word.clone(), href)
+        });
+        Self {
+            title,
+            message: sentence(&failure.message),
+            suggestions: suggestions.collect(),
+            caret: place.map(|(before, wrong, after)| Caret::new(before, wrong, after)),
+        }
+    }
+}
+
+impl Caret {
+    fn new(before: &str, wrong: &str, after: &str) -> Self {
+        let one_line = |text: &str| format::text(text).replace(['\n', '\r', '\t'], " ");
+        let (before, wrong, after) = (one_line(before), one_line(wrong), one_line(after));
+        let pointer = format!("{}{}", " ".repeat(before.chars().count()), "^".repeat(wrong.chars().count().max(1)));
+        Self { before, wrong, after, pointer }
+    }
+}
+
+fn split(query: &str, offset: usize, length: usize) -> Option<(&str, &str, &str)> {
+    let before = query.get(..offset)?;
+    let rest = query.get(offset..)?;
+    let wrong = rest.get(..length).unwrap_or(rest);
+    Some((before, wrong, rest.get(wrong.len()..).unwrap_or_default()))
+}
+
+/// With a capital and a full stop.
+pub(crate) fn sentence(message: &str) -> String {
+    let text = format::text(message);
+    let mut chars = text.chars();
+    let first: String = chars.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
+    let end = if text.ends_with(['.', '?', '!']) { "" } else { "." };
+    format!("{first}{}{end}", chars.as_str())
+}
+
+/// What a list says below itself about how it came to be.
+pub(crate) fn effort(stats: &QueryStats) -> String {
+    format!(
+        "{} · {} looked at",
+        format::duration(u64::try_from(stats.elapsed.as_nanos()).unwrap_or(u64::MAX)),
+        format::counted(stats.rows_scanned, "row", "rows")
+    )
+}
+
+// === impl Builder ===
+
+impl Builder {
+    /// Takes the terms it knows out of a query text.
+    pub(crate) fn parse(query: &str) -> Self {
+        let mut builder = Self::default();
+        let pieces = pieces(query);
+        // Inside OR and parentheses a term means something else than in a form.
+        if pieces.iter().any(|piece| matches!(*piece, "OR" | "NOT") || piece.starts_with('(')) {
+            query.trim().clone_into(&mut builder.rest);
+            return builder;
+        }
+        let mut rest = Vec::new();
+        for piece in pieces {
+            if !builder.take(piece) {
+                rest.push(piece);
+            }
+        }
+        builder.rest = rest.join(" ");
+        builder
+    }
+
+    /// The query text that says the same.
+    pub(crate) fn compose(&self) -> String {
+        let mut terms = Vec::new();
+        for (field, value) in
+            [("service:", &self.service), ("name:", &self.operation), ("status:", &self.status), ("severity>=", &self.severity)]
+        {
+            if !value.trim().is_empty() {
+                terms.push(format!("{field}{}", quoted(value.trim())));
+            }
+        }
+        for (field, value) in [("duration>=", &self.min), ("duration<=", &self.max)] {
+            let value: String = value.chars().filter(|c| !c.is_whitespace()).collect();
+            if !value.is_empty() {
+                // A bare number means milliseconds.
+                let unit = if value.chars().all(|c| c.is_ascii_digit() || c == '.') { "ms" } else { "" };
+                terms.push(format!("{field}{}", quoted(&format!("{value}{unit}"))));
+            }
+        }
+        if !self.rest.trim().is_empty() {
+            terms.push(self.rest.trim().to_owned());
+        }
+        terms.join(" ")
+    }
+
+    fn take(&mut self, piece: &str) -> bool {
+        let fields: [(&str, &mut String); 6] = [
+            ("service:", &mut self.service),
+            ("name:", &mut self.operation),
+            ("status:", &mut self.status),
+            ("severity>=", &mut self.severity),
+            ("duration>=", &mut self.min),
+            ("duration<=", &mut self.max),
+        ];
+        for (prefix, field) in fields {
+            if let Some(value) = piece.strip_prefix(prefix) {
+                let Some(value) = unquoted(value) else { return false };
+                if !field.is_empty() {
+                    return false;
+                }
+                *field = value;
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// Splits at spaces outside quotes.
+fn pieces(query: &str) -> Vec<&str> {
+    let (mut pieces, mut start, mut in_quotes, mut escaped) = (Vec::new(), None, false, false);
+    for (at, c) in query.char_indices() {
+        if c.is_whitespace() && !in_quotes {
+            if let Some(from) = start.take() {
+                pieces.extend(query.get(from..at));
+            }
+            continue;
+        }
+        start.get_or_insert(at);
+        if escaped {
+            escaped = false;
+        } else if c == '\\' {
+            escaped = true;
+        } else if c == '"' {
+            in_quotes = !in_quotes;
+        }
+    }
+    pieces.extend(start.and_then(|from| query.get(from..)));
+    pieces
+}
+
+/// The value of one plain term; lists and wildcards stay in the text.
+fn unquoted(value: &str) -> Option<String> {
+    if let Some(inner) = value.strip_prefix('"') {
+        let inner = inner.strip_suffix('"')?;
+        return Some(inner.replace("\\\"", "\"").replace("\\\\", "\\"));
+    }
+    (!value.is_empty() && !value.contains(['"', ',', '*', '\\', ')'])).then(|| value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_caret_points_at_the_character_not_at_the_byte() {
+        let mut failure = Failure::bad_request("query_syntax", "there is no field `durration`");
+        failure.place = Some(("é ".len(), 9));
+        failure.suggestions = vec!["duration".to_owned()];
+        let problem = Problem::new(&failure, "é durration>1s", |query| format!("/traces?q={query}"));
+        let caret = problem.caret.unwrap();
+        assert_eq!((caret.before.as_str(), caret.wrong.as_str(), caret.after.as_str()), ("é ", "durration", ">1s"));
+        assert_eq!(caret.pointer, "  ^^^^^^^^^");
+        assert_eq!(problem.message, "There is no field `durration`.");
+        assert_eq!(problem.suggestions, [("duration".to_owned(), "/traces?q=é duration>1s".to_owned())]);
+    }
+
+    #[test]
+    fn the_form_reads_what_it_writes_and_leaves_the_rest_alone() {
+        let query = "service:cart name:\"POST /pay\" status:error duration>=5ms duration<=2s attr.x:1 \"free text\"";
+        let builder = Builder::parse(query);
+        assert_eq!((builder.operation.as_str(), builder.min.as_str()), ("POST /pay", "5ms"));
+        assert_eq!(builder.rest, "attr.x:1 \"free text\"");
+        assert_eq!(builder.compose(), query);
+    }
+
+    #[test]
+    fn alternatives_and_lists_stay_text() {
+        for query in ["service:a OR service:b", "(service:a)", "service:a,b", "service:a*"] {
+            assert_eq!(Builder::parse(query).rest, query);
+        }
+    }
+
+    #[test]
+    fn a_bare_number_means_milliseconds() {
+        let builder = Builder { min: "250".to_owned(), ..Builder::default() };
+        assert_eq!(builder.compose(), "duration>=250ms");
+    }
+}

@@ -1,0 +1,232 @@
+//! Services: the list, and one in detail.
+
+use std::cmp::Reverse;
+
+use askama::Template;
+use storage::{Edge, NodeKind, Operation, ServiceMap, ServiceSummary, TimeRange};
+
+use super::chart::{Bars, Spark};
+use super::colour::{Chip, Palette};
+use super::format::{self, Clockface, Moment};
+use super::frame::Frame;
+use super::link::{Links, term};
+use super::logs::Row as LogRow;
+use super::traces::Row as TraceRow;
+
+/// `/services`.
+#[derive(Debug, Default, Template)]
+#[template(path = "services.html")]
+pub(crate) struct Services {
+    pub(crate) frame: Frame,
+    pub(crate) rows: Vec<Row>,
+    /// What services call that sends nothing itself.
+    pub(crate) peers: Vec<Peer>,
+    pub(crate) problem: Option<super::search::Problem>,
+    /// Windows to try when there is nothing.
+    pub(crate) otherwise: Vec<(String, String)>,
+    pub(crate) json: String,
+}
+
+/// `/services/{service}`.
+#[derive(Debug, Default, Template)]
+#[template(path = "service.html")]
+pub(crate) struct Service {
+    pub(crate) frame: Frame,
+    pub(crate) chip: Chip,
+    pub(crate) row: Option<Row>,
+    pub(crate) chart: Option<Bars>,
+    pub(crate) operations: Vec<OperationRow>,
+    pub(crate) callers: Vec<Dependency>,
+    pub(crate) callees: Vec<Dependency>,
+    pub(crate) failures: Vec<TraceRow>,
+    pub(crate) logs: Vec<LogRow>,
+    pub(crate) notes: Vec<String>,
+    /// Lists of this service's traces, failures, logs, and its place on the map.
+    pub(crate) traces: String,
+    pub(crate) failed: String,
+    pub(crate) all_logs: String,
+    pub(crate) on_map: String,
+    /// The whole of time, when this window holds nothing.
+    pub(crate) all_time: String,
+}
+
+/// A service in a list.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Row {
+    pub(crate) chip: Chip,
+    pub(crate) href: String,
+    pub(crate) rate: String,
+    pub(crate) requests: String,
+    pub(crate) errors: String,
+    pub(crate) errors_exact: String,
+    pub(crate) is_failing: bool,
+    pub(crate) failed: String,
+    pub(crate) p50: String,
+    pub(crate) p95: String,
+    pub(crate) p99: String,
+    pub(crate) logs: String,
+    pub(crate) last_seen: Moment,
+    pub(crate) rate_line: Spark,
+    pub(crate) error_line: Spark,
+    pub(crate) p95_line: Spark,
+}
+
+/// A database, queue or other system that services call.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Peer {
+    pub(crate) name: String,
+    pub(crate) kind: &'static str,
+    pub(crate) rate: String,
+    pub(crate) errors: String,
+    pub(crate) is_failing: bool,
+    pub(crate) p50: String,
+    pub(crate) p95: String,
+    pub(crate) href: String,
+}
+
+/// An operation of a service.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OperationRow {
+    pub(crate) name: String,
+    pub(crate) kind: &'static str,
+    pub(crate) href: String,
+    pub(crate) rate: String,
+    pub(crate) count: String,
+    pub(crate) errors: String,
+    pub(crate) is_failing: bool,
+    pub(crate) failed: String,
+    pub(crate) p50: String,
+    pub(crate) p95: String,
+    pub(crate) p99: String,
+    /// Share of the time of all operations, for the bar and as text.
+    pub(crate) share: String,
+    pub(crate) part: String,
+}
+
+/// Calls to or from a service.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Dependency {
+    pub(crate) chip: Option<Chip>,
+    pub(crate) name: String,
+    pub(crate) kind: &'static str,
+    pub(crate) how: &'static str,
+    pub(crate) href: String,
+    pub(crate) rate: String,
+    pub(crate) errors: String,
+    pub(crate) is_failing: bool,
+    pub(crate) p50: String,
+    pub(crate) p95: String,
+    /// A call to look at.
+    pub(crate) example: String,
+}
+
+/// One service of a list.
+pub(crate) fn row(summary: &ServiceSummary, range: TimeRange, links: &Links, clock: &Clockface, palette: &Palette) -> Row {
+    let window = range.to.since(range.from);
+    let rate = format::rate(summary.requests, window);
+    let errors = format::percent(summary.errors, summary.requests);
+    let p95 = if summary.requests == 0 { format::MISSING.to_owned() } else { format::duration(summary.p95) };
+    let series = |value: fn(&storage::ServicePoint) -> u64| summary.points.iter().map(value).collect::<Vec<_>>();
+    let quantile = |nanos: u64| if summary.requests == 0 { format::MISSING.to_owned() } else { format::duration(nanos) };
+    Row {
+        chip: palette.chip(&summary.name),
+        href: links.service(&summary.name).href(),
+        rate_line: Spark::new(&series(|point| point.requests), format!("requests, now {rate}")),
+        error_line: Spark::new(&series(|point| point.errors), format!("failed requests, {errors} in all")),
+        p95_line: Spark::new(&series(|point| point.p95), format!("95th percentile, {p95} in all")),
+        rate,
+        requests: format::counted(summary.requests, "request", "requests"),
+        errors_exact: format!("{} of {}", format::exact(summary.errors), format::exact(summary.requests)),
+        errors,
+        is_failing: summary.errors > 0,
+        failed: links.traces(&format!("{} status:error", term("service", &summary.name))).href(),
+        p50: quantile(summary.p50),
+        p95,
+        p99: quantile(summary.p99),
+        logs: format::count(summary.log_count),
+        last_seen: clock.moment(summary.last_seen),
+    }
+}
+
+/// What a map knows besides services.
+pub(crate) fn peers(map: &ServiceMap, range: TimeRange, links: &Links) -> Vec<Peer> {
+    let window = range.to.since(range.from);
+    let others = map.nodes.iter().filter(|node| matches!(node.kind, NodeKind::Database | NodeKind::Queue | NodeKind::External));
+    let peer = |node: &storage::Node| Peer {
+        name: format::name(&node.name),
+        kind: node.kind.as_str(),
+        rate: format::rate(node.requests, window),
+        errors: format::percent(node.errors, node.requests),
+        is_failing: node.errors > 0,
+        p50: format::duration(node.p50),
+        p95: format::duration(node.p95),
+        href: links.windowed("/map").with("focus", &node.name).href(),
+    };
+    others.map(peer).collect()
+}
+
+/// Operations by the time they took in all, the greatest first.
+pub(crate) fn operations(service: &str, mut operations: Vec<Operation>, range: TimeRange, links: &Links) -> Vec<OperationRow> {
+    let window = range.to.since(range.from);
+    operations.sort_by_key(|operation| Reverse(operation.total));
+    let all = operations.iter().fold(0_u64, |all, operation| all.saturating_add(operation.total)).max(1);
+    let row = |operation: &Operation| {
+        let query = format!("{} {}", term("service", service), term("name", &operation.name));
+        OperationRow {
+            name: format::name(&operation.name),
+            kind: operation.kind,
+            rate: format::rate(operation.count, window),
+            count: format::counted(operation.count, "span", "spans"),
+            errors: format::percent(operation.errors, operation.count),
+            is_failing: operation.errors > 0,
+            failed: links.traces(&format!("{query} status:error")).href(),
+            href: links.traces(&query).href(),
+            p50: format::duration(operation.p50),
+            p95: format::duration(operation.p95),
+            p99: format::duration(operation.p99),
+            share: format::position(operation.total, all),
+            part: format::percent(operation.total, all),
+        }
+    };
+    operations.iter().take(MAX_OPERATIONS).map(row).collect()
+}
+
+/// Edges that end at a service, and edges that begin there.
+pub(crate) fn dependencies(
+    service: &str,
+    map: &ServiceMap,
+    range: TimeRange,
+    links: &Links,
+    palette: &Palette,
+) -> (Vec<Dependency>, Vec<Dependency>) {
+    let window = range.to.since(range.from);
+    let is_this = |(name, kind): &(String, NodeKind)| name == service && *kind == NodeKind::Service;
+    let view = |edge: &Edge, (name, kind): &(String, NodeKind)| {
+        let is_service = *kind == NodeKind::Service;
+        Dependency {
+            chip: is_service.then(|| palette.chip(name)),
+            name: format::name(name),
+            kind: kind.as_str(),
+            how: edge.kind.as_str(),
+            href: if is_service { links.service(name).href() } else { links.windowed("/map").with("focus", name).href() },
+            rate: format::rate(edge.calls, window),
+            errors: format::percent(edge.errors, edge.calls),
+            is_failing: edge.errors > 0,
+            p50: format::duration(edge.p50),
+            p95: format::duration(edge.p95),
+            example: example(edge, links),
+        }
+    };
+    let callers = map.edges.iter().filter(|edge| is_this(&edge.to) && !is_this(&edge.from)).map(|edge| view(edge, &edge.from)).collect();
+    let callees = map.edges.iter().filter(|edge| is_this(&edge.from)).map(|edge| view(edge, &edge.to)).collect();
+    (callers, callees)
+}
+
+/// A call over an edge; the failed one when there is one.
+pub(crate) fn example(edge: &Edge, links: &Links) -> String {
+    let chosen = if edge.errors > 0 { edge.examples.last() } else { edge.examples.first() };
+    chosen.map(|(trace, span)| format!("{}#s{span}", links.trace(trace).with("span", &span.to_string()).href())).unwrap_or_default()
+}
+
+/// More operations are not listed.
+const MAX_OPERATIONS: usize = 200;

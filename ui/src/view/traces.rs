@@ -1,0 +1,169 @@
+//! The page that finds traces.
+
+use askama::Template;
+use storage::{ServiceInTrace, TracePage, TraceSummary};
+
+use super::chart::Bars;
+use super::colour::{Chip, Palette};
+use super::format::{self, Clockface, Moment};
+use super::frame::Frame;
+use super::link::Links;
+use super::search::{Builder, Problem};
+
+/// `/traces`.
+#[derive(Debug, Default, Template)]
+#[template(path = "traces.html")]
+pub(crate) struct Traces {
+    pub(crate) frame: Frame,
+    /// The query text.
+    pub(crate) query: String,
+    /// The same in form controls.
+    pub(crate) builder: Builder,
+    /// Names to choose from.
+    pub(crate) services: Vec<String>,
+    /// `from` and `to` and the order, kept by the forms.
+    pub(crate) hidden: Vec<(String, String)>,
+    /// Why there is no answer.
+    pub(crate) problem: Option<Problem>,
+    /// Matching spans over time.
+    pub(crate) chart: Option<Bars>,
+    /// What was found.
+    pub(crate) rows: Vec<Row>,
+    /// How much is shown of how much.
+    pub(crate) summary: String,
+    /// Word, address and whether it is the present order.
+    pub(crate) orders: Vec<(&'static str, String, bool)>,
+    /// The next page; empty at the end.
+    pub(crate) older: String,
+    /// The first page, when this is not it.
+    pub(crate) newest: String,
+    /// Why the answer is not whole.
+    pub(crate) notes: Vec<String>,
+    /// Other windows and queries to try when nothing was found: word and address.
+    pub(crate) otherwise: Vec<(String, String)>,
+    /// The same as JSON.
+    pub(crate) json: String,
+    /// What it took.
+    pub(crate) effort: String,
+}
+
+/// One trace of a list.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Row {
+    pub(crate) href: String,
+    pub(crate) is_error: bool,
+    pub(crate) chip: Chip,
+    pub(crate) operation: String,
+    /// `root missing` and such; empty when all is well.
+    pub(crate) remark: &'static str,
+    /// Message of the first failed span; empty when none did.
+    pub(crate) error: String,
+    pub(crate) id: String,
+    pub(crate) short_id: String,
+    pub(crate) start: Moment,
+    pub(crate) duration: String,
+    pub(crate) exact: String,
+    /// Percent of the longest in the list.
+    pub(crate) share: String,
+    pub(crate) spans: String,
+    pub(crate) errors: String,
+    pub(crate) services: Vec<(Chip, String)>,
+    /// Services that are not listed.
+    pub(crate) more_services: usize,
+    /// Class, top edge, left edge and width in percent.
+    pub(crate) lanes: Vec<(String, String, String, String)>,
+    /// The picture in words.
+    pub(crate) picture: String,
+}
+
+/// Rows of a page of found traces.
+pub(crate) fn rows(page: &TracePage, links: &Links, clock: &Clockface, palette: &Palette) -> Vec<Row> {
+    let longest = page.traces.iter().map(|trace| trace.duration).max().unwrap_or(0);
+    page.traces.iter().map(|trace| row(trace, longest, links, clock, palette)).collect()
+}
+
+fn row(trace: &TraceSummary, longest: u64, links: &Links, clock: &Clockface, palette: &Palette) -> Row {
+    let id = trace.trace_id.to_string();
+    let mut by_size: Vec<&ServiceInTrace> = trace.services.iter().collect();
+    by_size.sort_by_key(|service| std::cmp::Reverse(service.span_count));
+    let listed = trace.services.iter().take(MAX_CHIPS);
+    let services: Vec<(Chip, String)> =
+        listed.map(|service| (palette.chip(&service.name), format::count(service.span_count as u64))).collect();
+    let picture =
+        trace.services.iter().take(6).map(|service| format!("{} {}", service.name, service.span_count)).collect::<Vec<_>>().join(", ");
+    Row {
+        href: links.trace(&trace.trace_id).href(),
+        is_error: trace.error_count > 0,
+        chip: palette.chip(&trace.root_service),
+        operation: format::name(&trace.root_name),
+        remark: if trace.has_root { "" } else { "root not received" },
+        error: trace.first_error.as_deref().map(|message| format::line(message, 160)).unwrap_or_default(),
+        short_id: id.chars().take(8).collect(),
+        id,
+        start: clock.moment(trace.start),
+        duration: format::duration(trace.duration),
+        exact: format::exact_nanos(trace.duration),
+        share: format::position(trace.duration, longest),
+        spans: format::count(trace.span_count as u64),
+        errors: if trace.error_count == 0 { String::new() } else { format::count(trace.error_count as u64) },
+        more_services: trace.services.len().saturating_sub(services.len()),
+        services,
+        lanes: lanes(&by_size, trace.duration, palette),
+        picture: format!("spans per service: {}", format::line(&picture, 200)),
+    }
+}
+
+/// The four busiest services, one lane of four units each, in the order of their first span.
+fn lanes(by_size: &[&ServiceInTrace], whole: u64, palette: &Palette) -> Vec<(String, String, String, String)> {
+    let mut lanes = Vec::new();
+    let mut chosen: Vec<&&ServiceInTrace> = by_size.iter().take(4).collect();
+    chosen.sort_by_key(|service| service.spans.iter().map(|(start, _)| *start).min().unwrap_or(0));
+    for (lane, service) in chosen.into_iter().enumerate() {
+        let class = palette.chip(&service.name).class;
+        for (start, length) in &service.spans {
+            let width = format::position((*length).max(whole / 200), whole);
+            lanes.push((class.clone(), (lane * 4).to_string(), format::position(*start, whole), width));
+        }
+    }
+    lanes
+}
+
+/// More services than this are counted.
+const MAX_CHIPS: usize = 6;
+
+#[cfg(test)]
+mod tests {
+    use storage::{TraceId, UnixNanos};
+
+    use super::*;
+
+    fn summary() -> TraceSummary {
+        let service =
+            |name: &str, spans: Vec<(u64, u64)>| ServiceInTrace { name: name.to_owned(), span_count: spans.len(), error_count: 0, spans };
+        TraceSummary {
+            trace_id: TraceId::from_slice(&[7; 16]).unwrap(),
+            root_service: "gateway".to_owned(),
+            root_name: "POST /checkout".to_owned(),
+            has_root: false,
+            start: UnixNanos::new(5),
+            duration: 1_000,
+            span_count: 3,
+            error_count: 1,
+            matched: 1,
+            services: vec![service("gateway", vec![(0, 1_000)]), service("payment", vec![(250, 500), (800, 0)])],
+            first_error: Some("card declined\nat line 2".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_row_says_what_failed_and_draws_lanes_in_time() {
+        let page = TracePage { traces: vec![summary()], ..TracePage::default() };
+        let row = rows(&page, &Links::default(), &Clockface::new(UnixNanos::new(5), None), &Palette::default()).remove(0);
+        assert_eq!((row.error.as_str(), row.errors.as_str(), row.remark), ("card declined", "1", "root not received"));
+        assert_eq!(row.lanes.len(), 3);
+        let (_, y, x, width) = &row.lanes[1];
+        assert_eq!((y.as_str(), x.as_str(), width.as_str()), ("4", "25", "50"));
+        assert_eq!(row.lanes[2].3, "0.5", "a span without length is still seen");
+        assert_eq!(row.href, "/trace/07070707070707070707070707070707");
+    }
+}
