@@ -51,7 +51,6 @@ fn choose(metas: &[&SegmentMeta], now: UnixNanos) -> Option<Vec<ulid::Ulid>> {
         level0.sort_unstable_by_key(|meta| meta.id);
         return Some(ids(&bounded(&level0)));
     }
-    level1.retain(|meta| is_closed(meta, now));
     like_sized_run(&level1).map(|run| ids(&run))
 }
 

@@ -1,3 +1,5 @@
+#![expect(clippy::cast_possible_truncation, reason = "numbers here are small")]
+
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 

@@ -16,7 +16,9 @@ use crate::store::Signal;
 
 /// Rows of a row group, but for the last one of a file.
 pub(crate) const ROW_GROUP_ROWS: usize = 131_072;
-const PAGE_ROWS: usize = 4_096;
+const SPAN_PAGE_ROWS: usize = 4_096;
+/// The log records of a trace lie apart: each costs a page per column, so pages are smaller.
+const LOG_PAGE_ROWS: usize = 2_048;
 const PAGE_BYTES: usize = 128 * 1024;
 const DICTIONARY_BYTES: usize = 256 * 1024;
 
@@ -26,7 +28,7 @@ pub(super) fn properties(signal: Signal, level: u8) -> Result<WriterProperties, 
         .set_created_by(concat!("throughline ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_compression(Compression::ZSTD(zstd))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_data_page_row_count_limit(if signal == Signal::Traces { SPAN_PAGE_ROWS } else { LOG_PAGE_ROWS })
         .set_data_page_size_limit(PAGE_BYTES)
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_write_batch_size(1024)

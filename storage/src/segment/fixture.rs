@@ -1,5 +1,7 @@
 //! Rows for tests: random within small sets of ids, services and times, so that they repeat, tie and overlap.
 
+#![expect(clippy::cast_possible_truncation, reason = "numbers here are small")]
+
 use std::sync::Arc;
 
 use arrow::array::{
@@ -53,7 +55,7 @@ const WORDS: [&str; 12] =
 /// A trace id of the small set, some of them padded 64-bit ids.
 pub(crate) fn trace_id(number: u64) -> [u8; 16] {
     let mut dice = Dice(number);
-    let high = if number % 3 == 0 { 0 } else { dice.roll() };
+    let high = if number.is_multiple_of(3) { 0 } else { dice.roll() };
     ((u128::from(high) << 64) | u128::from(dice.roll() | 1)).to_be_bytes()
 }
 
@@ -121,7 +123,8 @@ fn values(signal: Signal, name: &str, data_type: &DataType, nullable: bool, rows
                     // A grid of times, so that equal ones occur; rarely one beyond 2^63.
                     column::START_TIME | column::TIME if shape.stray && dice.below(500) == 0 => -5,
                     column::START_TIME | column::TIME => shape.from + (dice.below(50) * (shape.width / 50)) as i64,
-                    _ => dice.below(1 << 40) as i64,
+                    column::END_TIME | column::DURATION | column::TIME_UNIX_NANO | column::OBSERVED_TIME => dice.below(1 << 40) as i64,
+                    _ => dice.below(3) as i64,
                 });
             }
             Arc::new(builder.finish())

@@ -139,7 +139,7 @@ impl TraceFilter {
 
 impl TraceKeys {
     pub(super) fn new(file: SharedFile, blob: &Blob) -> Option<Self> {
-        (blob.len % PAGE_BYTES as u64 == 0).then(|| Self { file, offset: blob.offset, pages: blob.len / PAGE_BYTES as u64 })
+        blob.len.is_multiple_of(PAGE_BYTES as u64).then(|| Self { file, offset: blob.offset, pages: blob.len / PAGE_BYTES as u64 })
     }
 
     /// Rows of traces whose key equals that of `hash`.
