@@ -6,6 +6,7 @@
 mod answer;
 mod columns;
 mod engine;
+mod facets;
 #[cfg(test)]
 mod fixtures;
 mod language;
@@ -26,6 +27,8 @@ pub use self::answer::{
 };
 pub(crate) use self::engine::Engine;
 pub(crate) use self::engine::Weight;
+pub use self::facets::Facets;
+pub(crate) use self::facets::facets;
 pub(crate) use self::logs::{by_number as log, histogram, of_trace as trace_logs, search as search_logs};
 pub use self::question::{Cursor, LogOrder, LogSearch, ParseError, QueryError, SqlQuery, TraceOrder, TraceSearch};
 pub(crate) use self::traces::{search as search_traces, trace};

@@ -4,8 +4,7 @@
 //! of both. Knows nothing of what is done with the rows.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::RecordBatch;
 use arrow::buffer::BooleanBuffer;
@@ -20,17 +19,13 @@ use crate::segment::{RowRanges, Segment, SegmentError};
 use crate::snapshot::{Snapshot, TableSnapshot};
 use crate::store::Signal;
 
+mod control;
+mod numbers;
 mod ranges;
 
+pub(crate) use self::control::Control;
+use self::numbers::Numbers;
 pub(super) use self::ranges::{from_rows, intersect, union};
-
-/// Tells running work to end: its time is over, or nobody waits for it any more.
-#[derive(Debug)]
-pub(crate) struct Control {
-    deadline: Instant,
-    allowed: Duration,
-    cancelled: AtomicBool,
-}
 
 /// Where rows lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,29 +78,6 @@ pub(super) struct Wanted<'a> {
 
 /// Looking up more traces than this in the index of a segment costs more than it saves.
 const MAX_TRACE_HINTS: usize = 1024;
-
-// === impl Control ===
-
-impl Control {
-    pub(crate) fn new(allowed: Duration) -> Self {
-        Self { deadline: Instant::now() + allowed, allowed, cancelled: AtomicBool::new(false) }
-    }
-
-    pub(crate) fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Relaxed);
-    }
-
-    /// Fails when work must end.
-    pub(crate) fn check(&self) -> Result<(), QueryError> {
-        if self.cancelled.load(Ordering::Relaxed) {
-            return Err(QueryError::Internal("nobody waits for the answer any more".to_owned()));
-        }
-        if Instant::now() >= self.deadline {
-            return Err(QueryError::Timeout(self.allowed));
-        }
-        Ok(())
-    }
-}
 
 // === impl Scan ===
 
@@ -398,35 +370,5 @@ impl Rows<'_> {
     /// The number of a row within its place.
     pub(super) fn number(&self, row: usize) -> u32 {
         self.numbers.of(self.first + row)
-    }
-}
-
-/// Row numbers behind positions in what is read.
-#[derive(Debug)]
-struct Numbers<'a> {
-    ranges: &'a RowRanges,
-    /// Position of the first row of each range.
-    starts: Vec<usize>,
-}
-
-impl<'a> Numbers<'a> {
-    fn new(ranges: &'a RowRanges) -> Self {
-        let mut next = 0;
-        let starts = ranges
-            .iter()
-            .map(|range| {
-                let start = next;
-                next += range.len();
-                start
-            })
-            .collect();
-        Self { ranges, starts }
-    }
-
-    fn of(&self, position: usize) -> u32 {
-        let i = self.starts.partition_point(|start| *start <= position).saturating_sub(1);
-        let base = self.ranges.get(i).map_or(0, |range| range.start);
-        let offset = position - self.starts.get(i).copied().unwrap_or_default();
-        base.saturating_add(u32::try_from(offset).unwrap_or(u32::MAX))
     }
 }

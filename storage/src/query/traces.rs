@@ -5,15 +5,17 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use arrow::array::{Array, RecordBatch};
+
 use super::answer::{QueryStats, TracePage, TraceSummary};
 use super::columns;
 use super::language::Query;
 use super::predicate::Predicate;
 use super::question::{Cursor, QueryError, TraceOrder, TraceSearch};
-use super::scan::{Control, Place, Scan, Wanted, from_rows};
+use super::scan::{Control, Place, Scan, Wanted};
 use crate::model::{Span, TimeRange, TraceId, UnixNanos};
 use crate::rows;
-use crate::schema::column;
+use crate::schema::{self, column};
 use crate::snapshot::Snapshot;
 use crate::store::Signal;
 use crate::trace::Trace;
@@ -37,54 +39,52 @@ pub(crate) fn trace(snapshot: &Snapshot, id: TraceId, control: &Control) -> Resu
         (true, None) => Ok(None),
         // It may be in the part that could not be read.
         (true, Some(note)) => Err(QueryError::Internal(note.clone())),
-        (false, _) => Ok(Some(assemble(id, spans, stats))),
+        (false, _) => Ok(Some(Trace::assemble(id, spans, stats.complete, stats.notes))),
     }
 }
 
-/// Puts spans in order. Of spans with the same id, kind and start, the last one given is kept.
-fn assemble(id: TraceId, spans: Vec<Span>, stats: QueryStats) -> Trace {
-    let mut distinct = HashMap::with_capacity(spans.len());
-    for span in spans {
-        distinct.insert((span.span_id, span.kind, span.start), span);
-    }
-    let mut spans: Vec<Span> = distinct.into_values().collect();
-    spans.sort_by_key(|span| (span.start, span.span_id, span.kind.number()));
-    Trace { id, spans, complete: stats.complete, notes: stats.notes }
-}
-
-/// All spans of a trace as they are stored, and what could not be read.
+/// All spans of a trace as they are stored, those that arrived last at the end, and what could not be read. Plans nothing: buffers are
+/// compared id by id, segments know where their traces are.
 fn spans_of(snapshot: &Snapshot, id: TraceId, control: &Control) -> Result<(Vec<Span>, QueryStats), QueryError> {
-    let predicate = Predicate::traces(vec![id]);
-    let mut scan = Scan::new(snapshot, Signal::Traces, TimeRange::ALL, &predicate.hints, control)?;
-    let mut found: Vec<(Place, u32)> = Vec::new();
-    let wanted = Wanted { columns: &[], predicate: &predicate };
-    scan.run(
-        wanted,
-        |_| false,
-        |rows| {
-            found.extend(rows.alive.set_indices().map(|row| (rows.place, rows.number(row))));
-            Ok(())
-        },
-    )?;
-    let mut spans = Vec::with_capacity(found.len());
-    let mut places: Vec<_> = by_place(found).into_iter().collect();
-    // What arrived last comes last: of a span that was sent twice, that one stays.
-    places.sort_by_key(|(place, _)| match place {
-        Place::Segment(i) => (false, usize::MAX - i),
-        Place::Buffer(i) => (true, *i),
-    });
-    for (place, numbers) in places {
-        match scan.fetch(place, &from_rows(numbers))? {
+    let table = &snapshot.spans;
+    let mut stats = QueryStats { complete: table.unreadable.is_empty(), notes: table.unreadable.clone(), ..QueryStats::default() };
+    let schema = schema::of(Signal::Traces);
+    let every: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let mut spans = Vec::new();
+    for segment in table.segments.iter().rev() {
+        control.check()?;
+        let read = segment.trace_rows(id).and_then(|rows| {
+            let rows = Some(rows).filter(|rows| !rows.is_empty());
+            rows.map_or_else(|| Ok(Vec::new()), |rows| segment.read(&every, Some(&rows))?.collect())
+        });
+        match read {
             Ok(batches) => {
                 for batch in batches {
-                    let read = rows::spans(&batch, 0..batch.num_rows()).map_err(|error| QueryError::Internal(error.to_string()))?;
-                    spans.extend(read);
+                    spans.extend(spans_in(&batch, id)?);
                 }
             }
-            Err(error) => scan.note(format!("a part of the data could not be read: {error}")),
+            Err(error) => {
+                tracing::warn!(error = %error, "a segment could not be read for a trace");
+                stats.complete = false;
+                stats.notes.push(format!("a part of the data could not be read: {error}"));
+            }
         }
     }
-    Ok((spans, scan.stats))
+    for batch in &table.buffered {
+        control.check()?;
+        spans.extend(spans_in(batch, id)?);
+    }
+    Ok((spans, stats))
+}
+
+fn spans_in(batch: &RecordBatch, id: TraceId) -> Result<Vec<Span>, QueryError> {
+    let ids = columns::id(batch, column::TRACE_ID)?;
+    let wanted = id.as_bytes().as_slice();
+    let mut found = (0..ids.len()).filter(|row| ids.value(*row) == wanted).peekable();
+    if found.peek().is_none() {
+        return Ok(Vec::new());
+    }
+    rows::spans(batch, found).map_err(|error| QueryError::Internal(error.to_string()))
 }
 
 /// Numbers of rows by where they lie.

@@ -45,7 +45,7 @@ pub(super) fn services(snapshot: &Snapshot, range: TimeRange, points: usize, con
         let keys = SpanKeys::of(rows.batch)?;
         let columns = Columns::of(rows.batch)?;
         for row in rows.alive.set_indices().filter(|row| seen.is_first(keys.hash(*row))) {
-            let service = entry(services, columns.services.value(row));
+            let Some(service) = entry(services, columns.services.value(row)) else { continue };
             let start = columns::nanos(columns.starts, row);
             service.spans += 1;
             service.last_seen = service.last_seen.max(start);
@@ -106,8 +106,8 @@ fn entries_without_requests(
     )?;
     for (name, parent, start, duration, error) in open {
         let local = parent.is_some_and(|parent| own.get(&name).is_some_and(|own| own.contains(&parent)));
-        if !local {
-            entry(services, &name).request(start, duration, error, range, points);
+        if !local && let Some(service) = entry(services, &name) {
+            service.request(start, duration, error, range, points);
         }
     }
     Ok(())
@@ -133,9 +133,10 @@ fn count_logs(snapshot: &Snapshot, range: TimeRange, control: &Control, services
         Ok(())
     })?;
     for (name, (count, last)) in counted.into_iter().flatten() {
-        let service = entry(services, &name);
-        service.logs += count;
-        service.last_seen = service.last_seen.max(last);
+        if let Some(service) = entry(services, &name) {
+            service.logs += count;
+            service.last_seen = service.last_seen.max(last);
+        }
     }
     Ok(())
 }
@@ -248,12 +249,12 @@ struct Counted {
     durations: Sketch,
 }
 
-fn entry<'a>(services: &'a mut HashMap<String, Service>, name: &str) -> &'a mut Service {
-    // Most names are known, and looking twice is cheaper than an owned key for every row.
+/// Always finds or makes one; most names are known, so that no row needs an owned key.
+fn entry<'a>(services: &'a mut HashMap<String, Service>, name: &str) -> Option<&'a mut Service> {
     if !services.contains_key(name) {
         services.insert(name.to_owned(), Service::default());
     }
-    services.entry(name.to_owned()).or_default()
+    services.get_mut(name)
 }
 
 fn merge(mut all: HashMap<String, Service>, more: HashMap<String, Service>) -> HashMap<String, Service> {

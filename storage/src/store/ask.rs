@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use crate::model::{LogRecord, TimeRange, TraceId};
 use crate::query::{
-    self, Histogram, LogPage, LogSearch, Operation, ParseError, QueryError, ServiceMap, ServiceSummary, SqlAnswer, SqlQuery, TracePage,
-    TraceSearch, Weight,
+    self, Facets, Histogram, LogPage, LogSearch, Operation, ParseError, QueryError, ServiceMap, ServiceSummary, SqlAnswer, SqlQuery,
+    TracePage, TraceSearch, Weight,
 };
 use crate::snapshot::Snapshot;
 use crate::trace::Trace;
@@ -84,6 +84,20 @@ impl Store {
         self.inner.engine.run("histogram", Weight::Heavy, work).await.map(|mut histogram| {
             histogram.stats.elapsed = started.elapsed();
             histogram
+        })
+    }
+
+    /// The most frequent values of `field` among what a search would find, at most `limit`: `service`, and of spans `name`, `kind`,
+    /// `status` and `exception.type`, of logs `severity`.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn facets(&self, signal: Signal, query: &str, range: TimeRange, field: &str, limit: usize) -> Result<Facets, QueryError> {
+        let (snapshot, query, field, started) = (self.snapshot(), query.to_owned(), field.to_owned(), Instant::now());
+        let work = move |control: &_| query::facets(&snapshot, signal, &query, range, &field, limit, control);
+        self.inner.engine.run("facets", Weight::Heavy, work).await.map(|mut facets| {
+            facets.stats.elapsed = started.elapsed();
+            facets
         })
     }
 
