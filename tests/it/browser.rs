@@ -1,0 +1,42 @@
+//! Headless Chromium on the shop's data: every page opens, the failing checkout is found by keyboard, nothing is refused by the CSP.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::http::get_json;
+use crate::server::Server;
+
+fn chromium() -> Option<&'static str> {
+    ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].into_iter().find(|path| Path::new(path).exists())
+}
+
+/// Waits until the shop's failing checkout has been received.
+async fn wait_for_a_failing_checkout(server: &Server) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let found = get_json(server.ui, "/api/v1/traces?q=service%3Apayment%20status%3Aerror&limit=1").await;
+        if found["traces"].as_array().is_some_and(|traces| !traces.is_empty()) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "the shop sent no failing payment");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_opens_and_the_failing_checkout_is_found_by_keyboard() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
+    let (Some(chromium), true) = (chromium(), folder.join("node_modules").exists()) else {
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), b"skipped: Chromium or its driver is not here; run tests/run\n");
+        return;
+    };
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["--demo"]);
+    wait_for_a_failing_checkout(&server).await;
+    let mut command = Command::new("node");
+    command.arg(folder.join("walk.mjs")).arg(format!("http://{}", server.ui)).arg(chromium);
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}");
+}

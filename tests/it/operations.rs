@@ -1,0 +1,156 @@
+//! Running it: readiness, metrics, a graceful stop, and start-up refusals that say what to do.
+
+use std::fs;
+use std::process::Output;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::http::{encode, get, get_json, post};
+use crate::otlp;
+use crate::server::{Server, command};
+
+fn run(arguments: &[&str]) -> Output {
+    command().args(arguments).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_server_says_that_it_is_alive_and_ready_and_counts_what_it_does() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    assert_eq!(get(server.ui, "/healthz").await.status, StatusCode::OK);
+    assert_eq!(get(server.ui, "/readyz").await.status, StatusCode::OK);
+    let body = otlp::traces("counted", vec![otlp::span([7; 16], [1; 8], "a"), otlp::span([7; 16], [2; 8], "b")]);
+    assert_eq!(post(server.http, "/v1/traces", "application/x-protobuf", body).await.unwrap().status, StatusCode::OK);
+    let metrics = get(server.ui, "/metrics").await.text();
+    let stored = metrics.lines().find(|line| line.starts_with("throughline_stored_items_total{signal=\"traces\"}")).unwrap();
+    assert!(stored.ends_with(" 2"), "{stored}");
+    for name in
+        ["throughline_wal_sync_seconds_count", "throughline_buffer_rows", "throughline_query_seconds_count", "throughline_ack_seconds"]
+    {
+        assert!(metrics.contains(name), "{name} is missing in\n{metrics}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_graceful_stop_keeps_everything_and_the_next_start_finds_it() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Server::start(data.path(), &[]);
+    let body = otlp::traces("kept", vec![otlp::span([9; 16], [1; 8], "a")]);
+    assert_eq!(post(server.http, "/v1/traces", "application/x-protobuf", body).await.unwrap().status, StatusCode::OK);
+    let body = otlp::logs("kept", vec![otlp::log("the stop was graceful")]);
+    assert_eq!(post(server.http, "/v1/logs", "application/x-protobuf", body).await.unwrap().status, StatusCode::OK);
+    let status = server.terminate(Duration::from_secs(20)).expect("it did not stop");
+    assert!(status.success(), "{status}");
+
+    let checked = run(&["check", data.path().to_str().unwrap()]);
+    assert!(checked.status.success(), "{}", said(&checked));
+
+    let server = Server::start(data.path(), &[]);
+    let trace = get_json(server.ui, &format!("/api/v1/traces/{}", "09".repeat(16))).await;
+    assert_eq!(trace["spans"].as_array().map(Vec::len), Some(1), "{trace}");
+    let logs = get_json(server.ui, &format!("/api/v1/logs?q={}", encode("graceful"))).await;
+    assert_eq!(logs["records"].as_array().map(Vec::len), Some(1), "{logs}");
+}
+
+#[test]
+fn a_data_folder_in_use_is_refused_by_name() {
+    let data = tempfile::tempdir().unwrap();
+    let _first = Server::start(data.path(), &[]);
+    let error = Server::try_start(data.path(), &[]).unwrap_err();
+    assert!(error.contains("in use by another process"), "{error}");
+}
+
+#[test]
+fn a_data_folder_of_another_version_is_refused_with_what_to_do() {
+    let data = tempfile::tempdir().unwrap();
+    Server::start(data.path(), &[]).kill();
+    let path = data.path().join("FORMAT");
+    let format = fs::read_to_string(&path).unwrap();
+    let newer: String = format.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
+    assert_ne!(newer, format, "{format}");
+    fs::write(&path, newer).unwrap();
+    let error = Server::try_start(data.path(), &[]).unwrap_err();
+    assert!(error.contains("version"), "{error}");
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_made_is_refused_by_name() {
+    let parent = tempfile::tempdir().unwrap();
+    let file = parent.path().join("plain");
+    fs::write(&file, "not a folder").unwrap();
+    let error = Server::try_start(&file, &[]).unwrap_err();
+    assert!(error.contains("plain"), "{error}");
+}
+
+#[test]
+fn every_mistake_in_the_configuration_is_reported_at_once_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("throughline.toml");
+    fs::write(&file, "no_such_key = 1\n").unwrap();
+    let output = command()
+        .env("THROUGHLINE_OTLP_GRPC", "nonsense")
+        .arg("serve")
+        .arg("--config")
+        .arg(&file)
+        .args(["--ui", "also nonsense"])
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let text = said(&output);
+    for place in ["no_such_key", "throughline.toml", "THROUGHLINE_OTLP_GRPC", "--ui"] {
+        assert!(text.contains(place), "{place} is not named in:\n{text}");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_refused_by_number() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let data = tempfile::tempdir().unwrap();
+    let output = command()
+        .args(["serve", "--ui", &address, "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--data-dir"])
+        .arg(data.path())
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    assert!(said(&output).contains(&address), "{}", said(&output));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_segment_is_named_by_check_and_the_rest_is_served() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Server::start(data.path(), &[]);
+    let body = otlp::traces("whole", vec![otlp::span([5; 16], [1; 8], "a")]);
+    post(server.http, "/v1/traces", "application/x-protobuf", body).await.unwrap();
+    server.terminate(Duration::from_secs(20)).expect("it did not stop");
+    let segment = find(&data.path().join("seg/traces"), "parquet").expect("no segment was written");
+    let mut bytes = fs::read(&segment).unwrap();
+    let middle = bytes.len() / 3;
+    bytes[middle] ^= 0xff;
+    fs::write(&segment, bytes).unwrap();
+    let checked = run(&["check", data.path().to_str().unwrap()]);
+    assert!(!checked.status.success(), "{}", said(&checked));
+    let name = segment.file_stem().unwrap().to_str().unwrap();
+    assert!(said(&checked).contains(name), "{}", said(&checked));
+    let server = Server::start(data.path(), &[]);
+    assert_eq!(get(server.ui, "/healthz").await.status, StatusCode::OK);
+}
+
+fn find(folder: &std::path::Path, extension: &str) -> Option<std::path::PathBuf> {
+    for entry in fs::read_dir(folder).ok()?.map_while(Result::ok) {
+        let path = entry.path();
+        if path.is_dir() {
+            if let Some(found) = find(&path, extension) {
+                return Some(found);
+            }
+        } else if path.extension().is_some_and(|e| e == extension) {
+            return Some(path);
+        }
+    }
+    None
+}
