@@ -35,7 +35,7 @@ const json = async (path) => (await fetch(base + path)).json();
 // A failing checkout and where its pages are.
 const failing = (await json("/api/v1/traces?q=service%3Apayment%20status%3Aerror&limit=1")).traces[0];
 const id = failing.trace_id;
-const span = (await json(`/api/v1/traces/${id}`)).spans.find((s) => s.status === "error" || s.status?.code === "error" || s.status_code === "error");
+const span = (await json(`/api/v1/traces/${id}`)).spans.find((s) => s.status.code === "error");
 const pages = [
   "/", "/services", "/services/payment", "/traces", "/traces?q=status%3Aerror", `/trace/${id}`, `/trace/${id}?span=${span.span_id}`,
   `/trace/${id}/span/${span.span_id}`, "/logs", "/logs?q=severity%3E%3Dwarn", "/map", "/map?focus=orders", "/query",

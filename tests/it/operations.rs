@@ -54,7 +54,7 @@ async fn a_graceful_stop_keeps_everything_and_the_next_start_finds_it() {
     let trace = get_json(server.ui, &format!("/api/v1/traces/{}", "09".repeat(16))).await;
     assert_eq!(trace["spans"].as_array().map(Vec::len), Some(1), "{trace}");
     let logs = get_json(server.ui, &format!("/api/v1/logs?q={}", encode("graceful"))).await;
-    assert_eq!(logs["records"].as_array().map(Vec::len), Some(1), "{logs}");
+    assert_eq!(logs["logs"].as_array().map(Vec::len), Some(1), "{logs}");
 }
 
 #[test]
