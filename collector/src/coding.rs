@@ -165,3 +165,6 @@ const STEP_BYTES: usize = 256 * 1024;
 const PIECE_BYTES: usize = 64 * 1024;
 /// 8 MiB, what RFC 8878 asks decoders to support; more would let a small request hold much memory.
 const MAX_ZSTD_WINDOW_LOG: u32 = 23;
+
+#[cfg(test)]
+mod tests;

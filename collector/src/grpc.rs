@@ -22,6 +22,7 @@ use tonic::server::NamedService;
 use tonic::service::Routes;
 
 use crate::coding::Coding;
+use crate::config::MetricsPolicy;
 use crate::error::{Refusal, bounded};
 use crate::ingest::{Ingest, Parcel, collect};
 use crate::metrics::{Encoding, Route, Transport};
@@ -69,7 +70,8 @@ trait Kind: Send + Sync + 'static {
 #[derive(Clone, Copy)]
 enum Target {
     Store(Signal),
-    Refuse { signal: &'static str, variable: &'static str },
+    Metrics,
+    Profiles,
 }
 
 enum Traces {}
@@ -89,12 +91,12 @@ impl Kind for Logs {
 
 impl Kind for Metrics {
     const NAME: &'static str = "opentelemetry.proto.collector.metrics.v1.MetricsService";
-    const TARGET: Target = Target::Refuse { signal: "metrics", variable: "OTEL_METRICS_EXPORTER" };
+    const TARGET: Target = Target::Metrics;
 }
 
 impl Kind for Profiles {
     const NAME: &'static str = "opentelemetry.proto.collector.profiles.v1development.ProfilesService";
-    const TARGET: Target = Target::Refuse { signal: "profiles", variable: "OTEL_PROFILES_EXPORTER" };
+    const TARGET: Target = Target::Profiles;
 }
 
 /// One export service.
@@ -116,11 +118,17 @@ impl<K: Kind> Export<K> {
         }
         let signal = match K::TARGET {
             Target::Store(signal) => signal,
-            Target::Refuse { signal, variable } => return Err(Refusal::Signal { signal, variable }),
+            Target::Metrics if self.ingest.config.metrics == MetricsPolicy::Reject => {
+                let parcel = receive(&self.ingest, request).await?;
+                let taken = self.ingest.reject_metrics(parcel).await?;
+                return Ok(frame::reply(&rpc::export_response(taken.rejected, taken.message.as_deref())));
+            }
+            Target::Metrics => return Err(Refusal::Signal { signal: "metrics", variable: "OTEL_METRICS_EXPORTER" }),
+            Target::Profiles => return Err(Refusal::Signal { signal: "profiles", variable: "OTEL_PROFILES_EXPORTER" }),
         };
         let route = Route { signal, transport: Transport::Grpc, encoding: Encoding::Protobuf };
-        let taken = match receive(&self.ingest, request, route).await {
-            Ok(parcel) => self.ingest.take(parcel).await?,
+        let taken = match receive(&self.ingest, request).await {
+            Ok(parcel) => self.ingest.take(route, parcel).await?,
             Err(refusal) => {
                 self.ingest.count_refused_early(route, &refusal);
                 return Err(refusal);
@@ -174,7 +182,7 @@ impl<K: Kind> tower::Service<Request<Body>> for Export<K> {
 }
 
 /// Reads the one message of a unary call.
-async fn receive(ingest: &Ingest, request: Request<Body>, route: Route) -> Result<Parcel, Refusal> {
+async fn receive(ingest: &Ingest, request: Request<Body>) -> Result<Parcel, Refusal> {
     let began = Instant::now();
     let limit = ingest.config.max_message_bytes;
     let named = request.headers().get("grpc-encoding").map(|value| value.to_str().unwrap_or("?").to_owned());
@@ -188,7 +196,7 @@ async fn receive(ingest: &Ingest, request: Request<Body>, route: Route) -> Resul
         (true, Some(coding)) => coding,
         (true, None) => return Err(Refusal::Frame("the message is marked compressed, but grpc-encoding is not set".to_owned())),
     };
-    Ok(Parcel { route, coding, body: frame.message, lease, began })
+    Ok(Parcel { encoding: Encoding::Protobuf, coding, body: frame.message, lease, began })
 }
 
 /// The caller's patience from `grpc-timeout`: digits and a unit.

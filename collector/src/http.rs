@@ -16,6 +16,7 @@ use http_body_util::Full;
 use storage::Signal;
 
 use crate::coding::Coding;
+use crate::config::MetricsPolicy;
 use crate::error::{Refusal, bounded};
 use crate::ingest::{Ingest, Parcel, Taken, collect};
 use crate::metrics::{Encoding, Route, Transport};
@@ -33,6 +34,12 @@ use self::media::Media;
 pub(crate) struct Service {
     ingest: Arc<Ingest>,
     origins: Arc<Origins>,
+}
+
+/// What is done with what is sent to a path.
+enum Target {
+    Store(Signal),
+    RejectMetrics,
 }
 
 /// The answer of the service.
@@ -75,26 +82,32 @@ impl Service {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let signal = signal_of(request.uri().path())?;
+        let target = target_of(request.uri().path(), self.ingest.config.metrics)?;
         match *request.method() {
             Method::POST => {}
             Method::OPTIONS => return Ok(allowed_methods()),
             ref method => return Err(Refusal::Method { method: bounded(method.to_string(), 32) }),
         }
         let encoding = media.encoding()?;
+        let Target::Store(signal) = target else {
+            let parcel = self.receive(request, encoding).await?;
+            let taken = self.ingest.reject_metrics(parcel).await?;
+            return Ok(respond(StatusCode::OK, encoding, success("rejectedDataPoints", encoding, &taken)));
+        };
         let route = Route { signal, transport: Transport::Http, encoding };
-        let taken = match self.receive(request, route).await {
-            Ok(parcel) => self.ingest.take(parcel).await?,
+        let taken = match self.receive(request, encoding).await {
+            Ok(parcel) => self.ingest.take(route, parcel).await?,
             Err(refusal) => {
                 self.ingest.count_refused_early(route, &refusal);
                 return Err(refusal);
             }
         };
-        Ok(respond(StatusCode::OK, encoding, success(signal, encoding, &taken)))
+        let field = if signal == Signal::Traces { "rejectedSpans" } else { "rejectedLogRecords" };
+        Ok(respond(StatusCode::OK, encoding, success(field, encoding, &taken)))
     }
 
     /// Reads the body once there is room for it.
-    async fn receive<B>(&self, request: Request<B>, route: Route) -> Result<Parcel, Refusal>
+    async fn receive<B>(&self, request: Request<B>, encoding: Encoding) -> Result<Parcel, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
     {
@@ -107,15 +120,16 @@ impl Service {
         }
         let mut lease = self.ingest.budget.lease();
         lease.grow_to(declared.unwrap_or(UNDECLARED_BYTES)).await?;
-        let body = collect(request.into_body(), limit, &self.ingest.config, &mut lease, |_| Ok(())).await?;
-        Ok(Parcel { route, coding, body, lease, began })
+        let body = collect(request.into_body(), limit, &self.ingest.config, &mut lease, |_| Ok(0)).await?;
+        Ok(Parcel { encoding, coding, body, lease, began })
     }
 }
 
-fn signal_of(path: &str) -> Result<Signal, Refusal> {
+fn target_of(path: &str, metrics: MetricsPolicy) -> Result<Target, Refusal> {
     match path {
-        "/v1/traces" => Ok(Signal::Traces),
-        "/v1/logs" => Ok(Signal::Logs),
+        "/v1/traces" => Ok(Target::Store(Signal::Traces)),
+        "/v1/logs" => Ok(Target::Store(Signal::Logs)),
+        "/v1/metrics" if metrics == MetricsPolicy::Reject => Ok(Target::RejectMetrics),
         "/v1/metrics" => Err(Refusal::Signal { signal: "metrics", variable: "OTEL_METRICS_EXPORTER" }),
         "/v1development/profiles" => Err(Refusal::Signal { signal: "profiles", variable: "OTEL_PROFILES_EXPORTER" }),
         _ => Err(Refusal::NotFound { path: bounded(path.escape_default().to_string(), 128) }),
@@ -136,13 +150,12 @@ fn allowed_methods() -> Answer {
     answer
 }
 
-/// The export response: empty when everything was stored.
-pub(crate) fn success(signal: Signal, encoding: Encoding, taken: &Taken) -> Bytes {
+/// The export response: empty when everything was stored. `field` is what JSON calls the count.
+fn success(field: &str, encoding: Encoding, taken: &Taken) -> Bytes {
     match encoding {
         Encoding::Protobuf => rpc::export_response(taken.rejected, taken.message.as_deref()).into(),
         Encoding::Json if taken.rejected == 0 && taken.message.is_none() => Bytes::from_static(b"{}"),
         Encoding::Json => {
-            let field = if signal == Signal::Traces { "rejectedSpans" } else { "rejectedLogRecords" };
             let mut partial = serde_json::Map::new();
             if taken.rejected > 0 {
                 partial.insert(field.to_owned(), taken.rejected.to_string().into());

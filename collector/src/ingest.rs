@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::admission::{Budget, Lease};
 use crate::coding::{self, Coding};
 use crate::config::Config;
+use crate::data_points;
 use crate::error::{MAX_MESSAGE_BYTES, Refusal, bounded};
 use crate::json;
 use crate::metrics::{Encoding, Metrics, Outcome, Route, Transport};
@@ -35,7 +36,7 @@ pub(crate) struct Ingest {
 
 /// A request whose bytes have arrived.
 pub(crate) struct Parcel {
-    pub(crate) route: Route,
+    pub(crate) encoding: Encoding,
     pub(crate) coding: Coding,
     pub(crate) body: Bytes,
     pub(crate) lease: Lease,
@@ -58,13 +59,12 @@ impl Ingest {
     }
 
     /// Expands, brings to protobuf, stores and counts.
-    pub(crate) async fn take(self: &Arc<Self>, parcel: Parcel) -> Result<Taken, Refusal> {
+    pub(crate) async fn take(self: &Arc<Self>, route: Route, parcel: Parcel) -> Result<Taken, Refusal> {
         let ingest = Arc::clone(self);
-        let route = parcel.route;
         let task = self.tasks.spawn(async move {
             let began = parcel.began;
-            ingest.metrics.received(parcel.route, parcel.body.len());
-            let result = ingest.process(parcel).await;
+            ingest.metrics.received(route, parcel.body.len());
+            let result = ingest.process(route.signal, parcel).await;
             ingest.count(route, began, &result);
             result
         });
@@ -98,18 +98,31 @@ impl Ingest {
         }
     }
 
-    async fn process(&self, mut parcel: Parcel) -> Result<Taken, Refusal> {
-        let signal = parcel.route.signal;
+    /// Counts the data points of a metrics request, which are all rejected.
+    pub(crate) async fn reject_metrics(&self, mut parcel: Parcel) -> Result<Taken, Refusal> {
+        self.metrics.refused("signal_not_stored");
         let limit = self.config.max_message_bytes;
         let body = coding::expand(parcel.coding, parcel.body, limit, &mut parcel.lease).await?;
-        let (payload, notes) = match parcel.route.encoding {
+        let rejected = match parcel.encoding {
+            Encoding::Protobuf => data_points::count(&body),
+            Encoding::Json => data_points::count(&transcode(json::Request::Metrics, body).await?.payload),
+        };
+        let rejected = rejected.ok_or_else(|| Refusal::Malformed("the body is not an ExportMetricsServiceRequest".to_owned()))?;
+        let message = (rejected > 0).then(|| "metrics are not stored here; traces and logs are".to_owned());
+        Ok(Taken { rejected, message })
+    }
+
+    async fn process(&self, signal: Signal, mut parcel: Parcel) -> Result<Taken, Refusal> {
+        let limit = self.config.max_message_bytes;
+        let body = coding::expand(parcel.coding, parcel.body, limit, &mut parcel.lease).await?;
+        let (payload, notes) = match parcel.encoding {
             Encoding::Protobuf => (body, json::Notes::default()),
             Encoding::Json => {
-                let made = transcode(signal, body).await?;
+                let made = transcode(signal.into(), body).await?;
                 (made.payload, made.notes)
             }
         };
-        let looks_like_json = parcel.route.encoding == Encoding::Protobuf && payload.first() == Some(&b'{');
+        let looks_like_json = parcel.encoding == Encoding::Protobuf && payload.first() == Some(&b'{');
         let appended = if payload.is_empty() {
             storage::Appended::default()
         } else {
@@ -145,23 +158,24 @@ impl Ingest {
 }
 
 /// Large texts are read beside the runtime, so that they do not hold up other senders.
-async fn transcode(signal: Signal, text: Bytes) -> Result<json::Transcoded, Refusal> {
+async fn transcode(request: json::Request, text: Bytes) -> Result<json::Transcoded, Refusal> {
     let made = if text.len() <= INLINE_JSON_BYTES {
-        json::transcode(signal, &text)
+        json::transcode(request, &text)
     } else {
-        let work = tokio::task::spawn_blocking(move || json::transcode(signal, &text));
+        let work = tokio::task::spawn_blocking(move || json::transcode(request, &text));
         work.await.map_err(|_| Refusal::Internal)?
     };
     made.map_err(|error| Refusal::Malformed(error.to_string()))
 }
 
-/// Reads a body whole, at most `limit` bytes, at a pace that a living sender keeps. `look` sees the first bytes early.
+/// Reads a body whole, at most `limit` bytes, at a pace that a living sender keeps. `look` sees the first bytes early and
+/// says how many there will be.
 pub(crate) async fn collect<B>(
     mut body: B,
     limit: usize,
     config: &Config,
     lease: &mut Lease,
-    look: impl Fn(&[u8]) -> Result<(), Refusal>,
+    look: impl Fn(&[u8]) -> Result<usize, Refusal>,
 ) -> Result<Bytes, Refusal>
 where
     B: Body<Data = Bytes> + Unpin,
@@ -190,7 +204,8 @@ where
             }
             None => whole.extend_from_slice(&data),
         }
-        look(first.as_deref().unwrap_or(&whole))?;
+        let announced = look(first.as_deref().unwrap_or(&whole))?;
+        lease.grow_to(announced).await?;
     }
     Ok(first.unwrap_or_else(|| whole.freeze()))
 }

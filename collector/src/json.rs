@@ -42,11 +42,30 @@ pub(crate) struct Notes {
     pub(crate) warnings: Warnings,
 }
 
+/// Which request a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    Traces,
+    Logs,
+    /// Only so much of it as shows how many data points there are.
+    Metrics,
+}
+
+impl From<Signal> for Request {
+    fn from(signal: Signal) -> Self {
+        match signal {
+            Signal::Traces => Self::Traces,
+            Signal::Logs => Self::Logs,
+        }
+    }
+}
+
 /// Reads an export request.
-pub(crate) fn transcode(signal: Signal, text: &[u8]) -> Result<Transcoded, Syntax> {
-    let root = match signal {
-        Signal::Traces => &schema::TRACES,
-        Signal::Logs => &schema::LOGS,
+pub(crate) fn transcode(request: Request, text: &[u8]) -> Result<Transcoded, Syntax> {
+    let root = match request {
+        Request::Traces => &schema::TRACES,
+        Request::Logs => &schema::LOGS,
+        Request::Metrics => &schema::METRICS,
     };
     Transcoder::new(text).run(root)
 }
@@ -270,3 +289,5 @@ impl<'a> Transcoder<'a> {
 /// OpenTelemetry nests values 64 deep at most. What storage keeps is its own matter; this only ends the absurd.
 const MAX_VALUE_DEPTH: u32 = 256;
 
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@
 mod admission;
 mod coding;
 mod config;
+mod data_points;
 mod error;
 mod grpc;
 mod http;

@@ -115,3 +115,6 @@ impl std::fmt::Debug for Collector {
         f.debug_struct("Collector").field("grpc", &self.grpc_addr()).field("http", &self.http_addr()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

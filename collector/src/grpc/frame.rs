@@ -15,16 +15,16 @@ pub(super) struct Frame {
     pub(super) message: Bytes,
 }
 
-/// Refuses by the head alone, before the rest is received.
-pub(super) fn look(received: &[u8], limit: usize) -> Result<(), Refusal> {
-    let Some((flag, length)) = head(received) else { return Ok(()) };
+/// Refuses by the head alone, before the rest is received, or says how long the body will be.
+pub(super) fn look(received: &[u8], limit: usize) -> Result<usize, Refusal> {
+    let Some((flag, length)) = head(received) else { return Ok(0) };
     if flag > 1 {
         return Err(Refusal::Frame(format!("the flag of the message is {flag}, not 0 or 1")));
     }
     if length > limit {
         return Err(Refusal::TooLarge { limit });
     }
-    Ok(())
+    Ok(HEAD_BYTES + length)
 }
 
 /// Opens a whole body, which must hold exactly one message.
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn the_head_alone_is_enough_to_refuse_what_is_too_large() {
         assert!(look(b"\0\0\0", 10).is_ok());
-        assert!(look(b"\0\0\0\0\x0a", 10).is_ok());
+        assert_eq!(look(b"\0\0\0\0\x0a", 10).unwrap(), 15);
         assert!(matches!(look(b"\0\xff\xff\xff\xff", 10), Err(Refusal::TooLarge { .. })));
     }
 }

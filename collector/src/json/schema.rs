@@ -258,6 +258,42 @@ static KEY_VALUE_LIST: Message = Message {
     is_value: false,
 };
 
+/// The skeleton of `ExportMetricsServiceRequest`.
+pub(super) static METRICS: Message = Message {
+    fields: &[Field { name: "resourceMetrics", number: 1, repeated: true, kind: Kind::Message(&RESOURCE_METRICS) }],
+    item: None,
+    is_value: false,
+};
+
+static RESOURCE_METRICS: Message = Message {
+    fields: &[Field { name: "scopeMetrics", number: 2, repeated: true, kind: Kind::Message(&SCOPE_METRICS) }],
+    item: None,
+    is_value: false,
+};
+
+static SCOPE_METRICS: Message =
+    Message { fields: &[Field { name: "metrics", number: 2, repeated: true, kind: Kind::Message(&METRIC) }], item: None, is_value: false };
+
+static METRIC: Message = Message {
+    fields: &[
+        Field { name: "gauge", number: 5, repeated: false, kind: Kind::Message(&DATA) },
+        Field { name: "sum", number: 7, repeated: false, kind: Kind::Message(&DATA) },
+        Field { name: "histogram", number: 9, repeated: false, kind: Kind::Message(&DATA) },
+        Field { name: "exponentialHistogram", number: 10, repeated: false, kind: Kind::Message(&DATA) },
+        Field { name: "summary", number: 11, repeated: false, kind: Kind::Message(&DATA) },
+    ],
+    item: None,
+    is_value: false,
+};
+
+static DATA: Message = Message {
+    fields: &[Field { name: "dataPoints", number: 1, repeated: true, kind: Kind::Message(&DATA_POINT) }],
+    item: None,
+    is_value: false,
+};
+
+static DATA_POINT: Message = Message { fields: &[], item: None, is_value: false };
+
 const SPAN_KINDS: &[(&str, i32)] = &[
     ("SPAN_KIND_UNSPECIFIED", 0),
     ("SPAN_KIND_INTERNAL", 1),

@@ -71,7 +71,10 @@ impl Acceptor {
         connections.spawn(async move {
             let _guest = guest;
             if let Err(error) = connection::serve(stream, protocol, &ingest, stop).await {
-                ingest.metrics.refused("protocol");
+                // A sender that hangs up breaks no rule.
+                if error.downcast_ref::<hyper::Error>().is_none_or(hyper::Error::is_parse) {
+                    ingest.metrics.refused("protocol");
+                }
                 tracing::debug!(error = %error, "a connection ended badly");
             }
         });
