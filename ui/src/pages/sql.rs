@@ -49,10 +49,10 @@ const EXAMPLES: [(&str, &str); 6] = [
     ("Columns of logs", "DESCRIBE logs"),
     (
         "Busiest operations",
-        "SELECT service, name, count(*) AS n, avg(duration) / 1e6 AS avg_ms\nFROM spans\nGROUP BY service, name\nORDER BY n DESC\nLIMIT 20",
+        "SELECT service_name, name, count(*) AS n, avg(duration) / 1e6 AS avg_ms\nFROM spans\nGROUP BY service_name, name\nORDER BY n DESC\nLIMIT 20",
     ),
-    ("Slowest spans", "SELECT trace_id, service, name, duration / 1e6 AS ms\nFROM spans\nORDER BY duration DESC\nLIMIT 20"),
-    ("Logs by severity", "SELECT service, severity_number, count(*) AS n\nFROM logs\nGROUP BY service, severity_number\nORDER BY n DESC"),
+    ("Slowest spans", "SELECT trace_id, service_name, name, duration / 1e6 AS ms\nFROM spans\nORDER BY duration DESC\nLIMIT 20"),
+    ("Logs by severity", "SELECT service_name, severity, count(*) AS n\nFROM logs\nGROUP BY service_name, severity\nORDER BY n DESC"),
 ];
 
 /// Rows on the page; CSV and NDJSON give more.

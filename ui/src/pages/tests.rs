@@ -330,7 +330,8 @@ fn addresses_of_the_web_are_the_only_ones_of_senders_that_become_links() {
 fn every_page_has_one_heading_and_a_title() {
     for page in every_page(HARMLESS) {
         assert_eq!(page.matches("<h1").count(), 1);
-        assert_eq!(page.matches("<title>x y</title>").count() + page.matches("<title></title>").count(), 1);
+        let head = page.split("</head>").next().unwrap();
+        assert_eq!(head.matches("<title>").count(), 1);
         assert!(page.trim_start().starts_with("<!doctype html>"));
     }
 }

@@ -160,15 +160,17 @@ fn failing_operations(failed: &[TraceSummary], links: &Links, palette: &Palette)
                 .chain(messages)
                 .collect::<Vec<_>>()
                 .join(" · "),
-            href: links.traces(&root_query(trace)).href(),
+            href: links.traces(&failed_query(trace)).href(),
         }
     };
     groups.into_iter().take(4).map(item).collect()
 }
 
-/// Finds failed traces that begin with the same operation: the root fails when the whole did, else any of the failed spans.
-fn root_query(trace: &TraceSummary) -> String {
-    format!("{} {} status:error", term("service", &trace.root_service), term("name", &trace.root_name))
+/// Finds the failed spans of traces like this one. The root itself may not have failed, so the service that did is asked for.
+fn failed_query(trace: &TraceSummary) -> String {
+    let failing = trace.services.iter().rev().find(|service| service.error_count > 0);
+    let service = failing.map_or(trace.root_service.as_str(), |service| service.name.as_str());
+    format!("{} status:error", term("service", service))
 }
 
 fn failing_services(now: &[ServiceSummary], before: &[ServiceSummary], links: &Links, palette: &Palette) -> Vec<Attention> {

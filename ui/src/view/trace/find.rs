@@ -109,7 +109,7 @@ mod tests {
 
     fn found(text: &str) -> bool {
         let trace = sample::checkout();
-        Needle::parse(text).is_some_and(|needle| needle.is_in(&trace.spans[2]))
+        Needle::parse(text).is_some_and(|needle| needle.is_in(&trace.spans[3]))
     }
 
     #[test]
