@@ -122,20 +122,20 @@ impl Metrics {
     }
 
     pub(crate) fn request(&self, route: Route, outcome: Outcome) {
-        add(&self.requests, (route, outcome), 1);
+        add(&self.requests, &(route, outcome), 1);
     }
 
     pub(crate) fn received(&self, route: Route, bytes: usize) {
-        add(&self.bytes, (route.signal, route.transport), bytes as u64);
+        add(&self.bytes, &(route.signal, route.transport), bytes as u64);
     }
 
     pub(crate) fn items(&self, signal: Signal, accepted: u64, rejected: u64) {
-        add(&self.items, (signal, true), accepted);
-        add(&self.items, (signal, false), rejected);
+        add(&self.items, &(signal, true), accepted);
+        add(&self.items, &(signal, false), rejected);
     }
 
     pub(crate) fn refused(&self, reason: &'static str) {
-        add(&self.refused, reason, 1);
+        add(&self.refused, &reason, 1);
     }
 
     pub(crate) fn panicked(&self) {
@@ -153,8 +153,8 @@ impl Metrics {
     }
 }
 
-fn add<K: PartialEq>(counters: &[(K, Counter)], key: K, n: u64) {
-    if let Some((_, counter)) = counters.iter().find(|(known, _)| *known == key) {
+fn add<K: PartialEq>(counters: &[(K, Counter)], key: &K, n: u64) {
+    if let Some((_, counter)) = counters.iter().find(|(known, _)| known == key) {
         counter.add(n);
     }
 }

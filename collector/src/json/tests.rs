@@ -279,6 +279,9 @@ fn a_binary_body_is_told_apart() {
     assert!(error.contains("application/x-protobuf"), "{error}");
 }
 
+/// Nests a value once more.
+type Wrap<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
+
 /// A length-delimited field, written by hand since prost stops at a depth of a hundred messages.
 fn wrapped(number: u8, inner: &[u8]) -> Vec<u8> {
     let mut out = vec![number << 3 | 2];
@@ -291,7 +294,7 @@ fn wrapped(number: u8, inner: &[u8]) -> Vec<u8> {
 fn values_64_deep_are_kept_whole() {
     let list = |inner: &[u8]| wrapped(6, &wrapped(1, &[wrapped(1, b"k"), wrapped(2, inner)].concat()));
     let array = |inner: &[u8]| wrapped(5, &wrapped(1, inner));
-    let cases: [(&str, &str, &dyn Fn(&[u8]) -> Vec<u8>); 2] =
+    let cases: [(&str, &str, Wrap<'_>); 2] =
         [("{\"arrayValue\":{\"values\":[", "]}}", &array), ("{\"kvlistValue\":{\"values\":[{\"key\":\"k\",\"value\":", "}]}}", &list)];
     for (open, close, wrap) in cases {
         let text = format!("{}{}{}", open.repeat(64), "{\"intValue\":1}", close.repeat(64));
