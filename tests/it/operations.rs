@@ -26,6 +26,7 @@ async fn a_running_server_says_that_it_is_alive_and_ready_and_counts_what_it_doe
     assert_eq!(get(server.ui, "/readyz").await.status, StatusCode::OK);
     let body = otlp::traces("counted", vec![otlp::span([7; 16], [1; 8], "a"), otlp::span([7; 16], [2; 8], "b")]);
     assert_eq!(post(server.http, "/v1/traces", "application/x-protobuf", body).await.unwrap().status, StatusCode::OK);
+    get_json(server.ui, &format!("/api/v1/traces/{}", "07".repeat(16))).await;
     let metrics = get(server.ui, "/metrics").await.text();
     let stored = metrics.lines().find(|line| line.starts_with("throughline_stored_items_total{signal=\"traces\"}")).unwrap();
     assert!(stored.ends_with(" 2"), "{stored}");
