@@ -3,6 +3,9 @@
 //! Times and numbers that grow are delta-packed: several times faster to read than plain at equal size. Text is dictionary-coded but for
 //! long, rarely repeated values. Pages are small, because a trace is read by row number: whoever wants twenty rows decompresses one page
 //! per column. Page statistics exist where something is skipped by them.
+//!
+//! Columns that hardly shrink are not compressed: random ids, delta-packed times, and dictionary codes of a few bits. Setting up a
+//! decompressor costs more than reading a page of them, and a trace is read through all columns at once.
 
 use arrow::datatypes::Schema;
 use parquet::arrow::ArrowSchemaConverter;
@@ -37,6 +40,9 @@ pub(super) fn properties(signal: Signal, level: u8) -> Result<WriterProperties, 
     for leaf in parquet_schema.columns() {
         let path = leaf.path().clone();
         builder = builder.set_column_statistics_enabled(path.clone(), statistics(leaf));
+        if is_incompressible(leaf) {
+            builder = builder.set_column_compression(path.clone(), Compression::UNCOMPRESSED);
+        }
         if is_plain(signal, leaf) {
             builder = builder.set_column_dictionary_enabled(path.clone(), false);
         }
@@ -77,6 +83,17 @@ fn is_plain(signal: Signal, leaf: &ColumnDescriptor) -> bool {
         ATTR_DBL | ATTR_BOOL => leaf.name() == "value",
         _ => false,
     }
+}
+
+/// Values without pattern, and numbers from a small set. Not text from senders: a dictionary of it may grow without bound.
+fn is_incompressible(leaf: &ColumnDescriptor) -> bool {
+    use column::*;
+    is_delta(leaf)
+        || match root(leaf) {
+            SPAN_ID | KIND | STATUS_CODE | FLAGS | DROPPED_ATTRIBUTES | DROPPED_EVENTS | DROPPED_LINKS | PEER_KIND | SEVERITY_NUMBER => true,
+            ATTR_DBL | ATTR_BOOL => leaf.name() == "value",
+            _ => false,
+        }
 }
 
 fn is_delta(leaf: &ColumnDescriptor) -> bool {
