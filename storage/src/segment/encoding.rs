@@ -90,7 +90,9 @@ fn is_incompressible(leaf: &ColumnDescriptor) -> bool {
     use column::*;
     is_delta(leaf)
         || match root(leaf) {
-            SPAN_ID | KIND | STATUS_CODE | FLAGS | DROPPED_ATTRIBUTES | DROPPED_EVENTS | DROPPED_LINKS | PEER_KIND | SEVERITY_NUMBER => true,
+            SPAN_ID | KIND | STATUS_CODE | FLAGS | DROPPED_ATTRIBUTES | DROPPED_EVENTS | DROPPED_LINKS | PEER_KIND | SEVERITY_NUMBER => {
+                true
+            }
             ATTR_DBL | ATTR_BOOL => leaf.name() == "value",
             _ => false,
         }
