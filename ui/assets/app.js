@@ -14,15 +14,17 @@
     return template.content;
   };
 
-  let running = null;
+  const running = new Map();
   // Asks for one region of a page of this site; null when it is better to go there.
   async function fragment(region, url) {
     const target = new URL(url, location.href);
     if (target.origin !== location.origin) return null;
-    if (running) running.abort();
-    running = new AbortController();
+    // A region waits for its newest request only.
+    running.get(region)?.abort();
+    const control = new AbortController();
+    running.set(region, control);
     try {
-      const answer = await fetch(target, { headers: { Fragment: region }, signal: running.signal });
+      const answer = await fetch(target, { headers: { Fragment: region }, signal: control.signal });
       return answer.ok ? parsed(await answer.text()) : null;
     } catch (reason) {
       return reason.name === "AbortError" ? undefined : null;
@@ -70,10 +72,24 @@
     $$("[aria-selected=true]", grid).forEach((known) => known.removeAttribute("aria-selected"));
     if (row) row.setAttribute("aria-selected", "true");
   }
+  // Ways on from the chosen span, and where it stands among errors and matches.
+  function renew(tools) {
+    const ways = { E: tools.previousError, e: tools.nextError, N: tools.previousMatch, n: tools.nextMatch };
+    for (const [key, href] of Object.entries(ways)) {
+      const link = $(`a[data-key="${key}"]`);
+      if (link && href) link.href = href;
+    }
+    for (const [css, text] of [["[data-errors]", tools.errors], ["[data-found]", tools.found]]) {
+      const shown = $(css);
+      if (shown && text) shown.textContent = text;
+    }
+  }
   async function openPanel(url, row, push) {
     const content = await fragment("panel", url);
     if (content === undefined) return;
-    if (content === null) { location.assign(url); return; }
+    if (content === null || !content.firstElementChild) { location.assign(url); return; }
+    const tools = $("[data-tools]", content);
+    if (tools) { renew(tools.dataset); tools.remove(); }
     panel.replaceChildren(content);
     panel.scrollTop = 0;
     panel.parentElement.classList.toggle("with-panel", panel.childElementCount > 0);
@@ -142,44 +158,66 @@
       } else return;
       event.preventDefault();
     });
-    // More rows come while scrolling; at most some thousand stay.
+    // More rows come while scrolling, and those far above go.
     const body = $("tbody", grid);
+    const rowNumber = (row) => Number(row.getAttribute("aria-rowindex"));
+    function leave(first) {
+      while (body.firstElementChild !== first) body.firstElementChild.remove();
+      let link = $("a[data-load=before]");
+      if (!link) {
+        const line = document.createElement("p");
+        line.className = "window";
+        link = document.createElement("a");
+        link.textContent = "↑ Rows before";
+        link.dataset.load = "before";
+        line.append(link);
+        grid.parentElement.before(line);
+      }
+      const target = new URL(location.href);
+      target.searchParams.delete("span");
+      target.searchParams.set("at", String(Math.max(0, rowNumber(first) - 201)));
+      target.hash = "";
+      link.href = target.href;
+    }
     async function load(link) {
-      const url = link.href, isAfter = link.dataset.load === "after";
-      const target = new URL(url);
-      const content = await fragment("rows", url);
-      if (!content) return;
-      const rows = [...content.children];
-      if (isAfter) body.append(...rows); else body.prepend(...rows);
-      const at = Number(target.searchParams.get("at")) + (isAfter ? 200 : -200);
-      const total = Number(grid.getAttribute("aria-rowcount"));
-      if (at < 0 || at >= total || (!isAfter && at + 200 <= 0)) { link.closest("p").remove(); watcher.unobserve(link); }
-      else { target.searchParams.set("at", String(Math.max(0, at))); link.href = target.href; watcher.unobserve(link); watcher.observe(link); }
-      const extra = body.children.length - 3000;
-      if (extra > 0) for (const row of isAfter ? [...body.children].slice(0, extra) : [...body.children].slice(-extra)) row.remove();
-      stops();
-      say(rows.length + " more rows");
+      watcher.unobserve(link);
+      const content = await fragment("rows", link.href);
+      // The link stays, and works by a click.
+      if (!content || !$("[data-row]", content)) return;
+      const fresh = [...content.children];
+      const isHere = fresh.some((row) => row.id && document.getElementById(row.id));
+      if (!isHere) body.append(...fresh);
+      const rows = $$("[data-row]", body);
+      const last = rowNumber(rows[rows.length - 1]), total = Number(grid.getAttribute("aria-rowcount"));
+      if (rows.length > 600) leave(rows[rows.length - 600]);
+      if (last >= total) { link.closest("p").remove(); }
+      else {
+        const target = new URL(link.href);
+        target.searchParams.set("at", String(last));
+        link.href = target.href;
+        watcher.observe(link);
+      }
+      const number = (value) => value.toLocaleString("en");
+      const from = rowNumber($("[data-row]", body));
+      $$(".window .muted").forEach((text) => { text.textContent = `rows ${number(from)}–${number(last)} of ${number(total)}`; });
+      say(`${fresh.length} more rows`);
     }
     const watcher = new IntersectionObserver((entries) => {
       for (const entry of entries) if (entry.isIntersecting) load(entry.target);
     }, { rootMargin: "600px" });
     $$("a[data-load=after]").forEach((link) => watcher.observe(link));
   }
-  // The next error or match: in place when its row is here, else by its address.
-  function jump(key, css) {
-    if (!grid) return false;
-    const rows = $$("tr" + css, grid);
-    const all = $$("[data-row]", grid);
-    const here = all.indexOf(currentRow());
-    const isBack = key === key.toUpperCase();
-    const windowed = $("[data-load]") !== null;
-    const next = isBack ? rows.filter((row) => all.indexOf(row) < here).pop() : rows.find((row) => all.indexOf(row) > here);
-    const row = next || (windowed ? null : isBack ? rows[rows.length - 1] : rows[0]);
-    if (!row) return false;
+  // The next error or match: in place when its row is here, else by its address. The server knows the order, folded rows included.
+  function jump(key, what) {
+    const link = grid && $(`a[data-key="${key}"]`);
+    if (!link) return false;
+    const row = document.getElementById("s" + new URL(link.href).searchParams.get("span"));
+    if (!row) { location.assign(link.href); return true; }
     focusRow(row);
-    const link = opener(row);
-    if (link) openPanel(link.href, row, true);
-    say(css.slice(1) + " " + (rows.indexOf(row) + 1) + " of " + rows.length + ": " + row.cells[0].textContent.trim());
+    openPanel(opener(row).href, row, true).then(() => {
+      const place = $(what === "error" ? "[data-errors]" : "[data-found]");
+      say(`${what} ${place ? place.textContent : ""}: ${opener(row).textContent.trim()}`);
+    });
     return true;
   }
 
@@ -209,8 +247,8 @@
       if (link) window.open(link.href, "_blank", "noopener");
       return;
     }
-    if ((keys === "e" || keys === "E") && jump(keys, ".error")) return;
-    if ((keys === "n" || keys === "N") && jump(keys, ".match")) return;
+    if ((keys === "e" || keys === "E") && jump(keys, "error")) return;
+    if ((keys === "n" || keys === "N") && jump(keys, "match")) return;
     const item = $$("[data-key]").find((known) => known.dataset.key === keys);
     if (!item) return;
     event.preventDefault();

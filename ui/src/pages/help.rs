@@ -30,7 +30,8 @@ pub(super) async fn shortcuts(visit: Visit) -> Response {
                 "One trace",
                 vec![
                     ("j, k or ↓, ↑", "next and previous span"),
-                    ("→, ←", "unfold and fold"),
+                    ("→, ←", "unfold and fold; into and out of a span"),
+                    ("Home, End", "first and last row that is loaded"),
                     ("Enter", "detail of the span"),
                     ("e, E", "next and previous error"),
                     ("n, N", "next and previous match"),

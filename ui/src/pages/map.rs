@@ -43,6 +43,7 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
         // A hundred nodes take some milliseconds of pure computing.
         let drawn = tokio::task::spawn_blocking(move || Drawing::new(&part, range, &focus, &links, &palette)).await;
         page.drawing = drawn.ok().filter(|drawing| !drawing.boxes.is_empty());
+        page.has_rare = page.drawing.as_ref().is_some_and(|drawing| drawing.arrows.iter().any(|arrow| arrow.is_rare));
         if page.drawing.is_none() {
             "This map could not be drawn; the table below says the same.".clone_into(&mut page.no_drawing);
         }

@@ -21,8 +21,8 @@ use crate::view::plain::{FailurePage, Sql, table};
 use crate::view::search::{Builder, Problem};
 use crate::view::services::{Service, Services, dependencies, operations, peers, row};
 use crate::view::trace::{
-    LogMarks, Outline, Scene, SpanPage, Tools, TracePage as TraceView, View, Wanted, findings, header, minimap, panel, sample, shares,
-    tools, waterfall,
+    LogMarks, Outline, PanelPart, RowsPart, Scene, SpanPage, Tools, TracePage as TraceView, View, Wanted, findings, header, minimap, panel,
+    sample, shares, tools, waterfall,
 };
 use crate::view::traces::Traces;
 use crate::view::{logs, traces};
@@ -99,6 +99,20 @@ fn trace_page(text: &str, view: View, marks: LogMarks) -> String {
         ..TraceView::default()
     };
     page.render().unwrap()
+}
+
+/// What the script asks for: the rows, and the detail of a span.
+fn fragments(text: &str) -> [String; 2] {
+    let trace = sample::hostile(text);
+    let outline = Outline::new(&trace);
+    let wanted = Wanted { span: Some(trace.spans[3].span_id), ..Wanted::default() };
+    let (links, clock, palette) = (Links::default(), clock(), Palette::default());
+    let scene = Scene::new(&trace, &outline, &[], &wanted, (&links, &clock, &palette));
+    let panel = scene.chosen.and_then(|place| panel(&scene, place));
+    [
+        RowsPart { frame: frame(text), waterfall: waterfall(&scene) }.render().unwrap(),
+        PanelPart { panel, tools: tools(&scene) }.render().unwrap(),
+    ]
 }
 
 fn span_page(text: &str) -> String {
@@ -334,4 +348,14 @@ fn every_page_has_one_heading_and_a_title() {
         assert_eq!(head.matches("<title>").count(), 1);
         assert!(page.trim_start().starts_with("<!doctype html>"));
     }
+}
+
+#[test]
+fn fragments_hold_what_the_page_holds() {
+    let [rows, panel] = fragments(HARMLESS);
+    let page = trace_page(HARMLESS, View::Timeline, LogMarks::Dots);
+    assert_eq!(rows.matches("data-row").count(), 4);
+    assert_eq!(rows.matches("<tr").count(), page.matches("<tr id=\"s").count());
+    assert!(panel.contains("ChargeCard") && panel.contains("data-close") && panel.contains("data-next-error"), "{panel}");
+    assert!(!rows.contains("<html") && !panel.contains("<html"));
 }

@@ -10,8 +10,8 @@ use super::visit::html;
 use crate::error::Failure;
 use crate::view::frame::Place;
 use crate::view::trace::{
-    LogMarks, Only, Outline, Scene, SpanPage, TracePage, View, Wanted, findings, header, minimap, panel, shares, stray_logs, tools,
-    waterfall,
+    LogMarks, Only, Outline, PanelPart, RowsPart, Scene, SpanPage, TracePage, View, Wanted, findings, header, minimap, panel, shares,
+    stray_logs, tools, waterfall,
 };
 use crate::view::{format, logs};
 
@@ -28,12 +28,11 @@ pub(super) async fn page(visit: Visit, Path(id): Path<String>) -> Result<Respons
     let mut page = TracePage { frame: visit.frame(Place::Traces, &title, None), view: wanted.view, ..TracePage::default() };
     match visit.fragment() {
         Some("panel") => {
-            page.panel = scene.chosen.and_then(|place| panel(&scene, place));
-            return Ok(html(&page.as_panel()));
+            let panel = scene.chosen.and_then(|place| panel(&scene, place));
+            return Ok(html(&PanelPart { panel, tools: tools(&scene) }));
         }
         Some("rows") => {
-            page.waterfall = waterfall(&scene);
-            return Ok(html(&page.as_rows()));
+            return Ok(html(&RowsPart { frame: page.frame, waterfall: waterfall(&scene) }));
         }
         _ => {}
     }

@@ -22,6 +22,8 @@ pub(crate) use self::drawing::Drawing;
 pub(crate) struct Map {
     pub(crate) frame: Frame,
     pub(crate) drawing: Option<Drawing>,
+    /// Whether some arrows are drawn faintly and without a card.
+    pub(crate) has_rare: bool,
     /// Why there is no drawing although there are calls.
     pub(crate) no_drawing: String,
     pub(crate) calls: Vec<Call>,
@@ -96,16 +98,16 @@ pub(crate) fn calls(map: &ServiceMap, range: TimeRange, links: &Links) -> Vec<Ca
     let window = range.to.since(range.from);
     let mut edges: Vec<&Edge> = map.edges.iter().collect();
     edges.sort_by_key(|edge| std::cmp::Reverse(edge.calls));
-    edges.into_iter().take(MAX_CALLS).map(|edge| call(edge, window, links)).collect()
+    edges.into_iter().take(MAX_CALLS).map(|edge| call(edge, map, window, links)).collect()
 }
 
-fn call(edge: &Edge, window: u64, links: &Links) -> Call {
+fn call(edge: &Edge, map: &ServiceMap, window: u64, links: &Links) -> Call {
     // Peers send no spans of their own: their calls are spans of the caller.
     let (service, _) = if edge.to.1 == NodeKind::Service { &edge.to } else { &edge.from };
     let failed = if edge.errors > 0 { " status:error" } else { "" };
     Call {
-        from: format::name(&edge.from.0),
-        to: format::name(&edge.to.0),
+        from: shown(&edge.from, map),
+        to: shown(&edge.to, map),
         how: match edge.kind {
             storage::EdgeKind::Call => "calls",
             storage::EdgeKind::Message => "sends to",
@@ -120,6 +122,13 @@ fn call(edge: &Edge, window: u64, links: &Links) -> Call {
         example: super::services::example(edge, links),
         traces: links.traces(&format!("{}{failed}", term("service", service))).href(),
     }
+}
+
+/// The name of a node; databases say what they are, since they often have the name of their service, or a number.
+fn shown((name, kind): &Key, map: &ServiceMap) -> String {
+    let node = map.nodes.iter().find(|node| node.name == *name && node.kind == *kind);
+    let system = node.filter(|_| *kind == NodeKind::Database).map_or("", |node| node.system.as_str());
+    if system.is_empty() || name.contains(system) { format::name(name) } else { format::name(&format!("{system} {name}")) }
 }
 
 /// Services that neither call nor are called.

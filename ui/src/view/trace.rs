@@ -30,9 +30,9 @@ pub(crate) use self::outline::Outline;
 pub(crate) use self::shares::{Share, shares};
 pub(crate) use self::waterfall::{Waterfall, waterfall};
 
-/// `/trace/{id}`. The part `rows` is what the script asks for while scrolling, `panel` when a span is chosen.
+/// `/trace/{id}`.
 #[derive(Debug, Default, Template)]
-#[template(path = "trace.html", blocks = ["rows", "panel"])]
+#[template(path = "trace.html")]
 pub(crate) struct TracePage {
     pub(crate) frame: Frame,
     pub(crate) header: Header,
@@ -48,6 +48,22 @@ pub(crate) struct TracePage {
     pub(crate) panel: Option<Panel>,
     pub(crate) shares: Vec<Share>,
     pub(crate) logs: Vec<LogRow>,
+}
+
+/// The rows of a window alone: what the script asks for while scrolling.
+#[derive(Debug, Default, Template)]
+#[template(path = "fragment_rows.html")]
+pub(crate) struct RowsPart {
+    pub(crate) frame: Frame,
+    pub(crate) waterfall: Waterfall,
+}
+
+/// The detail of the chosen span alone, and the ways on from it: what the script asks for when a span is chosen.
+#[derive(Debug, Default, Template)]
+#[template(path = "fragment_panel.html")]
+pub(crate) struct PanelPart {
+    pub(crate) panel: Option<Panel>,
+    pub(crate) tools: Tools,
 }
 
 /// `/trace/{id}/span/{span}`.

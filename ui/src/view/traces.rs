@@ -96,7 +96,11 @@ fn row(trace: &TraceSummary, longest: u64, links: &Links, clock: &Clockface, pal
         is_error: trace.error_count > 0,
         chip: palette.chip(&trace.root_service),
         operation: format::name(&trace.root_name),
-        remark: if trace.has_root { "" } else { "root not received" },
+        remark: match (trace.has_root, is_young(trace, clock)) {
+            (true, _) => "",
+            (false, true) => "still arriving",
+            (false, false) => "root not received",
+        },
         error: trace.first_error.as_deref().map(|message| format::line(message, 160)).unwrap_or_default(),
         short_id: id.chars().take(8).collect(),
         id,
@@ -111,6 +115,11 @@ fn row(trace: &TraceSummary, longest: u64, links: &Links, clock: &Clockface, pal
         lanes: lanes(&by_size, trace.duration, palette),
         picture: format!("spans per service: {}", format::line(&picture, 200)),
     }
+}
+
+/// Whether the rest may still be on its way: exporters send in batches, many every five seconds.
+fn is_young(trace: &TraceSummary, clock: &Clockface) -> bool {
+    clock.now().since(trace.start) < trace.duration.saturating_add(YOUNG)
 }
 
 /// The four busiest services, one lane of four units each, in the order of their first span.
@@ -130,6 +139,9 @@ fn lanes(by_size: &[&ServiceInTrace], whole: u64, palette: &Palette) -> Vec<(Str
 
 /// More services than this are counted.
 const MAX_CHIPS: usize = 6;
+
+/// Nanoseconds after which what is missing of a trace is no longer expected.
+const YOUNG: u64 = 15_000_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -153,6 +165,14 @@ mod tests {
             services: vec![service("gateway", vec![(0, 1_000)]), service("payment", vec![(250, 500), (800, 0)])],
             first_error: Some("card declined\nat line 2".to_owned()),
         }
+    }
+
+    #[test]
+    fn a_trace_without_root_is_still_arriving_for_some_seconds() {
+        let page = TracePage { traces: vec![summary()], ..TracePage::default() };
+        let remark = |now| rows(&page, &Links::default(), &Clockface::new(UnixNanos::new(now), None), &Palette::default())[0].remark;
+        assert_eq!(remark(10_000_000_000), "still arriving");
+        assert_eq!(remark(20_000_000_000), "root not received");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use storage::{Edge, EdgeKind, NodeKind, ServiceMap, TimeRange};
 
-use super::{Key, Place, arrange, graph};
+use super::{Key, Place, arrange, graph, shown};
 use crate::view::colour::Palette;
 use crate::view::format;
 use crate::view::link::Links;
@@ -45,6 +45,8 @@ pub(crate) struct Arrow {
     pub(crate) head: String,
     /// Dashed when the caller does not wait, red when calls fail.
     pub(crate) class: &'static str,
+    /// Few of the calls of its caller and none failed: drawn faintly and without a card.
+    pub(crate) is_rare: bool,
     /// Thickness, by rate.
     pub(crate) stroke: String,
     /// The card: its left and top edge, and its two lines.
@@ -76,7 +78,7 @@ impl Drawing {
         spread(&mut arrows);
         let columns = canvas.places.iter().map(|place| place.column).max().unwrap_or(0);
         let bottom = canvas.places.iter().map(|place| place.y + BOX_HEIGHT).fold(0.0, f64::max);
-        let lowest_card = arrows.iter().map(|arrow| arrow.y + CARD_HEIGHT + 12.0).fold(0.0, f64::max);
+        let lowest_card = arrows.iter().filter(|arrow| !arrow.is_rare).map(|arrow| arrow.y + CARD_HEIGHT + 12.0).fold(0.0, f64::max);
         let has_return = map.edges.iter().any(|edge| canvas.is_return(edge));
         Self {
             width: rounded(left_of(columns) + BOX_WIDTH + MARGIN),
@@ -139,7 +141,7 @@ impl Canvas {
             class: if is_service { format!("service {}{focused}", chip.class) } else { format!("{}{focused}", kind.as_str()) },
             mono: if is_service { chip.mono } else { String::new() },
             icon: if is_service { "" } else { kind.as_str() },
-            name: shortened(name, 17),
+            name: format::line(&shown(key, map), 16),
             facts,
             is_failing: failing,
             title: format::text(&title),
@@ -163,6 +165,7 @@ impl Canvas {
             path,
             head: format!("{:.1},{:.1} {:.1},{:.1} {:.1},{:.1}", end.0, end.1, end.0 - 8.0, end.1 - 4.0, end.0 - 8.0, end.1 + 4.0),
             class,
+            is_rare: is_rare(edge, map),
             stroke: format!("{:.1}", (1.2 + (1.0 + per_second).ln() * 0.6).min(5.0)),
             x: card.0,
             y: card.1,
@@ -171,7 +174,7 @@ impl Canvas {
             rate: rate.clone(),
             errors: if edge.errors > 0 { format!("{errors}{failing}") } else { String::new() },
             latency: format!("p95 {}", format::duration(edge.p95)),
-            href: super::call(edge, self.window, links).example,
+            href: super::call(edge, map, self.window, links).example,
             title: format::text(&format!("{} to {}: {rate}, {errors} failed, p95 {}", edge.from.0, edge.to.0, format::duration(edge.p95))),
         })
     }
@@ -248,7 +251,7 @@ fn smooth(points: &[Point]) -> (String, Point, Point) {
 
 /// Moves cards of one gap apart, from the top down, and writes their places.
 fn spread(arrows: &mut [Arrow]) {
-    let mut order: Vec<usize> = (0..arrows.len()).collect();
+    let mut order: Vec<usize> = arrows.iter().enumerate().filter(|(_, arrow)| !arrow.is_rare).map(|(index, _)| index).collect();
     let at = |arrows: &[Arrow], index: usize| arrows.get(index).map_or((0.0, 0.0), |arrow| (arrow.x, arrow.y));
     order.sort_by(|a, b| at(arrows, *a).1.total_cmp(&at(arrows, *b).1));
     let mut placed: Vec<Point> = Vec::new();
@@ -279,8 +282,10 @@ fn rounded(value: f64) -> String {
     format!("{value:.1}")
 }
 
-fn shortened(name: &str, max: usize) -> String {
-    format::line(&format::name(name), max)
+/// Whether the caller makes far more calls elsewhere, and none of these failed.
+fn is_rare(edge: &Edge, map: &ServiceMap) -> bool {
+    let made: u64 = map.edges.iter().filter(|other| other.from == edge.from).map(|other| other.calls).fold(0, u64::saturating_add);
+    edge.errors == 0 && edge.calls < made / RARE
 }
 
 /// Of a node.
@@ -289,6 +294,9 @@ pub(super) const BOX_HEIGHT: f64 = 52.0;
 
 /// Between columns: room for a card and the bend of an arrow.
 const GAP: f64 = 132.0;
+
+/// An arrow is rare below one in so many calls of its caller.
+const RARE: u64 = 50;
 
 /// Around the picture.
 const MARGIN: f64 = 16.0;

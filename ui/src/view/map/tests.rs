@@ -85,3 +85,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_arrow_with_few_of_the_calls_of_its_caller_has_no_card_unless_it_fails() {
+    let mut known = map(&[("web", "cart"), ("web", "orders"), ("web", "users")]);
+    known.edges[0].calls = 10_000;
+    known.edges[2].errors = 1;
+    let drawing = Drawing::new(&known, minute(), "", &Links::default(), &Palette::default());
+    assert_eq!(drawing.arrows.iter().map(|arrow| arrow.is_rare).collect::<Vec<_>>(), [false, true, false]);
+}
+
+#[test]
+fn a_database_says_what_it_is() {
+    let mut known = map(&[("cart", "0"), ("cart", "redis-cache")]);
+    for node in &mut known.nodes {
+        (node.kind, node.system) = (NodeKind::Database, "redis".to_owned());
+    }
+    for edge in &mut known.edges {
+        edge.to.1 = NodeKind::Database;
+    }
+    assert_eq!(
+        calls(&known, minute(), &Links::default()).iter().map(|call| call.to.as_str()).collect::<Vec<_>>(),
+        ["redis 0", "redis-cache"]
+    );
+}
