@@ -143,7 +143,7 @@ pub(crate) fn mongodb(stage: &mut Stage<'_>, statement: Statement<'_>) {
 
 /// A command to Redis.
 pub(crate) fn redis(stage: &mut Stage<'_>, operation: &str, text: &str) {
-    database(stage, "redis", "redis", 6379, "0", Statement { operation, collection: "", text, median_us: 350.0 });
+    database(stage, "redis", "redis", 6379, "", Statement { operation, collection: "", text, median_us: 350.0 });
 }
 
 fn database(stage: &mut Stage<'_>, system: &str, host: &str, port: u16, namespace: &str, statement: Statement<'_>) {
@@ -151,7 +151,10 @@ fn database(stage: &mut Stage<'_>, system: &str, host: &str, port: u16, namespac
     let summary = if collection.is_empty() { operation.to_owned() } else { format!("{operation} {collection}") };
     stage.span(SpanKind::Client, &summary, |stage| {
         stage.set("db.system.name", system);
-        stage.set("db.namespace", namespace);
+        // Redis counts its databases; a map of services is better off with the host.
+        if !namespace.is_empty() {
+            stage.set("db.namespace", namespace);
+        }
         if !collection.is_empty() {
             stage.set("db.collection.name", collection);
         }

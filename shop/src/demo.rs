@@ -56,9 +56,13 @@ pub async fn run(config: Config, stop: CancellationToken) {
         () = stop.cancelled() => {}
         () = open(&config, &queues) => {}
     }
-    // The exporters send what they hold and end when their queues do.
+    // The exporters send what they hold and end. What a receiver does not take in time is dropped: it was never acknowledged.
     drop(queues);
-    while exporters.join_next().await.is_some() {}
+    let ended = tokio::time::timeout(CLOSING, async { while exporters.join_next().await.is_some() {} }).await;
+    if ended.is_err() {
+        tracing::info!("the demo shop closes before everything it holds was taken in");
+        exporters.shutdown().await;
+    }
 }
 
 impl Config {
@@ -75,7 +79,7 @@ async fn open(config: &Config, queues: &Queues) {
     let now_nanos = clock::unix_nanos();
     let seed = config.seed.unwrap_or(now_nanos);
     let rate = if config.traces_per_second.is_finite() { config.traces_per_second.clamp(0.01, 1_000.0) } else { 4.0 };
-    history(config.history, rate, seed, now_nanos, queues).await;
+    history(config.history, rate.min(MAX_HISTORY_RATE), seed, now_nanos, queues).await;
     live(rate, seed, now_nanos, queues).await;
 }
 
@@ -97,6 +101,8 @@ async fn history(length: Duration, rate: f64, seed: u64, now_nanos: u64, queues:
                 let _ = queue.send(part).await;
             }
         }
+        // Playing a minute is work; the receivers run on the same threads.
+        tokio::task::yield_now().await;
     }
 }
 
@@ -126,5 +132,29 @@ async fn live(rate: f64, seed: u64, start_nanos: u64, queues: &Queues) {
 const TICK: Duration = Duration::from_millis(200);
 const MINUTE_NANOS: u64 = 60_000_000_000;
 const MAX_HISTORY_MINUTES: u64 = 24 * 60;
+/// Requests per second of the past: enough to look at, and little enough to hold and send at once.
+const MAX_HISTORY_RATE: f64 = 10.0;
 /// Requests that wait for one exporter.
 const QUEUE: usize = 1_024;
+/// How long closing may take. The deadline for stopping is the store's more than the shop's.
+const CLOSING: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shop_closes_in_time_when_its_receiver_does_not_answer() {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut config = Config::new(format!("http://{}", silent.local_addr().unwrap()));
+        config.traces_per_second = 100.0;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let stop = CancellationToken::new();
+            let shop = tokio::spawn(run(config, stop.clone()));
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            stop.cancel();
+            tokio::time::timeout(Duration::from_secs(5), shop).await.expect("it is still open").unwrap();
+        });
+    }
+}

@@ -60,6 +60,14 @@ fn every_mistake_is_reported_at_once_with_its_place() {
 }
 
 #[test]
+fn values_that_no_setting_takes_are_called_by_their_kind() {
+    let said = load("ui = 2026-11-21\ncors_origins = [1, 2]\n", &[], &[]).unwrap_err();
+    for part in ["throughline.toml:1: `ui` is a date, not", "throughline.toml:2: `cors_origins` is a list of other things, not"] {
+        assert!(said.contains(part), "{part}\nis not in\n{said}");
+    }
+}
+
+#[test]
 fn broken_toml_names_its_line() {
     let said = load("demo = true\nlog = \"info\nsync = \"group\"\n", &[], &[]).unwrap_err();
     assert!(said.contains("throughline.toml:2: "), "{said}");

@@ -156,7 +156,7 @@ impl Written {
             match plain(value.get_ref()) {
                 Some(text) => drop(self.values.insert(setting.key, (text, place))),
                 None => {
-                    let what = format!("`{name}` is {}, not a text, a number, true, false or a list of texts", value.get_ref().type_str());
+                    let what = format!("`{name}` is {}, not a text, a number, true, false or a list of texts", kind(value.get_ref()));
                     self.mistakes.push(Mistake { place, what });
                 }
             }
@@ -183,6 +183,15 @@ fn plain(value: &DeValue<'_>) -> Option<String> {
             Some(items?.join(","))
         }
         _ => None,
+    }
+}
+
+/// What a value that is none of the plain ones is called.
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::Table(_) => "a table",
+        DeValue::Array(_) => "a list of other things",
+        _ => "a date",
     }
 }
 

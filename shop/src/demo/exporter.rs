@@ -41,12 +41,13 @@ impl Exporter {
         Self { service, traces, logs: LogsServiceClient::new(channel), pending: Recording::default(), stop }
     }
 
-    /// Sends what comes out of `records`, every second and whenever a batch is full, until the queue is closed.
+    /// Sends what comes out of `records`, every second and whenever a batch is full, until the queue is closed or the demo stops.
     pub(super) async fn run(mut self, mut records: mpsc::Receiver<Recording>) {
         // Exporters that started together would otherwise send together for ever.
         let phase = Duration::from_millis(110 * (1 + u64::from(self.service.profile().port % 9)));
         let mut tick = interval_at(Instant::now() + phase, INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let stop = self.stop.clone();
         loop {
             tokio::select! {
                 received = records.recv() => match received {
@@ -59,6 +60,7 @@ impl Exporter {
                     }
                     None => break,
                 },
+                () = stop.cancelled() => break,
                 _ = tick.tick() => self.flush(clock::unix_nanos()).await,
             }
         }

@@ -106,13 +106,15 @@ impl SignalReport {
         writeln!(f, "  requests          {:>14}", grouped(self.requests))?;
         writeln!(f, "  sent again        {:>14}", grouped(self.retries))?;
         writeln!(f, "  wall time         {:>12.2} s", self.wall_seconds)?;
-        writeln!(f, "  per second        {:>14.0}", self.per_second)?;
-        writeln!(f, "  acknowledged in   p50 {p50:.1} ms, p99 {p99:.1} ms, p99.9 {p999:.1} ms, max {max:.1} ms")?;
+        writeln!(f, "  per second        {:>14}", grouped(whole(self.per_second)))?;
+        if self.requests > 0 {
+            writeln!(f, "  acknowledged in   p50 {p50:.1} ms, p99 {p99:.1} ms, p99.9 {p999:.1} ms, max {max:.1} ms")?;
+        }
         if let Some(seconds) = self.client_cpu_seconds {
             writeln!(f, "  sender's CPU time {seconds:>12.2} s")?;
         }
         for reason in &self.reasons {
-            writeln!(f, "  refused: {reason}")?;
+            writeln!(f, "  reason: {reason}")?;
         }
         Ok(())
     }
@@ -187,6 +189,11 @@ fn per_second(count: u64, seconds: f64) -> f64 {
     if seconds > 0.0 { count as f64 / seconds } else { 0.0 }
 }
 
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is finite and not negative, and casting saturates")]
+fn whole(rate: f64) -> u64 {
+    rate.round() as u64
+}
+
 /// 1234567 as 1,234,567.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -210,6 +217,14 @@ mod tests {
     }
 
     #[test]
+    fn a_report_of_nothing_acknowledged_shows_no_waiting_times() {
+        let mut tally = Tally::default();
+        tally.refuse(10, "cannot connect");
+        let report = Report { spans: Some(tally.report(10, Duration::from_secs(1), None)), ..Report::default() }.to_string();
+        assert!(report.contains("reason: 10 records: cannot connect") && !report.contains("acknowledged in"), "{report}");
+    }
+
+    #[test]
     fn a_report_is_complete_only_when_all_was_acknowledged() {
         let mut tally = Tally::default();
         (1..=1_000).for_each(|ms| tally.acknowledge(10, 0, String::new(), Duration::from_millis(ms)));
@@ -223,6 +238,6 @@ mod tests {
         report.logs = Some(tally.report(10, Duration::from_secs(1), None));
         assert!(!report.is_complete());
         assert!(report.to_json().contains("one is too old"));
-        assert!(report.to_string().contains("refused: one is too old"));
+        assert!(report.to_string().contains("reason: one is too old"));
     }
 }
