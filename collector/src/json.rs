@@ -147,6 +147,9 @@ impl<'a> Transcoder<'a> {
                     .warnings
                     .note(Warning::SnakeCase, || format!("{} is ignored, OTLP/JSON names it {meant}", String::from_utf8_lossy(&name)));
             }
+            if let ([_root], Some(expected)) = (self.stack.as_slice(), schema::belongs_elsewhere(&name)) {
+                return Err(self.lexer.error(expected));
+            }
             return self.lexer.skip(&value);
         };
         match value {

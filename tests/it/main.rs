@@ -13,3 +13,4 @@ mod operations;
 mod otlp;
 mod sdk;
 mod server;
+mod wire;

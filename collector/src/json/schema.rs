@@ -63,6 +63,18 @@ impl Message {
     }
 }
 
+/// What was expected where the outermost object names another signal's data, which would be lost without a word if it were
+/// read over like other unknown names.
+pub(super) fn belongs_elsewhere(name: &[u8]) -> Option<&'static str> {
+    match name {
+        b"resourceSpans" => Some("another signal; spans go to /v1/traces"),
+        b"resourceLogs" => Some("another signal; log records go to /v1/logs"),
+        b"resourceMetrics" => Some("another signal; metrics go to /v1/metrics"),
+        b"resourceProfiles" => Some("another signal; profiles go to /v1development/profiles"),
+        _ => None,
+    }
+}
+
 /// `ExportTraceServiceRequest`.
 pub(super) static TRACES: Message = Message {
     fields: &[Field { name: "resourceSpans", number: 1, repeated: true, kind: Kind::Message(&RESOURCE_SPANS) }],

@@ -322,6 +322,17 @@ fn absurd_depth_costs_the_inner_values_and_no_stack() {
 }
 
 #[test]
+fn data_of_another_signal_is_refused_instead_of_read_over() {
+    let cases = [(Request::Logs, "resourceSpans", "/v1/traces"), (Request::Traces, "resourceLogs", "/v1/logs")];
+    for (request, name, path) in cases {
+        let error = transcode(request, format!("{{\"{name}\":[{{}}]}}").as_bytes()).unwrap_err();
+        assert!(error.to_string().contains(path), "{error}");
+        // Inside of other objects it is a name like any other.
+        assert!(transcode(request, format!("{{\"zzz\":{{\"{name}\":[{{}}]}}}}").as_bytes()).is_ok());
+    }
+}
+
+#[test]
 fn real_sdks_say_the_same_in_different_words() {
     let node = span(
         r#""traceId":"5b8efff798038103d269b633813fc60c","droppedAttributesCount":0,"events":[],"flags":257,"attributes":[{"key":"n","value":{"intValue":7}}]"#,

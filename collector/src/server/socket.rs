@@ -45,6 +45,10 @@ pub(super) struct Socket {
     outbox: Bytes,
     stalled: Option<Pin<Box<Sleep>>>,
     lingering: Option<Pin<Box<Sleep>>>,
+    /// Bytes that are still read after the answer, so that the sender sees it.
+    scraps: usize,
+    /// A head that came too slowly was told so.
+    late: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +90,8 @@ impl Socket {
             outbox: Bytes::new(),
             stalled: None,
             lingering: None,
+            scraps: LINGER_BYTES,
+            late: false,
         }
     }
 
@@ -148,9 +154,20 @@ impl AsyncRead for Socket {
         if self.waiting == Waiting::Not {
             self.wait(Waiting::ForHead);
         }
-        ready!(self.timer.as_mut().poll(cx));
+        if !self.late {
+            ready!(self.timer.as_mut().poll(cx));
+        }
         // A rest that was long enough ends like the sender had hung up.
-        if self.waiting == Waiting::ForHead { Poll::Ready(Ok(())) } else { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) }
+        if self.waiting == Waiting::ForHead {
+            return Poll::Ready(Ok(()));
+        }
+        if !self.late && self.outbox.is_empty() && self.stalled.is_none() {
+            self.outbox = slow_head();
+        }
+        self.late = true;
+        let told = self.poll_outbox(cx);
+        ready!(self.stall(cx, told))?;
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -189,7 +206,9 @@ impl AsyncWrite for Socket {
         for _ in 0..LINGER_READS {
             let mut buf = ReadBuf::new(&mut scrap);
             match Pin::new(&mut self.stream).poll_read(cx, &mut buf) {
-                Poll::Ready(Ok(())) if !buf.filled().is_empty() => {}
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() && self.scraps > 0 => {
+                    self.scraps = self.scraps.saturating_sub(buf.filled().len());
+                }
                 Poll::Ready(_) => return Poll::Ready(Ok(())),
                 Poll::Pending => {
                     if let Some(lingering) = &mut self.lingering {
@@ -220,12 +239,22 @@ fn explain(answer: &[u8]) -> Option<Bytes> {
         b"00" => ("400 Bad Request", tonic::Code::InvalidArgument, "the request's head is not valid HTTP/1.1"),
         _ => return None,
     };
+    Some(last_answer(line, code, message))
+}
+
+/// What a head gets that did not come to its end in time.
+fn slow_head() -> Bytes {
+    last_answer("408 Request Timeout", tonic::Code::DeadlineExceeded, "the request's head did not arrive in time; send it again")
+}
+
+/// An answer after which the connection closes.
+fn last_answer(line: &str, code: tonic::Code, message: &str) -> Bytes {
     let body = rpc::status_json(code as i32, message, &[]);
     let mut whole =
         format!("HTTP/1.1 {line}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len())
             .into_bytes();
     whole.extend_from_slice(&body);
-    Some(whole.into())
+    whole.into()
 }
 
 fn find(text: &[u8], part: &[u8]) -> bool {
@@ -233,6 +262,8 @@ fn find(text: &[u8], part: &[u8]) -> bool {
 }
 
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long, and in how many pieces at a time, a closing connection is still read.
+/// How long, how much, and in how many pieces at a time, a closing connection is still read: enough for a batch somewhat too
+/// large to be sent whole, since many senders read no answer before, and no more.
 const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 16 << 20;
 const LINGER_READS: usize = 64;

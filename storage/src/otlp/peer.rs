@@ -67,7 +67,10 @@ pub(super) fn of_span(kind: i32, attributes: &[Attribute<'_>], source: &mut Sour
         return Some(Peer { name, kind: PeerKind::Queue, system: hints.queue_system.text() });
     }
     if hints.db_system.text().is_some() || hints.db_name.text().is_some() {
-        let name = hints.service.text().or(hints.db_name.text()).or(hints.address.text()).or(hints.db_system.text())?;
+        let db_name = hints.db_name.text();
+        // A Redis database is a number, which tells nobody what was called.
+        let telling = db_name.filter(|name| source.bytes(*name).iter().any(|byte| !byte.is_ascii_digit()));
+        let name = hints.service.text().or(telling).or(hints.address.text()).or(hints.db_system.text()).or(db_name)?;
         return Some(Peer { name, kind: PeerKind::Database, system: hints.db_system.text() });
     }
     let name = hints.service.text().or_else(|| hints.address(source)).or_else(|| hints.url_host(source)).or(hints.network.text())?;

@@ -248,7 +248,7 @@ fn events_give_their_names_and_the_first_exception() {
 #[test]
 fn peers_are_named_by_the_most_trusted_attribute() {
     type Case<'a> = (u8, &'a [(&'a str, &'a str)], Option<(&'a str, i32, Option<&'a str>)>);
-    let cases: [Case<'_>; 10] = [
+    let cases: [Case<'_>; 13] = [
         (3, &[("db.system", "redis"), ("server.address", "cache-1")], Some(("cache-1", 1, Some("redis")))),
         (
             3,
@@ -263,6 +263,9 @@ fn peers_are_named_by_the_most_trusted_attribute() {
         (3, &[("http.url", "https://me:secret@pay.example.com:9000/v1?q=a@b")], Some(("pay.example.com:9000", 3, None))),
         (2, &[("peer.service", "caller")], None),
         (3, &[("other", "x")], None),
+        (3, &[("db.system", "redis"), ("db.namespace", "0"), ("server.address", "cache-1")], Some(("cache-1", 1, Some("redis")))),
+        (3, &[("db.system", "redis"), ("db.namespace", "15")], Some(("redis", 1, Some("redis")))),
+        (3, &[("db.namespace", "7")], Some(("7", 1, None))),
     ];
     for (kind, attributes, expected) in cases {
         let mut bytes = span(&[]);
