@@ -81,6 +81,17 @@ impl Lease {
     }
 }
 
+impl Lease {
+    /// Gives back what is held beyond `bytes`.
+    pub(crate) fn shrink_to(&mut self, bytes: usize) {
+        let Some(less) = self.held_kib.checked_sub(kib(bytes)).filter(|less| *less > 0) else { return };
+        let Some(given) = usize::try_from(less).ok().and_then(|less| self.permit.as_mut()?.split(less)) else { return };
+        drop(given);
+        self.held_kib -= less;
+        self.budget.gauge.add(-(i64::from(less) * 1024));
+    }
+}
+
 impl Drop for Lease {
     fn drop(&mut self) {
         self.budget.gauge.add(-(i64::from(self.held_kib) * 1024));
@@ -116,6 +127,20 @@ mod tests {
     async fn a_request_larger_than_the_budget_takes_all_of_it() {
         let budget = budget(4096);
         budget.lease().grow_to(1 << 30).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn room_given_back_early_goes_to_others() {
+        let budget = budget(4096);
+        let mut first = budget.lease();
+        first.grow_to(4096).await.unwrap();
+        first.shrink_to(1024);
+        first.shrink_to(2048);
+        budget.lease().grow_to(3072).await.unwrap();
+        assert_eq!(budget.gauge.get(), 1024);
+        first.grow_to(2048).await.unwrap();
+        drop(first);
+        assert_eq!((budget.gauge.get(), budget.room.available_permits()), (0, 4));
     }
 
     #[tokio::test]

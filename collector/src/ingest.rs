@@ -4,12 +4,13 @@
 //! the count of what was stored, and a panic costs one request.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::BodyExt as _;
 use storage::Signal;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use crate::admission::{Budget, Lease};
@@ -40,7 +41,7 @@ pub(crate) struct Parcel {
     pub(crate) coding: Coding,
     pub(crate) body: Bytes,
     pub(crate) lease: Lease,
-    pub(crate) began: Instant,
+    pub(crate) began: std::time::Instant,
 }
 
 /// What a sender is told of a request that was taken in.
@@ -87,7 +88,7 @@ impl Ingest {
         tracing::debug!(transport = transport.as_str(), reason = refusal.reason(), "refused a request");
     }
 
-    fn count(&self, route: Route, began: Instant, result: &Result<Taken, Refusal>) {
+    fn count(&self, route: Route, began: std::time::Instant, result: &Result<Taken, Refusal>) {
         match result {
             Ok(taken) => {
                 let outcome = if taken.rejected == 0 { Outcome::Accepted } else { Outcome::Partial };
@@ -169,7 +170,8 @@ async fn transcode(request: json::Request, text: Bytes) -> Result<json::Transcod
 }
 
 /// Reads a body whole, at most `limit` bytes, at a pace that a living sender keeps. `look` sees the first bytes early and
-/// says how many there will be.
+/// says how many there will be. Room for all of them is held from the start, so that large requests queue instead of starving
+/// each other; a sender that is slow loses what it has not used, so that promises alone cannot keep others out.
 pub(crate) async fn collect<B>(
     mut body: B,
     limit: usize,
@@ -180,13 +182,22 @@ pub(crate) async fn collect<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let began = tokio::time::Instant::now();
+    let began = Instant::now();
+    let mut reserved = true;
     let mut whole = BytesMut::new();
     let mut first: Option<Bytes> = None;
     loop {
         let received = first.as_ref().map_or(whole.len(), Bytes::len);
-        let allowance = config.body_timeout + std::time::Duration::from_secs((received / BYTES_PER_SECOND) as u64);
-        let frame = tokio::time::timeout_at(began + allowance, body.frame()).await.map_err(|_| Refusal::BodyTimeout)?;
+        let allowance = config.body_timeout + Duration::from_secs((received / BYTES_PER_SECOND) as u64);
+        let deadline = (began + allowance).min(Instant::now() + config.body_timeout);
+        let brisk = began + BRISK_START + Duration::from_secs((received / BRISK_BYTES_PER_SECOND) as u64);
+        let mut arrived = timeout_at(if reserved { brisk.min(deadline) } else { deadline }, body.frame()).await;
+        if arrived.is_err() && reserved {
+            reserved = false;
+            lease.shrink_to(received);
+            arrived = timeout_at(deadline, body.frame()).await;
+        }
+        let frame = arrived.map_err(|_| Refusal::BodyTimeout)?;
         let Some(frame) = frame else { break };
         let frame = frame.map_err(|_| Refusal::Malformed("the body broke off before its end".to_owned()))?;
         let Ok(data) = frame.into_data() else { continue };
@@ -205,7 +216,9 @@ where
             None => whole.extend_from_slice(&data),
         }
         let announced = look(first.as_deref().unwrap_or(&whole))?;
-        lease.grow_to(announced).await?;
+        if reserved {
+            lease.grow_to(announced).await?;
+        }
     }
     Ok(first.unwrap_or_else(|| whole.freeze()))
 }
@@ -214,3 +227,6 @@ where
 const INLINE_JSON_BYTES: usize = 256 * 1024;
 /// The slowest pace, after the first half minute, at which a body is waited for.
 const BYTES_PER_SECOND: usize = 64 * 1024;
+/// A sender slower than this is admitted by what it has sent, not by what it says it will.
+const BRISK_BYTES_PER_SECOND: usize = 1 << 20;
+const BRISK_START: Duration = Duration::from_millis(500);

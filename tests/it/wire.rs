@@ -318,3 +318,19 @@ async fn broken_heads_are_answered_and_the_connection_is_closed() {
     let said = last_words(&server, both.as_bytes()).await;
     assert_eq!(said.matches("HTTP/1.1 ").count(), 1, "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promises_of_large_bodies_do_not_keep_others_out() {
+    let (_data, server) = start(&[]);
+    let head = b"POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\ncontent-length: 67108864\r\n\r\n\x0a";
+    let mut promising = Vec::new();
+    for _ in 0..8 {
+        let mut stream = TcpStream::connect(server.http).await.unwrap();
+        stream.write_all(head).await.unwrap();
+        promising.push(stream);
+    }
+    for seed in 20..24 {
+        let answer = post(server.http, "/v1/traces", PROTOBUF, valid(seed)).await.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+}
