@@ -3,7 +3,7 @@
 //! Owns the layout of `<ulid>.parquet` and `<ulid>.idx`, writing and reading both. Knows nothing of the log, the manifest or queries.
 //!
 //! The Parquet file is complete in itself and any engine reads it. The bundle (see `segment/bundle.rs`) holds what can be made again
-//! from it: `trace.keys` and `trace.fuse` (`segment/trace_keys.rs`), `summary` and `operations` (`segment/summary.rs`), and for merged
+//! from it: `parquet.blocks` (`segment/checked.rs`), `trace.keys` and `trace.fuse` (`segment/trace_keys.rs`), `summary` and `operations` (`segment/summary.rs`), and for merged
 //! logs `ft/*` (`text/index.rs`). A file appears in the segment folder whole and synced, or not at all.
 
 use std::ops::Range;
@@ -20,6 +20,7 @@ use crate::store::Signal;
 use crate::text;
 
 mod bundle;
+mod checked;
 mod encoding;
 mod file;
 mod order;
@@ -43,7 +44,7 @@ pub(crate) use self::summary::{OperationCount, Operations};
 #[derive(Debug)]
 pub(crate) struct Segment {
     meta: SegmentMeta,
-    parquet: file::SharedFile,
+    parquet: checked::CheckedFile,
     footer: OnceLock<ArrowReaderMetadata>,
     row_groups: Vec<RowGroup>,
     index: Option<Index>,
@@ -123,6 +124,9 @@ struct Index {
     text: OnceLock<Option<text::Index>>,
 }
 
+/// What a usable bundle gives.
+type Opened = (Index, checked::CheckedFile, Vec<RowGroup>);
+
 const TRACE_KEYS: &str = "trace.keys";
 const TRACE_FUSE: &str = "trace.fuse";
 const SUMMARY: &str = "summary";
@@ -168,24 +172,23 @@ impl Segment {
     /// Opens both files under `seg_dir` and loads resident indexes. A missing or damaged index bundle only makes reads slower.
     pub(crate) fn open(seg_dir: &Path, meta: SegmentMeta) -> Result<Self, SegmentError> {
         let path = meta.parquet_path(seg_dir);
-        let parquet =
-            file::SharedFile::open(&path).map_err(|e| SegmentError::io(meta.id, format!("cannot open {}: {e}", path.display())))?;
-        if parquet.len() != meta.parquet_bytes {
-            let detail = format!("{} is {} bytes long, {} expected", path.display(), parquet.len(), meta.parquet_bytes);
+        let file = file::SharedFile::open(&path).map_err(|e| SegmentError::io(meta.id, format!("cannot open {}: {e}", path.display())))?;
+        if file.len() != meta.parquet_bytes {
+            let detail = format!("{} is {} bytes long, {} expected", path.display(), file.len(), meta.parquet_bytes);
             return Err(SegmentError::damaged(meta.id, detail));
         }
-        let mut segment = Self { meta, parquet, footer: OnceLock::new(), row_groups: Vec::new(), index: None };
-        match Index::open(seg_dir, &segment.meta) {
-            Ok((index, row_groups)) => {
-                segment.index = Some(index);
-                segment.row_groups = row_groups;
-            }
+        match Index::open(seg_dir, &meta, &file) {
+            Ok((index, parquet, row_groups)) => Ok(Self { meta, parquet, footer: OnceLock::new(), row_groups, index: Some(index) }),
             Err(error) => {
-                tracing::warn!(segment.id = %segment.meta.id, %error, "the index bundle of a segment is unusable; reading it is slower");
+                tracing::warn!(segment.id = %meta.id, %error, "the index bundle of a segment is unusable; reading it is slower");
+                // The checksums of its blocks are gone with the bundle: looked at as a whole, or not at all.
+                let parquet = checked::CheckedFile::read_through(file, meta.parquet_crc)
+                    .map_err(|error| SegmentError::damaged(meta.id, format!("{}: {error}", path.display())))?;
+                let mut segment = Self { meta, parquet, footer: OnceLock::new(), row_groups: Vec::new(), index: None };
                 segment.row_groups = read::row_groups(segment.footer()?, segment.meta.signal);
+                Ok(segment)
             }
         }
-        Ok(segment)
     }
 
     pub(crate) fn meta(&self) -> &SegmentMeta {
@@ -295,18 +298,20 @@ impl Segment {
 // === impl Index ===
 
 impl Index {
-    fn open(seg_dir: &Path, meta: &SegmentMeta) -> std::io::Result<(Self, Vec<RowGroup>)> {
+    fn open(seg_dir: &Path, meta: &SegmentMeta, parquet: &file::SharedFile) -> std::io::Result<Opened> {
         let path = meta.index_path(seg_dir);
         let bundle = Bundle::open(&path, meta.index_bytes)?;
         let summary = bundle.read(SUMMARY)?.ok_or_else(|| bundle::damaged("no summary"))?;
         let summary: summary::Summary = serde_json::from_slice(&summary)?;
+        let sums = bundle.read(checked::BLOCK_SUMS)?.ok_or_else(|| bundle::damaged("no checksums of blocks"))?;
+        let parquet = checked::CheckedFile::new(parquet.clone(), &sums)?;
         let trace_keys = bundle.find(TRACE_KEYS).and_then(|blob| trace_keys::TraceKeys::new(bundle.file().clone(), blob));
         // A damaged filter must not be asked; the keys then answer alone.
         let trace_filter = bundle.read(TRACE_FUSE).ok().flatten().and_then(trace_keys::TraceFilter::new);
         let row_groups = summary.row_groups();
         let services = summary.services;
         let index = Self { bundle, path, services, operations: OnceLock::new(), trace_filter, trace_keys, text: OnceLock::new() };
-        Ok((index, row_groups))
+        Ok((index, parquet, row_groups))
     }
 }
 

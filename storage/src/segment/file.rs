@@ -1,14 +1,12 @@
 //! Files of segments: positioned reads, checksums while writing, and temporary files that remove themselves.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
-use parquet::errors::ParquetError;
-use parquet::file::reader::{ChunkReader, Length};
+use super::checked::BlockSums;
 
 /// A file that many readers share without a cursor.
 #[derive(Clone, Debug)]
@@ -17,18 +15,12 @@ pub(crate) struct SharedFile {
     len: u64,
 }
 
-/// Reads a [`SharedFile`] from a position onwards.
-#[derive(Debug)]
-pub(crate) struct ReadFrom {
-    file: Arc<File>,
-    position: u64,
-}
-
 /// A file being written under a temporary name; removed unless it is renamed. Counts and checksums what is written.
 #[derive(Debug)]
 pub(crate) struct NewFile {
     out: BufWriter<File>,
     crc: u32,
+    blocks: BlockSums,
     len: u64,
     path: TempPath,
 }
@@ -38,6 +30,8 @@ pub(crate) struct NewFile {
 pub(crate) struct SyncedFile {
     /// crc32c of all bytes.
     pub(crate) crc: u32,
+    /// Checksums of its blocks.
+    pub(super) blocks: BlockSums,
     /// Bytes.
     pub(crate) len: u64,
     path: TempPath,
@@ -72,31 +66,10 @@ impl SharedFile {
         self.file.read_exact_at(&mut buffer, start)?;
         Ok(buffer)
     }
-}
 
-impl Length for SharedFile {
-    fn len(&self) -> u64 {
-        self.len
-    }
-}
-
-impl ChunkReader for SharedFile {
-    type T = BufReader<ReadFrom>;
-
-    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
-        Ok(BufReader::new(ReadFrom { file: self.file.clone(), position: start }))
-    }
-
-    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
-        Ok(self.bytes_at(start, length)?.into())
-    }
-}
-
-impl Read for ReadFrom {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read_at(buffer, self.position)?;
-        self.position += read as u64;
-        Ok(read)
+    /// Reads what is there at `start`, at most as much as the buffer takes.
+    pub(super) fn read_at(&self, buffer: &mut [u8], start: u64) -> io::Result<usize> {
+        self.file.read_at(buffer, start)
     }
 }
 
@@ -105,7 +78,13 @@ impl Read for ReadFrom {
 impl NewFile {
     pub(crate) fn create(path: PathBuf) -> io::Result<Self> {
         let file = File::create(&path)?;
-        Ok(Self { out: BufWriter::with_capacity(256 * 1024, file), crc: 0, len: 0, path: TempPath { path, keep: false } })
+        Ok(Self {
+            out: BufWriter::with_capacity(256 * 1024, file),
+            crc: 0,
+            blocks: BlockSums::default(),
+            len: 0,
+            path: TempPath { path, keep: false },
+        })
     }
 
     pub(crate) fn len(&self) -> u64 {
@@ -116,7 +95,7 @@ impl NewFile {
     pub(crate) fn sync(self) -> io::Result<SyncedFile> {
         let file = self.out.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
-        Ok(SyncedFile { crc: self.crc, len: self.len, path: self.path })
+        Ok(SyncedFile { crc: self.crc, blocks: self.blocks, len: self.len, path: self.path })
     }
 }
 
@@ -124,6 +103,7 @@ impl Write for NewFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.out.write_all(bytes)?;
         self.crc = crc32c::crc32c_append(self.crc, bytes);
+        self.blocks.push(bytes);
         self.len += bytes.len() as u64;
         Ok(bytes.len())
     }

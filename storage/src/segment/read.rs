@@ -18,7 +18,7 @@ use crate::model::UnixNanos;
 use crate::schema::{self, time_column};
 use crate::store::Signal;
 
-use super::file::SharedFile;
+use super::checked::CheckedFile;
 use super::{RowGroup, SegmentError, encoding};
 
 /// Rows of a batch, at most.
@@ -33,7 +33,7 @@ pub(super) struct Batches {
 }
 
 /// The footer with the offset index, read as the columns of `schema::of(signal)`.
-pub(super) fn footer(file: &SharedFile, signal: Signal) -> Result<ArrowReaderMetadata, ParquetError> {
+pub(super) fn footer(file: &CheckedFile, signal: Signal) -> Result<ArrowReaderMetadata, ParquetError> {
     let metadata = ParquetMetaDataReader::new()
         .with_offset_index_policy(PageIndexPolicy::Optional)
         .with_column_index_policy(PageIndexPolicy::Skip)
@@ -68,7 +68,7 @@ fn time_bounds(group: &RowGroupMetaData, footer: &ArrowReaderMetadata, root: Opt
 pub(super) fn batches(
     id: Ulid,
     signal: Signal,
-    file: &SharedFile,
+    file: &CheckedFile,
     footer: &ArrowReaderMetadata,
     columns: &[&str],
     rows: Option<&[Range<u32>]>,

@@ -233,6 +233,40 @@ fn a_flipped_bit_in_the_bundle_is_noticed_and_only_slows_reads() {
 }
 
 #[test]
+fn a_flipped_bit_in_the_parquet_file_is_an_error_and_never_other_rows() {
+    let folders = Folders::new();
+    for signal in [Signal::Traces, Signal::Logs] {
+        let segment = folders.write(signal, 0, batches(signal, 4, 900, Shape::default()));
+        let meta = segment.meta().clone();
+        let expected = read_all(&segment);
+        let columns = all_columns(signal);
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let (path, index) = (meta.parquet_path(&folders.seg), meta.index_path(&folders.seg));
+        let (whole, bundle) = (std::fs::read(&path).unwrap(), std::fs::read(&index).unwrap());
+        let read_back = || -> Result<RecordBatch, SegmentError> {
+            let segment = Segment::open(&folders.seg, meta.clone())?;
+            let rows = segment.read(&columns, None)?.collect::<Result<Vec<_>, _>>()?;
+            Ok(concat_batches(&schema::of(signal), &rows).unwrap())
+        };
+        for at in (0..whole.len()).step_by(1 + whole.len() / 400) {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 1 << (at % 8);
+            std::fs::write(&path, &damaged).unwrap();
+            let with_index = read_back();
+            std::fs::remove_file(&index).unwrap();
+            let error = read_back().expect_err("without the index, too");
+            assert_eq!(error.kind, SegmentErrorKind::Damaged);
+            std::fs::write(&index, &bundle).unwrap();
+            match with_index {
+                // Some bytes, such as the first four, belong to no column.
+                Ok(rows) => assert!(rows == expected, "byte {at}"),
+                Err(error) => assert!(error.to_string().contains("do not match their checksum"), "byte {at}: {error}"),
+            }
+        }
+    }
+}
+
+#[test]
 fn a_truncated_parquet_file_is_refused_when_opened() {
     let folders = Folders::new();
     let meta = folders.write(Signal::Traces, 0, batches(Signal::Traces, 1, 100, Shape::default())).meta().clone();

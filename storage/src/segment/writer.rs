@@ -15,6 +15,7 @@ use crate::store::Signal;
 use crate::text;
 
 use super::bundle::BundleWriter;
+use super::checked::BLOCK_SUMS;
 use super::file::{NewFile, SyncedFile};
 use super::summary::SummaryBuilder;
 use super::trace_keys::TraceKeysBuilder;
@@ -121,9 +122,11 @@ impl Writer {
             self.parquet.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
         }
         let close = |writer: ArrowWriter<NewFile>| -> Result<SyncedFile, ParquetError> { Ok(writer.into_inner()?.sync()?) };
-        let parquet = close(self.parquet).map_err(|e| SegmentError::io(id, format!("cannot finish its Parquet file: {e}")))?;
+        let mut parquet = close(self.parquet).map_err(|e| SegmentError::io(id, format!("cannot finish its Parquet file: {e}")))?;
+        let blocks = std::mem::take(&mut parquet.blocks).finish();
         let mut bundle = self.bundle;
-        let indexes = finish_indexes(&mut bundle, self.trace_keys, self.summary, self.text);
+        let sums = bundle.add(BLOCK_SUMS, &blocks);
+        let indexes = sums.and_then(|()| finish_indexes(&mut bundle, self.trace_keys, self.summary, self.text));
         let bundle =
             indexes.and_then(|()| bundle.finish()).map_err(|e| SegmentError::io(id, format!("cannot write its index bundle: {e}")))?;
         let meta = SegmentMeta {
