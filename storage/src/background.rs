@@ -115,6 +115,7 @@ impl Threads {
                 }
             })?,
             std::thread::Builder::new().name("storage-merge".to_owned()).spawn(move || {
+                give_way();
                 while !merger.stopped() {
                     match merge() {
                         Some(true) => {}
@@ -135,6 +136,13 @@ impl Threads {
                 tracing::error!("a background thread panicked");
             }
         }
+    }
+}
+
+/// Lets every other thread of this machine go first; on Linux a nice value is one thread's own.
+fn give_way() {
+    if let Err(error) = rustix::process::nice(MERGE_NICE) {
+        tracing::debug!(%error, "merging runs at the priority of everything else");
     }
 }
 
@@ -163,6 +171,9 @@ impl Health {
         self.flush.lock().clone().or_else(|| self.merge.lock().clone())
     }
 }
+
+/// How far merging stands back behind receiving, flushing and queries.
+const MERGE_NICE: i32 = 10;
 
 /// How often the threads look whether there is work.
 const TICK: Duration = Duration::from_millis(500);

@@ -18,6 +18,7 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use ulid::Ulid;
 
 use crate::error::OpenError;
@@ -195,6 +196,16 @@ pub(crate) fn replace_file(tmp: &Path, path: &Path, bytes: &[u8]) -> io::Result<
     file.sync_all()?;
     fs::rename(&draft, path)?;
     path.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Lets this process hold as many files open as the system grants: every segment holds two.
+pub(crate) fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
+    {
+        tracing::warn!(%error, limit = limit.current, "the number of files that may be open could not be raised");
+    }
 }
 
 /// Names in a folder, sorted.

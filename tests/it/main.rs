@@ -7,6 +7,7 @@
 mod arrows;
 mod bad_input;
 mod browser;
+mod durability;
 mod http;
 mod kill;
 mod operations;

@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::OpenError;
 use crate::flush::{KeepError, Keeper};
-use crate::folder::{Folder, io_error};
+use crate::folder::{Folder, io_error, raise_open_files};
 use crate::manifest::{Contents, Manifest};
 use crate::metrics::Registry;
 use crate::otlp;
@@ -33,6 +33,7 @@ use super::{Appended, Disk, Inner, Meters, Signal, Tables};
 
 /// Opens a data folder. Blocks.
 pub(super) fn open(config: Config, clock: Clock, registry: Registry) -> Result<Inner, OpenError> {
+    raise_open_files();
     let folder = Arc::new(Folder::open(&config.data_dir)?);
     let begins = !folder.manifest_exists() && !folder.holds_data()?;
     let manifest = Manifest::open(&folder.manifest(), &folder.tmp(), folder.id(), begins)?;
@@ -190,14 +191,15 @@ pub(crate) fn payload(record: &Record) -> Result<Bytes, String> {
 }
 
 /// Opens all segments. One that cannot be opened does not keep the others from being read; it stays listed and its files stay.
-fn open_segments(folder: &Folder, contents: &Contents) -> (Vec<Arc<Segment>>, Vec<String>) {
+fn open_segments(folder: &Folder, contents: &Contents) -> (Vec<Arc<Segment>>, Vec<(Signal, String)>) {
     let (mut segments, mut unreadable) = (Vec::new(), Vec::new());
     for meta in contents.segments.values() {
         match Segment::open(&folder.segments(meta.signal), meta.clone()) {
             Ok(segment) => segments.push(Arc::new(segment)),
             Err(error) => {
                 tracing::error!(%error, rows = meta.rows, "a segment cannot be opened; answers lack its rows");
-                unreadable.push(format!("{} rows of {} are missing from answers: {error}", meta.rows, meta.signal.as_str()));
+                let why = format!("{} rows of {} are missing from answers: {error}", meta.rows, meta.signal.as_str());
+                unreadable.push((meta.signal, why));
             }
         }
     }

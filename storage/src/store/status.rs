@@ -9,7 +9,10 @@ impl Store {
     #[must_use]
     pub fn status(&self) -> StoreStatus {
         let inner = &self.inner;
-        let unreadable = || inner.snapshot.load().spans.unreadable.first().cloned();
+        let unreadable = || {
+            let snapshot = inner.snapshot.load();
+            snapshot.spans.unreadable.iter().chain(&snapshot.logs.unreadable).next().cloned()
+        };
         StoreStatus {
             write_refusal: inner.write_refusal(),
             background_error: inner.health.error().or_else(unreadable),

@@ -42,7 +42,7 @@ struct State {
     logs: Vec<Arc<Segment>>,
     /// Segments that are no longer listed, whose files go when no query reads them.
     retired: Vec<Arc<Segment>>,
-    unreadable: Vec<String>,
+    unreadable: Vec<(Signal, String)>,
     version: u64,
 }
 
@@ -50,7 +50,7 @@ struct State {
 
 impl Tables {
     /// Begins with what the manifest lists; `unreadable` says which of it could not be opened.
-    pub(crate) fn new(segments: Vec<Arc<Segment>>, unreadable: Vec<String>, last_seq: u64, meters: Meters) -> Arc<Self> {
+    pub(crate) fn new(segments: Vec<Arc<Segment>>, unreadable: Vec<(Signal, String)>, last_seq: u64, meters: Meters) -> Arc<Self> {
         let (mut spans, mut logs): (Vec<_>, Vec<_>) = segments.into_iter().partition(|s| s.meta().signal == Signal::Traces);
         sort(&mut spans);
         sort(&mut logs);
@@ -131,7 +131,7 @@ impl Tables {
         let table = |signal, segments: &Vec<Arc<Segment>>| TableSnapshot {
             buffered: state.buffer.batches(signal),
             segments: segments.clone(),
-            unreadable: state.unreadable.clone(),
+            unreadable: state.unreadable.iter().filter(|(of, _)| *of == signal).map(|(_, why)| why.clone()).collect(),
         };
         let snapshot =
             Snapshot { spans: table(Signal::Traces, &state.spans), logs: table(Signal::Logs, &state.logs), version: state.version };

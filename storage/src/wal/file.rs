@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use crate::folder::sync_folder;
 
-use super::frame::{FILE_HEADER, encode_header};
+use super::frame::{FILE_HEADER, Header, encode_header};
 
 /// The path of the file whose first frame has `first_seq`.
 pub(crate) fn path(folder: &Path, first_seq: u64) -> PathBuf {
@@ -28,11 +28,13 @@ pub(crate) fn create(folder: &Path, first_seq: u64, store: [u8; 16], bytes: u64)
     let path = path(folder, first_seq);
     let written = || -> io::Result<File> {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&path)?;
-        match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, bytes.max(FILE_HEADER as u64)) {
-            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => {}
+        let wanted = bytes.max(FILE_HEADER as u64);
+        let set_aside = match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, wanted) {
+            Ok(()) => wanted,
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => 0,
             Err(error) => return Err(error.into()),
-        }
-        file.write_all(&encode_header(first_seq, store))?;
+        };
+        file.write_all(&encode_header(Header { first_seq, set_aside, store }))?;
         file.sync_all()?;
         sync_folder(folder)?;
         Ok(file)

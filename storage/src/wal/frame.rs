@@ -3,10 +3,14 @@
 //! All numbers are little-endian.
 //!
 //! ```text
-//! file    magic "THRLWAL1" | crc32c u32 of what follows | first_seq u64 | store id 16 bytes | frames | zeroes to the end
+//! file    magic "THRLWAL1" | crc32c u32 of what follows | first_seq u64 | set_aside u64 | store id 16 bytes | frames
+//!         | zeroes to the end
 //! frame   len u32 | crc32c u32 | kind u8 | seq u64 | synced u64 | ingest_time u64 | retention u64 | first_record_id u64
 //!         | accepted u32 | rejected u32 | request hash 16 bytes | raw_len u32 | payload
 //! ```
+//!
+//! `set_aside` is the size that the file was given when it was created, 0 when the file system cannot: a file that is shorter was cut off
+//! from outside, unless it ends with a whole frame, as after its end was cut off by this program.
 //!
 //! `len` counts the bytes after the checksum. The checksum covers the file's `first_seq` and everything after itself, so a frame that
 //! strayed into another file is not taken for one of this file's. `synced` is the highest sequence number known to be on disk when the
@@ -63,30 +67,42 @@ pub(crate) enum Next {
 }
 
 /// Bytes of a file before its first frame.
-pub(crate) const FILE_HEADER: usize = 36;
+pub(crate) const FILE_HEADER: usize = 44;
+
+/// What the header of a file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    /// The sequence number of the first frame.
+    pub(crate) first_seq: u64,
+    /// Bytes that the file had when it was created; 0 when nothing could be set aside.
+    pub(crate) set_aside: u64,
+    /// Ties the file to its store.
+    pub(crate) store: [u8; 16],
+}
 
 /// Payloads beyond this are not written; the collector's bound is far below.
 pub(crate) const MAX_PAYLOAD: usize = 1 << 30;
 
 /// Writes a file's header.
-pub(crate) fn encode_header(first_seq: u64, store: [u8; 16]) -> Vec<u8> {
+pub(crate) fn encode_header(of: Header) -> Vec<u8> {
     let mut header = Vec::with_capacity(FILE_HEADER);
     header.put_slice(MAGIC);
     header.put_u32_le(0);
-    header.put_u64_le(first_seq);
-    header.put_slice(&store);
+    header.put_u64_le(of.first_seq);
+    header.put_u64_le(of.set_aside);
+    header.put_slice(&of.store);
     let crc = crc32c::crc32c(header.get(12..).unwrap_or_default());
     patch(&mut header, 8, crc);
     header
 }
 
 /// Reads a file's header; `None` when it is broken.
-pub(crate) fn decode_header(file: &[u8]) -> Option<(u64, [u8; 16])> {
+pub(crate) fn decode_header(file: &[u8]) -> Option<Header> {
     let mut fields = Fields(file.get(..FILE_HEADER)?);
     if fields.take::<8>()? != *MAGIC || fields.u32()? != crc32c::crc32c(fields.0) {
         return None;
     }
-    Some((fields.u64()?, fields.take()?))
+    Some(Header { first_seq: fields.u64()?, set_aside: fields.u64()?, store: fields.take()? })
 }
 
 /// Appends a frame to `out`.

@@ -76,7 +76,7 @@ pub(crate) fn verify(
             return Err(damaged(&path, detail));
         }
         let is_last = index + 1 == files.len();
-        let end = read_file(&path, store, first, is_last, visit)?;
+        let end = read_file(&path, store, first, (is_last, through), visit)?;
         expected = expected.max(end.next_seq);
         replayed.frames += end.frames;
         if end.torn_bytes > 0 {
@@ -95,23 +95,23 @@ fn read_file(
     path: &Path,
     store: [u8; 16],
     first_seq: u64,
-    is_last: bool,
+    (is_last, through): (bool, u64),
     visit: &mut dyn FnMut(Frame) -> Result<(), OpenError>,
 ) -> Result<FileEnd, OpenError> {
     let bytes = Bytes::from(fs::read(path).map_err(io_error("cannot read", path))?);
     let mut end = FileEnd { next_seq: first_seq, len: FILE_HEADER as u64, frames: 0, torn_bytes: 0 };
-    match frame::decode_header(&bytes) {
-        Some(header) if header == (first_seq, store) => {}
-        Some((named, _)) if named != first_seq => {
-            return Err(damaged(path, format!("its header says that it begins with frame {named}; it was renamed")));
+    let set_aside = match frame::decode_header(&bytes) {
+        Some(header) if header.first_seq != first_seq => {
+            return Err(damaged(path, format!("its header says that it begins with frame {}; it was renamed", header.first_seq)));
         }
+        Some(header) if header.store == store => header.set_aside,
         Some(_) => return Err(damaged(path, "it belongs to another data folder".to_owned())),
-        // A crash while it was created: nothing was ever written to it.
-        None if is_last && frame::find_after(&bytes, 0, first_seq, first_seq.saturating_sub(1)).is_none() => {
+        // A crash while it was created: nothing was ever written to it. Not so when segments already hold frames of it.
+        None if is_last && first_seq > through && frame::find_after(&bytes, 0, first_seq, first_seq.saturating_sub(1)).is_none() => {
             return Ok(FileEnd { len: 0, ..end });
         }
         None => return Err(damaged(path, "its header is broken".to_owned())),
-    }
+    };
     let mut offset = FILE_HEADER;
     loop {
         match frame::decode(&bytes, offset, first_seq) {
@@ -128,6 +128,10 @@ fn read_file(
             Next::End => return Ok(end),
             Next::Broken(what) => {
                 // Frames are synced before the next file is begun, and `synced` of a later frame tells what was.
+                if (bytes.len() as u64) < set_aside {
+                    let detail = format!("it was cut off after {} of {set_aside} bytes, within frame {}", bytes.len(), end.next_seq);
+                    return Err(damaged(path, detail));
+                }
                 let later = frame::find_after(&bytes, offset, first_seq, end.next_seq);
                 if !is_last || later.is_some_and(|frame| frame.synced >= end.next_seq) {
                     return Err(damaged(path, format!("{what} at offset {offset}, where frame {} belongs", end.next_seq)));

@@ -52,7 +52,7 @@ fn record(payload: &[u8]) -> Record {
 
 /// A file with frames 1..=n; all but the frames from `unsynced` on are known to be synced. Returns where each frame begins and the end.
 fn written(folder: &Path, payloads: &[&[u8]], group_begins: u64) -> Vec<usize> {
-    let mut bytes = frame::encode_header(1, STORE);
+    let mut bytes = frame::encode_header(frame::Header { first_seq: 1, set_aside: 0, store: STORE });
     let mut offsets = Vec::new();
     for (payload, seq) in payloads.iter().zip(1..) {
         offsets.push(bytes.len());
@@ -148,6 +148,28 @@ fn a_broken_frame_before_one_that_was_synced_later_is_damage() {
     fs::write(file::path(dir.path(), 1), &bytes).unwrap();
     let error = replay(dir.path()).unwrap_err();
     assert!(error.to_string().contains(&format!("offset {}", offsets[1])), "{error}");
+}
+
+#[test]
+fn a_log_that_was_cut_off_from_outside_is_damage_and_not_a_torn_tail() {
+    let dir = tempfile::tempdir().unwrap();
+    let (writer, durable) = start(dir.path(), &Replayed { next_seq: 1, ..Replayed::default() }, 1 << 20);
+    writer.append(record(&[1; 600]), 1).unwrap();
+    writer.append(record(&[2; 600]), 2).unwrap();
+    while durable.recv().unwrap().last().unwrap().0 < 2 {}
+    writer.stop();
+    let path = file::path(dir.path(), 1);
+    let whole = fs::read(&path).unwrap();
+    assert_eq!(whole.len(), 1 << 20, "space was set aside");
+    for kept in [FILE_HEADER + 300, FILE_HEADER + 900] {
+        fs::write(&path, &whole[..kept]).unwrap();
+        let error = verify(dir.path(), STORE, 0, false, &mut |_| Ok(())).unwrap_err();
+        assert!(error.to_string().contains("cut off after"), "{error}");
+    }
+    fs::write(&path, []).unwrap();
+    assert!(verify(dir.path(), STORE, 0, false, &mut |_| Ok(())).is_ok(), "a crash while it was created leaves this");
+    let error = verify(dir.path(), STORE, 1, false, &mut |_| Ok(())).unwrap_err();
+    assert!(error.to_string().contains("header"), "segments hold a frame of it, so it was more than this: {error}");
 }
 
 #[test]
