@@ -53,6 +53,8 @@ struct Gate {
 
 /// Light questions that run at once.
 const LIGHT_AT_ONCE: usize = 16;
+/// Planning a statement of the largest allowed depth takes a good part of the usual 2 MiB.
+const STACK_BYTES: usize = 16 << 20;
 /// Started when needed. Every table that an SQL statement names takes two.
 const MAX_THREADS: usize = 512;
 /// Waiting questions per running one.
@@ -66,6 +68,7 @@ impl Engine {
             .worker_threads(2)
             .max_blocking_threads(MAX_THREADS)
             .thread_name("query")
+            .thread_stack_size(STACK_BYTES)
             .enable_all()
             .build()
             .inspect_err(|error| tracing::error!(error = %error, "the query threads could not be started"))

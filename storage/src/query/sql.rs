@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::snapshot::Snapshot;
 use crate::store::Signal;
 
+mod bounds;
 mod columns;
 mod json;
 mod table;
@@ -75,13 +76,16 @@ async fn answer(snapshot: Arc<Snapshot>, runtime: Arc<RuntimeEnv>, sql: String, 
         return Err(QueryError::Invalid(format!("an SQL statement has at most {MAX_SQL_BYTES} bytes")));
     }
     let context = session(&snapshot, runtime).map_err(|error| explain(&error))?;
-    let plan = context.state().create_logical_plan(sql.trim().trim_end_matches(';')).await.map_err(|error| explain(&error))?;
+    let state = context.state();
+    let statement = bounds::statement(&state, sql.trim().trim_end_matches(';'))?;
+    let plan = state.statement_to_plan(statement).await.map_err(|error| explain(&error))?;
     let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     if read_only.verify_plan(&plan).is_err() {
         return Err(QueryError::Invalid(
             "only SELECT, EXPLAIN, SHOW TABLES and DESCRIBE are allowed; nothing can be changed by SQL".to_owned(),
         ));
     }
+    bounds::check_plan(&plan)?;
     let frame = context.execute_logical_plan(limited(plan, max_rows + 1).map_err(|error| explain(&error))?).await;
     collect(frame.map_err(|error| explain(&error))?, max_rows).await
 }
@@ -90,6 +94,9 @@ fn session(snapshot: &Arc<Snapshot>, runtime: Arc<RuntimeEnv>) -> Result<Session
     let mut config = SessionConfig::new().with_target_partitions(2).with_information_schema(true).with_batch_size(8_192);
     config.options_mut().execution.time_zone = Some("UTC".to_owned());
     let context = SessionContext::new_with_config_rt(config, runtime);
+    for name in bounds::UNBOUNDED_FUNCTIONS {
+        context.deregister_udf(name);
+    }
     for (name, signal) in [("spans", Signal::Traces), ("logs", Signal::Logs)] {
         context.register_table(name, Arc::new(Table::new(snapshot.clone(), signal)))?;
     }

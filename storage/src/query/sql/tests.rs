@@ -112,3 +112,37 @@ async fn rows_time_and_memory_are_bounded() {
     let big = json("SELECT 9007199254740993 AS a, 9007199254740991 AS b, 1 AS c").await;
     assert_eq!(big, r#"[{"a":"9007199254740993","b":9007199254740991,"c":1}]"#);
 }
+
+#[tokio::test]
+async fn statements_that_nest_or_join_without_end_are_refused_before_planning() {
+    let chains = [
+        ("SELECT 1".to_owned(), "+1", ""),
+        ("SELECT 1".to_owned(), "::int", ""),
+        ("SELECT 1".to_owned(), " IS NULL", ""),
+        ("SELECT 1".to_owned(), " UNION ALL SELECT 1", ""),
+        ("SELECT count(*) FROM spans WHERE kind = 'x'".to_owned(), " OR kind = 'y'", ""),
+        ("SELECT count(*) FROM spans".to_owned(), ", spans", ""),
+        ("EXPLAIN SELECT count(*) FROM spans".to_owned(), ", spans", ""),
+        ("SELECT [1]".to_owned(), "[1]", ""),
+    ];
+    for (start, link, end) in chains {
+        let sql = format!("{start}{}{end}", link.repeat(10_000));
+        assert!(matches!(ask(&sql).await, Err(QueryError::Invalid(message)) if message.contains("at most")), "{link}");
+    }
+    let mut doubling = "WITH c0 AS (SELECT 1 AS x)".to_owned();
+    for i in 1..20 {
+        doubling += &format!(", c{i} AS (SELECT a.x FROM c{} a, c{} b)", i - 1, i - 1);
+    }
+    assert!(matches!(ask(&format!("{doubling} SELECT x FROM c19")).await, Err(QueryError::Invalid(message)) if message.contains("steps")));
+    let many: Vec<_> = (0..10_000).map(|i| format!("'{i}'")).collect();
+    assert_eq!(json(&format!("SELECT count(*) AS n FROM spans WHERE kind IN ({}, 'server')", many.join(","))).await, r#"[{"n":100}]"#);
+    assert!(ask(&format!("SELECT 1{}", "+1".repeat(500))).await.is_ok());
+}
+
+#[tokio::test]
+async fn functions_that_make_values_of_any_length_do_not_exist() {
+    for sql in ["repeat('x', 1000000000)", "lpad('x', 1000000000)", "range(1, 10000000000)", "array_repeat(1, 1000000000)"] {
+        assert!(matches!(ask(&format!("SELECT {sql}")).await, Err(QueryError::Invalid(_))), "{sql}");
+    }
+    assert_eq!(json("SELECT count(*) AS n FROM generate_series(1, 10)").await, r#"[{"n":10}]"#);
+}

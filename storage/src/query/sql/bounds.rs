@@ -1,0 +1,99 @@
+//! What a statement may ask for before it is planned.
+//!
+//! Planning cannot be interrupted, and its time, memory and stack grow with the statement: everything that nests or joins is bounded
+//! here. Lists of values and of columns are not, because they are flat.
+
+use std::ops::ControlFlow;
+
+use datafusion::common::DataFusionError;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::visit_relations;
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+
+use super::super::question::QueryError;
+
+/// Functions whose result is as long as a number says, far beyond the memory of queries, which does not count them.
+pub(super) const UNBOUNDED_FUNCTIONS: [&str; 9] =
+    ["repeat", "lpad", "rpad", "array_repeat", "list_repeat", "array_resize", "list_resize", "range", "generate_series"];
+
+/// Operators and keywords of a statement: one of them may nest everything before it one deeper.
+const MAX_OPERATORS: usize = 600;
+/// Tables that a statement names, each as often as it does.
+const MAX_TABLES: usize = 50;
+/// Steps of a plan, with those of tables that `WITH` names counted wherever they are used.
+const MAX_STEPS: usize = 1_000;
+
+/// Reads a statement.
+pub(super) fn statement(state: &SessionState, sql: &str) -> Result<Statement, QueryError> {
+    check_operators(sql)?;
+    let dialect = state.config_options().sql_parser.dialect;
+    let statement = state.sql_to_statement(sql, &dialect).map_err(|error| super::explain(&error))?;
+    let mut tables = 0;
+    let counted = count_tables(&statement, &mut tables);
+    if counted.is_break() {
+        return Err(QueryError::Invalid(format!("an SQL statement names at most {MAX_TABLES} tables")));
+    }
+    Ok(statement)
+}
+
+/// Refuses plans that take too long to make ready.
+pub(super) fn check_plan(plan: &LogicalPlan) -> Result<(), QueryError> {
+    let (mut steps, mut tables) = (0, 0);
+    let walked = plan.apply_with_subqueries(|step| {
+        steps += 1;
+        tables += usize::from(matches!(step, LogicalPlan::TableScan(_)));
+        let go_on = steps <= MAX_STEPS && tables <= MAX_TABLES;
+        Ok::<_, DataFusionError>(if go_on { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+    });
+    walked.map_err(|error| super::explain(&error))?;
+    if tables > MAX_TABLES {
+        return Err(QueryError::Invalid(format!("an SQL statement reads at most {MAX_TABLES} tables")));
+    }
+    if steps > MAX_STEPS {
+        return Err(QueryError::Invalid(format!("the SQL statement needs more than {MAX_STEPS} steps; make it simpler")));
+    }
+    Ok(())
+}
+
+fn check_operators(sql: &str) -> Result<(), QueryError> {
+    // What cannot be taken apart is refused by the parser, with the place.
+    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, sql).tokenize() else { return Ok(()) };
+    if tokens.iter().filter(|token| nests(token)).count() > MAX_OPERATORS {
+        return Err(QueryError::Invalid(format!(
+            "an SQL statement has at most {MAX_OPERATORS} operators and keywords; a long list of values is written with IN"
+        )));
+    }
+    Ok(())
+}
+
+/// Whether a token can be one of a long chain that nests. The parser itself bounds parentheses.
+fn nests(token: &Token) -> bool {
+    match token {
+        Token::Word(word) => word.keyword != Keyword::NoKeyword,
+        Token::Whitespace(_)
+        | Token::Comma
+        | Token::LParen
+        | Token::RParen
+        | Token::Period
+        | Token::Number(..)
+        | Token::SingleQuotedString(_)
+        | Token::EOF => false,
+        _ => true,
+    }
+}
+
+fn count_tables(statement: &Statement, tables: &mut usize) -> ControlFlow<()> {
+    match statement {
+        Statement::Statement(statement) => visit_relations(statement.as_ref(), |_| {
+            *tables += 1;
+            if *tables > MAX_TABLES { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }),
+        Statement::Explain(explain) => count_tables(&explain.statement, tables),
+        _ => ControlFlow::Continue(()),
+    }
+}
