@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::Array;
 
@@ -91,24 +92,38 @@ struct Names {
 pub(super) fn service_map(snapshot: &Snapshot, range: TimeRange, control: &Control) -> Result<ServiceMap, QueryError> {
     let predicate = Predicate::all();
     let mut scan = Scan::new(snapshot, Signal::Traces, range, &predicate.hints, control)?;
-    let mut collected = Collected::default();
-    let full = std::cell::Cell::new(false);
-    scan.run(
-        Wanted { columns: &COLUMNS, predicate: &predicate },
-        |_| full.get(),
-        |rows| {
-            collected.add(rows)?;
-            full.set(collected.calls.len() >= MAX_SPANS);
-            Ok(())
-        },
-    )?;
-    if full.get() {
+    let count = AtomicUsize::new(0);
+    let is_full = || count.load(Ordering::Relaxed) >= MAX_SPANS;
+    let wanted = Wanted { columns: &COLUMNS, predicate: &predicate };
+    let parts = scan.fold_until(wanted, is_full, Collected::default, |collected, rows| {
+        let before = collected.calls.len();
+        collected.add(rows)?;
+        count.fetch_add(collected.calls.len() - before, Ordering::Relaxed);
+        Ok(())
+    })?;
+    if is_full() {
         scan.note(format!("only the newest {MAX_SPANS} spans of the window were looked at; narrow the time range"));
     }
-    let Collected { calls, links, names } = collected;
+    control.check()?;
+    let Collected { calls, links, names } = joined(parts)?;
     control.check()?;
     let (nodes, edges) = derive::derive(calls, links, names, control)?;
     Ok(ServiceMap { range: Some(range), nodes, edges, stats: scan.stats })
+}
+
+/// The parts as one, its calls sorted. Each part is sorted on a thread of its own, after which the whole is nearly sorted.
+fn joined(mut parts: Vec<Collected>) -> Result<Collected, QueryError> {
+    if parts.len() > 1 {
+        std::thread::scope(|scope| {
+            let others: Vec<_> = parts.iter_mut().map(|part| scope.spawn(|| part.calls.sort_unstable_by_key(Call::key))).collect();
+            others.into_iter().try_for_each(|other| other.join())
+        })
+        .map_err(|_| QueryError::Internal("a query thread failed unexpectedly".to_owned()))?;
+    }
+    let mut all = parts.into_iter().reduce(Collected::join).unwrap_or_default();
+    // Finds the sorted runs and merges them.
+    all.calls.sort_by_key(Call::key);
+    Ok(all)
 }
 
 #[derive(Debug, Default)]
@@ -118,7 +133,29 @@ struct Collected {
     names: Names,
 }
 
+impl Call {
+    /// What tells spans apart, those of a trace together.
+    fn key(&self) -> (u128, u64, Kind, u64) {
+        (self.trace, self.span, self.kind, self.start)
+    }
+}
+
 impl Collected {
+    /// Both, with one number for each name.
+    fn join(mut self, other: Self) -> Self {
+        let numbers: Vec<Name> = other.names.texts.iter().map(|text| self.names.number(text)).collect();
+        let number = |name: Name| numbers.get(name.0 as usize).copied().unwrap_or(name);
+        self.calls.reserve(other.calls.len());
+        self.calls.extend(other.calls.into_iter().map(|call| Call {
+            service: number(call.service),
+            peer: call.peer.map(|(name, kind, system)| (number(name), kind, number(system))),
+            ..call
+        }));
+        let room = MAX_LINKS.saturating_sub(self.links.len());
+        self.links.extend(other.links.into_iter().take(room));
+        self
+    }
+
     fn add(&mut self, rows: &Rows<'_>) -> Result<(), QueryError> {
         let batch = rows.batch;
         let ids = columns::id(batch, column::TRACE_ID)?;

@@ -155,12 +155,25 @@ impl<'a> Scan<'a> {
         new: impl Fn() -> S + Sync,
         each: impl Fn(&mut S, &Rows<'_>) -> Result<(), QueryError> + Sync,
     ) -> Result<Vec<S>, QueryError> {
+        self.fold_until(wanted, || false, new, each)
+    }
+
+    /// Like [`Self::fold`], until `stop` says that no further unit is wanted.
+    pub(super) fn fold_until<S: Send>(
+        &mut self,
+        wanted: Wanted<'_>,
+        stop: impl Fn() -> bool + Sync,
+        new: impl Fn() -> S + Sync,
+        each: impl Fn(&mut S, &Rows<'_>) -> Result<(), QueryError> + Sync,
+    ) -> Result<Vec<S>, QueryError> {
         const WORKERS: usize = 2;
         let next = AtomicUsize::new(0);
         let this = &*self;
         let work = || -> Result<(S, Account), QueryError> {
             let (mut state, mut account) = (new(), Account::default());
-            while let Some(unit) = this.units.get(next.fetch_add(1, Ordering::Relaxed)) {
+            while !stop()
+                && let Some(unit) = this.units.get(next.fetch_add(1, Ordering::Relaxed))
+            {
                 this.unit(unit, wanted, &mut account, &mut |rows| each(&mut state, rows))?;
             }
             Ok((state, account))

@@ -39,12 +39,12 @@ pub(super) fn services(snapshot: &Snapshot, range: TimeRange, points: usize, con
     let predicate = Predicate::all();
     let mut wanted = vec![column::SERVICE_NAME, column::DURATION, column::STATUS_CODE];
     wanted.extend(DEDUPLICATION);
-    let seen = Seen::default();
+    let seen = Seen::of(snapshot)?;
     let mut scan = Scan::new(snapshot, Signal::Traces, range, &predicate.hints, control)?;
     let states = scan.fold(Wanted { columns: &wanted, predicate: &predicate }, HashMap::<String, Service>::new, |services, rows| {
         let keys = SpanKeys::of(rows.batch)?;
         let columns = Columns::of(rows.batch)?;
-        for row in rows.alive.set_indices().filter(|row| seen.is_first(keys.hash(*row))) {
+        for row in rows.alive.set_indices().filter(|row| seen.is_first(keys.start(*row), || keys.hash(*row))) {
             let Some(service) = entry(services, columns.services.value(row)) else { continue };
             let start = columns::nanos(columns.starts, row);
             service.spans += 1;
@@ -78,7 +78,7 @@ fn entries_without_requests(
     let predicate = Predicate::services(&names);
     let mut wanted = vec![column::SERVICE_NAME, column::DURATION, column::STATUS_CODE, column::PARENT_SPAN_ID];
     wanted.extend(DEDUPLICATION);
-    let seen = Seen::default();
+    let seen = Seen::of(snapshot)?;
     let mut own: HashMap<String, HashSet<u64>> = HashMap::new();
     let mut open = Vec::new();
     let mut scan = Scan::new(snapshot, Signal::Traces, range, &predicate.hints, control)?;
@@ -89,7 +89,7 @@ fn entries_without_requests(
             let keys = SpanKeys::of(rows.batch)?;
             let columns = Columns::of(rows.batch)?;
             let parents = columns::id(rows.batch, column::PARENT_SPAN_ID)?;
-            for row in rows.alive.set_indices().filter(|row| seen.is_first(keys.hash(*row))) {
+            for row in rows.alive.set_indices().filter(|row| seen.is_first(keys.start(*row), || keys.hash(*row))) {
                 let name = columns.services.value(row);
                 if !own.contains_key(name) {
                     own.insert(name.to_owned(), HashSet::new());
@@ -169,7 +169,7 @@ pub(super) fn operations(snapshot: &Snapshot, service: &str, range: TimeRange, c
     let predicate = Predicate::services(&[service.to_owned()]);
     let mut wanted = vec![column::NAME, column::DURATION, column::STATUS_CODE];
     wanted.extend(DEDUPLICATION);
-    let seen = Seen::default();
+    let seen = Seen::of(snapshot)?;
     let mut scan = Scan::new(snapshot, Signal::Traces, range, &predicate.hints, control)?;
     let states = scan.fold(Wanted { columns: &wanted, predicate: &predicate }, Found::new, |found, rows| {
         let keys = SpanKeys::of(rows.batch)?;
@@ -177,7 +177,7 @@ pub(super) fn operations(snapshot: &Snapshot, service: &str, range: TimeRange, c
         let durations = columns::long(rows.batch, column::DURATION)?;
         let kinds = columns::int(rows.batch, column::KIND)?;
         let statuses = columns::int(rows.batch, column::STATUS_CODE)?;
-        for row in rows.alive.set_indices().filter(|row| seen.is_first(keys.hash(*row))) {
+        for row in rows.alive.set_indices().filter(|row| seen.is_first(keys.start(*row), || keys.hash(*row))) {
             let mut key = (names.value(row).to_owned(), kinds.value(row));
             if found.len() >= MAX_OPERATIONS && !found.contains_key(&key) {
                 OTHER.clone_into(&mut key.0);

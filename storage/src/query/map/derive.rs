@@ -8,7 +8,7 @@
 //!   producer they descend from or link to, in whatever trace.
 //! - A call counts once per client span and called service, failed when either side failed; its time is the server's.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::super::answer::{Edge, EdgeKind, Node};
 use super::super::question::QueryError;
@@ -16,15 +16,14 @@ use super::super::scan::Control;
 use super::tally::{Party, Tally};
 use super::{Call, Kind, LinkBetween, Name, Names, PeerKind};
 
-/// Nodes and edges, sorted.
+/// Nodes and edges, sorted, of calls sorted by [`Call::key`].
 pub(super) fn derive(
     mut calls: Vec<Call>,
     mut links: Vec<LinkBetween>,
     names: Names,
     control: &Control,
 ) -> Result<(Vec<Node>, Vec<Edge>), QueryError> {
-    calls.sort_unstable_by_key(|call| (call.trace, call.span, call.kind, call.start));
-    calls.dedup_by_key(|call| (call.trace, call.span, call.kind, call.start));
+    calls.dedup_by_key(|call| call.key());
     links.sort_unstable();
     links.dedup();
     let mut tally = Tally::new(names);
@@ -46,7 +45,7 @@ struct Trace<'a> {
     /// Client and producer spans that somebody answered.
     answered: Vec<bool>,
     /// Calls by client span and called service: time, failure, example.
-    joined: HashMap<(usize, Name), (u64, bool, u64)>,
+    joined: BTreeMap<(usize, Name), (u64, bool, u64)>,
     all: &'a [Call],
     links: &'a [LinkBetween],
 }
@@ -55,7 +54,7 @@ impl<'a> Trace<'a> {
     fn new(spans: &'a [Call], all: &'a [Call], links: &'a [LinkBetween]) -> Self {
         let parents: Vec<_> = spans.iter().enumerate().map(|(i, span)| parent_of(spans, i, span)).collect();
         let crossings = crossings(spans, &parents);
-        Self { spans, parents, crossings, answered: vec![false; spans.len()], joined: HashMap::new(), all, links }
+        Self { spans, parents, crossings, answered: vec![false; spans.len()], joined: BTreeMap::new(), all, links }
     }
 
     fn tally(mut self, tally: &mut Tally) {

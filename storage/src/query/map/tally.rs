@@ -118,10 +118,13 @@ impl Tally {
                 if party.kind() != NodeKind::Service {
                     let (sum, system) = incoming.entry(node(party)).or_default();
                     if let Party::Database(_, name) | Party::Queue(_, name) | Party::External(_, name) = party
-                        && system.is_empty()
                         && name != self.other
+                        && let text = self.names.text(name)
+                        && !text.is_empty()
+                        // Of several systems always the same one.
+                        && (system.is_empty() || text < system.as_str())
                     {
-                        self.names.text(name).clone_into(system);
+                        text.clone_into(system);
                     }
                     if called {
                         sum.merge(&counts.counts);

@@ -10,13 +10,18 @@ use super::super::columns;
 use super::super::question::QueryError;
 use crate::model::SpanId;
 use crate::schema::column;
+use crate::snapshot::Snapshot;
 
 /// Columns that tell spans apart.
 pub(crate) const DEDUPLICATION: [&str; 4] = [column::TRACE_ID, column::SPAN_ID, column::KIND, column::START_TIME];
 
 /// Spans seen so far, by 64-bit hash. Beyond [`MAX_SPANS`] every span counts as new.
-#[derive(Debug, Default)]
+///
+/// Only where the times of two places overlap can a span be stored twice: elsewhere nothing is looked up or remembered.
+#[derive(Debug)]
 pub(crate) struct Seen {
+    /// Times that several places hold, ends included: disjoint, sorted.
+    contested: Vec<(u64, u64)>,
     shards: [Mutex<HashSet<u64, BuildHasherDefault<Plain>>>; SHARDS],
 }
 
@@ -34,8 +39,28 @@ const SHARDS: usize = 32;
 const MAX_SPANS: usize = 10_000_000;
 
 impl Seen {
-    /// Whether this hash comes for the first time.
-    pub(crate) fn is_first(&self, hash: u64) -> bool {
+    /// For the spans of a snapshot.
+    pub(crate) fn of(snapshot: &Snapshot) -> Result<Self, QueryError> {
+        let table = &snapshot.spans;
+        // A segment holds no span twice.
+        let mut held: Vec<_> =
+            table.segments.iter().map(|segment| (segment.meta().min_time.get(), segment.meta().max_time.get())).collect();
+        for batch in &table.buffered {
+            let starts = columns::long(batch, column::START_TIME)?;
+            let times = || starts.values().iter().map(|start| start.cast_unsigned());
+            // A request may hold a span twice by itself.
+            held.extend(times().min().zip(times().max()).into_iter().flat_map(|bounds| [bounds; 2]));
+        }
+        Ok(Self { contested: overlaps(held), shards: Default::default() })
+    }
+
+    /// Whether a span that starts then comes for the first time.
+    pub(crate) fn is_first(&self, start: u64, hash: impl FnOnce() -> u64) -> bool {
+        let at = self.contested.partition_point(|(_, last)| *last < start);
+        if self.contested.get(at).is_none_or(|(first, _)| start < *first) {
+            return true;
+        }
+        let hash = hash();
         let Some(shard) = usize::try_from(hash >> 59).ok().and_then(|shard| self.shards.get(shard)) else { return true };
         let mut shard = shard.lock();
         if shard.len() >= MAX_SPANS / SHARDS {
@@ -43,6 +68,24 @@ impl Seen {
         }
         shard.insert(hash)
     }
+}
+
+/// Where at least two of these lie, ends included.
+fn overlaps(mut held: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
+    held.sort_unstable();
+    let mut found: Vec<(u64, u64)> = Vec::new();
+    let mut reached: Option<u64> = None;
+    for (first, last) in held {
+        if let Some(reached) = reached.filter(|reached| first <= *reached) {
+            let end = last.min(reached);
+            match found.last_mut() {
+                Some(before) if first <= before.1 => before.1 = before.1.max(end),
+                _ => found.push((first, end)),
+            }
+        }
+        reached = reached.max(Some(last));
+    }
+    found
 }
 
 impl<'a> SpanKeys<'a> {
@@ -53,6 +96,11 @@ impl<'a> SpanKeys<'a> {
             kinds: columns::int(batch, column::KIND)?,
             starts: columns::long(batch, column::START_TIME)?,
         })
+    }
+
+    /// When the span starts.
+    pub(crate) fn start(&self, row: usize) -> u64 {
+        columns::nanos(self.starts, row)
     }
 
     /// Of everything that tells a span apart.
@@ -104,5 +152,30 @@ impl Hasher for Plain {
 
     fn write_u64(&mut self, value: u64) {
         self.0 = value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::overlaps;
+
+    #[test]
+    fn times_are_contested_where_two_places_hold_them() {
+        assert_eq!(overlaps(vec![(0, 9), (10, 19), (20, 29)]), []);
+        assert_eq!(overlaps(vec![(10, 19), (0, 10), (18, 30), (40, 50), (40, 50)]), [(10, 10), (18, 19), (40, 50)]);
+        assert_eq!(overlaps(vec![(0, 100), (10, 20), (15, 30), (90, 200)]), [(10, 30), (90, 100)]);
+        for seed in 0..200_u64 {
+            let mut x = seed * 7_919 + 1;
+            let mut next = || {
+                x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                x >> 59
+            };
+            let held: Vec<_> = (0..4).map(|_| (next(), next())).map(|(a, b)| (a.min(b), a.max(b))).collect();
+            let found = overlaps(held.clone());
+            for time in 0..40 {
+                let holders = held.iter().filter(|(first, last)| (*first..=*last).contains(&time)).count();
+                assert_eq!(found.iter().any(|(first, last)| (*first..=*last).contains(&time)), holders >= 2, "{held:?} {time}");
+            }
+        }
     }
 }
