@@ -2,6 +2,8 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::{Map, Value as AnyJson};
 use storage::{Cursor, TimeRange, TraceId, TraceOrder, TraceSearch, UNKNOWN_SERVICE, UnixNanos};
@@ -133,12 +135,26 @@ fn limit(params: &Params) -> Result<usize, Failure> {
     }
 }
 
-/// 1 to 32 hex digits, padded on the left.
+/// 1 to 32 hex digits, padded on the left, or 16 bytes in base64 as protobuf's JSON writes them.
 fn trace_id(text: &str) -> Result<TraceId, Failure> {
+    // 22 or 24 characters of base64 may all be hex digits as well; hex has been there longer.
+    let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if let (false, Some(id)) = (is_hex, from_base64(text)) {
+        return Ok(id);
+    }
     if text.is_empty() || text.len() > 32 {
         return Err(Failure::bad_request("invalid_id", format!("`{}` is not a trace id of 1 to 32 hex digits", shown(text))));
     }
     Ok(format!("{text:0>32}").parse()?)
+}
+
+/// Both alphabets, with padding or without. A space was a plus sign that was not percent-encoded.
+fn from_base64(text: &str) -> Option<TraceId> {
+    let plain = text.trim_end_matches('=').replace('-', "+").replace('_', "/").replace(' ', "+");
+    if plain.len() != 22 || text.len() > 24 {
+        return None;
+    }
+    TraceId::from_slice(&STANDARD_NO_PAD.decode(plain).ok()?)
 }
 
 const DEFAULT_LIMIT: usize = 100;
@@ -195,6 +211,18 @@ mod tests {
     fn trace_ids_are_padded_on_the_left() {
         assert_eq!(trace_id("abc").unwrap().to_string(), "00000000000000000000000000000abc");
         for bad in ["", "0", "xyz", "0123456789abcdef0123456789abcdef0", "../../etc", "ä"] {
+            assert!(trace_id(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn trace_ids_are_hex_or_base64_of_either_alphabet() {
+        let id = "221683cf863fe92f442fd405123a7178";
+        for text in [id, "IhaDz4Y/6S9EL9QFEjpxeA==", "IhaDz4Y/6S9EL9QFEjpxeA", "IhaDz4Y_6S9EL9QFEjpxeA", "IhaDz4Y_6S9EL9QFEjpxeA=="] {
+            assert_eq!(trace_id(text).unwrap().to_string(), id, "{text}");
+        }
+        assert_eq!(trace_id("1234567890123456789012").unwrap().to_string(), "00000000001234567890123456789012");
+        for bad in ["AAAAAAAAAAAAAAAAAAAAAA==", "IhaDz4Y/6S9EL9QFEjpx", "IhaDz4Y/6S9EL9QFEjpxeA===="] {
             assert!(trace_id(bad).is_err(), "{bad}");
         }
     }
