@@ -121,7 +121,16 @@ fn check_rows(segment: &Segment) -> Result<(), String> {
         rows += batch.map_err(|error| error.detail)?.num_rows() as u64;
     }
     let expected = segment.meta().rows;
-    if rows == expected { Ok(()) } else { Err(format!("it has {rows} rows, {expected} are recorded")) }
+    if rows != expected {
+        return Err(format!("it has {rows} rows, {expected} are recorded"));
+    }
+    match segment.operations() {
+        Some(operations) if operations.complete => {
+            let counted: u64 = operations.entries.iter().map(|entry| entry.count).sum();
+            if counted == rows { Ok(()) } else { Err(format!("its list of operations counts {counted} rows of {rows}")) }
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_file(path: &Path, bytes: u64, crc: u32) -> Result<(), String> {

@@ -58,10 +58,6 @@ pub(crate) struct Decoded {
     pub(crate) rejected: u64,
     /// Why records were refused, or a warning when none was. At most 1 KiB.
     pub(crate) message: Option<String>,
-    /// Earliest time of a row (`schema::time_column`); zero without rows.
-    pub(crate) min_time: UnixNanos,
-    /// Latest time of a row; zero without rows.
-    pub(crate) max_time: UnixNanos,
 }
 
 /// The bytes are not the message they claim to be.
@@ -79,7 +75,7 @@ struct Shared<'a, 'c> {
 
 /// What became of one record.
 enum Row<'a> {
-    Stored(UnixNanos),
+    Stored,
     Refused { name: Blob<'a>, rule: &'static str },
 }
 
@@ -109,8 +105,7 @@ fn decode_into<'a, R: Rows<'a>>(mut rows: R, payload: &'a Bytes, context: &Conte
         return Err(Malformed(format!("the request has {} bytes; send at most {MAX_PAYLOAD} at once", payload.len())));
     }
     let mut shared = Shared { source: Source::new(payload), walker: Walker::default(), notes: Notes::default(), context };
-    let mut bounds: Option<(UnixNanos, UnixNanos)> = None;
-    walk(&mut rows, &mut shared, &mut bounds).map_err(|error| {
+    walk(&mut rows, &mut shared).map_err(|error| {
         let [request, ..] = R::ENVELOPES;
         Malformed(format!("the body is not an {request}: {error}"))
     })?;
@@ -119,11 +114,10 @@ fn decode_into<'a, R: Rows<'a>>(mut rows: R, payload: &'a Bytes, context: &Conte
     let batch = rows.finish(&mut blocks).map_err(|error| Malformed(format!("the request cannot be stored: {error}")))?;
     notes.repaired_texts = blocks.repaired;
     notes.oddities = walker.oddities;
-    let (min_time, max_time) = bounds.unwrap_or_default();
-    Ok(Decoded { batch, rejected: notes.rejected, message: notes.message(R::NOUN), min_time, max_time })
+    Ok(Decoded { batch, rejected: notes.rejected, message: notes.message(R::NOUN) })
 }
 
-fn walk<'a, R: Rows<'a>>(rows: &mut R, shared: &mut Shared<'a, '_>, bounds: &mut Option<(UnixNanos, UnixNanos)>) -> Result<(), WireError> {
+fn walk<'a, R: Rows<'a>>(rows: &mut R, shared: &mut Shared<'a, '_>) -> Result<(), WireError> {
     let [request_name, resource_name, scope_name] = R::ENVELOPES;
     let mut envelopes = Envelopes::default();
     let mut envelope = Envelope::default();
@@ -148,7 +142,7 @@ fn walk<'a, R: Rows<'a>>(rows: &mut R, shared: &mut Shared<'a, '_>, bounds: &mut
             place[2] = 0;
             while let Some(field) = scope.next()? {
                 if field.number == 2 {
-                    take_one(rows, field.blob()?, &envelope, place, shared, bounds)?;
+                    take_one(rows, field.blob()?, &envelope, place, shared)?;
                     place[2] += 1;
                 }
             }
@@ -169,18 +163,13 @@ fn take_one<'a, R: Rows<'a>>(
     envelope: &Envelope,
     place: [usize; 3],
     shared: &mut Shared<'a, '_>,
-    bounds: &mut Option<(UnixNanos, UnixNanos)>,
 ) -> Result<(), WireError> {
     if rows.len() >= MAX_RECORDS {
         shared.notes.refuse(R::PATH, place, b"", "a request may hold at most 1048576 records; send several requests");
         return Ok(());
     }
     match rows.take(blob, envelope, shared)? {
-        Row::Stored(time) => {
-            let (min, max) = bounds.unwrap_or((time, time));
-            *bounds = Some((min.min(time), max.max(time)));
-            shared.notes.stored += 1;
-        }
+        Row::Stored => shared.notes.stored += 1,
         Row::Refused { name, rule } => shared.notes.refuse(R::PATH, place, name.bytes, rule),
     }
     Ok(())

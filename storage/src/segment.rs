@@ -37,8 +37,10 @@ pub(crate) mod fixture;
 pub(crate) use self::bundle::{Blob, Bundle, BundleWriter, damaged as bundle_damaged};
 pub(crate) use self::order::SortColumns;
 pub(crate) use self::output::{Limits, Output};
-pub(crate) use self::rows::{merged as merged_rows, push as push_row};
-pub(crate) use self::summary::{OperationCount, Operations};
+#[cfg(test)]
+use self::rows::merged as merged_rows;
+pub(crate) use self::rows::push as push_row;
+pub(crate) use self::summary::Operations;
 
 /// One open segment. Reads are independent of each other and block; call them off the async threads.
 #[derive(Debug)]

@@ -54,6 +54,7 @@ enum Case {
 }
 
 /// Terms of a text as the index knows them, in order; some occur twice.
+#[cfg(test)]
 pub(crate) fn terms(text: &str) -> Vec<String> {
     let mut terms = Vec::new();
     Tokenizer::default().each(text, |token| {

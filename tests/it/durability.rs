@@ -137,7 +137,7 @@ async fn a_full_disk_refuses_requests_serves_reads_survives_being_killed_and_hea
     let folder = tempfile::tempdir().unwrap();
     let ledger = folder.path().join("ledger");
     let Some(disk) = SmallDisk::mount(folder.path().join("disk"), "48m") else {
-        println!("skipped: a small file system cannot be mounted here");
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), b"skipped: a small file system cannot be mounted here\n");
         return;
     };
     let data = disk.0.join("data");

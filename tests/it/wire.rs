@@ -291,7 +291,7 @@ async fn last_words(server: &Server, sent: &[u8]) -> String {
     let _ = stream.write_all(sent).await;
     let mut said = Vec::new();
     let read = tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut said)).await;
-    let _ = read.expect("the connection stays open");
+    assert!(read.is_ok(), "the connection stays open");
     String::from_utf8_lossy(&said).into_owned()
 }
 

@@ -109,7 +109,7 @@ impl<'a> Rows<'a> for LogRows<'a> {
         self.event_name.push_non_empty(log.event_name);
         self.flags.push(i64::from(log.flags));
         self.dropped_attributes.push(i64::from(log.dropped_attributes));
-        Ok(Row::Stored(time))
+        Ok(Row::Stored)
     }
 
     fn len(&self) -> usize {

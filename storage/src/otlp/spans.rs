@@ -139,7 +139,7 @@ impl<'a> Rows<'a> for SpanRows<'a> {
         self.peer_kind.push(peer.map(|peer| peer.kind.number()));
         self.peer_system.push_option(peer.and_then(|peer| peer.system).map(|system| shared.source.view(system)));
         self.maps.push(&mut self.attributes, &shared.source);
-        Ok(Row::Stored(UnixNanos::new(span.start)))
+        Ok(Row::Stored)
     }
 
     fn len(&self) -> usize {

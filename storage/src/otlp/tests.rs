@@ -133,7 +133,6 @@ fn spans_from_the_future_and_from_before_the_retention_are_refused() {
     let context = Context { retention: Some(Duration::from_nanos(1000)), ..CONTEXT };
     let decoded = decode(Signal::Traces, &bytes, &context).unwrap();
     assert_eq!((decoded.batch.num_rows(), decoded.rejected), (2, 3));
-    assert_eq!((decoded.min_time.get(), decoded.max_time.get()), (now - 1000, now + DAY));
 }
 
 #[test]

@@ -125,6 +125,12 @@ fn damaged_stored_bytes_read_as_far_as_they_go() {
     let mut dice = Dice::new(11);
     for length in 0..200 {
         let bytes: Vec<u8> = (0..length).map(|_| dice.byte()).collect();
-        let _ = (super::any_value(&bytes), super::resource(&bytes), super::scope(&bytes), super::events(&bytes), super::links(&bytes));
+        let _ = (
+            super::any_value(&bytes),
+            super::envelope::resource(&bytes),
+            super::envelope::scope(&bytes),
+            super::events(&bytes),
+            super::links(&bytes),
+        );
     }
 }

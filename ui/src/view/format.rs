@@ -202,7 +202,7 @@ const MAX_NAME: usize = 240;
 mod tests {
     use super::*;
 
-    fn plain(text: String) -> String {
+    fn plain(text: &str) -> String {
         text.replace([NNBSP, NBSP], " ")
     }
 
@@ -226,17 +226,17 @@ mod tests {
             (u64::MAX, "213503 d 23 h"),
         ];
         for (nanos, expected) in cases {
-            assert_eq!(plain(duration(nanos)), expected, "{nanos}");
+            assert_eq!(plain(&duration(nanos)), expected, "{nanos}");
         }
     }
 
     #[test]
     fn counts_stay_exact_below_ten_thousand() {
         for (n, expected) in [(0, "0"), (9_412, "9,412"), (12_400, "12.4 k"), (999_600, "1.00 M"), (3_100_000, "3.10 M")] {
-            assert_eq!(plain(count(n)), expected, "{n}");
+            assert_eq!(plain(&count(n)), expected, "{n}");
         }
         assert_eq!(exact(1_234_567), "1,234,567");
-        assert_eq!(plain(counted(1, "span", "spans")), "1 span");
+        assert_eq!(plain(&counted(1, "span", "spans")), "1 span");
     }
 
     #[test]
@@ -250,7 +250,7 @@ mod tests {
             (99_999, 100_000, ">99.9 %"),
             (0, 0, "—"),
         ] {
-            assert_eq!(plain(percent(part, whole)), expected);
+            assert_eq!(plain(&percent(part, whole)), expected);
         }
     }
 
@@ -266,9 +266,9 @@ mod tests {
 
     #[test]
     fn sizes_are_binary() {
-        assert_eq!(plain(bytes(812)), "812 B");
-        assert_eq!(plain(bytes(4_200)), "4.10 KiB");
-        assert_eq!(plain(bytes(3 << 30)), "3.00 GiB");
+        assert_eq!(plain(&bytes(812)), "812 B");
+        assert_eq!(plain(&bytes(4_200)), "4.10 KiB");
+        assert_eq!(plain(&bytes(3 << 30)), "3.00 GiB");
     }
 
     #[test]
