@@ -3,6 +3,7 @@
 //! Owns the order of steps: lock and version → manifest → segments → log, replayed into memory → left-over files removed → threads
 //! started. Left-over files are removed only after the log was read to its end: until then damage could still be mended with them.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -51,6 +52,7 @@ pub(super) fn open(config: Config, clock: Clock, registry: Registry) -> Result<I
         requests: Requests::new(folder.id()),
         next_record_id: Arc::new(AtomicU64::new(contents.next_record_id)),
         now: clock.now(),
+        flush_failed: Cell::new(false),
     };
     let replayed = replay.run(&folder)?;
     let Replay { room, requests, next_record_id, .. } = replay;
@@ -126,6 +128,8 @@ struct Replay<'a> {
     requests: Arc<Requests>,
     next_record_id: Arc<AtomicU64>,
     now: crate::model::UnixNanos,
+    /// A flush failed, most likely because the disk is full: everything stays in memory, which is bounded by what was once taken in.
+    flush_failed: Cell<bool>,
 }
 
 impl Replay<'_> {
@@ -137,6 +141,15 @@ impl Replay<'_> {
             tracing::info!(frames = replayed.frames, size_bytes = self.tables.waiting().0, "the log was read back");
         }
         Ok(replayed)
+    }
+
+    /// Makes room while the log is read. Without success the store starts all the same and answers questions; flushing is tried again
+    /// in the background.
+    fn flush(&self) {
+        if let Err(error) = self.keeper.flush(|| self.next_record_id.load(Ordering::Relaxed)) {
+            tracing::warn!(error = chain(&error), "what is read back from the log cannot be written to segments; it stays in memory");
+            self.flush_failed.set(true);
+        }
     }
 
     fn frame(&self, frame: Frame, path: &Path) -> Result<(), OpenError> {
@@ -162,13 +175,8 @@ impl Replay<'_> {
             appended.message = decoded.message;
             let room = self.room.force(estimated_bytes(payload.len(), rows));
             let waiting = self.tables.insert([(seq, record.signal, Entry { batch: decoded.batch, room })]);
-            if waiting >= self.config.buffer_bytes {
-                let flushed = self.keeper.flush(|| self.next_record_id.load(Ordering::Relaxed));
-                flushed.map_err(|error| OpenError::Io {
-                    action: "cannot flush",
-                    path: path.to_owned(),
-                    source: std::io::Error::other(error),
-                })?;
+            if waiting >= self.config.buffer_bytes && !self.flush_failed.get() {
+                self.flush();
             }
         } else if record.rejected > 0 {
             appended.message = Some(format!("{} items were refused when this request came in before", record.rejected));

@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_row_says_what_failed_and_draws_lanes_in_time() {
         let page = TracePage { traces: vec![summary()], ..TracePage::default() };
-        let row = rows(&page, &Links::default(), &Clockface::new(UnixNanos::new(5), None), &Palette::default()).remove(0);
+        let row = rows(&page, &Links::default(), &Clockface::new(UnixNanos::new(20_000_000_000), None), &Palette::default()).remove(0);
         assert_eq!((row.error.as_str(), row.errors.as_str(), row.remark), ("card declined", "1", "root not received"));
         assert_eq!(row.lanes.len(), 3);
         let (_, y, x, width) = &row.lanes[1];
