@@ -234,7 +234,7 @@ impl Segment {
         self.scan_for_trace(id)
     }
 
-    /// Logs: rows whose body contains every term (terms as [`text::terms`] makes them); `None` when there is no text index or no term.
+    /// Logs: rows whose body contains every term (terms as `text::terms` makes them); `None` when there is no text index or no term.
     pub(crate) fn text_rows(&self, terms: &[String]) -> Result<Option<RowRanges>, SegmentError> {
         let Some(index) = &self.index else { return Ok(None) };
         if terms.is_empty() {
