@@ -9,6 +9,7 @@ mod check;
 mod clock;
 mod compaction;
 mod config;
+mod encoded;
 mod error;
 mod flush;
 mod folder;

@@ -19,7 +19,8 @@ mod sketch;
 mod sql;
 mod traces;
 mod window;
-mod wire;
+
+use crate::encoded as wire;
 
 pub use self::answer::{
     Edge, EdgeKind, Histogram, HistogramBucket, LogPage, Node, NodeKind, Operation, QueryStats, ServiceInTrace, ServiceMap, ServicePoint,

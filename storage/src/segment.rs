@@ -4,11 +4,12 @@
 //!
 //! The Parquet file is complete in itself and any engine reads it. The bundle (see `segment/bundle.rs`) holds what can be made again
 //! from it: `parquet.blocks` (`segment/checked.rs`), `trace.keys` and `trace.fuse` (`segment/trace_keys.rs`), `summary` and `operations` (`segment/summary.rs`), and for merged
-//! logs `ft/*` (`text/index.rs`). A file appears in the segment folder whole and synced, or not at all.
+//! logs `ft/*` (`text/index.rs`), and `attr.*` (`segment/attributes.rs`). A file appears in the segment folder whole and synced, or not at all.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::{concat_batches, interleave_record_batch};
@@ -19,10 +20,12 @@ use crate::schema::{self, column};
 use crate::store::Signal;
 use crate::text;
 
+mod attributes;
 mod bundle;
 mod checked;
 mod encoding;
 mod file;
+mod indexes;
 mod order;
 mod output;
 mod read;
@@ -34,7 +37,9 @@ mod writer;
 #[cfg(test)]
 pub(crate) mod fixture;
 
+pub(crate) use self::attributes::{AttributeIndex, Entry, GRANULE_ROWS, Kind, Owner, Scalar, key_hash, value_hash};
 pub(crate) use self::bundle::{Blob, Bundle, BundleWriter, damaged as bundle_damaged};
+pub(crate) use self::indexes::rebuild as rebuild_index;
 pub(crate) use self::order::SortColumns;
 pub(crate) use self::output::{Limits, Output};
 #[cfg(test)]
@@ -50,6 +55,8 @@ pub(crate) struct Segment {
     footer: OnceLock<ArrowReaderMetadata>,
     row_groups: Vec<RowGroup>,
     index: Option<Index>,
+    /// Set once a part of the bundle was found to be damaged or missing.
+    wanting: AtomicBool,
 }
 
 /// What the manifest records of a segment and the Parquet footer repeats.
@@ -124,6 +131,9 @@ struct Index {
     trace_filter: Option<trace_keys::TraceFilter>,
     trace_keys: Option<trace_keys::TraceKeys>,
     text: OnceLock<Option<text::Index>>,
+    attributes: OnceLock<AttributeIndex>,
+    /// Whether a part of it was damaged when it was opened.
+    is_damaged: bool,
 }
 
 /// What a usable bundle gives.
@@ -180,17 +190,35 @@ impl Segment {
             return Err(SegmentError::damaged(meta.id, detail));
         }
         match Index::open(seg_dir, &meta, &file) {
-            Ok((index, parquet, row_groups)) => Ok(Self { meta, parquet, footer: OnceLock::new(), row_groups, index: Some(index) }),
+            Ok((index, parquet, row_groups)) => {
+                let lacking = indexes::lacking(&index.bundle, &meta);
+                if let Some(index) = lacking {
+                    tracing::info!(segment.id = %meta.id, index, "the index bundle of a segment was written by an older version");
+                }
+                let wanting = AtomicBool::new(lacking.is_some() || index.is_damaged);
+                Ok(Self { meta, parquet, footer: OnceLock::new(), row_groups, index: Some(index), wanting })
+            }
             Err(error) => {
                 tracing::warn!(segment.id = %meta.id, %error, "the index bundle of a segment is unusable; reading it is slower");
                 // The checksums of its blocks are gone with the bundle: looked at as a whole, or not at all.
                 let parquet = checked::CheckedFile::read_through(file, meta.parquet_crc)
                     .map_err(|error| SegmentError::damaged(meta.id, format!("{}: {error}", path.display())))?;
-                let mut segment = Self { meta, parquet, footer: OnceLock::new(), row_groups: Vec::new(), index: None };
+                let (footer, wanting) = (OnceLock::new(), AtomicBool::new(true));
+                let mut segment = Self { meta, parquet, footer, row_groups: Vec::new(), index: None, wanting };
                 segment.row_groups = read::row_groups(segment.footer()?, segment.meta.signal);
                 Ok(segment)
             }
         }
+    }
+
+    /// Whether a part of the index bundle is known to be missing or damaged, so that it should be made again.
+    pub(crate) fn is_index_wanting(&self) -> bool {
+        self.wanting.load(Ordering::Relaxed)
+    }
+
+    /// Opens now what would be opened later by name.
+    fn settle(&self) {
+        self.index.as_ref().and_then(|index| self.text(index));
     }
 
     pub(crate) fn meta(&self) -> &SegmentMeta {
@@ -240,9 +268,29 @@ impl Segment {
         if terms.is_empty() {
             return Ok(None);
         }
-        let load = || self.usable("ft", text::Index::open(&index.bundle, &index.path)).flatten();
-        let Some(text) = index.text.get_or_init(load) else { return Ok(None) };
+        let Some(text) = self.text(index) else { return Ok(None) };
         Ok(self.usable("ft", text.rows(terms)))
+    }
+
+    fn text<'a>(&self, index: &'a Index) -> Option<&'a text::Index> {
+        let load = || self.usable("ft", text::Index::open(&index.bundle, &index.path)).flatten();
+        index.text.get_or_init(load).as_ref()
+    }
+
+    /// What is known of attributes; `None` when the index bundle is missing.
+    pub(crate) fn attributes(&self) -> Option<&AttributeIndex> {
+        let index = self.index.as_ref()?;
+        let load = || {
+            let (attributes, damage) = AttributeIndex::open(&index.bundle);
+            self.usable("attr", damage.map_or(Ok(()), Err));
+            attributes
+        };
+        Some(index.attributes.get_or_init(load))
+    }
+
+    /// Rows of the granules that may have an attribute hash; `None` when it is not known.
+    pub(crate) fn attribute_rows(&self, hash: u64) -> Option<RowRanges> {
+        self.usable("attr", self.attributes()?.rows(hash)).flatten()
     }
 
     /// Reads `columns`, in the schema's order, of `rows` or of all rows, as batches of at most 8,192 rows in file order.
@@ -290,9 +338,10 @@ impl Segment {
     /// The value, or a warning and `None`: what the bundle cannot say is found out from the rows.
     fn usable<T, E: std::fmt::Display>(&self, blob: &str, result: Result<T, E>) -> Option<T> {
         result
-            .inspect_err(
-                |error| tracing::warn!(segment.id = %self.meta.id, blob, %error, "an index of a segment is damaged; reading it is slower"),
-            )
+            .inspect_err(|error| {
+                self.wanting.store(true, Ordering::Relaxed);
+                tracing::warn!(segment.id = %self.meta.id, blob, %error, "an index of a segment is damaged; reading it is slower");
+            })
             .ok()
     }
 }
@@ -309,10 +358,19 @@ impl Index {
         let parquet = checked::CheckedFile::new(parquet.clone(), &sums)?;
         let trace_keys = bundle.find(TRACE_KEYS).and_then(|blob| trace_keys::TraceKeys::new(bundle.file().clone(), blob));
         // A damaged filter must not be asked; the keys then answer alone.
-        let trace_filter = bundle.read(TRACE_FUSE).ok().flatten().and_then(trace_keys::TraceFilter::new);
+        let trace_fuse = bundle.read(TRACE_FUSE);
         let row_groups = summary.row_groups();
-        let services = summary.services;
-        let index = Self { bundle, path, services, operations: OnceLock::new(), trace_filter, trace_keys, text: OnceLock::new() };
+        let index = Self {
+            path,
+            services: summary.services,
+            operations: OnceLock::new(),
+            is_damaged: trace_fuse.is_err() || trace_keys.is_none(),
+            trace_filter: trace_fuse.ok().flatten().and_then(trace_keys::TraceFilter::new),
+            trace_keys,
+            text: OnceLock::new(),
+            attributes: OnceLock::new(),
+            bundle,
+        };
         Ok((index, parquet, row_groups))
     }
 }

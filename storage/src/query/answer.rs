@@ -1,8 +1,10 @@
 //! Answers: typed results with a statement of how complete they are.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::model::{LogRecord, SpanId, TimeRange, TraceId, UnixNanos};
+use crate::segment::{GRANULE_ROWS, SegmentMeta};
 
 use super::Cursor;
 
@@ -79,8 +81,14 @@ pub struct QueryStats {
     pub segments_read: usize,
     /// Segments skipped because nothing in them can match.
     pub segments_pruned: usize,
+    /// Granules of 4,096 rows that were skipped, those of skipped segments included.
+    pub granules_pruned: u64,
     /// Rows looked at, in segments and in memory.
     pub rows_scanned: u64,
+    /// Rows of segments that were skipped.
+    pub rows_pruned: u64,
+    /// Bytes of Parquet that the skipped rows take, about.
+    pub bytes_pruned: u64,
     /// Time on the server.
     pub elapsed: Duration,
 }
@@ -261,6 +269,26 @@ pub struct SqlColumn {
     pub name: String,
     /// Type in SQL words.
     pub sql_type: String,
+}
+
+impl QueryStats {
+    /// Notes which rows of a segment are left to be looked at, in order.
+    pub(super) fn prune<'a>(&mut self, meta: &SegmentMeta, left: impl Iterator<Item = &'a Range<u32>>) {
+        let granules = |rows: u64| rows.div_ceil(u64::from(GRANULE_ROWS));
+        let (mut rows, mut touched, mut next) = (0, 0, 0);
+        for range in left {
+            rows += u64::from(range.end - range.start);
+            let (first, last) = (range.start / GRANULE_ROWS, (range.end - 1) / GRANULE_ROWS);
+            touched += u64::from((last + 1).saturating_sub(first.max(next)));
+            next = last + 1;
+        }
+        self.segments_pruned += usize::from(rows == 0);
+        self.granules_pruned += granules(meta.rows).saturating_sub(touched);
+        let pruned = meta.rows.saturating_sub(rows);
+        self.rows_pruned += pruned;
+        let bytes = u128::from(meta.parquet_bytes) * u128::from(pruned) / u128::from(meta.rows.max(1));
+        self.bytes_pruned += u64::try_from(bytes).unwrap_or(u64::MAX);
+    }
 }
 
 impl NodeKind {

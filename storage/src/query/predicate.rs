@@ -13,9 +13,11 @@ use crate::model::TraceId;
 use crate::text::Needle;
 
 mod leaf;
+mod prune;
 mod value;
 
 use self::leaf::Leaf;
+use self::prune::Prune;
 
 /// A query made ready for batches.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub(crate) struct Hints {
     pub(crate) traces: Option<Vec<TraceId>>,
     /// Logs: its body has all of these terms, as `text::terms` makes them.
     pub(crate) terms: Vec<String>,
+    /// What indexes of attributes can say of it.
+    pub(crate) attributes: Prune,
 }
 
 #[derive(Debug)]
@@ -166,7 +170,7 @@ fn hints(node: &Node) -> Hints {
         Node::And(nodes) => nodes.iter().map(hints).fold(Hints::default(), Hints::both),
         Node::Or(nodes) => nodes.iter().map(hints).reduce(Hints::either).unwrap_or_default(),
         Node::Text(text) => Hints { terms: needle(text).map_or_else(Vec::new, |needle| needle.hint_terms()), ..Hints::default() },
-        Node::Test(test) => test_hints(test),
+        Node::Test(test) => Hints { attributes: Prune::of(test), ..test_hints(test) },
         Node::All | Node::Not(_) => Hints::default(),
     }
 }
@@ -209,7 +213,12 @@ impl Hints {
         terms.extend(other.terms);
         terms.sort_unstable();
         terms.dedup();
-        Self { services: common(self.services, other.services), traces: common(self.traces, other.traces), terms }
+        Self {
+            services: common(self.services, other.services),
+            traces: common(self.traces, other.traces),
+            terms,
+            attributes: self.attributes.both(other.attributes),
+        }
     }
 
     fn either(self, other: Self) -> Self {
@@ -218,6 +227,7 @@ impl Hints {
             services: union(self.services, other.services),
             traces: self.traces.zip(other.traces).map(|(a, b)| [a, b].concat()),
             terms: self.terms.into_iter().filter(|term| other.terms.contains(term)).collect(),
+            attributes: self.attributes.either(other.attributes),
         }
     }
 }

@@ -78,6 +78,7 @@ pub(super) struct Wanted<'a> {
 
 /// Looking up more traces than this in the index of a segment costs more than it saves.
 const MAX_TRACE_HINTS: usize = 1024;
+const FEW_ROWS: usize = 64;
 
 // === impl Scan ===
 
@@ -101,9 +102,9 @@ impl<'a> Scan<'a> {
         }
         for (i, segment) in table.segments.iter().enumerate() {
             control.check()?;
-            if !scan.add_segment(i, segment, hints) {
-                scan.stats.segments_pruned += 1;
-            }
+            let before = scan.units.len();
+            scan.add_segment(i, segment, hints);
+            scan.stats.prune(segment.meta(), scan.units.get(before..).unwrap_or_default().iter().flat_map(|unit| &unit.rows));
         }
         scan.units.sort_by(|a, b| {
             b.max
@@ -239,19 +240,18 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    /// False when nothing in the segment can matter.
-    fn add_segment(&mut self, i: usize, segment: &Segment, hints: &Hints) -> bool {
+    /// Adds the units of a segment that can matter.
+    fn add_segment(&mut self, i: usize, segment: &Segment, hints: &Hints) {
         let meta = segment.meta();
         if !self.overlaps(meta.min_time, meta.max_time) {
-            return false;
+            return;
         }
         if let (Some(wanted), Some(known)) = (&hints.services, segment.services())
             && !wanted.iter().any(|service| known.binary_search(service).is_ok())
         {
-            return false;
+            return;
         }
         let selection = select(segment, hints);
-        let before = self.units.len();
         for group in segment.row_groups() {
             if !self.overlaps(group.min_time, group.max_time) {
                 continue;
@@ -262,7 +262,6 @@ impl<'a> Scan<'a> {
                 self.units.push(Unit { place: Place::Segment(i), rows, min: group.min_time, max: group.max_time });
             }
         }
-        self.units.len() > before
     }
 
     fn unit(
@@ -354,7 +353,16 @@ fn select(segment: &Segment, hints: &Hints) -> Option<RowRanges> {
     });
     let by_text =
         if hints.terms.is_empty() || segment.meta().signal != Signal::Logs { None } else { segment.text_rows(&hints.terms).ok().flatten() };
-    match (by_trace, by_text) {
+    let selection = both(by_trace, by_text);
+    // A few rows are compared faster than an index is asked.
+    if selection.as_ref().is_some_and(|rows| rows.iter().map(ExactSizeIterator::len).sum::<usize>() <= FEW_ROWS) {
+        return selection;
+    }
+    both(selection, hints.attributes.rows(segment))
+}
+
+fn both(a: Option<RowRanges>, b: Option<RowRanges>) -> Option<RowRanges> {
+    match (a, b) {
         (Some(a), Some(b)) => Some(intersect(&a, &b)),
         (a, b) => a.or(b),
     }

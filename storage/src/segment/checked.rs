@@ -4,6 +4,7 @@
 //! decoder, which might make rows of them. A block costs four bytes of memory and one reading of [`BLOCK_BYTES`] per start.
 
 use std::io::{self, BufReader, Read};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -76,6 +77,17 @@ impl BlockSums {
     }
 }
 
+/// Reads a file through: the blob of its blocks' checksums, and the checksum of all.
+pub(super) fn sums(path: &Path) -> io::Result<(Vec<u8>, u32)> {
+    let file = SharedFile::open(path)?;
+    let (mut blocks, mut crc) = (BlockSums::default(), 0);
+    file.read_through(|bytes| {
+        crc = crc32c::crc32c_append(crc, bytes);
+        blocks.push(bytes);
+    })?;
+    Ok((blocks.finish(), crc))
+}
+
 // === impl CheckedFile ===
 
 impl CheckedFile {
@@ -92,13 +104,8 @@ impl CheckedFile {
 
     /// Reads the whole file now, for want of the checksums of its blocks.
     pub(super) fn read_through(file: SharedFile, crc: u32) -> io::Result<Self> {
-        let (mut found, mut start) = (0, 0);
-        while start < file.len() {
-            let length = (file.len() - start).min(READ_BYTES as u64);
-            let bytes = file.bytes_at(start, usize::try_from(length).map_err(io::Error::other)?)?;
-            found = crc32c::crc32c_append(found, &bytes);
-            start += length;
-        }
+        let mut found = 0;
+        file.read_through(|bytes| found = crc32c::crc32c_append(found, bytes))?;
         if found == crc { Ok(Self { file, blocks: None }) } else { Err(damaged("does not match its checksum")) }
     }
 
@@ -161,6 +168,3 @@ impl Read for ReadFrom {
         Ok(read)
     }
 }
-
-/// Bytes read at a time when a whole file is looked at.
-const READ_BYTES: usize = 1 << 20;

@@ -67,6 +67,17 @@ impl SharedFile {
         Ok(buffer)
     }
 
+    /// Hands all bytes to `each`, in order.
+    pub(super) fn read_through(&self, mut each: impl FnMut(&[u8])) -> io::Result<()> {
+        let mut start = 0;
+        while start < self.len {
+            let length = (self.len - start).min(READ_BYTES as u64);
+            each(&self.bytes_at(start, usize::try_from(length).map_err(io::Error::other)?)?);
+            start += length;
+        }
+        Ok(())
+    }
+
     /// Reads what is there at `start`, at most as much as the buffer takes.
     pub(super) fn read_at(&self, buffer: &mut [u8], start: u64) -> io::Result<usize> {
         self.file.read_at(buffer, start)
@@ -132,3 +143,6 @@ impl Drop for TempPath {
         }
     }
 }
+
+/// Bytes read at a time when a whole file is looked at.
+const READ_BYTES: usize = 1 << 20;

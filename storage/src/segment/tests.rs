@@ -10,14 +10,14 @@ use proptest::prelude::*;
 use super::fixture::{Dice, Shape, batches, joined, trace_id};
 use super::*;
 
-struct Folders {
+pub(super) struct Folders {
     _root: tempfile::TempDir,
     tmp: PathBuf,
     seg: PathBuf,
 }
 
 impl Folders {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         let (tmp, seg) = (root.path().join("tmp"), root.path().join("seg"));
         std::fs::create_dir(&tmp).unwrap();
@@ -25,7 +25,7 @@ impl Folders {
         Self { _root: root, tmp, seg }
     }
 
-    fn write(&self, signal: Signal, level: u8, rows: Vec<RecordBatch>) -> Segment {
+    pub(super) fn write(&self, signal: Signal, level: u8, rows: Vec<RecordBatch>) -> Segment {
         let metas = write(&self.tmp, &self.seg, signal, level, rows).unwrap();
         assert_eq!(metas.len(), 1);
         assert_eq!(std::fs::read_dir(&self.tmp).unwrap().count(), 0, "temporary files are gone");
@@ -37,7 +37,7 @@ fn all_columns(signal: Signal) -> Vec<String> {
     schema::of(signal).fields().iter().map(|field| field.name().clone()).collect()
 }
 
-fn read(segment: &Segment, columns: &[&str], rows: Option<&RowRanges>) -> RecordBatch {
+pub(super) fn read(segment: &Segment, columns: &[&str], rows: Option<&RowRanges>) -> RecordBatch {
     let batches = segment.read(columns, rows).unwrap().collect::<Result<Vec<_>, _>>().unwrap();
     let table = schema::of(segment.meta().signal);
     let positions: Vec<usize> =
@@ -209,6 +209,10 @@ fn a_flipped_bit_in_the_bundle_is_noticed_and_only_slows_reads() {
         let expected: Vec<RowRanges> = ids.iter().map(|id| segment.scan_for_trace(*id).unwrap()).collect();
         let timeouts = segment.text_rows(&["timeout".to_owned()]).unwrap();
         assert_eq!(timeouts.is_some(), signal == Signal::Logs);
+        let hashes: Vec<u64> = (0..4).map(|key| key_hash(Owner::Record, &format!("some.attribute.key.{key}"))).collect();
+        let granules: Vec<Option<RowRanges>> = hashes.iter().map(|hash| segment.attribute_rows(*hash)).collect();
+        assert_eq!(granules[0], Some(RowRanges::from([0..meta.rows as u32])));
+        assert_eq!(granules[3], Some(RowRanges::new()));
         for at in (0..whole.len()).step_by(1 + whole.len() / 300) {
             let mut damaged = whole.clone();
             damaged[at] ^= 0x10;
@@ -222,6 +226,14 @@ fn a_flipped_bit_in_the_bundle_is_noticed_and_only_slows_reads() {
             for (id, rows) in ids.iter().zip(&expected).step_by(7) {
                 assert_eq!(&reopened.trace_rows(*id).unwrap(), rows, "byte {at}");
             }
+            for (hash, rows) in hashes.iter().zip(&granules) {
+                let found = reopened.attribute_rows(*hash);
+                assert!(found.is_none() || found == *rows, "byte {at}");
+            }
+            if let Some(attributes) = reopened.attributes() {
+                assert!(attributes.catalogue().is_none() || attributes.catalogue() == segment.attributes().unwrap().catalogue());
+                assert!(attributes.resources().is_none() || attributes.resources() == segment.attributes().unwrap().resources());
+            }
             let found = reopened.text_rows(&["timeout".to_owned()]).unwrap();
             assert!(found.is_none() || found == timeouts, "byte {at}");
         }
@@ -229,6 +241,7 @@ fn a_flipped_bit_in_the_bundle_is_noticed_and_only_slows_reads() {
         let without = Segment::open(&folders.seg, meta).unwrap();
         assert_eq!((without.services(), without.trace_rows(ids[1]).unwrap()), (None, expected[1].clone()));
         assert_eq!(without.text_rows(&["timeout".to_owned()]).unwrap(), None);
+        assert_eq!(without.attribute_rows(hashes[3]), None);
     }
 }
 

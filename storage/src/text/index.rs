@@ -168,6 +168,12 @@ impl fmt::Debug for UnitBuilder {
 // === impl Index ===
 
 impl Index {
+    /// Whether a bundle has one of this tokenizer version.
+    pub(crate) fn is_in(bundle: &Bundle) -> bool {
+        let prefix = prefix();
+        bundle.blobs().iter().any(|blob| blob.name.starts_with(&prefix))
+    }
+
     /// The text index in a bundle; `None` when there is none of this tokenizer version.
     pub(crate) fn open(bundle: &Bundle, path: &Path) -> io::Result<Option<Self>> {
         let prefix = prefix();

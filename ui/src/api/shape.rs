@@ -15,7 +15,13 @@ pub(super) struct Stats {
     #[serde(skip_serializing_if = "Option::is_none")]
     segments_pruned: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    granules_pruned: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     rows_scanned: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows_pruned: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes_pruned: Option<u64>,
     elapsed_ms: f64,
 }
 
@@ -85,7 +91,10 @@ impl From<QueryStats> for Stats {
             notes: stats.notes,
             segments_read: Some(stats.segments_read),
             segments_pruned: Some(stats.segments_pruned),
+            granules_pruned: Some(stats.granules_pruned),
             rows_scanned: Some(stats.rows_scanned),
+            rows_pruned: Some(stats.rows_pruned),
+            bytes_pruned: Some(stats.bytes_pruned),
             elapsed_ms: milliseconds(stats.elapsed),
         }
     }
@@ -99,7 +108,10 @@ impl Stats {
             notes: Vec::new(),
             segments_read: None,
             segments_pruned: None,
+            granules_pruned: None,
             rows_scanned: None,
+            rows_pruned: None,
+            bytes_pruned: None,
             elapsed_ms: milliseconds(elapsed),
         }
     }

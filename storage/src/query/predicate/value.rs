@@ -6,7 +6,7 @@ use regex::Regex;
 
 use super::super::columns::Found;
 use super::super::language::{Literal, Operand, Operator};
-use super::super::wire::{self, Any};
+use super::super::wire::{self, Any, MAX_DEPTH};
 
 /// What a value must be.
 #[derive(Clone, Debug)]
@@ -38,9 +38,6 @@ pub(super) enum Number {
     Int(i64),
     Double(f64),
 }
-
-/// Arrays in arrays deeper than this are not looked into.
-const MAX_DEPTH: usize = 8;
 
 impl ValueTest {
     pub(super) fn new(operator: Operator, operand: &Operand) -> Self {

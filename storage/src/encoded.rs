@@ -2,9 +2,12 @@
 //!
 //! Owns a walk over protobuf fields that never fails: it ends where the bytes make no sense.
 
+/// Arrays in arrays deeper than this are not looked into, neither by indexes nor by comparisons.
+pub(crate) const MAX_DEPTH: usize = 8;
+
 /// What a field holds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Content<'a> {
+pub(crate) enum Content<'a> {
     Varint(u64),
     Fixed64(u64),
     Bytes(&'a [u8]),
@@ -13,13 +16,13 @@ pub(super) enum Content<'a> {
 
 /// The fields of a message in order.
 #[derive(Clone, Debug)]
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     rest: &'a [u8],
 }
 
 /// An `AnyValue` as far as it can be compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Any<'a> {
+pub(crate) enum Any<'a> {
     Empty,
     Text(&'a str),
     Bool(bool),
@@ -32,7 +35,7 @@ pub(super) enum Any<'a> {
     Map(&'a [u8]),
 }
 
-pub(super) fn fields(message: &[u8]) -> Fields<'_> {
+pub(crate) fn fields(message: &[u8]) -> Fields<'_> {
     Fields { rest: message }
 }
 
@@ -79,22 +82,27 @@ impl<'a> Fields<'a> {
 }
 
 /// The attributes of the resource in an envelope, in order.
-pub(super) fn resource_attributes(envelope: &[u8]) -> impl Iterator<Item = (&str, &[u8])> {
+pub(crate) fn resource_attributes(envelope: &[u8]) -> impl Iterator<Item = (&str, &[u8])> {
     messages(envelope, 1).flat_map(|resource| messages(resource, 1)).filter_map(key_value)
 }
 
+/// The attributes of the scope in an envelope, in order.
+pub(crate) fn scope_attributes(envelope: &[u8]) -> impl Iterator<Item = (&str, &[u8])> {
+    messages(envelope, 1).flat_map(|scope| messages(scope, 3)).filter_map(key_value)
+}
+
 /// The elements of an encoded `ArrayValue`.
-pub(super) fn elements(array: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn elements(array: &[u8]) -> impl Iterator<Item = &[u8]> {
     messages(array, 1)
 }
 
 /// The entries of an encoded `KeyValueList`.
-pub(super) fn entries(map: &[u8]) -> impl Iterator<Item = (&str, &[u8])> {
+pub(crate) fn entries(map: &[u8]) -> impl Iterator<Item = (&str, &[u8])> {
     messages(map, 1).filter_map(key_value)
 }
 
 /// Reads an encoded `AnyValue`.
-pub(super) fn any(value: &[u8]) -> Any<'_> {
+pub(crate) fn any(value: &[u8]) -> Any<'_> {
     let read = |(number, content)| {
         Some(match (number, content) {
             (1, Content::Bytes(text)) => Any::Text(str::from_utf8(text).ok()?),

@@ -1,0 +1,206 @@
+//! Where in a segment a condition can hold, by what the segment knows of its attributes and operations.
+//!
+//! An answer here never decides: rows that are left are compared again. Damage and absence of an index leave all rows.
+
+use super::super::language::{Field, Operand, Operator, Test, equivalents};
+use super::super::scan::{intersect, union};
+use super::leaf::Scope;
+use super::value::{Bound, Number, ValueTest, Wanted};
+use crate::encoded;
+use crate::query::columns::Found;
+use crate::segment::{AttributeIndex, Entry, Kind, Owner, RowRanges, Scalar, Segment, key_hash, value_hash};
+
+/// What every matching row has, as far as indexes know of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) enum Prune {
+    /// Nothing is known.
+    #[default]
+    Anything,
+    /// All of these.
+    All(Vec<Self>),
+    /// One of these.
+    Any(Vec<Self>),
+    /// An attribute.
+    Attribute(Condition),
+    /// A span name.
+    Name(Condition),
+}
+
+/// A comparison that indexes can answer in part.
+#[derive(Clone, Debug)]
+pub(crate) struct Condition {
+    scope: Scope,
+    keys: Vec<String>,
+    operator: Operator,
+    operand: Operand,
+    test: ValueTest,
+}
+
+impl PartialEq for Condition {
+    fn eq(&self, other: &Self) -> bool {
+        (self.scope, &self.keys, self.operator, &self.operand) == (other.scope, &other.keys, other.operator, &other.operand)
+    }
+}
+
+impl Prune {
+    /// What a row has for which a comparison holds.
+    pub(super) fn of(test: &Test) -> Self {
+        if matches!(test.operator, Operator::NotEqual | Operator::NotMatch) {
+            return Self::Anything;
+        }
+        let condition = |scope, keys| Condition {
+            scope,
+            keys,
+            operator: test.operator,
+            operand: test.operand.clone(),
+            test: ValueTest::new(test.operator, &test.operand),
+        };
+        match &test.field {
+            Field::Attribute(key) => Self::Attribute(condition(Scope::Record, equivalents(key))),
+            Field::Resource(key) => Self::Attribute(condition(Scope::Resource, equivalents(key))),
+            Field::Either(key) => Self::Attribute(condition(Scope::Either, equivalents(key))),
+            Field::Name => Self::Name(condition(Scope::Record, Vec::new())),
+            _ => Self::Anything,
+        }
+    }
+
+    /// Both must hold.
+    pub(super) fn both(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Anything, other) | (other, Self::Anything) => other,
+            (Self::All(mut parts), other) => {
+                parts.push(other);
+                Self::All(parts)
+            }
+            (part, other) => Self::All(vec![part, other]),
+        }
+    }
+
+    /// One must hold.
+    pub(super) fn either(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Anything, _) | (_, Self::Anything) => Self::Anything,
+            (Self::Any(mut parts), other) => {
+                parts.push(other);
+                Self::Any(parts)
+            }
+            (part, other) => Self::Any(vec![part, other]),
+        }
+    }
+
+    /// Rows of a segment for which it can hold; `None` when nothing is known.
+    pub(crate) fn rows(&self, segment: &Segment) -> Option<RowRanges> {
+        match self {
+            Self::Anything => None,
+            Self::All(parts) => {
+                let mut left: Option<RowRanges> = None;
+                for part in parts {
+                    let Some(rows) = part.rows(segment) else { continue };
+                    let both = left.map_or_else(|| rows.clone(), |left| intersect(&left, &rows));
+                    if both.is_empty() {
+                        return Some(both);
+                    }
+                    left = Some(both);
+                }
+                left
+            }
+            Self::Any(parts) => parts.iter().try_fold(RowRanges::new(), |found, part| Some(union(found, part.rows(segment)?))),
+            Self::Attribute(condition) => condition.rows(segment),
+            Self::Name(condition) => {
+                let operations = segment.operations().filter(|operations| operations.complete)?;
+                let named = operations.entries.iter().any(|operation| condition.test.text(&operation.name));
+                (!named).then(RowRanges::new)
+            }
+        }
+    }
+}
+
+impl Condition {
+    fn rows(&self, segment: &Segment) -> Option<RowRanges> {
+        let index = segment.attributes()?;
+        let mut found = RowRanges::new();
+        if self.scope != Scope::Resource {
+            found = self.owned(segment, index, Owner::Record)?;
+        }
+        if self.scope != Scope::Record {
+            found = union(found, self.in_resources(segment, index)?);
+        }
+        Some(found)
+    }
+
+    /// The different resources are few: each is compared.
+    fn in_resources(&self, segment: &Segment, index: &AttributeIndex) -> Option<RowRanges> {
+        let Some(resources) = index.resources() else { return self.owned(segment, index, Owner::Resource) };
+        let is_wanted = |key: &str| self.keys.iter().any(|wanted| wanted == key);
+        let pass =
+            |envelope: &[u8]| encoded::resource_attributes(envelope).any(|(key, value)| is_wanted(key) && self.test.encoded(value, 0));
+        Some(resources.rows(u32::try_from(segment.meta().rows).unwrap_or(u32::MAX), pass))
+    }
+
+    fn owned(&self, segment: &Segment, index: &AttributeIndex, owner: Owner) -> Option<RowRanges> {
+        let mut found = RowRanges::new();
+        for key in &self.keys {
+            let may_hold = index.catalogue().is_none_or(|catalogue| match catalogue.entry(owner, key) {
+                Some(entry) => self.may_hold(entry),
+                None => !catalogue.is_complete(owner),
+            });
+            if !may_hold {
+                continue;
+            }
+            for hash in self.hashes(owner, key) {
+                found = union(found, segment.attribute_rows(hash)?);
+            }
+        }
+        Some(found)
+    }
+
+    /// Whether any of the values of a key can pass.
+    fn may_hold(&self, entry: &Entry) -> bool {
+        entry.types.iter().any(|values| {
+            if values.complete {
+                return values.top.iter().any(|(value, _)| self.test.found(found(value.scalar())));
+            }
+            match (&self.test, &values.bounds) {
+                // What lies above or below a bound includes one of the extremes, or nothing.
+                (ValueTest::Order(..), Some((min, max))) => self.test.found(found(min.scalar())) || self.test.found(found(max.scalar())),
+                // Text has no order with numbers; elements of arrays may.
+                (ValueTest::Order(_, Bound::Number(_)), None) => values.kind == Kind::Other,
+                _ => true,
+            }
+        })
+    }
+
+    /// Hashes of which a row that passes has at least one.
+    fn hashes(&self, owner: Owner, key: &str) -> Vec<u64> {
+        let key_hash = key_hash(owner, key);
+        let exact = |wanted: &Wanted| match wanted {
+            Wanted::Exact { text, number, truth } => Some([
+                Some(Scalar::Text(text)),
+                number.map(|number| match number {
+                    Number::Int(int) => Scalar::Int(int),
+                    Number::Double(double) => Scalar::Double(double),
+                }),
+                truth.map(Scalar::Bool),
+            ])
+            .map(|scalars| scalars.into_iter().flatten().filter_map(|scalar| value_hash(key_hash, scalar)).collect::<Vec<_>>()),
+            Wanted::Glob(_) => None,
+        };
+        let hashes = match &self.test {
+            ValueTest::AnyOf(wanted) => wanted.iter().map(exact).collect::<Option<Vec<_>>>(),
+            _ => None,
+        };
+        hashes.map_or_else(|| vec![key_hash], |hashes| hashes.concat())
+    }
+}
+
+fn found(scalar: Scalar<'_>) -> Found<'_> {
+    match scalar {
+        Scalar::Text(text) => Found::Text(text),
+        Scalar::Int(int) => Found::Int(int),
+        Scalar::Double(double) => Found::Double(double),
+        Scalar::Bool(flag) => Found::Bool(flag),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+//! What a segment knows of attributes: which keys and values there are, and in which rows.
+//!
+//! Three independent parts, each of which only ever says "certainly not here":
+//!
+//! - `attr.granules/<first row>` and `attr.directory` (`attributes/granules.rs`): per granule of [`GRANULE_ROWS`] rows, hashes of
+//!   (owner, key) and of (owner, key, value);
+//! - `attr.catalogue` (`attributes/catalogue.rs`): per owner, key and type how often, between which bounds, and frequent values;
+//! - `attr.resources` (`attributes/resources.rs`): the different resources and the granules they occur in.
+//!
+//! Owners are the record itself, its resource and its scope. Everything is bounded while it is built: a part that would grow beyond its
+//! bound says so and is not asked. Knows nothing of queries.
+
+use std::io;
+
+use arrow::array::RecordBatch;
+
+mod catalogue;
+mod granules;
+mod hash;
+mod resources;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::catalogue::{Catalogue, Entry, Kind};
+pub(crate) use self::hash::{Owner, Scalar, key_hash, value_hash};
+pub(crate) use self::resources::Resources;
+
+use self::granules::{Directory, Granules};
+use super::RowRanges;
+use super::bundle::{Bundle, BundleWriter};
+use super::file::SharedFile;
+
+/// Rows of a granule, but for the last one of a chunk: as many as a page of spans has.
+pub(crate) const GRANULE_ROWS: u32 = 4_096;
+
+pub(super) const CATALOGUE: &str = "attr.catalogue";
+const RESOURCES: &str = "attr.resources";
+
+/// Collects attributes while rows are written in order.
+#[derive(Debug, Default)]
+pub(super) struct AttributesBuilder {
+    row: u32,
+    granules: granules::Builder,
+    catalogue: catalogue::Builder,
+    resources: resources::Builder,
+    scopes: resources::Builder,
+}
+
+/// The attribute indexes of an open segment; each part may be missing.
+#[derive(Debug)]
+pub(crate) struct AttributeIndex {
+    file: SharedFile,
+    directory: Option<Directory>,
+    catalogue: Option<Catalogue>,
+    resources: Option<Resources>,
+}
+
+// === impl AttributesBuilder ===
+
+impl AttributesBuilder {
+    /// Adds the next rows. `Ok(None)` when a column is missing or of another type.
+    pub(super) fn push(&mut self, batch: &RecordBatch, bundle: &mut BundleWriter) -> io::Result<Option<()>> {
+        let Some(columns) = walk::Columns::of(batch) else { return Ok(None) };
+        let mut keys = walk::KnownKeys::default();
+        let mut start = 0;
+        while start < batch.num_rows() {
+            let left = (GRANULE_ROWS - self.row % GRANULE_ROWS) as usize;
+            let end = batch.num_rows().min(start + left);
+            walk::record(&columns, start..end, &mut keys, &mut self.catalogue, &mut self.granules);
+            let granule = self.row / GRANULE_ROWS;
+            self.resources.push(Owner::Resource, columns.resources, start..end, granule, &mut self.granules);
+            self.scopes.push(Owner::Scope, columns.scopes, start..end, granule, &mut self.granules);
+            let rows = u32::try_from(end - start).map_err(io::Error::other)?;
+            self.row = self.row.saturating_add(rows);
+            if self.row.is_multiple_of(GRANULE_ROWS) {
+                self.catalogue.next_granule();
+                self.granules.next_granule(bundle)?;
+            }
+            start = end;
+        }
+        Ok(Some(()))
+    }
+
+    /// Writes the blobs.
+    pub(super) fn finish(mut self, bundle: &mut BundleWriter) -> io::Result<()> {
+        self.granules.finish(self.row, bundle)?;
+        self.resources.describe(Owner::Resource, &mut self.catalogue);
+        self.scopes.describe(Owner::Scope, &mut self.catalogue);
+        bundle.add(CATALOGUE, &serde_json::to_vec(&self.catalogue.finish())?)?;
+        self.resources.finish().map_or(Ok(()), |blob| bundle.add(RESOURCES, &blob))
+    }
+}
+
+// === impl AttributeIndex ===
+
+impl AttributeIndex {
+    /// What a bundle has of it. A part that is damaged is missing, and the first damage is returned beside.
+    pub(super) fn open(bundle: &Bundle) -> (Self, Option<io::Error>) {
+        let mut damage = None;
+        let directory = usable(Directory::read(bundle), &mut damage);
+        let catalogue = bundle.read(CATALOGUE).and_then(|blob| Ok(blob.map(|blob| serde_json::from_slice(&blob)).transpose()?));
+        let resources = bundle.read(RESOURCES).and_then(|blob| blob.map(|blob| Resources::read(&blob)).transpose());
+        let index = Self {
+            file: bundle.file().clone(),
+            directory,
+            catalogue: usable(catalogue, &mut damage),
+            resources: usable(resources, &mut damage),
+        };
+        (index, damage)
+    }
+
+    /// Keys with what is known of their values.
+    pub(crate) fn catalogue(&self) -> Option<&Catalogue> {
+        self.catalogue.as_ref()
+    }
+
+    /// The different resources.
+    pub(crate) fn resources(&self) -> Option<&Resources> {
+        self.resources.as_ref()
+    }
+
+    /// Rows of the granules that may have a hash ([`key_hash`], [`value_hash`]); `None` when it is not known.
+    pub(crate) fn rows(&self, hash: u64) -> io::Result<Option<RowRanges>> {
+        self.directory.as_ref().map(|directory| Granules { file: &self.file, directory }.rows(hash)).transpose()
+    }
+}
+
+fn usable<T>(read: io::Result<Option<T>>, damage: &mut Option<io::Error>) -> Option<T> {
+    read.unwrap_or_else(|error| {
+        damage.get_or_insert(error);
+        None
+    })
+}

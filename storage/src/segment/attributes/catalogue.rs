@@ -1,0 +1,345 @@
+//! The attribute catalogue: what keys a segment has, of which types, and what is known of their values.
+//!
+//! Blob `attr.catalogue`, in JSON. Bounded: 4,096 keys; per key and type 64 listed values of at most 128 bytes, 1 MiB of them in all.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::hash::{Owner, Scalar};
+use super::walk::Spread;
+
+/// What is known of the attributes of a segment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Catalogue {
+    /// Sorted by owner and key.
+    pub(crate) entries: Vec<Entry>,
+    /// Owners of whose keys some are not listed.
+    pub(crate) incomplete: Vec<Owner>,
+}
+
+/// One key of one owner.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    /// Whose it is.
+    pub(crate) owner: Owner,
+    /// The key.
+    pub(crate) key: String,
+    /// What is known of its values, by type.
+    pub(crate) types: Vec<Values>,
+}
+
+/// The values of one key and type.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Values {
+    /// Their type.
+    pub(crate) kind: Kind,
+    /// How many there are, one per row.
+    pub(crate) count: u64,
+    /// About how many different ones, exact when `complete`.
+    pub(crate) distinct: u64,
+    /// Smallest and largest number; for other types none.
+    pub(crate) bounds: Option<(Listed, Listed)>,
+    /// Frequent values with how often they occur at least, the most frequent first.
+    pub(crate) top: Vec<(Listed, u64)>,
+    /// Whether `top` has all values.
+    pub(crate) complete: bool,
+}
+
+/// Types of values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    Text,
+    Int,
+    Double,
+    Bool,
+    /// Arrays, maps, bytes, and all values of a key that a record has more than once.
+    Other,
+}
+
+/// A value as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Listed {
+    #[serde(rename = "t")]
+    Text(String),
+    #[serde(rename = "i")]
+    Int(i64),
+    /// The bits, so that nothing is rounded.
+    #[serde(rename = "d")]
+    Double(u64),
+    #[serde(rename = "b")]
+    Bool(bool),
+}
+
+/// Whether a value must be noted for the current granule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// Possibly the first time.
+    First,
+    /// Certainly again.
+    Again,
+}
+
+/// Counts values as rows are written.
+#[derive(Debug, Default)]
+pub(super) struct Builder {
+    granule: u32,
+    places: HashMap<u64, usize, Spread>,
+    keys: Vec<KeyState>,
+    incomplete: Vec<Owner>,
+}
+
+#[derive(Debug)]
+struct KeyState {
+    owner: Owner,
+    key: String,
+    types: [Option<Box<Counts>>; 4],
+    other: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    count: u64,
+    bounds: Option<(Listed, Listed)>,
+    candidates: HashMap<u64, Candidate, Spread>,
+    /// Largest run of zeros by group of hashes, once there are more values than candidates.
+    sketch: Option<Box<[u8; SKETCH]>>,
+    /// Whether a value is not among the candidates.
+    overflowed: bool,
+}
+
+#[derive(Debug)]
+struct Candidate {
+    value: Listed,
+    count: u64,
+    granule: u32,
+}
+
+const MAX_KEYS: usize = 4_096;
+const MAX_CANDIDATES: usize = 128;
+const MAX_LISTED: usize = 64;
+const MAX_VALUE_BYTES: usize = 128;
+const MAX_BYTES: usize = 1 << 20;
+const SKETCH: usize = 256;
+
+// === impl Builder ===
+
+impl Builder {
+    pub(super) fn granule(&self) -> u32 {
+        self.granule
+    }
+
+    pub(super) fn next_granule(&mut self) {
+        self.granule += 1;
+    }
+
+    /// The place of a key, which `hash` is the hash of; `None` when there is none left.
+    pub(super) fn place(&mut self, owner: Owner, key: &str, hash: u64) -> Option<usize> {
+        let known = self.places.get(&hash).and_then(|place| Some((*place, self.keys.get(*place)?)));
+        match known {
+            Some((place, state)) if state.owner == owner && state.key == key => return Some(place),
+            None if self.keys.len() < MAX_KEYS => {}
+            // Full, or two keys of one hash.
+            _ => {
+                if !self.incomplete.contains(&owner) {
+                    self.incomplete.push(owner);
+                }
+                return None;
+            }
+        }
+        self.keys.push(KeyState { owner, key: key.to_owned(), types: [const { None }; 4], other: 0 });
+        self.places.insert(hash, self.keys.len() - 1);
+        Some(self.keys.len() - 1)
+    }
+
+    /// Counts `rows` rows with a value whose hash is `hash`.
+    pub(super) fn value(&mut self, place: usize, hash: Option<u64>, value: Scalar<'_>, rows: u64) -> Seen {
+        let granule = self.granule;
+        let Some(counts) = self.keys.get_mut(place).and_then(|key| key.types.get_mut(kind_of(value) as usize)) else { return Seen::First };
+        counts.get_or_insert_default().add(hash, value, rows, granule)
+    }
+
+    /// Counts values that are not listed.
+    pub(super) fn other(&mut self, place: usize, rows: u64) {
+        if let Some(key) = self.keys.get_mut(place) {
+            key.other += rows;
+        }
+    }
+
+    /// Says that keys of an owner are missing.
+    pub(super) fn leave_out(&mut self, owner: Owner) {
+        if !self.incomplete.contains(&owner) {
+            self.incomplete.push(owner);
+        }
+    }
+
+    pub(super) fn finish(self) -> Catalogue {
+        let mut bytes = 0;
+        let mut entries: Vec<Entry> = self.keys.into_iter().map(|key| key.finish(&mut bytes)).collect();
+        entries.sort_unstable_by(|a, b| (a.owner, &a.key).cmp(&(b.owner, &b.key)));
+        Catalogue { entries, incomplete: self.incomplete }
+    }
+}
+
+// === impl KeyState ===
+
+impl KeyState {
+    fn finish(self, bytes: &mut usize) -> Entry {
+        let kinds = [Kind::Text, Kind::Int, Kind::Double, Kind::Bool];
+        let mut types: Vec<Values> =
+            kinds.into_iter().zip(self.types).filter_map(|(kind, counts)| Some(counts?.finish(kind, bytes))).collect();
+        if self.other > 0 {
+            types.push(Values { kind: Kind::Other, count: self.other, distinct: 0, bounds: None, top: Vec::new(), complete: false });
+        }
+        Entry { owner: self.owner, key: self.key, types }
+    }
+}
+
+// === impl Counts ===
+
+impl Counts {
+    fn add(&mut self, hash: Option<u64>, value: Scalar<'_>, rows: u64, granule: u32) -> Seen {
+        self.count += rows;
+        // No number: equal to nothing, found by its text.
+        let Some(hash) = hash else {
+            self.overflowed = true;
+            return Seen::First;
+        };
+        if let Some(candidate) = self.candidates.get_mut(&hash).filter(|candidate| candidate.value.is(value)) {
+            candidate.count += rows;
+            return if std::mem::replace(&mut candidate.granule, granule) == granule { Seen::Again } else { Seen::First };
+        }
+        self.widen(value);
+        let fits = !matches!(value, Scalar::Text(text) if text.len() > MAX_VALUE_BYTES);
+        if self.candidates.len() < MAX_CANDIDATES && !self.overflowed && fits && !self.candidates.contains_key(&hash) {
+            self.candidates.insert(hash, Candidate { value: Listed::of(value), count: rows, granule });
+        } else {
+            self.overflow(hash);
+        }
+        Seen::First
+    }
+
+    fn overflow(&mut self, hash: u64) {
+        self.overflowed = true;
+        let candidates = &self.candidates;
+        let sketch = self.sketch.get_or_insert_with(|| {
+            let mut sketch = Box::new([0; SKETCH]);
+            candidates.keys().for_each(|hash| note(&mut sketch, *hash));
+            sketch
+        });
+        note(sketch, hash);
+    }
+
+    fn widen(&mut self, value: Scalar<'_>) {
+        let (below, above) = match (&self.bounds, value) {
+            (None, Scalar::Int(_) | Scalar::Double(_)) => (true, true),
+            (Some((Listed::Int(min), Listed::Int(max))), Scalar::Int(value)) => (value < *min, value > *max),
+            (Some((Listed::Double(min), Listed::Double(max))), Scalar::Double(value)) => {
+                (value < f64::from_bits(*min), value > f64::from_bits(*max))
+            }
+            _ => return,
+        };
+        let listed = || Listed::of(value);
+        let bounds = self.bounds.get_or_insert_with(|| (listed(), listed()));
+        if below {
+            bounds.0 = listed();
+        }
+        if above {
+            bounds.1 = listed();
+        }
+    }
+
+    fn finish(self, kind: Kind, bytes: &mut usize) -> Values {
+        let mut complete = !self.overflowed && self.candidates.len() <= MAX_LISTED;
+        let distinct = self.sketch.as_ref().map_or(self.candidates.len() as u64, |sketch| estimate(sketch));
+        let mut top: Vec<(Listed, u64)> = self.candidates.into_values().map(|candidate| (candidate.value, candidate.count)).collect();
+        top.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        top.truncate(MAX_LISTED);
+        let wanted = top.len();
+        top.retain(|(value, _)| {
+            *bytes += if let Listed::Text(text) = value { text.len() } else { 8 };
+            *bytes <= MAX_BYTES
+        });
+        complete &= top.len() == wanted;
+        Values { kind, count: self.count, distinct, bounds: self.bounds, top, complete }
+    }
+}
+
+fn note(sketch: &mut [u8; SKETCH], hash: u64) {
+    let zeros = u8::try_from((hash | 0xff).leading_zeros() + 1).unwrap_or(u8::MAX);
+    if let Some(cell) = sketch.get_mut((hash & 0xff) as usize) {
+        *cell = zeros.max(*cell);
+    }
+}
+
+/// `HyperLogLog`: about 6.5 % off.
+fn estimate(sketch: &[u8; SKETCH]) -> u64 {
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    let cells = SKETCH as f64;
+    let sum: f64 = sketch.iter().map(|zeros| 0.5_f64.powi(i32::from(*zeros))).sum();
+    let raw = 0.7213 / (1.0 + 1.079 / cells) * cells * cells / sum;
+    let free = u32::try_from(sketch.iter().filter(|zeros| **zeros == 0).count()).unwrap_or_default();
+    let estimate = if raw <= 2.5 * cells && free > 0 { cells * (cells / f64::from(free)).ln() } else { raw };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, and far below 2^64")]
+    let estimate = estimate.round() as u64;
+    estimate
+}
+
+fn kind_of(value: Scalar<'_>) -> Kind {
+    match value {
+        Scalar::Text(_) => Kind::Text,
+        Scalar::Int(_) => Kind::Int,
+        Scalar::Double(_) => Kind::Double,
+        Scalar::Bool(_) => Kind::Bool,
+    }
+}
+
+// === impl Listed ===
+
+impl Listed {
+    fn of(value: Scalar<'_>) -> Self {
+        match value {
+            Scalar::Text(text) => Self::Text(text.to_owned()),
+            Scalar::Int(int) => Self::Int(int),
+            Scalar::Double(double) => Self::Double(double.to_bits()),
+            Scalar::Bool(flag) => Self::Bool(flag),
+        }
+    }
+
+    /// The value.
+    pub(crate) fn scalar(&self) -> Scalar<'_> {
+        match self {
+            Self::Text(text) => Scalar::Text(text),
+            Self::Int(int) => Scalar::Int(*int),
+            Self::Double(bits) => Scalar::Double(f64::from_bits(*bits)),
+            Self::Bool(flag) => Scalar::Bool(*flag),
+        }
+    }
+
+    fn is(&self, value: Scalar<'_>) -> bool {
+        match (self, value) {
+            (Self::Text(text), Scalar::Text(value)) => text == value,
+            (Self::Int(int), Scalar::Int(value)) => *int == value,
+            // 0 and -0 compare equal and are listed as one.
+            (Self::Double(bits), Scalar::Double(value)) => f64::from_bits(*bits).to_bits() == value.to_bits(),
+            (Self::Bool(flag), Scalar::Bool(value)) => *flag == value,
+            _ => false,
+        }
+    }
+}
+
+// === impl Catalogue ===
+
+impl Catalogue {
+    /// What is known of a key; `None` when no record has it. Ask [`Catalogue::is_complete`] first.
+    pub(crate) fn entry(&self, owner: Owner, key: &str) -> Option<&Entry> {
+        let found = self.entries.binary_search_by(|entry| (entry.owner, entry.key.as_str()).cmp(&(owner, key)));
+        found.ok().and_then(|at| self.entries.get(at))
+    }
+
+    /// Whether all keys of an owner are listed.
+    pub(crate) fn is_complete(&self, owner: Owner) -> bool {
+        !self.incomplete.contains(&owner)
+    }
+}

@@ -1,0 +1,220 @@
+//! Visits the attributes in the columns of a batch.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::ops::Range;
+
+use arrow::array::{Array, AsArray, BinaryViewArray, BooleanArray, Float64Array, Int64Array, MapArray, RecordBatch, StringViewArray};
+use arrow::datatypes::{Float64Type, Int64Type};
+
+use crate::encoded::{self, Any, MAX_DEPTH};
+use crate::schema::column;
+
+use super::catalogue::{self, Seen};
+use super::granules;
+use super::hash::{Owner, Scalar, key_hash, value_hash};
+
+/// The columns that hold attributes.
+#[derive(Debug)]
+pub(super) struct Columns<'a> {
+    texts: Map<'a, StringViewArray>,
+    ints: Map<'a, Int64Array>,
+    doubles: Map<'a, Float64Array>,
+    bools: Map<'a, BooleanArray>,
+    any: Map<'a, BinaryViewArray>,
+    pub(super) resources: &'a BinaryViewArray,
+    pub(super) scopes: &'a BinaryViewArray,
+}
+
+#[derive(Debug)]
+struct Map<'a, V> {
+    offsets: &'a [i32],
+    keys: &'a StringViewArray,
+    values: &'a V,
+}
+
+/// Keys of one batch by their view: equal views of one array are equal texts.
+#[derive(Debug, Default)]
+pub(super) struct KnownKeys(HashMap<(u8, u128), Key, Spread>);
+
+#[derive(Clone, Copy, Debug)]
+struct Key {
+    hash: u64,
+    /// Its place in the catalogue, unless that is full.
+    place: Option<usize>,
+    /// The last granule that it was noted for.
+    granule: u32,
+}
+
+// === impl Columns ===
+
+impl<'a> Columns<'a> {
+    /// `None` when a column is missing or of another type.
+    pub(super) fn of(batch: &'a RecordBatch) -> Option<Self> {
+        let map = |name: &str| batch.column_by_name(name)?.as_map_opt();
+        Some(Self {
+            texts: Map::of(map(column::ATTR_STR)?, map(column::ATTR_STR)?.values().as_string_view_opt()?)?,
+            ints: Map::of(map(column::ATTR_INT)?, map(column::ATTR_INT)?.values().as_primitive_opt::<Int64Type>()?)?,
+            doubles: Map::of(map(column::ATTR_DBL)?, map(column::ATTR_DBL)?.values().as_primitive_opt::<Float64Type>()?)?,
+            bools: Map::of(map(column::ATTR_BOOL)?, map(column::ATTR_BOOL)?.values().as_boolean_opt()?)?,
+            any: Map::of(map(column::ATTR_ANY)?, map(column::ATTR_ANY)?.values().as_binary_view_opt()?)?,
+            resources: batch.column_by_name(column::RESOURCE)?.as_binary_view_opt()?,
+            scopes: batch.column_by_name(column::SCOPE)?.as_binary_view_opt()?,
+        })
+    }
+}
+
+impl<'a, V: Array> Map<'a, V> {
+    fn of(map: &'a MapArray, values: &'a V) -> Option<Self> {
+        Some(Self { offsets: map.value_offsets(), keys: map.keys().as_string_view_opt()?, values })
+    }
+
+    /// Entries of consecutive rows lie together.
+    fn entries(&self, rows: &Range<usize>) -> Range<usize> {
+        let at = |row: usize| self.offsets.get(row).and_then(|offset| usize::try_from(*offset).ok()).unwrap_or(0);
+        at(rows.start)..at(rows.end)
+    }
+}
+
+/// Notes the attributes of the records in `rows`, which lie in one granule.
+pub(super) fn record(
+    columns: &Columns<'_>,
+    rows: Range<usize>,
+    keys: &mut KnownKeys,
+    catalogue: &mut catalogue::Builder,
+    granules: &mut granules::Builder,
+) {
+    let mut visit = Visit { keys, catalogue, granules };
+    visit.map(0, &columns.texts, &rows, |values, at| Some(Scalar::Text(values.value(at))));
+    visit.map(1, &columns.ints, &rows, |values, at| Some(Scalar::Int(values.value(at))));
+    visit.map(2, &columns.doubles, &rows, |values, at| Some(Scalar::Double(values.value(at))));
+    visit.map(3, &columns.bools, &rows, |values, at| Some(Scalar::Bool(values.value(at))));
+    let any = &columns.any;
+    for at in any.entries(&rows) {
+        let key = visit.key(4, any.keys, at);
+        if let Some(place) = key.place {
+            visit.catalogue.other(place, 1);
+        }
+        if any.values.is_valid(at) {
+            encoded(key.hash, any.values.value(at), 0, &mut |hash, _| visit.granules.insert(hash));
+        }
+    }
+}
+
+/// What is written down while attributes are visited.
+struct Visit<'a> {
+    keys: &'a mut KnownKeys,
+    catalogue: &'a mut catalogue::Builder,
+    granules: &'a mut granules::Builder,
+}
+
+impl Visit<'_> {
+    fn map<'v, V: Array>(&mut self, map: u8, of: &Map<'v, V>, rows: &Range<usize>, value: impl Fn(&'v V, usize) -> Option<Scalar<'v>>) {
+        for at in of.entries(rows) {
+            let key = self.key(map, of.keys, at);
+            let Some(value) = of.values.is_valid(at).then(|| value(of.values, at)).flatten() else {
+                // Nothing that a search finds, but the list of values is not whole without it.
+                key.place.into_iter().for_each(|place| self.catalogue.other(place, 1));
+                continue;
+            };
+            let hash = value_hash(key.hash, value);
+            let seen = key.place.map_or(Seen::First, |place| self.catalogue.value(place, hash, value, 1));
+            if let (Seen::First, Some(hash)) = (seen, hash) {
+                self.granules.insert(hash);
+            }
+        }
+    }
+
+    /// The key of an entry; its hash is noted once per granule.
+    fn key(&mut self, map: u8, keys: &StringViewArray, at: usize) -> Key {
+        let granule = self.catalogue.granule();
+        let view = keys.views().get(at).copied().unwrap_or_default();
+        let (catalogue, granules) = (&mut *self.catalogue, &mut *self.granules);
+        let key = self.keys.0.entry((map, view)).or_insert_with(|| {
+            let text = keys.value(at);
+            let hash = key_hash(Owner::Record, text);
+            Key { hash, place: catalogue.place(Owner::Record, text, hash), granule: u32::MAX }
+        });
+        if key.granule != granule {
+            key.granule = granule;
+            granules.insert(key.hash);
+        }
+        *key
+    }
+}
+
+/// Hashes of the scalars in an encoded `AnyValue`: itself, or the elements of arrays as deep as comparisons look.
+pub(super) fn encoded(key_hash: u64, value: &[u8], depth: usize, each: &mut impl FnMut(u64, Option<Scalar<'_>>)) {
+    let scalar = match encoded::any(value) {
+        Any::Text(text) => Scalar::Text(text),
+        Any::Int(int) => Scalar::Int(int),
+        Any::Double(double) => Scalar::Double(double),
+        Any::Bool(flag) => Scalar::Bool(flag),
+        Any::Array(array) if depth < MAX_DEPTH => {
+            return encoded::elements(array).for_each(|element| encoded(key_hash, element, depth + 1, each));
+        }
+        _ => return,
+    };
+    if let Some(hash) = value_hash(key_hash, scalar) {
+        each(hash, (depth == 0).then_some(scalar));
+    }
+}
+
+/// Spreads views and hashes over a table; seeded, because senders choose both.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spread(u64);
+
+/// See [`Spread`].
+#[derive(Debug)]
+pub(super) struct SpreadHasher(u64);
+
+impl Default for Spread {
+    fn default() -> Self {
+        Self(RandomState::new().hash_one(0_u8))
+    }
+}
+
+impl Spread {
+    /// A number that depends on a hash and the seed.
+    pub(super) fn of(self, hash: u64) -> u64 {
+        let product = u128::from(hash ^ self.0) * u128::from(self.0.rotate_left(32) | 1);
+        #[expect(clippy::cast_possible_truncation, reason = "takes the two halves")]
+        let mixed = (product as u64) ^ ((product >> 64) as u64);
+        mixed
+    }
+}
+
+impl BuildHasher for Spread {
+    type Hasher = SpreadHasher;
+
+    fn build_hasher(&self) -> SpreadHasher {
+        SpreadHasher(self.0)
+    }
+}
+
+impl Hasher for SpreadHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u8(&mut self, number: u8) {
+        self.write_u64(u64::from(number));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = Spread(self.0).of(number);
+    }
+
+    fn write_u128(&mut self, number: u128) {
+        #[expect(clippy::cast_possible_truncation, reason = "takes the two halves")]
+        let (low, high) = (number as u64, (number >> 64) as u64);
+        self.write_u64(low);
+        self.write_u64(high);
+    }
+}

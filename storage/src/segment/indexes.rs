@@ -1,0 +1,154 @@
+//! Builds the index bundle of a segment out of its rows in segment order, while they are written or when it is made again.
+
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arrow::array::{AsArray, RecordBatch};
+use ulid::Ulid;
+
+use crate::model::UnixNanos;
+use crate::schema::{self, column};
+use crate::store::Signal;
+use crate::text;
+
+use super::attributes::AttributesBuilder;
+use super::bundle::{Bundle, BundleWriter};
+use super::checked::{self, BLOCK_SUMS};
+use super::file::SyncedFile;
+use super::summary::SummaryBuilder;
+use super::trace_keys::TraceKeysBuilder;
+use super::{Segment, SegmentError, SegmentMeta, writer};
+
+/// All indexes of one segment being built. Dropping it removes the temporary file.
+#[derive(Debug)]
+pub(super) struct Indexes {
+    id: Ulid,
+    bundle: BundleWriter,
+    trace_keys: TraceKeysBuilder,
+    summary: SummaryBuilder,
+    attributes: AttributesBuilder,
+    text: Option<text::IndexBuilder>,
+    rows: u32,
+}
+
+/// Makes the index bundle of a segment again from its rows and puts it in the place of the old one, synced. The caller records the
+/// returned lengths and checksums; until then the new bundle is not used.
+pub(crate) fn rebuild(segment: &Segment, tmp_dir: &Path, seg_dir: &Path, stop: &AtomicBool) -> Result<SegmentMeta, SegmentError> {
+    let meta = segment.meta();
+    let failed = |detail: &str, e: &dyn std::fmt::Display| SegmentError::io(meta.id, format!("{detail}: {e}"));
+    let (blocks, crc) = checked::sums(&meta.parquet_path(seg_dir)).map_err(|e| failed("cannot read its Parquet file", &e))?;
+    if crc != meta.parquet_crc {
+        return Err(SegmentError::damaged(meta.id, "its Parquet file does not match its checksum"));
+    }
+    let mut indexes = Indexes::create(tmp_dir, meta.id, meta.signal, meta.level)?;
+    let table = schema::of(meta.signal);
+    let columns: Vec<&str> = table.fields().iter().map(|field| field.name().as_str()).collect();
+    for batch in segment.read(&columns, None)? {
+        if stop.load(Ordering::Relaxed) {
+            return Err(SegmentError::stopped(meta.id));
+        }
+        indexes.push(&batch?)?;
+    }
+    let bundle = indexes.finish(&blocks)?;
+    let meta = SegmentMeta { index_bytes: bundle.len, index_crc: bundle.crc, ..meta.clone() };
+    // The text index is opened by name: what still reads the old bundle must not open the new one.
+    segment.settle();
+    let renamed = bundle.rename(&meta.index_path(seg_dir)).and_then(|()| crate::folder::sync_folder(seg_dir));
+    renamed.map_err(|e| failed("cannot put its new index bundle in place", &e))?;
+    Ok(meta)
+}
+
+/// What a bundle of this program has and this one lacks: one of an older version, which answers less.
+pub(super) fn lacking(bundle: &Bundle, meta: &SegmentMeta) -> Option<&'static str> {
+    if bundle.find(super::attributes::CATALOGUE).is_none() {
+        return Some("attributes");
+    }
+    (indexes_text(meta.signal, meta.level) && !text::Index::is_in(bundle)).then_some("text")
+}
+
+fn indexes_text(signal: Signal, level: u8) -> bool {
+    signal == Signal::Logs && level > 0
+}
+
+// === impl Indexes ===
+
+impl Indexes {
+    pub(super) fn create(tmp_dir: &Path, id: Ulid, signal: Signal, level: u8) -> Result<Self, SegmentError> {
+        let bundle = BundleWriter::create(writer::temporary(tmp_dir, id, "idx"))
+            .map_err(|e| SegmentError::io(id, format!("cannot create its files in {}: {e}", tmp_dir.display())))?;
+        Ok(Self {
+            id,
+            bundle,
+            trace_keys: TraceKeysBuilder::default(),
+            summary: SummaryBuilder::new(signal),
+            attributes: AttributesBuilder::default(),
+            text: indexes_text(signal, level).then(text::IndexBuilder::default),
+            rows: 0,
+        })
+    }
+
+    pub(super) fn rows(&self) -> u32 {
+        self.rows
+    }
+
+    /// Earliest and latest time of all rows.
+    pub(super) fn bounds(&self) -> (UnixNanos, UnixNanos) {
+        self.summary.bounds()
+    }
+
+    /// Adds the next rows in segment order.
+    pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<(), SegmentError> {
+        let id = self.id;
+        let added = self.add(batch).map_err(|e| SegmentError::io(id, format!("cannot write its index bundle: {e}")))?;
+        added.ok_or_else(|| SegmentError::damaged(id, "rows without the columns of its table"))
+    }
+
+    fn add(&mut self, batch: &RecordBatch) -> io::Result<Option<()>> {
+        if self.count(batch).is_none() || self.attributes.push(batch, &mut self.bundle)?.is_none() {
+            return Ok(None);
+        }
+        let Some(text) = &mut self.text else { return Ok(Some(())) };
+        let Some(bodies) = batch.column_by_name(column::BODY).and_then(|bodies| bodies.as_string_view_opt()) else { return Ok(None) };
+        for body in bodies {
+            text.push(body, &mut self.bundle)?;
+        }
+        Ok(Some(()))
+    }
+
+    fn count(&mut self, batch: &RecordBatch) -> Option<()> {
+        self.summary.push(batch)?;
+        let traces = batch.column_by_name(column::TRACE_ID)?.as_fixed_size_binary_opt()?;
+        for (row, trace) in (self.rows..).zip(traces) {
+            if let Some(trace) = trace {
+                self.trace_keys.push(trace.try_into().ok()?, row);
+            }
+        }
+        self.rows = self.rows.checked_add(u32::try_from(batch.num_rows()).ok()?)?;
+        Some(())
+    }
+
+    /// Writes what is left and syncs; `blocks` are the checksums of the Parquet file.
+    pub(super) fn finish(self, blocks: &[u8]) -> Result<SyncedFile, SegmentError> {
+        let id = self.id;
+        self.write(blocks).map_err(|e| SegmentError::io(id, format!("cannot write its index bundle: {e}")))
+    }
+
+    fn write(mut self, blocks: &[u8]) -> io::Result<SyncedFile> {
+        let bundle = &mut self.bundle;
+        bundle.add(BLOCK_SUMS, blocks)?;
+        let (keys, fuse) = self.trace_keys.finish();
+        bundle.add(super::TRACE_KEYS, &keys)?;
+        if let Some(fuse) = fuse {
+            bundle.add(super::TRACE_FUSE, &fuse)?;
+        }
+        let (summary, operations) = self.summary.finish()?;
+        bundle.add(super::SUMMARY, &summary)?;
+        if let Some(operations) = operations {
+            bundle.add(super::OPERATIONS, &operations)?;
+        }
+        self.attributes.finish(bundle)?;
+        self.text.map_or(Ok(()), |text| text.finish(bundle))?;
+        self.bundle.finish()
+    }
+}
