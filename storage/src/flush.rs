@@ -12,6 +12,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arrow::array::RecordBatch;
 use parking_lot::Mutex;
@@ -93,6 +94,18 @@ impl Keeper {
         self.manifest.lock().commit(Change { add: outputs, remove, ..Change::default() })?;
         self.step("inputs replaced");
         self.tables.replaced(&gone, segments);
+        Ok(())
+    }
+
+    /// Makes the index bundle of a segment again and uses it from now on. After a crash in between, the list names the old bundle, which
+    /// is gone: its segment is read without one, and it is made once more.
+    pub(crate) fn reindex(&self, segment: &Segment, stop: &AtomicBool) -> Result<(), KeepError> {
+        let meta = segment::rebuild_index(segment, &self.folder.tmp(), &self.folder.segments(segment.meta().signal), stop)?;
+        self.step("index renamed");
+        let reopened = open(&self.folder.segments(meta.signal), &meta)?;
+        self.manifest.lock().commit(Change { remove: vec![meta.id], add: vec![meta], ..Change::default() })?;
+        self.step("index recorded");
+        self.tables.reindexed(&reopened);
         Ok(())
     }
 

@@ -211,7 +211,7 @@ fn a_flipped_bit_in_the_bundle_is_noticed_and_only_slows_reads() {
         assert_eq!(timeouts.is_some(), signal == Signal::Logs);
         let hashes: Vec<u64> = (0..4).map(|key| key_hash(Owner::Record, &format!("some.attribute.key.{key}"))).collect();
         let granules: Vec<Option<RowRanges>> = hashes.iter().map(|hash| segment.attribute_rows(*hash)).collect();
-        assert_eq!(granules[0], Some(RowRanges::from([0..meta.rows as u32])));
+        assert_eq!(granules[0], Some(vec![Range { start: 0, end: meta.rows as u32 }]));
         assert_eq!(granules[3], Some(RowRanges::new()));
         for at in (0..whole.len()).step_by(1 + whole.len() / 300) {
             let mut damaged = whole.clone();

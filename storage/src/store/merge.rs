@@ -1,6 +1,6 @@
 //! Merging segments and letting old ones go, one step at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,12 +28,14 @@ pub(super) struct Merger {
     pub(super) wake: Arc<Wake>,
     /// Segments that could not be read to be merged, and why. They stay as they are; the others are merged without them.
     pub(super) damaged: BTreeMap<Ulid, String>,
+    /// Segments whose index bundle could not be made again. It is tried once per start.
+    pub(super) unindexed: BTreeSet<Ulid>,
 }
 
 impl Merger {
     /// One step: true when there may be more to do, `None` when it failed.
     pub(super) fn run(&mut self) -> Option<bool> {
-        let done = self.retire().and_then(|()| self.merge());
+        let done = self.retire().and_then(|()| self.merge()).and_then(|more| if more { Ok(true) } else { self.reindex() });
         self.keeper.remove_files();
         match done {
             Ok(more) => {
@@ -88,6 +90,31 @@ impl Merger {
             return Ok(true);
         }
         Ok(false)
+    }
+
+    /// Makes one index bundle again that is missing, damaged or of an older version; false when all are whole.
+    fn reindex(&mut self) -> Result<bool, KeepError> {
+        let snapshot = self.tables.published().load_full();
+        let both = snapshot.spans.segments.iter().chain(&snapshot.logs.segments);
+        let mut wanting = both.filter(|segment| segment.is_index_wanting() && !self.unindexed.contains(&segment.meta().id));
+        let Some(segment) = wanting.next().cloned() else { return Ok(false) };
+        drop(snapshot);
+        let id = segment.meta().id;
+        match self.keeper.reindex(&segment, self.wake.stopping()) {
+            Ok(()) => {
+                self.meters.reindexed.add(1);
+                tracing::info!(segment.id = %id, rows = segment.meta().rows, "the index bundle of a segment was made again");
+                Ok(true)
+            }
+            Err(KeepError::Segment(error)) if error.kind == SegmentErrorKind::Stopped => Ok(false),
+            Err(error @ KeepError::Segment(_)) => {
+                tracing::error!(error = chain(&error), "the index bundle of a segment cannot be made again; reading it stays slower");
+                self.meters.background_errors.add(1);
+                self.unindexed.insert(id);
+                Ok(true)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// A table's segments without those that cannot be merged.

@@ -15,6 +15,8 @@ pub(crate) struct Meters {
     pub(crate) flushes: Counter,
     /// Merges of segments.
     pub(crate) compactions: Counter,
+    /// Index bundles that were made again.
+    pub(crate) reindexed: Counter,
     /// Background work that failed.
     pub(crate) background_errors: Counter,
     /// Free bytes on the disk.
@@ -45,6 +47,11 @@ impl Meters {
             ),
             flushes: registry.counter("throughline_flushes_total", "Times that rows in memory were written to segments.", &[]),
             compactions: registry.counter("throughline_compactions_total", "Merges of segments.", &[]),
+            reindexed: registry.counter(
+                "throughline_indexes_rebuilt_total",
+                "Index bundles that were damaged, missing or of an older version and were made again from their rows.",
+                &[],
+            ),
             background_errors: registry.counter("throughline_background_errors_total", "Flushes and merges that failed.", &[]),
             disk_free: registry.gauge("throughline_disk_free_bytes", "Free bytes on the disk of the data folder.", &[]),
             buffer_bytes: registry.gauge("throughline_buffer_bytes", "Bytes of rows in memory that are in no segment yet.", &[]),

@@ -4,7 +4,7 @@
 //! started. Left-over files are removed only after the log was read to its end: until then damage could still be mended with them.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -284,6 +284,7 @@ impl Background {
             retention: config.retention,
             wake: wake.clone(),
             damaged: BTreeMap::new(),
+            unindexed: BTreeSet::new(),
         };
         let flush = move || match flush(&self.keeper, &self.wal, &self.next_record_id, &self.meters, &self.health) {
             Ok(()) => true,

@@ -104,6 +104,15 @@ impl Tables {
         });
     }
 
+    /// Replaces a segment by itself with another index bundle. Its files stay.
+    pub(crate) fn reindexed(&self, segment: &Arc<Segment>) {
+        self.change(|state| {
+            for known in state.spans.iter_mut().chain(&mut state.logs).filter(|known| known.meta().id == segment.meta().id) {
+                *known = segment.clone();
+            }
+        });
+    }
+
     /// Takes the segments whose files nobody reads any more.
     pub(crate) fn removable(&self) -> Vec<Arc<Segment>> {
         let mut state = self.state.lock();

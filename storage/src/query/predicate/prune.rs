@@ -173,17 +173,14 @@ impl Condition {
     /// Hashes of which a row that passes has at least one.
     fn hashes(&self, owner: Owner, key: &str) -> Vec<u64> {
         let key_hash = key_hash(owner, key);
-        let exact = |wanted: &Wanted| match wanted {
-            Wanted::Exact { text, number, truth } => Some([
-                Some(Scalar::Text(text)),
-                number.map(|number| match number {
-                    Number::Int(int) => Scalar::Int(int),
-                    Number::Double(double) => Scalar::Double(double),
-                }),
-                truth.map(Scalar::Bool),
-            ])
-            .map(|scalars| scalars.into_iter().flatten().filter_map(|scalar| value_hash(key_hash, scalar)).collect::<Vec<_>>()),
-            Wanted::Glob(_) => None,
+        let exact = |wanted: &Wanted| {
+            let Wanted::Exact { text, number, truth } = wanted else { return None };
+            let number = number.map(|number| match number {
+                Number::Int(int) => Scalar::Int(int),
+                Number::Double(double) => Scalar::Double(double),
+            });
+            let scalars = [Some(Scalar::Text(text)), number, truth.map(Scalar::Bool)];
+            Some(scalars.into_iter().flatten().filter_map(|scalar| value_hash(key_hash, scalar)).collect::<Vec<_>>())
         };
         let hashes = match &self.test {
             ValueTest::AnyOf(wanted) => wanted.iter().map(exact).collect::<Option<Vec<_>>>(),
