@@ -91,6 +91,28 @@ pub(crate) fn scope_attributes(envelope: &[u8]) -> impl Iterator<Item = (&str, &
     messages(envelope, 1).flat_map(|scope| messages(scope, 3)).filter_map(key_value)
 }
 
+/// Name and version of the scope in an envelope; empty when it has none.
+pub(crate) fn scope_name(envelope: &[u8]) -> (&str, &str) {
+    let text = |number| messages(envelope, 1).flat_map(move |scope| messages(scope, number)).last().unwrap_or_default();
+    (str::from_utf8(text(1)).unwrap_or_default(), str::from_utf8(text(2)).unwrap_or_default())
+}
+
+/// The attributes of all events in the column `events`.
+pub(crate) fn event_attributes(events: &[u8]) -> impl Iterator<Item = (&str, &[u8])> {
+    messages(events, 11).flat_map(|event| messages(event, 3)).filter_map(key_value)
+}
+
+/// The attributes of all links in the column `links`.
+pub(crate) fn link_attributes(links: &[u8]) -> impl Iterator<Item = (&str, &[u8])> {
+    messages(links, 13).flat_map(|link| messages(link, 4)).filter_map(key_value)
+}
+
+/// Trace and span id of each link in the column `links`, as sent.
+pub(crate) fn link_ids(links: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let id = |link, number| messages(link, number).last().unwrap_or_default();
+    messages(links, 13).map(move |link| (id(link, 1), id(link, 2)))
+}
+
 /// The elements of an encoded `ArrayValue`.
 pub(crate) fn elements(array: &[u8]) -> impl Iterator<Item = &[u8]> {
     messages(array, 1)

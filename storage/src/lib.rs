@@ -38,8 +38,8 @@ pub use self::model::{
     TraceId, UNKNOWN_SERVICE, UnixNanos, Value,
 };
 pub use self::query::{
-    Cursor, Edge, EdgeKind, Facets, Histogram, HistogramBucket, LogOrder, LogPage, LogSearch, Node, NodeKind, Operation, ParseError,
-    QueryError, QueryStats, ServiceInTrace, ServiceMap, ServicePoint, ServiceSummary, SqlAnswer, SqlColumn, SqlQuery, TraceOrder,
-    TracePage, TraceSearch, TraceSummary,
+    Cursor, Edge, EdgeKind, Facets, FieldCount, Fields, Histogram, HistogramBucket, LogContext, LogContextSearch, LogOrder, LogPage,
+    LogSearch, Node, NodeKind, Operation, ParseError, QueryError, QueryStats, SameOrigin, ServiceInTrace, ServiceMap, ServicePoint,
+    ServiceSummary, SqlAnswer, SqlColumn, SqlQuery, TraceOrder, TracePage, TraceSearch, TraceSummary,
 };
 pub use self::store::{Appended, Signal, SignalStatus, Store, StoreStatus};

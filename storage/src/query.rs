@@ -28,14 +28,18 @@ pub use self::answer::{
 };
 pub(crate) use self::engine::Engine;
 pub(crate) use self::engine::Weight;
-pub use self::facets::Facets;
-pub(crate) use self::facets::facets;
-pub(crate) use self::logs::{by_number as log, histogram, of_trace as trace_logs, search as search_logs};
+pub use self::facets::{Facets, FieldCount, Fields};
+pub(crate) use self::facets::{facets, fields};
+pub use self::logs::{LogContext, LogContextSearch, SameOrigin};
+pub(crate) use self::logs::{by_number as log, context as log_context, histogram, of_trace as trace_logs, search as search_logs};
 pub use self::question::{Cursor, LogOrder, LogSearch, ParseError, QueryError, SqlQuery, TraceOrder, TraceSearch};
 pub(crate) use self::traces::{search as search_traces, trace};
 pub(crate) use self::window::service_names;
 
 /// Says whether a text is a query, and if not, where it is wrong.
 pub(crate) fn check(signal: crate::store::Signal, text: &str) -> Result<(), ParseError> {
-    language::Query::parse(signal, text).map(|_| ())
+    match signal {
+        crate::store::Signal::Traces => language::Asked::parse(text).map(|_| ()),
+        crate::store::Signal::Logs => language::Query::parse(signal, text).map(|_| ()),
+    }
 }

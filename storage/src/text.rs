@@ -7,8 +7,10 @@
 use std::ops::Range;
 
 mod index;
+mod wildcard;
 
 pub(crate) use self::index::{Index, IndexBuilder};
+pub(crate) use self::wildcard::{Exact, Wildcard};
 
 /// Changes when the tokenizer does; an index of another version is not used.
 pub(crate) const VERSION: u32 = 1;

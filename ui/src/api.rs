@@ -14,6 +14,7 @@ use crate::error::Failure;
 use crate::ops;
 use crate::state::AppState;
 
+mod facets;
 mod logs;
 mod map;
 mod query;
@@ -29,17 +30,22 @@ pub(crate) fn router() -> Router<AppState> {
     routes().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route))
 }
 
-fn routes() -> [(&'static str, MethodRouter<AppState>); 14] {
+fn routes() -> [(&'static str, MethodRouter<AppState>); 19] {
     [
         ("/api/v1/services", get(services::list)),
         ("/api/v1/services/{service}/operations", get(services::operations)),
         ("/api/v1/traces", get(traces::search)),
         ("/api/v1/traces/histogram", get(traces::histogram)),
+        ("/api/v1/traces/facets", get(facets::of_traces)),
+        ("/api/v1/traces/fields", get(facets::trace_fields)),
         ("/api/v1/traces/{trace_id}", get(trace::one)),
         ("/api/v1/traces/{trace_id}/logs", get(trace::logs)),
         ("/api/v1/logs", get(logs::search)),
         ("/api/v1/logs/histogram", get(logs::histogram)),
+        ("/api/v1/logs/facets", get(facets::of_logs)),
+        ("/api/v1/logs/fields", get(facets::log_fields)),
         ("/api/v1/logs/{record_id}", get(logs::one)),
+        ("/api/v1/logs/{record_id}/context", get(logs::context)),
         ("/api/v1/map", get(map::between_services)),
         ("/api/v1/sql", get(sql::asked_by_url).post(sql::asked_by_body)),
         ("/api/v1/query/check", get(query::check)),

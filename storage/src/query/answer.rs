@@ -289,6 +289,22 @@ impl QueryStats {
         let bytes = u128::from(meta.parquet_bytes) * u128::from(pruned) / u128::from(meta.rows.max(1));
         self.bytes_pruned += u64::try_from(bytes).unwrap_or(u64::MAX);
     }
+
+    /// Adds what another part of the same answer took.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.complete &= other.complete;
+        self.segments_read = self.segments_read.max(other.segments_read);
+        self.segments_pruned = self.segments_pruned.max(other.segments_pruned);
+        self.granules_pruned = self.granules_pruned.max(other.granules_pruned);
+        self.rows_pruned = self.rows_pruned.max(other.rows_pruned);
+        self.bytes_pruned = self.bytes_pruned.max(other.bytes_pruned);
+        self.rows_scanned += other.rows_scanned;
+        for note in other.notes {
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
+    }
 }
 
 impl NodeKind {

@@ -8,7 +8,7 @@ use arrow::array::{
     MapFieldNames, RecordBatch, StringViewBuilder,
 };
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue as WireKeyValue, KeyValueList};
+use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, InstrumentationScope, KeyValue as WireKeyValue, KeyValueList};
 use opentelemetry_proto::tonic::logs::v1::{ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::resource::v1::Resource as WireResource;
 use opentelemetry_proto::tonic::trace::v1::span::{Event as WireEvent, Link as WireLink};
@@ -151,7 +151,7 @@ pub(crate) fn spans(rows: &[Span]) -> RecordBatch {
         bytes(
             rows.iter().map(|s| Some(ResourceSpans { resource: Some(wire_resource(&s.resource)), ..Default::default() }.encode_to_vec())),
         ),
-        bytes(rows.iter().map(|_| Some(ScopeSpans::default().encode_to_vec()))),
+        bytes(rows.iter().map(|s| Some(ScopeSpans { scope: wire_scope(&s.scope), ..Default::default() }.encode_to_vec()))),
     ];
     columns.extend(attributes(rows.iter().map(|s| s.attributes.as_slice())));
     columns.extend([
@@ -187,7 +187,7 @@ pub(crate) fn logs(rows: &[LogRecord]) -> RecordBatch {
         texts(rows.iter().map(|r| r.body.as_str().map(str::to_owned))),
         bytes(rows.iter().map(|_| None)),
         bytes(rows.iter().map(|r| Some(ResourceLogs { resource: Some(wire_resource(&r.resource)), ..Default::default() }.encode_to_vec()))),
-        bytes(rows.iter().map(|_| Some(ScopeLogs::default().encode_to_vec()))),
+        bytes(rows.iter().map(|r| Some(ScopeLogs { scope: wire_scope(&r.scope), ..Default::default() }.encode_to_vec()))),
     ];
     columns.extend(attributes(rows.iter().map(|r| r.attributes.as_slice())));
     columns.extend([
@@ -224,13 +224,26 @@ fn events(span: &Span) -> Option<Vec<u8>> {
 }
 
 fn links(span: &Span) -> Option<Vec<u8>> {
-    let wire =
-        |link: &crate::model::Link| WireLink { trace_id: link.trace_id.clone(), span_id: link.span_id.clone(), ..Default::default() };
+    let wire = |link: &crate::model::Link| WireLink {
+        trace_id: link.trace_id.clone(),
+        span_id: link.span_id.clone(),
+        attributes: wire_attributes(&link.attributes),
+        ..Default::default()
+    };
     (!span.links.is_empty()).then(|| WireSpan { links: span.links.iter().map(wire).collect(), ..Default::default() }.encode_to_vec())
 }
 
 fn wire_resource(resource: &Resource) -> WireResource {
     WireResource { attributes: wire_attributes(&resource.attributes), ..Default::default() }
+}
+
+fn wire_scope(scope: &Scope) -> Option<InstrumentationScope> {
+    (*scope != Scope::default()).then(|| InstrumentationScope {
+        name: scope.name.clone(),
+        version: scope.version.clone(),
+        attributes: wire_attributes(&scope.attributes),
+        ..Default::default()
+    })
 }
 
 fn wire_attributes(attributes: &[KeyValue]) -> Vec<WireKeyValue> {

@@ -6,10 +6,12 @@
 //! query   = any
 //! any     = all { "OR" all }
 //! all     = one { [ "AND" ] one }
-//! one     = ( "NOT" | "-" ) one | "(" any ")" | test | text | "*"
+//! one     = ( "NOT" | "-" ) one | "(" any ")" | test | text | "case:" text { "," text } | "*"
+//! text    = word, in which * stands for any letters | "quoted text"
 //! test    = field operator value { "," value }
 //! operator= ":" | "=" | "!=" | "<" | "<=" | ">" | ">=" | "~" | "!~"
 //! value   = bare word, where \ takes the next character as it is and * stands for any text after ":" | "quoted text"
+//!         | [ value ] ".." [ value ], after ":", of durations, severities and numbers
 //! ```
 //!
 //! `!=` and `!~` are the exact opposites of `=` and `~`: a record without the field passes them.
@@ -17,11 +19,14 @@
 mod fields;
 mod lexer;
 mod parser;
+mod structure;
 mod tree;
 
-pub(crate) use self::fields::{Field, Presence, equivalents};
-pub(crate) use self::tree::{Literal, Node, Operand, Operator, SeverityTest, Test};
+pub(crate) use self::fields::{Field, Presence, ends, equivalents};
+pub(crate) use self::structure::{Quantity, Relation, Set, TraceNode};
+pub(crate) use self::tree::{Literal, Node, Operand, Operator, Reach, SeverityTest, Test};
 
+use self::structure::Part;
 use super::question::ParseError;
 use crate::store::Signal;
 
@@ -34,10 +39,54 @@ pub(crate) struct Query {
     pub(crate) root: Node,
 }
 
-impl Query {
+/// What a search for traces asks.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Asked {
+    /// One span for which this holds.
+    Rows(Query),
+    /// Something of the trace as a whole.
+    Trace(TraceNode),
+}
+
+impl Asked {
     /// Understands `text`; an empty text matches everything.
+    pub(crate) fn parse(text: &str) -> Result<Self, ParseError> {
+        Ok(match parser::parse(Signal::Traces, text)? {
+            Part::Rows(root) => Self::Rows(Query { signal: Signal::Traces, root }),
+            Part::Trace(root) => Self::Trace(root),
+        })
+    }
+}
+
+impl Query {
+    /// Understands `text`; an empty text matches everything. What asks for whole traces is refused.
     pub(crate) fn parse(signal: Signal, text: &str) -> Result<Self, ParseError> {
-        Ok(Self { signal, root: parser::parse(signal, text)? })
+        match parser::parse(signal, text)? {
+            Part::Rows(root) => Ok(Self { signal, root }),
+            Part::Trace(_) => {
+                let message = "this asks for whole traces, which only a search for traces can answer";
+                Err(ParseError { offset: 0, length: text.len(), message: message.to_owned(), suggestions: Vec::new() })
+            }
+        }
+    }
+
+    /// Understands `text` for counting rows. Of what asks for whole traces, the rows of the set that decides are counted, whether or not
+    /// the rest holds for their traces; a note says so.
+    pub(crate) fn rows(signal: Signal, text: &str) -> Result<(Self, Option<String>), ParseError> {
+        let node = match parser::parse(signal, text)? {
+            Part::Rows(root) => return Ok((Self { signal, root }, None)),
+            Part::Trace(node) => node,
+        };
+        Ok(match node.decider().map(Set::rows) {
+            Some(Set::Spans(root)) => {
+                let note = format!("what is counted are spans with `{root}`, whether or not the rest holds for their traces");
+                (Self { signal, root: root.clone() }, Some(note))
+            }
+            _ => {
+                let note = "what is counted are all spans: the query asks for whole traces".to_owned();
+                (Self { signal, root: Node::All }, Some(note))
+            }
+        })
     }
 }
 

@@ -15,8 +15,60 @@ use crate::schema::{self, column};
 use crate::snapshot::Snapshot;
 use crate::store::Signal;
 
-/// Sort key of a record: smaller is earlier on the page. Times are turned round for the newest first.
+mod context;
+
+pub(crate) use self::context::context;
+pub use self::context::{LogContext, LogContextSearch, SameOrigin};
+
+/// Sort key of a record: smaller is earlier on the page.
 type Rank = (u64, u64);
+
+/// In which order records are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Oldest first, equal times in the order of arrival.
+    Oldest,
+    /// Newest first, equal times in the order of arrival.
+    Newest,
+    /// The reverse of oldest first.
+    Backwards,
+}
+
+/// Which records are looked for.
+#[derive(Clone, Copy, Debug)]
+struct Ask {
+    range: TimeRange,
+    way: Way,
+    limit: usize,
+    after: Option<Cursor>,
+}
+
+// === impl Way ===
+
+impl Way {
+    fn rank(self, time: u64, id: u64) -> Rank {
+        match self {
+            Self::Oldest => (time, id),
+            Self::Newest => (u64::MAX - time, id),
+            Self::Backwards => (u64::MAX - time, u64::MAX - id),
+        }
+    }
+
+    /// Time and number of the record with this rank.
+    fn record(self, (time, id): Rank) -> (u64, u64) {
+        // Turning round twice changes nothing.
+        self.rank(time, id)
+    }
+}
+
+impl From<LogOrder> for Way {
+    fn from(order: LogOrder) -> Self {
+        match order {
+            LogOrder::Newest => Self::Newest,
+            LogOrder::Oldest => Self::Oldest,
+        }
+    }
+}
 
 /// Finds log records.
 pub(crate) fn search(snapshot: &Snapshot, search: &LogSearch, control: &Control) -> Result<LogPage, QueryError> {
@@ -24,23 +76,31 @@ pub(crate) fn search(snapshot: &Snapshot, search: &LogSearch, control: &Control)
         return Err(QueryError::Invalid(format!("the limit of a log search is 1 to 10000, not {}", search.limit)));
     }
     let query = Query::parse(Signal::Logs, &search.query).map_err(QueryError::Parse)?;
-    find(snapshot, &Predicate::new(&query), search, control)
+    let ask = Ask { range: search.range, way: search.order.into(), limit: search.limit, after: search.cursor };
+    find(snapshot, &Predicate::new(&query), ask, control)
 }
 
 /// All records of a trace in time order.
 pub(crate) fn of_trace(snapshot: &Snapshot, id: TraceId, limit: usize, control: &Control) -> Result<LogPage, QueryError> {
-    let search =
-        LogSearch { query: String::new(), range: TimeRange::ALL, order: LogOrder::Oldest, limit: limit.clamp(1, 100_000), cursor: None };
-    let mut page = find(snapshot, &Predicate::traces(vec![id]), &search, control)?;
+    let ask = Ask { range: TimeRange::ALL, way: Way::Oldest, limit: limit.clamp(1, 100_000), after: None };
+    let mut page = find(snapshot, &Predicate::traces(vec![id]), ask, control)?;
     if page.next.is_some() {
         page.stats.complete = false;
-        page.stats.notes.push(format!("only the first {} log records of the trace are here", search.limit));
+        page.stats.notes.push(format!("only the first {} log records of the trace are here", ask.limit));
     }
     Ok(page)
 }
 
 /// One record by its number.
 pub(crate) fn by_number(snapshot: &Snapshot, record_id: u64, control: &Control) -> Result<Option<LogRecord>, QueryError> {
+    let (mut scan, found) = locate(snapshot, record_id, control)?;
+    let Some(found) = found else { return Ok(None) };
+    let records = fetch(&mut scan, vec![found])?;
+    Ok(records.into_values().next())
+}
+
+/// Where a record lies; an error when it may lie in a part that cannot be read.
+fn locate<'a>(snapshot: &'a Snapshot, record_id: u64, control: &'a Control) -> Result<(Scan<'a>, Option<(Place, u32)>), QueryError> {
     let predicate = Predicate::record(record_id);
     let found = std::cell::Cell::new(None);
     let mut scan = Scan::new(snapshot, Signal::Logs, TimeRange::ALL, &predicate.hints, control)?;
@@ -52,28 +112,23 @@ pub(crate) fn by_number(snapshot: &Snapshot, record_id: u64, control: &Control) 
             Ok(())
         },
     )?;
-    let Some((place, number)) = found.get() else {
-        return match scan.stats.notes.first() {
-            Some(note) => Err(QueryError::Internal(note.clone())),
-            None => Ok(None),
-        };
-    };
-    let records = fetch(&mut scan, vec![(place, number)])?;
-    Ok(records.into_values().next())
+    match (found.get(), scan.stats.notes.first()) {
+        (None, Some(note)) => Err(QueryError::Internal(note.clone())),
+        (found, _) => Ok((scan, found)),
+    }
 }
 
-fn find(snapshot: &Snapshot, predicate: &Predicate, search: &LogSearch, control: &Control) -> Result<LogPage, QueryError> {
-    let newest = search.order == LogOrder::Newest;
-    let turned = |time: u64| if newest { u64::MAX - time } else { time };
-    let after = search.cursor.map(|cursor| (turned(cursor.key), record_of(cursor)));
-    let mut range = search.range;
-    if let Some(cursor) = search.cursor {
+fn find(snapshot: &Snapshot, predicate: &Predicate, ask: Ask, control: &Control) -> Result<LogPage, QueryError> {
+    let Ask { mut range, way, limit, after } = ask;
+    let newest = way != Way::Oldest;
+    if let Some(cursor) = after {
         if newest {
             range.to = range.to.min(cursor.time().plus(1));
         } else {
             range.from = range.from.max(cursor.time());
         }
     }
+    let after = after.map(|cursor| way.rank(cursor.key, record_of(cursor)));
     let mut scan = Scan::new(snapshot, Signal::Logs, range, &predicate.hints, control)?;
     if !newest {
         scan.oldest_first();
@@ -81,50 +136,58 @@ fn find(snapshot: &Snapshot, predicate: &Predicate, search: &LogSearch, control:
     let best: std::cell::RefCell<BTreeMap<Rank, (Place, u32)>> = std::cell::RefCell::default();
     let worst = || {
         let best = best.borrow();
-        if best.len() > search.limit { best.last_key_value().map(|(rank, _)| *rank) } else { None }
+        if best.len() > limit { best.last_key_value().map(|(rank, _)| *rank) } else { None }
     };
     scan.run(
         Wanted { columns: &[column::RECORD_ID], predicate },
-        |unit| worst().is_some_and(|(worst, _)| worst < if newest { turned(unit.max.get()) } else { unit.min.get() }),
+        |unit| {
+            let first = way.rank(if newest { unit.max } else { unit.min }.get(), 0).0;
+            worst().is_some_and(|(worst, _)| worst < first)
+        },
         |rows| {
             let times = columns::long(rows.batch, column::TIME)?;
             let ids = columns::long(rows.batch, column::RECORD_ID)?;
-            let mut limit = worst();
+            let mut last = worst();
             for row in rows.alive.set_indices() {
-                let rank = (turned(columns::nanos(times, row)), columns::nanos(ids, row));
-                if after.is_some_and(|after| rank <= after) || limit.is_some_and(|worst| rank > worst) {
+                let rank = way.rank(columns::nanos(times, row), columns::nanos(ids, row));
+                if after.is_some_and(|after| rank <= after) || last.is_some_and(|worst| rank > worst) {
                     continue;
                 }
                 let mut best = best.borrow_mut();
                 best.insert(rank, (rows.place, rows.number(row)));
                 // One more than asked for says whether there is a next page.
-                if best.len() > search.limit + 1 {
+                if best.len() > limit + 1 {
                     best.pop_last();
                 }
                 drop(best);
-                limit = worst();
+                last = worst();
             }
             Ok(())
         },
     )?;
-    page(&mut scan, best.into_inner(), search.limit, newest)
+    page(&mut scan, best.into_inner(), limit, way)
 }
 
-fn page(scan: &mut Scan<'_>, mut best: BTreeMap<Rank, (Place, u32)>, limit: usize, newest: bool) -> Result<LogPage, QueryError> {
+fn page(scan: &mut Scan<'_>, mut best: BTreeMap<Rank, (Place, u32)>, limit: usize, way: Way) -> Result<LogPage, QueryError> {
     let more = best.len() > limit;
     if more {
         best.pop_last();
     }
-    let next = best.last_key_value().filter(|_| more).map(|((time, id), _)| {
-        let mut tie = [0; 16];
-        if let Some(last) = tie.last_chunk_mut() {
-            *last = id.to_be_bytes();
-        }
-        Cursor { key: if newest { u64::MAX - time } else { *time }, tie }
+    let next = best.last_key_value().filter(|_| more).map(|(rank, _)| {
+        let (time, id) = way.record(*rank);
+        cursor_at(time, id)
     });
     let mut records = fetch(scan, best.values().copied().collect())?;
-    let records = best.keys().filter_map(|(_, id)| records.remove(id)).collect();
+    let records = best.keys().filter_map(|rank| records.remove(&way.record(*rank).1)).collect();
     Ok(LogPage { records, next, stats: std::mem::take(&mut scan.stats) })
+}
+
+fn cursor_at(time: u64, id: u64) -> Cursor {
+    let mut tie = [0; 16];
+    if let Some(last) = tie.last_chunk_mut() {
+        *last = id.to_be_bytes();
+    }
+    Cursor { key: time, tie }
 }
 
 /// Reads whole records, by their number.
@@ -166,9 +229,11 @@ pub(crate) fn histogram(
     }
     let step = width.div_ceil(buckets as u64);
     let count = usize::try_from(width.div_ceil(step)).unwrap_or(buckets);
-    let predicate = Predicate::new(&Query::parse(signal, query).map_err(QueryError::Parse)?);
+    let (query, note) = Query::rows(signal, query).map_err(QueryError::Parse)?;
+    let predicate = Predicate::new(&query);
     let number = if signal == Signal::Traces { column::STATUS_CODE } else { column::SEVERITY_NUMBER };
     let mut scan = Scan::new(snapshot, signal, range, &predicate.hints, control)?;
+    note.into_iter().for_each(|note| scan.note(note));
     let counted = scan.fold(
         Wanted { columns: &[number], predicate: &predicate },
         || vec![[0_u64; 7]; count],

@@ -7,15 +7,18 @@ use std::collections::BTreeSet;
 use arrow::array::RecordBatch;
 use arrow::buffer::BooleanBuffer;
 
-use super::language::{Field, Literal, Node, Operand, Operator, Query, Test};
+use super::language::{Field, Literal, Node, Operand, Operator, Presence, Query, Test};
 use super::question::QueryError;
 use crate::model::TraceId;
-use crate::text::Needle;
 
+mod envelope;
+mod finder;
 mod leaf;
+mod nested;
 mod prune;
 mod value;
 
+use self::finder::Finder;
 use self::leaf::Leaf;
 use self::prune::Prune;
 
@@ -65,10 +68,22 @@ impl Predicate {
         Self { root: Eval::Leaf(Leaf::traces(ids)), hints }
     }
 
+    /// The same, of these traces only.
+    pub(crate) fn within(self, ids: Vec<TraceId>) -> Self {
+        let hints = self.hints.both(Hints { traces: Some(ids.clone()), ..Hints::default() });
+        Self { root: Eval::And(vec![Eval::Leaf(Leaf::traces(ids)), self.root]), hints }
+    }
+
     /// Rows of these services.
     pub(crate) fn services(names: &[String]) -> Self {
         let hints = Hints { services: Some(names.to_vec()), ..Hints::default() };
         Self { root: Eval::Leaf(Leaf::services(names)), hints }
+    }
+
+    /// Rows of a service whose resource has these very bytes.
+    pub(crate) fn same_resource(service: String, resource: Vec<u8>) -> Self {
+        let hints = Hints { services: Some(vec![service]), ..Hints::default() };
+        Self { root: Eval::Leaf(Leaf::same_resource(resource)), hints }
     }
 
     /// The log record of this number.
@@ -100,7 +115,8 @@ fn compile(query: &Query, node: &Node) -> Eval {
         }
         Node::Or(nodes) => Eval::Or(nodes.iter().map(|node| compile(query, node)).collect()),
         Node::Not(node) => Eval::Not(Box::new(compile(query, node))),
-        Node::Text(text) => Leaf::text(query.signal, text).map_or(Eval::Const(true), Eval::Leaf),
+        Node::Text(text) => Leaf::text(query.signal, Finder::new(text)).map_or(Eval::Const(true), Eval::Leaf),
+        Node::Exact(text) => Leaf::text(query.signal, Finder::exact(text)).map_or(Eval::Const(true), Eval::Leaf),
         Node::Test(test) => {
             let eval = Leaf::test(query.signal, test).map_or(Eval::Const(true), Eval::Leaf);
             match test.operator {
@@ -169,9 +185,20 @@ fn hints(node: &Node) -> Hints {
     match node {
         Node::And(nodes) => nodes.iter().map(hints).fold(Hints::default(), Hints::both),
         Node::Or(nodes) => nodes.iter().map(hints).reduce(Hints::either).unwrap_or_default(),
-        Node::Text(text) => Hints { terms: needle(text).map_or_else(Vec::new, |needle| needle.hint_terms()), ..Hints::default() },
+        Node::Text(text) => Hints::of_text(Finder::new(text)),
+        Node::Exact(text) => Hints::of_text(Finder::exact(text)),
+        Node::Test(Test { operand: Operand::Presences(wanted), operator: Operator::Is | Operator::Equal, .. }) => {
+            wanted.iter().map(presence_hints).reduce(Hints::either).unwrap_or_default()
+        }
         Node::Test(test) => Hints { attributes: Prune::of(test), ..test_hints(test) },
         Node::All | Node::Not(_) => Hints::default(),
+    }
+}
+
+fn presence_hints(presence: &Presence) -> Hints {
+    match presence {
+        Presence::Of(field) => hints(&Node::Test(Test { field: field.clone(), operator: Operator::Is, operand: Operand::Anything })),
+        _ => Hints::default(),
     }
 }
 
@@ -189,25 +216,18 @@ fn test_hints(test: &Test) -> Hints {
         }
         (Field::Trace, Operand::TraceIds(ids)) => Hints { traces: Some(ids.clone()), ..Hints::default() },
         (Field::Body, Operand::Text(literals)) => match literals.as_slice() {
-            [literal] if test.operator == Operator::Is => {
-                Hints { terms: needle(literal).map_or_else(Vec::new, |needle| needle.hint_terms()), ..Hints::default() }
-            }
+            [literal] if test.operator == Operator::Is => Hints::of_text(Finder::new(literal)),
             _ => Hints::default(),
         },
         _ => Hints::default(),
     }
 }
 
-/// What a text searches for: a bare word finds words, a quoted text is found anywhere.
-fn needle(literal: &Literal) -> Option<Needle> {
-    match literal {
-        Literal::Bare(word) => Some(Needle::word(word)),
-        Literal::Quoted(phrase) if !phrase.is_empty() => Some(Needle::phrase(phrase)),
-        Literal::Quoted(_) | Literal::Glob(_) => None,
-    }
-}
-
 impl Hints {
+    fn of_text(finder: Option<Finder>) -> Self {
+        Self { terms: finder.map_or_else(Vec::new, |finder| finder.hint_terms()), ..Self::default() }
+    }
+
     fn both(self, other: Self) -> Self {
         let mut terms = self.terms;
         terms.extend(other.terms);

@@ -6,10 +6,11 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use arrow::array::{Array, RecordBatch};
+use arrow::buffer::BooleanBuffer;
 
 use super::answer::{QueryStats, TracePage, TraceSummary};
 use super::columns;
-use super::language::Query;
+use super::language::Asked;
 use super::predicate::Predicate;
 use super::question::{Cursor, QueryError, TraceOrder, TraceSearch};
 use super::scan::{Control, Place, Scan, Wanted};
@@ -20,6 +21,7 @@ use crate::snapshot::Snapshot;
 use crate::store::Signal;
 use crate::trace::Trace;
 
+mod structure;
 mod summary;
 
 use self::summary::Gathered;
@@ -101,14 +103,16 @@ pub(crate) fn search(snapshot: &Snapshot, search: &TraceSearch, control: &Contro
     if search.limit == 0 || search.limit > 1_000 {
         return Err(QueryError::Invalid(format!("the limit of a trace search is 1 to 1000, not {}", search.limit)));
     }
-    let query = Query::parse(Signal::Traces, &search.query).map_err(QueryError::Parse)?;
-    let predicate = Predicate::new(&query);
     let after = search.cursor.map(rank_of).transpose()?;
+    let predicate = match Asked::parse(&search.query).map_err(QueryError::Parse)? {
+        Asked::Rows(query) => Predicate::new(&query),
+        Asked::Trace(node) => return structure::search(snapshot, search, &node, after, control),
+    };
     let mut want = search.limit + 1;
     loop {
-        let (candidates, mut stats) = candidates(snapshot, search, &predicate, after, want, control)?;
+        let (candidates, mut stats) = candidates(snapshot, search, (Signal::Traces, &predicate), after, want, control)?;
         let exhausted = candidates.len() < want;
-        let mut found = summaries(snapshot, search, &predicate, &candidates, &mut stats, control)?;
+        let mut found = summaries(snapshot, search, Some(&predicate), &candidates, &mut stats, control)?;
         // A trace with a matching span on a page before was shown there.
         found.retain(|(rank, _)| after.is_none_or(|after| *rank > after));
         if found.len() > search.limit || exhausted || want >= MAX_CANDIDATES {
@@ -136,11 +140,11 @@ fn rank_of(cursor: Cursor) -> Result<Rank, QueryError> {
     Ok((Reverse(cursor.key), id))
 }
 
-/// The `want` best ranked traces by their matching spans that rank after `after`.
+/// The `want` best ranked traces by their matching rows that rank after `after`.
 fn candidates(
     snapshot: &Snapshot,
     search: &TraceSearch,
-    predicate: &Predicate,
+    (signal, predicate): (Signal, &Predicate),
     after: Option<Rank>,
     want: usize,
     control: &Control,
@@ -150,9 +154,9 @@ fn candidates(
     if let (true, Some((Reverse(key), _))) = (newest, after) {
         range.to = range.to.min(UnixNanos::new(key).plus(1));
     }
-    let key = if newest { column::START_TIME } else { column::DURATION };
+    let key = if newest { schema::time_column(signal) } else { column::DURATION };
     let mut best = Best { want, after, keys: HashMap::new(), ranks: BTreeSet::new() };
-    let mut scan = Scan::new(snapshot, Signal::Traces, range, &predicate.hints, control)?;
+    let mut scan = Scan::new(snapshot, signal, range, &predicate.hints, control)?;
     let best_cell = std::cell::RefCell::new(&mut best);
     scan.run(
         Wanted { columns: &[column::TRACE_ID, key], predicate },
@@ -215,17 +219,17 @@ impl Best {
     }
 }
 
-/// Reads all spans of the candidates. The ranks are those of all their matching spans in range.
+/// Reads all spans of the candidates. The ranks are those of all their matching spans in range; without predicate they stay.
 fn summaries(
     snapshot: &Snapshot,
     search: &TraceSearch,
-    predicate: &Predicate,
+    predicate: Option<&Predicate>,
     candidates: &[Rank],
     stats: &mut QueryStats,
     control: &Control,
 ) -> Result<Vec<(Rank, TraceSummary)>, QueryError> {
     let mut needed: Vec<&'static str> = summary::COLUMNS.to_vec();
-    needed.extend(predicate.columns());
+    needed.extend(predicate.map(Predicate::columns).unwrap_or_default());
     let mut found = Vec::with_capacity(candidates.len());
     for chunk in candidates.chunks(TRACES_AT_ONCE) {
         let of_traces = Predicate::traces(chunk.iter().map(|(_, id)| *id).collect());
@@ -235,16 +239,15 @@ fn summaries(
             Wanted { columns: &needed, predicate: &of_traces },
             |_| false,
             |rows| {
-                let matching = predicate.matches(rows.batch, rows.alive.clone())?;
+                let matching = match predicate {
+                    Some(predicate) => predicate.matches(rows.batch, rows.alive.clone())?,
+                    None => BooleanBuffer::new_unset(rows.alive.len()),
+                };
                 summary::gather(&mut gathered, rows.batch, &rows.alive, &matching, search)
             },
         )?;
-        stats.rows_scanned += scan.stats.rows_scanned;
-        stats.segments_read = stats.segments_read.max(scan.stats.segments_read);
-        for note in scan.stats.notes {
-            stats.complete = false;
-            stats.notes.push(note);
-        }
+        stats.add(std::mem::take(&mut scan.stats));
+        stats.add(summary::name_errors(snapshot, &mut gathered, control)?);
         for (Reverse(key), id) in chunk {
             if let Some(gathered) = gathered.remove(id) {
                 let key = gathered.best_key.unwrap_or(*key);

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use crate::model::{LogRecord, TimeRange, TraceId};
 use crate::query::{
-    self, Facets, Histogram, LogPage, LogSearch, Operation, ParseError, QueryError, ServiceMap, ServiceSummary, SqlAnswer, SqlQuery,
-    TracePage, TraceSearch, Weight,
+    self, Facets, Fields, Histogram, LogContext, LogContextSearch, LogPage, LogSearch, Operation, ParseError, QueryError, ServiceMap,
+    ServiceSummary, SqlAnswer, SqlQuery, TracePage, TraceSearch, Weight,
 };
 use crate::snapshot::Snapshot;
 use crate::trace::Trace;
@@ -44,6 +44,21 @@ impl Store {
     pub async fn log(&self, record_id: u64) -> Result<Option<LogRecord>, QueryError> {
         let snapshot = self.snapshot();
         self.inner.engine.run("log", Weight::Light, move |control| query::log(&snapshot, record_id, control)).await
+    }
+
+    /// What the same service or instance logged around one record; `None` when the record is not there.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn log_context(&self, asked: LogContextSearch) -> Result<Option<LogContext>, QueryError> {
+        let (snapshot, started) = (self.snapshot(), Instant::now());
+        let work = move |control: &_| query::log_context(&snapshot, asked, control);
+        self.inner.engine.run("log_context", Weight::Heavy, work).await.map(|found| {
+            found.map(|mut context| {
+                context.stats.elapsed = started.elapsed();
+                context
+            })
+        })
     }
 
     /// Finds traces.
@@ -87,8 +102,8 @@ impl Store {
         })
     }
 
-    /// The most frequent values of `field` among what a search would find, at most `limit`: `service`, and of spans `name`, `kind`,
-    /// `status` and `exception.type`, of logs `severity`.
+    /// The most frequent values of `field`, any that the query language knows, among what a search would find, at most `limit` (1 to
+    /// 1,000).
     ///
     /// # Errors
     /// See [`QueryError`].
@@ -98,6 +113,19 @@ impl Store {
         self.inner.engine.run("facets", Weight::Heavy, work).await.map(|mut facets| {
             facets.stats.elapsed = started.elapsed();
             facets
+        })
+    }
+
+    /// The fields of what a search would find, with how many rows have each.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn fields(&self, signal: Signal, query: &str, range: TimeRange) -> Result<Fields, QueryError> {
+        let (snapshot, query, started) = (self.snapshot(), query.to_owned(), Instant::now());
+        let work = move |control: &_| query::fields(&snapshot, signal, &query, range, control);
+        self.inner.engine.run("fields", Weight::Heavy, work).await.map(|mut fields| {
+            fields.stats.elapsed = started.elapsed();
+            fields
         })
     }
 

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Map, Value as AnyJson};
-use storage::{LogOrder, LogPage, LogRecord, LogSearch, Severity, Signal, TimeRange};
+use storage::{LogContextSearch, LogOrder, LogPage, LogRecord, LogSearch, SameOrigin, Severity, Signal, TimeRange};
 
 use super::search::{LOG_FILTERS, log_query, trace_parameter};
 use super::shape::{Bars, Stats, nanos};
@@ -21,6 +21,15 @@ use crate::state::AppState;
 struct Found<'a> {
     logs: Vec<Record<'a>>,
     next: Option<String>,
+    stats: Stats,
+}
+
+/// A log record with what was logged around it.
+#[derive(Debug, Serialize)]
+struct Context<'a> {
+    before: Vec<Record<'a>>,
+    record: Record<'a>,
+    after: Vec<Record<'a>>,
     stats: Stats,
 }
 
@@ -87,14 +96,47 @@ pub(super) async fn histogram(State(state): State<AppState>, params: Params) -> 
 pub(super) async fn one(State(state): State<AppState>, Path(id): Path<String>, params: Params) -> Result<Response, Failure> {
     params.refuse_unknown(&["format"])?;
     let format = format(&params)?;
-    let number = id.parse().map_err(|_| Failure::bad_request("invalid_id", "the record id is not a whole number"))?;
-    let absent = || Failure::not_found(format!("there is no log record {number}; it may have aged out"));
-    let record = state.store().log(number).await?.ok_or_else(absent)?;
+    let number = record_id(&id)?;
+    let record = state.store().log(number).await?.ok_or_else(|| absent(number))?;
     written(move || match format {
         Format::Plain => to_json(&Record::from(&record)),
         Format::Otlp => to_json(&LogsData::new([&record])),
     })
     .await
+}
+
+/// `GET /api/v1/logs/{record_id}/context`
+pub(super) async fn context(State(state): State<AppState>, Path(id): Path<String>, params: Params) -> Result<Response, Failure> {
+    params.refuse_unknown(&["before", "after", "same"])?;
+    let asked = LogContextSearch {
+        record_id: record_id(&id)?,
+        before: side(&params, "before")?,
+        after: side(&params, "after")?,
+        origin: params.word("same", &[("service", SameOrigin::Service), ("instance", SameOrigin::Instance)])?.unwrap_or_default(),
+    };
+    let found = state.store().log_context(asked).await?.ok_or_else(|| absent(asked.record_id))?;
+    written(move || {
+        to_json(&Context {
+            before: found.before.iter().map(Record::from).collect(),
+            record: Record::from(&found.record),
+            after: found.after.iter().map(Record::from).collect(),
+            stats: found.stats.into(),
+        })
+    })
+    .await
+}
+
+/// Records on one side of a context; zero for none.
+fn side(params: &Params, name: &str) -> Result<usize, Failure> {
+    if params.get(name) == Some("0") { Ok(0) } else { params.number(name, 10, 1_000) }
+}
+
+fn record_id(text: &str) -> Result<u64, Failure> {
+    text.parse().map_err(|_| Failure::bad_request("invalid_id", "the record id is not a whole number"))
+}
+
+fn absent(number: u64) -> Failure {
+    Failure::not_found(format!("there is no log record {number}; it may have aged out"))
 }
 
 /// A page of log records in the format asked for.

@@ -13,11 +13,13 @@ fn document() -> AnyJson {
 }
 
 /// Every path of the description with parameters that lead to an answer.
-const EXAMPLES: [(&str, &str); 24] = [
+const EXAMPLES: [(&str, &str); 29] = [
     ("/api/v1/services", "/api/v1/services?points=3"),
     ("/api/v1/services/{service}/operations", "/api/v1/services/checkout/operations"),
     ("/api/v1/traces", "/api/v1/traces?service=checkout&limit=1"),
     ("/api/v1/traces/histogram", "/api/v1/traces/histogram?buckets=4"),
+    ("/api/v1/traces/facets", "/api/v1/traces/facets?field=attr.http.response.status_code"),
+    ("/api/v1/traces/fields", "/api/v1/traces/fields"),
     ("/api/v1/traces/{trace_id}", "/api/v1/traces/5b8efff798038103d269b633813fc60c"),
     ("/api/v1/traces/{trace_id}", "/api/v1/traces/5b8efff798038103d269b633813fc60c.otlp.json"),
     ("/api/v1/traces/{trace_id}/logs", "/api/v1/traces/5b8efff798038103d269b633813fc60c/logs"),
@@ -25,6 +27,9 @@ const EXAMPLES: [(&str, &str); 24] = [
     ("/api/v1/logs", "/api/v1/logs?format=otlp"),
     ("/api/v1/logs/histogram", "/api/v1/logs/histogram"),
     ("/api/v1/logs/{record_id}", "/api/v1/logs/{record_id}"),
+    ("/api/v1/logs/facets", "/api/v1/logs/facets?field=severity"),
+    ("/api/v1/logs/fields", "/api/v1/logs/fields?service=checkout"),
+    ("/api/v1/logs/{record_id}/context", "/api/v1/logs/{record_id}/context?before=3&after=0&same=instance"),
     ("/api/v1/map", "/api/v1/map"),
     ("/api/v1/sql", "/api/v1/sql?query=SELECT%20count(*)%20AS%20n%20FROM%20spans"),
     ("/api/v1/query/check", "/api/v1/query/check?q=status:eror"),
@@ -134,6 +139,21 @@ async fn pages_of_logs_follow_one_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_record_is_shown_with_what_lies_around_it_and_fields_with_their_values() {
+    let app = App::filled().await;
+    let newest = app.json("/api/v1/logs?limit=1").await["logs"][0]["record_id"].as_str().unwrap().to_owned();
+    let context = app.json(&format!("/api/v1/logs/{newest}/context?before=1")).await;
+    assert_eq!(context["record"]["body"], json!("payment failed"));
+    assert_eq!(context["before"][0]["body"], json!("charging the card"));
+    assert_eq!((context["before"].as_array().unwrap().len(), context["after"].as_array().unwrap().len()), (1, 0));
+    assert_eq!(app.get("/api/v1/logs/99999/context").await.status, StatusCode::NOT_FOUND);
+    let values = app.json("/api/v1/logs/facets?field=severity&text=payment").await;
+    assert_eq!(values["values"], json!([{ "value": "error", "count": 1 }]));
+    let fields = app.json("/api/v1/logs/fields").await;
+    assert!(fields["fields"].as_array().unwrap().contains(&json!({ "name": "attr.attempt", "count": 2 })), "{fields:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn mistakes_are_refused_with_what_to_do() {
     let app = App::filled().await;
     for (url, status, code) in [
@@ -146,6 +166,9 @@ async fn mistakes_are_refused_with_what_to_do() {
         ("/api/v1/traces?min_duration=5", 400, "invalid_parameter"),
         ("/api/v1/traces?status=bad", 400, "invalid_parameter"),
         ("/api/v1/traces?attr=x", 400, "invalid_parameter"),
+        ("/api/v1/traces/facets", 400, "invalid_parameter"),
+        ("/api/v1/logs/1/context?same=host", 400, "invalid_parameter"),
+        ("/api/v1/logs/x/context", 400, "invalid_id"),
         ("/api/v1/traces/5b8efff798038103d269b633813fc60", 400, "invalid_id"),
         ("/api/v1/traces/..%2F..%2Fetc", 400, "invalid_id"),
         ("/api/v1/traces/000000000000000000000000000000ff", 404, "not_found"),

@@ -10,6 +10,8 @@ use crate::view::frame::Place;
 use crate::view::plain::{FailurePage, QueryHelp, Shortcuts};
 use crate::view::search::sentence;
 
+mod language;
+
 /// Every key.
 pub(super) async fn shortcuts(visit: Visit) -> Response {
     html(&Shortcuts {
@@ -50,9 +52,10 @@ pub(super) async fn query(visit: Visit) -> Response {
     let trace = |(text, about)| (text, about, links.traces(text).href());
     let log = |(text, about)| (text, about, links.logs(text).href());
     html(&QueryHelp {
-        traces: TRACES.into_iter().map(trace).collect(),
-        logs: LOGS.into_iter().map(log).collect(),
-        fields: FIELDS.to_vec(),
+        whole: language::WHOLE.into_iter().map(trace).collect(),
+        traces: language::TRACES.into_iter().map(trace).collect(),
+        logs: language::LOGS.into_iter().map(log).collect(),
+        fields: language::FIELDS.to_vec(),
         frame: visit.frame(Place::Elsewhere, "Query language", None),
     })
 }
@@ -101,40 +104,3 @@ pub(super) fn failure(visit: &Visit, failure: &Failure) -> Response {
     };
     html_with(failure.status, &page)
 }
-
-const TRACES: [(&str, &str); 9] = [
-    ("service:checkout", "traces with a span of that service"),
-    ("service:checkout status:error", "both of one span: terms are joined by AND"),
-    ("duration>500ms", "slow spans; ns, us, ms, s, m and h are understood"),
-    ("root:true duration>1s", "slow requests as a whole"),
-    ("name:\"POST /checkout\"", "quotes around what has spaces"),
-    ("name:POST*", "a star stands for any text"),
-    ("attr.http.response.status_code>=500", "an attribute of the span"),
-    ("resource.deployment.environment.name:prod", "an attribute of its resource"),
-    ("(service:cart OR service:orders) -kind:internal", "OR, parentheses, and - or NOT to exclude"),
-];
-
-const LOGS: [(&str, &str); 5] = [
-    ("declined", "records whose text has that word"),
-    ("\"card declined\"", "records whose text has these words in a row"),
-    ("severity>=warn", "warnings and worse"),
-    ("service:payment severity:error", "both"),
-    ("has:trace", "records that belong to a trace"),
-];
-
-const FIELDS: [(&str, &str); 14] = [
-    ("service", "name of the service"),
-    ("name, operation", "name of the span"),
-    ("kind", "server, client, producer, consumer, internal"),
-    ("status", "error, ok, unset"),
-    ("status.message", "what a failed span says"),
-    ("duration", "of the span"),
-    ("root", "true for spans without parent"),
-    ("trace, span, parent", "ids"),
-    ("event, exception.type, exception.message", "of the events of a span"),
-    ("peer", "what the span calls"),
-    ("severity, level", "trace, debug, info, warn, error, fatal (logs)"),
-    ("body, message", "text of a record (logs)"),
-    ("attr.x, resource.x", "any attribute of the record, of its resource"),
-    ("has", "event, link, exception, parent, peer, trace"),
-];

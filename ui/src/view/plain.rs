@@ -58,6 +58,8 @@ pub(crate) struct QueryHelp {
     pub(crate) frame: Frame,
     /// Example, what it finds, and its address.
     pub(crate) traces: Vec<(&'static str, &'static str, String)>,
+    /// The same of what asks for whole traces.
+    pub(crate) whole: Vec<(&'static str, &'static str, String)>,
     pub(crate) logs: Vec<(&'static str, &'static str, String)>,
     /// Field and what it holds.
     pub(crate) fields: Vec<(&'static str, &'static str)>,

@@ -112,7 +112,7 @@ impl Builder {
         let mut builder = Self::default();
         let pieces = pieces(query);
         // Inside OR and parentheses a term means something else than in a form.
-        if pieces.iter().any(|piece| matches!(*piece, "OR" | "NOT") || piece.starts_with('(')) {
+        if pieces.iter().any(|piece| matches!(*piece, "OR" | "NOT") || opens(piece)) {
             query.trim().clone_into(&mut builder.rest);
             return builder;
         }
@@ -196,6 +196,11 @@ fn pieces(query: &str) -> Vec<&str> {
     pieces
 }
 
+/// Whether a parenthesis opens in it, outside of quotes: `(a`, `trace:(a`, `count(a`.
+fn opens(piece: &str) -> bool {
+    piece.split('"').step_by(2).any(|outside| outside.contains('('))
+}
+
 /// The value of one plain term; lists and wildcards stay in the text.
 fn unquoted(value: &str) -> Option<String> {
     if let Some(inner) = value.strip_prefix('"') {
@@ -224,16 +229,18 @@ mod tests {
 
     #[test]
     fn the_form_reads_what_it_writes_and_leaves_the_rest_alone() {
-        let query = "service:cart name:\"POST /pay\" status:error duration>=5ms duration<=2s attr.x:1 \"free text\"";
+        let query = "service:cart name:\"POST (pay)\" status:error duration>=5ms duration<=2s attr.x:1 \"free text\"";
         let builder = Builder::parse(query);
-        assert_eq!((builder.operation.as_str(), builder.min.as_str()), ("POST /pay", "5ms"));
+        assert_eq!((builder.operation.as_str(), builder.min.as_str()), ("POST (pay)", "5ms"));
         assert_eq!(builder.rest, "attr.x:1 \"free text\"");
         assert_eq!(builder.compose(), query);
     }
 
     #[test]
     fn alternatives_and_lists_stay_text() {
-        for query in ["service:a OR service:b", "(service:a)", "service:a,b", "service:a*"] {
+        for query in
+            ["service:a OR service:b", "(service:a)", "service:a,b", "service:a*", "trace:(x service:a y)", "count(a service:b c)>1"]
+        {
             assert_eq!(Builder::parse(query).rest, query);
         }
     }

@@ -1,22 +1,27 @@
 //! From text to tree, with a bound on everything that a text can make large.
 
+use std::ops::Range;
+
 use regex::RegexBuilder;
 
 use super::super::question::ParseError;
 use super::fields::{self, Field};
 use super::lexer::{Lexer, complaint};
+use super::structure::{Part, joined};
 use super::tree::{Literal, Node, Operand, Operator, Pattern, Test, is_keyword};
 use crate::store::Signal;
 
+mod whole;
+
 /// Understands a whole text.
-pub(super) fn parse(signal: Signal, text: &str) -> Result<Node, ParseError> {
+pub(super) fn parse(signal: Signal, text: &str) -> Result<Part, ParseError> {
     if text.len() > MAX_TEXT_BYTES {
         return Err(complaint(MAX_TEXT_BYTES..text.len(), format!("a query has at most {MAX_TEXT_BYTES} bytes")));
     }
-    let mut parser = Parser { signal, lexer: Lexer::new(text), depth: 0, terms: 0, patterns: 0 };
+    let mut parser = Parser { signal, lexer: Lexer::new(text), depth: 0, terms: 0, patterns: 0, sets: 0 };
     parser.lexer.skip_space();
     if parser.lexer.rest().is_empty() {
-        return Ok(Node::All);
+        return Ok(Part::Rows(Node::All));
     }
     let root = parser.any()?;
     match parser.lexer.peek() {
@@ -42,34 +47,36 @@ struct Parser<'a> {
     depth: usize,
     terms: usize,
     patterns: usize,
+    /// Conditions on traces.
+    sets: usize,
 }
 
 impl Parser<'_> {
-    fn any(&mut self) -> Result<Node, ParseError> {
-        let mut nodes = vec![self.all()?];
+    fn any(&mut self) -> Result<Part, ParseError> {
+        let mut parts = vec![self.all()?];
         while self.lexer.keyword("OR") {
             self.lexer.eat("OR");
-            nodes.push(self.all()?);
+            parts.push(self.all()?);
         }
-        Ok(one_or(nodes, Node::Or))
+        Ok(Part::or(parts))
     }
 
-    fn all(&mut self) -> Result<Node, ParseError> {
-        let mut nodes = vec![self.one()?];
+    fn all(&mut self) -> Result<Part, ParseError> {
+        let mut parts = vec![self.one()?];
         loop {
             self.lexer.skip_space();
             if self.lexer.keyword("AND") {
                 self.lexer.eat("AND");
-                nodes.push(self.one()?);
+                parts.push(self.one()?);
             } else if self.lexer.keyword("OR") || matches!(self.lexer.peek(), None | Some(')')) {
-                return Ok(one_or(nodes, Node::And));
+                return Ok(Part::and(parts));
             } else {
-                nodes.push(self.one()?);
+                parts.push(self.one()?);
             }
         }
     }
 
-    fn one(&mut self) -> Result<Node, ParseError> {
+    fn one(&mut self) -> Result<Part, ParseError> {
         self.lexer.skip_space();
         let at = self.lexer.at();
         if self.depth >= MAX_DEPTH {
@@ -77,31 +84,39 @@ impl Parser<'_> {
             return Err(complaint(at..at + next, format!("parentheses and negations may be at most {MAX_DEPTH} deep")));
         }
         self.depth += 1;
-        let node = self.one_within(at);
+        let part = self.one_within(at);
         self.depth -= 1;
-        node
+        part
     }
 
-    fn one_within(&mut self, at: usize) -> Result<Node, ParseError> {
+    fn one_within(&mut self, at: usize) -> Result<Part, ParseError> {
         if self.lexer.keyword("NOT") {
             self.lexer.eat("NOT");
-            return Ok(Node::Not(Box::new(self.one()?)));
+            return self.one().map(Part::not);
         }
         if self.lexer.eat("-") {
-            return Ok(Node::Not(Box::new(self.one()?)));
+            return self.one().map(Part::not);
         }
-        if self.lexer.eat("(") {
-            let node = self.any()?;
-            self.lexer.skip_space();
-            if !self.lexer.eat(")") {
-                return Err(complaint(at..at + 1, "this parenthesis is never closed"));
-            }
-            return Ok(node);
+        if let Some(group) = self.group(at)? {
+            return self.related(group, at);
+        }
+        if let Some(comparison) = self.comparison(at)? {
+            return Ok(comparison);
         }
         if self.lexer.peek() == Some('"') {
-            return self.quoted_text(at);
+            return self.quoted_text(at).map(Part::Rows);
         }
-        self.word(at)
+        self.word(at).map(Part::Rows)
+    }
+
+    /// What stands between a parenthesis that was just opened and the one that closes it.
+    fn enclosed(&mut self, at: usize) -> Result<Part, ParseError> {
+        let part = self.any()?;
+        self.lexer.skip_space();
+        if !self.lexer.eat(")") {
+            return Err(complaint(at..at + 1, "this parenthesis is never closed"));
+        }
+        Ok(part)
     }
 
     fn quoted_text(&mut self, at: usize) -> Result<Node, ParseError> {
@@ -118,7 +133,8 @@ impl Parser<'_> {
         let word = self.lexer.word();
         let mut end = self.lexer.at();
         // Keys of attributes may hold any character when they are quoted.
-        let quoted_key = if matches!(word, "attr." | "span." | "log." | "resource.") && self.lexer.peek() == Some('"') {
+        let is_prefix = word.strip_suffix('.').is_some_and(|prefix| fields::PREFIXES.contains(&prefix));
+        let quoted_key = if is_prefix && self.lexer.peek() == Some('"') {
             let key = self.lexer.quoted()?;
             end = self.lexer.at();
             Some(key)
@@ -129,10 +145,15 @@ impl Parser<'_> {
             return self.free_text(word, quoted_key.is_some(), at, end);
         };
         if word.is_empty() {
-            return Err(complaint(at..self.lexer.at(), format!("a field name is missing before `{}`", operator.as_str())));
+            let relation = matches!(operator, Operator::Less | Operator::Greater | Operator::Match | Operator::NotMatch);
+            let hint = if relation { "; what stands on both sides of a relation is put in parentheses" } else { "" };
+            return Err(complaint(at..self.lexer.at(), format!("a field name is missing before `{}`{hint}", operator.as_str())));
+        }
+        if word == "case" && operator == Operator::Is {
+            return self.exact_text();
         }
         let field = match &quoted_key {
-            Some(key) => fields::attribute(self.signal, word.trim_end_matches('.'), key),
+            Some(key) => Ok(fields::attribute(self.signal, word.trim_end_matches('.'), key)),
             None => fields::resolve(self.signal, word),
         };
         let field = field.map_err(|(message, suggestions)| ParseError { offset: at, length: end - at, message, suggestions })?;
@@ -156,7 +177,22 @@ impl Parser<'_> {
             });
         }
         self.count(at, end)?;
-        Ok(if word == "*" { Node::All } else { Node::Text(Literal::Bare(word.to_owned())) })
+        Ok(match words_with_gaps(word) {
+            Literal::Glob(pieces) if pieces.iter().all(String::is_empty) => Node::All,
+            text => Node::Text(text),
+        })
+    }
+
+    /// What follows `case:`: texts in this very case.
+    fn exact_text(&mut self) -> Result<Node, ParseError> {
+        self.lexer.skip_space();
+        let values = self.values(Operator::Is)?;
+        let exact = |literal| match literal {
+            Literal::Quoted(text) if text.is_empty() => Node::All,
+            Literal::Glob(pieces) if pieces.iter().all(String::is_empty) => Node::All,
+            literal => Node::Exact(literal),
+        };
+        Ok(joined(values.into_iter().map(|(literal, _)| exact(literal)).collect(), Node::Or))
     }
 
     fn operand(&mut self, field: &Field, operator: Operator) -> Result<Operand, ParseError> {
@@ -164,6 +200,12 @@ impl Parser<'_> {
             return self.pattern(field);
         }
         let start = self.lexer.at();
+        let values = self.values(operator)?;
+        fields::operand(self.signal, field, operator, values, start..self.lexer.at())
+    }
+
+    /// One value or several with commas between.
+    fn values(&mut self, operator: Operator) -> Result<Vec<(Literal, Range<usize>)>, ParseError> {
         let mut values = Vec::new();
         loop {
             let at = self.lexer.at();
@@ -181,10 +223,9 @@ impl Parser<'_> {
             self.count(at, end)?;
             values.push((value, at..end));
             if !self.lexer.eat(",") {
-                break;
+                return Ok(values);
             }
         }
-        fields::operand(self.signal, field, operator, values, start..self.lexer.at())
     }
 
     fn pattern(&mut self, field: &Field) -> Result<Operand, ParseError> {
@@ -218,14 +259,17 @@ impl Parser<'_> {
     }
 }
 
-fn one_or(mut nodes: Vec<Node>, many: fn(Vec<Node>) -> Node) -> Node {
-    match nodes.pop() {
-        Some(only) if nodes.is_empty() => only,
-        last => {
-            nodes.extend(last);
-            many(nodes)
-        }
-    }
+/// A word of free text, in which `*` stands for any letters.
+fn words_with_gaps(word: &str) -> Literal {
+    let mut pieces: Vec<String> = word.split('*').map(str::to_owned).collect();
+    // Neighbouring stars are one.
+    let last = pieces.len() - 1;
+    let mut place = 0;
+    pieces.retain(|piece| {
+        place += 1;
+        !piece.is_empty() || place == 1 || place == last + 1
+    });
+    if pieces.len() == 1 { Literal::Bare(word.to_owned()) } else { Literal::Glob(pieces) }
 }
 
 /// One line out of the several that the regex crate draws.

@@ -21,11 +21,14 @@ fn every_form_of_condition_is_understood() {
         "trace:4bf92f3577b34da6a3ce929d0e0e4736 span:00f067aa0ba902b7 event:exception exception.type:X",
         "-service:health NOT (name:a OR name:b) AND \"free text\" word",
         "service:a,b http.route:/x/{id} db.system.name=mysql attr.x:*",
+        "scope.name:otel-* scope.version:2 scope.x:1 scope.\"name\":y event.name:retry event.attempt>2 link.trace_id:* link.kind:follows",
+        "duration:100ms..1s,5s.. attr.x:1..2,..-5 has:attr.x,link -has:http.route case:Timeout case:\"Card De\",X* conn* *-7",
         "duration >= 1.5s duration<2us name~\"^GET \\d+\" name!~x attr.\"a key\":1 root:true has:link",
     ] {
         spans(text).unwrap_or_else(|e| panic!("{text}: {e}"));
     }
     Query::parse(Signal::Logs, "severity>=warn body:timeout trace:* level:error,fatal has:trace event:x message~a").unwrap();
+    Query::parse(Signal::Logs, "severity:warn..fatal severity.text:WARN* log.severity:..9 log.x:1 event.name:y event.z:1").unwrap();
 }
 
 #[test]
@@ -37,7 +40,9 @@ fn words_without_operator_are_joined_by_and_which_binds_closer_than_or() {
 #[test]
 fn durations_are_exact() {
     let nanos = |text: &str| match spans(text).unwrap().root {
-        Node::Test(Test { operand: Operand::Nanos(values), .. }) => values,
+        Node::Test(Test { operand: Operand::Nanos(values), .. }) => {
+            values.into_iter().map(|reach| if let Reach::At(value) = reach { value } else { panic!("{reach:?}") }).collect::<Vec<_>>()
+        }
         other => panic!("{other}"),
     };
     assert_eq!(nanos("duration>1.5s"), [1_500_000_000]);
@@ -63,10 +68,78 @@ fn errors_point_at_the_characters_that_are_wrong() {
     assert_eq!(error("a OR OR b").0, 5);
     assert_eq!(error("name:a trace:12").0, 13);
     assert_eq!(error("name~\"a(\"").0, 5);
-    assert_eq!(error("has:log").0, 4);
+    assert_eq!(error("has:event,log").0, 10);
     assert_eq!(error("severity:warn").0, 0);
+    assert_eq!(error("duration:1..2s"), (9, 5, "`1` is not a duration; write it like 1.5s, 100ms or 2us".to_owned()));
+    assert_eq!(spans("has:lnk").unwrap_err().suggestions, ["link"]);
+    assert_eq!(error("link.trace:xyz").0, 11);
     assert!(error("duration>1s,2s").2.contains("not a list"));
     assert!(error("\"a b\":c").2.contains("attr.\"a b\""));
+}
+
+#[test]
+fn whole_traces_are_asked_for_beside_spans() {
+    let written = |text: &str| match Asked::parse(text).unwrap_or_else(|e| panic!("{text}: {e}")) {
+        Asked::Trace(node) => node.to_string(),
+        Asked::Rows(query) => panic!("{text} asks for rows: {}", query.root),
+    };
+    for (text, canonical) in [
+        ("service:a status:error log:(x)", "trace:(service:a status:error) log:(x)"),
+        ("trace:(service:a)trace:(service:b)", "trace:(service:a) trace:(service:b)"),
+        ("(service:a)>>(name:b) > log:(c)", "((service:a) >> (name:b)) > log:(c)"),
+        ("(a) ~ ((b) < (c))", "(a) ~ ((b) < (c))"),
+        ("NOT (a) !<< root:(b c)", "NOT ((a) !<< (root:true b c))"),
+        ("count((a) >> (b))>=2 OR x", "count((a) >> (b))>=2 OR trace:(x)"),
+        ("count(log:(a)):1..3,7 trace.duration:1s..", "count(log:(a)):1..3,7 trace.duration:1000000000ns.."),
+        ("-has:log a", "NOT log:(*) trace:(a)"),
+        ("trace.errors != 0", "trace.errors!=0"),
+    ] {
+        assert_eq!(written(text), canonical);
+        assert_eq!(Asked::parse(canonical), Asked::parse(text), "{text}");
+    }
+    // What looks alike and asks for spans.
+    for text in ["trace:*", "counts", "\"count\" (a)", "trace.other:1", "log.body:1", "root:true", "(a) -b", "attr.trace.duration>1"] {
+        assert!(matches!(Asked::parse(text), Ok(Asked::Rows(_))), "{text}");
+    }
+}
+
+#[test]
+fn mistakes_about_whole_traces_are_pointed_at() {
+    let error = |text: &str| {
+        let error = Asked::parse(text).expect_err(text);
+        assert!(text.get(error.offset..error.offset + error.length).is_some(), "{error:?}");
+        (error.offset, error.message)
+    };
+    assert_eq!(error("name:x >> (b)").0, 7);
+    assert!(error("name:x >> (b)").1.contains("in parentheses"));
+    assert_eq!(error("(a) >> name:b").0, 7);
+    assert_eq!(error("(trace.spans>1) > (b)").0, 0);
+    assert_eq!(error("trace:(a log:(b))").0, 0);
+    assert_eq!(error("log:(trace:(a))").0, 5);
+    assert_eq!(error("log:(name:a)").0, 5);
+    assert_eq!(error("count(a)").0, 8);
+    assert_eq!(error("count(a)>x").0, 9);
+    assert_eq!(error("trace.duration>5").0, 15);
+    assert_eq!(error("trace.spans>1,2").0, 12);
+    assert_eq!(error("trace:(a").0, 6);
+    assert!(error(&"trace:(a) ".repeat(40)).1.contains("at most 32"));
+    assert!(error(&"count(".repeat(100)).1.contains("at most 64 deep"));
+    let logs = |text: &str| Query::parse(Signal::Logs, text).expect_err(text);
+    assert_eq!(logs("a trace:(b)").offset, 2);
+    assert_eq!(logs("(a) >> (b)").offset, 4);
+    assert!(spans("trace:(a)").unwrap_err().message.contains("whole traces"));
+}
+
+#[test]
+fn counting_rows_of_whole_traces_counts_those_that_decide() {
+    let rows = |text: &str| {
+        let (query, note) = Query::rows(Signal::Traces, text).unwrap();
+        (query.root.to_string(), note.is_some())
+    };
+    assert_eq!(rows("a b"), ("a b".to_owned(), false));
+    assert_eq!(rows("(a) > (b c)"), ("b c".to_owned(), true));
+    assert_eq!(rows("a OR trace.spans>1"), ("*".to_owned(), true));
+    assert_eq!(rows("log:(a) b"), ("*".to_owned(), true));
 }
 
 #[test]
@@ -98,12 +171,24 @@ fn fragment() -> impl Strategy<Value = String> {
         Just("(".to_owned()),
         Just(")".to_owned()),
         (
-            "(service|name|attr\\.[a-z.!=,\"]{1,4}|resource\\.a|span\\.\"[ -~]{1,4}\"|x\\.y|attr\\.\"[ -~]{1,3}\")",
+            "(service|name|attr\\.[a-z.!=,\"]{1,4}|resource\\.a|scope\\.(name|x|\"name\")|event\\.(name|x|\"name\")|link\\.(y|\"span\")|span\\.\"[ -~]{1,4}\"|x\\.y|attr\\.\"[ -~]{1,3}\")",
             "(:|=|!=|<|>=|~|!~)",
             "([a-z0-9*\\\\=(]{1,5}|\"[a-z *.\\\\]{0,4}\")(,[a-z*]{1,2})?"
         )
             .prop_map(|(field, operator, value)| format!("{field}{operator}{value}")),
         Just("duration>=1.5s".to_owned()),
+        Just("duration:1ms..2ms,..1us,3h..".to_owned()),
+        Just("attr.x:1..2,-5..".to_owned()),
+        Just("severity:warn..17,unknown".to_owned()),
+        Just("has:attr.x,event".to_owned()),
+        Just("link.trace:*".to_owned()),
+        Just("trace:(a OR b.c:d)".to_owned()),
+        Just("log:(severity>warn x*)".to_owned()),
+        Just("(a)!>>(log:(b) ~ (c))".to_owned()),
+        Just("count(root:(a))!=2,3".to_owned()),
+        Just("trace.duration<1s".to_owned()),
+        "[a-z]{0,2}\\*{1,2}[a-z]{0,2}(\\*-[a-z])?".prop_map(|text| text),
+        "case:(\"[a-z B]{1,4}\"|[a-zB*]{1,4}(,[aB])?)".prop_map(|text| text),
         Just("kind:server,client".to_owned()),
         Just("status!=ok".to_owned()),
         Just("severity>=warn".to_owned()),
@@ -127,6 +212,11 @@ proptest! {
     fn the_written_tree_reads_equal(parts in prop::collection::vec(fragment(), 1..8), logs in any::<bool>()) {
         let signal = if logs { Signal::Logs } else { Signal::Traces };
         let text = parts.join(" ");
+        if let (Signal::Traces, Ok(Asked::Trace(node))) = (signal, Asked::parse(&text)) {
+            let written = node.to_string();
+            let again = Asked::parse(&written).map_err(|e| TestCaseError::fail(format!("{text} => {written}: {e}")))?;
+            prop_assert_eq!(again, Asked::Trace(node), "{}", written);
+        }
         match Query::parse(signal, &text) {
             Ok(query) => {
                 let written = query.root.to_string();

@@ -19,8 +19,10 @@ pub(crate) enum Node {
     Or(Vec<Self>),
     /// The opposite.
     Not(Box<Self>),
-    /// The text occurs somewhere in the record: a bare word as a word, a quoted one as it is.
+    /// The text occurs somewhere in the record, whatever its case: a bare word as a word, a quoted one as it is.
     Text(Literal),
+    /// The same in this very case.
+    Exact(Literal),
     /// A field compares.
     Test(Test),
 }
@@ -57,10 +59,10 @@ pub(crate) enum Operand {
     Text(Vec<Literal>),
     Pattern(Pattern),
     /// Durations in nanoseconds.
-    Nanos(Vec<u64>),
+    Nanos(Vec<Reach<u64>>),
     Kinds(Vec<SpanKind>),
     Statuses(Vec<StatusCode>),
-    Severities(Vec<SeverityTest>),
+    Severities(Vec<Reach<SeverityTest>>),
     TraceIds(Vec<TraceId>),
     SpanIds(Vec<SpanId>),
     Flag(bool),
@@ -76,6 +78,13 @@ pub(crate) enum Literal {
     Quoted(String),
     /// Pieces of text with any text between them; at least two, empty ones only at the ends.
     Glob(Vec<String>),
+}
+
+/// One value, or all from one to another, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach<T> {
+    At(T),
+    Between(Option<T>, Option<T>),
 }
 
 /// A severity as written.
@@ -113,7 +122,9 @@ impl fmt::Display for Node {
             }
             // As the lexer read it: a word of free text knows no escapes.
             Self::Text(Literal::Bare(word)) => f.write_str(word),
+            Self::Text(Literal::Glob(pieces)) => f.write_str(&pieces.join("*")),
             Self::Text(literal) => literal.fmt(f),
+            Self::Exact(literal) => write!(f, "case:{literal}"),
             Self::Test(test) => test.fmt(f),
         }
     }
@@ -164,10 +175,10 @@ impl fmt::Display for Operand {
             Self::Anything => f.write_str("*"),
             Self::Text(values) => list(f, values, |f, value| value.fmt(f)),
             Self::Pattern(pattern) => pattern.fmt(f),
-            Self::Nanos(values) => list(f, values, |f, value| write!(f, "{value}ns")),
+            Self::Nanos(values) => reaches(f, values, |f, value| write!(f, "{value}ns")),
             Self::Kinds(values) => list(f, values, |f, value| f.write_str(value.as_str())),
             Self::Statuses(values) => list(f, values, |f, value| f.write_str(value.as_str())),
-            Self::Severities(values) => list(f, values, |f, value| match value {
+            Self::Severities(values) => reaches(f, values, |f, value| match value {
                 SeverityTest::Range(severity) => f.write_str(severity.as_str()),
                 SeverityTest::Number(number) => write!(f, "{number}"),
                 SeverityTest::Unknown => f.write_str("unknown"),
@@ -175,9 +186,25 @@ impl fmt::Display for Operand {
             Self::TraceIds(values) => list(f, values, |f, value| value.fmt(f)),
             Self::SpanIds(values) => list(f, values, |f, value| value.fmt(f)),
             Self::Flag(value) => value.fmt(f),
-            Self::Presences(values) => list(f, values, |f, value| f.write_str(value.as_str())),
+            Self::Presences(values) => list(f, values, |f, value| value.fmt(f)),
         }
     }
+}
+
+/// Values and ranges with commas between.
+pub(super) fn reaches<T>(
+    f: &mut fmt::Formatter<'_>,
+    values: &[Reach<T>],
+    write: impl Fn(&mut fmt::Formatter<'_>, &T) -> fmt::Result,
+) -> fmt::Result {
+    list(f, values, |f, reach| match reach {
+        Reach::At(value) => write(f, value),
+        Reach::Between(from, to) => {
+            from.iter().try_for_each(|from| write(f, from))?;
+            f.write_str("..")?;
+            to.iter().try_for_each(|to| write(f, to))
+        }
+    })
 }
 
 fn list<T>(f: &mut fmt::Formatter<'_>, values: &[T], write: impl Fn(&mut fmt::Formatter<'_>, &T) -> fmt::Result) -> fmt::Result {

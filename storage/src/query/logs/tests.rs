@@ -98,6 +98,47 @@ fn records_are_found_by_number_and_by_trace() {
 }
 
 #[test]
+fn a_context_is_what_lies_around_the_record_in_the_same_origin() {
+    let mut dice = Dice(17);
+    for round in 0..10 {
+        let folder = tempfile::tempdir().unwrap();
+        let mut records = random_logs(&mut dice, 60 + round * 20);
+        let other = std::sync::Arc::new(crate::model::Resource {
+            attributes: vec![fixtures::text("service.name", "api"), fixtures::text("host.id", "2")],
+            ..crate::model::Resource::default()
+        });
+        for record in records.iter_mut().filter(|record| record.record_id % 3 == 0) {
+            record.resource = other.clone();
+        }
+        let snapshot = stored(folder.path(), &records);
+        let mut sorted: Vec<_> = records.iter().collect();
+        sorted.sort_by_key(|record| (record.time, record.record_id));
+        for _ in 0..20 {
+            let record = *dice.pick(&sorted);
+            let origin = *dice.pick(&[SameOrigin::Service, SameOrigin::Instance]);
+            let asked = LogContextSearch { record_id: record.record_id, before: dice.count(9), after: dice.count(9), origin };
+            let found = context(&snapshot, asked, &control()).unwrap().unwrap();
+            let same: Vec<_> = sorted
+                .iter()
+                .filter(|other| match origin {
+                    SameOrigin::Service => other.service_name() == record.service_name(),
+                    SameOrigin::Instance => other.resource == record.resource,
+                })
+                .map(|other| other.record_id)
+                .collect();
+            let at = same.iter().position(|id| *id == record.record_id).unwrap();
+            let ids = |records: &[LogRecord]| records.iter().map(|record| record.record_id).collect::<Vec<_>>();
+            assert_eq!(ids(&found.before), same[at.saturating_sub(asked.before)..at], "{asked:?}");
+            assert_eq!(found.record, *record);
+            assert_eq!(ids(&found.after), same[at + 1..(at + 1 + asked.after).min(same.len())], "{asked:?}");
+            assert!(found.stats.complete);
+        }
+        let absent = LogContextSearch { record_id: 999_999, before: 1, after: 1, origin: SameOrigin::Service };
+        assert!(context(&snapshot, absent, &control()).unwrap().is_none());
+    }
+}
+
+#[test]
 fn a_histogram_covers_its_range_and_splits_by_severity() {
     let folder = tempfile::tempdir().unwrap();
     let mut records = vec![fixtures::log(1, "a", "x", 100), fixtures::log(2, "a", "x", 109), fixtures::log(3, "a", "x", 129)];

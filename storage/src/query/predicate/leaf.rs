@@ -1,19 +1,20 @@
 //! Single conditions over columns.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
-use arrow::array::{Array, BinaryViewArray, RecordBatch};
+use arrow::array::{Array, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 
 use super::super::columns::{self, Attributes};
-use super::super::language::{Field, Literal, Operand, Operator, Presence, SeverityTest, Test, equivalents};
+use super::super::language::{Field, Literal, Operand, Operator, Presence, Reach, SeverityTest, Test, equivalents};
 use super::super::question::QueryError;
-use super::super::wire;
+use super::envelope::{Envelope, EnvelopeTest};
+use super::finder::Finder;
+use super::nested::Nested;
 use super::value::ValueTest;
 use crate::model::{Severity, SpanId, TraceId};
 use crate::schema::column;
 use crate::store::Signal;
-use crate::text::Needle;
 
 /// One condition.
 #[derive(Debug)]
@@ -38,19 +39,22 @@ pub(super) enum Leaf {
     Attribute(Scope, Vec<String>, ValueTest),
     /// The attribute or the column.
     AttributeOrText(Vec<String>, &'static str, ValueTest),
+    /// Something of the resource or the scope.
+    Envelope(Envelope),
+    /// Something of the events or the links.
+    Nested(Nested),
     /// Any of these.
     AnyOf(Vec<Self>),
     /// The body of a log record contains the text.
-    Body(Needle),
+    Body(Finder),
     /// Any text of a span contains the text.
-    SpanText(Needle),
+    SpanText(Finder),
 }
 
-/// Where an attribute is looked for.
+/// Where an attribute of a record is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
     Record,
-    Resource,
     /// In the resource only when the record has none.
     Either,
 }
@@ -61,11 +65,10 @@ const SPAN_TEXTS: [&str; 5] =
 
 impl Leaf {
     /// Free text; `None` when it asks for nothing.
-    pub(super) fn text(signal: Signal, text: &Literal) -> Option<Self> {
-        let needle = super::needle(text)?;
-        Some(match signal {
-            Signal::Traces => Self::SpanText(needle),
-            Signal::Logs => Self::Body(needle),
+    pub(super) fn text(signal: Signal, finder: Option<Finder>) -> Option<Self> {
+        finder.map(|finder| match signal {
+            Signal::Traces => Self::SpanText(finder),
+            Signal::Logs => Self::Body(finder),
         })
     }
 
@@ -78,6 +81,10 @@ impl Leaf {
     pub(super) fn services(names: &[String]) -> Self {
         let operand = Operand::Text(names.iter().cloned().map(Literal::Quoted).collect());
         Self::Text(column::SERVICE_NAME, ValueTest::new(Operator::Equal, &operand))
+    }
+
+    pub(super) fn same_resource(resource: Vec<u8>) -> Self {
+        Self::Envelope(Envelope::SameResource(resource))
     }
 
     pub(super) fn record(record_id: u64) -> Self {
@@ -99,8 +106,16 @@ impl Leaf {
             Field::ExceptionMessage => Self::AttributeOrText(equivalents("exception.message"), column::EXCEPTION_MESSAGE, values()),
             Field::Body => body(*operator, operand),
             Field::Attribute(key) => Self::Attribute(Scope::Record, equivalents(key), values()),
-            Field::Resource(key) => Self::Attribute(Scope::Resource, equivalents(key), values()),
             Field::Either(key) => Self::Attribute(Scope::Either, equivalents(key), values()),
+            Field::Resource(key) => Self::Envelope(Envelope::ResourceAttribute(equivalents(key), values())),
+            Field::Scope(key) => Self::Envelope(Envelope::ScopeAttribute(equivalents(key), values())),
+            Field::ScopeName => Self::Envelope(Envelope::ScopeName(values())),
+            Field::ScopeVersion => Self::Envelope(Envelope::ScopeVersion(values())),
+            Field::EventAttribute(key) => Self::Nested(Nested::EventAttribute(equivalents(key), values())),
+            Field::LinkAttribute(key) => Self::Nested(Nested::LinkAttribute(equivalents(key), values())),
+            Field::TraceState => Self::Text(column::TRACE_STATE, values()),
+            Field::SeverityText => Self::Text(column::SEVERITY_TEXT, values()),
+            Field::LinkTrace | Field::LinkSpan if *operand == Operand::Anything => Self::Present(column::LINKS),
             Field::Parent if *operand == Operand::Anything => Self::Present(column::PARENT_SPAN_ID),
             Field::Trace if *operand == Operand::Anything => Self::Present(column::TRACE_ID),
             Field::Span if *operand == Operand::Anything => Self::Present(column::SPAN_ID),
@@ -110,33 +125,35 @@ impl Leaf {
 
     fn typed(signal: Signal, test: &Test) -> Option<Self> {
         Some(match &test.operand {
-            Operand::Nanos(values) => Self::Long(column::DURATION, values.iter().map(|value| bounds(test.operator, *value)).collect()),
+            Operand::Nanos(values) => Self::Long(column::DURATION, values.iter().map(|value| nanos(test.operator, *value)).collect()),
             Operand::Kinds(kinds) => Self::Int(column::KIND, kinds.iter().map(|kind| (kind.number(), kind.number())).collect()),
             Operand::Statuses(codes) => Self::Int(column::STATUS_CODE, codes.iter().map(|code| (code.number(), code.number())).collect()),
             Operand::Severities(values) => {
-                Self::Int(column::SEVERITY_NUMBER, values.iter().flat_map(|value| severity(test.operator, *value)).collect())
+                Self::Int(column::SEVERITY_NUMBER, values.iter().flat_map(|value| severities(test.operator, *value)).collect())
             }
+            Operand::TraceIds(ids) if test.field == Field::LinkTrace => Self::Nested(Nested::LinkTrace(ids.clone())),
             Operand::TraceIds(ids) => Self::traces(ids.clone()),
+            Operand::SpanIds(ids) if test.field == Field::LinkSpan => Self::Nested(Nested::LinkSpan(ids.clone())),
             Operand::SpanIds(ids) => {
                 Self::Span(if test.field == Field::Parent { column::PARENT_SPAN_ID } else { column::SPAN_ID }, ids.clone())
             }
             Operand::Flag(true) => Self::Absent(column::PARENT_SPAN_ID),
             Operand::Flag(false) => Self::Present(column::PARENT_SPAN_ID),
-            Operand::Presences(wanted) => {
-                Self::AnyOf(wanted.iter().map(|presence| Self::Present(presence_column(signal, *presence))).collect())
-            }
+            Operand::Presences(wanted) => Self::AnyOf(wanted.iter().filter_map(|presence| present_leaf(signal, presence)).collect()),
             Operand::Anything | Operand::Text(_) | Operand::Pattern(_) => return None,
         })
     }
 
     pub(super) fn cost(&self) -> u32 {
         match self {
-            Self::Present(_) | Self::Absent(_) | Self::AnyOf(_) => 1,
+            Self::Present(_) | Self::Absent(_) => 1,
+            Self::AnyOf(leaves) => leaves.iter().map(Self::cost).sum(),
             Self::Int(..) | Self::Long(..) => 2,
             Self::Trace(..) | Self::Span(..) => 3,
             Self::Text(..) | Self::Lines(..) => 5,
-            Self::Attribute(Scope::Resource, ..) => 6,
+            Self::Envelope(_) => 6,
             Self::Attribute(..) | Self::AttributeOrText(..) => 20,
+            Self::Nested(_) => 30,
             Self::Body(_) => 40,
             Self::SpanText(_) => 80,
         }
@@ -155,12 +172,16 @@ impl Leaf {
                 into.insert(name);
             }
             Self::Attribute(scope, ..) => {
-                if *scope != Scope::Resource {
-                    into.extend(columns::ATTRIBUTES);
-                }
-                if *scope != Scope::Record {
+                into.extend(columns::ATTRIBUTES);
+                if *scope == Scope::Either {
                     into.insert(column::RESOURCE);
                 }
+            }
+            Self::Envelope(envelope) => {
+                into.insert(envelope.column());
+            }
+            Self::Nested(nested) => {
+                into.insert(nested.column());
             }
             Self::AttributeOrText(_, name, _) => {
                 into.extend(columns::ATTRIBUTES);
@@ -211,6 +232,14 @@ impl Leaf {
                 let text = Self::Text(name, test.clone()).eval(batch, alive)?;
                 &text | &attribute(batch, &(alive & &!&text), Scope::Record, keys, test)?
             }
+            Self::Envelope(envelope) => {
+                let mut test = EnvelopeTest::new(columns::binary(batch, envelope.column())?, envelope);
+                keep(alive, |row| test.passes(row))
+            }
+            Self::Nested(nested) => {
+                let array = columns::binary(batch, nested.column())?;
+                keep(alive, |row| array.is_valid(row) && nested.passes(array.value(row)))
+            }
             Self::AnyOf(leaves) => {
                 let mut found = BooleanBuffer::new_unset(alive.len());
                 for leaf in leaves {
@@ -218,11 +247,11 @@ impl Leaf {
                 }
                 found
             }
-            Self::Body(needle) => {
+            Self::Body(finder) => {
                 let array = columns::text(batch, column::BODY)?;
-                keep(alive, |row| array.is_valid(row) && needle.matches(array.value(row)))
+                keep(alive, |row| array.is_valid(row) && finder.matches(array.value(row)))
             }
-            Self::SpanText(needle) => span_text(batch, alive, needle)?,
+            Self::SpanText(finder) => span_text(batch, alive, finder)?,
         })
     }
 }
@@ -247,13 +276,12 @@ fn attribute(
     keys: &[String],
     test: &ValueTest,
 ) -> Result<BooleanBuffer, QueryError> {
-    let resource =
-        if scope == Scope::Record { None } else { Some(ResourceTest::new(columns::binary(batch, column::RESOURCE)?, keys, test)) };
-    let mut resource = resource;
-    if scope == Scope::Resource {
-        return Ok(keep(alive, |row| resource.as_mut().is_some_and(|resource| resource.passes(row))));
-    }
     let attributes = Attributes::of(batch)?;
+    let envelope = Envelope::ResourceAttribute(keys.to_vec(), test.clone());
+    let mut resource = match scope {
+        Scope::Record => None,
+        Scope::Either => Some(EnvelopeTest::new(columns::binary(batch, column::RESOURCE)?, &envelope)),
+    };
     Ok(keep(alive, |row| {
         let mut has_any = false;
         for key in keys {
@@ -267,43 +295,16 @@ fn attribute(
     }))
 }
 
-/// Tests each different resource of a batch once.
-struct ResourceTest<'a> {
-    envelopes: &'a BinaryViewArray,
-    keys: &'a [String],
-    test: &'a ValueTest,
-    /// By view: equal views are equal bytes.
-    known: HashMap<u128, bool>,
-}
-
-impl<'a> ResourceTest<'a> {
-    fn new(envelopes: &'a BinaryViewArray, keys: &'a [String], test: &'a ValueTest) -> Self {
-        Self { envelopes, keys, test, known: HashMap::new() }
-    }
-
-    fn passes(&mut self, row: usize) -> bool {
-        let Some(view) = self.envelopes.views().get(row) else { return false };
-        if let Some(known) = self.known.get(view) {
-            return *known;
-        }
-        let envelope = self.envelopes.value(row);
-        let pass = wire::resource_attributes(envelope)
-            .any(|(key, value)| self.keys.iter().any(|wanted| wanted == key) && self.test.encoded(value, 0));
-        self.known.insert(*view, pass);
-        pass
-    }
-}
-
-fn span_text(batch: &RecordBatch, alive: &BooleanBuffer, needle: &Needle) -> Result<BooleanBuffer, QueryError> {
+fn span_text(batch: &RecordBatch, alive: &BooleanBuffer, finder: &Finder) -> Result<BooleanBuffer, QueryError> {
     let mut found = BooleanBuffer::new_unset(alive.len());
     for name in SPAN_TEXTS {
         let array = columns::text(batch, name)?;
         let open = alive & &!&found;
-        found = &found | &keep(&open, |row| array.is_valid(row) && needle.matches(array.value(row)));
+        found = &found | &keep(&open, |row| array.is_valid(row) && finder.matches(array.value(row)));
     }
     let attributes = Attributes::of(batch)?;
     let open = alive & &!&found;
-    Ok(&found | &keep(&open, |row| attributes.texts(row).any(|text| needle.matches(text))))
+    Ok(&found | &keep(&open, |row| attributes.texts(row).any(|text| finder.matches(text))))
 }
 
 /// `:` on the body searches inside it, as free text does; everything else compares the whole body.
@@ -312,15 +313,15 @@ fn body(operator: Operator, operand: &Operand) -> Leaf {
     if operator != Operator::Is {
         return Leaf::Text(column::BODY, ValueTest::new(operator, operand));
     }
-    let leaf = |literal: &Literal| match super::needle(literal) {
-        Some(needle) => Leaf::Body(needle),
+    let leaf = |literal: &Literal| match Finder::new(literal) {
+        Some(finder) => Leaf::Body(finder),
         None => Leaf::Text(column::BODY, ValueTest::new(operator, &Operand::Text(vec![literal.clone()]))),
     };
     Leaf::AnyOf(literals.iter().map(leaf).collect())
 }
 
-fn presence_column(signal: Signal, presence: Presence) -> &'static str {
-    match (presence, signal) {
+fn present_leaf(signal: Signal, presence: &Presence) -> Option<Leaf> {
+    Some(Leaf::Present(match (presence, signal) {
         (Presence::Event, Signal::Traces) => column::EVENTS,
         (Presence::Event, Signal::Logs) => column::EVENT_NAME,
         (Presence::Link, _) => column::LINKS,
@@ -328,11 +329,22 @@ fn presence_column(signal: Signal, presence: Presence) -> &'static str {
         (Presence::Parent, _) => column::PARENT_SPAN_ID,
         (Presence::Peer, _) => column::PEER,
         (Presence::Trace, _) => column::TRACE_ID,
-    }
+        (Presence::Of(field), _) => {
+            let test = Test { field: field.clone(), operator: Operator::Is, operand: Operand::Anything };
+            return Leaf::test(signal, &test);
+        }
+    }))
 }
 
 fn within<T: PartialOrd + Copy>(ranges: &[(T, T)], value: T) -> bool {
     ranges.iter().any(|(first, last)| *first <= value && value <= *last)
+}
+
+fn nanos(operator: Operator, reach: Reach<u64>) -> (u64, u64) {
+    match reach {
+        Reach::At(value) => bounds(operator, value),
+        Reach::Between(from, to) => (from.unwrap_or(0), to.unwrap_or(u64::MAX)),
+    }
 }
 
 /// The values that pass, ends included; an empty range has its ends swapped.
@@ -344,6 +356,17 @@ fn bounds(operator: Operator, value: u64) -> (u64, u64) {
         Operator::Greater => value.checked_add(1).map_or(NOTHING, |first| (first, u64::MAX)),
         Operator::GreaterOrEqual => (value, u64::MAX),
         _ => (value, value),
+    }
+}
+
+fn severities(operator: Operator, reach: Reach<SeverityTest>) -> Vec<(i32, i32)> {
+    match reach {
+        Reach::At(test) => severity(operator, test),
+        Reach::Between(from, to) => {
+            let first = from.and_then(|from| severity(Operator::GreaterOrEqual, from).first().map(|range| range.0));
+            let last = to.and_then(|to| severity(Operator::LessOrEqual, to).first().map(|range| range.1));
+            vec![(first.unwrap_or(i32::MIN), last.unwrap_or(i32::MAX))]
+        }
     }
 }
 

@@ -4,7 +4,6 @@
 
 use super::super::language::{Field, Operand, Operator, Test, equivalents};
 use super::super::scan::{intersect, union};
-use super::leaf::Scope;
 use super::value::{Bound, Number, ValueTest, Wanted};
 use crate::encoded;
 use crate::query::columns::Found;
@@ -24,6 +23,16 @@ pub(crate) enum Prune {
     Attribute(Condition),
     /// A span name.
     Name(Condition),
+}
+
+/// Whose attribute it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    Record,
+    Resource,
+    Instrumentation,
+    /// Of the resource only when the record has none.
+    Either,
 }
 
 /// A comparison that indexes can answer in part.
@@ -58,6 +67,7 @@ impl Prune {
         match &test.field {
             Field::Attribute(key) => Self::Attribute(condition(Scope::Record, equivalents(key))),
             Field::Resource(key) => Self::Attribute(condition(Scope::Resource, equivalents(key))),
+            Field::Scope(key) => Self::Attribute(condition(Scope::Instrumentation, equivalents(key))),
             Field::Either(key) => Self::Attribute(condition(Scope::Either, equivalents(key))),
             Field::Name => Self::Name(condition(Scope::Record, Vec::new())),
             _ => Self::Anything,
@@ -118,14 +128,12 @@ impl Prune {
 impl Condition {
     fn rows(&self, segment: &Segment) -> Option<RowRanges> {
         let index = segment.attributes()?;
-        let mut found = RowRanges::new();
-        if self.scope != Scope::Resource {
-            found = self.owned(segment, index, Owner::Record)?;
+        match self.scope {
+            Scope::Record => self.owned(segment, index, Owner::Record),
+            Scope::Instrumentation => self.owned(segment, index, Owner::Scope),
+            Scope::Resource => self.in_resources(segment, index),
+            Scope::Either => Some(union(self.owned(segment, index, Owner::Record)?, self.in_resources(segment, index)?)),
         }
-        if self.scope != Scope::Record {
-            found = union(found, self.in_resources(segment, index)?);
-        }
-        Some(found)
     }
 
     /// The different resources are few: each is compared.

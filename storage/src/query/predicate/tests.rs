@@ -35,6 +35,19 @@ fn some_spans() -> Vec<Span> {
         attributes: vec![fixtures::text("exception.type", "PaymentError"), fixtures::text("exception.message", "no funds")],
         ..Event::default()
     }];
+    spans[0].scope = Arc::new(crate::model::Scope {
+        name: "http-server".to_owned(),
+        version: "1.2".to_owned(),
+        attributes: vec![fixtures::text("build", "x86")],
+        ..crate::model::Scope::default()
+    });
+    spans[0].events.push(Event { name: "retry".to_owned(), attributes: vec![kv("attempt", Value::Int(3))], ..Event::default() });
+    spans[1].links = vec![crate::model::Link {
+        trace_id: fixtures::trace_id(77).as_bytes().to_vec(),
+        span_id: fixtures::span_id(9).as_bytes().to_vec(),
+        attributes: vec![fixtures::text("kind", "follows")],
+        ..crate::model::Link::default()
+    }];
     spans[1].kind = SpanKind::Client;
     spans[1].attributes = vec![
         fixtures::text("http.status_code", "500"),
@@ -103,6 +116,42 @@ fn conditions_on_spans_find_the_right_rows() {
 }
 
 #[test]
+fn scopes_events_links_ranges_and_words_with_gaps_find_the_right_rows() {
+    let batch = fixtures::spans(&some_spans());
+    let linked = format!("link.trace:{}", fixtures::trace_id(77));
+    let cases: &[(&str, &[usize])] = &[
+        ("scope.name:http-*", &[0]),
+        ("-scope.name:*", &[1, 2]),
+        ("scope.version=1.2 scope.build:x86", &[0]),
+        ("scope.\"name\":*", &[]),
+        ("event.name:retry", &[0]),
+        ("event.attempt:3", &[0]),
+        ("event.attempt>3", &[]),
+        ("event.exception.type:PaymentError", &[0]),
+        (&linked, &[1]),
+        ("link.span:0000000000000009 link.kind:follows", &[1]),
+        ("link.trace:*", &[1]),
+        ("has:link", &[1]),
+        ("has:attr.tags,cache.hit", &[0, 1]),
+        ("-has:k8s.pod.name", &[0]),
+        ("duration:1ns..5ns", &[1]),
+        ("duration:..5ns", &[1, 2]),
+        ("duration:600ms..,0ns", &[0, 2]),
+        ("attr.ratio:0.25..0.75", &[0]),
+        ("attr.http.response.status_code:400..499,500..", &[0]),
+        ("attr.tags:5..9", &[1]),
+        ("attr.tags:8..9", &[]),
+        ("decl*", &[0]),
+        ("case:Declined", &[0]),
+        ("case:declined", &[]),
+        ("case:\"ard Decl\"", &[0]),
+    ];
+    for (query, expected) in cases {
+        assert_eq!(rows(query, &batch, Signal::Traces), *expected, "{query}");
+    }
+}
+
+#[test]
 fn conditions_on_logs_find_the_right_rows() {
     let mut records = vec![
         fixtures::log(1, "a", "connection Timeout after 5 s", 10),
@@ -117,6 +166,14 @@ fn conditions_on_logs_find_the_right_rows() {
     let by_trace = format!("trace:{}", fixtures::trace_id(7));
     let cases: &[(&str, &[usize])] = &[
         ("timeout", &[0]),
+        ("conn*", &[0]),
+        ("time*after", &[]),
+        ("body:*ull", &[2]),
+        ("case:Timeout", &[0]),
+        ("case:timeout", &[]),
+        ("case:Time*,OK", &[0]),
+        ("severity:warn..error", &[0, 2]),
+        ("severity:..0", &[1]),
         ("body:\"timeout after\"", &[0]),
         ("body=ok", &[1]),
         ("body~\"f.ll\"", &[2]),
@@ -145,4 +202,7 @@ fn hints_hold_for_every_match_and_only_where_they_must() {
     assert_eq!(of("-service:a").services, None);
     assert_eq!(of("service:a*").services, None);
     assert_eq!(of("service!=a").services, None);
+    let terms = |text: &str| Predicate::new(&Query::parse(Signal::Logs, text).unwrap()).hints.terms;
+    assert_eq!(terms("case:Timeout case:\"rd declined by\""), ["declined", "timeout"]);
+    assert_eq!(terms("pay-* conn*"), ["pay"]);
 }

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use regex::Regex;
 
 use super::super::columns::Found;
-use super::super::language::{Literal, Operand, Operator};
+use super::super::language::{Literal, Operand, Operator, ends};
 use super::super::wire::{self, Any, MAX_DEPTH};
 
 /// What a value must be.
@@ -22,8 +22,14 @@ pub(super) enum ValueTest {
 /// One wanted value: the text, and the number or truth value that an unquoted text also stands for.
 #[derive(Clone, Debug)]
 pub(super) enum Wanted {
-    Exact { text: String, number: Option<Number>, truth: Option<bool> },
+    Exact {
+        text: String,
+        number: Option<Number>,
+        truth: Option<bool>,
+    },
     Glob(Vec<String>),
+    /// Numbers from the one to the other, both included.
+    Between(Option<Number>, Option<Number>),
 }
 
 /// An end of an ordering.
@@ -47,7 +53,7 @@ impl ValueTest {
                 Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual => {
                     Self::Order(operator, literals.first().map_or_else(|| Bound::Text(String::new()), Bound::new))
                 }
-                _ => Self::AnyOf(literals.iter().map(Wanted::new).collect()),
+                _ => Self::AnyOf(literals.iter().map(|literal| Wanted::new(operator, literal)).collect()),
             },
             _ => Self::Exists,
         }
@@ -60,6 +66,7 @@ impl ValueTest {
             Self::AnyOf(wanted) => wanted.iter().any(|wanted| match wanted {
                 Wanted::Exact { text: wanted, .. } => wanted == text,
                 Wanted::Glob(pieces) => glob(pieces, text),
+                Wanted::Between(..) => false,
             }),
             Self::Order(operator, Bound::Text(bound)) => holds(*operator, Some(text.cmp(bound))),
             Self::Order(_, Bound::Number(_)) => false,
@@ -97,6 +104,7 @@ impl ValueTest {
             Self::AnyOf(wanted) => wanted.iter().any(|wanted| match wanted {
                 Wanted::Exact { number, .. } => number.is_some_and(|number| value.compare(number) == Some(Ordering::Equal)),
                 Wanted::Glob(pieces) => glob(pieces, &value.to_string()),
+                Wanted::Between(from, to) => value.lies_between(*from, *to),
             }),
             Self::Order(operator, Bound::Number(bound)) => holds(*operator, value.compare(*bound)),
             Self::Order(_, Bound::Text(_)) => false,
@@ -110,6 +118,7 @@ impl ValueTest {
             Self::AnyOf(wanted) => wanted.iter().any(|wanted| match wanted {
                 Wanted::Exact { truth, .. } => *truth == Some(value),
                 Wanted::Glob(pieces) => glob(pieces, if value { "true" } else { "false" }),
+                Wanted::Between(..) => false,
             }),
             Self::Order(..) => false,
             Self::Pattern(regex) => regex.is_match(if value { "true" } else { "false" }),
@@ -118,13 +127,23 @@ impl ValueTest {
 }
 
 impl Wanted {
-    fn new(literal: &Literal) -> Self {
+    fn new(operator: Operator, literal: &Literal) -> Self {
         match literal {
             Literal::Quoted(text) => Self::Exact { text: text.clone(), number: None, truth: None },
-            Literal::Bare(text) => Self::Exact { text: text.clone(), number: Number::parse(text), truth: text.parse().ok() },
+            Literal::Bare(text) => match numbers(text).filter(|_| operator == Operator::Is) {
+                Some((from, to)) => Self::Between(from, to),
+                None => Self::Exact { text: text.clone(), number: Number::parse(text), truth: text.parse().ok() },
+            },
             Literal::Glob(pieces) => Self::Glob(pieces.clone()),
         }
     }
+}
+
+/// The ends of `1..2`, `1..` and `..2`; of anything else `None`.
+fn numbers(text: &str) -> Option<(Option<Number>, Option<Number>)> {
+    let (from, to) = ends(text)?;
+    let read = |end: Option<&str>| end.map_or(Some(None), |end| Number::parse(end).map(Some));
+    Some((read(from)?, read(to)?))
 }
 
 impl Bound {
@@ -147,6 +166,11 @@ impl Number {
             return None;
         }
         text.parse().ok().map(Self::Double)
+    }
+
+    fn lies_between(self, from: Option<Self>, to: Option<Self>) -> bool {
+        let above = from.is_none_or(|from| self.compare(from).is_some_and(Ordering::is_ge));
+        above && to.is_none_or(|to| self.compare(to).is_some_and(Ordering::is_le))
     }
 
     fn compare(self, other: Self) -> Option<Ordering> {

@@ -5,11 +5,15 @@ use std::collections::{HashMap, HashSet};
 use arrow::array::{Array, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 
-use super::super::answer::{ServiceInTrace, TraceSummary};
-use super::super::columns;
+use super::super::answer::{QueryStats, ServiceInTrace, TraceSummary};
+use super::super::columns::{self, Attributes, Found};
+use super::super::predicate::Predicate;
 use super::super::question::{QueryError, TraceOrder, TraceSearch};
-use crate::model::{StatusCode, TraceId, UnixNanos};
+use super::super::scan::{Control, Scan, Wanted};
+use crate::model::{StatusCode, TimeRange, TraceId, UnixNanos};
 use crate::schema::column;
+use crate::snapshot::Snapshot;
+use crate::store::Signal;
 
 /// Columns that [`gather`] reads besides those of the query.
 pub(super) const COLUMNS: [&str; 12] = [
@@ -96,6 +100,58 @@ pub(super) fn gather(
         }
     }
     Ok(())
+}
+
+/// First errors without any message are called by their `error.type`, else by the type of their exception.
+pub(super) fn name_errors(
+    snapshot: &Snapshot,
+    traces: &mut HashMap<TraceId, Gathered>,
+    control: &Control,
+) -> Result<QueryStats, QueryError> {
+    const READ: [&str; 5] = [column::TRACE_ID, column::SPAN_ID, column::START_TIME, column::STATUS_CODE, column::EXCEPTION_TYPE];
+    let is_mute = |gathered: &Gathered| gathered.first_error.as_ref().is_some_and(|(_, message)| message.is_none());
+    let mute: Vec<TraceId> = traces.iter().filter(|(_, gathered)| is_mute(gathered)).map(|(id, _)| *id).collect();
+    if mute.is_empty() {
+        return Ok(QueryStats { complete: true, ..QueryStats::default() });
+    }
+    let of_traces = Predicate::traces(mute);
+    let mut scan = Scan::new(snapshot, Signal::Traces, TimeRange::ALL, &of_traces.hints, control)?;
+    scan.run(
+        Wanted { columns: &[&READ[..], &columns::ATTRIBUTES[..]].concat(), predicate: &of_traces },
+        |_| false,
+        |rows| {
+            let ids = columns::id(rows.batch, column::TRACE_ID)?;
+            let spans = columns::id(rows.batch, column::SPAN_ID)?;
+            let starts = columns::long(rows.batch, column::START_TIME)?;
+            let statuses = columns::int(rows.batch, column::STATUS_CODE)?;
+            let exceptions = columns::text(rows.batch, column::EXCEPTION_TYPE)?;
+            let attributes = Attributes::of(rows.batch)?;
+            for row in rows.alive.set_indices().filter(|row| statuses.value(*row) == StatusCode::Error.number()) {
+                let (Some(trace), Some(span)) = (columns::trace_id(ids, row), columns::span_id(spans, row)) else { continue };
+                let rank = (columns::nanos(starts, row), u64::from_be_bytes(*span.as_bytes()));
+                if let Some((first, message @ None)) = traces.get_mut(&trace).and_then(|gathered| gathered.first_error.as_mut())
+                    && *first == rank
+                {
+                    *message = error_type(&attributes, row)
+                        .or_else(|| Some(columns::text_or_empty(exceptions, row)).filter(|text| !text.is_empty()))
+                        .map(str::to_owned);
+                }
+            }
+            Ok(())
+        },
+    )?;
+    Ok(scan.stats)
+}
+
+fn error_type<'a>(attributes: &Attributes<'a>, row: usize) -> Option<&'a str> {
+    let mut found = None;
+    attributes.any_under(row, "error.type", |value| {
+        if let Found::Text(text) = value {
+            found = Some(text).filter(|text| !text.is_empty());
+        }
+        found.is_some()
+    });
+    found
 }
 
 struct Row<'a> {

@@ -184,6 +184,32 @@ fn a_summary_tells_of_all_spans_of_the_trace() {
 }
 
 #[test]
+fn an_error_without_message_is_called_by_its_exception_or_its_type() {
+    let folder = tempfile::tempdir().unwrap();
+    let event = |key: &str, value: &str| crate::model::Event {
+        name: "exception".to_owned(),
+        attributes: vec![fixtures::text(key, value)],
+        ..crate::model::Event::default()
+    };
+    let mut spans: Vec<_> = (1..=5).map(|n| fixtures::span(n, n, 0, "api", "GET /", 100 * n, 10)).collect();
+    for span in &mut spans {
+        span.status.code = StatusCode::Error;
+        span.attributes = vec![fixtures::text("error.type", "timeout")];
+    }
+    spans[0].status.message = "said".to_owned();
+    spans[1].events = vec![event("exception.message", "thrown")];
+    spans[3].attributes.clear();
+    spans[3].events = vec![event("exception.type", "IoError")];
+    spans[4].attributes.clear();
+    let (old, new) = spans.split_at(2);
+    let snapshot = fixtures::snapshot(folder.path(), Signal::Traces, vec![fixtures::spans(old)], vec![vec![fixtures::spans(new)]]);
+    let query = TraceSearch { query: String::new(), range: TimeRange::ALL, order: TraceOrder::Newest, limit: 10, cursor: None };
+    let found: Vec<_> = search(&snapshot, &query, &control()).unwrap().traces.into_iter().map(|trace| trace.first_error).collect();
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(found, [None, text("IoError"), text("timeout"), text("thrown"), text("said")]);
+}
+
+#[test]
 fn questions_that_make_no_sense_are_refused() {
     let snapshot = Snapshot::default();
     let query =

@@ -1,0 +1,209 @@
+//! Which fields the rows of a search have, and how many rows have each.
+//!
+//! Reads rows, the newest first, up to a bound, and says so when there are more.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use arrow::array::{Array, BinaryViewArray, RecordBatch};
+use arrow::buffer::BooleanBuffer;
+
+use super::super::answer::QueryStats;
+use super::super::columns::{self, Attributes};
+use super::super::language::{Field, Query};
+use super::super::predicate::Predicate;
+use super::super::question::QueryError;
+use super::super::scan::{Control, Scan, Wanted};
+use super::super::wire;
+use super::counts::Counts;
+use crate::model::TimeRange;
+use crate::schema::column;
+use crate::snapshot::Snapshot;
+use crate::store::Signal;
+
+/// Fields with how many rows have them, the most frequent first.
+#[derive(Clone, Debug, Default)]
+pub struct Fields {
+    /// Every field that a row has.
+    pub fields: Vec<FieldCount>,
+    /// Rows that were looked at: all that the search finds, or the newest of them.
+    pub rows: u64,
+    /// What it took. Not complete when only the newest rows, or not all fields, were counted.
+    pub stats: QueryStats,
+}
+
+/// A field with how many rows have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldCount {
+    /// As the query language writes it.
+    pub name: String,
+    /// Rows with a value.
+    pub rows: u64,
+}
+
+/// Rows that are looked at before it is said that there are more.
+const MAX_ROWS: u64 = 200_000;
+const MAX_FIELDS: usize = 5_000;
+
+/// Columns that are fields, with the field; null where a row has none.
+const SPANS: [(&str, Field); 14] = [
+    (column::SERVICE_NAME, Field::Service),
+    (column::NAME, Field::Name),
+    (column::KIND, Field::Kind),
+    (column::STATUS_CODE, Field::Status),
+    (column::STATUS_MESSAGE, Field::StatusMessage),
+    (column::DURATION, Field::Duration),
+    (column::TRACE_ID, Field::Trace),
+    (column::SPAN_ID, Field::Span),
+    (column::PARENT_SPAN_ID, Field::Parent),
+    (column::TRACE_STATE, Field::TraceState),
+    (column::EVENT_NAMES, Field::Event),
+    (column::EXCEPTION_TYPE, Field::ExceptionType),
+    (column::EXCEPTION_MESSAGE, Field::ExceptionMessage),
+    (column::PEER, Field::Peer),
+];
+const LOGS: [(&str, Field); 7] = [
+    (column::SERVICE_NAME, Field::Service),
+    (column::TRACE_ID, Field::Trace),
+    (column::SPAN_ID, Field::Span),
+    (column::SEVERITY_NUMBER, Field::Severity),
+    (column::SEVERITY_TEXT, Field::SeverityText),
+    (column::BODY, Field::Body),
+    (column::EVENT_NAME, Field::Event),
+];
+
+/// Counts the fields of what a search would find.
+pub(crate) fn fields(snapshot: &Snapshot, signal: Signal, query: &str, range: TimeRange, control: &Control) -> Result<Fields, QueryError> {
+    let (query, note) = Query::rows(signal, query).map_err(QueryError::Parse)?;
+    let predicate = Predicate::new(&query);
+    let known: &[(&'static str, Field)] = if signal == Signal::Traces { &SPANS } else { &LOGS };
+    let mut wanted: Vec<&'static str> = known.iter().map(|(name, _)| *name).collect();
+    wanted.extend(columns::ATTRIBUTES);
+    wanted.extend([column::RESOURCE, column::SCOPE]);
+    if signal == Signal::Traces {
+        wanted.extend([column::EVENTS, column::LINKS]);
+    }
+    let found = RefCell::new(Found::new(signal, known));
+    let mut more = false;
+    let mut scan = Scan::new(snapshot, signal, range, &predicate.hints, control)?;
+    note.into_iter().for_each(|note| scan.note(note));
+    // One after the other, so that the same question sees the same rows.
+    scan.run(
+        Wanted { columns: &wanted, predicate: &predicate },
+        |_| {
+            more = found.borrow().rows >= MAX_ROWS;
+            more
+        },
+        |rows| found.borrow_mut().add(rows.batch, &rows.alive),
+    )?;
+    if more {
+        scan.note(format!("the fields of the newest {} rows were counted, there are more rows", found.borrow().rows));
+    }
+    let found = found.into_inner();
+    if found.keys.iter().any(|(_, counts)| counts.is_full()) {
+        scan.note("not all attributes were counted: there are too many different ones".to_owned());
+    }
+    let rows = found.rows;
+    let mut fields = found.finish();
+    if fields.len() > MAX_FIELDS {
+        fields.truncate(MAX_FIELDS);
+        scan.note(format!("only the {MAX_FIELDS} most frequent fields are listed"));
+    }
+    Ok(Fields { fields, rows, stats: scan.stats })
+}
+
+/// The attribute of a key in one place.
+type FieldOf = fn(String) -> Field;
+
+/// How many rows have what.
+struct Found {
+    rows: u64,
+    known: Vec<(&'static str, Field, u64)>,
+    /// Keys of attributes by where they are.
+    keys: [(FieldOf, Counts); 5],
+    is_spans: bool,
+}
+
+impl Found {
+    fn new(signal: Signal, known: &[(&'static str, Field)]) -> Self {
+        Self {
+            rows: 0,
+            known: known.iter().map(|(name, field)| (*name, field.clone(), 0)).collect(),
+            keys: [
+                (Field::Attribute, Counts::default()),
+                (Field::Resource, Counts::default()),
+                (Field::Scope, Counts::default()),
+                (Field::EventAttribute, Counts::default()),
+                (Field::LinkAttribute, Counts::default()),
+            ],
+            is_spans: signal == Signal::Traces,
+        }
+    }
+
+    fn add(&mut self, batch: &RecordBatch, alive: &BooleanBuffer) -> Result<(), QueryError> {
+        self.rows += alive.count_set_bits() as u64;
+        for (name, _, rows) in &mut self.known {
+            let array = batch.column_by_name(name).ok_or_else(|| QueryError::Internal(format!("column {name} is missing")))?;
+            *rows += match array.nulls() {
+                None => alive.count_set_bits() as u64,
+                Some(nulls) => (alive & nulls.inner()).count_set_bits() as u64,
+            };
+        }
+        let [(_, own), (_, resource), (_, scope), (_, event), (_, link)] = &mut self.keys;
+        let attributes = Attributes::of(batch)?;
+        for row in alive.set_indices() {
+            own.begin(1);
+            attributes.all(row).for_each(|(key, _)| own.add(key));
+            own.end();
+        }
+        envelopes(columns::binary(batch, column::RESOURCE)?, alive, resource, |bytes, counts| {
+            wire::resource_attributes(bytes).for_each(|(key, _)| counts.add(key));
+        });
+        envelopes(columns::binary(batch, column::SCOPE)?, alive, scope, |bytes, counts| {
+            wire::scope_attributes(bytes).for_each(|(key, _)| counts.add(key));
+        });
+        if self.is_spans {
+            nested(columns::binary(batch, column::EVENTS)?, alive, event, |bytes, counts| {
+                wire::event_attributes(bytes).for_each(|(key, _)| counts.add(key));
+            });
+            nested(columns::binary(batch, column::LINKS)?, alive, link, |bytes, counts| {
+                wire::link_attributes(bytes).for_each(|(key, _)| counts.add(key));
+            });
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Vec<FieldCount> {
+        let known = self.known.into_iter().map(|(_, field, rows)| (field, rows));
+        let attributes = self.keys.into_iter().flat_map(|(field, counts)| {
+            counts.most_frequent(usize::MAX).into_iter().filter(|(key, _)| !key.is_empty()).map(move |(key, rows)| (field(key), rows))
+        });
+        let mut fields: Vec<_> = known
+            .chain(attributes)
+            .filter(|(_, rows)| *rows > 0)
+            .map(|(field, rows)| FieldCount { name: field.to_string(), rows })
+            .collect();
+        fields.sort_by(|a, b| b.rows.cmp(&a.rows).then_with(|| a.name.cmp(&b.name)));
+        fields
+    }
+}
+
+fn envelopes(array: &BinaryViewArray, alive: &BooleanBuffer, counts: &mut Counts, each: impl Fn(&[u8], &mut Counts)) {
+    let mut rows: HashMap<u128, (usize, u64)> = HashMap::new();
+    for row in alive.set_indices() {
+        rows.entry(array.views().get(row).copied().unwrap_or_default()).or_insert((row, 0)).1 += 1;
+    }
+    for (row, weight) in rows.into_values() {
+        counts.begin(weight);
+        each(array.value(row), counts);
+        counts.end();
+    }
+}
+
+fn nested(array: &BinaryViewArray, alive: &BooleanBuffer, counts: &mut Counts, each: impl Fn(&[u8], &mut Counts)) {
+    for row in alive.set_indices().filter(|row| array.is_valid(*row)) {
+        counts.begin(1);
+        each(array.value(row), counts);
+        counts.end();
+    }
+}

@@ -1,0 +1,230 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::super::fixtures::{self, Dice};
+use super::*;
+use crate::model::{Event, KeyValue, Link, LogRecord, Resource, Scope, Span, StatusCode, Value};
+
+fn control() -> Control {
+    Control::new(Duration::from_secs(60))
+}
+
+#[test]
+fn values_are_counted_where_the_query_matches_most_frequent_first() {
+    let mut snapshot = Snapshot::default();
+    let span = |id, service: &str, name: &str| fixtures::span(1, id, 0, service, name, id, 1);
+    snapshot.spans.buffered = vec![fixtures::spans(&[span(1, "a", "x"), span(2, "b", "x"), span(3, "b", "y"), span(4, "b", "x")])];
+    let control = control();
+    let ask = |query, field, limit| facets(&snapshot, Signal::Traces, query, TimeRange::ALL, field, limit, &control);
+    assert_eq!(ask("", "service", 9).unwrap().values, [("b".to_owned(), 3), ("a".to_owned(), 1)]);
+    assert_eq!(ask("service:b", "name", 1).unwrap().values, [("x".to_owned(), 2)]);
+    assert_eq!(ask("", "kind", 9).unwrap().values, [("internal".to_owned(), 4)]);
+    assert_eq!(ask("", "attr.none", 9).unwrap().without, 4);
+    let Err(QueryError::Invalid(message)) = ask("", "servce", 9) else { panic!("it is no field") };
+    assert!(message.ends_with("did you mean service?"), "{message}");
+    for (field, limit) in [("severity", 9), ("has", 9), ("service", 0), ("attr.\"x", 9), ("a b", 9)] {
+        assert!(matches!(ask("", field, limit), Err(QueryError::Invalid(_))), "{field}");
+    }
+}
+
+const KEYS: [&str; 3] = ["code", "http.route", "a key"];
+
+fn value(dice: &mut Dice) -> Value {
+    match dice.roll(5) {
+        0 => Value::Int(dice.roll(3).cast_signed()),
+        1 => Value::Bool(dice.roll(2) == 0),
+        2 => Value::Double(0.5),
+        3 => Value::Array(vec![Value::String("a".to_owned()), Value::Int(1), Value::String("a".to_owned())]),
+        _ => Value::String(["a", "b c", ""][dice.count(3)].to_owned()),
+    }
+}
+
+fn attributes(dice: &mut Dice) -> Vec<KeyValue> {
+    let mut all = Vec::new();
+    for key in KEYS {
+        if dice.roll(2) == 0 {
+            all.push(KeyValue { key: key.to_owned(), value: value(dice) });
+        }
+    }
+    all
+}
+
+fn resource(dice: &mut Dice) -> std::sync::Arc<Resource> {
+    let mut attributes = attributes(dice);
+    attributes.push(fixtures::text("service.name", ["api", "cart"][dice.count(2)]));
+    std::sync::Arc::new(Resource { attributes, ..Resource::default() })
+}
+
+fn scope(dice: &mut Dice) -> std::sync::Arc<Scope> {
+    std::sync::Arc::new(Scope { name: ["", "otel"][dice.count(2)].to_owned(), attributes: attributes(dice), ..Scope::default() })
+}
+
+fn random_spans(dice: &mut Dice, count: u64) -> Vec<Span> {
+    let mut spans = Vec::new();
+    for id in 1..=count {
+        let mut span = fixtures::span(dice.roll(9), id, dice.roll(3), "", ["x", "y"][dice.count(2)], 100 + dice.roll(50), dice.roll(5));
+        span.resource = resource(dice);
+        span.scope = scope(dice);
+        span.attributes = attributes(dice);
+        if dice.roll(3) == 0 {
+            span.status.code = StatusCode::Error;
+        }
+        for name in ["retry", "retry", "done"] {
+            if dice.roll(4) == 0 {
+                span.events.push(Event { name: name.to_owned(), attributes: attributes(dice), ..Event::default() });
+            }
+        }
+        if dice.roll(4) == 0 {
+            let trace_id = fixtures::trace_id(dice.roll(3)).as_bytes().to_vec();
+            span.links.push(Link { trace_id, span_id: vec![1; 8], attributes: attributes(dice), ..Link::default() });
+        }
+        spans.push(span);
+    }
+    spans
+}
+
+/// What a value counts as, element by element.
+fn shown(value: &Value, into: &mut BTreeSet<String>) {
+    match value {
+        Value::Array(elements) => elements.iter().for_each(|element| shown(element, into)),
+        Value::String(text) => drop(into.insert(text.clone())),
+        Value::Double(number) => drop(into.insert(number.to_string())),
+        other => drop(into.insert(other.to_string())),
+    }
+}
+
+fn under(attributes: &[KeyValue], key: &str) -> BTreeSet<String> {
+    let mut values = BTreeSet::new();
+    attributes.iter().filter(|kv| kv.key == key).for_each(|kv| shown(&kv.value, &mut values));
+    values
+}
+
+fn or_none(text: &str) -> BTreeSet<String> {
+    Some(text.to_owned()).filter(|text| !text.is_empty()).into_iter().collect()
+}
+
+/// The values of a field in a span, found the slow way.
+fn of_span(span: &Span, field: &str) -> BTreeSet<String> {
+    let key = |prefix: &str| field.strip_prefix(prefix).map(|key| key.trim_matches('"'));
+    if let Some(key) = key("attr.") {
+        return under(&span.attributes, key);
+    }
+    if let Some(key) = key("resource.") {
+        return under(&span.resource.attributes, key);
+    }
+    match field {
+        "service" => or_none(span.service_name()),
+        "name" => or_none(&span.name),
+        "status" => or_none(span.status.code.as_str()),
+        "duration" => or_none(&format!("{}ns", span.duration())),
+        "trace" => or_none(&span.trace_id.to_string()),
+        "root" => or_none(&span.parent_span_id.is_none().to_string()),
+        "event" => span.events.iter().map(|event| event.name.clone()).collect(),
+        "scope.name" => or_none(&span.scope.name),
+        "scope.code" => under(&span.scope.attributes, "code"),
+        "event.code" => span.events.iter().flat_map(|event| under(&event.attributes, "code")).collect(),
+        "link.http.route" => span.links.iter().flat_map(|link| under(&link.attributes, "http.route")).collect(),
+        "link.trace" => span.links.iter().map(|link| link.trace_id.iter().map(|byte| format!("{byte:02x}")).collect::<String>()).collect(),
+        "http.route" if span.attribute("http.route").is_some() => under(&span.attributes, "http.route"),
+        "http.route" => under(&span.resource.attributes, "http.route"),
+        other => panic!("{other}"),
+    }
+}
+
+fn stored(folder: &std::path::Path, dice: &mut Dice, spans: &[Span]) -> Snapshot {
+    // All in memory, all in segments, or mixed.
+    let (old, new) = spans.split_at(spans.len() * dice.count(3) / 2);
+    let segments = old.chunks(old.len() / 2 + 1).map(|chunk| vec![fixtures::spans(chunk)]).collect();
+    fixtures::snapshot(folder, Signal::Traces, new.chunks(17).map(fixtures::spans).collect(), segments)
+}
+
+#[test]
+fn counts_are_what_looking_at_every_span_finds() {
+    const FIELDS: [&str; 18] = [
+        "service",
+        "name",
+        "status",
+        "duration",
+        "trace",
+        "root",
+        "event",
+        "scope.name",
+        "scope.code",
+        "event.code",
+        "link.http.route",
+        "link.trace",
+        "http.route",
+        "attr.code",
+        "attr.\"a key\"",
+        "resource.code",
+        "resource.\"a key\"",
+        "attr.http.route",
+    ];
+    let mut dice = Dice(23);
+    for round in 0..8 {
+        let folder = tempfile::tempdir().unwrap();
+        let spans = random_spans(&mut dice, 40 + round * 40);
+        let snapshot = stored(folder.path(), &mut dice, &spans);
+        for field in FIELDS {
+            let found = facets(&snapshot, Signal::Traces, "name:x", TimeRange::ALL, field, 1_000, &control()).unwrap();
+            let mut expected: BTreeMap<String, u64> = BTreeMap::new();
+            let (mut rows, mut without) = (0, 0);
+            for span in spans.iter().filter(|span| span.name == "x") {
+                let values = of_span(span, field);
+                rows += 1;
+                without += u64::from(values.is_empty());
+                values.into_iter().for_each(|value| *expected.entry(value).or_default() += 1);
+            }
+            let mut expected: Vec<_> = expected.into_iter().collect();
+            expected.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+            assert_eq!((found.values, found.rows, found.without), (expected, rows, without), "{field}");
+            assert!(found.stats.complete);
+        }
+    }
+}
+
+#[test]
+fn fields_are_those_that_rows_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut dice = Dice(29);
+    let spans = random_spans(&mut dice, 300);
+    let snapshot = stored(folder.path(), &mut dice, &spans);
+    let found = fields(&snapshot, Signal::Traces, "name:x", TimeRange::ALL, &control()).unwrap();
+    let of_x: Vec<_> = spans.iter().filter(|span| span.name == "x").collect();
+    assert_eq!(found.rows, of_x.len() as u64);
+    let has = |key: &str, attributes: &[KeyValue]| attributes.iter().any(|kv| kv.key == key);
+    let count = |check: &dyn Fn(&Span) -> bool| of_x.iter().filter(|span| check(span)).count() as u64;
+    for (name, rows) in [
+        ("service", of_x.len() as u64),
+        ("attr.code", count(&|span| has("code", &span.attributes))),
+        ("attr.\"a key\"", count(&|span| has("a key", &span.attributes))),
+        ("resource.http.route", count(&|span| has("http.route", &span.resource.attributes))),
+        ("scope.code", count(&|span| has("code", &span.scope.attributes))),
+        ("event.code", count(&|span| span.events.iter().any(|event| has("code", &event.attributes)))),
+        ("link.code", count(&|span| span.links.iter().any(|link| has("code", &link.attributes)))),
+        ("event", count(&|span| !span.events.is_empty())),
+        ("parent", count(&|span| span.parent_span_id.is_some())),
+    ] {
+        let listed = found.fields.iter().find(|field| field.name == name).unwrap_or_else(|| panic!("{name} in {:?}", found.fields));
+        assert_eq!(listed.rows, rows, "{name}");
+        // What is listed can be asked for, and finds as many.
+        let query = format!("name:x {name}:*");
+        let facets = facets(&snapshot, Signal::Traces, &query, TimeRange::ALL, "name", 9, &control()).unwrap();
+        assert_eq!(facets.rows, rows, "{query}");
+    }
+    assert!(found.fields.is_sorted_by(|a, b| (b.rows, &a.name) <= (a.rows, &b.name)));
+}
+
+#[test]
+fn fields_of_logs_are_counted_too() {
+    let mut snapshot = Snapshot::default();
+    let mut records: Vec<LogRecord> = (1..=5).map(|id| fixtures::log(id, "api", "text", id)).collect();
+    records[0].attributes = vec![fixtures::text("user", "u1")];
+    records[1].event_name = "login".to_owned();
+    snapshot.logs.buffered = vec![fixtures::logs(&records)];
+    let found = fields(&snapshot, Signal::Logs, "", TimeRange::ALL, &control()).unwrap();
+    let listed: Vec<_> = found.fields.iter().map(|field| (field.name.as_str(), field.rows)).collect();
+    assert_eq!(listed, [("body", 5), ("resource.service.name", 5), ("service", 5), ("severity", 5), ("attr.user", 1), ("event", 1)]);
+    let values = facets(&snapshot, Signal::Logs, "", TimeRange::ALL, "severity", 9, &control()).unwrap().values;
+    assert_eq!(values, [("info".to_owned(), 5)]);
+}

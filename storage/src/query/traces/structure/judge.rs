@@ -1,0 +1,187 @@
+//! Judges one trace in memory: its spans as a tree, its log records hanging on their spans.
+
+use super::super::super::language::Relation;
+use super::super::super::question::{TraceOrder, TraceSearch};
+use super::plan::{Check, Number, Plan, SetPlan};
+use super::rows::{Item, Rows};
+use crate::model::{TimeRange, UnixNanos};
+
+/// A trace that matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    /// Sort key: of the best deciding row in range.
+    pub(super) key: u64,
+    /// Deciding rows, whatever their time.
+    pub(super) rows: usize,
+}
+
+/// A trace laid out.
+struct Judge<'a> {
+    items: &'a [Item],
+    /// Per item, the item above it.
+    parents: &'a [Option<u32>],
+    rows: &'a Rows,
+}
+
+/// Which items are in a set.
+type Members = Vec<bool>;
+
+/// `None` when the trace does not match, or has no deciding row in range.
+pub(super) fn judge(plan: &Plan, rows: &Rows, search: &TraceSearch) -> Option<Verdict> {
+    let (items, parents) = rows.laid_out();
+    if !items.iter().any(|item| item.is_span) {
+        return None;
+    }
+    let judge = Judge { items: &items, parents: &parents, rows };
+    if !judge.check(&plan.root) {
+        return None;
+    }
+    let members = match &plan.decider {
+        Some(set) => judge.members(set),
+        None => items.iter().map(|item| item.is_span).collect(),
+    };
+    let mut verdict = Verdict { key: 0, rows: 0 };
+    let mut in_range = false;
+    for item in judge.chosen(&members) {
+        verdict.rows += 1;
+        if search.range == TimeRange::ALL || search.range.contains(UnixNanos::new(item.time)) {
+            in_range = true;
+            verdict.key = verdict.key.max(if search.order == TraceOrder::Newest { item.time } else { item.duration });
+        }
+    }
+    in_range.then_some(verdict)
+}
+
+impl Judge<'_> {
+    fn check(&self, check: &Check) -> bool {
+        match check {
+            Check::And(parts) => parts.iter().all(|part| self.check(part)),
+            Check::Or(parts) => parts.iter().any(|part| self.check(part)),
+            Check::Not(part) => !self.check(part),
+            Check::Some(SetPlan::Leg(leg)) => self.items.iter().any(|item| item.is_in(*leg)),
+            Check::Some(set) => self.members(set).contains(&true),
+            Check::Within(number, ranges) => {
+                let number = self.number(number);
+                ranges.iter().any(|(first, last)| *first <= number && number <= *last)
+            }
+        }
+    }
+
+    fn number(&self, number: &Number) -> u64 {
+        let spans = || self.items.iter().filter(|item| item.is_span);
+        let count = match number {
+            Number::Count(set) => self.chosen(&self.members(set)).count(),
+            Number::Duration => {
+                let start = spans().map(|span| span.time).min().unwrap_or_default();
+                let end = spans().map(|span| span.end.max(span.time)).max().unwrap_or_default();
+                return end.saturating_sub(start);
+            }
+            Number::Spans => spans().count(),
+            Number::Errors => spans().filter(|span| span.is_error).count(),
+            Number::Services => self.rows.services(),
+            Number::Logs => self.items.iter().filter(|item| !item.is_span).count(),
+        };
+        count as u64
+    }
+
+    fn chosen<'b>(&'b self, members: &'b Members) -> impl Iterator<Item = &'b Item> {
+        self.items.iter().zip(members).filter(|(_, chosen)| **chosen).map(|(item, _)| item)
+    }
+
+    fn members(&self, set: &SetPlan) -> Members {
+        match set {
+            SetPlan::Leg(leg) => self.items.iter().map(|item| item.is_in(*leg)).collect(),
+            SetPlan::Related { left, relation, negated, right } => {
+                let left = self.members(left);
+                let related = match relation {
+                    Relation::Child => self.children_of(&left),
+                    Relation::Descendant => self.below(&left),
+                    Relation::Parent => self.parents_of(&left),
+                    Relation::Ancestor => self.above(&left),
+                    Relation::Sibling => self.siblings_of(&left),
+                };
+                let mut members = self.members(right);
+                members.iter_mut().zip(related).for_each(|(member, related)| *member &= related != *negated);
+                members
+            }
+        }
+    }
+
+    fn parent(&self, item: usize) -> Option<usize> {
+        self.parents.get(item).copied().flatten().map(|parent| parent as usize)
+    }
+
+    fn children_of(&self, set: &Members) -> Members {
+        (0..self.items.len()).map(|item| self.parent(item).is_some_and(|parent| holds(set, parent))).collect()
+    }
+
+    fn parents_of(&self, set: &Members) -> Members {
+        let mut found = vec![false; self.items.len()];
+        for item in (0..self.items.len()).filter(|item| holds(set, *item)) {
+            if let Some(found) = self.parent(item).and_then(|parent| found.get_mut(parent)) {
+                *found = true;
+            }
+        }
+        found
+    }
+
+    /// Walks up from each member until it meets what was marked before.
+    fn above(&self, set: &Members) -> Members {
+        let mut found = vec![false; self.items.len()];
+        for item in (0..self.items.len()).filter(|item| holds(set, *item)) {
+            let mut at = item;
+            while let Some(parent) = self.parent(at)
+                && let Some(mark) = found.get_mut(parent)
+                && !*mark
+            {
+                *mark = true;
+                at = parent;
+            }
+        }
+        found
+    }
+
+    /// Walks up from each item until it meets a member or what is known, and marks the way.
+    fn below(&self, set: &Members) -> Members {
+        let mut known: Vec<Option<bool>> = vec![None; self.items.len()];
+        let mut way = Vec::new();
+        for item in 0..self.items.len() {
+            let mut at = item;
+            let answer = loop {
+                if let Some(answer) = known.get(at).copied().flatten() {
+                    break answer;
+                }
+                way.push(at);
+                match self.parent(at) {
+                    None => break false,
+                    Some(parent) if holds(set, parent) => break true,
+                    Some(parent) => at = parent,
+                }
+            };
+            for step in way.drain(..) {
+                if let Some(known) = known.get_mut(step) {
+                    *known = Some(answer);
+                }
+            }
+        }
+        known.into_iter().map(|known| known == Some(true)).collect()
+    }
+
+    fn siblings_of(&self, set: &Members) -> Members {
+        let mut members_below = vec![0_usize; self.items.len()];
+        for item in (0..self.items.len()).filter(|item| holds(set, *item)) {
+            if let Some(count) = self.parent(item).and_then(|parent| members_below.get_mut(parent)) {
+                *count += 1;
+            }
+        }
+        let others = |item: usize| {
+            let all = self.parent(item).and_then(|parent| members_below.get(parent)).copied().unwrap_or_default();
+            all.saturating_sub(usize::from(holds(set, item)))
+        };
+        (0..self.items.len()).map(|item| others(item) > 0).collect()
+    }
+}
+
+fn holds(set: &Members, item: usize) -> bool {
+    set.get(item).copied().unwrap_or_default()
+}
