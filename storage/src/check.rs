@@ -2,11 +2,11 @@
 //!
 //! Owns the report. Changes nothing on disk; needs the lock, so the store must not be open.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::OpenError;
+use crate::files::Place;
 use crate::folder::Folder;
 use crate::manifest::{self, Contents};
 use crate::otlp;
@@ -41,8 +41,8 @@ impl CheckReport {
         self.lines.iter().all(|line| line.problem.is_none())
     }
 
-    fn push(&mut self, path: PathBuf, summary: impl Into<String>, problem: Option<String>) {
-        self.lines.push(CheckLine { path, summary: summary.into(), problem });
+    fn push(&mut self, path: impl Into<PathBuf>, summary: impl Into<String>, problem: Option<String>) {
+        self.lines.push(CheckLine { path: path.into(), summary: summary.into(), problem });
     }
 }
 
@@ -52,7 +52,11 @@ impl CheckReport {
 /// # Errors
 /// When the folder is in use, is no data folder, or its version is another.
 pub fn check(data_dir: &Path) -> Result<CheckReport, OpenError> {
-    let folder = Folder::inspect(data_dir)?;
+    check_place(&Place::real(data_dir))
+}
+
+fn check_place(root: &Place) -> Result<CheckReport, OpenError> {
+    let folder = Folder::inspect(root)?;
     let mut report = CheckReport::default();
     let contents = check_manifest(&folder, &mut report);
     check_log(&folder, contents.as_ref(), &mut report);
@@ -86,7 +90,8 @@ fn check_log(folder: &Folder, contents: Option<&Contents>, report: &mut CheckRep
     let pristine = contents.is_none_or(|contents| *contents == Contents::default());
     let mut waiting = 0u64;
     let read = wal::verify(&path, folder.id(), through, pristine, &mut |frame| {
-        let damaged = |detail: String| OpenError::Damaged { path: path.clone(), detail: format!("frame {}: {detail}", frame.seq) };
+        let damaged =
+            |detail: String| OpenError::Damaged { path: path.path().to_owned(), detail: format!("frame {}: {detail}", frame.seq) };
         let raw = payload(&frame.record).map_err(&damaged)?;
         otlp::decode(frame.record.signal, &raw, &context_of(&frame.record)).map_err(|error| damaged(error.to_string()))?;
         waiting += u64::from(frame.seq > through);
@@ -102,7 +107,7 @@ fn check_log(folder: &Folder, contents: Option<&Contents>, report: &mut CheckRep
     }
 }
 
-fn check_segment(folder: &Path, meta: &SegmentMeta, report: &mut CheckReport) {
+fn check_segment(folder: &Place, meta: &SegmentMeta, report: &mut CheckReport) {
     let parquet = folder.join(format!("{}.parquet", meta.id));
     let problem = check_file(&parquet, meta.parquet_bytes, meta.parquet_crc).err().or_else(|| {
         let segment = Segment::open(folder, meta.clone()).map_err(|error| error.detail);
@@ -133,12 +138,12 @@ fn check_rows(segment: &Segment) -> Result<(), String> {
     }
 }
 
-fn check_file(path: &Path, bytes: u64, crc: u32) -> Result<(), String> {
+fn check_file(path: &Place, bytes: u64, crc: u32) -> Result<(), String> {
     let read = || -> io::Result<(u64, u32)> {
-        let mut file = File::open(path)?;
+        let file = path.open()?;
         let (mut length, mut sum, mut block) = (0, 0, vec![0; 1 << 20]);
         loop {
-            let read = file.read(&mut block)?;
+            let read = file.read_at(&mut block, length)?;
             if read == 0 {
                 return Ok((length, sum));
             }

@@ -10,7 +10,6 @@
 //! | files of the log removed | the same |
 
 use std::collections::HashSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -18,6 +17,7 @@ use arrow::array::RecordBatch;
 use parking_lot::Mutex;
 use ulid::Ulid;
 
+use crate::files::Place;
 use crate::folder::Folder;
 use crate::manifest::{Change, CommitError, Manifest};
 use crate::segment::{self, Segment, SegmentError, SegmentMeta};
@@ -116,7 +116,7 @@ impl Keeper {
             drop(segment);
             for extension in ["parquet", "idx"] {
                 let path = self.folder.segments(meta.signal).join(format!("{}.{extension}", meta.id));
-                match std::fs::remove_file(&path) {
+                match path.remove() {
                     Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                         tracing::warn!(file = %path.display(), %error, "a replaced file stays until the next start");
                     }
@@ -170,7 +170,7 @@ impl Keeper {
     }
 }
 
-fn open(folder: &Path, meta: &SegmentMeta) -> Result<Arc<Segment>, SegmentError> {
+fn open(folder: &Place, meta: &SegmentMeta) -> Result<Arc<Segment>, SegmentError> {
     Segment::open(folder, meta.clone()).map(Arc::new)
 }
 

@@ -13,35 +13,36 @@
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Seek as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use ulid::Ulid;
 
 use crate::error::OpenError;
+use crate::files::{File, Place};
 use crate::store::Signal;
 
 /// An open, locked data folder.
 #[derive(Debug)]
 pub(crate) struct Folder {
-    root: PathBuf,
+    root: Place,
     id: [u8; 16],
-    lock: Mutex<Option<File>>,
+    lock: Mutex<Option<Arc<dyn File>>>,
 }
 
 // === impl Folder ===
 
 impl Folder {
     /// Creates the folder when absent, locks it and checks its version.
-    pub(crate) fn open(root: &Path) -> Result<Self, OpenError> {
-        fs::create_dir_all(root).map_err(io_error("cannot create the data folder", root))?;
+    pub(crate) fn open(root: &Place) -> Result<Self, OpenError> {
+        root.create_folder().map_err(io_error("cannot create the data folder", root))?;
         let lock = lock(root, true)?;
-        let mut folder = Self { root: root.to_owned(), id: [0; 16], lock: Mutex::new(Some(lock)) };
+        let mut folder = Self { root: root.clone(), id: [0; 16], lock: Mutex::new(Some(lock)) };
         for path in folder.subfolders() {
-            fs::create_dir_all(&path).map_err(io_error("cannot create the folder", &path))?;
+            path.create_folder().map_err(io_error("cannot create the folder", &path))?;
         }
         folder.id = match folder.read_format()? {
             Some(id) => id,
@@ -52,11 +53,13 @@ impl Folder {
     }
 
     /// Locks an existing folder and checks its version. Writes nothing.
-    pub(crate) fn inspect(root: &Path) -> Result<Self, OpenError> {
+    pub(crate) fn inspect(root: &Place) -> Result<Self, OpenError> {
         let lock = lock(root, false)?;
-        let mut folder = Self { root: root.to_owned(), id: [0; 16], lock: Mutex::new(Some(lock)) };
+        let mut folder = Self { root: root.clone(), id: [0; 16], lock: Mutex::new(Some(lock)) };
         let format = folder.root.join(FORMAT);
-        folder.id = folder.read_format()?.ok_or_else(|| OpenError::Damaged { path: format, detail: "it is missing".to_owned() })?;
+        folder.id = folder
+            .read_format()?
+            .ok_or_else(|| OpenError::Damaged { path: format.path().to_owned(), detail: "it is missing".to_owned() })?;
         Ok(folder)
     }
 
@@ -66,28 +69,28 @@ impl Folder {
     }
 
     /// Where the log's files are.
-    pub(crate) fn wal(&self) -> PathBuf {
+    pub(crate) fn wal(&self) -> Place {
         self.root.join("wal")
     }
 
     /// Where the manifest is.
-    pub(crate) fn manifest(&self) -> PathBuf {
+    pub(crate) fn manifest(&self) -> Place {
         self.root.join("manifest")
     }
 
     /// Where a signal's segments are.
-    pub(crate) fn segments(&self, signal: Signal) -> PathBuf {
+    pub(crate) fn segments(&self, signal: Signal) -> Place {
         self.root.join("seg").join(signal.as_str())
     }
 
     /// Where files are written before they are renamed.
-    pub(crate) fn tmp(&self) -> PathBuf {
+    pub(crate) fn tmp(&self) -> Place {
         self.root.join("tmp")
     }
 
     /// Whether the folder was in use before.
     pub(crate) fn manifest_exists(&self) -> bool {
-        self.manifest().join("log").exists()
+        self.manifest().join("log").is_there()
     }
 
     /// Whether any log file, manifest or segment exists.
@@ -107,7 +110,7 @@ impl Folder {
         for name in names(&folder)? {
             if segment_of(&name).is_some_and(|id| !known.contains(&id)) {
                 let path = folder.join(&name);
-                fs::remove_file(&path).map_err(io_error("cannot remove the left-over file", &path))?;
+                path.remove().map_err(io_error("cannot remove the left-over file", &path))?;
                 removed += 1;
             }
         }
@@ -121,17 +124,17 @@ impl Folder {
 
     /// Bytes that this process may still write to the disk of the folder.
     pub(crate) fn free_bytes(&self) -> io::Result<u64> {
-        let stat = rustix::fs::statvfs(&self.root)?;
-        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+        self.root.free_bytes()
     }
 
-    fn subfolders(&self) -> [PathBuf; 5] {
+    fn subfolders(&self) -> [Place; 5] {
         [self.manifest(), self.wal(), self.segments(Signal::Traces), self.segments(Signal::Logs), self.tmp()]
     }
 
     fn read_format(&self) -> Result<Option<[u8; 16]>, OpenError> {
-        let path = self.root.join(FORMAT);
-        let text = match fs::read(&path) {
+        let place = self.root.join(FORMAT);
+        let path = place.path().to_owned();
+        let text = match place.read() {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(OpenError::Io { action: "cannot read", path, source }),
@@ -146,7 +149,7 @@ impl Folder {
         };
         if !(OLDEST_VERSION..=VERSION).contains(&found) {
             let hint = if found > VERSION { "use a newer program or another folder" } else { "use an older program or another folder" };
-            return Err(OpenError::Version { path: self.root.clone(), found, oldest: OLDEST_VERSION, newest: VERSION, hint });
+            return Err(OpenError::Version { path: self.root.path().to_owned(), found, oldest: OLDEST_VERSION, newest: VERSION, hint });
         }
         let id = lines.next().and_then(|line| line.strip_prefix("store ")).filter(|hex| hex.len() == 32);
         match id.and_then(|hex| u128::from_str_radix(hex, 16).ok()) {
@@ -160,13 +163,13 @@ impl Folder {
         let path = self.root.join(FORMAT);
         if self.holds_data()? {
             let detail = "it is missing although the folder holds data".to_owned();
-            return Err(OpenError::Damaged { path, detail });
+            return Err(OpenError::Damaged { path: path.path().to_owned(), detail });
         }
-        let id = Ulid::new().0.rotate_left(64) ^ Ulid::new().0;
+        let id = self.root.fresh_id().0.rotate_left(64) ^ self.root.fresh_id().0;
         let text = format!("throughline\nformat {VERSION}\nstore {id:032x}\n");
         replace_file(&self.tmp(), &path, text.as_bytes()).map_err(io_error("cannot write", &path))?;
         for folder in [self.root.join("seg"), self.root.clone()] {
-            sync_folder(&folder).map_err(io_error("cannot sync the folder", &folder))?;
+            folder.sync_folder().map_err(io_error("cannot sync the folder", &folder))?;
         }
         Ok(id.to_be_bytes())
     }
@@ -175,27 +178,21 @@ impl Folder {
         let tmp = self.tmp();
         for name in names(&tmp)? {
             let path = tmp.join(name);
-            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-            removed.map_err(io_error("cannot remove the left-over file", &path))?;
+            path.remove_all().map_err(io_error("cannot remove the left-over file", &path))?;
         }
         Ok(())
     }
 }
 
-/// Makes the names inside a folder durable: created, renamed and removed files.
-pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
-}
-
 /// Writes a whole file so that after a crash it is either absent or old, or complete.
-pub(crate) fn replace_file(tmp: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let name = path.file_name().ok_or_else(|| io::Error::other("the path has no file name"))?;
+pub(crate) fn replace_file(tmp: &Place, place: &Place, bytes: &[u8]) -> io::Result<()> {
+    let name = place.path().file_name().ok_or_else(|| io::Error::other("the path has no file name"))?;
     let draft = tmp.join(name);
-    let mut file = File::create(&draft)?;
-    file.write_all(bytes)?;
+    let file = draft.create()?;
+    file.write_all_at(bytes, 0)?;
     file.sync_all()?;
-    fs::rename(&draft, path)?;
-    path.parent().map_or(Ok(()), sync_folder)
+    draft.rename_to(place)?;
+    place.parent().map_or(Ok(()), |folder| folder.sync_folder())
 }
 
 /// Lets this process hold as many files open as the system grants: every segment holds two.
@@ -209,25 +206,13 @@ pub(crate) fn raise_open_files() {
 }
 
 /// Names in a folder, sorted.
-pub(crate) fn names(folder: &Path) -> Result<Vec<String>, OpenError> {
-    let failed = io_error("cannot list the folder", folder);
-    let list = || -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(folder)? {
-            // A name that is not UTF-8 is not ours.
-            if let Ok(name) = entry?.file_name().into_string() {
-                names.push(name);
-            }
-        }
-        names.sort_unstable();
-        Ok(names)
-    };
-    list().map_err(failed)
+pub(crate) fn names(folder: &Place) -> Result<Vec<String>, OpenError> {
+    folder.names().map_err(io_error("cannot list the folder", folder))
 }
 
 /// Turns an error of the operating system into one that names what was tried on which file.
-pub(crate) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OpenError {
-    let path = path.to_owned();
+pub(crate) fn io_error(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> OpenError {
+    let path = path.as_ref().to_owned();
     move |source| OpenError::Io { action, path, source }
 }
 
@@ -239,30 +224,22 @@ fn segment_of(name: &str) -> Option<Ulid> {
     if ours && stem.len() == 26 { Ulid::from_string(stem).ok() } else { None }
 }
 
-fn lock(root: &Path, create: bool) -> Result<File, OpenError> {
+fn lock(root: &Place, create: bool) -> Result<Arc<dyn File>, OpenError> {
     let path = root.join("LOCK");
-    let mut options = OpenOptions::new();
-    options.read(true);
-    if create {
-        options.write(true).create(true).truncate(false);
-    }
-    let mut file = options.open(&path).map_err(io_error("cannot open", &path))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut pid = String::new();
-            let read = file.take(20).read_to_string(&mut pid);
-            let known = read.is_ok() && !pid.trim().is_empty() && pid.trim().bytes().all(|b| b.is_ascii_digit());
-            let holder = if known { format!(" (process {})", pid.trim()) } else { String::new() };
-            return Err(OpenError::Locked { path: root.to_owned(), holder });
-        }
-        Err(TryLockError::Error(source)) => return Err(OpenError::Io { action: "cannot lock", path, source }),
+    let opened = if create { path.open_or_create() } else { path.open() };
+    let file = opened.map_err(io_error("cannot open", &path))?;
+    if !file.try_lock().map_err(io_error("cannot lock", &path))? {
+        let mut bytes = [0; 20];
+        let read = file.read_at(&mut bytes, 0).unwrap_or(0);
+        let pid = String::from_utf8_lossy(bytes.get(..read).unwrap_or_default());
+        let known = !pid.trim().is_empty() && pid.trim().bytes().all(|b| b.is_ascii_digit());
+        let holder = if known { format!(" (process {})", pid.trim()) } else { String::new() };
+        return Err(OpenError::Locked { path: root.path().to_owned(), holder });
     }
     if create {
-        let mut note = || -> io::Result<()> {
+        let note = || -> io::Result<()> {
             file.set_len(0)?;
-            file.rewind()?;
-            file.write_all(format!("{}\n", std::process::id()).as_bytes())
+            file.write_all_at(format!("{}\n", std::process::id()).as_bytes(), 0)
         };
         note().map_err(io_error("cannot write", &path))?;
     }
@@ -279,12 +256,14 @@ const OLDEST_VERSION: u32 = 1;
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
     fn a_folder_keeps_its_id_and_lets_in_one_process() {
         let dir = tempfile::tempdir().unwrap();
-        let root = dir.path().join("data");
+        let root = Place::real(dir.path().join("data"));
         let first = Folder::open(&root).unwrap();
         let id = first.id();
         assert_ne!(id, [0; 16]);
@@ -297,9 +276,9 @@ mod tests {
     #[test]
     fn another_version_is_refused_with_what_to_do() {
         let dir = tempfile::tempdir().unwrap();
-        drop(Folder::open(dir.path()).unwrap());
+        drop(Folder::open(&Place::real(dir.path())).unwrap());
         fs::write(dir.path().join(FORMAT), "throughline\nformat 2\nstore 0\n").unwrap();
-        let error = Folder::open(dir.path()).unwrap_err();
+        let error = Folder::open(&Place::real(dir.path())).unwrap_err();
         assert!(matches!(error, OpenError::Version { found: 2, oldest: 1, newest: 1, .. }), "{error}");
         assert!(error.to_string().contains("newer program"), "{error}");
     }
@@ -307,31 +286,31 @@ mod tests {
     #[test]
     fn a_lost_or_broken_format_file_is_damage_and_not_a_new_folder() {
         let dir = tempfile::tempdir().unwrap();
-        let id = Folder::open(dir.path()).unwrap().id();
+        let id = Folder::open(&Place::real(dir.path())).unwrap().id();
         fs::write(dir.path().join(FORMAT), "through").unwrap();
-        assert!(matches!(Folder::open(dir.path()).unwrap_err(), OpenError::Damaged { .. }));
+        assert!(matches!(Folder::open(&Place::real(dir.path())).unwrap_err(), OpenError::Damaged { .. }));
         fs::remove_file(dir.path().join(FORMAT)).unwrap();
-        assert_ne!(Folder::open(dir.path()).unwrap().id(), id, "an empty folder begins anew");
+        assert_ne!(Folder::open(&Place::real(dir.path())).unwrap().id(), id, "an empty folder begins anew");
         fs::remove_file(dir.path().join(FORMAT)).unwrap();
         fs::write(dir.path().join("wal/00000000000000000001.wal"), "x").unwrap();
-        assert!(matches!(Folder::open(dir.path()).unwrap_err(), OpenError::Damaged { .. }));
+        assert!(matches!(Folder::open(&Place::real(dir.path())).unwrap_err(), OpenError::Damaged { .. }));
     }
 
     #[test]
     fn a_file_where_the_folder_should_be_is_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let error = Folder::open(file.path()).unwrap_err();
+        let error = Folder::open(&Place::real(file.path())).unwrap_err();
         assert!(matches!(&error, OpenError::Io { path, .. } if path == file.path()), "{error}");
     }
 
     #[test]
     fn only_files_named_like_segments_are_removed_as_orphans() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = Folder::open(dir.path()).unwrap();
+        let folder = Folder::open(&Place::real(dir.path())).unwrap();
         let (kept, orphan) = (Ulid::new(), Ulid::new());
         let seg = folder.segments(Signal::Logs);
         for name in [format!("{kept}.parquet"), format!("{orphan}.parquet"), format!("{orphan}.idx"), "notes.parquet".to_owned()] {
-            fs::write(seg.join(name), "x").unwrap();
+            fs::write(seg.join(name).path(), "x").unwrap();
         }
         assert_eq!(folder.remove_orphans(Signal::Logs, &HashSet::from([kept])).unwrap(), 2);
         let mut left = vec![format!("{kept}.parquet"), "notes.parquet".to_owned()];

@@ -11,6 +11,7 @@ mod compaction;
 mod config;
 mod encoded;
 mod error;
+mod files;
 mod flush;
 mod folder;
 mod manifest;

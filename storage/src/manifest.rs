@@ -14,15 +14,16 @@
 mod edit;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::BufMut as _;
 use prost::Message as _;
 use ulid::Ulid;
 
 use crate::error::OpenError;
+use crate::files::{File, Place};
 use crate::folder::{io_error, replace_file};
 use crate::segment::SegmentMeta;
 
@@ -32,10 +33,10 @@ use self::edit::Edit;
 /// The open manifest.
 #[derive(Debug)]
 pub(crate) struct Manifest {
-    path: PathBuf,
-    tmp: PathBuf,
+    path: Place,
+    tmp: Place,
     store: [u8; 16],
-    file: File,
+    file: Arc<dyn File>,
     bytes: u64,
     /// Size at which the file is replaced.
     replace_at: u64,
@@ -77,20 +78,20 @@ pub(crate) struct CommitError {
 
 impl Manifest {
     /// Opens the manifest in `folder`, or begins one when `create`. A torn last edit is cut off.
-    pub(crate) fn open(folder: &Path, tmp: &Path, store: [u8; 16], create: bool) -> Result<Self, OpenError> {
+    pub(crate) fn open(folder: &Place, tmp: &Place, store: [u8; 16], create: bool) -> Result<Self, OpenError> {
         let path = folder.join(FILE);
-        if create && !path.exists() {
+        if create && !path.is_there() {
             replace_file(tmp, &path, &snapshot(store, &Contents::default())).map_err(io_error("cannot write", &path))?;
         }
         let read = read(folder, store)?;
-        let opened = OpenOptions::new().append(true).open(&path).map_err(io_error("cannot open", &path))?;
+        let opened = path.open_to_write().map_err(io_error("cannot open", &path))?;
         if read.torn_bytes > 0 {
             tracing::warn!(file = %path.display(), offset = read.len, size_bytes = read.torn_bytes, "a torn last edit is cut off");
             opened.set_len(read.len).and_then(|()| opened.sync_all()).map_err(io_error("cannot cut", &path))?;
         }
         Ok(Self {
             path,
-            tmp: tmp.to_owned(),
+            tmp: tmp.clone(),
             store,
             file: opened,
             bytes: read.len,
@@ -112,7 +113,7 @@ impl Manifest {
         }
         let edit = Edit::from(change);
         let bytes = frame(self.bytes, &edit);
-        if let Err(source) = self.file.write_all(&bytes).and_then(|()| self.file.sync_data()) {
+        if let Err(source) = self.file.write_all_at(&bytes, self.bytes).and_then(|()| self.file.sync_data()) {
             self.failed = true;
             return Err(self.error(source));
         }
@@ -132,7 +133,7 @@ impl Manifest {
 
     fn replace(&mut self) -> Result<(), CommitError> {
         let bytes = snapshot(self.store, &self.contents);
-        let replaced = replace_file(&self.tmp, &self.path, &bytes).and_then(|()| OpenOptions::new().append(true).open(&self.path));
+        let replaced = replace_file(&self.tmp, &self.path, &bytes).and_then(|()| self.path.open_to_write());
         match replaced {
             Ok(file) => {
                 self.file = file;
@@ -150,15 +151,15 @@ impl Manifest {
     }
 
     fn error(&self, source: io::Error) -> CommitError {
-        CommitError { path: self.path.clone(), source }
+        CommitError { path: self.path.path().to_owned(), source }
     }
 }
 
 /// Reads the manifest in `folder` and changes nothing.
-pub(crate) fn read(folder: &Path, store: [u8; 16]) -> Result<Read, OpenError> {
+pub(crate) fn read(folder: &Place, store: [u8; 16]) -> Result<Read, OpenError> {
     let path = folder.join(FILE);
-    let damaged = |detail: String| OpenError::Damaged { path: path.clone(), detail };
-    let bytes = match fs::read(&path) {
+    let damaged = |detail: String| OpenError::Damaged { path: path.path().to_owned(), detail };
+    let bytes = match path.read() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(damaged("it is missing".to_owned())),
         read => read.map_err(io_error("cannot read", &path))?,
     };

@@ -7,7 +7,6 @@
 //! logs `ft/*` (`text/index.rs`), and `attr.*` (`segment/attributes.rs`). A file appears in the segment folder whole and synced, or not at all.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,6 +14,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::{concat_batches, interleave_record_batch};
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 
+use crate::files::Place;
 use crate::model::{TraceId, UnixNanos};
 use crate::schema::{self, column};
 use crate::store::Signal;
@@ -125,7 +125,7 @@ pub(crate) enum SegmentErrorKind {
 #[derive(Debug)]
 struct Index {
     bundle: Bundle,
-    path: PathBuf,
+    path: Place,
     services: Option<Vec<String>>,
     operations: OnceLock<Option<Operations>>,
     trace_filter: Option<trace_keys::TraceFilter>,
@@ -149,8 +149,8 @@ const MAX_BATCHES: usize = 1_024;
 /// Sorts rows, removes duplicate spans (the later arrival stays) and writes segments of `level`. Both files of each are synced and have
 /// their lasting names when this returns; they count once the manifest says so.
 pub(crate) fn write(
-    tmp_dir: &Path,
-    seg_dir: &Path,
+    tmp_dir: &Place,
+    seg_dir: &Place,
     signal: Signal,
     level: u8,
     batches: Vec<RecordBatch>,
@@ -182,7 +182,7 @@ fn fewer(signal: Signal, mut batches: Vec<RecordBatch>) -> Result<Vec<RecordBatc
 
 impl Segment {
     /// Opens both files under `seg_dir` and loads resident indexes. A missing or damaged index bundle only makes reads slower.
-    pub(crate) fn open(seg_dir: &Path, meta: SegmentMeta) -> Result<Self, SegmentError> {
+    pub(crate) fn open(seg_dir: &Place, meta: SegmentMeta) -> Result<Self, SegmentError> {
         let path = meta.parquet_path(seg_dir);
         let file = file::SharedFile::open(&path).map_err(|e| SegmentError::io(meta.id, format!("cannot open {}: {e}", path.display())))?;
         if file.len() != meta.parquet_bytes {
@@ -349,7 +349,7 @@ impl Segment {
 // === impl Index ===
 
 impl Index {
-    fn open(seg_dir: &Path, meta: &SegmentMeta, parquet: &file::SharedFile) -> std::io::Result<Opened> {
+    fn open(seg_dir: &Place, meta: &SegmentMeta, parquet: &file::SharedFile) -> std::io::Result<Opened> {
         let path = meta.index_path(seg_dir);
         let bundle = Bundle::open(&path, meta.index_bytes)?;
         let summary = bundle.read(SUMMARY)?.ok_or_else(|| bundle::damaged("no summary"))?;
@@ -379,12 +379,12 @@ impl Index {
 
 impl SegmentMeta {
     /// The Parquet file.
-    pub(crate) fn parquet_path(&self, seg_dir: &Path) -> PathBuf {
+    pub(crate) fn parquet_path(&self, seg_dir: &Place) -> Place {
         seg_dir.join(format!("{}.parquet", self.id))
     }
 
     /// The index bundle.
-    pub(crate) fn index_path(&self, seg_dir: &Path) -> PathBuf {
+    pub(crate) fn index_path(&self, seg_dir: &Place) -> Place {
         seg_dir.join(format!("{}.idx", self.id))
     }
 }

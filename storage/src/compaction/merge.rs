@@ -1,7 +1,6 @@
 //! Merges sorted segments into sorted segments, a few thousand rows of each at a time.
 
 use std::cmp::Ordering;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{self, AtomicBool};
 
@@ -9,6 +8,7 @@ use arrow::array::RecordBatch;
 use arrow::compute::interleave_record_batch;
 use ulid::Ulid;
 
+use crate::files::Place;
 use crate::schema;
 use crate::segment::{Limits, Output, Segment, SegmentError, SegmentMeta, SortColumns};
 use crate::store::Signal;
@@ -42,8 +42,8 @@ struct Cursor {
 /// [`crate::segment::SegmentErrorKind::Stopped`] soon after `stop` is set; nothing is left in `seg_dir` then.
 pub(crate) fn merge(
     inputs: &[Arc<Segment>],
-    tmp_dir: &Path,
-    seg_dir: &Path,
+    tmp_dir: &Place,
+    seg_dir: &Place,
     signal: Signal,
     stop: &AtomicBool,
 ) -> Result<Vec<SegmentMeta>, SegmentError> {
@@ -53,8 +53,8 @@ pub(crate) fn merge(
 pub(super) fn merge_within(
     limits: Limits,
     inputs: &[Arc<Segment>],
-    tmp_dir: &Path,
-    seg_dir: &Path,
+    tmp_dir: &Place,
+    seg_dir: &Place,
     signal: Signal,
     stop: &AtomicBool,
 ) -> Result<Vec<SegmentMeta>, SegmentError> {

@@ -1,6 +1,5 @@
 #![expect(clippy::cast_possible_truncation, reason = "numbers here are small")]
 
-use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use arrow::array::RecordBatch;
@@ -9,6 +8,7 @@ use proptest::prelude::*;
 
 use super::merge::merge_within;
 use super::*;
+use crate::files::Place;
 use crate::schema;
 use crate::segment::fixture::{Shape, batches};
 use crate::segment::{Limits, SegmentErrorKind, write};
@@ -22,17 +22,18 @@ struct Folders {
 impl Folders {
     fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
-        std::fs::create_dir(root.path().join("tmp")).unwrap();
-        std::fs::create_dir(root.path().join("seg")).unwrap();
-        Self { root }
+        let folders = Self { root };
+        folders.tmp().create_folder().unwrap();
+        folders.seg().create_folder().unwrap();
+        folders
     }
 
-    fn tmp(&self) -> PathBuf {
-        self.root.path().join("tmp")
+    fn tmp(&self) -> Place {
+        Place::real(self.root.path().join("tmp"))
     }
 
-    fn seg(&self) -> PathBuf {
-        self.root.path().join("seg")
+    fn seg(&self) -> Place {
+        Place::real(self.root.path().join("seg"))
     }
 
     fn write(&self, signal: Signal, rows: Vec<RecordBatch>) -> Arc<Segment> {
@@ -87,8 +88,8 @@ fn a_stopped_merge_leaves_nothing_behind() {
     let inputs = [folders.write(Signal::Logs, batches(Signal::Logs, 1, 500, Shape::default()))];
     let error = merge(&inputs, &folders.tmp(), &folders.seg(), Signal::Logs, &AtomicBool::new(true)).unwrap_err();
     assert_eq!(error.kind, SegmentErrorKind::Stopped);
-    assert_eq!(std::fs::read_dir(folders.tmp()).unwrap().count(), 0);
-    assert_eq!(std::fs::read_dir(folders.seg()).unwrap().count(), 2, "the input's files");
+    assert_eq!(folders.tmp().names().unwrap().len(), 0);
+    assert_eq!(folders.seg().names().unwrap().len(), 2, "the input's files");
 }
 
 fn meta(level: u8, rows: u64, from_minute: u64, to_minute: u64) -> SegmentMeta {

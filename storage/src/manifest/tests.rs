@@ -1,4 +1,5 @@
 use std::fs;
+use std::path::Path;
 
 use ulid::Ulid;
 
@@ -29,7 +30,8 @@ fn add(number: u64) -> Change {
 }
 
 fn open(dir: &Path) -> Result<Manifest, OpenError> {
-    Manifest::open(dir, dir, STORE, true)
+    let place = Place::real(dir);
+    Manifest::open(&place, &place, STORE, true)
 }
 
 #[test]
@@ -80,7 +82,8 @@ fn a_flipped_bit_before_the_last_edit_is_damage() {
             Err(error) => assert!(byte < middle && matches!(error, OpenError::Damaged { .. }), "{error}"),
         }
     }
-    assert!(Manifest::open(dir.path(), dir.path(), [0; 16], true).is_err(), "a manifest of another folder");
+    let place = Place::real(dir.path());
+    assert!(Manifest::open(&place, &place, [0; 16], true).is_err(), "a manifest of another folder");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use opentelemetry_proto::tonic::trace::v1::span::{Event as WireEvent, Link as Wi
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span as WireSpan};
 use prost::Message as _;
 
+use crate::files::Place;
 use crate::model::{KeyValue, LogRecord, Resource, Scope, Span, SpanId, SpanKind, Status, StatusCode, TraceId, UnixNanos, Value};
 use crate::schema;
 use crate::segment::{self, Segment};
@@ -95,6 +96,7 @@ pub(crate) fn log(record_id: u64, service: &str, body: &str, time: u64) -> LogRe
 /// A snapshot with these batches in memory, and with one segment for each of these lists. The folder must live as long.
 pub(crate) fn snapshot(folder: &std::path::Path, signal: Signal, buffered: Vec<RecordBatch>, segments: Vec<Vec<RecordBatch>>) -> Snapshot {
     let mut table = TableSnapshot { buffered, ..TableSnapshot::default() };
+    let folder = &Place::real(folder);
     for batches in segments {
         let metas = segment::write(folder, folder, signal, 0, batches).unwrap();
         table.segments.extend(metas.into_iter().map(|meta| Arc::new(Segment::open(folder, meta).unwrap())));

@@ -6,7 +6,8 @@
 //! Everything in it can be made again from the Parquet file. Damage is noticed before a blob is used.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+
+use crate::files::Place;
 
 use super::file::{NewFile, SharedFile, SyncedFile};
 
@@ -43,7 +44,7 @@ const MAX_FOOTER_BYTES: u32 = 16 << 20;
 // === impl BundleWriter ===
 
 impl BundleWriter {
-    pub(crate) fn create(path: PathBuf) -> io::Result<Self> {
+    pub(crate) fn create(path: Place) -> io::Result<Self> {
         Ok(Self { out: NewFile::create(path)?, blobs: Vec::new() })
     }
 
@@ -83,7 +84,7 @@ impl BundleWriter {
 
 impl Bundle {
     /// Opens a bundle and checks its footer.
-    pub(crate) fn open(path: &Path, expected_len: u64) -> io::Result<Self> {
+    pub(crate) fn open(path: &Place, expected_len: u64) -> io::Result<Self> {
         let file = SharedFile::open(path)?;
         if file.len() != expected_len {
             return Err(damaged(format!("{} bytes long, {expected_len} expected", file.len())));

@@ -4,13 +4,14 @@
 //! decoder, which might make rows of them. A block costs four bytes of memory and one reading of [`BLOCK_BYTES`] per start.
 
 use std::io::{self, BufReader, Read};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
+
+use crate::files::Place;
 
 use super::bundle::damaged;
 use super::file::SharedFile;
@@ -78,7 +79,7 @@ impl BlockSums {
 }
 
 /// Reads a file through: the blob of its blocks' checksums, and the checksum of all.
-pub(super) fn sums(path: &Path) -> io::Result<(Vec<u8>, u32)> {
+pub(super) fn sums(path: &Place) -> io::Result<(Vec<u8>, u32)> {
     let file = SharedFile::open(path)?;
     let (mut blocks, mut crc) = (BlockSums::default(), 0);
     file.read_through(|bytes| {

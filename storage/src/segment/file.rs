@@ -1,24 +1,23 @@
 //! Files of segments: positioned reads, checksums while writing, and temporary files that remove themselves.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use crate::files::{Appender, File, Place};
 
 use super::checked::BlockSums;
 
 /// A file that many readers share without a cursor.
 #[derive(Clone, Debug)]
 pub(crate) struct SharedFile {
-    file: Arc<File>,
+    file: Arc<dyn File>,
     len: u64,
 }
 
 /// A file being written under a temporary name; removed unless it is renamed. Counts and checksums what is written.
 #[derive(Debug)]
 pub(crate) struct NewFile {
-    out: BufWriter<File>,
+    out: BufWriter<Appender>,
     crc: u32,
     blocks: BlockSums,
     len: u64,
@@ -39,17 +38,17 @@ pub(crate) struct SyncedFile {
 
 #[derive(Debug)]
 struct TempPath {
-    path: PathBuf,
+    path: Place,
     keep: bool,
 }
 
 // === impl SharedFile ===
 
 impl SharedFile {
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
-        let len = file.metadata()?.len();
-        Ok(Self { file: Arc::new(file), len })
+    pub(crate) fn open(path: &Place) -> io::Result<Self> {
+        let file = path.open()?;
+        let len = file.len()?;
+        Ok(Self { file, len })
     }
 
     pub(crate) fn len(&self) -> u64 {
@@ -87,8 +86,8 @@ impl SharedFile {
 // === impl NewFile ===
 
 impl NewFile {
-    pub(crate) fn create(path: PathBuf) -> io::Result<Self> {
-        let file = File::create(&path)?;
+    pub(crate) fn create(path: Place) -> io::Result<Self> {
+        let file = Appender::new(path.create()?);
         Ok(Self {
             out: BufWriter::with_capacity(256 * 1024, file),
             crc: 0,
@@ -128,8 +127,8 @@ impl Write for NewFile {
 
 impl SyncedFile {
     /// Gives the file its lasting name. The caller syncs the folder.
-    pub(crate) fn rename(mut self, to: &Path) -> io::Result<()> {
-        std::fs::rename(&self.path.path, to)?;
+    pub(crate) fn rename(mut self, to: &Place) -> io::Result<()> {
+        self.path.path.rename_to(to)?;
         self.path.keep = true;
         Ok(())
     }
@@ -139,7 +138,7 @@ impl Drop for TempPath {
     fn drop(&mut self) {
         if !self.keep {
             // What cannot be removed now is removed with the folder of temporary files at the next start.
-            let _ = std::fs::remove_file(&self.path);
+            let _ = self.path.remove();
         }
     }
 }

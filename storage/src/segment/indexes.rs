@@ -1,12 +1,12 @@
 //! Builds the index bundle of a segment out of its rows in segment order, while they are written or when it is made again.
 
 use std::io;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::{AsArray, RecordBatch};
 use ulid::Ulid;
 
+use crate::files::Place;
 use crate::model::UnixNanos;
 use crate::schema::{self, column};
 use crate::store::Signal;
@@ -34,7 +34,7 @@ pub(super) struct Indexes {
 
 /// Makes the index bundle of a segment again from its rows and puts it in the place of the old one, synced. The caller records the
 /// returned lengths and checksums; until then the new bundle is not used.
-pub(crate) fn rebuild(segment: &Segment, tmp_dir: &Path, seg_dir: &Path, stop: &AtomicBool) -> Result<SegmentMeta, SegmentError> {
+pub(crate) fn rebuild(segment: &Segment, tmp_dir: &Place, seg_dir: &Place, stop: &AtomicBool) -> Result<SegmentMeta, SegmentError> {
     let meta = segment.meta();
     let failed = |detail: &str, e: &dyn std::fmt::Display| SegmentError::io(meta.id, format!("{detail}: {e}"));
     let (blocks, crc) = checked::sums(&meta.parquet_path(seg_dir)).map_err(|e| failed("cannot read its Parquet file", &e))?;
@@ -54,7 +54,7 @@ pub(crate) fn rebuild(segment: &Segment, tmp_dir: &Path, seg_dir: &Path, stop: &
     let meta = SegmentMeta { index_bytes: bundle.len, index_crc: bundle.crc, ..meta.clone() };
     // The text index is opened by name: what still reads the old bundle must not open the new one.
     segment.settle();
-    let renamed = bundle.rename(&meta.index_path(seg_dir)).and_then(|()| crate::folder::sync_folder(seg_dir));
+    let renamed = bundle.rename(&meta.index_path(seg_dir)).and_then(|()| seg_dir.sync_folder());
     renamed.map_err(|e| failed("cannot put its new index bundle in place", &e))?;
     Ok(meta)
 }
@@ -74,7 +74,7 @@ fn indexes_text(signal: Signal, level: u8) -> bool {
 // === impl Indexes ===
 
 impl Indexes {
-    pub(super) fn create(tmp_dir: &Path, id: Ulid, signal: Signal, level: u8) -> Result<Self, SegmentError> {
+    pub(super) fn create(tmp_dir: &Place, id: Ulid, signal: Signal, level: u8) -> Result<Self, SegmentError> {
         let bundle = BundleWriter::create(writer::temporary(tmp_dir, id, "idx"))
             .map_err(|e| SegmentError::io(id, format!("cannot create its files in {}: {e}", tmp_dir.display())))?;
         Ok(Self {

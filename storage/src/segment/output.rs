@@ -1,11 +1,9 @@
 //! Cuts a run of sorted rows into segments and puts them into place together.
 
-use std::fs::File;
-use std::path::Path;
-
 use arrow::array::RecordBatch;
 use ulid::Ulid;
 
+use crate::files::Place;
 use crate::store::Signal;
 
 use super::order::{SortColumns, bucket};
@@ -15,8 +13,8 @@ use super::{SegmentError, SegmentMeta};
 /// Where a sort or a merge sends its rows.
 #[derive(Debug)]
 pub(crate) struct Output<'a> {
-    tmp_dir: &'a Path,
-    seg_dir: &'a Path,
+    tmp_dir: &'a Place,
+    seg_dir: &'a Place,
     signal: Signal,
     level: u8,
     limits: Limits,
@@ -47,7 +45,7 @@ impl Default for Limits {
 // === impl Output ===
 
 impl<'a> Output<'a> {
-    pub(crate) fn new(tmp_dir: &'a Path, seg_dir: &'a Path, signal: Signal, level: u8) -> Self {
+    pub(crate) fn new(tmp_dir: &'a Place, seg_dir: &'a Place, signal: Signal, level: u8) -> Self {
         let limits = Limits::default();
         Self { tmp_dir, seg_dir, signal, level, limits, arrival_ms: None, current: None, written: Vec::new() }
     }
@@ -109,7 +107,7 @@ impl<'a> Output<'a> {
             metas.push(written.rename(self.seg_dir).map_err(|e| SegmentError::io(id, format!("cannot rename its files: {e}")))?);
         }
         if let Some(meta) = metas.first() {
-            let sync = File::open(self.seg_dir).and_then(|folder| folder.sync_all());
+            let sync = self.seg_dir.sync_folder();
             sync.map_err(|e| SegmentError::io(meta.id, format!("cannot sync the folder {}: {e}", self.seg_dir.display())))?;
         }
         Ok(metas)
@@ -123,7 +121,7 @@ impl<'a> Output<'a> {
     }
 
     fn next_id(&self) -> Ulid {
-        let fresh = Ulid::new();
+        let fresh = self.seg_dir.fresh_id();
         match self.arrival_ms {
             Some(arrival_ms) => Ulid::from_parts(arrival_ms, fresh.random()),
             None => fresh,

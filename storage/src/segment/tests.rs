@@ -12,23 +12,23 @@ use super::*;
 
 pub(super) struct Folders {
     _root: tempfile::TempDir,
-    tmp: PathBuf,
-    seg: PathBuf,
+    tmp: Place,
+    seg: Place,
 }
 
 impl Folders {
     pub(super) fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
-        let (tmp, seg) = (root.path().join("tmp"), root.path().join("seg"));
-        std::fs::create_dir(&tmp).unwrap();
-        std::fs::create_dir(&seg).unwrap();
+        let (tmp, seg) = (Place::real(root.path().join("tmp")), Place::real(root.path().join("seg")));
+        tmp.create_folder().unwrap();
+        seg.create_folder().unwrap();
         Self { _root: root, tmp, seg }
     }
 
     pub(super) fn write(&self, signal: Signal, level: u8, rows: Vec<RecordBatch>) -> Segment {
         let metas = write(&self.tmp, &self.seg, signal, level, rows).unwrap();
         assert_eq!(metas.len(), 1);
-        assert_eq!(std::fs::read_dir(&self.tmp).unwrap().count(), 0, "temporary files are gone");
+        assert_eq!(self.tmp.names().unwrap().len(), 0, "temporary files are gone");
         Segment::open(&self.seg, metas.into_iter().next().unwrap()).unwrap()
     }
 }
@@ -143,7 +143,7 @@ fn many_keys_are_found_across_pages_whatever_their_spread() {
         bundle.add(TRACE_KEYS, &pages).unwrap();
         let len = bundle.finish().unwrap().len;
         // The temporary file was removed with its handle.
-        assert!(!path.exists() && len > 0);
+        assert!(!path.is_there() && len > 0);
         let mut bundle = BundleWriter::create(path.clone()).unwrap();
         bundle.add(TRACE_KEYS, &pages).unwrap();
         let kept = folders.seg.join(format!("keys{spread}"));
@@ -204,7 +204,7 @@ fn a_flipped_bit_in_the_bundle_is_noticed_and_only_slows_reads() {
         let segment = folders.write(signal, 1, batches(signal, 9, 600, Shape::default()));
         let meta = segment.meta().clone();
         let path = meta.index_path(&folders.seg);
-        let whole = std::fs::read(&path).unwrap();
+        let whole = path.read().unwrap();
         let ids: Vec<TraceId> = (0..45).map(|number| TraceId::from_slice(&trace_id(number)).unwrap()).collect();
         let expected: Vec<RowRanges> = ids.iter().map(|id| segment.scan_for_trace(*id).unwrap()).collect();
         let timeouts = segment.text_rows(&["timeout".to_owned()]).unwrap();
@@ -217,8 +217,8 @@ fn a_flipped_bit_in_the_bundle_is_noticed_and_only_slows_reads() {
             let mut damaged = whole.clone();
             damaged[at] ^= 0x10;
             // A new file: mappings of the old one keep their bytes.
-            std::fs::remove_file(&path).unwrap();
-            std::fs::write(&path, &damaged).unwrap();
+            path.remove().unwrap();
+            std::fs::write(path.path(), &damaged).unwrap();
             let reopened = Segment::open(&folders.seg, meta.clone()).unwrap();
             assert!(reopened.services().is_none() || reopened.services() == segment.services());
             assert!(reopened.operations().is_none() || reopened.operations() == segment.operations());
@@ -237,7 +237,7 @@ fn a_flipped_bit_in_the_bundle_is_noticed_and_only_slows_reads() {
             let found = reopened.text_rows(&["timeout".to_owned()]).unwrap();
             assert!(found.is_none() || found == timeouts, "byte {at}");
         }
-        std::fs::remove_file(&path).unwrap();
+        path.remove().unwrap();
         let without = Segment::open(&folders.seg, meta).unwrap();
         assert_eq!((without.services(), without.trace_rows(ids[1]).unwrap()), (None, expected[1].clone()));
         assert_eq!(without.text_rows(&["timeout".to_owned()]).unwrap(), None);
@@ -255,7 +255,7 @@ fn a_flipped_bit_in_the_parquet_file_is_an_error_and_never_other_rows() {
         let columns = all_columns(signal);
         let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
         let (path, index) = (meta.parquet_path(&folders.seg), meta.index_path(&folders.seg));
-        let (whole, bundle) = (std::fs::read(&path).unwrap(), std::fs::read(&index).unwrap());
+        let (whole, bundle) = (path.read().unwrap(), index.read().unwrap());
         let read_back = || -> Result<RecordBatch, SegmentError> {
             let segment = Segment::open(&folders.seg, meta.clone())?;
             let rows = segment.read(&columns, None)?.collect::<Result<Vec<_>, _>>()?;
@@ -264,12 +264,12 @@ fn a_flipped_bit_in_the_parquet_file_is_an_error_and_never_other_rows() {
         for at in (0..whole.len()).step_by(1 + whole.len() / 400) {
             let mut damaged = whole.clone();
             damaged[at] ^= 1 << (at % 8);
-            std::fs::write(&path, &damaged).unwrap();
+            std::fs::write(path.path(), &damaged).unwrap();
             let with_index = read_back();
-            std::fs::remove_file(&index).unwrap();
+            index.remove().unwrap();
             let error = read_back().expect_err("without the index, too");
             assert_eq!(error.kind, SegmentErrorKind::Damaged);
-            std::fs::write(&index, &bundle).unwrap();
+            std::fs::write(index.path(), &bundle).unwrap();
             match with_index {
                 // Some bytes, such as the first four, belong to no column.
                 Ok(rows) => assert!(rows == expected, "byte {at}"),
@@ -284,9 +284,9 @@ fn a_truncated_parquet_file_is_refused_when_opened() {
     let folders = Folders::new();
     let meta = folders.write(Signal::Traces, 0, batches(Signal::Traces, 1, 100, Shape::default())).meta().clone();
     let path = meta.parquet_path(&folders.seg);
-    let whole = std::fs::read(&path).unwrap();
+    let whole = path.read().unwrap();
     assert_eq!((whole.len() as u64, crc32c::crc32c(&whole)), (meta.parquet_bytes, meta.parquet_crc));
-    std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+    std::fs::write(path.path(), &whole[..whole.len() - 1]).unwrap();
     let error = Segment::open(&folders.seg, meta).unwrap_err();
     assert_eq!(error.kind, SegmentErrorKind::Damaged);
     assert!(error.to_string().contains("expected"), "{error}");

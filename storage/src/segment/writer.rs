@@ -1,7 +1,6 @@
 //! Writes one segment: rows in segment order go in, two synced files come out.
 
 use std::io;
-use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use parquet::arrow::ArrowWriter;
@@ -10,6 +9,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use ulid::Ulid;
 
+use crate::files::Place;
 use crate::schema;
 use crate::store::Signal;
 
@@ -41,7 +41,7 @@ const FORMAT_VERSION: u32 = 1;
 // === impl Writer ===
 
 impl Writer {
-    pub(super) fn create(tmp_dir: &Path, id: Ulid, signal: Signal, level: u8) -> Result<Self, SegmentError> {
+    pub(super) fn create(tmp_dir: &Place, id: Ulid, signal: Signal, level: u8) -> Result<Self, SegmentError> {
         let failed =
             |error: &dyn std::fmt::Display| SegmentError::io(id, format!("cannot create its files in {}: {error}", tmp_dir.display()));
         let file = NewFile::create(temporary(tmp_dir, id, "parquet")).map_err(|e| failed(&e))?;
@@ -102,7 +102,7 @@ impl Writer {
     }
 }
 
-pub(super) fn temporary(tmp_dir: &Path, id: Ulid, extension: &str) -> PathBuf {
+pub(super) fn temporary(tmp_dir: &Place, id: Ulid, extension: &str) -> Place {
     tmp_dir.join(format!("{id}.{extension}.tmp"))
 }
 
@@ -110,7 +110,7 @@ pub(super) fn temporary(tmp_dir: &Path, id: Ulid, extension: &str) -> PathBuf {
 
 impl Written {
     /// Gives both files their lasting names. The caller syncs the folder.
-    pub(super) fn rename(self, seg_dir: &Path) -> io::Result<SegmentMeta> {
+    pub(super) fn rename(self, seg_dir: &Place) -> io::Result<SegmentMeta> {
         // The index first: a Parquet file never stands there without the index it was written with.
         self.bundle.rename(&self.meta.index_path(seg_dir))?;
         self.parquet.rename(&self.meta.parquet_path(seg_dir))?;

@@ -5,7 +5,6 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -18,6 +17,7 @@ use crate::buffer::{Entry, Room, estimated_bytes};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::OpenError;
+use crate::files::Place;
 use crate::flush::{KeepError, Keeper};
 use crate::folder::{Folder, io_error, raise_open_files};
 use crate::manifest::{Contents, Manifest};
@@ -35,7 +35,7 @@ use super::{Appended, Disk, Inner, Meters, Signal, Tables};
 /// Opens a data folder. Blocks.
 pub(super) fn open(config: Config, clock: Clock, registry: Registry) -> Result<Inner, OpenError> {
     raise_open_files();
-    let folder = Arc::new(Folder::open(&config.data_dir)?);
+    let folder = Arc::new(Folder::open(&Place::real(&config.data_dir))?);
     let begins = !folder.manifest_exists() && !folder.holds_data()?;
     let manifest = Manifest::open(&folder.manifest(), &folder.tmp(), folder.id(), begins)?;
     let contents = manifest.contents().clone();
@@ -152,7 +152,7 @@ impl Replay<'_> {
         }
     }
 
-    fn frame(&self, frame: Frame, path: &Path) -> Result<(), OpenError> {
+    fn frame(&self, frame: Frame, path: &Place) -> Result<(), OpenError> {
         let Frame { seq, record, .. } = frame;
         if record.signal == Signal::Logs {
             let next = record.first_record_id.saturating_add(record_ids(record.raw_len as usize));
@@ -160,7 +160,7 @@ impl Replay<'_> {
         }
         let mut appended = Appended { accepted: record.accepted.into(), rejected: record.rejected.into(), message: None };
         if seq > self.contents.wal_through {
-            let damaged = |detail: String| OpenError::Damaged { path: path.to_owned(), detail: format!("frame {seq}: {detail}") };
+            let damaged = |detail: String| OpenError::Damaged { path: path.path().to_owned(), detail: format!("frame {seq}: {detail}") };
             let payload = payload(&record).map_err(&damaged)?;
             let decoded = otlp::decode(record.signal, &payload, &context_of(&record)).map_err(|error| damaged(error.to_string()))?;
             let rows = decoded.batch.num_rows();

@@ -13,11 +13,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use tantivy::directory::error::{DeleteError, OpenReadError, OpenWriteError};
-use tantivy::directory::{DirectoryLock, FileHandle, FileSlice, Lock, MmapDirectory, RamDirectory, WatchCallback, WatchHandle, WritePtr};
+use tantivy::directory::{DirectoryLock, FileHandle, FileSlice, Lock, RamDirectory, WatchCallback, WatchHandle, WritePtr};
 use tantivy::schema::{Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::{Token, TokenStream, TokenizerManager};
 use tantivy::{Directory, DocSet, IndexSettings, SegmentReader, SingleSegmentIndexWriter, TERMINATED, TantivyDocument, Term};
 
+use crate::files::Place;
 use crate::segment::{Blob, Bundle, BundleWriter, RowRanges, bundle_damaged, push_row};
 
 use super::{Tokenizer, VERSION, truncated};
@@ -175,7 +176,7 @@ impl Index {
     }
 
     /// The text index in a bundle; `None` when there is none of this tokenizer version.
-    pub(crate) fn open(bundle: &Bundle, path: &Path) -> io::Result<Option<Self>> {
+    pub(crate) fn open(bundle: &Bundle, path: &Place) -> io::Result<Option<Self>> {
         let prefix = prefix();
         let mut units: BTreeMap<u32, Vec<(PathBuf, Blob)>> = BTreeMap::new();
         for blob in bundle.blobs() {
@@ -189,8 +190,7 @@ impl Index {
         if units.is_empty() {
             return Ok(None);
         }
-        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(None) };
-        let whole = MmapDirectory::open(folder).map_err(io::Error::other)?.open_read(Path::new(name)).map_err(io::Error::other)?;
+        let whole = path.map()?;
         let units = units.into_iter().map(|(first_row, files)| Unit::new(first_row, bundle, &whole, files));
         Ok(Some(Self { units: units.collect::<io::Result<_>>()? }))
     }

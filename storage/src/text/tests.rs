@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::files::Place;
 use crate::segment::fixture::{Dice, body};
 use crate::segment::{Bundle, BundleWriter, RowRanges};
 
@@ -95,8 +96,9 @@ proptest! {
 
 fn indexed(bodies: &[Option<String>], unit_rows: u32) -> (tempfile::TempDir, Index) {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("x.idx");
-    let mut bundle = BundleWriter::create(folder.path().join("tmp")).unwrap();
+    let place = Place::real(folder.path());
+    let path = place.join("x.idx");
+    let mut bundle = BundleWriter::create(place.join("tmp")).unwrap();
     let mut builder = IndexBuilder::with_unit_rows(unit_rows);
     for body in bodies {
         builder.push(body.as_deref(), &mut bundle).unwrap();

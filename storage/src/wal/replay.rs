@@ -1,18 +1,18 @@
 //! Reads the log back: every whole frame in order, a torn tail cut off, damage named.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytes::Bytes;
 
 use crate::error::OpenError;
+use crate::files::Place;
 use crate::folder::{io_error, names};
 
 use super::file;
 use super::frame::{self, FILE_HEADER, Frame, Next};
 
 /// What the log held.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Replayed {
     /// The sequence number of the next record.
     pub(crate) next_seq: u64,
@@ -21,7 +21,7 @@ pub(crate) struct Replayed {
     /// Whole frames.
     pub(crate) frames: u64,
     /// A torn tail: file, offset, bytes. Nobody was told that it was stored.
-    pub(crate) torn: Option<(PathBuf, u64, u64)>,
+    pub(crate) torn: Option<(Place, u64, u64)>,
 }
 
 /// What one file held.
@@ -37,7 +37,7 @@ struct FileEnd {
 /// Reads all frames in order and hands them to `visit`, cuts a torn tail off. Frames up to `through` may be missing: segments hold them.
 /// `pristine` says that nothing was ever stored, so that no file is expected.
 pub(crate) fn recover(
-    folder: &Path,
+    folder: &Place,
     store: [u8; 16],
     through: u64,
     pristine: bool,
@@ -56,7 +56,7 @@ pub(crate) fn recover(
 
 /// As [`recover`], but changes nothing.
 pub(crate) fn verify(
-    folder: &Path,
+    folder: &Place,
     store: [u8; 16],
     through: u64,
     pristine: bool,
@@ -92,13 +92,13 @@ pub(crate) fn verify(
 }
 
 fn read_file(
-    path: &Path,
+    path: &Place,
     store: [u8; 16],
     first_seq: u64,
     (is_last, through): (bool, u64),
     visit: &mut dyn FnMut(Frame) -> Result<(), OpenError>,
 ) -> Result<FileEnd, OpenError> {
-    let bytes = Bytes::from(fs::read(path).map_err(io_error("cannot read", path))?);
+    let bytes = Bytes::from(path.read().map_err(io_error("cannot read", path))?);
     let mut end = FileEnd { next_seq: first_seq, len: FILE_HEADER as u64, frames: 0, torn_bytes: 0 };
     let set_aside = match frame::decode_header(&bytes) {
         Some(header) if header.first_seq != first_seq => {
@@ -143,6 +143,6 @@ fn read_file(
     }
 }
 
-fn damaged(path: &Path, detail: String) -> OpenError {
-    OpenError::Damaged { path: path.to_owned(), detail }
+fn damaged(path: impl AsRef<Path>, detail: String) -> OpenError {
+    OpenError::Damaged { path: path.as_ref().to_owned(), detail }
 }

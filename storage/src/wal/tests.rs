@@ -1,6 +1,6 @@
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
@@ -9,12 +9,13 @@ use parking_lot::Mutex;
 
 use crate::config::SyncPolicy;
 use crate::error::OpenError;
+use crate::files::Place;
 use crate::metrics::Registry;
 use crate::model::UnixNanos;
 use crate::store::Signal;
 
 use super::frame::{self, FILE_HEADER, Frame};
-use super::{Options, Record, Refusal, Replayed, Writer, file, recover, verify};
+use super::{Options, Record, Refusal, Replayed, Writer, file};
 
 const STORE: [u8; 16] = *b"one data folder!";
 
@@ -59,13 +60,22 @@ fn written(folder: &Path, payloads: &[&[u8]], group_begins: u64) -> Vec<usize> {
         frame::encode(&mut bytes, 1, seq, (seq - 1).min(group_begins - 1), &record(payload));
     }
     offsets.push(bytes.len());
-    fs::write(file::path(folder, 1), bytes).unwrap();
+    fs::write(at(folder, 1), bytes).unwrap();
     offsets
+}
+
+/// The path of the file whose first frame has `first_seq`.
+fn at(folder: &Path, first_seq: u64) -> PathBuf {
+    file::path(&Place::real(folder), first_seq).path().to_owned()
+}
+
+fn verify(folder: &Path, store: [u8; 16], through: u64) -> Result<Replayed, OpenError> {
+    super::verify(&Place::real(folder), store, through, false, &mut |_| Ok(()))
 }
 
 fn replay(folder: &Path) -> Result<(Replayed, Vec<Frame>), OpenError> {
     let mut frames = Vec::new();
-    let replayed = recover(folder, STORE, 0, true, &mut |frame| {
+    let replayed = super::recover(&Place::real(folder), STORE, 0, true, &mut |frame| {
         frames.push(frame);
         Ok(())
     })?;
@@ -79,7 +89,7 @@ fn start(folder: &Path, replayed: &Replayed, file_bytes: u64) -> (Writer<u32>, R
 }
 
 fn options(folder: &Path, file_bytes: u64) -> Options {
-    Options { folder: folder.to_owned(), store: STORE, sync: SyncPolicy::Group, file_bytes, faults: Arc::default() }
+    Options { folder: Place::real(folder), store: STORE, sync: SyncPolicy::Group, file_bytes, faults: Arc::default() }
 }
 
 fn empty() -> Replayed {
@@ -99,19 +109,19 @@ fn settle(writer: &Writer<std::sync::mpsc::Sender<()>>) -> bool {
 fn a_log_cut_at_every_byte_keeps_exactly_the_whole_frames() {
     let dir = tempfile::tempdir().unwrap();
     let offsets = written(dir.path(), &[b"first", b"", b"the third, a bit longer"], 1);
-    let whole = fs::read(file::path(dir.path(), 1)).unwrap();
+    let whole = fs::read(at(dir.path(), 1)).unwrap();
     for zeroes in [0, 100] {
         for cut in 0..=whole.len() {
             let mut bytes = whole[..cut].to_vec();
             bytes.resize(cut + zeroes, 0);
-            fs::write(file::path(dir.path(), 1), &bytes).unwrap();
+            fs::write(at(dir.path(), 1), &bytes).unwrap();
             let (replayed, frames) = replay(dir.path()).unwrap();
             let expected = offsets[1..].iter().filter(|end| **end <= cut).count();
             // Zeroes of the unused space may stand in for zeroes that end a frame.
             assert!(frames.len() == expected || (zeroes > 0 && frames.len() == expected + 1), "cut at {cut}");
             assert_eq!(replayed.next_seq, frames.len() as u64 + 1);
             let (again, _) = replay(dir.path()).unwrap();
-            assert_eq!((again.torn, again.next_seq), (None, replayed.next_seq), "the tail was cut off for good");
+            assert_eq!((again.torn.is_none(), again.next_seq), (true, replayed.next_seq), "the tail was cut off for good");
         }
     }
 }
@@ -121,12 +131,12 @@ fn every_flipped_bit_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
     written(dir.path(), &[b"first", b"second", b"third"], 1);
     let (_, original) = replay(dir.path()).unwrap();
-    let whole = fs::read(file::path(dir.path(), 1)).unwrap();
+    let whole = fs::read(at(dir.path(), 1)).unwrap();
     for byte in 0..whole.len() {
         for bit in 0..8 {
             let mut bytes = whole.clone();
             bytes[byte] ^= 1 << bit;
-            fs::write(file::path(dir.path(), 1), &bytes).unwrap();
+            fs::write(at(dir.path(), 1), &bytes).unwrap();
             match replay(dir.path()) {
                 Ok((replayed, frames)) => {
                     assert!(frames.len() < original.len(), "byte {byte} bit {bit} passed unnoticed");
@@ -143,9 +153,9 @@ fn every_flipped_bit_is_noticed() {
 fn a_broken_frame_before_one_that_was_synced_later_is_damage() {
     let dir = tempfile::tempdir().unwrap();
     let offsets = written(dir.path(), &[b"first", b"second", b"third"], 3);
-    let mut bytes = fs::read(file::path(dir.path(), 1)).unwrap();
+    let mut bytes = fs::read(at(dir.path(), 1)).unwrap();
     bytes[offsets[1] + 30] ^= 1;
-    fs::write(file::path(dir.path(), 1), &bytes).unwrap();
+    fs::write(at(dir.path(), 1), &bytes).unwrap();
     let error = replay(dir.path()).unwrap_err();
     assert!(error.to_string().contains(&format!("offset {}", offsets[1])), "{error}");
 }
@@ -158,17 +168,17 @@ fn a_log_that_was_cut_off_from_outside_is_damage_and_not_a_torn_tail() {
     writer.append(record(&[2; 600]), 2).unwrap();
     while durable.recv().unwrap().last().unwrap().0 < 2 {}
     writer.stop();
-    let path = file::path(dir.path(), 1);
+    let path = at(dir.path(), 1);
     let whole = fs::read(&path).unwrap();
     assert_eq!(whole.len(), 1 << 20, "space was set aside");
     for kept in [FILE_HEADER + 300, FILE_HEADER + 900] {
         fs::write(&path, &whole[..kept]).unwrap();
-        let error = verify(dir.path(), STORE, 0, false, &mut |_| Ok(())).unwrap_err();
+        let error = verify(dir.path(), STORE, 0).unwrap_err();
         assert!(error.to_string().contains("cut off after"), "{error}");
     }
     fs::write(&path, []).unwrap();
-    assert!(verify(dir.path(), STORE, 0, false, &mut |_| Ok(())).is_ok(), "a crash while it was created leaves this");
-    let error = verify(dir.path(), STORE, 1, false, &mut |_| Ok(())).unwrap_err();
+    assert!(verify(dir.path(), STORE, 0).is_ok(), "a crash while it was created leaves this");
+    let error = verify(dir.path(), STORE, 1).unwrap_err();
     assert!(error.to_string().contains("header"), "segments hold a frame of it, so it was more than this: {error}");
 }
 
@@ -176,9 +186,9 @@ fn a_log_that_was_cut_off_from_outside_is_damage_and_not_a_torn_tail() {
 fn a_torn_group_is_cut_even_when_its_last_frame_reached_the_disk() {
     let dir = tempfile::tempdir().unwrap();
     let offsets = written(dir.path(), &[b"first", b"second", b"third"], 2);
-    let mut bytes = fs::read(file::path(dir.path(), 1)).unwrap();
+    let mut bytes = fs::read(at(dir.path(), 1)).unwrap();
     bytes[offsets[1]..offsets[2]].fill(0);
-    fs::write(file::path(dir.path(), 1), &bytes).unwrap();
+    fs::write(at(dir.path(), 1), &bytes).unwrap();
     let (replayed, frames) = replay(dir.path()).unwrap();
     assert_eq!((frames.len(), replayed.next_seq), (1, 2));
 }
@@ -187,15 +197,15 @@ fn a_torn_group_is_cut_even_when_its_last_frame_reached_the_disk() {
 fn a_missing_renamed_or_foreign_file_is_damage() {
     let dir = tempfile::tempdir().unwrap();
     written(dir.path(), &[b"first"], 1);
-    let path = file::path(dir.path(), 1);
-    let other = |store| verify(dir.path(), store, 5, false, &mut |_| Ok(()));
+    let path = at(dir.path(), 1);
+    let other = |store| verify(dir.path(), store, 5);
     assert!(other([0; 16]).unwrap_err().to_string().contains("another data folder"));
     assert_eq!(other(STORE).unwrap().next_seq, 6, "numbers that segments hold are not given again");
-    fs::rename(&path, file::path(dir.path(), 2)).unwrap();
+    fs::rename(&path, at(dir.path(), 2)).unwrap();
     assert!(other(STORE).unwrap_err().to_string().contains("renamed"));
-    fs::rename(file::path(dir.path(), 2), file::path(dir.path(), 9)).unwrap();
+    fs::rename(at(dir.path(), 2), at(dir.path(), 9)).unwrap();
     assert!(other(STORE).unwrap_err().to_string().contains("frames 6 to 8"));
-    fs::remove_file(file::path(dir.path(), 9)).unwrap();
+    fs::remove_file(at(dir.path(), 9)).unwrap();
     assert!(other(STORE).unwrap_err().to_string().contains("missing"));
 }
 
@@ -222,8 +232,8 @@ fn records_come_back_in_order_through_rotation_and_restart() {
     writer.release(20);
     writer.stop();
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "files that segments cover are removed");
-    assert_eq!(verify(dir.path(), STORE, 20, false, &mut |_| Ok(())).unwrap().next_seq, 22);
-    let error = verify(dir.path(), STORE, 19, false, &mut |_| Ok(())).unwrap_err();
+    assert_eq!(verify(dir.path(), STORE, 20).unwrap().next_seq, 22);
+    let error = verify(dir.path(), STORE, 19).unwrap_err();
     assert!(error.to_string().contains("frames 20 to 20"), "{error}");
 }
 

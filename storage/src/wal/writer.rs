@@ -1,8 +1,6 @@
 //! The one thread that writes the log: takes all that wait, writes once, syncs once, hands all on.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -11,7 +9,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use crate::config::SyncPolicy;
-use crate::folder::sync_folder;
+use crate::files::{File, Place};
 use crate::metrics::{Counter, Gauge, Histogram, Registry};
 
 use super::file;
@@ -30,7 +28,7 @@ pub(crate) struct Writer<T> {
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     /// Where the files are.
-    pub(crate) folder: PathBuf,
+    pub(crate) folder: Place,
     /// Ties the files to their store.
     pub(crate) store: [u8; 16],
     /// When a record counts as durable.
@@ -59,12 +57,12 @@ struct Entry<T> {
     item: T,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     refusal: Mutex<Option<Refusal>>,
     /// Older files by first sequence number with their bytes; the active one is last.
     files: Mutex<Vec<(u64, u64)>>,
-    folder: PathBuf,
+    folder: Place,
     size: Gauge,
 }
 
@@ -85,7 +83,7 @@ struct Log<T, F> {
 }
 
 struct Active {
-    file: File,
+    file: Arc<dyn File>,
     first_seq: u64,
     written: u64,
 }
@@ -111,8 +109,8 @@ impl<T: Send + 'static> Writer<T> {
         F: FnMut(Vec<(u64, T)>) + Send + 'static,
     {
         let size = registry.gauge("throughline_wal_size_bytes", "Bytes of the log on disk.", &[]);
-        let shared =
-            Arc::new(Shared { files: Mutex::new(replayed.files.clone()), folder: options.folder.clone(), size, ..Shared::default() });
+        let files = Mutex::new(replayed.files.clone());
+        let shared = Arc::new(Shared { refusal: Mutex::new(None), files, folder: options.folder.clone(), size });
         shared.measure();
         let (sender, queue) = channel();
         let log = Log {
@@ -179,7 +177,7 @@ impl Shared {
         for (index, (first, bytes)) in files.iter().enumerate() {
             let covered = files.get(index + 1).is_some_and(|(next, _)| *next <= through.saturating_add(1));
             let gone = covered
-                && match fs::remove_file(file::path(&self.folder, *first)) {
+                && match file::path(&self.folder, *first).remove() {
                     Ok(()) => true,
                     Err(error) if error.kind() == io::ErrorKind::NotFound => true,
                     Err(error) => {
@@ -195,7 +193,7 @@ impl Shared {
         *files = kept;
         drop(files);
         self.measure();
-        if removed && let Err(error) = sync_folder(&self.folder) {
+        if removed && let Err(error) = self.folder.sync_folder() {
             tracing::debug!(%error, "the log folder could not be synced after a removal");
         }
     }
@@ -284,7 +282,7 @@ impl<T, F: FnMut(Vec<(u64, T)>)> Log<T, F> {
         for (entry, seq) in group.iter().zip(self.next_seq..) {
             frame::encode(&mut self.scratch, active.first_seq, seq, self.synced, &entry.record);
         }
-        let written = active.file.write_all(&self.scratch);
+        let written = active.file.write_all_at(&self.scratch, active.written);
         #[cfg(test)]
         let written = written.and_then(|()| self.options.faults.write());
         if let Err(error) = written {

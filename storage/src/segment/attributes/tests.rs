@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::catalogue::{Kind, Listed};
 use super::*;
+use crate::files::Place;
 use crate::schema::column;
 use crate::segment::fixture::{self, Dice, Shape};
 use crate::segment::tests::{Folders, read};
@@ -14,6 +15,7 @@ use crate::store::Signal;
 
 /// Writes pairs of (granule, hash) into a bundle and opens it.
 fn bundle(folder: &std::path::Path, granules: &[Vec<u64>], rows: u32) -> Bundle {
+    let folder = Place::real(folder);
     let path = folder.join("granules.idx");
     let mut bundle = BundleWriter::create(folder.join("granules.tmp")).unwrap();
     let mut builder = granules::Builder::default();
