@@ -40,7 +40,7 @@ pub use self::model::{
 };
 pub use self::query::{
     Cursor, Edge, EdgeKind, Facets, FieldCount, Fields, Histogram, HistogramBucket, LogContext, LogContextSearch, LogOrder, LogPage,
-    LogSearch, Node, NodeKind, Operation, ParseError, QueryError, QueryStats, SameOrigin, ServiceInTrace, ServiceMap, ServicePoint,
-    ServiceSummary, SqlAnswer, SqlColumn, SqlQuery, TraceOrder, TracePage, TraceSearch, TraceSummary,
+    LogSearch, Node, NodeKind, OpenTrace, Operation, ParseError, QueryError, QueryStats, SameOrigin, ServiceInTrace, ServiceMap,
+    ServicePoint, ServiceSummary, SqlAnswer, SqlColumn, SqlQuery, TraceOrder, TracePage, TraceSearch, TraceSummary,
 };
 pub use self::store::{Appended, Signal, SignalStatus, Store, StoreStatus};

@@ -15,6 +15,7 @@ mod map;
 mod predicate;
 mod question;
 mod scan;
+mod sheet;
 mod sketch;
 mod sql;
 mod traces;
@@ -33,6 +34,8 @@ pub(crate) use self::facets::{facets, fields};
 pub use self::logs::{LogContext, LogContextSearch, SameOrigin};
 pub(crate) use self::logs::{by_number as log, context as log_context, histogram, of_trace as trace_logs, search as search_logs};
 pub use self::question::{Cursor, LogOrder, LogSearch, ParseError, QueryError, SqlQuery, TraceOrder, TraceSearch};
+pub use self::sheet::OpenTrace;
+pub(crate) use self::sheet::{find as find_in_trace, open as open_trace, spans as trace_spans};
 pub(crate) use self::traces::{search as search_traces, trace};
 pub(crate) use self::window::service_names;
 

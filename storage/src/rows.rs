@@ -16,6 +16,7 @@ use crate::schema::column;
 pub(crate) use self::columns::RowError;
 use self::columns::{Attributes, Columns};
 use self::envelope::Envelopes;
+pub(crate) use self::envelope::resource;
 pub(crate) use self::nested::{events, links};
 pub(crate) use self::value::any_value;
 

@@ -1,10 +1,12 @@
 //! An assembled trace, and what can be said of it: pure functions without I/O.
 //!
-//! Owns the tree, self times, the critical path, clock skew, the findings and the summary. Knows nothing of storage or pages. Spans are
-//! named by their place in [`Trace::spans`]. Nothing here recurses, so a trace may be as deep as it likes.
+//! Owns the tree, self times, the critical path, clock skew, the findings, the summary, and the columns that pages of large traces are
+//! made from. Knows nothing of storage or pages. Spans are named by their place in [`Trace::spans`] and [`Sheet::spans`], which agree.
+//! Nothing here recurses, so a trace may be as deep as it likes.
 
 mod critical;
 mod findings;
+mod sheet;
 mod skew;
 mod summary;
 mod tree;
@@ -14,7 +16,9 @@ use std::collections::HashMap;
 use crate::model::{Span, TraceId};
 
 pub use self::critical::{Section, critical_path};
-pub use self::findings::{Finding, FindingKind, findings};
+pub use self::findings::{Finding, FindingKind, Usual, findings};
+pub(crate) use self::sheet::Collector;
+pub use self::sheet::{Brief, Sheet};
 pub use self::skew::{Jump, Skew, skew};
 pub use self::summary::summary;
 pub use self::tree::{Tree, self_times};
@@ -48,12 +52,6 @@ impl Trace {
             .collect();
         spans.sort_by_key(|span| (span.start, span.span_id, span.kind.number()));
         Self { id, spans, complete, notes }
-    }
-
-    /// Who caused whom.
-    #[must_use]
-    pub fn tree(&self) -> Tree {
-        Tree::new(&self.spans)
     }
 }
 

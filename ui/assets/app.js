@@ -51,6 +51,14 @@
     link.focus({ preventScroll: true });
     row.scrollIntoView({ block: "nearest" });
   }
+  let moving = 0;
+  // While the detail of a span is open, it follows the row.
+  function follow(row) {
+    const link = panel && panel.childElementCount && row && grid.contains(row) && opener(row);
+    if (!link || !link.matches("[data-panel]")) return;
+    clearTimeout(moving);
+    moving = setTimeout(() => openPanel(link.href, row, "replace"), 80);
+  }
   function step(by) {
     const rows = $("[data-rows]") ? (rowOf(document.activeElement) ? shownRows() : $$("[data-row]")) : [];
     const at = rows.indexOf(currentRow());
@@ -63,6 +71,7 @@
       return;
     }
     focusRow(rows[next]);
+    follow(rows[next]);
   }
 
   // --- Panel of the trace page -----------------------------------------------------------------------------------------
@@ -74,12 +83,12 @@
   }
   // Ways on from the chosen span, and where it stands among errors and matches.
   function renew(tools) {
-    const ways = { E: tools.previousError, e: tools.nextError, N: tools.previousMatch, n: tools.nextMatch };
-    for (const [key, href] of Object.entries(ways)) {
-      const link = $(`a[data-key="${key}"]`);
-      if (link && href) link.href = href;
+    for (const way of $$("a[data-key]", tools)) {
+      const link = $(`main a[data-key="${CSS.escape(way.dataset.key)}"]`);
+      if (link) { link.href = way.href; if (way.title) { link.title = way.title; link.textContent = way.textContent; } }
+      else $(way.title ? "[data-switches]" : "[data-ways]")?.append(way.cloneNode(true));
     }
-    for (const [css, text] of [["[data-errors]", tools.errors], ["[data-found]", tools.found]]) {
+    for (const [css, text] of [["[data-errors]", tools.dataset.errors], ["[data-found]", tools.dataset.found]]) {
       const shown = $(css);
       if (shown && text) shown.textContent = text;
     }
@@ -89,12 +98,13 @@
     if (content === undefined) return;
     if (content === null || !content.firstElementChild) { location.assign(url); return; }
     const tools = $("[data-tools]", content);
-    if (tools) { renew(tools.dataset); tools.remove(); }
+    if (tools) { tools.remove(); tools.append(tools.content); renew(tools); }
     panel.replaceChildren(content);
+    dress(panel);
     panel.scrollTop = 0;
     panel.parentElement.classList.toggle("with-panel", panel.childElementCount > 0);
     select(row);
-    if (push) history.pushState({ panel: true }, "", url);
+    if (push) history[push === "replace" ? "replaceState" : "pushState"]({ panel: true }, "", url);
     const title = $("h2", panel);
     if (title) say(title.textContent);
   }
@@ -116,7 +126,12 @@
       if (!link) return;
       if (link.matches("[data-panel]")) {
         event.preventDefault();
-        openPanel(link.href, rowOf(link), true);
+        const inside = panel.contains(link);
+        const label = inside && link.textContent;
+        openPanel(link.href, rowOf(link) || $("[aria-selected=true]", grid), true).then(() => {
+          // The part that was chosen keeps the focus.
+          if (inside) $$("[data-panel]", panel).find((tab) => tab.textContent === label)?.focus();
+        });
       } else if (link.matches("[data-close]") && panel.contains(link)) {
         event.preventDefault();
         closePanel();
@@ -146,7 +161,7 @@
       const isOpen = row.getAttribute("aria-expanded");
       const rows = $$("[data-row]", grid);
       const move = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-      if (move) focusRow(rows[rows.indexOf(row) + move]);
+      if (move) { focusRow(rows[rows.indexOf(row) + move]); follow(rows[rows.indexOf(row) + move]); }
       else if (event.key === "Home") focusRow(rows[0]);
       else if (event.key === "End") focusRow(rows[rows.length - 1]);
       else if (event.key === "ArrowRight" && isOpen === "false" && caret) location.assign(caret.href);
@@ -207,6 +222,30 @@
     }, { rootMargin: "600px" });
     $$("a[data-load=after]").forEach((link) => watcher.observe(link));
   }
+  // A stretch of the minimap that is dragged over is zoomed to; the server knows the times.
+  const picture = $("svg[data-brush]");
+  if (picture) {
+    let from = null, shade = null;
+    const share = (event) => { const box = picture.getBoundingClientRect(); return Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)); };
+    picture.addEventListener("dragstart", (event) => event.preventDefault());
+    picture.addEventListener("pointerdown", (event) => { if (!event.button) from = share(event); });
+    addEventListener("pointermove", (event) => {
+      const to = from === null ? 0 : share(event);
+      if (from === null || (!shade && Math.abs(to - from) < 0.006)) return;
+      if (!shade) { shade = document.createElementNS(picture.namespaceURI, "rect"); shade.setAttribute("class", "brush"); shade.setAttribute("height", "100%"); picture.append(shade); }
+      shade.setAttribute("x", 600 * Math.min(from, to));
+      shade.setAttribute("width", 600 * Math.abs(to - from));
+    });
+    addEventListener("pointerup", (event) => {
+      if (shade) {
+        const ends = [from, share(event)].sort((a, b) => a - b), target = new URL(location.href);
+        ["t0", "t1"].forEach((name, end) => target.searchParams.set(name, (100 * ends[end]).toFixed(3) + "%"));
+        picture.addEventListener("click", (click) => click.preventDefault(), { capture: true, once: true });
+        location.assign(target);
+      }
+      from = null;
+    });
+  }
   // The next error or match: in place when its row is here, else by its address. The server knows the order, folded rows included.
   function jump(key, what) {
     const link = grid && $(`a[data-key="${key}"]`);
@@ -247,6 +286,8 @@
       if (link) window.open(link.href, "_blank", "noopener");
       return;
     }
+    if (keys === "v" && $(".trace-bar")) { const all = $$(".trace-bar .tabs a"); all[(all.findIndex((tab) => tab.hasAttribute("aria-current")) + 1) % all.length].click(); return; }
+    if (keys === "y" && currentRow()?.id) { navigator.clipboard?.writeText(currentRow().id.slice(1)).then(() => say("span id copied")); return; }
     if ((keys === "e" || keys === "E") && jump(keys, "error")) return;
     if ((keys === "n" || keys === "N") && jump(keys, "match")) return;
     const item = $$("[data-key]").find((known) => known.dataset.key === keys);
@@ -276,8 +317,11 @@
     });
     element.after(button);
   }
-  $$("[data-copy]").forEach((element) => copies(element, () => element.dataset.copy));
-  $$("[data-copy-block]").forEach((element) => { copies(element, () => element.textContent); element.before(element.nextElementSibling); });
+  function dress(root) {
+    $$("[data-copy]", root).forEach((element) => copies(element, () => element.dataset.copy));
+    $$("[data-copy-block]", root).forEach((element) => { copies(element, () => element.textContent); element.before(element.nextElementSibling); });
+  }
+  dress(document);
   const zone = $("[data-zone]");
   const local = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone && local && zone.value === "UTC") zone.placeholder = local;
@@ -292,5 +336,8 @@
   }
   const chosen = grid && $("[aria-selected=true]", grid);
   if (chosen) chosen.scrollIntoView({ block: "center" });
+  // Whoever folds or unfolds by key goes on from the same row.
+  const named = grid && location.hash && document.getElementById(location.hash.slice(1));
+  if (named && named.matches("[data-row]")) focusRow(named);
   document.documentElement.dataset.ready = "";
 })();

@@ -25,6 +25,8 @@ mod sql;
 mod trace;
 mod traces;
 
+pub(crate) use self::trace::indented as indented_trace;
+
 /// Every route under `/api/v1`.
 pub(crate) fn router() -> Router<AppState> {
     routes().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route))

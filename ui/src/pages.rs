@@ -34,6 +34,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/traces", get(traces::page))
         .route("/trace/{id}", get(trace::page))
         .route("/trace/{id}/span/{span}", get(trace::span))
+        .route("/compare", get(trace::compare))
         .route("/map", get(map::page))
         .route("/logs", get(logs::page))
         .route("/query", get(sql::page))

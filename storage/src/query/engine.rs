@@ -14,6 +14,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::question::QueryError;
 use super::scan::Control;
+use super::sheet::Sheets;
 use super::sql;
 use super::window::Cache;
 use crate::config::Config;
@@ -32,6 +33,8 @@ pub(crate) struct Engine {
     pub(super) sql: Result<sql::Resources, String>,
     /// Answers over windows.
     pub(super) cache: Cache,
+    /// Traces in columns.
+    pub(crate) sheets: Arc<Sheets>,
 }
 
 /// How much a question may cost, by what it asks.
@@ -81,6 +84,7 @@ impl Engine {
             registry: registry.clone(),
             sql: sql::Resources::new(config),
             cache: Cache::default(),
+            sheets: Arc::default(),
         }
     }
 

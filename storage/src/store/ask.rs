@@ -1,15 +1,16 @@
 //! Questions to the store: each takes a snapshot and hands it to the query engine.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::model::{LogRecord, TimeRange, TraceId};
+use crate::model::{LogRecord, Span, TimeRange, TraceId};
 use crate::query::{
-    self, Facets, Fields, Histogram, LogContext, LogContextSearch, LogPage, LogSearch, Operation, ParseError, QueryError, ServiceMap,
-    ServiceSummary, SqlAnswer, SqlQuery, TracePage, TraceSearch, Weight,
+    self, Facets, Fields, Histogram, LogContext, LogContextSearch, LogPage, LogSearch, OpenTrace, Operation, ParseError, QueryError,
+    ServiceMap, ServiceSummary, SqlAnswer, SqlQuery, TracePage, TraceSearch, Weight,
 };
 use crate::snapshot::Snapshot;
-use crate::trace::Trace;
+use crate::trace::{Sheet, Trace};
 
 use super::{Signal, Store};
 
@@ -21,6 +22,41 @@ impl Store {
     pub async fn trace(&self, id: TraceId) -> Result<Option<Trace>, QueryError> {
         let snapshot = self.snapshot();
         self.inner.engine.run("trace", Weight::Light, move |control| query::trace(&snapshot, id, control)).await
+    }
+
+    /// A trace of any size in columns, built once and kept for as long as no span is added to it. `None` when there is none.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn open_trace(&self, id: TraceId) -> Result<Option<OpenTrace>, QueryError> {
+        let (snapshot, sheets) = (self.snapshot(), self.inner.engine.sheets.clone());
+        self.inner.engine.run("open_trace", Weight::Light, move |control| query::open_trace(snapshot, id, &sheets, control)).await
+    }
+
+    /// The spans at some places of an open trace, whole.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn trace_spans(&self, open: &OpenTrace, places: Vec<usize>) -> Result<HashMap<usize, Span>, QueryError> {
+        let open = open.clone();
+        self.inner.engine.run("trace_spans", Weight::Light, move |control| query::trace_spans(&open, &places, control)).await
+    }
+
+    /// Places of the spans of an open trace that satisfy a test, in the order of rows. `quick` decides what it can from the columns;
+    /// the other spans are read whole. `key` names the test, so that the next page of the same search is answered from memory.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn find_in_trace(
+        &self,
+        open: &OpenTrace,
+        key: String,
+        quick: impl Fn(&Sheet, usize) -> Option<bool> + Send + 'static,
+        test: impl Fn(&Span) -> bool + Send + 'static,
+    ) -> Result<Arc<Vec<usize>>, QueryError> {
+        let open = open.clone();
+        let work = move |control: &_| query::find_in_trace(&open, &key, &quick, &test, control);
+        self.inner.engine.run("find_in_trace", Weight::Heavy, work).await
     }
 
     /// All log records of a trace in time order, at most `limit`; the page says when it was cut.

@@ -1,8 +1,8 @@
 //! The critical path: which span the end of a trace waited for, at every moment.
 
-use crate::model::{Span, SpanKind, UnixNanos};
+use crate::model::{SpanKind, UnixNanos};
 
-use super::Tree;
+use super::{Brief, Tree};
 
 /// A stretch of time that one span is responsible for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ struct Frame {
 ///
 /// Children count as far as they lie inside their parent. Consumers below producers do not: nobody waited for them.
 #[must_use]
-pub fn critical_path(spans: &[Span], tree: &Tree) -> Vec<Section> {
+pub fn critical_path(spans: &[Brief], tree: &Tree) -> Vec<Section> {
     let clamped = clamp(spans, tree);
     let mut path = Vec::new();
     for root in tree.roots() {
@@ -44,7 +44,7 @@ pub fn critical_path(spans: &[Span], tree: &Tree) -> Vec<Section> {
     path
 }
 
-fn walk(root: usize, spans: &[Span], tree: &Tree, clamped: &[(u64, u64)], path: &mut Vec<Section>) {
+fn walk(root: usize, spans: &[Brief], tree: &Tree, clamped: &[(u64, u64)], path: &mut Vec<Section>) {
     let bounds = |span: usize| clamped.get(span).copied().unwrap_or_default();
     let open = |span: usize| {
         let mut children: Vec<usize> = tree.children(span).iter().copied().filter(|child| waits(spans, span, *child)).collect();
@@ -74,13 +74,13 @@ fn walk(root: usize, spans: &[Span], tree: &Tree, clamped: &[(u64, u64)], path: 
     }
 }
 
-fn waits(spans: &[Span], parent: usize, child: usize) -> bool {
+fn waits(spans: &[Brief], parent: usize, child: usize) -> bool {
     let kind = |span: usize| spans.get(span).map(|span| span.kind);
     !(kind(parent) == Some(SpanKind::Producer) && kind(child) == Some(SpanKind::Consumer))
 }
 
 /// Start and end of every span as far as it lies inside all of its ancestors.
-fn clamp(spans: &[Span], tree: &Tree) -> Vec<(u64, u64)> {
+fn clamp(spans: &[Brief], tree: &Tree) -> Vec<(u64, u64)> {
     let mut clamped = vec![(0, 0); spans.len()];
     for place in tree.preorder() {
         let Some(span) = spans.get(*place) else { continue };

@@ -1,30 +1,34 @@
 //! What stands out in a trace, in sentences. Says nothing where nothing is known.
 
-use std::collections::HashMap;
+mod calls;
+mod sentence;
 
-use crate::model::{Span, SpanId, SpanKind};
+use crate::model::UnixNanos;
 
-use super::summary::error_message;
-use super::{Section, Skew, Trace, Tree, critical_path, human, skew};
+use super::{Brief, Section, Sheet, Skew, skew};
 
 /// Findings of one kind.
 const MOST_OF_A_KIND: usize = 3;
-/// Equal siblings that look like a loop over single calls.
-const REPEATED: usize = 5;
 /// Share of the critical path, in percent, that is worth a word.
 const CRITICAL_PERCENT: u64 = 30;
 /// Share of the root's duration, in percent, in which a parent waits for nothing that was traced.
 const IDLE_PERCENT: u64 = 20;
 /// Clocks further apart than this are not corrected: one hour.
 const MAX_SKEW: u64 = 3_600_000_000_000;
+/// Fewer requests do not say what is usual.
+const ENOUGH: u64 = 20;
+/// Senders hold spans back for about this long, in nanoseconds: what ended later may have siblings on their way.
+const ON_ITS_WAY: u64 = 10_000_000_000;
+/// A trace without root is waited for this long after its last span.
+const ROOT_ON_ITS_WAY: u64 = 120_000_000_000;
 
 /// One thing that stands out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// What it is, with its figures.
     pub kind: FindingKind,
-    /// The span to look at.
-    pub span: Option<SpanId>,
+    /// The place of the span to look at.
+    pub span: Option<usize>,
     /// Service of that span; empty without span.
     pub service: String,
     /// Name of that span; empty without span.
@@ -39,12 +43,32 @@ pub enum FindingKind {
         /// What it says of its failure.
         message: Option<String>,
     },
+    /// Lasts longer than requests of this operation usually do.
+    Slower {
+        /// It is slower than this many percent of them.
+        than_percent: u64,
+        /// Their median.
+        typical: u64,
+        /// How many were looked at.
+        of: u64,
+    },
     /// The first of many equal calls of one parent.
     RepeatedCalls {
         /// How many.
         count: usize,
         /// Their durations added up.
         total: u64,
+        /// The share of the root's duration in which at least one of them ran, in percent.
+        percent: u64,
+    },
+    /// Failed and was tried again.
+    Retries {
+        /// Attempts in all.
+        attempts: usize,
+        /// Whether the last one went well.
+        succeeded: bool,
+        /// From the begin of the first to the begin of the last.
+        lost: u64,
     },
     /// Has the largest share of the critical path.
     CriticalShare {
@@ -57,6 +81,10 @@ pub enum FindingKind {
     IdleGap {
         /// How long.
         nanos: u64,
+        /// After the start of the trace.
+        at: u64,
+        /// What ran next, if anything did.
+        before: Option<String>,
     },
     /// Its clock contradicts its caller's.
     ClockSkew {
@@ -64,106 +92,141 @@ pub enum FindingKind {
         caller: String,
         /// By how much this clock is behind; negative when it is ahead.
         behind: i64,
+        /// By how much that may be wrong; `None` when nothing bounds it.
+        uncertainty: Option<u64>,
     },
     /// Spans name parents that were not received.
     MissingParents {
         /// How many spans.
         count: usize,
     },
+    /// More spans may be on their way.
+    StillArriving {
+        /// Whether the root was received.
+        has_root: bool,
+        /// Since the last span ended.
+        ago: u64,
+    },
 }
 
-/// Everything that stands out, the most telling first.
+/// How long requests of an operation usually take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usual {
+    /// Requests that were looked at.
+    pub count: u64,
+    /// Median, 95th and 99th percentile of their durations.
+    pub p50: u64,
+    /// See `p50`.
+    pub p95: u64,
+    /// See `p50`.
+    pub p99: u64,
+}
+
+/// Everything that stands out, the most telling first. `usual` is of the main root's operation; `now` tells what may still arrive.
 #[must_use]
-pub fn findings(trace: &Trace, tree: &Tree) -> Vec<Finding> {
-    let spans = &trace.spans;
-    let path = critical_path(spans, tree);
-    let mut findings = error_starts(spans, tree);
-    findings.extend(repeated_calls(spans, tree));
-    findings.extend(critical_share(spans, tree, &path));
-    findings.extend(idle_gap(spans, tree, &path));
-    findings.extend(clock_skew(spans, &skew(spans, tree, MAX_SKEW)));
-    let missing = (0..spans.len()).filter(|span| tree.is_unattached(*span)).count();
-    if missing > 0 {
-        let kind = FindingKind::MissingParents { count: missing };
-        findings.push(Finding { kind, span: None, service: String::new(), name: String::new() });
-    }
+pub fn findings(sheet: &Sheet, usual: Option<Usual>, now: UnixNanos) -> Vec<Finding> {
+    let mut findings = error_starts(sheet);
+    findings.extend(slower(sheet, usual));
+    findings.extend(calls::retries(sheet));
+    findings.extend(calls::repeated(sheet));
+    findings.extend(critical_share(sheet));
+    findings.extend(idle_gap(sheet));
+    findings.extend(clock_skew(sheet, &skew(&sheet.spans, sheet.tree(), MAX_SKEW)));
+    findings.extend(missing_parents(sheet));
+    findings.extend(still_arriving(sheet, now));
     findings
 }
 
-fn error_starts(spans: &[Span], tree: &Tree) -> Vec<Finding> {
-    let mut error_below = vec![false; spans.len()];
-    for place in tree.preorder().iter().rev() {
-        let failed = spans.get(*place).is_some_and(Span::is_error) || error_below.get(*place).is_some_and(|below| *below);
-        if failed && let Some(slot) = tree.parent(*place).and_then(|parent| error_below.get_mut(parent)) {
-            *slot = true;
-        }
-    }
-    let starts = spans.iter().zip(error_below).filter(|(span, below)| span.is_error() && !below);
-    starts
-        .take(MOST_OF_A_KIND)
-        .map(|(span, _)| FindingKind::ErrorStart { message: error_message(span).map(str::to_owned) }.at(span))
-        .collect()
+fn error_starts(sheet: &Sheet) -> Vec<Finding> {
+    let failed = |place: &usize| sheet.spans.get(*place).is_some_and(Brief::is_error);
+    let starts = (0..sheet.spans.len()).filter(|place| failed(place) && sheet.errors_below(*place) == 0);
+    let kind = |place: usize| FindingKind::ErrorStart { message: sheet.message(place).map(str::to_owned) };
+    starts.take(MOST_OF_A_KIND).map(|place| kind(place).at(sheet, place)).collect()
 }
 
-/// Parent, service, name and kind: what makes calls equal.
-type Call<'a> = (usize, &'a str, &'a str, SpanKind);
-
-fn repeated_calls(spans: &[Span], tree: &Tree) -> Vec<Finding> {
-    let mut groups: HashMap<Call<'_>, (usize, usize, u64)> = HashMap::new();
-    for (place, span) in spans.iter().enumerate() {
-        let Some(parent) = tree.parent(place) else { continue };
-        let group = groups.entry((parent, span.service_name(), &span.name, span.kind)).or_insert((place, 0, 0));
-        group.1 += 1;
-        group.2 = group.2.saturating_add(span.duration());
-    }
-    let mut repeated: Vec<(usize, usize, u64)> = groups.into_values().filter(|(_, count, _)| *count >= REPEATED).collect();
-    repeated.sort_unstable_by_key(|(first, _, total)| (std::cmp::Reverse(*total), *first));
-    repeated.truncate(MOST_OF_A_KIND);
-    let find = |(first, count, total): (usize, usize, u64)| Some(FindingKind::RepeatedCalls { count, total }.at(spans.get(first)?));
-    repeated.into_iter().filter_map(find).collect()
+fn slower(sheet: &Sheet, usual: Option<Usual>) -> Option<Finding> {
+    let usual = usual.filter(|usual| usual.count >= ENOUGH)?;
+    let root = sheet.main_root()?;
+    let duration = sheet.spans.get(root)?.duration();
+    let than_percent = match duration {
+        _ if duration > usual.p99 => 99,
+        _ if duration > usual.p95 => 95,
+        _ => return None,
+    };
+    Some(FindingKind::Slower { than_percent, typical: usual.p50, of: usual.count }.at(sheet, root))
 }
 
 /// The root that lasts longest, when something happens below it.
-fn main_root(spans: &[Span], tree: &Tree) -> Option<(usize, u64)> {
-    let durations = tree.roots().iter().filter_map(|root| Some((*root, spans.get(*root)?.duration())));
-    let (root, duration) = durations.max_by_key(|(root, duration)| (*duration, std::cmp::Reverse(*root)))?;
-    (duration > 0 && tree.subtree_size(root) > 1).then_some((root, duration))
+fn busy_root(sheet: &Sheet) -> Option<(usize, u64)> {
+    let root = sheet.main_root()?;
+    let duration = sheet.spans.get(root)?.duration();
+    (duration > 0 && sheet.tree().subtree_size(root) > 1).then_some((root, duration))
 }
 
-fn critical_share(spans: &[Span], tree: &Tree, path: &[Section]) -> Option<Finding> {
-    let (root, duration) = main_root(spans, tree)?;
-    let mut shares: HashMap<usize, u64> = HashMap::new();
-    for section in path.iter().filter(|section| section.root == root) {
-        *shares.entry(section.span).or_default() += section.to.since(section.from);
+fn critical_share(sheet: &Sheet) -> Option<Finding> {
+    let (root, duration) = busy_root(sheet)?;
+    let mut most: Option<(u64, usize)> = None;
+    for sections in sheet.path().chunk_by(|a, b| a.span == b.span) {
+        let nanos: u64 = sections.iter().filter(|section| section.root == root).map(|section| section.to.since(section.from)).sum();
+        let Some(first) = sections.first() else { continue };
+        if most.is_none_or(|(known, _)| nanos > known) {
+            most = Some((nanos, first.span));
+        }
     }
-    let (place, nanos) = shares.into_iter().max_by_key(|(place, nanos)| (*nanos, std::cmp::Reverse(*place)))?;
+    let (nanos, place) = most?;
     let percent = percent(nanos, duration);
-    (percent >= CRITICAL_PERCENT).then(|| spans.get(place).map(|span| FindingKind::CriticalShare { percent, nanos }.at(span)))?
+    (percent >= CRITICAL_PERCENT).then(|| FindingKind::CriticalShare { percent, nanos }.at(sheet, place))
 }
 
-fn idle_gap(spans: &[Span], tree: &Tree, path: &[Section]) -> Option<Finding> {
-    let (root, duration) = main_root(spans, tree)?;
-    let waits = path.iter().filter(|section| section.root == root && !tree.children(section.span).is_empty());
-    let longest = waits.max_by_key(|section| (section.to.since(section.from), std::cmp::Reverse(section.from)))?;
+fn idle_gap(sheet: &Sheet) -> Option<Finding> {
+    let (root, duration) = busy_root(sheet)?;
+    let tree = sheet.tree();
+    let waits = sheet.path().iter().filter(|section| section.root == root && !tree.children(section.span).is_empty());
+    let length = |section: &&Section| (section.to.since(section.from), std::cmp::Reverse(section.from));
+    let longest = waits.max_by_key(length)?;
     let nanos = longest.to.since(longest.from);
     if percent(nanos, duration) < IDLE_PERCENT {
         return None;
     }
-    Some(FindingKind::IdleGap { nanos }.at(spans.get(longest.span)?))
+    let next =
+        tree.children(longest.span).iter().copied().find(|child| sheet.spans.get(*child).is_some_and(|span| span.start >= longest.to));
+    let before = next.map(|child| sheet.name(child).to_owned());
+    Some(FindingKind::IdleGap { nanos, at: longest.from.since(sheet.start()), before }.at(sheet, longest.span))
 }
 
-fn clock_skew(spans: &[Span], skew: &Skew) -> Vec<Finding> {
+fn clock_skew(sheet: &Sheet, skew: &Skew) -> Vec<Finding> {
     let mut jumps = skew.jumps.clone();
     jumps.sort_by_key(|jump| (std::cmp::Reverse(jump.delta.unsigned_abs()), jump.server));
     let mut found: Vec<Finding> = Vec::new();
     for jump in jumps {
-        let (Some(client), Some(server)) = (spans.get(jump.client), spans.get(jump.server)) else { continue };
-        let told = found.iter().any(|finding| finding.service == server.service_name());
+        let told = found.iter().any(|finding| finding.service == sheet.service(jump.server));
         if !told && found.len() < MOST_OF_A_KIND {
-            found.push(FindingKind::ClockSkew { caller: client.service_name().to_owned(), behind: jump.delta }.at(server));
+            let caller = sheet.service(jump.client).to_owned();
+            found.push(FindingKind::ClockSkew { caller, behind: jump.delta, uncertainty: jump.uncertainty }.at(sheet, jump.server));
         }
     }
     found
+}
+
+fn missing_parents(sheet: &Sheet) -> Option<Finding> {
+    let mut missing = (0..sheet.spans.len()).filter(|span| sheet.tree().is_unattached(*span));
+    let first = missing.next()?;
+    Some(FindingKind::MissingParents { count: missing.count() + 1 }.at(sheet, first))
+}
+
+/// What ended a moment ago may have siblings on their way; what has no root has an ancestor on its way, for a while.
+fn still_arriving(sheet: &Sheet, now: UnixNanos) -> Option<Finding> {
+    let has_root = sheet.spans.iter().any(|span| span.parent_span_id.is_none());
+    let end = sheet.start().plus(sheet.duration());
+    let ago = now.since(end);
+    // A clock that is ahead of ours says nothing about what is on its way.
+    let is_recent = end <= now && ago < if has_root { ON_ITS_WAY } else { ROOT_ON_ITS_WAY };
+    is_recent.then(|| Finding {
+        kind: FindingKind::StillArriving { has_root, ago },
+        span: None,
+        service: String::new(),
+        name: String::new(),
+    })
 }
 
 fn percent(part: u64, whole: u64) -> u64 {
@@ -171,32 +234,7 @@ fn percent(part: u64, whole: u64) -> u64 {
 }
 
 impl FindingKind {
-    fn at(self, span: &Span) -> Finding {
-        Finding { kind: self, span: Some(span.span_id), service: span.service_name().to_owned(), name: span.name.clone() }
-    }
-}
-
-impl Finding {
-    /// The finding as one sentence.
-    #[must_use]
-    pub fn sentence(&self) -> String {
-        let Self { service, name, .. } = self;
-        match &self.kind {
-            FindingKind::ErrorStart { message: Some(message) } => format!("The error starts in {service}, {name}: {message}"),
-            FindingKind::ErrorStart { message: None } => format!("The error starts in {service}, {name}."),
-            FindingKind::RepeatedCalls { count, total } => {
-                format!("{service}, {name} ran {count} times under one parent, {} in all.", human(*total))
-            }
-            FindingKind::CriticalShare { percent, nanos } => {
-                format!("{service}, {name} makes up {percent} % of the critical path ({}).", human(*nanos))
-            }
-            FindingKind::IdleGap { nanos } => format!("In {service}, {name}, nothing below was traced for {}.", human(*nanos)),
-            FindingKind::ClockSkew { caller, behind } => {
-                let direction = if *behind > 0 { "behind" } else { "ahead of" };
-                format!("The clock of {service} seems to be {} {direction} the clock of {caller}.", human(behind.unsigned_abs()))
-            }
-            FindingKind::MissingParents { count: 1 } => "1 span names a parent that was not received.".to_owned(),
-            FindingKind::MissingParents { count } => format!("{count} spans name parents that were not received."),
-        }
+    fn at(self, sheet: &Sheet, place: usize) -> Finding {
+        Finding { kind: self, span: Some(place), service: sheet.service(place).to_owned(), name: sheet.name(place).to_owned() }
     }
 }

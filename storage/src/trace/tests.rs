@@ -59,7 +59,8 @@ fn small(spans: &[(u64, u64, u64, u64)]) -> Trace {
 /// The critical path as id, from, to.
 fn path(trace: &Trace) -> Vec<(u64, u64, u64)> {
     let number = |place: usize| u64::from_be_bytes(*trace.spans[place].span_id.as_bytes());
-    critical_path(&trace.spans, &trace.tree()).iter().map(|s| (number(s.span), s.from.get(), s.to.get())).collect()
+    let sheet = Sheet::of(trace);
+    critical_path(&sheet.spans, sheet.tree()).iter().map(|s| (number(s.span), s.from.get(), s.to.get())).collect()
 }
 
 #[test]
@@ -75,7 +76,8 @@ fn the_last_of_duplicates_is_kept_and_spans_are_ordered() {
 #[test]
 fn trees_know_parents_children_depth_and_size() {
     let trace = small(&[(1, 0, 0, 100), (3, 1, 50, 10), (2, 1, 10, 10), (4, 2, 12, 2), (5, 99, 60, 1)]);
-    let tree = trace.tree();
+    let sheet = Sheet::of(&trace);
+    let tree = sheet.tree();
     assert_eq!(tree.roots(), [0, 4]);
     assert_eq!(tree.children(0), [1, 3]);
     assert_eq!((tree.depth(2), tree.subtree_size(0), tree.parent(2)), (2, 4, Some(1)));
@@ -86,7 +88,8 @@ fn trees_know_parents_children_depth_and_size() {
 #[test]
 fn loops_of_parents_are_cut_at_their_earliest_span() {
     let trace = small(&[(1, 1, 0, 1), (2, 4, 10, 1), (3, 2, 11, 1), (4, 3, 12, 1), (5, 4, 13, 1)]);
-    let tree = trace.tree();
+    let sheet = Sheet::of(&trace);
+    let tree = sheet.tree();
     assert_eq!(tree.roots(), [0, 1]);
     assert!(tree.is_cut(0) && tree.is_cut(1) && !tree.is_cut(2));
     assert_eq!(tree.preorder().len(), 5);
@@ -98,7 +101,8 @@ fn a_server_that_shares_its_callers_id_is_its_child_and_has_the_children() {
     let client = of_kind(SpanKind::Client, span("a", 2, 1, 10, 50));
     let server = of_kind(SpanKind::Server, span("b", 2, 1, 20, 30));
     let trace = trace(vec![span("a", 1, 0, 0, 100), client, server, span("b", 3, 2, 25, 5)]);
-    let tree = trace.tree();
+    let sheet = Sheet::of(&trace);
+    let tree = sheet.tree();
     assert_eq!((tree.parent(1), tree.parent(2), tree.parent(3)), (Some(0), Some(1), Some(2)));
 }
 
@@ -106,18 +110,20 @@ fn a_server_that_shares_its_callers_id_is_its_child_and_has_the_children() {
 fn very_deep_and_very_wide_traces_are_no_trouble() {
     let deep: Vec<_> = (1..=100_000).map(|n| (n, n - 1, n, 1_000_000 - n)).collect();
     let trace = small(&deep);
-    let tree = trace.tree();
+    let sheet = Sheet::of(&trace);
+    let tree = sheet.tree();
     assert_eq!((tree.depth(99_999), tree.subtree_size(0)), (99_999, 100_000));
     let total: u64 = path(&trace).iter().map(|(_, from, to)| to - from).sum();
     assert_eq!(total, 999_999);
     let wide: Vec<_> = (1..=50_000).map(|n| (n, u64::from(n > 1), n, 2)).collect();
-    assert_eq!(small(&wide).tree().children(0).len(), 49_999);
+    assert_eq!(Sheet::of(&small(&wide)).tree().children(0).len(), 49_999);
 }
 
 #[test]
 fn self_time_is_what_no_child_covers() {
     let trace = small(&[(1, 0, 0, 100), (2, 1, 10, 30), (3, 1, 30, 30), (4, 1, 90, 50), (5, 2, 200, 5)]);
-    assert_eq!(self_times(&trace.spans, &trace.tree()), [40, 30, 30, 50, 5]);
+    let sheet = Sheet::of(&trace);
+    assert_eq!((0..5).map(|span| sheet.self_time(span)).collect::<Vec<_>>(), [40, 30, 30, 50, 5]);
 }
 
 #[test]
@@ -161,9 +167,9 @@ fn sections_of_a_root_are_disjoint_and_sum_to_its_duration() {
     for _ in 0..200 {
         let spans: Vec<_> = (1..=30).map(|n| (n, dice(n), dice(100), dice(80))).collect();
         let trace = small(&spans);
-        let tree = trace.tree();
-        let path = critical_path(&trace.spans, &tree);
-        for root in tree.roots() {
+        let sheet = Sheet::of(&trace);
+        let path = critical_path(&sheet.spans, sheet.tree());
+        for root in sheet.tree().roots() {
             let sections: Vec<_> = path.iter().filter(|section| section.root == *root).collect();
             assert!(sections.windows(2).all(|pair| pair[0].to == pair[1].from));
             let sum: u64 = sections.iter().map(|section| section.to.since(section.from)).sum();
@@ -190,7 +196,8 @@ fn skew_is_estimated_between_client_and_server_of_different_hosts() {
         let client = of_kind(SpanKind::Client, span("a", 1, 0, 10 * MS, 100 * MS));
         let server = of_kind(SpanKind::Server, span(host, 2, 1, start * MS, duration * MS));
         let trace = trace(vec![client, server, span(host, 3, 2, start * MS, MS)]);
-        let skew = skew(&trace.spans, &trace.tree(), max * MS);
+        let sheet = Sheet::of(&trace);
+        let skew = skew(&sheet.spans, sheet.tree(), max * MS);
         let of = |number: u64| skew.offsets[trace.spans.iter().position(|span| span.span_id == id(number)).unwrap()];
         assert_eq!((of(1), of(2), of(3)), (0, expected * 1_000_000, expected * 1_000_000), "{host} {start} {duration}");
         assert_eq!(!skew.jumps.is_empty(), reported, "{host} {start} {duration}");
@@ -202,37 +209,36 @@ fn messages_are_never_moved() {
     let producer = of_kind(SpanKind::Producer, span("a", 1, 0, 100, 10));
     let consumer = of_kind(SpanKind::Consumer, span("b", 2, 1, 5000, 10));
     let trace = trace(vec![producer, consumer]);
-    assert_eq!(skew(&trace.spans, &trace.tree(), u64::MAX).offsets, [0, 0]);
+    let sheet = Sheet::of(&trace);
+    assert_eq!(skew(&sheet.spans, sheet.tree(), u64::MAX).offsets, [0, 0]);
 }
 
 #[test]
-fn findings_name_what_stands_out() {
-    let failed = |message: &str, span: Span| Span { status: Status { code: StatusCode::Error, message: message.to_owned() }, ..span };
-    let mut spans = vec![failed("", span("web", 1, 0, 0, 100 * MS)), failed("card refused", span("pay", 2, 1, 70 * MS, 5 * MS))];
-    for number in 0..6 {
-        let call = span("db", 10 + number, 1, number * 10 * MS, 2 * MS);
-        spans.push(Span { name: "SELECT".to_owned(), ..call });
-    }
-    spans.push(span("lost", 50, 99, MS, MS));
-    let trace = trace(spans);
-    let sentences: Vec<String> = findings(&trace, &trace.tree()).iter().map(Finding::sentence).collect();
-    assert_eq!(
-        sentences,
-        [
-            "The error starts in pay, op2: card refused",
-            "db, SELECT ran 6 times under one parent, 12.0 ms in all.",
-            "web, op1 makes up 83 % of the critical path (83.0 ms).",
-            "In web, op1, nothing below was traced for 25.0 ms.",
-            "1 span names a parent that was not received.",
-        ]
-    );
+fn sheets_know_rows_ids_messages_and_errors_below() {
+    let mut failed = span("b", 3, 2, 20, 10);
+    failed.status = Status { code: StatusCode::Error, message: "no".to_owned() };
+    let sheet = Sheet::of(&trace(vec![span("a", 1, 0, 0, 100), span("a", 2, 1, 10, 30), failed, span("a", 4, 1, 15, 5)]));
+    assert_eq!((0..4).map(|span| sheet.rank(span)).collect::<Vec<_>>(), [0, 1, 3, 2]);
+    assert_eq!((0..4).map(|span| sheet.errors_below(span)).collect::<Vec<_>>(), [1, 1, 0, 0]);
+    assert_eq!((sheet.place_of(id(3)), sheet.place_of(id(9))), (Some(3), None));
+    assert_eq!((sheet.service(3), sheet.name(3), sheet.message(3), sheet.message(0)), ("b", "op3", Some("no"), None));
+    assert_eq!((sheet.ancestors(3), sheet.start().get(), sheet.duration()), (vec![0, 1], 0, 100));
+    assert_eq!(sheet.sections(3).iter().map(|section| (section.from.get(), section.to.get())).collect::<Vec<_>>(), [(20, 30)]);
 }
 
 #[test]
-fn a_lone_span_gives_no_findings() {
-    let trace = small(&[(1, 0, 0, 100)]);
-    assert_eq!(findings(&trace, &trace.tree()), []);
+fn the_uncertainty_of_a_skew_is_the_room_the_server_has_inside_its_caller() {
+    let jump = |start: u64, duration: u64| {
+        let client = of_kind(SpanKind::Client, span("a", 1, 0, 100, 100));
+        let sheet = Sheet::of(&trace(vec![client, of_kind(SpanKind::Server, span("b", 2, 1, start, duration))]));
+        let jump = skew(&sheet.spans, sheet.tree(), u64::MAX).jumps[0];
+        (jump.delta, jump.uncertainty)
+    };
+    assert_eq!(jump(10, 60), (110, Some(20)));
+    assert_eq!(jump(10, 160), (90, None));
 }
+
+mod findings;
 
 #[test]
 fn summaries_tell_root_services_and_first_error() {

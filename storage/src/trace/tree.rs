@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Span, SpanId, SpanKind};
+use crate::model::{SpanId, SpanKind};
+
+use super::Brief;
 
 /// The spans of a trace as a forest. Indices are places in the slice of spans it was made from, which is ordered by start.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +41,7 @@ struct Holders {
 impl Tree {
     /// Builds the forest. Parents that are missing, and loops, make roots; a loop is cut at its earliest span.
     #[must_use]
-    pub fn new(spans: &[Span]) -> Self {
+    pub fn new(spans: &[Brief]) -> Self {
         let mut tree = Self { nodes: parents(spans), ..Self::default() };
         tree.cut_loops();
         tree.link_children();
@@ -180,7 +182,7 @@ impl Tree {
 }
 
 /// Finds parents by id. Where a client and a server share an id, the server is the client's child and has the children of both.
-fn parents(spans: &[Span]) -> Vec<Node> {
+fn parents(spans: &[Brief]) -> Vec<Node> {
     let mut holders: HashMap<SpanId, Holders> = HashMap::with_capacity(spans.len());
     for (place, span) in spans.iter().enumerate() {
         let entry = holders.entry(span.span_id).or_insert(Holders { first: place, server: None, client: None });
@@ -190,7 +192,7 @@ fn parents(spans: &[Span]) -> Vec<Node> {
             _ => {}
         }
     }
-    let find = |place: usize, span: &Span| -> Node {
+    let find = |place: usize, span: &Brief| -> Node {
         let shared = holders.get(&span.span_id).and_then(|holders| holders.client.filter(|_| holders.server == Some(place)));
         if shared.is_some() {
             return Node { parent: shared, ..Node::default() };
@@ -206,8 +208,8 @@ fn parents(spans: &[Span]) -> Vec<Node> {
 
 /// Per span, the nanoseconds in which none of its children ran.
 #[must_use]
-pub fn self_times(spans: &[Span], tree: &Tree) -> Vec<u64> {
-    let own = |(place, span): (usize, &Span)| {
+pub fn self_times(spans: &[Brief], tree: &Tree) -> Vec<u64> {
+    let own = |(place, span): (usize, &Brief)| {
         let (start, end) = (span.start.get(), span.end.get().max(span.start.get()));
         let mut covered_until = start;
         let mut covered = 0;

@@ -124,6 +124,11 @@ async fn export(state: &AppState, id: TraceId, format: Format) -> Result<Respons
     .await
 }
 
+/// A trace as this API gives it, indented for people.
+pub(crate) fn indented(trace: &Trace) -> String {
+    serde_json::to_string_pretty(&TraceJson::from(trace)).unwrap_or_default()
+}
+
 /// Nothing is known of a trace.
 pub(crate) fn absent(id: TraceId) -> Failure {
     Failure::not_found(format!("there is no trace {id}; its spans may not have arrived yet, or have aged out"))

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::Value as AnyJson;
-use storage::trace::{Trace, skew};
+use storage::trace::{Sheet, Trace, skew};
 use storage::{Event, KeyValue, Link, Resource, Scope, Span, SpanId, SpanKind, StatusCode, TraceId, UnixNanos, Value};
 
 use crate::distinct::Distinct;
@@ -78,7 +78,12 @@ impl TraceJson {
     /// `raw` leaves times, and the order of attributes and events, as they were sent.
     pub(super) fn new(trace: &Trace, raw: bool) -> Self {
         let known: HashSet<SpanId> = trace.spans.iter().map(|span| span.span_id).collect();
-        let offsets = if raw { Vec::new() } else { skew(&trace.spans, &trace.tree(), MAX_SKEW).offsets };
+        let offsets = if raw {
+            Vec::new()
+        } else {
+            let sheet = Sheet::of(trace);
+            skew(&sheet.spans, sheet.tree(), MAX_SKEW).offsets
+        };
         let mut resources = Distinct::new(resource_content);
         let spans = trace.spans.iter().enumerate().map(|(place, span)| {
             let view = View {

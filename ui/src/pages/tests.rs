@@ -1,7 +1,6 @@
 //! Telemetry is written by strangers: whatever they write, pages keep the tags that they have with a harmless text.
 
 use askama::Template;
-use storage::trace::Trace;
 use storage::{
     Edge, EdgeKind, HistogramBucket, Node, NodeKind, Operation, ServiceInTrace, ServiceMap, ServicePoint, ServiceSummary, SqlAnswer,
     SqlColumn, TimeRange, TracePage, TraceSummary, UnixNanos,
@@ -21,8 +20,9 @@ use crate::view::plain::{FailurePage, Sql, table};
 use crate::view::search::{Builder, Problem};
 use crate::view::services::{Service, Services, dependencies, operations, peers, row};
 use crate::view::trace::{
-    LogMarks, Outline, PanelPart, RowsPart, Scene, SpanPage, Tools, TracePage as TraceView, View, Wanted, findings, header, minimap, panel,
-    sample, shares, tools, waterfall,
+    ComparePage, LogMarks, Note, PanelPart, PanelTab, RowsPart, Scene, Side, SpanPage, Tools, TracePage as TraceView, View, Wanted,
+    comparison, findings, flame, header, json, minimap, panel, plan, sample, shares, table as span_table, tabs, tools, trace_map,
+    waterfall,
 };
 use crate::view::traces::Traces;
 use crate::view::{logs, traces};
@@ -76,51 +76,71 @@ fn problem(text: &str) -> Problem {
     Problem::new(&failure, text, |mended| Links::default().traces(mended).href())
 }
 
-fn trace_page(text: &str, view: View, marks: LogMarks) -> String {
-    let trace: Trace = sample::hostile(text);
-    let outline = Outline::new(&trace);
-    let records = [sample::record(text)];
-    let wanted = Wanted { view, marks, span: Some(trace.spans[3].span_id), row: Some(5), ..Wanted::default() };
-    let (links, clock, palette) = (Links::default(), clock(), Palette::new(&[text.to_owned()]));
-    let scene = Scene::new(&trace, &outline, &records, &wanted, (&links, &clock, &palette));
-    let log = logs::row(&records[0], String::new(), true, &links, &clock, &palette);
+fn scene(text: &str, wanted: Wanted) -> Scene {
+    let means = (Links::default(), clock(), Palette::new(&[text.to_owned()]));
+    sample::scene(&sample::hostile(text), vec![sample::record(text)], wanted, means)
+}
+
+/// The charge, which has all that a sender may fill.
+fn chosen(text: &str) -> Option<storage::SpanId> {
+    sample::hostile(text).spans.get(3).map(|span| span.span_id)
+}
+
+fn trace_page(text: &str, view: View, marks: LogMarks, tab: PanelTab) -> String {
+    let wanted = Wanted { view, marks, span: chosen(text), tab: Some(tab), row: Some(5), ..Wanted::default() };
+    let scene = scene(text, wanted);
+    let log = logs::row(&scene.logs[0], String::new(), true, &scene.links, &scene.clock, &scene.palette);
     let page = TraceView {
         frame: frame(text),
         header: header(&scene),
         findings: findings(&scene),
-        notes: vec![text.to_owned()],
+        notes: vec![Note { text: text.to_owned(), ..Note::default() }],
         minimap: minimap(&scene),
         view,
-        tools: Tools { find: text.to_owned(), ..tools(&scene) },
-        waterfall: waterfall(&scene),
+        tabs: tabs(&scene),
+        tools: Tools { find: text.to_owned(), found: String::new(), ways: Vec::new(), ..tools(&scene) },
+        waterfall: waterfall(&scene, &plan(&scene)),
         panel: scene.chosen.and_then(|place| panel(&scene, place)),
         shares: shares(&scene),
+        flame: flame(&scene),
+        table: span_table(&scene),
+        map: trace_map(&scene),
+        json: json(&scene, Some(text)),
         logs: vec![log],
         ..TraceView::default()
     };
     page.render().unwrap()
 }
 
+fn compare_page(text: &str) -> String {
+    let sheet = storage::trace::Sheet::of(&sample::hostile(text));
+    let other = storage::trace::Sheet::of(&sample::checkout());
+    let (links, clock, palette) = (Links::default(), clock(), Palette::new(&[text.to_owned()]));
+    let means = (&links, &clock, &palette);
+    let mut page = ComparePage {
+        frame: frame(text),
+        a: text.to_owned(),
+        b: text.to_owned(),
+        problems: vec![text.to_owned()],
+        ..ComparePage::default()
+    };
+    page.sides = vec![Side::new("A", &sheet, text.to_owned(), means), Side::new("B", &other, String::new(), means)];
+    comparison(&mut page, [&sheet, &other], false, means);
+    page.render().unwrap()
+}
+
 /// What the script asks for: the rows, and the detail of a span.
 fn fragments(text: &str) -> [String; 2] {
-    let trace = sample::hostile(text);
-    let outline = Outline::new(&trace);
-    let wanted = Wanted { span: Some(trace.spans[3].span_id), ..Wanted::default() };
-    let (links, clock, palette) = (Links::default(), clock(), Palette::default());
-    let scene = Scene::new(&trace, &outline, &[], &wanted, (&links, &clock, &palette));
+    let scene = scene(text, Wanted { span: chosen(text), ..Wanted::default() });
     let panel = scene.chosen.and_then(|place| panel(&scene, place));
     [
-        RowsPart { frame: frame(text), waterfall: waterfall(&scene) }.render().unwrap(),
+        RowsPart { frame: frame(text), waterfall: waterfall(&scene, &plan(&scene)) }.render().unwrap(),
         PanelPart { panel, tools: tools(&scene) }.render().unwrap(),
     ]
 }
 
 fn span_page(text: &str) -> String {
-    let trace = sample::hostile(text);
-    let outline = Outline::new(&trace);
-    let wanted = Wanted { span: Some(trace.spans[3].span_id), ..Wanted::default() };
-    let (links, clock, palette) = (Links::default(), clock(), Palette::default());
-    let scene = Scene::new(&trace, &outline, &[], &wanted, (&links, &clock, &palette));
+    let scene = scene(text, Wanted { span: chosen(text), tab: Some(PanelTab::All), ..Wanted::default() });
     let panel = panel(&scene, scene.chosen.unwrap()).unwrap();
     SpanPage { frame: frame(text), panel, above: vec![(text.to_owned(), "/".to_owned())] }.render().unwrap()
 }
@@ -276,12 +296,14 @@ fn plain(text: &str) -> Vec<String> {
 
 fn every_page(text: &str) -> Vec<String> {
     let mut pages = vec![
-        trace_page(text, View::Timeline, LogMarks::Dots),
-        trace_page(text, View::Timeline, LogMarks::Rows),
-        trace_page(text, View::Services, LogMarks::Off),
-        trace_page(text, View::Logs, LogMarks::Off),
+        trace_page(text, View::Timeline, LogMarks::Dots, PanelTab::Attributes),
+        trace_page(text, View::Timeline, LogMarks::Rows, PanelTab::Events),
+        trace_page(text, View::Timeline, LogMarks::Off, PanelTab::Raw),
         span_page(text),
+        compare_page(text),
     ];
+    let readings = [View::Flame, View::Services, View::Spans, View::Logs, View::Map, View::Json];
+    pages.extend(readings.map(|view| trace_page(text, view, LogMarks::Off, PanelTab::Attributes)));
     pages.extend(lists(text));
     pages.extend(services(text));
     pages.extend(plain(text));
@@ -335,9 +357,9 @@ fn no_page_has_inline_scripts_styles_or_foreign_addresses() {
 
 #[test]
 fn addresses_of_the_web_are_the_only_ones_of_senders_that_become_links() {
-    let page = trace_page("javascript:alert(1)", View::Timeline, LogMarks::Dots);
+    let page = trace_page("javascript:alert(1)", View::Timeline, LogMarks::Dots, PanelTab::All);
     assert!(!page.contains("href=\"javascript"));
-    assert!(trace_page("https://example.org/a", View::Timeline, LogMarks::Dots).contains("href=\"https://example.org/a\""));
+    assert!(trace_page("https://example.org/a", View::Timeline, LogMarks::Dots, PanelTab::All).contains("href=\"https://example.org/a\""));
 }
 
 #[test]
@@ -353,9 +375,9 @@ fn every_page_has_one_heading_and_a_title() {
 #[test]
 fn fragments_hold_what_the_page_holds() {
     let [rows, panel] = fragments(HARMLESS);
-    let page = trace_page(HARMLESS, View::Timeline, LogMarks::Dots);
+    let page = trace_page(HARMLESS, View::Timeline, LogMarks::Dots, PanelTab::Attributes);
     assert_eq!(rows.matches("data-row").count(), 4);
     assert_eq!(rows.matches("<tr").count(), page.matches("<tr id=\"s").count());
-    assert!(panel.contains("ChargeCard") && panel.contains("data-close") && panel.contains("data-next-error"), "{panel}");
+    assert!(panel.contains("ChargeCard") && panel.contains("data-close") && panel.contains("data-key=\"e\""), "{panel}");
     assert!(!rows.contains("<html") && !panel.contains("<html"));
 }

@@ -1,14 +1,17 @@
-//! All that is known of one span.
+//! All that is known of one span, in seven parts.
 
 use storage::{Event, Link, Span, SpanId, TraceId, Value};
 
-use super::Scene;
-use super::minimap::extent;
+use super::{PanelTab, Scene};
 use crate::view::attributes::{self, Asked, Row as Attribute};
 use crate::view::colour::Chip;
 use crate::view::format::{self, Moment};
 use crate::view::link::term;
 use crate::view::logs::{self, Row as LogRow};
+
+mod groups;
+
+use self::groups::{Group, groups};
 
 /// The detail of a span.
 #[derive(Clone, Debug, Default)]
@@ -23,16 +26,24 @@ pub(crate) struct Panel {
     pub(crate) message: String,
     pub(crate) duration: String,
     pub(crate) exact: String,
-    /// Name and value: start, own time, share …
+    /// After the start of the trace.
+    pub(crate) offset: String,
+    pub(crate) own: String,
+    /// Word, count, address and whether it is the present one; empty where all parts are shown.
+    pub(crate) tabs: Vec<(&'static str, String, String, bool)>,
+    /// Which parts are shown.
+    pub(crate) shows: Shows,
+    /// Name and value.
     pub(crate) timing: Vec<(&'static str, String)>,
-    pub(crate) start: Moment,
-    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) attributes: Vec<Group>,
     pub(crate) events: Vec<EventView>,
     pub(crate) links: Vec<LinkView>,
     pub(crate) logs: Vec<LogRow>,
-    pub(crate) resource: Vec<Attribute>,
+    pub(crate) resource: Vec<Group>,
     /// Name and value: scope, ids, flags …
     pub(crate) origin: Vec<(&'static str, String)>,
+    /// As the API gives it.
+    pub(crate) raw: String,
     /// What the sender left out.
     pub(crate) dropped: Vec<String>,
     /// The page without the panel, and the panel as a page.
@@ -42,8 +53,20 @@ pub(crate) struct Panel {
     pub(crate) in_trace: String,
     /// Traces with the same operation.
     pub(crate) similar: String,
-    /// Logs of the service around this time.
+    /// The page of the service.
     pub(crate) service: String,
+}
+
+/// Which parts of the detail are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shows {
+    pub(crate) attributes: bool,
+    pub(crate) events: bool,
+    pub(crate) links: bool,
+    pub(crate) logs: bool,
+    pub(crate) resource: bool,
+    pub(crate) timing: bool,
+    pub(crate) raw: bool,
 }
 
 /// An event of a span.
@@ -72,23 +95,40 @@ pub(crate) struct LinkView {
     pub(crate) attributes: Vec<Attribute>,
 }
 
-/// The detail of the span at `place`.
-pub(crate) fn panel(scene: &Scene<'_>, place: usize) -> Option<Panel> {
-    let span = scene.trace.spans.get(place)?;
-    let (start, whole) = extent(scene);
-    let id = span.span_id.to_string();
-    let own = scene.outline.self_time.get(place).copied().unwrap_or(0);
-    let offset = span.start.since(start);
-    let mut timing = vec![
-        ("Starts at", format::duration(offset)),
-        ("Own time", format!("{} ({})", format::duration(own), format::percent(own, span.duration()))),
-        ("Of the trace", format::percent(span.duration(), whole)),
-    ];
-    if span.end < span.start {
-        timing.push(("Note", "ends before it starts, as sent".to_owned()));
+// === impl Shows ===
+
+impl Shows {
+    fn of(tab: PanelTab) -> Self {
+        let all = tab == PanelTab::All;
+        Self {
+            attributes: all || tab == PanelTab::Attributes,
+            events: all || tab == PanelTab::Events,
+            links: all || tab == PanelTab::Links,
+            logs: all || tab == PanelTab::Logs,
+            resource: all || tab == PanelTab::Resource,
+            timing: all || tab == PanelTab::Timing,
+            raw: all || tab == PanelTab::Raw,
+        }
     }
+}
+
+/// What is shown when the reader did not choose: the exception of a failed span, else its attributes.
+pub(crate) fn tab_of(scene: &Scene, span: &Span) -> PanelTab {
+    let has_exception = span.is_error() && span.events.iter().any(|event| event.name == "exception");
+    scene.wanted.tab.unwrap_or(if has_exception { PanelTab::Events } else { PanelTab::Attributes })
+}
+
+/// The detail of the span at `place`, whose details are known.
+pub(crate) fn panel(scene: &Scene, place: usize) -> Option<Panel> {
+    let span = scene.details.get(&place)?;
+    let start = scene.sheet.start();
+    let id = span.span_id.to_string();
+    let own = scene.sheet.self_time(place);
     let query = format!("{} {}", term("service", span.service_name()), term("name", &span.name));
-    let trace_path = format!("/trace/{}", scene.trace.id);
+    let trace_path = format!("/trace/{}", scene.sheet.id);
+    let tab = tab_of(scene, span);
+    let shows = Shows::of(tab);
+    let raw = || crate::api::indented_trace(&storage::trace::Trace::assemble(scene.sheet.id, vec![span.clone()], true, Vec::new()));
     Some(Panel {
         chip: scene.palette.chip(span.service_name()),
         name: format::name(&span.name),
@@ -98,16 +138,20 @@ pub(crate) fn panel(scene: &Scene<'_>, place: usize) -> Option<Panel> {
         message: format::text(&span.status.message),
         duration: format::duration(span.duration()),
         exact: format::exact_nanos(span.duration()),
-        timing,
-        start: scene.moment(span.start),
-        attributes: attributes::rows(&span.attributes, Asked::Spans, scene.links),
+        offset: format::duration(scene.offset(place)),
+        own: format::duration(own),
+        tabs: if tab == PanelTab::All { Vec::new() } else { tabs(scene, place, span, tab) },
+        shows,
+        timing: timing(scene, place, span),
+        attributes: groups(scene, &span.attributes, Asked::Spans),
         events: span.events.iter().take(MAX_EVENTS).map(|event| event_view(scene, event, start)).collect(),
         links: span.links.iter().take(MAX_LINKS).map(|link| link_view(scene, link)).collect(),
         logs: log_rows(scene, place),
-        resource: attributes::rows(&span.resource.attributes, Asked::Resource, scene.links),
+        resource: groups(scene, &span.resource.attributes, Asked::Resource),
         origin: origin(span),
+        raw: if shows.raw { format::text(&raw()).chars().take(MAX_RAW).collect() } else { String::new() },
         dropped: dropped(span),
-        close: format!("{}#s{id}", scene.here().with("span", "").href()),
+        close: format!("{}#s{id}", scene.here().with("span", "").with("tab", "").href()),
         alone: scene.links.plain(&format!("{trace_path}/span/{id}")).href(),
         in_trace: format!("{}#s{id}", scene.links.plain(&trace_path).with("span", &id).href()),
         similar: scene.links.traces(&query).href(),
@@ -116,7 +160,59 @@ pub(crate) fn panel(scene: &Scene<'_>, place: usize) -> Option<Panel> {
     })
 }
 
-fn event_view(scene: &Scene<'_>, event: &Event, start: storage::UnixNanos) -> EventView {
+fn tabs(scene: &Scene, place: usize, span: &Span, current: PanelTab) -> Vec<(&'static str, String, String, bool)> {
+    let tab = |label, count: usize, tab: PanelTab| {
+        let count = if count == 0 { String::new() } else { format::count(count as u64) };
+        let href = scene.here().with("span", &span.span_id.to_string()).with("tab", tab.as_str()).href();
+        (label, count, href, tab == current)
+    };
+    vec![
+        tab("Attributes", span.attributes.len(), PanelTab::Attributes),
+        tab("Events", span.events.len(), PanelTab::Events),
+        tab("Links", span.links.len(), PanelTab::Links),
+        tab("Logs", scene.records(place).count(), PanelTab::Logs),
+        tab("Resource", 0, PanelTab::Resource),
+        tab("Timing", 0, PanelTab::Timing),
+        tab("Raw", 0, PanelTab::Raw),
+    ]
+}
+
+fn timing(scene: &Scene, place: usize, span: &Span) -> Vec<(&'static str, String)> {
+    let (sheet, own) = (&scene.sheet, scene.sheet.self_time(place));
+    let critical = sheet.sections(place).iter().fold(0_u64, |sum, section| sum.saturating_add(section.to.since(section.from)));
+    let mut rows = vec![
+        ("Starts at", format!("{} after the start of the trace", format::duration(scene.offset(place)))),
+        ("Start", scene.moment(span.start).full),
+        ("End", scene.moment(span.end).full),
+        ("Duration", format!("{} ({})", format::duration(span.duration()), format::exact_nanos(span.duration()))),
+        ("Of the trace", format::percent(span.duration(), sheet.duration())),
+        (
+            "Own time",
+            format!("{} ({} of it), in which none of its children ran", format::duration(own), format::percent(own, span.duration())),
+        ),
+    ];
+    if critical > 0 {
+        rows.push(("Critical path", format!("the trace waited {} for this span", format::duration(critical))));
+    }
+    if let Some(usual) = scene.usual.filter(|usual| usual.count > 1) {
+        let place = match span.duration() {
+            duration if duration > usual.p99 => "slower than 99 %",
+            duration if duration > usual.p95 => "slower than 95 %",
+            duration if duration > usual.p50 => "slower than half",
+            _ => "faster than half",
+        };
+        rows.push(("Among its like", format!("{place} of {} spans of this operation within a day", format::count(usual.count))));
+        let quantiles = [("p50", usual.p50), ("p95", usual.p95), ("p99", usual.p99)];
+        let quantiles = quantiles.map(|(name, value)| format!("{name} {}", format::duration(value)));
+        rows.push(("They take", quantiles.join(" · ")));
+    }
+    if span.end < span.start {
+        rows.push(("Note", "ends before it starts, as sent".to_owned()));
+    }
+    rows
+}
+
+fn event_view(scene: &Scene, event: &Event, start: storage::UnixNanos) -> EventView {
     let is_exception = event.name == "exception";
     let text = |key: &str| match event.attributes.iter().find(|pair| pair.key == key).map(|pair| &pair.value) {
         Some(Value::String(text)) => format::text(text),
@@ -132,12 +228,12 @@ fn event_view(scene: &Scene<'_>, event: &Event, start: storage::UnixNanos) -> Ev
         time: scene.moment(event.time),
         exception: [kind, message].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": "),
         stack: if is_exception { text("exception.stacktrace").chars().take(MAX_STACK).collect() } else { String::new() },
-        attributes: attributes::rows(&rest, Asked::Nowhere, scene.links),
+        attributes: attributes::rows(&rest, Asked::Nowhere, &scene.links),
         is_exception,
     }
 }
 
-fn link_view(scene: &Scene<'_>, link: &Link) -> LinkView {
+fn link_view(scene: &Scene, link: &Link) -> LinkView {
     let trace = TraceId::from_slice(&link.trace_id);
     let span = SpanId::from_slice(&link.span_id);
     let href = trace.map(|trace| {
@@ -147,17 +243,17 @@ fn link_view(scene: &Scene<'_>, link: &Link) -> LinkView {
     LinkView {
         trace: format::hex(&link.trace_id),
         span: format::hex(&link.span_id),
-        is_here: trace == Some(scene.trace.id),
+        is_here: trace == Some(scene.sheet.id),
         href: href.unwrap_or_default(),
-        attributes: attributes::rows(&link.attributes, Asked::Nowhere, scene.links),
+        attributes: attributes::rows(&link.attributes, Asked::Nowhere, &scene.links),
     }
 }
 
-fn log_rows(scene: &Scene<'_>, place: usize) -> Vec<LogRow> {
-    let records = scene.by_span.get(&place).into_iter().flatten().filter_map(|index| scene.logs.get(*index)).take(MAX_LOGS);
+fn log_rows(scene: &Scene, place: usize) -> Vec<LogRow> {
+    let records = scene.records(place).take(MAX_LOGS);
     let row = |record: &storage::LogRecord| {
         let whole = scene.here().with("view", "logs").with("span", "").with("row", &record.record_id.to_string());
-        logs::row(record, format!("{}#r{}", whole.href(), record.record_id), false, scene.links, scene.clock, scene.palette)
+        logs::row(record, format!("{}#r{}", whole.href(), record.record_id), false, &scene.links, &scene.clock, &scene.palette)
     };
     records.map(row).collect()
 }
@@ -196,3 +292,4 @@ const MAX_EVENTS: usize = 200;
 const MAX_LINKS: usize = 200;
 const MAX_LOGS: usize = 200;
 const MAX_STACK: usize = 32_768;
+const MAX_RAW: usize = 100_000;

@@ -1,5 +1,6 @@
 //! Search within one trace: words that must all occur somewhere in a span.
 
+use storage::trace::Sheet;
 use storage::{KeyValue, Span};
 
 use crate::view::attributes;
@@ -36,6 +37,19 @@ impl Needle {
         (!words.is_empty()).then_some(Self { words })
     }
 
+    /// What the columns alone decide: `None` when the span must be read whole.
+    pub(crate) fn quick(&self, sheet: &Sheet, place: usize) -> Option<bool> {
+        let mut all_decided = true;
+        for word in &self.words {
+            match word.quick(sheet, place) {
+                Some(is_in) if is_in == word.is_not => return Some(false),
+                Some(_) => {}
+                None => all_decided = false,
+            }
+        }
+        all_decided.then_some(true)
+    }
+
     /// Whether every word is in the span.
     pub(crate) fn is_in(&self, span: &Span) -> bool {
         self.words.iter().all(|word| word.is_in(span) != word.is_not)
@@ -45,6 +59,18 @@ impl Needle {
 // === impl Word ===
 
 impl Word {
+    fn quick(&self, sheet: &Sheet, place: usize) -> Option<bool> {
+        let brief = sheet.spans.get(place)?;
+        match self.key.as_str() {
+            "name" => Some(contains(sheet.name(place), &self.text)),
+            "service" => Some(contains(sheet.service(place), &self.text)),
+            "kind" => Some(contains(brief.kind.as_str(), &self.text)),
+            "status" => Some(contains(brief.status.as_str(), &self.text)),
+            "" => (contains(sheet.name(place), &self.text) || contains(sheet.service(place), &self.text)).then_some(true),
+            _ => None,
+        }
+    }
+
     fn is_in(&self, span: &Span) -> bool {
         let fields: [(&str, &str); 6] = [
             ("name", &span.name),
@@ -54,6 +80,10 @@ impl Word {
             ("message", &span.status.message),
             ("scope", &span.scope.name),
         ];
+        if ["name", "service", "kind", "status"].contains(&self.key.as_str()) {
+            // Fields of every span; attributes of these names are found by their values.
+            return fields.iter().any(|(key, value)| self.key == *key && contains(value, &self.text));
+        }
         let named = |key: &str| self.key.is_empty() || self.key == key;
         // The words of closed sets are found by name only, or every search for `error` would say little.
         let closed = |key: &str| self.key.is_empty() && matches!(key, "kind" | "status");
@@ -110,6 +140,20 @@ mod tests {
     fn found(text: &str) -> bool {
         let trace = sample::checkout();
         Needle::parse(text).is_some_and(|needle| needle.is_in(&trace.spans[3]))
+    }
+
+    #[test]
+    fn what_the_columns_decide_agrees_with_the_whole_span() {
+        let trace = sample::checkout();
+        let sheet = Sheet::of(&trace);
+        for text in ["charge", "service:payment", "name:post -kind:server", "status:error", "-payment", "kind:client declined", "mysql"] {
+            let needle = Needle::parse(text).unwrap();
+            for (place, span) in trace.spans.iter().enumerate() {
+                assert!(needle.quick(&sheet, place).is_none_or(|quick| quick == needle.is_in(span)), "{text} {place}");
+            }
+        }
+        assert_eq!(Needle::parse("declined").unwrap().quick(&sheet, 0), None);
+        assert_eq!(Needle::parse("service:payment").unwrap().quick(&sheet, 0), Some(false));
     }
 
     #[test]

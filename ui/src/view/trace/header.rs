@@ -1,8 +1,8 @@
-//! What a trace is, in one glance, and what stands out in it.
+//! What a trace is, in one glance, what stands out in it, and how far the picture can be trusted.
 
-use std::collections::HashSet;
+use storage::trace::{Brief, FindingKind};
 
-use super::minimap::extent;
+use super::fold::SIMILAR;
 use super::{LogMarks, Scene};
 use crate::view::colour::Chip;
 use crate::view::format::{self, Moment};
@@ -24,6 +24,9 @@ pub(crate) struct Header {
     pub(crate) otlp: String,
     /// Other traces of the same root operation.
     pub(crate) similar: String,
+    /// This trace beside a typical one of the same operation, and beside one of choice.
+    pub(crate) compare: String,
+    pub(crate) logs: String,
 }
 
 /// Something worth a look.
@@ -38,65 +41,163 @@ pub(crate) struct Finding {
     pub(crate) href: String,
 }
 
+/// What a reader should know before believing the picture.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Note {
+    pub(crate) text: String,
+    /// What it means, and what usually causes it.
+    pub(crate) why: &'static str,
+    /// Word and address of what can be done about it; empty for nothing.
+    pub(crate) action: &'static str,
+    pub(crate) href: String,
+}
+
 /// The head of the page.
-pub(crate) fn header(scene: &Scene<'_>) -> Header {
-    let (start, whole) = extent(scene);
-    let spans = &scene.trace.spans;
-    let root = scene.outline.order.first().and_then(|place| spans.get(*place));
-    let errors = spans.iter().filter(|span| span.is_error()).count() as u64;
-    let services = spans.iter().map(storage::Span::service_name).collect::<HashSet<_>>().len() as u64;
-    let depth = scene.outline.depth.iter().max().map_or(0, |depth| depth + 1);
-    let id = scene.trace.id.to_string();
-    let mut facts = vec![format::counted(spans.len() as u64, "span", "spans")];
+pub(crate) fn header(scene: &Scene) -> Header {
+    let sheet = &scene.sheet;
+    let root = sheet.main_root().or_else(|| sheet.tree().preorder().first().copied());
+    let errors = sheet.spans.iter().filter(|span| span.is_error()).count() as u64;
+    let depth = (0..sheet.spans.len()).map(|place| sheet.tree().depth(place)).max().map_or(0, |depth| depth + 1);
+    let id = sheet.id.to_string();
+    let mut facts = vec![format::counted(sheet.spans.len() as u64, "span", "spans")];
     if errors > 0 {
         facts.push(format::counted(errors, "error", "errors"));
     }
-    facts.push(format::counted(services, "service", "services"));
+    facts.push(format::counted(sheet.services.len() as u64, "service", "services"));
     facts.push(format!("depth {depth}"));
-    if !scene.logs.is_empty() {
-        facts.push(format::counted(scene.logs.len() as u64, "log", "logs"));
-    }
-    let (service, name) = root.map_or(("", ""), |span| (span.service_name(), span.name.as_str()));
+    let (service, name) = root.map_or(("", ""), |root| (sheet.service(root), sheet.name(root)));
     let query = [("service", service), ("name", name)].map(|(field, value)| crate::view::link::term(field, value)).join(" ");
     Header {
         chip: scene.palette.chip(service),
         operation: format::name(name),
         is_error: errors > 0,
-        duration: format::duration(whole),
-        exact: format::exact_nanos(whole),
-        start: scene.moment(start),
+        duration: format::duration(sheet.duration()),
+        exact: format::exact_nanos(sheet.duration()),
+        start: scene.moment(sheet.start()),
         short_id: id.chars().take(8).collect(),
         json: scene.links.plain(&format!("/api/v1/traces/{id}")).href(),
         otlp: scene.links.plain(&format!("/api/v1/traces/{id}")).with("format", "otlp").href(),
         similar: scene.links.traces(&query).href(),
+        compare: scene.links.plain("/compare").with("a", &id).with("b", "typical").href(),
+        logs: if scene.logs.is_empty() {
+            String::new()
+        } else {
+            scene.links.plain("/logs").with("q", &format!("trace:{id}")).with("from", "0").href()
+        },
         facts,
         id,
     }
 }
 
 /// What stands out, the failing span first.
-pub(crate) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
-    scene
-        .outline
-        .findings
-        .iter()
-        .map(|(icon, class, text, place)| Finding {
-            icon,
-            class,
-            text: format::line(text, 300),
-            href: place.map(|place| scene.to_span(place)).unwrap_or_default(),
-        })
-        .collect()
+pub(crate) fn findings(scene: &Scene) -> Vec<Finding> {
+    let told = scene.findings.iter().filter_map(|finding| {
+        let (icon, class) = match finding.kind {
+            FindingKind::ErrorStart { .. } => ("error", "bad"),
+            FindingKind::Slower { .. } => ("clock", "warn"),
+            FindingKind::RepeatedCalls { .. } | FindingKind::Retries { .. } => ("repeat", "warn"),
+            FindingKind::CriticalShare { .. } => ("path", "plain"),
+            FindingKind::IdleGap { .. } => ("gap", "plain"),
+            FindingKind::ClockSkew { .. } | FindingKind::MissingParents { .. } | FindingKind::StillArriving { .. } => return None,
+        };
+        let at = || finding.span.map(|place| scene.to_span(place)).unwrap_or_default();
+        let span = finding.span.and_then(|place| scene.sheet.spans.get(place));
+        let href = match (&finding.kind, span) {
+            // The loop as one row, with its totals.
+            (FindingKind::RepeatedCalls { count, .. }, Some(span)) if *count > SIMILAR => {
+                let address = scene.timeline().with("group", "").with("only", "").with("span", "");
+                format!("{}#sg{}", address.href(), span.span_id)
+            }
+            _ => at(),
+        };
+        Some(Finding { icon, class, text: format::line(&finding.sentence(), 300), href })
+    });
+    told.take(MAX_FINDINGS).collect()
+}
+
+/// How far the picture can be trusted, in plain words.
+pub(crate) fn notes(scene: &Scene) -> Vec<Note> {
+    let mut notes: Vec<Note> = scene.findings.iter().filter_map(|finding| doubt(scene, finding)).collect();
+    if let Some(span) = scene.wanted.span.filter(|_| scene.chosen.is_none()) {
+        notes.insert(0, Note { text: format!("Span {span} is not among the spans that were received of this trace."), ..Note::default() });
+    }
+    notes.extend(scene.sheet.notes.iter().map(|note| Note { text: crate::view::search::sentence(note), ..Note::default() }));
+    notes.extend(oddities(scene));
+    notes.extend(stray_logs(scene));
+    if scene.wanted.is_adjusted {
+        notes.push(Note {
+            text: "Times are moved to fit callers; bars that were moved have a dashed outline.".to_owned(),
+            why: "Nothing that is stored was changed.",
+            action: "Show times as sent",
+            href: scene.here().with("skew", "").href(),
+        });
+    }
+    notes
+}
+
+fn doubt(scene: &Scene, finding: &storage::trace::Finding) -> Option<Note> {
+    let text = format::line(&finding.sentence(), 300);
+    let at = || finding.span.map(|place| scene.to_span(place)).unwrap_or_default();
+    Some(match finding.kind {
+        FindingKind::ClockSkew { .. } if !scene.wanted.is_adjusted => Note {
+            text,
+            why: "Times are shown as they were sent; durations are right, but bars of this service may lie too early or too late.",
+            action: "Show corrected times",
+            href: scene.here().with("skew", "adjust").href(),
+        },
+        FindingKind::MissingParents { .. } => Note {
+            text,
+            why: "Such spans are shown as roots. A parent is missing when its service did not send it, sampled it out, or has not sent it yet.",
+            action: "Show the first",
+            href: at(),
+        },
+        FindingKind::StillArriving { .. } => Note {
+            text,
+            why: "Services send spans in batches, a few seconds after they end.",
+            action: "Look again",
+            href: scene.here().href(),
+        },
+        _ => return None,
+    })
+}
+
+fn oddities(scene: &Scene) -> Vec<Note> {
+    let sheet = &scene.sheet;
+    let count = |is: &dyn Fn(usize, &Brief) -> bool| sheet.spans.iter().enumerate().filter(|(place, span)| is(*place, span)).count() as u64;
+    let backwards = count(&|_, span| span.end < span.start);
+    let cut = count(&|place, _| sheet.tree().is_cut(place));
+    let mut notes = Vec::new();
+    if backwards > 0 {
+        notes.push(Note {
+            text: format!(
+                "{} before starting, as sent; shown without duration.",
+                if backwards == 1 { "1 span ends".to_owned() } else { format!("{} spans end", format::exact(backwards)) }
+            ),
+            why: "The clock of its host was set back meanwhile, or the sender mixed up its times.",
+            ..Note::default()
+        });
+    }
+    if cut > 0 {
+        notes.push(Note {
+            text: "Some spans name each other as parents; the loop was cut at its earliest span.".to_owned(),
+            why: "Senders that reuse span ids do this.",
+            ..Note::default()
+        });
+    }
+    notes
 }
 
 /// Log records that name no span of the trace are not on any bar; says how many, when bars are all there is.
-pub(crate) fn stray_logs(scene: &Scene<'_>) -> Option<String> {
+fn stray_logs(scene: &Scene) -> Option<Note> {
     let tied: usize = scene.by_span.values().map(Vec::len).sum();
     let stray = scene.logs.len().saturating_sub(tied);
-    (stray > 0 && scene.wanted.marks != LogMarks::Off).then(|| {
-        format!(
-            "{} of this trace name no span that was received; see the Logs tab",
-            format::counted(stray as u64, "log record", "log records")
-        )
+    (stray > 0 && scene.wanted.marks != LogMarks::Off).then(|| Note {
+        text: format!("{} of this trace name no span that was received.", format::counted(stray as u64, "log record", "log records")),
+        action: "Show logs",
+        href: scene.here().with("view", "logs").with("at", "").href(),
+        ..Note::default()
     })
 }
+
+/// More would no longer be a glance.
+const MAX_FINDINGS: usize = 5;

@@ -1,6 +1,9 @@
-//! The whole trace at a glance: rows of spans as thin lines of their service's colour, failures on top.
+//! The whole trace at a glance: rows of spans as thin lines of their service's colour, failures on top, and what part is in view.
+//!
+//! A raster of fixed size, so that a million spans weigh as much as a thousand.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use super::Scene;
 use crate::view::format;
@@ -16,78 +19,137 @@ pub(crate) struct Minimap {
     pub(crate) errors: String,
     /// Path data of matches.
     pub(crate) matches: String,
-    /// Labels of the axis below.
-    pub(crate) ticks: Vec<String>,
     /// In words.
     pub(crate) summary: String,
+    /// Left edge and width in units of what is in view; empty when everything is.
+    pub(crate) view: Option<(usize, usize)>,
+    /// Left edge, address and words of the tenths, which zoom there.
+    pub(crate) tenths: Vec<(usize, String, String)>,
+    /// Width of a tenth.
+    pub(crate) tenth: usize,
+    /// What the window of time is, for the form.
+    pub(crate) from: String,
+    pub(crate) to: String,
+    /// Labels of the axis below.
+    pub(crate) ticks: Vec<String>,
+    /// Key, sign, words and address of the ways to zoom and pan.
+    pub(crate) zooms: Vec<(&'static str, &'static str, &'static str, String)>,
 }
 
 /// Draws the trace. Spans share lanes in the order of rows, so a large trace keeps its shape.
-pub(crate) fn minimap(scene: &Scene<'_>) -> Minimap {
-    let (start, whole) = extent(scene);
-    let count = scene.outline.order.len();
-    let lanes = count.clamp(1, LANES);
-    let mut cells: BTreeMap<String, Vec<(usize, usize, usize)>> = BTreeMap::new();
-    let (mut errors, mut matches) = (String::new(), String::new());
+pub(crate) fn minimap(scene: &Scene) -> Minimap {
+    let (sheet, whole) = (&scene.sheet, scene.sheet.duration());
+    let order = sheet.tree().preorder();
+    let lanes = order.len().clamp(1, LANES);
+    let mut raster = vec![0_u16; lanes * COLUMNS];
     let column = |nanos: u64| scaled(nanos, whole, COLUMNS);
-    for (row, place) in scene.outline.order.iter().enumerate() {
-        let Some(span) = scene.trace.spans.get(*place) else { continue };
-        let lane = row * lanes / count.max(1);
-        let from = column(span.start.since(start)).min(COLUMNS - 1);
-        let to = column(span.end.since(start)).clamp(from + 1, COLUMNS);
-        cells.entry(scene.palette.chip(span.service_name()).class).or_default().push((lane, from, to));
-        if span.is_error() {
-            errors.push_str(&format!("M{from} 0v{lanes}"));
+    let mut errors = vec![false; COLUMNS];
+    for (row, place) in order.iter().enumerate() {
+        let Some(span) = sheet.spans.get(*place) else { continue };
+        let lane = row * lanes / order.len().max(1);
+        let offset = scene.offset(*place);
+        let from = column(offset).min(COLUMNS - 1);
+        let to = column(offset.saturating_add(span.duration())).clamp(from + 1, COLUMNS);
+        let colour = u16::try_from(span.service + 1).unwrap_or(u16::MAX);
+        if let Some(cells) = raster.get_mut(lane * COLUMNS + from..lane * COLUMNS + to) {
+            cells.fill(colour);
+        }
+        if let Some(error) = errors.get_mut(from).filter(|_| span.is_error()) {
+            *error = true;
         }
     }
-    for place in &scene.matches {
-        if let Some(span) = scene.trace.spans.get(*place) {
-            matches.push_str(&format!("M{} {lanes}v-3", column(span.start.since(start)).min(COLUMNS - 1)));
+    let mut matches = vec![false; COLUMNS];
+    for place in scene.matches.iter() {
+        if let Some(slot) = matches.get_mut(column(scene.offset(*place)).min(COLUMNS - 1)) {
+            *slot = true;
         }
     }
-    let paths = cells.into_iter().map(|(class, runs)| (class, path(runs))).collect();
-    let ticks = (0..=4_u64).map(|quarter| format::duration(whole / 4 * quarter)).collect();
+    let axis = &scene.axis;
+    let view = (axis.from, axis.to) != (0, whole);
     Minimap {
         height: lanes,
-        paths,
-        errors,
-        matches,
-        ticks,
-        summary: format!("{} over {}", format::counted(count as u64, "span", "spans"), format::duration(whole)),
+        paths: paths(scene, &raster),
+        errors: marks(&errors, |x| format!("M{x}.5 0v{lanes}")),
+        matches: marks(&matches, |x| format!("M{x}.5 {lanes}v-{}", lanes.min(3))),
+        summary: format!("{} over {}", format::counted(order.len() as u64, "span", "spans"), format::duration(whole)),
+        view: view.then(|| (column(axis.from), column(axis.to).saturating_sub(column(axis.from)).max(1))),
+        tenths: tenths(scene),
+        tenth: COLUMNS / 10,
+        from: written(axis.from),
+        to: written(axis.to),
+        ticks: (0..=4_u64).map(|quarter| format::duration(whole / 4 * quarter)).collect(),
+        zooms: zooms(scene),
     }
 }
 
-/// Earliest start, and nanoseconds until the latest end.
-pub(super) fn extent(scene: &Scene<'_>) -> (storage::UnixNanos, u64) {
-    let spans = &scene.trace.spans;
-    let start = spans.iter().map(|span| span.start).min().unwrap_or_default();
-    let end = spans.iter().map(|span| span.end.max(span.start)).max().unwrap_or_default();
-    (start, end.since(start))
-}
-
-/// One stroke per run of cells; runs that touch or overlap are joined.
-fn path(mut runs: Vec<(usize, usize, usize)>) -> String {
-    use std::fmt::Write as _;
-    runs.sort_unstable();
-    let mut out = String::new();
-    let mut open: Option<(usize, usize, usize)> = None;
-    let mut flush = |run: Option<(usize, usize, usize)>| {
-        if let Some((lane, from, to)) = run {
-            // Writing to a String cannot fail.
-            let _ = write!(out, "M{from} {lane}.5h{}", to - from);
-        }
-    };
-    for (lane, from, to) in runs {
-        match open {
-            Some((known, begin, end)) if known == lane && from <= end => open = Some((lane, begin, end.max(to))),
-            _ => {
-                flush(open.take());
-                open = Some((lane, from, to));
+/// Per class, one stroke per run of cells.
+fn paths(scene: &Scene, raster: &[u16]) -> Vec<(String, String)> {
+    let mut paths: BTreeMap<String, String> = BTreeMap::new();
+    let classes: Vec<String> = scene.sheet.services.iter().map(|name| scene.palette.chip(name).class).collect();
+    for (lane, cells) in raster.chunks(COLUMNS).enumerate() {
+        let mut x = 0;
+        for run in cells.chunk_by(|a, b| a == b) {
+            let service = run.first().copied().unwrap_or(0);
+            if let Some(class) = usize::from(service).checked_sub(1).and_then(|service| classes.get(service)) {
+                // Writing to a String cannot fail.
+                let _ = write!(paths.entry(class.clone()).or_default(), "M{x} {lane}.5h{}", run.len());
             }
+            x += run.len();
         }
     }
-    flush(open);
-    out
+    paths.into_iter().collect()
+}
+
+/// A duration as the form takes it back: all digits, one unit.
+fn written(nanos: u64) -> String {
+    let (unit, name) =
+        [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")].into_iter().find(|(unit, _)| nanos >= *unit).unwrap_or((1, "ns"));
+    let digits = format!("{}.{:09}", nanos / unit, nanos % unit * (1_000_000_000 / unit));
+    format!("{}{name}", digits.trim_end_matches('0').trim_end_matches('.'))
+}
+
+fn marks(columns: &[bool], mark: impl Fn(usize) -> String) -> String {
+    columns.iter().enumerate().filter(|(_, is_set)| **is_set).map(|(x, _)| mark(x)).collect()
+}
+
+fn window(scene: &Scene, (from, to): (u64, u64)) -> String {
+    let is_all = (from, to) == (scene.axis.first, scene.axis.last);
+    let edge = |nanos: u64| if is_all { String::new() } else { nanos.to_string() };
+    scene.here().with("t0", &edge(from)).with("t1", &edge(to)).href()
+}
+
+fn tenths(scene: &Scene) -> Vec<(usize, String, String)> {
+    let whole = scene.sheet.duration();
+    if whole < 20 {
+        return Vec::new();
+    }
+    let edge = |n: u64| u64::try_from(u128::from(whole) * u128::from(n) / 10).unwrap_or(whole);
+    let tenth = |n: u64| {
+        let (from, to) = (edge(n), edge(n + 1));
+        let words = format!("show {} to {}", format::duration(from), format::duration(to));
+        (usize::try_from(n).unwrap_or(0) * COLUMNS / 10, window(scene, (from, to)), words)
+    };
+    (0..10).map(tenth).collect()
+}
+
+fn zooms(scene: &Scene) -> Vec<(&'static str, &'static str, &'static str, String)> {
+    let axis = &scene.axis;
+    let chosen = scene.chosen.and_then(|place| Some((scene.offset(place), scene.sheet.spans.get(place)?.duration())));
+    let middle = axis.from + axis.length() / 2;
+    let centre = chosen.map_or(middle, |(offset, duration)| offset.saturating_add(duration / 2));
+    let centre = if axis.shows(centre, centre) { centre } else { middle };
+    let [inner, wider, left, right] = axis.zoomed(centre);
+    let mut zooms = vec![("w", "+", "Zoom in", window(scene, inner))];
+    if axis.is_zoomed() {
+        zooms.push(("s", "−", "Zoom out", window(scene, wider)));
+        zooms.push(("a", "‹", "Earlier", window(scene, left)));
+        zooms.push(("d", "›", "Later", window(scene, right)));
+        zooms.push(("0", "All", "Whole trace", window(scene, (axis.first, axis.last))));
+    }
+    if let Some((offset, duration)) = chosen.filter(|(_, duration)| *duration > 1) {
+        zooms.push(("F", "Fit", "Zoom to the chosen span", window(scene, (offset, offset.saturating_add(duration)))));
+    }
+    zooms
 }
 
 /// A part of a whole as one of `units` cells.
@@ -110,8 +172,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runs_that_touch_become_one_stroke() {
-        assert_eq!(path(vec![(1, 5, 9), (0, 0, 3), (0, 3, 4), (0, 6, 7)]), "M0 0.5h4M6 0.5h1M5 1.5h4");
+    fn edges_are_written_with_all_their_digits() {
+        for (nanos, expected) in [(0, "0ns"), (812, "812ns"), (1_500, "1.5us"), (120_000_001, "120.000001ms"), (61_000_000_000, "61s")] {
+            assert_eq!(written(nanos), expected);
+        }
     }
 
     #[test]

@@ -2,8 +2,13 @@
 
 use std::sync::Arc;
 
-use storage::trace::Trace;
+use storage::trace::{Sheet, Trace};
 use storage::{Event, KeyValue, Link, LogRecord, Resource, Scope, Span, SpanId, SpanKind, Status, StatusCode, TraceId, UnixNanos, Value};
+
+use super::{Needle, Scene, Wanted};
+use crate::view::colour::Palette;
+use crate::view::format::Clockface;
+use crate::view::link::Links;
 
 fn text(key: &str, value: &str) -> KeyValue {
     KeyValue { key: key.to_owned(), value: Value::String(value.to_owned()) }
@@ -75,6 +80,19 @@ pub(crate) fn hostile(message: &str) -> Trace {
         span(4, 2, "orders", "SELECT stock", 10, 20),
     ];
     Trace::assemble(id, spans, true, Vec::new())
+}
+
+/// A scene with every span at hand, as after asking the store for all of them.
+pub(crate) fn scene(trace: &Trace, logs: Vec<LogRecord>, wanted: Wanted, means: (Links, Clockface, Palette)) -> Scene {
+    let find = Needle::parse(&wanted.find);
+    let mut scene = Scene::new(Arc::new(Sheet::of(trace)), logs, wanted, means);
+    if let Some(needle) = find {
+        let order = scene.sheet.tree().preorder().iter().copied();
+        scene.matches = Arc::new(order.filter(|place| needle.is_in(&trace.spans[*place])).collect());
+    }
+    scene.details = trace.spans.iter().cloned().enumerate().collect();
+    scene.findings = storage::trace::findings(&scene.sheet, None, UnixNanos::new(0));
+    scene
 }
 
 /// A log record of the charge.

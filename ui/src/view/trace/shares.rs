@@ -1,9 +1,6 @@
-//! Time per service: where the trace spent it.
-
-use std::collections::BTreeMap;
+//! Time per service: when each one worked without waiting for what it called.
 
 use super::Scene;
-use super::minimap::extent;
 use crate::view::colour::Chip;
 use crate::view::format;
 
@@ -13,12 +10,14 @@ pub(crate) struct Share {
     pub(crate) chip: Chip,
     pub(crate) spans: String,
     pub(crate) errors: String,
-    /// Sum of time in which none of a span's children ran.
+    /// Wall-clock time in which at least one of its spans worked itself, none of its children running.
     pub(crate) self_time: String,
-    /// Of all self times, in percent for the bar.
+    /// Of the trace, in percent for the bar.
     pub(crate) percent: String,
     /// The same as text.
     pub(crate) part: String,
+    /// Own times of all its spans added up, those side by side counted each.
+    pub(crate) sum: String,
     /// The longest span.
     pub(crate) longest: String,
     /// Time on the critical path.
@@ -27,43 +26,88 @@ pub(crate) struct Share {
     pub(crate) href: String,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Sum {
     spans: u64,
     errors: u64,
     self_time: u64,
     longest: u64,
     critical: u64,
+    /// When its spans worked themselves: begin and end after the start of the trace.
+    stretches: Vec<(u64, u64)>,
 }
 
-/// Services by self time, the greatest first.
-pub(crate) fn shares(scene: &Scene<'_>) -> Vec<Share> {
-    let mut sums: BTreeMap<&str, Sum> = BTreeMap::new();
-    for (place, span) in scene.trace.spans.iter().enumerate() {
-        let own = scene.outline.self_time.get(place).copied().unwrap_or(0);
-        let sum = sums.entry(span.service_name()).or_default();
+/// Services by wall-clock time of their own, the greatest first.
+pub(crate) fn shares(scene: &Scene) -> Vec<Share> {
+    let sheet = &scene.sheet;
+    let mut sums = vec![Sum::default(); sheet.services.len()];
+    for (place, span) in sheet.spans.iter().enumerate() {
+        let Some(sum) = sums.get_mut(span.service as usize) else { continue };
         sum.spans += 1;
         sum.errors += u64::from(span.is_error());
-        sum.self_time = sum.self_time.saturating_add(own);
+        sum.self_time = sum.self_time.saturating_add(sheet.self_time(place));
         sum.longest = sum.longest.max(span.duration());
-        for (from, to) in scene.outline.critical.get(place).into_iter().flatten() {
-            sum.critical = sum.critical.saturating_add(to.since(*from));
-        }
+        sum.critical = sheet.sections(place).iter().fold(sum.critical, |all, section| all.saturating_add(section.to.since(section.from)));
+        own_stretches(scene, place, &mut sum.stretches);
     }
-    let (_, whole) = extent(scene);
-    let all = sums.values().fold(0_u64, |all, sum| all.saturating_add(sum.self_time)).max(1);
-    let mut sums: Vec<(&str, Sum)> = sums.into_iter().collect();
-    sums.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.self_time));
-    let share = |(name, sum): (&str, Sum)| Share {
-        chip: scene.palette.chip(name),
-        spans: format::count(sum.spans),
-        errors: if sum.errors == 0 { String::new() } else { format::count(sum.errors) },
-        self_time: format::duration(sum.self_time),
-        percent: format::position(sum.self_time, all),
-        part: format::percent(sum.self_time, all),
-        longest: format::duration(sum.longest.min(whole)),
-        critical: if sum.critical == 0 { format::MISSING.to_owned() } else { format::duration(sum.critical) },
-        href: scene.here().with("view", "").with("at", "").with("find", &format!("service:{}", crate::view::link::quoted(name))).href(),
+    let whole = sheet.duration();
+    let mut sums: Vec<(u64, usize, Sum)> =
+        sums.into_iter().enumerate().map(|(service, mut sum)| (union(&mut sum.stretches), service, sum)).collect();
+    sums.sort_by_key(|(wall, service, _)| (std::cmp::Reverse(*wall), *service));
+    let share = |(wall, service, sum): (u64, usize, Sum)| {
+        let name = sheet.services.get(service)?;
+        let find = format!("service:{}", crate::view::link::quoted(name));
+        Some(Share {
+            chip: scene.palette.chip(name),
+            spans: format::count(sum.spans),
+            errors: if sum.errors == 0 { String::new() } else { format::count(sum.errors) },
+            self_time: format::duration(wall),
+            percent: format::position(wall, whole),
+            part: format::percent(wall, whole),
+            sum: format::duration(sum.self_time),
+            longest: format::duration(sum.longest),
+            critical: if sum.critical == 0 { format::MISSING.to_owned() } else { format::duration(sum.critical) },
+            href: scene.timeline().with("find", &find).href(),
+        })
     };
-    sums.into_iter().map(share).collect()
+    sums.into_iter().filter_map(share).collect()
+}
+
+/// The stretches of a span in which none of its children ran.
+fn own_stretches(scene: &Scene, place: usize, out: &mut Vec<(u64, u64)>) {
+    let sheet = &scene.sheet;
+    let Some(span) = sheet.spans.get(place) else { return };
+    let mut at = span.start.since(sheet.start());
+    let end = at.saturating_add(span.duration());
+    for child in sheet.tree().children(place).iter().filter_map(|child| sheet.spans.get(*child)) {
+        let from = child.start.since(sheet.start()).clamp(at, end);
+        if from > at {
+            out.push((at, from));
+        }
+        at = from.saturating_add(child.duration()).clamp(at, end);
+    }
+    if end > at {
+        out.push((at, end));
+    }
+}
+
+/// How long at least one of the stretches lasts.
+fn union(stretches: &mut [(u64, u64)]) -> u64 {
+    stretches.sort_unstable();
+    let (mut until, mut sum) = (0, 0);
+    for (from, to) in stretches.iter() {
+        sum += to.saturating_sub((*from).max(until));
+        until = until.max(*to);
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::union;
+
+    #[test]
+    fn stretches_side_by_side_count_once() {
+        assert_eq!(union(&mut [(5, 9), (0, 3), (2, 4), (8, 8), (6, 7)]), 8);
+    }
 }

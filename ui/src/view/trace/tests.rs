@@ -1,17 +1,22 @@
-use storage::UnixNanos;
+use storage::trace::Trace;
+use storage::{SpanId, UnixNanos};
 
+use super::wanted::Depth;
 use super::*;
 
-/// Looks at a trace with what an address asks for.
-fn with<T>(trace: &Trace, wanted: &Wanted, look: impl FnOnce(&Scene<'_>) -> T) -> T {
-    let outline = Outline::new(trace);
-    let logs = [sample::record("card declined")];
-    let (links, clock, palette) = (Links::default(), Clockface::new(UnixNanos::new(0), None), Palette::default());
-    look(&Scene::new(trace, &outline, &logs, wanted, (&links, &clock, &palette)))
+/// Looks at a trace with what an address asks for, all spans at hand.
+fn scene(trace: &Trace, wanted: Wanted) -> Scene {
+    let means = (Links::default(), Clockface::new(UnixNanos::new(0), None), Palette::default());
+    sample::scene(trace, vec![sample::record("card declined")], wanted, means)
 }
 
-fn names(trace: &Trace, wanted: &Wanted) -> Vec<String> {
-    with(trace, wanted, |scene| waterfall(scene).rows.into_iter().map(|row| row.name).collect())
+fn fall(trace: &Trace, wanted: Wanted) -> Waterfall {
+    let scene = scene(trace, wanted);
+    waterfall(&scene, &plan(&scene))
+}
+
+fn names(trace: &Trace, wanted: Wanted) -> Vec<String> {
+    fall(trace, wanted).rows.into_iter().map(|row| row.name).collect()
 }
 
 fn id(last: u8) -> SpanId {
@@ -36,7 +41,7 @@ fn large(groups: u32) -> Trace {
 
 #[test]
 fn rows_follow_the_tree_and_bars_the_time() {
-    let rows = with(&sample::checkout(), &Wanted::default(), |scene| waterfall(scene).rows);
+    let rows = fall(&sample::checkout(), Wanted::default()).rows;
     let shape: Vec<_> = rows.iter().map(|row| (row.name.as_str(), row.level, row.bar.x.as_str(), row.bar.width.as_str())).collect();
     assert_eq!(
         shape,
@@ -50,50 +55,188 @@ fn rows_follow_the_tree_and_bars_the_time() {
 #[test]
 fn a_folded_span_hides_what_is_below_and_its_address_says_so() {
     let trace = sample::checkout();
-    let toggle = with(&trace, &Wanted::default(), |scene| waterfall(scene).rows[1].toggle.clone());
+    let toggle = fall(&trace, Wanted::default()).rows[1].toggle.clone();
     assert_eq!(toggle, format!("/trace/{}?closed={}#s{}", trace.id, id(2), id(2)));
     let closed = Wanted { closed: vec![id(2)], ..Wanted::default() };
-    assert_eq!(names(&trace, &closed), ["POST /checkout", "Reserve", "ChargeCard"]);
+    assert_eq!(names(&trace, closed), ["POST /checkout", "Reserve", "ChargeCard"]);
 }
 
 #[test]
 fn the_chosen_span_is_shown_whatever_is_folded() {
     let wanted = Wanted { span: Some(id(4)), closed: vec![id(2)], ..Wanted::default() };
-    assert!(names(&sample::checkout(), &wanted).contains(&"SELECT stock".to_owned()));
+    assert!(names(&sample::checkout(), wanted).contains(&"SELECT stock".to_owned()));
 }
 
 #[test]
 fn only_errors_keeps_the_rows_above_them() {
     let wanted = Wanted { only: Only::Errors, ..Wanted::default() };
-    assert_eq!(names(&sample::checkout(), &wanted), ["POST /checkout", "ChargeCard"]);
+    assert_eq!(names(&sample::checkout(), wanted), ["POST /checkout", "ChargeCard"]);
 }
 
 #[test]
 fn matches_are_marked_counted_and_linked_around_the_ends() {
     let wanted = Wanted { find: "service:orders".to_owned(), span: Some(id(4)), ..Wanted::default() };
-    let tools = with(&sample::checkout(), &wanted, tools);
+    let tools = tools(&scene(&sample::checkout(), wanted));
     assert_eq!(tools.found, "2 of 2");
-    assert!(tools.next_match.ends_with(&format!("#s{}", id(2))), "{}", tools.next_match);
+    assert!(tools.way("n").ends_with(&format!("#s{}", id(2))), "{}", tools.way("n"));
     assert_eq!(tools.errors, "1");
-    assert!(tools.next_error.contains(&format!("span={}", id(3))), "{}", tools.next_error);
+    assert!(tools.way("e").contains(&format!("span={}", id(3))), "{}", tools.way("e"));
+    assert!(tools.way(".").contains(&format!("span={}", id(2))), "{}", tools.way("."));
 }
 
 #[test]
 fn a_large_trace_is_folded_and_sent_in_windows() {
     let trace = large(3_000);
-    let folded = with(&trace, &Wanted::default(), waterfall);
-    assert!(folded.is_windowed && folded.rows.len() == 200 && folded.total < 31_000);
-    let all = Wanted { is_expanded: true, at: Some(30_900), ..Wanted::default() };
-    let last = with(&trace, &all, waterfall);
+    let folded = fall(&trace, Wanted { is_ungrouped: true, ..Wanted::default() });
+    assert!(folded.is_windowed && folded.rows.len() == 100 && folded.total < 31_000);
+    let all = Wanted { depth: Depth::All, at: Some(30_900), is_ungrouped: true, ..Wanted::default() };
+    let last = fall(&trace, all);
     assert_eq!((last.total, last.rows.len(), last.after.as_str()), (30_001, 1, ""));
-    let chosen = Wanted { span: Some(trace.spans[20_000].span_id), is_expanded: true, ..Wanted::default() };
-    assert!(with(&trace, &chosen, waterfall).rows.iter().any(|row| row.is_chosen));
+    let chosen = Wanted { span: Some(trace.spans[20_000].span_id), depth: Depth::All, ..Wanted::default() };
+    assert!(fall(&trace, chosen).rows.iter().any(|row| row.is_chosen));
+}
+
+/// A loop of `count` queries below the reservation, of which the fifth failed and the seventh took longest.
+fn looping(count: u64) -> Trace {
+    let mut trace = sample::checkout();
+    for n in 0..count {
+        let mut span = sample::span(100 + u8::try_from(n).unwrap(), 2, "stock", "SELECT", 5 + n, 6 + n + u64::from(n == 6));
+        if n == 4 {
+            span.status.code = storage::StatusCode::Error;
+        }
+        trace.spans.push(span);
+    }
+    Trace::assemble(trace.id, trace.spans, true, Vec::new())
+}
+
+#[test]
+fn many_similar_siblings_are_one_row_with_totals() {
+    let rows = fall(&looping(12), Wanted::default()).rows;
+    let group = rows.iter().find(|row| row.group.is_some()).unwrap();
+    let totals = group.group.clone().unwrap();
+    assert_eq!((rows.len(), group.name.as_str(), totals.times.as_str(), totals.errors.as_str()), (5, "SELECT", "×12", "1\u{a0}error"));
+    assert_eq!(group.duration, "Σ 13.0\u{202f}ms");
+    assert_eq!(totals.facts, "p50 1.00\u{202f}ms · max 2.00\u{202f}ms");
+    assert!(totals.slowest.contains(&format!("span={}", id(106))) && totals.failed.contains(&format!("span={}", id(104))));
+    assert_eq!(fall(&looping(10), Wanted::default()).rows.len(), 14, "ten are not many");
+}
+
+#[test]
+fn a_group_opens_by_its_address_for_what_is_chosen_and_when_grouping_is_off() {
+    let trace = looping(12);
+    let toggle = fall(&trace, Wanted::default()).rows[2].toggle.clone();
+    assert_eq!(toggle, format!("/trace/{}?groups={}#sg{}", trace.id, id(100), id(100)));
+    let open = fall(&trace, Wanted { groups: vec![id(100)], ..Wanted::default() }).rows;
+    assert_eq!((open.len(), open[2].is_open, open[3].level), (17, Some(true), open[2].level + 1));
+    assert!(fall(&trace, Wanted { span: Some(id(103)), ..Wanted::default() }).rows.iter().any(|row| row.is_chosen));
+    assert_eq!(fall(&trace, Wanted { is_ungrouped: true, ..Wanted::default() }).rows.len(), 16);
+}
+
+#[test]
+fn a_span_can_be_the_root_and_the_axis_is_its_own() {
+    let wanted = Wanted { root: Some(id(2)), ..Wanted::default() };
+    let rows = fall(&sample::checkout(), wanted.clone()).rows;
+    assert_eq!(
+        rows.iter().map(|row| (row.name.as_str(), row.level, row.bar.x.as_str())).collect::<Vec<_>>(),
+        [("Reserve", 1, "0"), ("SELECT stock", 2, "20")]
+    );
+    let outside = scene(&sample::checkout(), wanted).to_span(0);
+    assert!(!outside.contains("root="), "{outside}");
+}
+
+#[test]
+fn bars_outside_the_window_of_time_say_on_which_side() {
+    let edge = |ms: u64| Some(wanted::Edge::Nanos(ms * 1_000_000));
+    let rows = fall(&sample::checkout(), Wanted { t0: edge(35), t1: edge(60), ..Wanted::default() }).rows;
+    let sides: Vec<&str> = rows.iter().map(|row| row.bar.outside).collect();
+    assert_eq!(sides, ["", "◂", "◂", ""]);
+    assert_eq!((rows[3].bar.x.as_str(), rows[3].bar.width.as_str()), ("20", "80"));
+}
+
+#[test]
+fn a_very_deep_trace_is_indented_no_further_than_can_be_read() {
+    let mut spans = Vec::new();
+    for n in 0..200_u64 {
+        let mut span = sample::span(1, 0, "a", "down", n, 1_000 - n);
+        span.span_id = SpanId::from_slice(&(n + 1).to_be_bytes()).unwrap();
+        span.parent_span_id = SpanId::from_slice(&n.to_be_bytes());
+        spans.push(span);
+    }
+    let trace = Trace::assemble(spans[0].trace_id, spans, true, Vec::new());
+    let rows = fall(&trace, Wanted { at: Some(90), ..Wanted::default() }).rows;
+    assert_eq!((rows[9].indent, rows[9].beyond, rows[9].level), (24, 75, 100));
+}
+
+#[test]
+fn corrected_times_move_bars_and_say_so() {
+    let client = Span { kind: storage::SpanKind::Client, ..sample::span(1, 0, "web", "call", 100, 200) };
+    let server = sample::span(2, 1, "pay", "serve", 10, 70);
+    let trace = Trace::assemble(client.trace_id, vec![client, server], true, Vec::new());
+    let raw = fall(&trace, Wanted::default()).rows;
+    let moved = fall(&trace, Wanted { is_adjusted: true, ..Wanted::default() }).rows;
+    assert!(!raw[1].is_moved && moved[1].is_moved);
+    assert_eq!((raw[1].bar.x.as_str(), moved[1].bar.x.as_str()), ("0", "55.263"));
+}
+
+#[test]
+fn flame_graphs_merge_equal_calls_and_keep_the_heaviest_left() {
+    let merged = flame(&scene(&looping(12), Wanted { view: View::Flame, ..Wanted::default() }));
+    let cells: Vec<(&str, usize)> = merged.cells.iter().map(|cell| (cell.label.as_str(), cell.y)).collect();
+    assert_eq!(cells, [("POST /checkout", 0), ("ChargeCard", 20), ("Reserve", 20), ("SELECT ×12", 40), ("SELECT stock", 40)]);
+    assert!(merged.cells[3].is_error && merged.cells[3].title.contains("1 failed"));
+    assert_eq!(merged.calls[0].name, "ChargeCard");
+    let timed = flame(&scene(&looping(12), Wanted { flame: FlameKind::Time, ..Wanted::default() }));
+    assert_eq!(timed.cells.iter().filter(|cell| !cell.is_rest).count(), 16);
+}
+
+#[test]
+fn the_flat_table_sorts_and_pages() {
+    let by = |sort| table(&scene(&sample::checkout(), Wanted { view: View::Spans, sort, ..Wanted::default() }));
+    let names = |table: &Table| table.rows.iter().map(|row| row.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&by(SpanOrder::Longest)), ["POST /checkout", "ChargeCard", "Reserve", "SELECT stock"]);
+    assert_eq!(names(&by(SpanOrder::Name)), ["ChargeCard", "POST /checkout", "Reserve", "SELECT stock"]);
+    let paged = table(&scene(&large(30), Wanted { view: View::Spans, at: Some(250), ..Wanted::default() }));
+    assert_eq!((paged.rows.len(), paged.position.as_str(), paged.after.as_str()), (51, "spans 251–301 of 301", ""));
+}
+
+#[test]
+fn the_map_of_a_trace_counts_calls_between_services() {
+    let map = trace_map(&scene(&looping(12), Wanted { view: View::Map, ..Wanted::default() }));
+    let calls: Vec<_> = map.calls.iter().map(|call| (call.from.as_str(), call.to.as_str(), call.count.as_str())).collect();
+    assert_eq!(calls, [("gateway", "orders", "1"), ("gateway", "payment", "1"), ("orders", "stock", "12")]);
+    let drawing = map.drawing.unwrap();
+    assert!(drawing.arrows.iter().any(|arrow| arrow.rate == "×12"), "{:?}", drawing.arrows);
+}
+
+#[test]
+fn the_detail_shows_one_part_and_leads_to_the_others() {
+    let wanted = Wanted { span: Some(id(3)), ..Wanted::default() };
+    let of = |tab| {
+        let scene = scene(&sample::checkout(), Wanted { tab, ..wanted.clone() });
+        panel(&scene, scene.chosen.unwrap()).unwrap()
+    };
+    let first = of(None);
+    assert!(first.shows.events && !first.shows.attributes, "a failed span with an exception shows it");
+    assert_eq!(
+        first.tabs.iter().map(|(label, ..)| *label).collect::<Vec<_>>(),
+        ["Attributes", "Events", "Links", "Logs", "Resource", "Timing", "Raw"]
+    );
+    assert!(of(Some(PanelTab::Raw)).raw.contains("\"span_id\": \"0000000000000103\""));
+    let http = of(Some(PanelTab::Attributes))
+        .attributes
+        .into_iter()
+        .flat_map(|group| group.rows)
+        .find(|pair| pair.row.key == "http.response.status_code")
+        .unwrap();
+    assert_eq!(http.exclude, "/traces?q=-attr.http.response.status_code%3D402");
+    assert!(http.in_trace.contains("find=http.response.status_code%3A402"), "{}", http.in_trace);
 }
 
 #[test]
 fn the_detail_has_exception_link_and_logs() {
     let wanted = Wanted { span: Some(id(3)), ..Wanted::default() };
-    let panel = with(&sample::checkout(), &wanted, |scene| panel(scene, scene.chosen.unwrap())).unwrap();
+    let scene = scene(&sample::checkout(), wanted);
+    let panel = panel(&scene, scene.chosen.unwrap()).unwrap();
     assert_eq!(panel.events[0].exception, "card declined: card declined");
     assert_eq!(panel.links[0].href, format!("/trace/{}?span={}#s{}", "09".repeat(16), "09".repeat(8), "09".repeat(8)));
     assert_eq!(panel.logs.len(), 1);
@@ -102,7 +245,7 @@ fn the_detail_has_exception_link_and_logs() {
 
 #[test]
 fn times_of_services_are_their_own() {
-    let shares = with(&sample::checkout(), &Wanted::default(), shares);
-    assert_eq!(shares.len(), 3);
-    assert_eq!(shares[0].chip.name, "payment");
+    let shares = shares(&scene(&sample::checkout(), Wanted::default()));
+    let own: Vec<(&str, &str)> = shares.iter().map(|share| (share.chip.name.as_str(), share.self_time.as_str())).collect();
+    assert_eq!(own, [("payment", "50.0\u{202f}ms"), ("gateway", "25.0\u{202f}ms"), ("orders", "25.0\u{202f}ms")]);
 }

@@ -1,0 +1,345 @@
+//! A trace as a [`Sheet`], built once per version and kept, and its spans read whole where they are shown.
+//!
+//! Owns what a version is, where the rows of a trace lie, and how much is kept. A page of a million spans holds some hundred bytes of each,
+//! and reads the attributes of the two hundred that are in view.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+
+use arrow::array::{Array as _, RecordBatch};
+use parking_lot::Mutex;
+
+use super::columns;
+use super::question::QueryError;
+use super::scan::{Control, from_rows};
+use crate::model::{Span, TraceId, UnixNanos};
+use crate::rows;
+use crate::schema::{self, column};
+use crate::segment::{RowRanges, Segment, SegmentError};
+use crate::snapshot::Snapshot;
+use crate::store::Signal;
+use crate::trace::{Brief, Collector, Sheet};
+
+/// A trace at one moment.
+#[derive(Clone, Debug)]
+pub struct OpenTrace {
+    held: Arc<Held>,
+    /// Keeps alive what the rows are read from.
+    snapshot: Arc<Snapshot>,
+}
+
+/// What is kept of a trace.
+#[derive(Debug)]
+struct Held {
+    sheet: Arc<Sheet>,
+    version: Vec<Part>,
+    /// Per span: number of the part, and of the row in it.
+    origins: Vec<(u32, u32)>,
+    /// The last searches and the spans they found.
+    found: Mutex<Vec<(String, Arc<Vec<usize>>)>>,
+}
+
+/// Rows of a trace that lie together. A trace whose parts are the same has not changed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Part {
+    /// Rows of a batch in memory: its position, and the rows.
+    Memory(usize, RowRanges),
+    /// Rows of a segment: its id, and the rows.
+    Segment(ulid::Ulid, RowRanges),
+    /// A segment that cannot be read: its id, and why.
+    Lost(ulid::Ulid, String),
+}
+
+/// The sheets that were asked for last.
+#[derive(Debug, Default)]
+pub(crate) struct Sheets {
+    kept: Mutex<Vec<Arc<Held>>>,
+}
+
+/// The columns a sheet is made from.
+const COLUMNS: [&str; 12] = [
+    column::TRACE_ID,
+    column::SPAN_ID,
+    column::PARENT_SPAN_ID,
+    column::START_TIME,
+    column::END_TIME,
+    column::NAME,
+    column::KIND,
+    column::STATUS_CODE,
+    column::STATUS_MESSAGE,
+    column::SERVICE_NAME,
+    column::RESOURCE,
+    column::EXCEPTION_MESSAGE,
+];
+
+/// Bytes of kept sheets; the one asked for last is kept whatever its size.
+const MAX_KEPT_BYTES: usize = 192 << 20;
+/// Kept sheets.
+const MAX_KEPT: usize = 32;
+/// Searches kept per sheet.
+const MAX_FOUND: usize = 4;
+/// Spans that are read together while searching.
+const AT_ONCE: usize = 8_192;
+
+// === impl OpenTrace ===
+
+impl OpenTrace {
+    /// The trace in columns.
+    #[must_use]
+    pub fn sheet(&self) -> &Arc<Sheet> {
+        &self.held.sheet
+    }
+
+    /// A number that changes when spans arrive, and otherwise stays for as long as the process runs.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.held.version.hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+/// The trace as it is now; `None` when there is none.
+pub(crate) fn open(snapshot: Arc<Snapshot>, id: TraceId, sheets: &Sheets, control: &Control) -> Result<Option<OpenTrace>, QueryError> {
+    let version = parts(&snapshot, id, control)?;
+    if let Some(held) = sheets.get(id, &version) {
+        return Ok(Some(OpenTrace { held, snapshot }));
+    }
+    let held = collect(&snapshot, id, version, control)?;
+    Ok(held.map(|held| {
+        let held = Arc::new(held);
+        sheets.keep(&held);
+        OpenTrace { held, snapshot }
+    }))
+}
+
+/// The spans at `places`, whole.
+pub(crate) fn spans(open: &OpenTrace, places: &[usize], control: &Control) -> Result<HashMap<usize, Span>, QueryError> {
+    let mut by_part: BTreeMap<u32, Vec<(u32, usize)>> = BTreeMap::new();
+    for place in places {
+        if let Some((part, row)) = open.held.origins.get(*place) {
+            by_part.entry(*part).or_default().push((*row, *place));
+        }
+    }
+    let mut spans = HashMap::with_capacity(places.len());
+    for (part, mut wanted) in by_part {
+        control.check()?;
+        wanted.sort_unstable();
+        wanted.dedup();
+        let rows: Vec<u32> = wanted.iter().map(|(row, _)| *row).collect();
+        let mut wanted = wanted.into_iter();
+        for batch in open.read(part, from_rows(rows))? {
+            let read = rows::spans(&batch, 0..batch.num_rows()).map_err(|error| QueryError::Internal(error.to_string()))?;
+            spans.extend(read.into_iter().zip(wanted.by_ref()).map(|(span, (_, place))| (place, span)));
+        }
+    }
+    Ok(spans)
+}
+
+/// Places of the spans that satisfy a test, in the order of rows. `quick` decides what it can from the columns alone; the other spans are
+/// read whole. `key` names the test: the same one is answered from what was found before.
+pub(crate) fn find(
+    open: &OpenTrace,
+    key: &str,
+    quick: &dyn Fn(&Sheet, usize) -> Option<bool>,
+    test: &dyn Fn(&Span) -> bool,
+    control: &Control,
+) -> Result<Arc<Vec<usize>>, QueryError> {
+    let mut kept = open.held.found.lock();
+    if let Some((_, known)) = kept.iter().find(|(known, _)| known == key) {
+        return Ok(known.clone());
+    }
+    drop(kept);
+    let sheet = open.sheet().as_ref();
+    let (mut found, mut open_questions) = (Vec::new(), Vec::new());
+    for place in 0..sheet.spans.len() {
+        match quick(sheet, place) {
+            Some(true) => found.push(place),
+            Some(false) => {}
+            None => open_questions.push(place),
+        }
+    }
+    // Rows that lie together are read together.
+    open_questions.sort_unstable_by_key(|place| open.held.origins.get(*place).copied());
+    for places in open_questions.chunks(AT_ONCE) {
+        let read = spans(open, places, control)?;
+        found.extend(read.iter().filter(|(_, span)| test(span)).map(|(place, _)| *place));
+    }
+    found.sort_unstable_by_key(|place| sheet.rank(*place));
+    let found = Arc::new(found);
+    kept = open.held.found.lock();
+    kept.insert(0, (key.to_owned(), found.clone()));
+    kept.truncate(MAX_FOUND);
+    Ok(found)
+}
+
+impl OpenTrace {
+    /// Whole rows of one part, in file order.
+    fn read(&self, part: u32, rows: RowRanges) -> Result<Vec<RecordBatch>, QueryError> {
+        match self.held.version.get(part as usize) {
+            Some(Part::Memory(batch, _)) => {
+                let batch = self.snapshot.spans.buffered.get(*batch);
+                Ok(batch.map_or_else(Vec::new, |batch| rows.iter().map(|range| batch.slice(range.start as usize, range.len())).collect()))
+            }
+            Some(Part::Segment(id, _)) => {
+                let schema = schema::of(Signal::Traces);
+                let every: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+                let segment = segment(&self.snapshot, *id);
+                let batches = segment.map_or_else(|| Ok(Vec::new()), |segment| segment.read(&every, Some(&rows))?.collect());
+                batches.map_err(|error: SegmentError| QueryError::Internal(error.to_string()))
+            }
+            Some(Part::Lost(..)) | None => Ok(Vec::new()),
+        }
+    }
+}
+
+// === impl Sheets ===
+
+impl Sheets {
+    fn get(&self, id: TraceId, version: &[Part]) -> Option<Arc<Held>> {
+        let mut kept = self.kept.lock();
+        let at = kept.iter().position(|held| held.sheet.id == id)?;
+        let held = kept.remove(at);
+        // What is kept of an older version is of no use.
+        (held.version == version).then(|| {
+            kept.insert(0, held.clone());
+            held
+        })
+    }
+
+    fn keep(&self, held: &Arc<Held>) {
+        let mut kept = self.kept.lock();
+        kept.retain(|known| known.sheet.id != held.sheet.id);
+        kept.insert(0, held.clone());
+        kept.truncate(MAX_KEPT);
+        let mut bytes = 0;
+        let mut place = 0;
+        kept.retain(|held| {
+            bytes += held.sheet.size();
+            place += 1;
+            place == 1 || bytes <= MAX_KEPT_BYTES
+        });
+    }
+}
+
+// === building ===
+
+/// Where the rows of a trace lie, those that arrived last at the end.
+fn parts(snapshot: &Snapshot, id: TraceId, control: &Control) -> Result<Vec<Part>, QueryError> {
+    let mut parts = Vec::new();
+    for segment in snapshot.spans.segments.iter().rev() {
+        control.check()?;
+        match segment.trace_rows(id) {
+            Ok(rows) if rows.is_empty() => {}
+            Ok(rows) => parts.push(Part::Segment(segment.meta().id, rows)),
+            Err(error) => parts.push(Part::Lost(segment.meta().id, lost(&error))),
+        }
+    }
+    let wanted = id.as_bytes().as_slice();
+    for (place, batch) in snapshot.spans.buffered.iter().enumerate() {
+        control.check()?;
+        let ids = columns::id(batch, column::TRACE_ID)?;
+        let rows: Vec<u32> = (0..ids.len()).filter(|row| ids.value(*row) == wanted).filter_map(|row| u32::try_from(row).ok()).collect();
+        if !rows.is_empty() {
+            parts.push(Part::Memory(place, from_rows(rows)));
+        }
+    }
+    Ok(parts)
+}
+
+/// A trace that is being put together.
+struct Gathering {
+    id: TraceId,
+    collector: Collector,
+    origins: Vec<(u32, u32)>,
+}
+
+fn collect(snapshot: &Snapshot, id: TraceId, version: Vec<Part>, control: &Control) -> Result<Option<Held>, QueryError> {
+    let mut notes = snapshot.spans.unreadable.clone();
+    let mut gathering = Gathering { id, collector: Collector::default(), origins: Vec::new() };
+    for (number, part) in version.iter().enumerate() {
+        control.check()?;
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        match part {
+            Part::Memory(place, ranges) => {
+                let rows = ranges.iter().cloned().flatten().map(|row| (row as usize, row));
+                snapshot.spans.buffered.get(*place).map_or(Ok(()), |batch| gathering.take(batch, number, rows))?;
+            }
+            Part::Segment(segment_id, ranges) => match narrow(snapshot, *segment_id, ranges) {
+                Ok(batches) => {
+                    let mut rows = ranges.iter().cloned().flatten();
+                    for batch in batches {
+                        gathering.take(&batch, number, (0..batch.num_rows()).zip(rows.by_ref()))?;
+                    }
+                }
+                Err(error) => notes.push(lost(&error)),
+            },
+            Part::Lost(_, why) => notes.push(why.clone()),
+        }
+    }
+    match (gathering.origins.is_empty(), notes.first()) {
+        (true, None) => Ok(None),
+        // It may be in the part that could not be read.
+        (true, Some(note)) => Err(QueryError::Internal(note.clone())),
+        (false, _) => Ok(Some(gathering.finish(version, notes))),
+    }
+}
+
+fn narrow(snapshot: &Snapshot, id: ulid::Ulid, rows: &RowRanges) -> Result<Vec<RecordBatch>, SegmentError> {
+    segment(snapshot, id).map_or_else(|| Ok(Vec::new()), |segment| segment.read(&COLUMNS, Some(rows))?.collect())
+}
+
+impl Gathering {
+    /// Adds rows of a batch: their places in it, and the numbers under which they are found again.
+    fn take(&mut self, batch: &RecordBatch, part: u32, rows: impl Iterator<Item = (usize, u32)>) -> Result<(), QueryError> {
+        let (traces, ids) = (columns::id(batch, column::TRACE_ID)?, columns::id(batch, column::SPAN_ID)?);
+        let parents = columns::id(batch, column::PARENT_SPAN_ID)?;
+        let (starts, ends) = (columns::long(batch, column::START_TIME)?, columns::long(batch, column::END_TIME)?);
+        let (names, services) = (columns::text(batch, column::NAME)?, columns::text(batch, column::SERVICE_NAME)?);
+        let (kinds, codes) = (columns::int(batch, column::KIND)?, columns::int(batch, column::STATUS_CODE)?);
+        let (said, thrown) = (columns::text(batch, column::STATUS_MESSAGE)?, columns::text(batch, column::EXCEPTION_MESSAGE)?);
+        let resources = columns::binary(batch, column::RESOURCE)?;
+        let mut clocks: HashMap<&[u8], u32> = HashMap::new();
+        for (row, number) in rows {
+            // The index of a segment may name rows of another trace.
+            let Some(span_id) = columns::span_id(ids, row).filter(|_| traces.value(row) == self.id.as_bytes()) else { continue };
+            let resource = resources.value(row);
+            let clock = *clocks.entry(resource).or_insert_with(|| self.collector.clock(&rows::resource(resource)));
+            let brief = Brief {
+                span_id,
+                parent_span_id: columns::span_id(parents, row),
+                kind: kinds.value(row).into(),
+                status: codes.value(row).into(),
+                start: UnixNanos::new(columns::nanos(starts, row)),
+                end: UnixNanos::new(columns::nanos(ends, row)),
+                service: self.collector.service(services.value(row)),
+                name: self.collector.name(columns::text_or_empty(names, row)),
+                clock,
+            };
+            let texts = [said, thrown];
+            let message = || texts.iter().map(|text| columns::text_or_empty(text, row)).find(|text| !text.is_empty()).map(str::to_owned);
+            self.collector.add(brief, message);
+            self.origins.push((part, number));
+        }
+        Ok(())
+    }
+
+    fn finish(self, version: Vec<Part>, notes: Vec<String>) -> Held {
+        let (sheet, rows) = self.collector.finish(self.id, notes.is_empty(), notes);
+        let origins = rows.into_iter().map(|row| self.origins.get(row as usize).copied().unwrap_or_default()).collect();
+        Held { sheet: Arc::new(sheet), version, origins, found: Mutex::default() }
+    }
+}
+
+fn segment(snapshot: &Snapshot, id: ulid::Ulid) -> Option<&Segment> {
+    snapshot.spans.segments.iter().find(|segment| segment.meta().id == id).map(AsRef::as_ref)
+}
+
+fn lost(error: &SegmentError) -> String {
+    tracing::warn!(%error, "a segment could not be read for a trace");
+    format!("a part of the data could not be read: {error}")
+}
+
+#[cfg(test)]
+mod tests;

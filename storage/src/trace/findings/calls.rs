@@ -1,0 +1,82 @@
+//! Equal calls of one parent: loops over single calls, and attempts after failures.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use crate::model::SpanKind;
+
+use super::{Brief, Finding, FindingKind, MOST_OF_A_KIND, Sheet, percent};
+
+/// Equal siblings that look like a loop over single calls.
+const REPEATED: usize = 5;
+/// More attempts than this are a loop in which much fails, not a retry.
+const MAX_ATTEMPTS: usize = 10;
+
+/// Parent, service, name and kind: what makes calls equal.
+type Call = (usize, u32, u32, SpanKind);
+
+/// Places by call, each list in order of start; only calls that were made more than once, in the order of their first.
+fn groups(sheet: &Sheet) -> Vec<Vec<usize>> {
+    let mut groups: HashMap<Call, Vec<usize>> = HashMap::new();
+    for (place, span) in sheet.spans.iter().enumerate() {
+        if let Some(parent) = sheet.tree().parent(place) {
+            groups.entry((parent, span.service, span.name, span.kind)).or_default().push(place);
+        }
+    }
+    let mut groups: Vec<Vec<usize>> = groups.into_values().filter(|places| places.len() > 1).collect();
+    groups.sort_unstable_by_key(|places| places.first().copied());
+    groups
+}
+
+/// Many equal calls of one parent, those that cost most first.
+pub(super) fn repeated(sheet: &Sheet) -> Vec<Finding> {
+    let duration = sheet.main_root().and_then(|root| sheet.spans.get(root)).map_or(0, Brief::duration);
+    let mut many: Vec<(u64, Vec<usize>)> = groups(sheet)
+        .into_iter()
+        .filter(|places| places.len() >= REPEATED && attempts(sheet, places).is_none())
+        .map(|places| (briefs(sheet, &places).fold(0_u64, |sum, span| sum.saturating_add(span.duration())), places))
+        .collect();
+    many.sort_by_key(|(total, places)| (Reverse(*total), places.first().copied()));
+    many.truncate(MOST_OF_A_KIND);
+    let tell = |(total, places): (u64, Vec<usize>)| {
+        let percent = percent(covered(sheet, &places), duration).min(100);
+        Some(FindingKind::RepeatedCalls { count: places.len(), total, percent }.at(sheet, *places.first()?))
+    };
+    many.into_iter().filter_map(tell).collect()
+}
+
+/// Calls that failed and were made again.
+pub(super) fn retries(sheet: &Sheet) -> Vec<Finding> {
+    let found = groups(sheet).into_iter().filter_map(|places| {
+        let (succeeded, lost) = attempts(sheet, &places)?;
+        Some(FindingKind::Retries { attempts: places.len(), succeeded, lost }.at(sheet, *places.first()?))
+    });
+    found.take(MOST_OF_A_KIND).collect()
+}
+
+/// Whether equal calls are attempts at one thing: one after the other, and all before the last failed. Then whether the last went well,
+/// and how much time passed until it began.
+fn attempts(sheet: &Sheet, places: &[usize]) -> Option<(bool, u64)> {
+    if places.len() > MAX_ATTEMPTS {
+        return None;
+    }
+    let spans: Vec<&Brief> = briefs(sheet, places).collect();
+    let one_after_the_other = spans.windows(2).all(|pair| matches!(pair, [a, b] if a.is_error() && a.end <= b.start));
+    let (first, last) = (spans.first()?, spans.last()?);
+    one_after_the_other.then(|| (!last.is_error(), last.start.since(first.start)))
+}
+
+/// Nanoseconds in which at least one of the spans ran. They come in order of start.
+fn covered(sheet: &Sheet, places: &[usize]) -> u64 {
+    let (mut until, mut sum) = (0, 0_u64);
+    for span in briefs(sheet, places) {
+        let (from, to) = (span.start.get().max(until), span.end.get().max(until));
+        sum = sum.saturating_add(to.saturating_sub(from));
+        until = until.max(to);
+    }
+    sum
+}
+
+fn briefs<'a>(sheet: &'a Sheet, places: &'a [usize]) -> impl Iterator<Item = &'a Brief> {
+    places.iter().filter_map(|place| sheet.spans.get(*place))
+}

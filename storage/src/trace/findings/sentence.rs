@@ -1,0 +1,52 @@
+//! Findings in words.
+
+use super::super::human;
+use super::{Finding, FindingKind};
+
+impl Finding {
+    /// The finding as one sentence.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let Self { service, name, .. } = self;
+        match &self.kind {
+            FindingKind::ErrorStart { message: Some(message) } => format!("The error starts in {service}, {name}: {message}"),
+            FindingKind::ErrorStart { message: None } => format!("The error starts in {service}, {name}."),
+            FindingKind::Slower { than_percent, typical, of } => {
+                format!("Slower than {than_percent} % of {of} requests to {name} within a day (typically {}).", human(*typical))
+            }
+            FindingKind::RepeatedCalls { count, total, percent } => {
+                let share = if *percent > 0 { format!(", {percent} % of the time") } else { String::new() };
+                format!("{service}, {name} ran {count} times under one parent: {} in all{share}.", human(*total))
+            }
+            FindingKind::Retries { attempts, succeeded, lost } => {
+                let end = if *succeeded { "the last attempt went well" } else { "all attempts failed" };
+                format!("{service}, {name} was tried {attempts} times, {end}; {} passed before the last one.", human(*lost))
+            }
+            FindingKind::CriticalShare { percent, nanos } => {
+                format!("{service}, {name} makes up {percent} % of the critical path ({}).", human(*nanos))
+            }
+            FindingKind::IdleGap { nanos, at, before } => {
+                let until = before.as_ref().map_or_else(String::new, |name| format!(", until {name} began"));
+                format!("In {service}, {name}, nothing below was traced for {} from {} on{until}.", human(*nanos), human(*at))
+            }
+            FindingKind::ClockSkew { caller, behind, uncertainty } => {
+                let direction = if *behind > 0 { "behind" } else { "ahead of" };
+                let within = match uncertainty {
+                    Some(nanos) => format!(", give or take {}", human(*nanos)),
+                    None => " or more".to_owned(),
+                };
+                format!("The clock of {service} seems to be {} {direction} the clock of {caller}{within}.", human(behind.unsigned_abs()))
+            }
+            FindingKind::MissingParents { count: 1 } => format!("1 span names a parent that was not received: {service}, {name}."),
+            FindingKind::MissingParents { count } => {
+                format!("{count} spans name parents that were not received, the first is {service}, {name}.")
+            }
+            FindingKind::StillArriving { has_root: true, ago } => {
+                format!("The last span ended {} ago: more may still arrive.", human(*ago))
+            }
+            FindingKind::StillArriving { has_root: false, ago } => {
+                format!("The root has not arrived yet; the last span ended {} ago.", human(*ago))
+            }
+        }
+    }
+}

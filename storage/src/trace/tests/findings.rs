@@ -1,0 +1,131 @@
+//! Findings on traces with known answers, and silence where nothing is known.
+
+use super::*;
+
+/// Long after everything has arrived.
+const LATE: UnixNanos = UnixNanos::new(u64::MAX);
+
+fn sentences(spans: Vec<Span>) -> Vec<String> {
+    findings(&Sheet::of(&trace(spans)), None, LATE).iter().map(Finding::sentence).collect()
+}
+
+fn failed(message: &str, span: Span) -> Span {
+    Span { status: Status { code: StatusCode::Error, message: message.to_owned() }, ..span }
+}
+
+fn named(name: &str, span: Span) -> Span {
+    Span { name: name.to_owned(), ..span }
+}
+
+#[test]
+fn what_stands_out_is_named_the_most_telling_first() {
+    let mut spans = vec![failed("", span("web", 1, 0, 0, 100 * MS)), failed("card refused", span("pay", 2, 1, 70 * MS, 5 * MS))];
+    spans.extend((0..6).map(|number| named("SELECT", span("db", 10 + number, 1, number * 10 * MS, 2 * MS))));
+    spans.push(span("lost", 50, 99, MS, MS));
+    assert_eq!(
+        sentences(spans),
+        [
+            "The error starts in pay, op2: card refused",
+            "db, SELECT ran 6 times under one parent: 12.0 ms in all, 12 % of the time.",
+            "web, op1 makes up 83 % of the critical path (83.0 ms).",
+            "In web, op1, nothing below was traced for 25.0 ms from 75.0 ms on.",
+            "1 span names a parent that was not received: lost, op50.",
+        ]
+    );
+}
+
+#[test]
+fn a_lone_span_gives_no_findings() {
+    assert!(sentences(vec![span("a", 1, 0, 0, 100)]).is_empty());
+}
+
+#[test]
+fn the_error_starts_where_nothing_below_failed() {
+    let spans = vec![failed("outer", span("a", 1, 0, 0, 100)), failed("inner", span("b", 2, 1, 1, 9)), span("c", 3, 2, 2, 5)];
+    let found = findings(&Sheet::of(&trace(spans)), None, LATE);
+    assert_eq!((found[0].kind.clone(), found[0].span), (FindingKind::ErrorStart { message: Some("inner".to_owned()) }, Some(1)));
+    assert_eq!(found.iter().filter(|finding| matches!(finding.kind, FindingKind::ErrorStart { .. })).count(), 1);
+}
+
+#[test]
+fn slower_than_usual_is_said_only_when_enough_is_known_and_it_is_so() {
+    let sheet = Sheet::of(&small(&[(1, 0, 0, 100 * MS), (2, 1, 0, 100 * MS)]));
+    let say = |usual| {
+        let found = findings(&sheet, usual, LATE);
+        found.iter().find(|finding| matches!(finding.kind, FindingKind::Slower { .. })).map(Finding::sentence)
+    };
+    let usual = |count, p95, p99| Some(Usual { count, p50: 10 * MS, p95: p95 * MS, p99: p99 * MS });
+    assert_eq!(say(usual(412, 40, 60)).unwrap(), "Slower than 99 % of 412 requests to op1 within a day (typically 10.0 ms).");
+    assert_eq!(say(usual(412, 40, 100)).unwrap(), "Slower than 95 % of 412 requests to op1 within a day (typically 10.0 ms).");
+    assert_eq!(say(usual(412, 100, 200)), None);
+    assert_eq!(say(usual(19, 40, 60)), None);
+    assert_eq!(say(None), None);
+}
+
+#[test]
+fn attempts_after_failures_are_retries_and_not_a_loop() {
+    let attempt = |number: u64, start: u64| named("Charge", span("pay", number, 1, start * MS, 10 * MS));
+    let root = || span("web", 1, 0, 0, 100 * MS);
+    let retried = vec![root(), failed("busy", attempt(2, 0)), failed("busy", attempt(3, 20)), attempt(4, 60)];
+    let said = sentences(retried);
+    assert!(
+        said.contains(&"pay, Charge was tried 3 times, the last attempt went well; 60.0 ms passed before the last one.".to_owned()),
+        "{said:?}"
+    );
+    let given_up = vec![root(), failed("busy", attempt(2, 0)), failed("busy", attempt(3, 20))];
+    assert!(sentences(given_up).iter().any(|said| said.contains("tried 2 times, all attempts failed")));
+    for silent in [
+        vec![root(), attempt(2, 0), failed("busy", attempt(3, 20))],
+        vec![root(), failed("busy", attempt(2, 0)), attempt(3, 5)],
+        vec![root(), attempt(2, 0), attempt(3, 20)],
+    ] {
+        assert!(!sentences(silent).iter().any(|said| said.contains("tried")));
+    }
+}
+
+#[test]
+fn repeated_calls_are_those_of_one_parent_and_overlap_is_counted_once() {
+    let call = |number: u64, parent: u64, start: u64| named("SELECT", span("db", number, parent, start * MS, 20 * MS));
+    let mut spans = vec![span("web", 1, 0, 0, 100 * MS)];
+    spans.extend((0..5).map(|number| call(10 + number, 1, 10 * number)));
+    let said = sentences(spans.clone());
+    assert!(said.contains(&"db, SELECT ran 5 times under one parent: 100 ms in all, 60 % of the time.".to_owned()), "{said:?}");
+    spans.truncate(5);
+    spans.push(span("web", 2, 1, 0, 100 * MS));
+    spans.push(call(20, 2, 90));
+    assert!(!sentences(spans).iter().any(|said| said.contains("times under")));
+}
+
+#[test]
+fn a_gap_says_where_it_begins_and_what_ended_it() {
+    let spans = vec![span("web", 1, 0, 0, 100 * MS), span("a", 2, 1, 0, 10 * MS), named("publish", span("b", 3, 1, 60 * MS, 40 * MS))];
+    let said = sentences(spans);
+    assert!(
+        said.contains(&"In web, op1, nothing below was traced for 50.0 ms from 10.0 ms on, until publish began.".to_owned()),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn clocks_that_contradict_each_other_are_named_with_their_uncertainty() {
+    let client = of_kind(SpanKind::Client, span("web", 1, 0, 100 * MS, 100 * MS));
+    let server = |duration: u64| of_kind(SpanKind::Server, span("pay", 2, 1, 10 * MS, duration * MS));
+    let said = sentences(vec![client.clone(), server(60)]);
+    assert!(said.contains(&"The clock of pay seems to be 110 ms behind the clock of web, give or take 20.0 ms.".to_owned()), "{said:?}");
+    let said = sentences(vec![client, server(160)]);
+    assert!(said.contains(&"The clock of pay seems to be 90.0 ms behind the clock of web or more.".to_owned()), "{said:?}");
+}
+
+#[test]
+fn what_may_still_arrive_is_said_for_a_while() {
+    let say = |spans: &[(u64, u64, u64, u64)], now: u64| {
+        let found = findings(&Sheet::of(&small(spans)), None, UnixNanos::new(now));
+        found.iter().find(|finding| matches!(finding.kind, FindingKind::StillArriving { .. })).map(Finding::sentence)
+    };
+    let seconds = 1_000 * MS;
+    assert_eq!(say(&[(1, 0, 0, 0)], 3 * seconds).unwrap(), "The last span ended 3.00 s ago: more may still arrive.");
+    assert_eq!(say(&[(1, 0, 0, 0)], 10 * seconds), None);
+    assert_eq!(say(&[(2, 1, 0, 0)], 60 * seconds).unwrap(), "The root has not arrived yet; the last span ended 60.0 s ago.");
+    assert_eq!(say(&[(2, 1, 0, 0)], 120 * seconds), None);
+    assert_eq!(say(&[(1, 0, 5, 0)], 4), None, "a clock ahead of ours says nothing");
+}

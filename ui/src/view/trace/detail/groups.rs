@@ -1,0 +1,82 @@
+//! Attributes by what they are about, each with the ways on from its value.
+
+use storage::{KeyValue, Value};
+
+use super::Scene;
+use crate::view::attributes::{self, Asked, Row as Attribute};
+use crate::view::link::quoted;
+
+/// Attributes whose keys begin alike.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Group {
+    /// `http`, `db` …; empty when there is only one group.
+    pub(crate) title: String,
+    pub(crate) rows: Vec<Pair>,
+}
+
+/// One attribute and what can be done with it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pair {
+    pub(crate) row: Attribute,
+    /// Traces without this value; empty when that cannot be asked.
+    pub(crate) exclude: String,
+    /// This trace with the spans that have the value; empty when that cannot be asked.
+    pub(crate) in_trace: String,
+}
+
+/// Attributes in groups: those with most keys of one beginning together, single ones at the end.
+pub(super) fn groups(scene: &Scene, attributes: &[KeyValue], asked: Asked) -> Vec<Group> {
+    let pairs: Vec<KeyValue> = attributes.iter().map(laid_out).collect();
+    let rows = attributes::rows(&pairs, asked, &scene.links);
+    let mut groups: Vec<Group> = Vec::new();
+    for (row, pair) in rows.into_iter().zip(attributes) {
+        let title = beginning(&pair.key);
+        let shown = with_ways(scene, row, pair, asked);
+        match groups.iter_mut().find(|group| group.title == title) {
+            Some(group) => group.rows.push(shown),
+            None => groups.push(Group { title, rows: vec![shown] }),
+        }
+    }
+    let (mut groups, single): (Vec<Group>, Vec<Group>) = groups.into_iter().partition(|group| group.rows.len() > 1);
+    let others: Vec<Pair> = single.into_iter().flat_map(|group| group.rows).collect();
+    if !others.is_empty() {
+        groups.push(Group { title: if groups.is_empty() { String::new() } else { "other".to_owned() }, rows: others });
+    }
+    groups
+}
+
+/// The part of a key before its first dot.
+fn beginning(key: &str) -> String {
+    let first = key.split('.').next().unwrap_or_default();
+    crate::view::format::line(first, 40)
+}
+
+/// JSON inside a text is laid out for reading.
+fn laid_out(pair: &KeyValue) -> KeyValue {
+    let Value::String(text) = &pair.value else { return pair.clone() };
+    let looks_nested = text.len() < MAX_JSON && matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'['));
+    let parsed = looks_nested.then(|| serde_json::from_str::<serde_json::Value>(text).ok()).flatten();
+    let indented = parsed.and_then(|value| serde_json::to_string_pretty(&value).ok());
+    indented.map_or_else(|| pair.clone(), |indented| KeyValue { key: pair.key.clone(), value: Value::String(indented) })
+}
+
+fn with_ways(scene: &Scene, mut row: Attribute, pair: &KeyValue, asked: Asked) -> Pair {
+    let value = match &pair.value {
+        Value::String(text) if text.len() <= 200 => quoted(text),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Int(number) => number.to_string(),
+        _ => String::new(),
+    };
+    // The address that the row has is made of the value as it is laid out.
+    if value.is_empty() || row.filter.is_empty() {
+        row.filter.clear();
+        return Pair { row, ..Pair::default() };
+    }
+    let prefix = if matches!(asked, Asked::Resource) { "resource" } else { "attr" };
+    row.filter = scene.links.traces(&format!("{prefix}.{}={value}", pair.key)).href();
+    let find = scene.timeline().with("find", &format!("{}:{value}", pair.key)).with("only", "");
+    Pair { exclude: scene.links.traces(&format!("-{prefix}.{}={value}", pair.key)).href(), in_trace: find.href(), row }
+}
+
+/// Longer texts are not laid out.
+const MAX_JSON: usize = 65_536;

@@ -1,0 +1,225 @@
+//! Which rows the waterfall has: what is folded, for size or by the reader, and which window of the rows is in view.
+//!
+//! Similar siblings (same service, name and kind below one parent) become one row when there are many, so that a loop over single calls
+//! is seen as one. Nothing here recurses or reads a span whole.
+
+use std::collections::{HashMap, HashSet};
+
+use storage::trace::{Brief, Sheet};
+
+use super::wanted::Depth;
+use super::{Only, Scene};
+
+/// One row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    /// The span, or the first of a group.
+    pub(crate) place: usize,
+    /// Levels above, groups counted.
+    pub(crate) level: usize,
+    pub(crate) is_open: bool,
+    /// All spans of a group, in order of start; empty for a single span.
+    pub(crate) group: Vec<usize>,
+}
+
+/// The rows of a waterfall and the window of them that is in view.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plan {
+    /// Rows in view.
+    pub(crate) lines: Vec<Line>,
+    /// Number of the first of them, from 0.
+    pub(crate) first: usize,
+    /// Rows in all.
+    pub(crate) total: usize,
+}
+
+impl Plan {
+    /// The spans whose attributes are shown.
+    pub(crate) fn places(&self) -> Vec<usize> {
+        self.lines.iter().map(|line| line.place).collect()
+    }
+}
+
+/// Decides on rows and window.
+pub(crate) fn plan(scene: &Scene) -> Plan {
+    let lines = lines(scene);
+    let total = lines.len();
+    let first = if total > WHOLE { first_row(scene, &lines) } else { 0 };
+    let count = if total > WHOLE { WINDOW } else { WHOLE };
+    Plan { lines: lines.into_iter().skip(first).take(count).collect(), first, total }
+}
+
+/// The first row of the window: as asked, else so that the chosen span is in it.
+fn first_row(scene: &Scene, lines: &[Line]) -> usize {
+    let last = lines.len().saturating_sub(1);
+    if let Some(at) = scene.wanted.at {
+        return at.min(last);
+    }
+    let chosen = scene.chosen.and_then(|chosen| lines.iter().position(|line| line.place == chosen && line.group.is_empty()));
+    chosen.map_or(0, |row| row.saturating_sub(WINDOW / 2).min(lines.len().saturating_sub(WINDOW)))
+}
+
+/// A row that is still to be made.
+enum Item {
+    Span(usize, usize),
+    Group(Vec<usize>, usize),
+}
+
+fn lines(scene: &Scene) -> Vec<Line> {
+    let tree = scene.sheet.tree();
+    let folding = Folding::new(scene);
+    let roots: Vec<usize> = scene.root.map_or_else(|| tree.roots().to_vec(), |root| vec![root]);
+    let mut items: Vec<Item> = folding.items(&roots, 0);
+    items.reverse();
+    let mut lines = Vec::new();
+    while let Some(item) = items.pop() {
+        let (line, below) = match item {
+            Item::Span(place, level) => {
+                let is_open = folding.is_open(place, level);
+                let below = if is_open { folding.items(tree.children(place), level + 1) } else { Vec::new() };
+                (Line { place, level, is_open, group: Vec::new() }, below)
+            }
+            Item::Group(group, level) => {
+                let Some(place) = group.first().copied() else { continue };
+                let is_open = folding.is_group_open(&group);
+                let below = if is_open { group.iter().map(|place| Item::Span(*place, level + 1)).collect() } else { Vec::new() };
+                (Line { place, level, is_open, group }, below)
+            }
+        };
+        lines.push(line);
+        items.extend(below.into_iter().rev());
+    }
+    lines
+}
+
+/// What the address and the size of the trace say about folding.
+struct Folding<'a> {
+    scene: &'a Scene,
+    open: HashSet<usize>,
+    closed: HashSet<usize>,
+    groups: HashSet<usize>,
+    /// The chosen span and all above it: seen, whatever is folded.
+    leading: HashSet<usize>,
+    /// With a filter: per span, whether it or a span below it passes.
+    kept: Option<Vec<bool>>,
+    is_large: bool,
+}
+
+impl<'a> Folding<'a> {
+    fn new(scene: &'a Scene) -> Self {
+        let (sheet, wanted) = (&scene.sheet, &scene.wanted);
+        let places = |ids: &[storage::SpanId]| -> HashSet<usize> { ids.iter().filter_map(|id| sheet.place_of(*id)).collect() };
+        let mut leading: HashSet<usize> = scene.chosen.map(|place| sheet.ancestors(place)).unwrap_or_default().into_iter().collect();
+        leading.extend(scene.chosen);
+        Self {
+            open: places(&wanted.open),
+            closed: places(&wanted.closed),
+            groups: places(&wanted.groups),
+            leading,
+            kept: kept(scene),
+            is_large: sheet.spans.len() > LARGE,
+            scene,
+        }
+    }
+
+    /// Rows for siblings: those that are kept, many similar ones as one.
+    fn items(&self, siblings: &[usize], level: usize) -> Vec<Item> {
+        let is_kept = |place: &&usize| self.kept.as_ref().is_none_or(|kept| kept.get(**place).copied().unwrap_or(false));
+        let siblings = siblings.iter().filter(is_kept);
+        if self.kept.is_some() || self.scene.wanted.is_ungrouped {
+            return siblings.map(|place| Item::Span(*place, level)).collect();
+        }
+        let siblings: Vec<usize> = siblings.copied().collect();
+        let mut groups = if siblings.len() > SIMILAR { similar(&self.scene.sheet, &siblings) } else { HashMap::new() };
+        let mut items = Vec::new();
+        for place in siblings {
+            let Some(key) = key(&self.scene.sheet, place) else { continue };
+            match groups.get_mut(&key) {
+                Some(group) if group.len() > SIMILAR => items.push(Item::Group(std::mem::take(group), level)),
+                // The group was put where its first span is.
+                Some(group) if group.is_empty() => {}
+                _ => items.push(Item::Span(place, level)),
+            }
+        }
+        items
+    }
+
+    fn is_open(&self, place: usize, level: usize) -> bool {
+        if self.scene.sheet.tree().children(place).is_empty() {
+            return false;
+        }
+        let is_above_chosen = self.leading.contains(&place) && self.scene.chosen != Some(place);
+        if self.kept.is_some() || is_above_chosen || self.open.contains(&place) {
+            return true;
+        }
+        if self.closed.contains(&place) {
+            return false;
+        }
+        match self.scene.wanted.depth {
+            Depth::All => true,
+            Depth::Levels(levels) => level < levels,
+            Depth::Rule => {
+                let sheet = &self.scene.sheet;
+                !self.is_large || level < OPEN_LEVELS || sheet.errors_below(place) > 0 || sheet.is_critical(place)
+            }
+        }
+    }
+
+    fn is_group_open(&self, group: &[usize]) -> bool {
+        group.first().is_some_and(|first| self.groups.contains(first))
+            || (!self.leading.is_empty() && group.iter().any(|place| self.leading.contains(place)))
+    }
+}
+
+/// With a filter: the places that pass it and all above them.
+fn kept(scene: &Scene) -> Option<Vec<bool>> {
+    let sheet = &scene.sheet;
+    let mut kept = vec![false; sheet.spans.len()];
+    let mut keep = |place: usize| {
+        let mut at = Some(place);
+        while let Some(slot) = at.and_then(|at| kept.get_mut(at)).filter(|slot| !**slot) {
+            *slot = true;
+            at = at.and_then(|at| sheet.tree().parent(at));
+        }
+    };
+    match scene.wanted.only {
+        Only::All => return None,
+        Only::Errors => (0..sheet.spans.len()).filter(|place| sheet.spans.get(*place).is_some_and(Brief::is_error)).for_each(&mut keep),
+        Only::Critical => sheet.path().iter().map(|section| section.span).for_each(&mut keep),
+        Only::Matches => scene.matches.iter().copied().for_each(&mut keep),
+    }
+    scene.chosen.into_iter().for_each(keep);
+    Some(kept)
+}
+
+/// Service, name and kind.
+type Key = (u32, u32, i32);
+
+fn key(sheet: &Sheet, place: usize) -> Option<Key> {
+    sheet.spans.get(place).map(|span| (span.service, span.name, span.kind.number()))
+}
+
+fn similar(sheet: &Sheet, siblings: &[usize]) -> HashMap<Key, Vec<usize>> {
+    let mut groups: HashMap<Key, Vec<usize>> = HashMap::new();
+    for place in siblings {
+        if let Some(key) = key(sheet, *place) {
+            groups.entry(key).or_default().push(*place);
+        }
+    }
+    groups
+}
+
+/// Up to this many rows a page holds all of them.
+const WHOLE: usize = 120;
+
+/// Rows of a window.
+pub(super) const WINDOW: usize = 100;
+
+/// Traces with more spans are folded below [`OPEN_LEVELS`], except where it matters.
+const LARGE: usize = 1_000;
+
+/// Levels of a large trace that are open.
+const OPEN_LEVELS: usize = 3;
+
+/// More similar siblings than this are one row.
+pub(super) const SIMILAR: usize = 10;

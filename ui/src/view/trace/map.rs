@@ -1,0 +1,158 @@
+//! Who called whom within one trace.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use storage::{Edge, EdgeKind, Node, NodeKind, ServiceMap, SpanKind, TimeRange};
+
+use super::Scene;
+use crate::view::format;
+use crate::view::map::Drawing;
+
+/// The drawing, and the same as a table.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TraceMap {
+    pub(crate) drawing: Option<Drawing>,
+    pub(crate) calls: Vec<Call>,
+    pub(crate) summary: String,
+}
+
+/// Calls from one service to another.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Call {
+    pub(crate) from: String,
+    pub(crate) how: &'static str,
+    pub(crate) to: String,
+    pub(crate) count: String,
+    pub(crate) total: String,
+    pub(crate) longest: String,
+    pub(crate) errors: String,
+    /// The longest of them in the waterfall.
+    pub(crate) href: String,
+}
+
+#[derive(Default)]
+struct Sum {
+    durations: Vec<u64>,
+    errors: u64,
+    longest: (u64, usize),
+}
+
+/// Draws the calls between services of the trace.
+pub(crate) fn trace_map(scene: &Scene) -> TraceMap {
+    let sheet = &scene.sheet;
+    let mut sums: BTreeMap<(u32, u32, bool), Sum> = BTreeMap::new();
+    for (place, span) in sheet.spans.iter().enumerate() {
+        let Some(parent) = sheet.tree().parent(place).and_then(|parent| sheet.spans.get(parent)) else { continue };
+        if parent.service == span.service {
+            continue;
+        }
+        let is_message = span.kind == SpanKind::Consumer || parent.kind == SpanKind::Producer;
+        let sum = sums.entry((parent.service, span.service, is_message)).or_insert_with(|| Sum { longest: (0, place), ..Sum::default() });
+        sum.durations.push(span.duration());
+        sum.errors += u64::from(span.is_error());
+        if span.duration() > sum.longest.0 {
+            sum.longest = (span.duration(), place);
+        }
+    }
+    let map = service_map(scene, &mut sums);
+    let calls = sums.iter().take(MAX_CALLS).map(|((from, to, is_message), sum)| call(scene, *from, *to, *is_message, sum)).collect();
+    let services: BTreeSet<&String> = map.nodes.iter().map(|node| &node.name).collect();
+    // The window is one second, so that rates are numbers of calls.
+    let range = TimeRange { from: sheet.start(), to: sheet.start().plus(1_000_000_000) };
+    TraceMap {
+        drawing: (!map.edges.is_empty() && map.nodes.len() <= MAX_NODES).then(|| {
+            let mut drawing = Drawing::new(&map, range, "", &scene.links, &scene.palette);
+            count(&mut drawing, &map, scene);
+            drawing
+        }),
+        calls,
+        summary: format!(
+            "{}, {}",
+            format::counted(services.len() as u64, "service", "services"),
+            format::counted(map.edges.len() as u64, "dependency", "dependencies")
+        ),
+    }
+}
+
+/// Within one trace numbers of calls say more than rates, and boxes lead to the spans.
+fn count(drawing: &mut Drawing, map: &ServiceMap, scene: &Scene) {
+    for edge in &map.edges {
+        let beginning = format::text(&format!("{} to {}: ", edge.from.0, edge.to.0));
+        for arrow in drawing.arrows.iter_mut().filter(|arrow| arrow.title.starts_with(&beginning)) {
+            let calls = format::counted(edge.calls, "call", "calls");
+            let failed = if edge.errors > 0 { format!(", {} failed", format::count(edge.errors)) } else { String::new() };
+            arrow.title = format!("{beginning}{calls}{failed}, the longest took {}", format::duration(edge.p99));
+            arrow.rate = format!("×{}", format::count(edge.calls));
+            arrow.latency = format!("max {}", format::duration(edge.p99));
+            arrow.errors = if edge.errors > 0 { format::percent(edge.errors, edge.calls) } else { String::new() };
+        }
+    }
+    for node in &map.nodes {
+        let name = format::name(&node.name);
+        for shown in drawing.boxes.iter_mut().filter(|shown| shown.name == name) {
+            shown.facts = format!("{} · max {}", format::counted(node.requests, "entry", "entries"), format::duration(node.p95));
+            shown.title = format!("{name}: {}", shown.facts);
+            shown.href = scene.timeline().with("find", &format!("service:{}", crate::view::link::quoted(&node.name))).href();
+        }
+    }
+}
+
+fn service_map(scene: &Scene, sums: &mut BTreeMap<(u32, u32, bool), Sum>) -> ServiceMap {
+    let sheet = &scene.sheet;
+    let name = |service: u32| sheet.services.get(service as usize).cloned().unwrap_or_default();
+    let mut nodes: BTreeMap<u32, (u64, u64, Vec<u64>)> = BTreeMap::new();
+    let is_entry = |place: usize, service: u32| {
+        sheet.tree().parent(place).and_then(|parent| sheet.spans.get(parent)).is_none_or(|parent| parent.service != service)
+    };
+    for (_, span) in sheet.spans.iter().enumerate().filter(|(place, span)| is_entry(*place, span.service)) {
+        let node = nodes.entry(span.service).or_default();
+        node.0 += 1;
+        node.1 += u64::from(span.is_error());
+        node.2.push(span.duration());
+    }
+    let node = |(service, (requests, errors, mut durations)): (u32, (u64, u64, Vec<u64>))| {
+        let [p50, p95, _] = quantiles(&mut durations);
+        Node { name: name(service), kind: NodeKind::Service, system: String::new(), requests, errors, p50, p95 }
+    };
+    let edge = |((from, to, is_message), sum): (&(u32, u32, bool), &mut Sum)| {
+        let [p50, p95, p99] = quantiles(&mut sum.durations);
+        Edge {
+            from: (name(*from), NodeKind::Service),
+            to: (name(*to), NodeKind::Service),
+            kind: if *is_message { EdgeKind::Message } else { EdgeKind::Call },
+            calls: sum.durations.len() as u64,
+            errors: sum.errors,
+            p50,
+            p95,
+            p99,
+            examples: sheet.spans.get(sum.longest.1).map(|span| (sheet.id, span.span_id)).into_iter().collect(),
+        }
+    };
+    ServiceMap { nodes: nodes.into_iter().map(node).collect(), edges: sums.iter_mut().map(edge).collect(), ..ServiceMap::default() }
+}
+
+fn call(scene: &Scene, from: u32, to: u32, is_message: bool, sum: &Sum) -> Call {
+    let name = |service: u32| scene.sheet.services.get(service as usize).map_or_else(String::new, |name| format::name(name));
+    Call {
+        from: name(from),
+        how: if is_message { "sends to" } else { "calls" },
+        to: name(to),
+        count: format::count(sum.durations.len() as u64),
+        total: format::duration(sum.durations.iter().fold(0_u64, |all, duration| all.saturating_add(*duration))),
+        longest: format::duration(sum.longest.0),
+        errors: if sum.errors > 0 { format::count(sum.errors) } else { String::new() },
+        href: scene.to_span(sum.longest.1),
+    }
+}
+
+/// Median, 95th and 99th percentile.
+fn quantiles(durations: &mut [u64]) -> [u64; 3] {
+    durations.sort_unstable();
+    [50, 95, 99]
+        .map(|percent| durations.get((durations.len() * percent / 100).min(durations.len().saturating_sub(1))).copied().unwrap_or(0))
+}
+
+/// More services than this are a table alone.
+const MAX_NODES: usize = 60;
+/// Rows of the table.
+const MAX_CALLS: usize = 300;

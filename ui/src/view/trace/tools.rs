@@ -1,0 +1,217 @@
+//! What stands above the waterfall: search, the ways to errors and matches, filters, and the readings of the trace.
+
+use std::collections::HashMap;
+
+use storage::trace::Brief;
+
+use super::wanted::Depth;
+use super::{LogMarks, Only, Scene, View};
+use crate::view::colour::Chip;
+use crate::view::format;
+use crate::view::link::quoted;
+
+/// What stands above the waterfall.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tools {
+    /// Where the find form leads.
+    pub(crate) action: String,
+    /// What it carries along.
+    pub(crate) hidden: Vec<(&'static str, String)>,
+    pub(crate) find: String,
+    /// How many spans match; empty without search.
+    pub(crate) found: String,
+    /// The page without search.
+    pub(crate) clear: String,
+    /// How many spans failed.
+    pub(crate) errors: String,
+    /// Keys and addresses of the ways on from the chosen span.
+    pub(crate) ways: Vec<(&'static str, String)>,
+    /// Word, address and whether it is the present choice.
+    pub(crate) only: Vec<(&'static str, String, bool)>,
+    pub(crate) logs: Vec<(&'static str, String, bool)>,
+    /// Key, word, title and address of single switches.
+    pub(crate) switches: Vec<(&'static str, &'static str, &'static str, String)>,
+    /// Colours in use, how many spans each, and the address that finds them.
+    pub(crate) services: Vec<(Chip, String, String)>,
+    /// Services beyond those.
+    pub(crate) more_services: usize,
+}
+
+/// One reading of the trace.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tab {
+    pub(crate) label: &'static str,
+    pub(crate) count: String,
+    pub(crate) href: String,
+    pub(crate) is_current: bool,
+    /// `1` to `7`.
+    pub(crate) key: &'static str,
+}
+
+impl Tools {
+    /// The address under a key; empty for none.
+    pub(crate) fn way(&self, key: &str) -> &str {
+        self.ways.iter().find(|(known, _)| *known == key).map_or("", |(_, href)| href)
+    }
+}
+
+/// The readings, the present one marked.
+pub(crate) fn tabs(scene: &Scene) -> Vec<Tab> {
+    let tab = |key, label, count: usize, view: View| {
+        let count = if count == 0 { String::new() } else { format::count(count as u64) };
+        let address = scene.here().with("view", view.as_str()).with("at", "");
+        Tab { label, count, href: address.href(), is_current: scene.wanted.view == view, key }
+    };
+    vec![
+        tab("1", "Timeline", 0, View::Timeline),
+        tab("2", "Flame", 0, View::Flame),
+        tab("3", "Services", scene.sheet.services.len(), View::Services),
+        tab("4", "Spans", scene.sheet.spans.len(), View::Spans),
+        tab("5", "Logs", scene.logs.len(), View::Logs),
+        tab("6", "Map", 0, View::Map),
+        tab("7", "JSON", 0, View::Json),
+    ]
+}
+
+/// What stands above the waterfall.
+pub(crate) fn tools(scene: &Scene) -> Tools {
+    let (sheet, wanted) = (&scene.sheet, &scene.wanted);
+    let failed = |place: &usize| sheet.spans.get(*place).is_some_and(Brief::is_error);
+    let errors: Vec<usize> = sheet.tree().preorder().iter().copied().filter(failed).collect();
+    let here = || scene.here().with("at", "");
+    let only = |label, value: Only| (label, here().with("only", value.as_str()).href(), wanted.only == value);
+    let logs = |label, value: LogMarks| (label, here().with("logs", value.as_str()).href(), wanted.marks == value);
+    let (services, more_services) = services(scene);
+    Tools {
+        action: scene.links.trace(&sheet.id).href(),
+        hidden: carried(scene),
+        find: wanted.find.clone(),
+        found: if wanted.find.trim().is_empty() { String::new() } else { position(scene, &scene.matches) },
+        clear: here().with("find", "").with("only", if wanted.only == Only::Matches { "" } else { wanted.only.as_str() }).href(),
+        errors: if errors.is_empty() { String::new() } else { position(scene, &errors) },
+        ways: ways(scene, &errors),
+        only: [("All", Only::All), ("Errors", Only::Errors), ("Critical path", Only::Critical), ("Matches", Only::Matches)]
+            .into_iter()
+            .filter(|(_, value)| *value != Only::Matches || !scene.matches.is_empty())
+            .map(|(label, value)| only(label, value))
+            .collect(),
+        logs: if scene.logs.is_empty() {
+            Vec::new()
+        } else {
+            vec![logs("Dots", LogMarks::Dots), logs("Rows", LogMarks::Rows), logs("Off", LogMarks::Off)]
+        },
+        switches: switches(scene),
+        services,
+        more_services,
+    }
+}
+
+/// What the find form keeps of the page: everything but the window of rows, the chosen span and the search itself.
+fn carried(scene: &Scene) -> Vec<(&'static str, String)> {
+    let wanted = &scene.wanted;
+    let depth = match wanted.depth {
+        Depth::Rule => String::new(),
+        Depth::Levels(levels) => levels.to_string(),
+        Depth::All => "all".to_owned(),
+    };
+    vec![
+        ("view", wanted.view.as_str().to_owned()),
+        ("logs", wanted.marks.as_str().to_owned()),
+        ("depth", depth),
+        ("group", if wanted.is_ungrouped { "off".to_owned() } else { String::new() }),
+        ("root", wanted.root.map(|id| id.to_string()).unwrap_or_default()),
+    ]
+}
+
+/// Single switches: how much is folded, and what is shown as the root.
+fn switches(scene: &Scene) -> Vec<(&'static str, &'static str, &'static str, String)> {
+    let wanted = &scene.wanted;
+    let folded =
+        |depth: &str| scene.here().with("at", "").with("depth", depth).with("open", "").with("closed", "").with("groups", "").href();
+    let mut switches = vec![("]", "Expand", "Unfold every span", folded("all")), ("[", "Collapse", "Fold all but the root", folded("1"))];
+    if wanted.depth != Depth::Rule || !wanted.open.is_empty() || !wanted.closed.is_empty() || !wanted.groups.is_empty() {
+        switches.push(("=", "Reset", "Fold by size again", folded("")));
+    }
+    let group = scene.here().with("at", "").with("group", if wanted.is_ungrouped { "" } else { "off" }).href();
+    switches.push(if wanted.is_ungrouped {
+        ("*", "Group similar", "Show many similar siblings as one row", group)
+    } else {
+        ("*", "Ungroup", "Show every similar sibling", group)
+    });
+    if scene.root.is_some() {
+        let whole = scene.here().with("at", "").with("root", "").with("t0", "").with("t1", "").href();
+        switches.push(("Z", "Whole trace", "Show the real root again", whole));
+    } else if let Some(chosen) = scene.chosen.and_then(|place| scene.sheet.spans.get(place)) {
+        let root = scene.here().with("at", "").with("root", &chosen.span_id.to_string()).with("t0", "").with("t1", "").href();
+        switches.push(("z", "From here", "Show the chosen span as the root", root));
+    }
+    switches
+}
+
+/// The ways on from the chosen span, around the ends: errors, matches, spans of the same service; and the other switches that have a key.
+fn ways(scene: &Scene, errors: &[usize]) -> Vec<(&'static str, String)> {
+    let sheet = &scene.sheet;
+    let mut ways = Vec::new();
+    let mut add = |back: &'static str, on: &'static str, places: &[usize]| {
+        if let Some((before, after)) = around(scene, places) {
+            ways.push((back, before));
+            ways.push((on, after));
+        }
+    };
+    add("E", "e", errors);
+    add("N", "n", &scene.matches);
+    if let Some(service) = scene.chosen.and_then(|chosen| sheet.spans.get(chosen)).map(|span| span.service) {
+        let same = |place: &usize| sheet.spans.get(*place).is_some_and(|span| span.service == service);
+        let same: Vec<usize> = sheet.tree().preorder().iter().copied().filter(same).collect();
+        add(",", ".", &same);
+    }
+    let wanted = &scene.wanted;
+    let next_marks = match wanted.marks {
+        LogMarks::Dots => LogMarks::Rows,
+        LogMarks::Rows => LogMarks::Off,
+        LogMarks::Off => LogMarks::Dots,
+    };
+    ways.push(("l", scene.here().with("logs", next_marks.as_str()).href()));
+    let critical = if wanted.only == Only::Critical { Only::All } else { Only::Critical };
+    ways.push(("b", scene.here().with("at", "").with("only", critical.as_str()).href()));
+    ways
+}
+
+/// Services by number of spans, as many as fit.
+fn services(scene: &Scene) -> (Vec<(Chip, String, String)>, usize) {
+    let mut counts: HashMap<u32, u64> = HashMap::new();
+    for span in &scene.sheet.spans {
+        *counts.entry(span.service).or_default() += 1;
+    }
+    let mut counts: Vec<(u32, u64)> = counts.into_iter().collect();
+    counts.sort_unstable_by_key(|(service, count)| (std::cmp::Reverse(*count), *service));
+    let more = counts.len().saturating_sub(MAX_SERVICES);
+    let shown = counts.into_iter().take(MAX_SERVICES).filter_map(|(service, count)| {
+        let name = scene.sheet.services.get(service as usize)?;
+        let find = scene.timeline().with("span", "").with("find", &format!("service:{}", quoted(name)));
+        Some((scene.palette.chip(name), format::count(count), find.href()))
+    });
+    (shown.collect(), more)
+}
+
+/// `7`, or `2 of 7` when the chosen span is one of them.
+fn position(scene: &Scene, places: &[usize]) -> String {
+    let all = format::count(places.len() as u64);
+    match scene.chosen.and_then(|chosen| places.iter().position(|place| *place == chosen)) {
+        Some(at) => format!("{} of {all}", at + 1),
+        None => all,
+    }
+}
+
+/// Addresses of the one before and the one after the chosen span, in the order of rows and around the ends.
+fn around(scene: &Scene, places: &[usize]) -> Option<(String, String)> {
+    let (first, last) = (places.first()?, places.last()?);
+    let rank = |place: usize| scene.sheet.rank(place);
+    let chosen = scene.chosen.map(rank);
+    let before = chosen.and_then(|chosen| places.iter().rev().find(|place| rank(**place) < chosen)).unwrap_or(last);
+    let after = chosen.and_then(|chosen| places.iter().find(|place| rank(**place) > chosen)).unwrap_or(first);
+    Some((scene.to_span(*before), scene.to_span(*after)))
+}
+
+/// Chips above the waterfall.
+const MAX_SERVICES: usize = 16;

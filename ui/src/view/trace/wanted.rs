@@ -1,0 +1,360 @@
+//! What an address says about how a trace is shown: the whole state of the page.
+
+use storage::SpanId;
+
+use crate::error::Failure;
+use crate::params::{Params, parse_duration};
+use crate::view::link::Address;
+
+/// See the table in [`Wanted::write`] for the names of parameters. What is not said has its default.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wanted {
+    pub(crate) view: View,
+    pub(crate) span: Option<SpanId>,
+    /// The part of the detail of the chosen span; `None` for the one that says most.
+    pub(crate) tab: Option<PanelTab>,
+    pub(crate) find: String,
+    pub(crate) only: Only,
+    pub(crate) marks: LogMarks,
+    /// Spans and groups that are open, and spans that are closed, against the rule.
+    pub(crate) open: Vec<SpanId>,
+    pub(crate) closed: Vec<SpanId>,
+    pub(crate) groups: Vec<SpanId>,
+    /// Whether similar siblings stay rows of their own.
+    pub(crate) is_ungrouped: bool,
+    /// How many levels are open, against the rule.
+    pub(crate) depth: Depth,
+    /// The span shown as the root.
+    pub(crate) root: Option<SpanId>,
+    /// First row of the window.
+    pub(crate) at: Option<usize>,
+    /// The window of time, after the start of the trace.
+    pub(crate) t0: Option<Edge>,
+    pub(crate) t1: Option<Edge>,
+    /// Whether times are corrected for clocks that disagree.
+    pub(crate) is_adjusted: bool,
+    /// The log record whose row is open.
+    pub(crate) row: Option<u64>,
+    pub(crate) flame: FlameKind,
+    pub(crate) sort: SpanOrder,
+}
+
+/// Which reading of the trace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum View {
+    /// The waterfall.
+    #[default]
+    Timeline,
+    /// Where the time goes, merged or in order.
+    Flame,
+    /// Time per service.
+    Services,
+    /// A flat table.
+    Spans,
+    /// Log records.
+    Logs,
+    /// Who called whom.
+    Map,
+    /// As the API gives it.
+    Json,
+}
+
+/// Which part of the detail of a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PanelTab {
+    Attributes,
+    Events,
+    Links,
+    Logs,
+    Resource,
+    Timing,
+    Raw,
+    /// All parts below each other: the page of one span.
+    All,
+}
+
+/// Which rows of the waterfall are kept, with the rows above them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Only {
+    /// All.
+    #[default]
+    All,
+    /// Failed spans.
+    Errors,
+    /// The critical path.
+    Critical,
+    /// Matches of the search.
+    Matches,
+}
+
+/// How log records appear in the waterfall.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum LogMarks {
+    /// As dots on bars.
+    #[default]
+    Dots,
+    /// As rows.
+    Rows,
+    /// Not at all.
+    Off,
+}
+
+/// How far rows are open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// By size: all of a small trace; of a large one three levels, and what leads to failures and the critical path.
+    #[default]
+    Rule,
+    /// This many levels below the root.
+    Levels(usize),
+    /// Everything.
+    All,
+}
+
+/// Which flame graph.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum FlameKind {
+    /// Equal calls merged, the heaviest left.
+    #[default]
+    Merged,
+    /// In order of time.
+    Time,
+}
+
+/// How the flat table is sorted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum SpanOrder {
+    #[default]
+    Longest,
+    SelfTime,
+    Start,
+    Name,
+    Service,
+}
+
+/// An edge of the window of time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Edge {
+    /// Nanoseconds after the start of the trace.
+    Nanos(u64),
+    /// Millionths of its duration: what a pointer points at.
+    Share(u64),
+}
+
+const VIEWS: [(&str, View); 7] = [
+    ("timeline", View::Timeline),
+    ("flame", View::Flame),
+    ("services", View::Services),
+    ("spans", View::Spans),
+    ("logs", View::Logs),
+    ("map", View::Map),
+    ("json", View::Json),
+];
+const TABS: [(&str, PanelTab); 7] = [
+    ("attributes", PanelTab::Attributes),
+    ("events", PanelTab::Events),
+    ("links", PanelTab::Links),
+    ("logs", PanelTab::Logs),
+    ("resource", PanelTab::Resource),
+    ("timing", PanelTab::Timing),
+    ("raw", PanelTab::Raw),
+];
+const ONLY: [(&str, Only); 4] = [("all", Only::All), ("errors", Only::Errors), ("critical", Only::Critical), ("matches", Only::Matches)];
+const MARKS: [(&str, LogMarks); 3] = [("dots", LogMarks::Dots), ("rows", LogMarks::Rows), ("off", LogMarks::Off)];
+const FLAMES: [(&str, FlameKind); 2] = [("merged", FlameKind::Merged), ("time", FlameKind::Time)];
+const ORDERS: [(&str, SpanOrder); 5] = [
+    ("longest", SpanOrder::Longest),
+    ("self", SpanOrder::SelfTime),
+    ("start", SpanOrder::Start),
+    ("name", SpanOrder::Name),
+    ("service", SpanOrder::Service),
+];
+
+// === impl Wanted ===
+
+impl Wanted {
+    /// Reads an address. Ids that are not ids, and numbers that are not numbers, count as absent; misspelt words are an error.
+    pub(crate) fn read(params: &Params) -> Result<Self, Failure> {
+        let id = |name: &str| params.get(name).and_then(|id| id.parse().ok());
+        let ids = |name: &str| -> Vec<SpanId> {
+            let list = params.get(name).unwrap_or_default();
+            list.split(',').filter_map(|id| id.parse().ok()).take(MAX_EXCEPTIONS).collect()
+        };
+        let edge = |name: &str| params.get(name).map(|text| edge(name, text)).transpose();
+        Ok(Self {
+            view: params.word("view", &VIEWS)?.unwrap_or_default(),
+            span: id("span"),
+            tab: params.word("tab", &TABS)?,
+            find: params.get("find").unwrap_or_default().chars().take(MAX_FIND).collect(),
+            only: params.word("only", &ONLY)?.unwrap_or_default(),
+            marks: params.word("logs", &MARKS)?.unwrap_or_default(),
+            open: ids("open"),
+            closed: ids("closed"),
+            groups: ids("groups"),
+            is_ungrouped: params.get("group") == Some("off"),
+            depth: match params.get("depth") {
+                Some("all") => Depth::All,
+                Some(levels) => levels.parse().map_or(Depth::Rule, Depth::Levels),
+                None => Depth::Rule,
+            },
+            root: id("root"),
+            at: params.get("at").and_then(|at| at.parse().ok()),
+            t0: edge("t0")?,
+            t1: edge("t1")?,
+            is_adjusted: params.get("skew") == Some("adjust"),
+            row: params.get("row").and_then(|row| row.parse().ok()),
+            flame: params.word("flame", &FLAMES)?.unwrap_or_default(),
+            sort: params.word("sort", &ORDERS)?.unwrap_or_default(),
+        })
+    }
+
+    /// Adds everything that differs from the default to an address.
+    pub(crate) fn write(&self, address: Address) -> Address {
+        let list = |ids: &[SpanId]| ids.iter().map(SpanId::to_string).collect::<Vec<_>>().join(",");
+        let id = |id: Option<SpanId>| id.map(|id| id.to_string()).unwrap_or_default();
+        let word = |is_set: bool, word: &str| if is_set { word.to_owned() } else { String::new() };
+        let depth = match self.depth {
+            Depth::Rule => String::new(),
+            Depth::Levels(levels) => levels.to_string(),
+            Depth::All => "all".to_owned(),
+        };
+        address
+            .with("view", self.view.as_str())
+            .with("root", &id(self.root))
+            .with("find", &self.find)
+            .with("only", self.only.as_str())
+            .with("logs", self.marks.as_str())
+            .with("group", &word(self.is_ungrouped, "off"))
+            .with("depth", &depth)
+            .with("open", &list(&self.open))
+            .with("closed", &list(&self.closed))
+            .with("groups", &list(&self.groups))
+            .with("t0", &self.t0.map(Edge::text).unwrap_or_default())
+            .with("t1", &self.t1.map(Edge::text).unwrap_or_default())
+            .with("skew", &word(self.is_adjusted, "adjust"))
+            .with("flame", &word(self.flame == FlameKind::Time, "time"))
+            .with("sort", word_of(&ORDERS, self.sort))
+            .with("at", &self.at.map(|at| at.to_string()).unwrap_or_default())
+            .with("span", &id(self.span))
+            .with("tab", self.tab.map_or("", PanelTab::as_str))
+    }
+}
+
+/// The word of a value; the default is left out.
+fn word_of<T: PartialEq + Default>(words: &[(&'static str, T)], value: T) -> &'static str {
+    if value == T::default() {
+        return "";
+    }
+    words.iter().find(|(_, known)| *known == value).map_or("", |(word, _)| word)
+}
+
+impl View {
+    /// As written in addresses; the default is left out.
+    pub(crate) fn as_str(self) -> &'static str {
+        word_of(&VIEWS, self)
+    }
+}
+
+impl PanelTab {
+    /// As written in addresses.
+    pub(crate) fn as_str(self) -> &'static str {
+        TABS.iter().find(|(_, known)| *known == self).map_or("", |(word, _)| word)
+    }
+}
+
+impl Only {
+    /// As written in addresses; the default is left out.
+    pub(crate) fn as_str(self) -> &'static str {
+        word_of(&ONLY, self)
+    }
+}
+
+impl LogMarks {
+    /// As written in addresses; the default is left out.
+    pub(crate) fn as_str(self) -> &'static str {
+        word_of(&MARKS, self)
+    }
+}
+
+impl SpanOrder {
+    /// As written in addresses; the default is left out.
+    pub(crate) fn as_str(self) -> &'static str {
+        word_of(&ORDERS, self)
+    }
+}
+
+// === impl Edge ===
+
+impl Edge {
+    /// Nanoseconds after the start of something that lasts `whole`.
+    pub(crate) fn of(self, whole: u64) -> u64 {
+        let nanos = match self {
+            Self::Nanos(nanos) => nanos,
+            Self::Share(millionths) => u64::try_from(u128::from(whole) * u128::from(millionths) / 1_000_000).unwrap_or(whole),
+        };
+        nanos.min(whole)
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::Nanos(nanos) => nanos.to_string(),
+            Self::Share(millionths) => format!("{}.{:04}%", millionths / 10_000, millionths % 10_000),
+        }
+    }
+}
+
+/// Nanoseconds, a duration such as `120ms`, or a share such as `12.5%`.
+fn edge(name: &str, text: &str) -> Result<Edge, Failure> {
+    let text = text.trim();
+    if let Ok(nanos) = text.parse() {
+        return Ok(Edge::Nanos(nanos));
+    }
+    if let Some(share) =
+        text.strip_suffix('%').and_then(|share| share.trim().parse::<f64>().ok()).filter(|share| (0.0..=100.0).contains(share))
+    {
+        #[expect(clippy::cast_possible_truncation, reason = "between 0 and 100, as was just seen")]
+        return Ok(Edge::Share((share * 10_000.0).round() as u64));
+    }
+    // As pages write durations, a space before the unit.
+    let plain: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    parse_duration(&plain).map(Edge::Nanos).map_err(|reason| crate::params::wrong(name, &reason))
+}
+
+/// Span ids in each list of exceptions.
+pub(super) const MAX_EXCEPTIONS: usize = 40;
+
+/// More characters of a search are left out.
+const MAX_FIND: usize = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::link::Links;
+
+    #[test]
+    fn what_an_address_says_is_written_back_the_same() {
+        let query = "view=spans&root=00000000000000aa&find=a%20b&only=critical&logs=rows&group=off&depth=2&open=00000000000000ab&closed=\
+                     00000000000000ac&groups=00000000000000ad,00000000000000ae&t0=5&t1=90&skew=adjust&flame=time&sort=self&at=7&span=\
+                     00000000000000af&tab=events";
+        let wanted = Wanted::read(&Params::parse(query)).unwrap();
+        let written = wanted.write(Links::default().plain("/trace/x")).href();
+        assert_eq!(written, format!("/trace/x?{}", query.replace(',', "%2C")));
+        assert_eq!(Wanted::read(&Params::parse("")).unwrap().write(Links::default().plain("/")).href(), "/");
+    }
+
+    #[test]
+    fn edges_are_nanoseconds_durations_or_shares() {
+        for (text, expected) in [("250", 250), ("1.5us", 1_500), ("2 ms", 2_000_000), ("12.5%", 1_250_000), ("99 s", 10_000_000)] {
+            assert_eq!(edge("t0", text).unwrap().of(10_000_000), expected, "{text}");
+        }
+        for text in ["soon", "-5", "120%"] {
+            assert!(edge("t0", text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn misspelt_words_are_named_and_broken_ids_left_out() {
+        assert!(Wanted::read(&Params::parse("view=timelin")).is_err());
+        assert_eq!(Wanted::read(&Params::parse("span=xyz&at=-1&depth=deep")).unwrap().span, None);
+    }
+}
