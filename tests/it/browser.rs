@@ -36,7 +36,7 @@ async fn every_page_opens_and_the_failing_checkout_is_found_by_keyboard() {
     let server = Server::start(data.path(), &["--demo"]);
     wait_for_a_failing_checkout(&server).await;
     let (ui, otlp) = (format!("http://{}", server.ui), format!("http://{}", server.http));
-    for script in ["walk.mjs", "look.mjs"] {
+    for script in ["walk.mjs", "look.mjs", "trace.mjs", "large.mjs"] {
         let mut command = Command::new("node");
         command.arg(folder.join(script)).args([ui.as_str(), chromium, otlp.as_str()]);
         let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();

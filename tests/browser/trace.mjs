@@ -1,0 +1,193 @@
+// Reads one trace in every way the page offers: folded siblings, search, zoom, a span as root, every reading, the parts of the detail, and
+// the comparison; by keyboard where there are keys, and with the same rows without a script.
+//
+// Usage: trace.mjs BASE_URL CHROMIUM OTLP_HTTP_URL     Ends with 1 and says why when something is not so.
+
+import { chromium } from "playwright-core";
+
+const [base, executablePath, otlp] = process.argv.slice(2);
+const flags = [
+  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync",
+];
+const problems = [];
+const check = (holds, what) => holds || problems.push(what);
+
+const MS = 1_000_000n;
+const spanId = (number) => (0x2000000 + number).toString(16).padStart(16, "0");
+const text = (key, value) => ({ key, value: { stringValue: value } });
+
+// A basket that asks the database once per item, charges a card on the second attempt and fails to send its mail.
+function basket(id, items, slower) {
+  const start = BigInt(Date.now() - 300_000) * MS;
+  const span = (number, parent, name, kind, from, to, more = {}) => ({
+    traceId: id, spanId: spanId(number), ...(parent === null ? {} : { parentSpanId: spanId(parent) }), name, kind,
+    startTimeUnixNano: String(start + BigInt(from) * MS), endTimeUnixNano: String(start + BigInt(to) * MS), ...more,
+  });
+  const failed = (message) => ({ status: { code: 2, message } });
+  const exception = { events: [{ timeUnixNano: String(start + 800n * MS), name: "exception", attributes: [
+    text("exception.type", "SmtpError"), text("exception.message", "mailbox full"), text("exception.stacktrace", "at send (mail.js:1)\nat main (main.js:2)"),
+  ] }] };
+  const of = (service, spans) => ({ resource: { attributes: [text("service.name", service)] }, scopeSpans: [{ spans }] });
+  const queries = Array.from({ length: items }, (_, i) => span(10 + i, 1, "SELECT item", 3, 20 + 10 * i, 28 + 10 * i + slower, {
+    attributes: [text("db.system.name", "postgresql"), text("item.id", `i${i}`)], ...(i === 3 ? failed("deadlock") : {}),
+  }));
+  const failure = { ...failed("mailbox full"), ...exception, attributes: [text("mail.to", "someone"), text("mail.size", "12")] };
+  return [
+    of("basket", [span(0, null, "POST /basket", 2, 0, 1_000), span(1, 0, "load items", 1, 10, 500), ...queries]),
+    of("card", [span(200, 0, "Charge", 3, 600, 640, failed("busy")), span(201, 0, "Charge", 3, 700, 740)]),
+    of("mail", [span(300, 0, "send mail", 3, 780, 820, failure)]),
+  ];
+}
+
+const [one, two] = ["d0000000000000000000000000000001", "d0000000000000000000000000000002"];
+
+async function send(resourceSpans) {
+  const answer = await fetch(`${otlp}/v1/traces`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ resourceSpans }) });
+  check(answer.ok, `the receiver answered ${answer.status}`);
+}
+
+async function sendLog(id, span, body) {
+  const record = { timeUnixNano: String(BigInt(Date.now() - 299_210) * MS), severityNumber: 13, body: { stringValue: body }, traceId: id, spanId: span };
+  const resource = { attributes: [text("service.name", "mail")] };
+  await fetch(`${otlp}/v1/logs`, {
+    method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ resourceLogs: [{ resource, scopeLogs: [{ logRecords: [record] }] }] }),
+  });
+}
+
+async function watched(context) {
+  const page = await context.newPage();
+  await page.addInitScript(() => {
+    addEventListener("securitypolicyviolation", (event) => console.error(`CSP violation: ${event.violatedDirective} ${event.blockedURI}`));
+  });
+  page.on("console", (message) => message.type() === "error" && problems.push(`${page.url()}: console: ${message.text()}`));
+  page.on("pageerror", (error) => problems.push(`${page.url()}: script: ${error.message}`));
+  return page;
+}
+
+const rows = (page) => page.locator("tr[data-row]").count();
+const press = async (page, key) => { await page.keyboard.press(key); await page.waitForTimeout(60); };
+const go = async (page, key) => { await Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.keyboard.press(key)]); };
+
+async function fold(page) {
+  await page.goto(`${base}/trace/${one}`);
+  const group = page.locator("tr.many");
+  check((await group.innerText()).includes("×40"), `the loop is not one row: ${await rows(page)} rows`);
+  check((await rows(page)) === 6, `six rows are expected with the loop folded, there are ${await rows(page)}`);
+  for (let i = 0; i < 3; i++) await press(page, "j");
+  await go(page, "ArrowRight");
+  check((await rows(page)) === 46, `46 rows are expected with the loop unfolded, there are ${await rows(page)}`);
+  check(await page.evaluate(() => document.activeElement.closest("tr")?.classList.contains("many")), "the focus is not where it was after unfolding");
+  await go(page, "ArrowLeft");
+  check((await rows(page)) === 6, "the loop does not fold again");
+  await page.goBack();
+  check((await rows(page)) === 46, "Back does not unfold what was folded");
+}
+
+async function findAndZoom(page) {
+  await page.goto(`${base}/trace/${one}`);
+  await press(page, "f");
+  await page.keyboard.type("item.id:i17");
+  await go(page, "Enter");
+  check((await page.locator("[data-found]").innerText()) === "1", "an attribute of a folded span is not found");
+  await go(page, "n");
+  check(new URL(page.url()).searchParams.get("span") === spanId(27), `"n" led to ${page.url()}`);
+  check((await page.locator("#panel h2").innerText()).includes("SELECT item"), "the detail of the match is not open");
+  await go(page, "F");
+  check((await page.locator(".waterfall thead .ticks span").first().innerText()).startsWith("190"), `"F" does not show the chosen span: ${page.url()}`);
+  await go(page, "0");
+  check(!new URL(page.url()).searchParams.get("t0"), `"0" does not show all: ${page.url()}`);
+  await go(page, "z");
+  check((await rows(page)) === 1, "a leaf as root is not alone");
+  await go(page, "Z");
+  await page.goto(`${base}/trace/${one}`);
+  const map = await page.locator("svg[data-brush]").boundingBox();
+  await page.mouse.move(map.x + map.width * 0.5, map.y + 20);
+  await page.mouse.down();
+  await page.mouse.move(map.x + map.width * 0.75, map.y + 20, { steps: 5 });
+  await Promise.all([page.waitForNavigation(), page.mouse.up()]);
+  const ticks = await page.locator(".waterfall thead .ticks span").allInnerTexts();
+  check(/^(49|50)/.test(ticks[0]) && /^7[45]/.test(ticks[4]), `dragging over the minimap shows ${ticks.join(", ")}`);
+}
+
+async function readings(page) {
+  await page.goto(`${base}/trace/${one}`);
+  const expected = { 2: ".flame a", 3: "text=Own time", 4: ".spans tr[data-row]", 5: "text=no room left", 6: ".map .node", 7: "pre.raw", 1: "[role=treegrid]" };
+  for (const [key, css] of Object.entries(expected)) {
+    await go(page, key);
+    check((await page.locator(css).count()) > 0, `"${key}" leads to ${page.url()} without ${css}`);
+  }
+  const notes = await page.locator(".findings").innerText();
+  for (const said of ["mailbox full", "ran 40 times", "tried 2 times"]) check(notes.includes(said), `the findings do not say "${said}": ${notes}`);
+  await page.goto(`${base}/trace/${one}?view=logs`);
+  await page.locator("a", { hasText: "trace" }).last().click();
+  await page.waitForLoadState();
+  check(page.url().includes(`span=${spanId(300)}`) && (await page.locator("#panel h2").count()) === 1, `a log record does not lead to its span: ${page.url()}`);
+}
+
+async function detail(page) {
+  await page.goto(`${base}/trace/${one}?span=${spanId(300)}`);
+  check((await page.locator("#panel").innerText()).includes("at send (mail.js:1)"), "the exception of a failed span is not shown first");
+  for (const [tab, said] of [["Attributes", "mail.to"], ["Logs", "no room left"], ["Timing", "after the start of the trace"], ["Raw", "\"span_id\""], ["Resource", "service.name"]]) {
+    await page.locator("#panel nav a", { hasText: tab }).click();
+    await page.waitForFunction((wanted) => document.querySelector("#panel")?.innerText.includes(wanted), said, { timeout: 5_000 })
+      .catch(() => problems.push(`the part ${tab} of the detail does not say ${said}`));
+  }
+  await page.goBack();
+  await page.waitForFunction(() => document.querySelector("#panel")?.innerText.includes("\"span_id\""), null, { timeout: 5_000 })
+    .catch(() => problems.push("Back does not lead to the part before"));
+  await page.goto(`${base}/trace/${one}?span=${spanId(0)}`);
+  await page.locator("tr[aria-selected=true] a[data-open]").focus();
+  await page.keyboard.press("j");
+  await page.waitForFunction(() => document.querySelector("#panel h2")?.innerText.includes("load items"), null, { timeout: 5_000 })
+    .catch(() => problems.push("the open detail does not follow the row"));
+}
+
+async function compare(page) {
+  await page.goto(`${base}/compare?a=${one}&b=${two}`);
+  const all = await page.locator("main").innerText();
+  check(all.includes("slower") && all.includes("SELECT item"), "the comparison does not say what is slower");
+  await page.goto(`${base}/compare?a=${one}&b=typical`);
+  check((await page.locator("main").innerText()).includes("median length"), "no typical trace was chosen");
+}
+
+async function withoutScript(browser) {
+  const paths = ["", "?depth=1", `?groups=${spanId(10)}`, "?find=item.id%3Ai17&only=matches", "?only=errors", "?t0=25%25&t1=50%25", `?root=${spanId(1)}`, "?logs=rows", "?view=spans&sort=self", "?view=flame", "?skew=adjust"];
+  for (const path of paths) {
+    const texts = [];
+    for (const javaScriptEnabled of [true, false]) {
+      const context = await browser.newContext({ javaScriptEnabled });
+      const page = await context.newPage();
+      await page.goto(`${base}/trace/${one}${path}`);
+      texts.push((await page.locator("[data-row]").allInnerTexts()).join("|").replace(/\s+/g, " "));
+      await context.close();
+    }
+    check(texts[0] === texts[1] && texts[0] !== "", `/trace/…${path} has other rows without a script`);
+  }
+}
+
+const browser = await chromium.launch({ executablePath, args: flags });
+try {
+  await send(basket(one, 40, 1));
+  await send(basket(two, 40, 2));
+  await sendLog(one, spanId(300), "no room left");
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  const page = await watched(context);
+  for (const look of [fold, findAndZoom, readings, detail, compare]) {
+    await look(page).catch((error) => problems.push(`${look.name}: ${error.message.split("\n")[0]} at ${page.url()}`));
+  }
+  const narrow = await browser.newContext({ viewport: { width: 320, height: 700 } });
+  const small = await watched(narrow);
+  for (const path of [`/trace/${one}`, `/trace/${one}?span=${spanId(300)}`, `/trace/${one}?view=flame`, `/trace/${one}?view=spans`, `/trace/${one}?view=map`, `/trace/${one}?view=json`, `/compare?a=${one}&b=${two}`]) {
+    await small.goto(base + path);
+    const over = await small.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    check(over <= 0, `${path} is ${over} px wider than a window of 320 px`);
+  }
+  await withoutScript(browser);
+} catch (error) {
+  problems.push(String(error));
+} finally {
+  await browser.close();
+}
+for (const problem of problems) console.log(problem);
+process.exit(problems.length ? 1 : 0);
