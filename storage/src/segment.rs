@@ -1,4 +1,4 @@
-//! Segments: immutable sorted files of rows with their index bundle.
+//! Segments: immutable files of rows with their index bundle.
 //!
 //! Owns the layout of `<ulid>.parquet` and `<ulid>.idx`, writing and reading both. Knows nothing of the log, the manifest or queries.
 //!
@@ -30,6 +30,7 @@ mod order;
 mod output;
 mod read;
 mod rows;
+mod stack;
 mod summary;
 mod trace_keys;
 mod writer;
@@ -45,6 +46,7 @@ pub(crate) use self::output::{Limits, Output};
 #[cfg(test)]
 use self::rows::merged as merged_rows;
 pub(crate) use self::rows::push as push_row;
+pub(crate) use self::stack::stack;
 pub(crate) use self::summary::Operations;
 
 /// One open segment. Reads are independent of each other and block; call them off the async threads.
@@ -66,7 +68,7 @@ pub(crate) struct SegmentMeta {
     pub(crate) id: ulid::Ulid,
     /// Which table.
     pub(crate) signal: Signal,
-    /// 0 for a flush, 1 for a merge.
+    /// 0 for a flush, 1 for a merge, 2 for the last time that rows are written.
     pub(crate) level: u8,
     /// Rows.
     pub(crate) rows: u64,

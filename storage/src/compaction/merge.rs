@@ -38,6 +38,21 @@ struct Cursor {
     prefix: u128,
 }
 
+/// Merges segments that cannot be stacked, because they hold a span twice, into segments of the last level; see [`merge`].
+pub(crate) fn merge_stack(
+    inputs: &[Arc<Segment>],
+    tmp_dir: &Place,
+    seg_dir: &Place,
+    signal: Signal,
+    stop: &AtomicBool,
+) -> Result<Vec<SegmentMeta>, SegmentError> {
+    let mut inputs = inputs.to_vec();
+    inputs.sort_unstable_by_key(|segment| (segment.meta().min_time, segment.meta().id));
+    let groups = inputs.chunks(super::MAX_INPUTS);
+    let merged = groups.map(|group| merge_within(2, Limits::default(), group, tmp_dir, seg_dir, signal, stop));
+    Ok(merged.collect::<Result<Vec<_>, _>>()?.concat())
+}
+
 /// Merges segments of one table into segments of level 1. Of equal spans the one in the later segment, by id, stays. Ends early with
 /// [`crate::segment::SegmentErrorKind::Stopped`] soon after `stop` is set; nothing is left in `seg_dir` then.
 pub(crate) fn merge(
@@ -47,10 +62,11 @@ pub(crate) fn merge(
     signal: Signal,
     stop: &AtomicBool,
 ) -> Result<Vec<SegmentMeta>, SegmentError> {
-    merge_within(Limits::default(), inputs, tmp_dir, seg_dir, signal, stop)
+    merge_within(1, Limits::default(), inputs, tmp_dir, seg_dir, signal, stop)
 }
 
 pub(super) fn merge_within(
+    level: u8,
     limits: Limits,
     inputs: &[Arc<Segment>],
     tmp_dir: &Place,
@@ -61,7 +77,7 @@ pub(super) fn merge_within(
     let mut inputs: Vec<&Arc<Segment>> = inputs.iter().collect();
     inputs.sort_unstable_by_key(|segment| segment.meta().id);
     let newest = inputs.last().map(|segment| segment.meta().id).unwrap_or_default();
-    let mut output = Output::new(tmp_dir, seg_dir, signal, 1).with_limits(limits).with_arrival(newest.timestamp_ms());
+    let mut output = Output::new(tmp_dir, seg_dir, signal, level).with_limits(limits).with_arrival(newest.timestamp_ms());
     let mut merge = Merge::new(signal, &inputs, stop)?;
     while let Some((from, bound)) = merge.next_run() {
         merge.take_run(from, bound)?;

@@ -73,7 +73,7 @@ proptest! {
         inputs.rotate_left(sizes.len() / 2);
         let limits = Limits { rows: cut, ..Limits::default() };
         let stop = AtomicBool::new(false);
-        let metas = merge_within(limits, &inputs, &folders.tmp(), &folders.seg(), signal, &stop).unwrap();
+        let metas = merge_within(1, limits, &inputs, &folders.tmp(), &folders.seg(), signal, &stop).unwrap();
         prop_assert!(metas.iter().all(|meta| meta.level == 1 && meta.rows as usize <= cut));
         let newest = inputs.iter().map(|segment| segment.meta().id.timestamp_ms()).max();
         prop_assert!(metas.iter().all(|meta| Some(meta.id.timestamp_ms()) == newest));
@@ -107,10 +107,20 @@ fn meta(level: u8, rows: u64, from_minute: u64, to_minute: u64) -> SegmentMeta {
     }
 }
 
-fn chosen(metas: &[SegmentMeta], now_minute: u64) -> Option<Vec<usize>> {
-    let ids = choose(&metas.iter().collect::<Vec<_>>(), UnixNanos::new(now_minute * MINUTE))?;
+/// Places of what is chosen, and whether it is to be stacked.
+fn job(metas: &[SegmentMeta], now_minute: u64) -> Option<(bool, Vec<usize>)> {
+    let (stacked, ids) = match choose(&metas.iter().collect::<Vec<_>>(), UnixNanos::new(now_minute * MINUTE))? {
+        Job::Merge(ids) => (false, ids),
+        Job::Stack(ids) => (true, ids),
+    };
     let mut places: Vec<usize> = ids.iter().map(|id| metas.iter().position(|meta| meta.id == *id).unwrap()).collect();
     places.sort_unstable();
+    Some((stacked, places))
+}
+
+fn chosen(metas: &[SegmentMeta], now_minute: u64) -> Option<Vec<usize>> {
+    let (stacked, places) = job(metas, now_minute)?;
+    assert!(!stacked);
     Some(places)
 }
 
@@ -124,9 +134,9 @@ fn flushes_wait_until_their_newest_bucket_is_over() {
 }
 
 #[test]
-fn a_late_flush_takes_small_merged_neighbours_with_it_but_not_large_ones() {
-    let metas = [meta(1, 90, 20, 25), meta(1, 5_000, 21, 26), meta(1, 50, 50, 55), meta(0, 100, 22, 23)];
-    assert_eq!(chosen(&metas, 100), Some(vec![0, 3]));
+fn a_late_flush_is_merged_alone_so_that_no_row_is_written_more_than_four_times() {
+    let metas = [meta(1, 90, 20, 25), meta(1, 5_000, 21, 26), meta(0, 100, 22, 23)];
+    assert_eq!(chosen(&metas, 100), Some(vec![2]));
 }
 
 #[test]
@@ -146,14 +156,52 @@ fn more_than_sixteen_open_flushes_are_merged_sixteen_at_a_time() {
 }
 
 #[test]
-fn merged_segments_of_like_size_are_folded_together_within_a_day() {
-    let run: Vec<_> = (0..8).map(|n| meta(1, 10_000, 1_440 + n * 10, 1_449 + n * 10)).collect();
-    assert_eq!(chosen(&run[..7], 5_000), None);
-    assert_eq!(chosen(&run, 5_000).unwrap().len(), 8);
-    let two_days: Vec<_> = (0..8).map(|n| meta(1, 10_000, 1_400 + n * 10, 1_409 + n * 10)).collect();
-    assert_eq!(chosen(&two_days, 5_000), None);
-    let overlapping: Vec<_> = (0..4).map(|_| meta(1, 100_000, 20, 25)).collect();
-    assert_eq!(chosen(&overlapping, 5_000).unwrap().len(), 4);
-    let large: Vec<_> = (0..8).map(|_| meta(1, 3_000_000, 20, 25)).collect();
-    assert_eq!(chosen(&large, 5_000), None);
+fn runs_of_a_day_are_stacked_when_it_is_over_or_when_they_are_enough() {
+    let run: Vec<_> = (0..100).map(|n| meta(1, 10_000, 1_440 + n * 10, 1_449 + n * 10)).collect();
+    assert_eq!(job(&run[..47], 2_000), None);
+    assert_eq!(job(&run[..49], 2_000), Some((true, (0..48).collect())));
+    assert_eq!(job(&run[..5], 2_880), None, "a minute of grace");
+    assert_eq!(job(&run[..5], 2_882), Some((true, (0..5).collect())));
+    assert_eq!(job(&run[..1], 9_000), None);
+    let large: Vec<_> = (0..8).map(|n| meta(1, 1_500_000, 1_440 + n * 10, 1_449 + n * 10)).collect();
+    assert_eq!(job(&large, 2_000), Some((true, vec![0, 1])));
+    let full: Vec<_> = (0..8).map(|_| meta(1, 3_900_000, 1_440, 1_449)).collect();
+    assert_eq!(job(&full, 9_000), None);
+    let two_days = [meta(1, 10, 1_400, 1_439), meta(1, 10, 1_440, 1_449)];
+    assert_eq!(job(&two_days, 9_000), None);
+}
+
+#[test]
+fn what_comes_late_for_a_stacked_day_waits_for_company() {
+    let mut metas = vec![meta(2, 100_000, 1_440, 2_879)];
+    metas.extend((0..3).map(|n| meta(1, 10, 1_500 + n, 1_501 + n)));
+    assert_eq!(job(&metas, 9_000), None);
+    metas.push(meta(1, 10, 1_700, 1_701));
+    assert_eq!(job(&metas, 9_000), Some((true, vec![1, 2, 3, 4])));
+}
+
+#[test]
+fn no_row_is_written_more_than_four_times_whatever_comes_when() {
+    let mut dice = crate::segment::fixture::Dice(7);
+    let mut metas: Vec<SegmentMeta> = Vec::new();
+    let mut writes = std::collections::HashMap::new();
+    for minute in 1_440..4_400u64 {
+        // Mostly now, at times from hours before.
+        let back = if dice.below(20) == 0 { dice.below(900) } else { dice.below(3) };
+        let late = meta(0, 1 + dice.below(400_000), minute - back, minute - back / 2);
+        writes.insert(late.id, 2u8);
+        metas.push(late);
+        while let Some((stacked, places)) = job(&metas, minute) {
+            let group: Vec<SegmentMeta> = places.iter().map(|place| metas[*place].clone()).collect();
+            let from = group.iter().map(|meta| meta.min_time.get()).min().unwrap() / MINUTE;
+            let to = group.iter().map(|meta| meta.max_time.get()).max().unwrap() / MINUTE;
+            let output = meta(if stacked { 2 } else { 1 }, group.iter().map(|meta| meta.rows).sum(), from, to);
+            writes.insert(output.id, 1 + group.iter().map(|meta| writes[&meta.id]).max().unwrap());
+            metas.retain(|meta| !group.contains(meta));
+            metas.push(output);
+        }
+        assert!(metas.iter().filter(|meta| meta.level < 2).count() < 200);
+    }
+    assert!(writes.values().all(|writes| *writes <= 4));
+    assert!(writes.values().any(|writes| *writes == 4) && metas.len() < 250, "{}", metas.len());
 }

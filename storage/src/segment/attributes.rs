@@ -41,11 +41,14 @@ const RESOURCES: &str = "attr.resources";
 /// Collects attributes while rows are written in order.
 #[derive(Debug, Default)]
 pub(super) struct AttributesBuilder {
-    row: u32,
+    /// Rows of the current granule.
+    begun: u32,
     granules: granules::Builder,
     catalogue: catalogue::Builder,
     resources: resources::Builder,
     scopes: resources::Builder,
+    /// What other segments counted, in place of what is counted here.
+    inherited: Option<(catalogue::Builder, resources::Builder)>,
 }
 
 /// The attribute indexes of an open segment; each part may be missing.
@@ -60,21 +63,45 @@ pub(crate) struct AttributeIndex {
 // === impl AttributesBuilder ===
 
 impl AttributesBuilder {
+    /// For segments that are put one behind the other.
+    pub(super) fn stacked() -> Self {
+        Self { inherited: Some(Default::default()), ..Self::default() }
+    }
+
+    /// Adds up what a segment knows of all its rows, which begin at `first_row`. `None` when it lacks a part.
+    pub(super) fn inherit(&mut self, index: &AttributeIndex, first_row: u32, rows: u32) -> Option<()> {
+        let (catalogue, resources) = self.inherited.as_mut()?;
+        catalogue.inherit(index.catalogue.as_ref()?);
+        resources.inherit(index.resources.as_ref(), first_row, rows);
+        index.directory.as_ref().map(|_| ())
+    }
+
+    /// Copies the filters of the chunk that begins at a row of another segment; the next rows are those of the chunk. `Ok(None)` when no
+    /// chunk begins there.
+    pub(super) fn copy(&mut self, index: &AttributeIndex, first_row: u32, bundle: &mut BundleWriter) -> io::Result<Option<()>> {
+        let Some(directory) = &index.directory else { return Ok(None) };
+        self.begun = 0;
+        self.catalogue.next_granule();
+        self.granules.copy(&Granules { file: &index.file, directory }, first_row, bundle)
+    }
+
     /// Adds the next rows. `Ok(None)` when a column is missing or of another type.
     pub(super) fn push(&mut self, batch: &RecordBatch, bundle: &mut BundleWriter) -> io::Result<Option<()>> {
         let Some(columns) = walk::Columns::of(batch) else { return Ok(None) };
         let mut keys = walk::KnownKeys::default();
         let mut start = 0;
         while start < batch.num_rows() {
-            let left = (GRANULE_ROWS - self.row % GRANULE_ROWS) as usize;
+            let left = (GRANULE_ROWS - self.begun) as usize;
             let end = batch.num_rows().min(start + left);
             walk::record(&columns, start..end, &mut keys, &mut self.catalogue, &mut self.granules);
-            let granule = self.row / GRANULE_ROWS;
+            let granule = self.catalogue.granule();
             self.resources.push(Owner::Resource, columns.resources, start..end, granule, &mut self.granules);
             self.scopes.push(Owner::Scope, columns.scopes, start..end, granule, &mut self.granules);
             let rows = u32::try_from(end - start).map_err(io::Error::other)?;
-            self.row = self.row.saturating_add(rows);
-            if self.row.is_multiple_of(GRANULE_ROWS) {
+            self.granules.advance(rows);
+            self.begun += rows;
+            if self.begun == GRANULE_ROWS {
+                self.begun = 0;
                 self.catalogue.next_granule();
                 self.granules.next_granule(bundle)?;
             }
@@ -85,9 +112,13 @@ impl AttributesBuilder {
 
     /// Writes the blobs.
     pub(super) fn finish(mut self, bundle: &mut BundleWriter) -> io::Result<()> {
-        self.granules.finish(self.row, bundle)?;
-        self.resources.describe(Owner::Resource, &mut self.catalogue);
-        self.scopes.describe(Owner::Scope, &mut self.catalogue);
+        self.granules.finish(bundle)?;
+        if let Some((catalogue, resources)) = self.inherited {
+            (self.catalogue, self.resources) = (catalogue, resources);
+        } else {
+            self.resources.describe(Owner::Resource, &mut self.catalogue);
+            self.scopes.describe(Owner::Scope, &mut self.catalogue);
+        }
         bundle.add(CATALOGUE, &serde_json::to_vec(&self.catalogue.finish())?)?;
         self.resources.finish().map_or(Ok(()), |blob| bundle.add(RESOURCES, &blob))
     }

@@ -29,6 +29,8 @@ pub(super) struct Indexes {
     summary: SummaryBuilder,
     attributes: AttributesBuilder,
     text: Option<text::IndexBuilder>,
+    /// Of segments that are put one behind the other, in place of `text`.
+    texts: Option<text::Stack>,
     rows: u32,
 }
 
@@ -84,8 +86,16 @@ impl Indexes {
             summary: SummaryBuilder::new(signal),
             attributes: AttributesBuilder::default(),
             text: indexes_text(signal, level).then(text::IndexBuilder::default),
+            texts: None,
             rows: 0,
         })
+    }
+
+    /// For segments that are put one behind the other: see `segment/stack.rs`.
+    pub(super) fn stacked(tmp_dir: &Place, id: Ulid, signal: Signal) -> Result<Self, SegmentError> {
+        let texts = (signal == Signal::Logs).then(text::Stack::default);
+        let indexes = Self::create(tmp_dir, id, signal, 0)?;
+        Ok(Self { attributes: AttributesBuilder::stacked(), summary: SummaryBuilder::new(signal).without_row_limit(), texts, ..indexes })
     }
 
     pub(super) fn rows(&self) -> u32 {
@@ -102,6 +112,45 @@ impl Indexes {
         let id = self.id;
         let added = self.add(batch).map_err(|e| SegmentError::io(id, format!("cannot write its index bundle: {e}")))?;
         added.ok_or_else(|| SegmentError::damaged(id, "rows without the columns of its table"))
+    }
+
+    /// Takes over what a segment knows of all its rows, which come next.
+    pub(super) fn inherit(&mut self, segment: &Segment) -> Result<(), SegmentError> {
+        let missing = |what: &str| SegmentError::damaged(segment.meta.id, format!("has no index of its {what}"));
+        let (first_row, rows) = (self.rows, u32::try_from(segment.meta.rows).unwrap_or(u32::MAX));
+        let attributes = segment.attributes().ok_or_else(|| missing("attributes"))?;
+        self.attributes.inherit(attributes, first_row, rows).ok_or_else(|| missing("attributes"))?;
+        let Some(texts) = &mut self.texts else { return Ok(()) };
+        let text = segment.index.as_ref().and_then(|index| segment.text(index)).ok_or_else(|| missing("text"))?;
+        texts
+            .push(text, rows, &mut self.bundle)
+            .map_err(|e| SegmentError::damaged(segment.meta.id, format!("cannot copy its index of text: {e}")))
+    }
+
+    /// Copies filters of the row group that begins at a row of a segment.
+    pub(super) fn copy_attributes(&mut self, segment: &Segment, first_row: u32) -> Result<(), SegmentError> {
+        let failed = |detail: String| SegmentError::damaged(segment.meta.id, format!("cannot copy its filters: {detail}"));
+        let attributes = segment.attributes().ok_or_else(|| failed("there are none".to_owned()))?;
+        let copied = self.attributes.copy(attributes, first_row, &mut self.bundle).map_err(|e| failed(e.to_string()))?;
+        copied.ok_or_else(|| failed(format!("none begin at row {first_row}")))
+    }
+
+    /// Makes filters of rows that are written anew.
+    pub(super) fn push_attributes(&mut self, batch: &RecordBatch) -> Result<(), SegmentError> {
+        let id = self.id;
+        let added = self.attributes.push(batch, &mut self.bundle);
+        let added = added.map_err(|e| SegmentError::io(id, format!("cannot write its index bundle: {e}")))?;
+        added.ok_or_else(|| SegmentError::damaged(id, "rows without the columns of its table"))
+    }
+
+    /// Counts the next rows: traces, services, operations.
+    pub(super) fn note(&mut self, batch: &RecordBatch) -> Result<(), SegmentError> {
+        self.count(batch).ok_or_else(|| SegmentError::damaged(self.id, "rows without the columns of its table"))
+    }
+
+    /// The next rows are in another row group.
+    pub(super) fn end_row_group(&mut self) {
+        self.summary.end_row_group();
     }
 
     fn add(&mut self, batch: &RecordBatch) -> io::Result<Option<()>> {
@@ -149,6 +198,7 @@ impl Indexes {
         }
         self.attributes.finish(bundle)?;
         self.text.map_or(Ok(()), |text| text.finish(bundle))?;
+        self.texts.map_or(Ok(()), |texts| texts.finish(bundle))?;
         self.bundle.finish()
     }
 }

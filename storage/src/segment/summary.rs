@@ -54,6 +54,10 @@ pub(super) struct SummaryBuilder {
     complete: bool,
     rows: u32,
     row_groups: Vec<(u32, u32, u64, u64)>,
+    /// Whether the next row is the first of a row group.
+    cut: bool,
+    /// Whether row groups end when they are full.
+    by_rows: bool,
 }
 
 const MAX_SERVICES: usize = 10_000;
@@ -71,7 +75,19 @@ impl SummaryBuilder {
             complete: true,
             rows: 0,
             row_groups: Vec::new(),
+            cut: true,
+            by_rows: true,
         }
+    }
+
+    /// Begins a row group with the next row, also when the last one has room.
+    pub(super) fn end_row_group(&mut self) {
+        self.cut = true;
+    }
+
+    /// Ends row groups only where it is told to.
+    pub(super) fn without_row_limit(self) -> Self {
+        Self { by_rows: false, ..self }
     }
 
     /// Adds the next rows. `None` when a column is missing.
@@ -122,11 +138,14 @@ impl SummaryBuilder {
 
     fn push_times(&mut self, mut times: &[i64]) {
         while !times.is_empty() {
-            let filled = self.rows as usize % ROW_GROUP_ROWS;
-            let (now, later) = times.split_at(times.len().min(ROW_GROUP_ROWS - filled));
-            if filled == 0 {
+            let begun = self.row_groups.last().map_or(0, |(first, ..)| (self.rows - first) as usize);
+            let room = if self.by_rows { ROW_GROUP_ROWS.saturating_sub(begun) } else { usize::MAX };
+            if self.cut || room == 0 {
                 self.row_groups.push((self.rows, self.rows, u64::MAX, 0));
+                self.cut = false;
+                continue;
             }
+            let (now, later) = times.split_at(times.len().min(room));
             self.rows = self.rows.saturating_add(u32::try_from(now.len()).unwrap_or(u32::MAX));
             if let Some((_, end, min, max)) = self.row_groups.last_mut() {
                 *end = self.rows;

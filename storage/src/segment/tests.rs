@@ -12,8 +12,8 @@ use super::*;
 
 pub(super) struct Folders {
     _root: tempfile::TempDir,
-    tmp: Place,
-    seg: Place,
+    pub(super) tmp: Place,
+    pub(super) seg: Place,
 }
 
 impl Folders {

@@ -10,6 +10,7 @@ use parquet::file::metadata::KeyValue;
 use ulid::Ulid;
 
 use crate::files::Place;
+use crate::model::UnixNanos;
 use crate::schema;
 use crate::store::Signal;
 
@@ -68,38 +69,28 @@ impl Writer {
 
     /// Writes footers and indexes and syncs both files.
     pub(super) fn finish(mut self) -> Result<Written, SegmentError> {
-        let id = self.id;
-        let (min_time, max_time) = self.indexes.bounds();
-        let rows = self.indexes.rows();
-        for (key, value) in [
-            ("throughline.id", id.to_string()),
-            ("throughline.format", FORMAT_VERSION.to_string()),
-            ("throughline.signal", self.signal.as_str().to_owned()),
-            ("throughline.level", self.level.to_string()),
-            ("throughline.min_time", min_time.get().to_string()),
-            ("throughline.max_time", max_time.get().to_string()),
-            ("throughline.rows", rows.to_string()),
-        ] {
-            self.parquet.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
+        let Self { id, signal, level, .. } = self;
+        for pair in footer(id, signal, level, u64::from(self.indexes.rows()), self.indexes.bounds()) {
+            self.parquet.append_key_value_metadata(pair);
         }
         let close = |writer: ArrowWriter<NewFile>| -> Result<SyncedFile, ParquetError> { Ok(writer.into_inner()?.sync()?) };
-        let mut parquet = close(self.parquet).map_err(|e| SegmentError::io(id, format!("cannot finish its Parquet file: {e}")))?;
-        let blocks = std::mem::take(&mut parquet.blocks).finish();
-        let bundle = self.indexes.finish(&blocks)?;
-        let meta = SegmentMeta {
-            id,
-            signal: self.signal,
-            level: self.level,
-            rows: u64::from(rows),
-            min_time,
-            max_time,
-            parquet_bytes: parquet.len,
-            index_bytes: bundle.len,
-            parquet_crc: parquet.crc,
-            index_crc: bundle.crc,
-        };
-        Ok(Written { meta, parquet, bundle })
+        let parquet = close(self.parquet).map_err(|e| SegmentError::io(id, format!("cannot finish its Parquet file: {e}")))?;
+        Written::new(id, signal, level, parquet, self.indexes)
     }
+}
+
+/// What the footer of the Parquet file says of the segment.
+pub(super) fn footer(id: Ulid, signal: Signal, level: u8, rows: u64, (min, max): (UnixNanos, UnixNanos)) -> [KeyValue; 7] {
+    [
+        ("throughline.id", id.to_string()),
+        ("throughline.format", FORMAT_VERSION.to_string()),
+        ("throughline.signal", signal.as_str().to_owned()),
+        ("throughline.level", level.to_string()),
+        ("throughline.min_time", min.get().to_string()),
+        ("throughline.max_time", max.get().to_string()),
+        ("throughline.rows", rows.to_string()),
+    ]
+    .map(|(key, value)| KeyValue::new(key.to_owned(), value))
 }
 
 pub(super) fn temporary(tmp_dir: &Place, id: Ulid, extension: &str) -> Place {
@@ -109,6 +100,26 @@ pub(super) fn temporary(tmp_dir: &Place, id: Ulid, extension: &str) -> Place {
 // === impl Written ===
 
 impl Written {
+    /// Writes the indexes of a Parquet file that is written.
+    pub(super) fn new(id: Ulid, signal: Signal, level: u8, mut parquet: SyncedFile, indexes: Indexes) -> Result<Self, SegmentError> {
+        let (rows, (min_time, max_time)) = (u64::from(indexes.rows()), indexes.bounds());
+        let blocks = std::mem::take(&mut parquet.blocks).finish();
+        let bundle = indexes.finish(&blocks)?;
+        let meta = SegmentMeta {
+            id,
+            signal,
+            level,
+            rows,
+            min_time,
+            max_time,
+            parquet_bytes: parquet.len,
+            index_bytes: bundle.len,
+            parquet_crc: parquet.crc,
+            index_crc: bundle.crc,
+        };
+        Ok(Self { meta, parquet, bundle })
+    }
+
     /// Gives both files their lasting names. The caller syncs the folder.
     pub(super) fn rename(self, seg_dir: &Place) -> io::Result<SegmentMeta> {
         // The index first: a Parquet file never stands there without the index it was written with.

@@ -8,9 +8,9 @@ use ulid::Ulid;
 
 use crate::background::{Health, Wake, Work};
 use crate::clock::Clock;
-use crate::compaction;
+use crate::compaction::{self, Job};
 use crate::flush::{KeepError, Keeper};
-use crate::segment::{Segment, SegmentErrorKind};
+use crate::segment::{self, Segment, SegmentError, SegmentErrorKind, SegmentMeta};
 use crate::snapshot::TableSnapshot;
 
 use super::append::retention_nanos;
@@ -68,14 +68,13 @@ impl Merger {
         Ok(())
     }
 
-    /// Merges one group of segments; false when there is none.
+    /// Merges or stacks one group of segments; false when there is none.
     fn merge(&mut self) -> Result<bool, KeepError> {
         for signal in [Signal::Traces, Signal::Logs] {
-            let Some(inputs) = compaction::plan(&self.mergeable(signal), signal, self.clock.now()) else { continue };
-            let folder = self.keeper.folder();
-            let merged = compaction::merge(&inputs, &folder.tmp(), &folder.segments(signal), signal, self.wake.stopping());
-            match merged {
-                Ok(outputs) => self.keeper.replace(&inputs, outputs)?,
+            let Some(job) = compaction::plan(&self.mergeable(signal), signal, self.clock.now()) else { continue };
+            let (Job::Merge(inputs) | Job::Stack(inputs)) = &job;
+            match self.work(&job, signal) {
+                Ok(outputs) => self.keeper.replace(inputs, outputs)?,
                 Err(error) if error.kind == SegmentErrorKind::Stopped => return Ok(false),
                 Err(error) if error.kind == SegmentErrorKind::Damaged && inputs.iter().any(|segment| segment.meta().id == error.id) => {
                     tracing::error!(%error, "a segment cannot be merged and stays as it is");
@@ -86,7 +85,7 @@ impl Merger {
                 Err(error) => return Err(error.into()),
             }
             self.meters.compactions.add(1);
-            tracing::debug!(segments = inputs.len(), signal = signal.as_str(), "segments were merged");
+            tracing::debug!(segments = inputs.len(), signal = signal.as_str(), "segments were merged or stacked");
             return Ok(true);
         }
         Ok(false)
@@ -114,6 +113,18 @@ impl Merger {
                 Ok(true)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    fn work(&self, job: &Job<Arc<Segment>>, signal: Signal) -> Result<Vec<SegmentMeta>, SegmentError> {
+        let folder = self.keeper.folder();
+        let (tmp, seg, stop) = (folder.tmp(), folder.segments(signal), self.wake.stopping());
+        match job {
+            Job::Merge(inputs) => compaction::merge(inputs, &tmp, &seg, signal, stop),
+            Job::Stack(inputs) => match segment::stack(inputs, &tmp, &seg, stop)? {
+                Some(meta) => Ok(vec![meta]),
+                None => compaction::merge_stack(inputs, &tmp, &seg, signal, stop),
+            },
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::buffer::Buffer;
 use crate::metrics::{Counter, Gauge, Registry};
+use crate::segment::SegmentMeta;
 use crate::snapshot::Snapshot;
 
 use super::Signal;
@@ -30,8 +31,11 @@ pub(crate) struct Meters {
 struct SignalMeters {
     stored: Counter,
     buffer_rows: Gauge,
-    segments: [Gauge; 2],
+    segments: [Gauge; 3],
     segment_bytes: Gauge,
+    written_rows: [Counter; 3],
+    written_bytes: [Counter; 3],
+    writes: Gauge,
 }
 
 // === impl Meters ===
@@ -65,6 +69,17 @@ impl Meters {
         self.signal(signal).stored.add(rows as u64);
     }
 
+    /// Counts rows that were written to a segment.
+    pub(crate) fn written(&self, meta: &SegmentMeta) {
+        let meters = self.signal(meta.signal);
+        if let (Some(rows), Some(bytes)) =
+            (meters.written_rows.get(usize::from(meta.level)), meters.written_bytes.get(usize::from(meta.level)))
+        {
+            rows.add(meta.rows);
+            bytes.add(meta.parquet_bytes + meta.index_bytes);
+        }
+    }
+
     /// Shows a new state of the tables.
     pub(crate) fn tables(&self, snapshot: &Snapshot, buffer: &Buffer) {
         let mut bytes = 0;
@@ -74,9 +89,13 @@ impl Meters {
             bytes += signal_bytes;
             meters.buffer_rows.set(rows);
             let metas = || snapshot.table(signal).segments.iter().map(|segment| segment.meta());
-            let [level0, level1] = &meters.segments;
-            level0.set(metas().filter(|meta| meta.level == 0).count() as u64);
-            level1.set(metas().filter(|meta| meta.level > 0).count() as u64);
+            for (level, gauge) in (0..).zip(&meters.segments) {
+                gauge.set(metas().filter(|meta| meta.level == level).count() as u64);
+            }
+            // Written to the log, by a flush, and once for every level above.
+            let written = metas().map(|meta| meta.rows * (u64::from(meta.level) + 2)).sum::<u64>() + rows;
+            let stored = metas().map(|meta| meta.rows).sum::<u64>() + rows;
+            meters.writes.set((written * 100).checked_div(stored).unwrap_or(0));
             meters.segment_bytes.set(metas().map(|meta| meta.parquet_bytes + meta.index_bytes).sum());
         }
         self.buffer_bytes.set(bytes);
@@ -97,13 +116,23 @@ impl SignalMeters {
         let labels = [("signal", signal.as_str())];
         let level = |level| {
             let labels = [("signal", signal.as_str()), ("level", level)];
-            registry.gauge("throughline_segments", "Segments by signal and level; level 0 is not merged yet.", &labels)
+            registry.gauge("throughline_segments", "Segments by signal and level: 0 flushed, 1 merged, 2 stacked.", &labels)
+        };
+        let stages = |name, help| {
+            ["flush", "merge", "stack"].map(|stage| registry.counter(name, help, &[("signal", signal.as_str()), ("stage", stage)]))
         };
         Self {
             stored: registry.counter("throughline_stored_items_total", "Spans and log records stored by this process.", &labels),
             buffer_rows: registry.gauge("throughline_buffer_rows", "Rows in memory that are in no segment yet.", &labels),
-            segments: [level("0"), level("1")],
+            segments: [level("0"), level("1"), level("2")],
             segment_bytes: registry.gauge("throughline_segment_bytes", "Bytes of segments and their indexes.", &labels),
+            written_rows: stages("throughline_written_rows_total", "Rows written to segments, by what wrote them."),
+            written_bytes: stages("throughline_written_bytes_total", "Bytes of segments and indexes written, by what wrote them."),
+            writes: registry.gauge(
+                "throughline_writes_per_100_rows",
+                "How often 100 rows that are stored now were written, the log included; never above 400.",
+                &labels,
+            ),
         }
     }
 }

@@ -85,6 +85,7 @@ impl Tables {
 
     /// Replaces the frozen rows by the segments that hold them.
     pub(crate) fn flushed(&self, segments: Vec<Arc<Segment>>) {
+        segments.iter().for_each(|segment| self.meters.written(segment.meta()));
         self.change(|state| {
             state.buffer.drop_frozen();
             state.add(segments);
@@ -93,6 +94,7 @@ impl Tables {
 
     /// Replaces segments by others. Files of the replaced ones become removable when no query reads them.
     pub(crate) fn replaced(&self, remove: &HashSet<Ulid>, add: Vec<Arc<Segment>>) {
+        add.iter().for_each(|segment| self.meters.written(segment.meta()));
         self.change(|state| {
             for list in [&mut state.spans, &mut state.logs] {
                 let (gone, kept) = list.drain(..).partition(|segment| remove.contains(&segment.meta().id));

@@ -312,6 +312,43 @@ async fn a_crash_between_any_two_steps_of_a_merge_loses_and_doubles_nothing() {
 }
 
 #[tokio::test]
+async fn rows_go_through_log_flush_merge_and_stack_and_are_written_four_times() {
+    let dir = tempfile::tempdir().unwrap();
+    let registry = Registry::default();
+    let store = Store::open(config(dir.path()), Clock::held_at(NOW), registry.clone()).await.unwrap();
+    let value = |name: &str, label: &str| {
+        let found = registry.values().into_iter().filter(|(of, labels, _)| *of == name && labels.contains(label));
+        found.map(|(_, _, value)| value).collect::<Vec<_>>()
+    };
+    for round in 0..10 {
+        append(&store, Signal::Traces, spans(round * 10, 10)).await;
+        append(&store, Signal::Logs, logs(round * 10, 10)).await;
+        if round == 0 {
+            assert_eq!(value("throughline_writes_per_100_rows", ""), [100, 100]);
+        }
+        store.flush().await.unwrap();
+        if round >= 4 {
+            store.inner.clock.set(AFTER_THE_BUCKET);
+            wait_until(&store, merged).await;
+        }
+    }
+    assert!(store.status().signals.iter().all(|signal| signal.level1_segments > 1));
+    assert_eq!(value("throughline_writes_per_100_rows", ""), [300, 300]);
+    store.inner.clock.set(NOW.plus(25 * 3_600_000_000_000));
+    wait_until(&store, |status| status.signals.iter().all(|signal| signal.level1_segments == 1)).await;
+    assert_eq!(contents(&store), [once(0..100), once(0..100)]);
+    assert_eq!(value("throughline_writes_per_100_rows", ""), [400, 400]);
+    for stage in ["flush", "merge", "stack"] {
+        assert_eq!(value("throughline_written_rows_total", stage), [100, 100], "{stage}");
+    }
+    assert_eq!(value("throughline_segments", "level=\"2\""), [1, 1]);
+    store.close().await.unwrap();
+    assert!(check(dir.path()).unwrap().is_ok());
+    let store = open(dir.path()).await;
+    assert_eq!(contents(&store), [once(0..100), once(0..100)]);
+}
+
+#[tokio::test]
 async fn a_damaged_segment_does_not_keep_the_others_from_being_merged() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).await;

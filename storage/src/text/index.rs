@@ -23,6 +23,10 @@ use crate::segment::{Blob, Bundle, BundleWriter, RowRanges, bundle_damaged, push
 
 use super::{Tokenizer, VERSION, truncated};
 
+mod stack;
+
+pub(crate) use self::stack::Stack;
+
 /// Indexes bodies row by row into a bundle.
 #[derive(Debug)]
 pub(crate) struct IndexBuilder {
@@ -147,17 +151,22 @@ impl UnitBuilder {
 
     fn finish(self, bundle: &mut BundleWriter) -> io::Result<()> {
         let index = self.writer.finalize().map_err(io::Error::other)?;
-        let mut names: Vec<PathBuf> = index.load_metas().map_err(io::Error::other)?.list_segment_files().into_iter().collect();
-        names.push(PathBuf::from(META));
-        names.sort_unstable();
-        for name in names {
-            if self.directory.exists(&name).map_err(io::Error::other)? {
-                let file = self.directory.open_read(&name).map_err(io::Error::other)?;
-                bundle.add(format!("{}{}/{}", prefix(), self.first_row, name.display()), file.read_bytes()?.as_slice())?;
-            }
-        }
-        Ok(())
+        add_unit(&index, &self.directory, self.first_row, bundle)
     }
+}
+
+/// Copies the files of a unit into a bundle.
+fn add_unit(index: &tantivy::Index, directory: &RamDirectory, first_row: u32, bundle: &mut BundleWriter) -> io::Result<()> {
+    let mut names: Vec<PathBuf> = index.load_metas().map_err(io::Error::other)?.list_segment_files().into_iter().collect();
+    names.push(PathBuf::from(META));
+    names.sort_unstable();
+    for name in names {
+        if directory.exists(&name).map_err(io::Error::other)? {
+            let file = directory.open_read(&name).map_err(io::Error::other)?;
+            bundle.add(format!("{}{first_row}/{}", prefix(), name.display()), file.read_bytes()?.as_slice())?;
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Debug for UnitBuilder {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::hash::{Owner, Scalar};
+use super::hash::{Owner, Scalar, key_hash, value_hash};
 use super::walk::Spread;
 
 /// What is known of the attributes of a segment.
@@ -44,6 +44,9 @@ pub(crate) struct Values {
     pub(crate) top: Vec<(Listed, u64)>,
     /// Whether `top` has all values.
     pub(crate) complete: bool,
+    /// What `distinct` was estimated from, one character per group of hashes.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    sketch: String,
 }
 
 /// Types of values.
@@ -122,6 +125,8 @@ const MAX_LISTED: usize = 64;
 const MAX_VALUE_BYTES: usize = 128;
 const MAX_BYTES: usize = 1 << 20;
 const SKETCH: usize = 256;
+/// The character of 0; those of all others up to 57 are letters and signs.
+const SKETCH_ZERO: u8 = b'0';
 
 // === impl Builder ===
 
@@ -167,6 +172,21 @@ impl Builder {
         }
     }
 
+    /// Adds what another segment counted.
+    pub(super) fn inherit(&mut self, other: &Catalogue) {
+        other.incomplete.iter().for_each(|owner| self.leave_out(*owner));
+        for entry in &other.entries {
+            let hash = key_hash(entry.owner, &entry.key);
+            let Some(key) = self.place(entry.owner, &entry.key, hash).and_then(|place| self.keys.get_mut(place)) else { continue };
+            for values in &entry.types {
+                match key.types.get_mut(values.kind as usize) {
+                    Some(counts) => counts.get_or_insert_default().inherit(values, hash),
+                    None => key.other += values.count,
+                }
+            }
+        }
+    }
+
     /// Says that keys of an owner are missing.
     pub(super) fn leave_out(&mut self, owner: Owner) {
         if !self.incomplete.contains(&owner) {
@@ -190,7 +210,8 @@ impl KeyState {
         let mut types: Vec<Values> =
             kinds.into_iter().zip(self.types).filter_map(|(kind, counts)| Some(counts?.finish(kind, bytes))).collect();
         if self.other > 0 {
-            types.push(Values { kind: Kind::Other, count: self.other, distinct: 0, bounds: None, top: Vec::new(), complete: false });
+            let (top, sketch) = (Vec::new(), String::new());
+            types.push(Values { kind: Kind::Other, count: self.other, distinct: 0, bounds: None, top, complete: false, sketch });
         }
         Entry { owner: self.owner, key: self.key, types }
     }
@@ -218,6 +239,34 @@ impl Counts {
             self.overflow(hash);
         }
         Seen::First
+    }
+
+    fn inherit(&mut self, other: &Values, key_hash: u64) {
+        self.count += other.count;
+        for bound in other.bounds.iter().flat_map(|(min, max)| [min, max]) {
+            self.widen(bound.scalar());
+        }
+        for (value, rows) in &other.top {
+            let Some(hash) = value_hash(key_hash, value.scalar()) else { continue };
+            let has_room = self.candidates.len() < MAX_CANDIDATES;
+            match self.candidates.get_mut(&hash) {
+                Some(candidate) if candidate.value == *value => candidate.count += rows,
+                None if has_room => {
+                    self.candidates.insert(hash, Candidate { value: value.clone(), count: *rows, granule: 0 });
+                }
+                _ => self.overflow(hash),
+            }
+        }
+        if !other.complete {
+            self.overflowed = true;
+            let sketch = self.sketch.get_or_insert_with(|| Box::new([0; SKETCH]));
+            for (cell, zeros) in sketch.iter_mut().zip(other.sketch.bytes()) {
+                *cell = zeros.saturating_sub(SKETCH_ZERO).max(*cell);
+            }
+        }
+        if let Some(sketch) = &mut self.sketch {
+            self.candidates.keys().for_each(|hash| note(sketch, *hash));
+        }
     }
 
     fn overflow(&mut self, hash: u64) {
@@ -262,7 +311,9 @@ impl Counts {
             *bytes <= MAX_BYTES
         });
         complete &= top.len() == wanted;
-        Values { kind, count: self.count, distinct, bounds: self.bounds, top, complete }
+        let sketch =
+            self.sketch.iter().flat_map(|sketch| sketch.iter()).map(|zeros| char::from(zeros.saturating_add(SKETCH_ZERO))).collect();
+        Values { kind, count: self.count, distinct, bounds: self.bounds, top, complete, sketch }
     }
 }
 

@@ -32,7 +32,9 @@ pub(super) struct Builder {
     /// Whether there were too many of them.
     overflowed: bool,
     granule: u32,
+    /// Of the current chunk.
     first_row: u32,
+    rows: u32,
     directory: Vec<u8>,
 }
 
@@ -93,34 +95,58 @@ impl Builder {
         }
     }
 
+    /// Notes that the current granule has more rows.
+    pub(super) fn advance(&mut self, rows: u32) {
+        self.rows += rows;
+    }
+
+    /// Copies the chunk of another segment that begins at a row there; `Ok(None)` when none does.
+    pub(super) fn copy(&mut self, from: &Granules<'_>, first_row: u32, bundle: &mut BundleWriter) -> io::Result<Option<()>> {
+        let Some(chunk) = from.directory.chunks.iter().find(|chunk| chunk.first_row == first_row) else { return Ok(None) };
+        self.finish_chunk(bundle)?;
+        let pages = from.file.bytes_at(chunk.offset, chunk.firsts.len() * PAGE_BYTES)?;
+        for (number, page) in pages.chunks(PAGE_BYTES).enumerate() {
+            check(page, number)?;
+        }
+        self.rows = chunk.rows;
+        self.add(chunk.hash_bits, &chunk.firsts, &pages, bundle).map(Some)
+    }
+
     pub(super) fn next_granule(&mut self, bundle: &mut BundleWriter) -> io::Result<()> {
         self.seen.fill(0);
         self.seen_count = 0;
         self.granule += 1;
-        if self.granule == GRANULES_PER_CHUNK { self.finish_chunk(GRANULES_PER_CHUNK * GRANULE_ROWS, bundle) } else { Ok(()) }
+        if self.granule == GRANULES_PER_CHUNK { self.finish_chunk(bundle) } else { Ok(()) }
     }
 
-    /// Writes what is left, and the directory; there are `rows` rows in all.
-    pub(super) fn finish(mut self, rows: u32, bundle: &mut BundleWriter) -> io::Result<()> {
-        let left = rows.saturating_sub(self.first_row);
-        if left > 0 {
-            self.finish_chunk(left, bundle)?;
-        }
+    /// Writes what is left, and the directory.
+    pub(super) fn finish(mut self, bundle: &mut BundleWriter) -> io::Result<()> {
+        self.finish_chunk(bundle)?;
         let mut blob = VERSION.to_le_bytes().to_vec();
         blob.append(&mut self.directory);
         bundle.add(DIRECTORY, &blob)
     }
 
-    fn finish_chunk(&mut self, rows: u32, bundle: &mut BundleWriter) -> io::Result<()> {
+    fn finish_chunk(&mut self, bundle: &mut BundleWriter) -> io::Result<()> {
         let pairs = std::mem::take(&mut self.pairs);
-        let (hash_bits, pages) = if self.overflowed { (0, Pages::default()) } else { encode(pairs) };
-        let count = u32::try_from(pages.firsts.len()).map_err(io::Error::other)?;
-        for number in [self.first_row, rows, hash_bits, count].into_iter().chain(pages.firsts) {
+        if self.rows > 0 {
+            let (hash_bits, pages) = if self.overflowed { (0, Pages::default()) } else { encode(pairs) };
+            self.add(hash_bits, &pages.firsts, &pages.bytes, bundle)?;
+        }
+        self.seen.fill(0);
+        (self.seen_count, self.granule, self.overflowed) = (0, 0, false);
+        Ok(())
+    }
+
+    /// Writes the current chunk and begins the next.
+    fn add(&mut self, hash_bits: u32, firsts: &[u32], pages: &[u8], bundle: &mut BundleWriter) -> io::Result<()> {
+        let count = u32::try_from(firsts.len()).map_err(io::Error::other)?;
+        for number in [self.first_row, self.rows, hash_bits, count].iter().chain(firsts) {
             self.directory.extend_from_slice(&number.to_le_bytes());
         }
-        bundle.add(blob_name(self.first_row), &pages.bytes)?;
-        self.first_row = self.first_row.saturating_add(rows);
-        (self.granule, self.overflowed) = (0, false);
+        bundle.add(blob_name(self.first_row), pages)?;
+        self.first_row = self.first_row.saturating_add(self.rows);
+        self.rows = 0;
         Ok(())
     }
 
@@ -286,13 +312,17 @@ impl Granules<'_> {
                 break;
             }
             let page = self.file.bytes_at(chunk.offset + (number * PAGE_BYTES) as u64, PAGE_BYTES)?;
-            let (body, crc) = page.split_at(CRC_AT);
-            if crc != crc32c::crc32c(body).to_le_bytes() {
-                return Err(damaged(format!("checksum of page {number} of attr.granules does not match")));
-            }
-            scan_page(body, hash, &mut found).ok_or_else(|| damaged("a page of attr.granules makes no sense"))?;
+            scan_page(check(&page, number)?, hash, &mut found).ok_or_else(|| damaged("a page of attr.granules makes no sense"))?;
         }
         Ok(found)
+    }
+}
+
+/// The page without its checksum.
+fn check(page: &[u8], number: usize) -> io::Result<&[u8]> {
+    match page.split_at_checked(CRC_AT) {
+        Some((body, crc)) if crc == crc32c::crc32c(body).to_le_bytes() => Ok(body),
+        _ => Err(damaged(format!("checksum of page {number} of attr.granules does not match"))),
     }
 }
 

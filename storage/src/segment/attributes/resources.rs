@@ -43,6 +43,7 @@ pub(crate) struct Resources {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Resource {
     envelope: Vec<u8>,
+    rows: u64,
     granules: Vec<u8>,
 }
 
@@ -89,6 +90,26 @@ impl Builder {
         self.envelopes.push(Envelope { hashes: hashes(owner, envelope), ..Envelope::default() });
         self.known.insert(envelope.to_owned(), self.envelopes.len() - 1);
         Some(self.envelopes.len() - 1)
+    }
+
+    /// Adds the resources of a segment whose `rows` rows begin at `first_row`; `None` when it does not know them.
+    pub(super) fn inherit(&mut self, other: Option<&Resources>, first_row: u32, rows: u32) {
+        let Some(other) = other else {
+            self.overflowed = true;
+            return;
+        };
+        for resource in &other.resources {
+            let place = self.place(Owner::Resource, &resource.envelope);
+            let Some(known) = place.and_then(|place| self.envelopes.get_mut(place)) else { continue };
+            known.rows += resource.rows;
+            for range in resource.granules(rows) {
+                // Granules here begin at other rows.
+                let (first, last) = (first_row.saturating_add(range.start), first_row.saturating_add(range.end - 1));
+                (first / GRANULE_ROWS..=last / GRANULE_ROWS).for_each(|granule| {
+                    known.set(granule);
+                });
+            }
+        }
     }
 
     /// Counts the attributes of all envelopes.
@@ -139,16 +160,22 @@ impl Builder {
 impl Envelope {
     fn note(&mut self, rows: u64, granule: u32, filter: &mut granules::Builder) {
         self.rows += rows;
+        if self.set(granule) {
+            self.hashes.iter().for_each(|hash| filter.insert(*hash));
+        }
+    }
+
+    /// True when the granule was not set.
+    fn set(&mut self, granule: u32) -> bool {
         let (byte, bit) = ((granule / 8) as usize, 1 << (granule % 8));
         if self.granules.len() <= byte {
             self.granules.resize(byte + 1, 0);
         }
-        if let Some(bits) = self.granules.get_mut(byte)
-            && *bits & bit == 0
-        {
+        self.granules.get_mut(byte).is_some_and(|bits| {
+            let new = *bits & bit == 0;
             *bits |= bit;
-            self.hashes.iter().for_each(|hash| filter.insert(*hash));
-        }
+            new
+        })
     }
 }
 
@@ -189,28 +216,31 @@ impl Resources {
 
     /// Rows of the granules with a resource whose envelope passes.
     pub(crate) fn rows(&self, rows: u32, mut pass: impl FnMut(&[u8]) -> bool) -> RowRanges {
-        let mut found = RowRanges::new();
-        for resource in self.resources.iter().filter(|resource| pass(&resource.envelope)) {
-            for (byte, bits) in (0u32..).zip(&resource.granules) {
-                for bit in (0..8).filter(|bit| bits >> bit & 1 == 1) {
-                    let start = (byte * 8 + bit).saturating_mul(GRANULE_ROWS);
-                    found.push(start..start.saturating_add(GRANULE_ROWS).min(rows));
-                }
-            }
-        }
-        rows::merged(found)
+        rows::merged(
+            self.resources.iter().filter(|resource| pass(&resource.envelope)).flat_map(|resource| resource.granules(rows)).collect(),
+        )
     }
 }
 
 impl Resource {
+    /// Rows of its granules in a segment of so many rows.
+    fn granules(&self, rows: u32) -> impl Iterator<Item = Range<u32>> + '_ {
+        let set = |(byte, bits): (u32, &u8)| (0..8).filter(|bit| bits >> bit & 1 == 1).map(|bit| byte * 8 + bit).collect::<Vec<_>>();
+        (0u32..).zip(&self.granules).flat_map(set).map(move |granule| {
+            let start = granule.saturating_mul(GRANULE_ROWS).min(rows);
+            start..start.saturating_add(GRANULE_ROWS).min(rows)
+        })
+    }
+
     fn read(rest: &mut &[u8]) -> Option<Self> {
-        let (_rows, after) = rest.split_first_chunk::<8>()?;
+        let (rows, after) = rest.split_first_chunk()?;
+        let rows = u64::from_le_bytes(*rows);
         *rest = after;
         let (envelope, granules) = (number(rest)?, number(rest)?);
         let (envelope, after) = rest.split_at_checked(envelope)?;
         let (granules, after) = after.split_at_checked(granules)?;
         *rest = after;
-        Some(Self { envelope: envelope.to_owned(), granules: granules.to_owned() })
+        Some(Self { envelope: envelope.to_owned(), rows, granules: granules.to_owned() })
     }
 }
 

@@ -21,11 +21,12 @@ fn bundle(folder: &std::path::Path, granules: &[Vec<u64>], rows: u32) -> Bundle 
     let mut builder = granules::Builder::default();
     for (number, hashes) in granules.iter().enumerate() {
         hashes.iter().for_each(|hash| builder.insert(*hash));
+        builder.advance(GRANULE_ROWS.min(rows - number as u32 * GRANULE_ROWS));
         if (number as u32 + 1) * GRANULE_ROWS <= rows {
             builder.next_granule(&mut bundle).unwrap();
         }
     }
-    builder.finish(rows, &mut bundle).unwrap();
+    builder.finish(&mut bundle).unwrap();
     let synced = bundle.finish().unwrap();
     let len = synced.len;
     synced.rename(&path).unwrap();

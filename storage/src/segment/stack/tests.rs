@@ -1,0 +1,150 @@
+#![expect(clippy::cast_possible_truncation, reason = "numbers here are small")]
+
+use arrow::compute::concat_batches;
+use proptest::prelude::*;
+
+use super::super::fixture::{Dice, Shape, batch, batches, trace_id};
+use super::super::tests::{Folders, read};
+use super::super::{Owner, key_hash, value_hash};
+use super::*;
+use crate::model::TraceId;
+use crate::segment::Scalar;
+
+fn all(segment: &Segment) -> RecordBatch {
+    let table = schema::of(segment.meta().signal);
+    read(segment, &table.fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>(), None)
+}
+
+fn stacked(folders: &Folders, inputs: &[Arc<Segment>]) -> Option<Segment> {
+    let meta = stack(inputs, &folders.tmp, &folders.seg, &AtomicBool::new(false)).unwrap()?;
+    assert!(folders.tmp.names().unwrap().is_empty());
+    Some(Segment::open(&folders.seg, meta).unwrap())
+}
+
+/// The stack has the rows of its inputs in order, and its indexes say of them what the rows say.
+fn check(stack: &Segment, inputs: &[Arc<Segment>]) {
+    let signal = stack.meta().signal;
+    let mut inputs: Vec<_> = inputs.to_vec();
+    inputs.sort_unstable_by_key(|segment| (segment.meta().min_time, segment.meta().id));
+    let rows: Vec<RecordBatch> = inputs.iter().map(|segment| all(segment)).collect();
+    let rows = concat_batches(&schema::of(signal), &rows).unwrap();
+    assert_eq!(all(stack), rows);
+    assert!(!stack.is_index_wanting());
+    assert_eq!((stack.meta().level, stack.meta().rows as usize), (2, rows.num_rows()));
+    assert_eq!(stack.meta().min_time, inputs.iter().map(|segment| segment.meta().min_time).min().unwrap());
+    assert_eq!(stack.meta().max_time, inputs.iter().map(|segment| segment.meta().max_time).max().unwrap());
+    let times = rows.column_by_name(schema::time_column(signal)).unwrap().as_primitive::<Int64Type>().clone();
+    let mut end = 0;
+    for group in stack.row_groups() {
+        assert_eq!(group.rows.start, end);
+        end = group.rows.end;
+        let within = || group.rows.clone().map(|row| times.value(row as usize).cast_unsigned());
+        assert_eq!((within().min().unwrap(), within().max().unwrap()), (group.min_time.get(), group.max_time.get()));
+    }
+    assert_eq!(end as usize, rows.num_rows());
+    // A part alone: pages and offsets fit together.
+    let part = RowRanges::from([end / 3..end / 3 + 1, end / 2..end]);
+    let expected = concat_batches(&schema::of(signal), &part.iter().map(|r| rows.slice(r.start as usize, r.len())).collect::<Vec<_>>());
+    let table = schema::of(signal);
+    let names = table.fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>();
+    assert_eq!(read(stack, &names, Some(&part)), expected.unwrap());
+    for number in 0..40 {
+        let id = TraceId::from_slice(&trace_id(number)).unwrap();
+        assert_eq!(stack.trace_rows(id).unwrap(), stack.scan_for_trace(id).unwrap());
+    }
+    check_attributes(stack, &rows);
+    if signal == Signal::Logs {
+        check_text(stack, &rows);
+    }
+}
+
+fn check_attributes(stack: &Segment, rows: &RecordBatch) {
+    let map = rows.column_by_name(column::ATTR_STR).unwrap().as_map();
+    let (keys, values) = (map.keys().as_string_view(), map.values().as_string_view());
+    for row in (0..rows.num_rows()).step_by(1 + rows.num_rows() / 50) {
+        for at in map.value_offsets()[row] as usize..map.value_offsets()[row + 1] as usize {
+            let key = key_hash(Owner::Record, keys.value(at));
+            for hash in [key, value_hash(key, Scalar::Text(values.value(at))).unwrap()] {
+                let found = stack.attribute_rows(hash).unwrap();
+                assert!(found.iter().any(|range| range.contains(&(row as u32))), "row {row} of {}: {found:?}", rows.num_rows());
+            }
+        }
+    }
+    let index = stack.attributes().unwrap();
+    let entry = index.catalogue().unwrap().entry(Owner::Record, "some.attribute.key.1").unwrap();
+    let counted: u64 = entry.types.iter().filter(|values| values.kind == crate::segment::Kind::Text).map(|values| values.count).sum();
+    assert_eq!(counted, keys.iter().filter(|key| *key == Some("some.attribute.key.1")).count() as u64);
+    let resources = rows.column_by_name(column::RESOURCE).unwrap().as_binary_view();
+    for row in (0..rows.num_rows()).step_by(1 + rows.num_rows() / 50) {
+        let found = index.resources().unwrap().rows(rows.num_rows() as u32, |envelope| envelope == resources.value(row));
+        assert!(found.iter().any(|range| range.contains(&(row as u32))));
+    }
+}
+
+fn check_text(stack: &Segment, rows: &RecordBatch) {
+    let bodies = rows.column_by_name(column::BODY).unwrap().as_string_view();
+    for term in ["timeout", "order", "nowhere"] {
+        let mut expected = RowRanges::new();
+        for (row, body) in (0..).zip(bodies) {
+            if body.is_some_and(|body| crate::text::terms(body).iter().any(|found| found == term)) {
+                super::super::push_row(&mut expected, row);
+            }
+        }
+        assert_eq!(stack.text_rows(&[term.to_owned()]).unwrap(), Some(expected));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    #[test]
+    fn a_stack_has_the_rows_and_the_indexes_of_its_inputs(traces in any::<bool>(), seed: u64, sizes in prop::collection::vec(1usize..1_500, 1..5)) {
+        let signal = if traces { Signal::Traces } else { Signal::Logs };
+        let folders = Folders::new();
+        let mut shape = Shape { stray: false, ..Shape::default() };
+        let inputs: Vec<_> = sizes.iter().enumerate().map(|(number, size)| {
+            let segment = folders.write(signal, 1, batches(signal, seed.wrapping_add(number as u64), *size, shape));
+            shape.first_record += *size as i64;
+            shape.from += shape.width as i64;
+            Arc::new(segment)
+        }).collect();
+        let stack = stacked(&folders, &inputs).unwrap();
+        check(&stack, &inputs);
+    }
+}
+
+#[test]
+fn large_row_groups_are_copied_and_small_ones_joined() {
+    for signal in [Signal::Traces, Signal::Logs] {
+        let folders = Folders::new();
+        let mut dice = Dice(3);
+        // All on one day.
+        let from = Shape::default().from - 40_000_000_000_000;
+        let mut shape = Shape { stray: false, traces: 1 << 40, from, ..Shape::default() };
+        let inputs: Vec<_> = [40_000, 5_000, 7_000, 150_000, 3_000, 35_000]
+            .into_iter()
+            .map(|size: usize| {
+                let rows = (0..size / 1_000).map(|_| {
+                    shape.first_record += 1_000;
+                    batch(signal, dice.roll(), 1_000, shape)
+                });
+                let segment = folders.write(signal, 1, rows.collect());
+                shape.from += shape.width as i64;
+                Arc::new(segment)
+            })
+            .collect();
+        let stack = stacked(&folders, &inputs).unwrap();
+        let sizes: Vec<usize> = stack.row_groups().iter().map(|group| group.rows.len()).collect();
+        assert_eq!(sizes, [40_000, 12_000, 131_072, 21_928, 35_000]);
+        check(&stack, &inputs);
+    }
+}
+
+#[test]
+fn spans_that_are_in_two_inputs_are_not_stacked() {
+    let folders = Folders::new();
+    let rows = batches(Signal::Traces, 5, 300, Shape { stray: false, ..Shape::default() });
+    let inputs = [0, 1].map(|_| Arc::new(folders.write(Signal::Traces, 1, rows.clone())));
+    assert!(stacked(&folders, &inputs).is_none());
+    assert_eq!(folders.seg.names().unwrap().len(), 4, "the files of the inputs");
+}
