@@ -112,7 +112,7 @@ impl<K: Kind> Export<K> {
         Self { ingest: Arc::clone(ingest), kind: PhantomData }
     }
 
-    async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Refusal> {
+    async fn answer(&self, request: Request<Body>, agent: &str) -> Result<Response<Body>, Refusal> {
         if !request.uri().path().ends_with("/Export") {
             return Err(Refusal::Call { path: bounded(request.uri().path().escape_default().to_string(), 128) });
         }
@@ -127,10 +127,11 @@ impl<K: Kind> Export<K> {
             Target::Profiles => return Err(Refusal::Signal { signal: "profiles", variable: "OTEL_PROFILES_EXPORTER" }),
         };
         let route = Route { signal, transport: Transport::Grpc, encoding: Encoding::Protobuf };
+        let booking = self.ingest.book(signal, agent);
         let taken = match receive(&self.ingest, request).await {
-            Ok(parcel) => self.ingest.take(route, parcel).await?,
+            Ok(parcel) => self.ingest.take(route, parcel, booking).await?,
             Err(refusal) => {
-                self.ingest.count_refused_early(route, &refusal);
+                self.ingest.refuse_early(route, booking, &refusal);
                 return Err(refusal);
             }
         };
@@ -140,7 +141,7 @@ impl<K: Kind> Export<K> {
     async fn call_inner(self, request: Request<Body>) -> Response<Body> {
         let agent = request.headers().get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
         let deadline = deadline_of(request.headers());
-        let work = AssertUnwindSafe(self.answer(request)).catch_unwind();
+        let work = AssertUnwindSafe(self.answer(request, &agent)).catch_unwind();
         let result = match tokio::time::timeout(deadline, work).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => {

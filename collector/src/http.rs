@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures::FutureExt as _;
 use http_body::Body;
 use http_body_util::Full;
-use storage::Signal;
+use storage::{Settlement, Signal};
 
 use crate::coding::Coding;
 use crate::config::MetricsPolicy;
@@ -88,17 +88,25 @@ impl Service {
             Method::OPTIONS => return Ok(allowed_methods()),
             ref method => return Err(Refusal::Method { method: bounded(method.to_string(), 32) }),
         }
-        let encoding = media.encoding()?;
         let Target::Store(signal) = target else {
+            let encoding = media.encoding()?;
             let parcel = self.receive(request, encoding).await?;
             let taken = self.ingest.reject_metrics(parcel).await?;
             return Ok(respond(StatusCode::OK, encoding, success("rejectedDataPoints", encoding, &taken)));
         };
+        let booking = self.ingest.book(signal, text(request.headers(), &header::USER_AGENT));
+        let encoding = match media.encoding() {
+            Ok(encoding) => encoding,
+            Err(refusal) => {
+                booking.settle(Settlement::Refused(refusal.reason()));
+                return Err(refusal);
+            }
+        };
         let route = Route { signal, transport: Transport::Http, encoding };
         let taken = match self.receive(request, encoding).await {
-            Ok(parcel) => self.ingest.take(route, parcel).await?,
+            Ok(parcel) => self.ingest.take(route, parcel, booking).await?,
             Err(refusal) => {
-                self.ingest.count_refused_early(route, &refusal);
+                self.ingest.refuse_early(route, booking, &refusal);
                 return Err(refusal);
             }
         };

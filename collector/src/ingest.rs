@@ -9,16 +9,15 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::BodyExt as _;
-use storage::Signal;
+use storage::{Booking, Ledger, Settlement, Signal};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use crate::admission::{Budget, Lease};
 use crate::coding::{self, Coding};
 use crate::config::Config;
-use crate::data_points;
 use crate::error::{MAX_MESSAGE_BYTES, Refusal, bounded};
-use crate::json;
+use crate::{items, json};
 use crate::metrics::{Encoding, Metrics, Outcome, Route, Transport};
 use crate::refusals::Refusals;
 use crate::sink::Sink;
@@ -31,6 +30,7 @@ pub(crate) struct Ingest {
     pub(crate) metrics: Metrics,
     pub(crate) budget: Budget,
     pub(crate) refusals: Refusals,
+    ledger: Ledger,
     pub(crate) tasks: TaskTracker,
     limiter: Limiter,
 }
@@ -54,18 +54,27 @@ pub(crate) struct Taken {
 // === impl Ingest ===
 
 impl Ingest {
-    pub(crate) fn new(config: Config, sink: Arc<dyn Sink>, metrics: Metrics, refusals: Refusals) -> Self {
+    pub(crate) fn new(config: Config, sink: Arc<dyn Sink>, metrics: Metrics, refusals: Refusals, ledger: Ledger) -> Self {
         let budget = Budget::new(config.in_flight_bytes, config.admission_wait, metrics.in_flight.clone());
-        Self { config, sink, metrics, budget, refusals, tasks: TaskTracker::new(), limiter: Limiter::new() }
+        Self { config, sink, metrics, budget, refusals, ledger, tasks: TaskTracker::new(), limiter: Limiter::new() }
+    }
+
+    /// Begins to book a request of a client that calls itself `agent`.
+    pub(crate) fn book(&self, signal: Signal, agent: &str) -> Booking {
+        self.ledger.open(signal, &client_of(agent))
     }
 
     /// Expands, brings to protobuf, stores and counts.
-    pub(crate) async fn take(self: &Arc<Self>, route: Route, parcel: Parcel) -> Result<Taken, Refusal> {
+    pub(crate) async fn take(self: &Arc<Self>, route: Route, parcel: Parcel, mut booking: Booking) -> Result<Taken, Refusal> {
         let ingest = Arc::clone(self);
         let task = self.tasks.spawn(async move {
             let began = parcel.began;
             ingest.metrics.received(route, parcel.body.len());
-            let result = ingest.process(route.signal, parcel).await;
+            let (settlement, result) = match ingest.process(route.signal, parcel, &mut booking).await {
+                Ok((taken, settlement)) => (settlement, Ok(taken)),
+                Err(refusal) => (Settlement::Refused(refusal.reason()), Err(refusal)),
+            };
+            booking.settle(settlement);
             ingest.count(route, began, &result);
             result
         });
@@ -77,7 +86,12 @@ impl Ingest {
     }
 
     /// Counts a request that was refused before its bytes were here.
-    pub(crate) fn count_refused_early(&self, route: Route, refusal: &Refusal) {
+    pub(crate) fn refuse_early(&self, route: Route, booking: Booking, refusal: &Refusal) {
+        booking.settle(Settlement::Refused(refusal.reason()));
+        self.count_refused(route, refusal);
+    }
+
+    fn count_refused(&self, route: Route, refusal: &Refusal) {
         self.metrics.request(route, if refusal.retry_after().is_some() { Outcome::Refused } else { Outcome::Invalid });
     }
 
@@ -95,7 +109,7 @@ impl Ingest {
                 self.metrics.request(route, outcome);
                 self.metrics.acknowledged(route.transport, began.elapsed());
             }
-            Err(refusal) => self.count_refused_early(route, refusal),
+            Err(refusal) => self.count_refused(route, refusal),
         }
     }
 
@@ -105,15 +119,15 @@ impl Ingest {
         let limit = self.config.max_message_bytes;
         let body = coding::expand(parcel.coding, parcel.body, limit, &mut parcel.lease).await?;
         let rejected = match parcel.encoding {
-            Encoding::Protobuf => data_points::count(&body),
-            Encoding::Json => data_points::count(&transcode(json::Request::Metrics, body).await?.payload),
+            Encoding::Protobuf => items::count_data_points(&body),
+            Encoding::Json => items::count_data_points(&transcode(json::Request::Metrics, body).await?.payload),
         };
         let rejected = rejected.ok_or_else(|| Refusal::Malformed("the body is not an ExportMetricsServiceRequest".to_owned()))?;
         let message = (rejected > 0).then(|| "metrics are not stored here; traces and logs are".to_owned());
         Ok(Taken { rejected, message })
     }
 
-    async fn process(&self, signal: Signal, mut parcel: Parcel) -> Result<Taken, Refusal> {
+    async fn process(&self, signal: Signal, mut parcel: Parcel, booking: &mut Booking) -> Result<(Taken, Settlement), Refusal> {
         let limit = self.config.max_message_bytes;
         let body = coding::expand(parcel.coding, parcel.body, limit, &mut parcel.lease).await?;
         let (payload, notes) = match parcel.encoding {
@@ -123,6 +137,7 @@ impl Ingest {
                 (made.payload, made.notes)
             }
         };
+        booking.received(items::count(signal, &payload).unwrap_or(0).saturating_add(notes.rejected));
         let looks_like_json = parcel.encoding == Encoding::Protobuf && payload.first() == Some(&b'{');
         let appended = if payload.is_empty() {
             storage::Appended::default()
@@ -135,8 +150,9 @@ impl Ingest {
             })?
         };
         let rejected = appended.rejected.saturating_add(notes.rejected);
-        self.metrics.items(signal, appended.accepted, rejected);
-        Ok(Taken { rejected, message: self.message(rejected, appended.message, &notes) })
+        self.metrics.items(signal, &appended, rejected);
+        let settlement = settlement(&appended, notes.rejected);
+        Ok((Taken { rejected, message: self.message(rejected, appended.message, &notes) }, settlement))
     }
 
     /// Rejections are explained every time; mere warnings once in a while.
@@ -156,6 +172,23 @@ impl Ingest {
     fn due(&self, warnings: &Warnings) -> Option<String> {
         self.limiter.due(warnings)
     }
+}
+
+/// How a request that was answered with success is booked.
+fn settlement(appended: &storage::Appended, rejected_as_json: u64) -> Settlement {
+    let json = (JSON_VALUE, rejected_as_json);
+    if appended.repeated {
+        return Settlement::Repeated { rejected: vec![json] };
+    }
+    Settlement::Taken { stored: appended.accepted, rejected: appended.rejected_by.iter().copied().chain([json]).collect() }
+}
+
+/// What a client is called in the ledger: its user agent, as far as it is plain and short.
+fn client_of(agent: &str) -> String {
+    let plain = |c: &char| c.is_ascii_alphanumeric() || " ._-+/():;,@".contains(*c);
+    let name: String = agent.chars().filter(plain).take(MAX_CLIENT_CHARS).collect();
+    let name = name.trim();
+    if name.is_empty() { UNNAMED.to_owned() } else { name.to_owned() }
 }
 
 /// Large texts are read beside the runtime, so that they do not hold up other senders.
@@ -223,6 +256,10 @@ where
     Ok(first.unwrap_or_else(|| whole.freeze()))
 }
 
+/// Why an item was rejected before the store saw it: JSON can say numbers that protobuf cannot.
+const JSON_VALUE: &str = "json_value";
+const MAX_CLIENT_CHARS: usize = 64;
+const UNNAMED: &str = "unnamed";
 /// Small enough to be read without leaving the runtime.
 const INLINE_JSON_BYTES: usize = 256 * 1024;
 /// The slowest pace, after the first half minute, at which a body is waited for.

@@ -7,11 +7,11 @@
 mod admission;
 mod coding;
 mod config;
-mod data_points;
 mod error;
 mod grpc;
 mod http;
 mod ingest;
+mod items;
 mod json;
 mod metrics;
 mod refusals;

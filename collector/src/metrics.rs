@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use storage::{Counter, DurationHistogram, Gauge, Registry, Signal};
+use storage::{Appended, Counter, DurationHistogram, Gauge, Registry, Signal};
 
 use crate::error::Refusal;
 
@@ -46,7 +46,7 @@ pub(crate) struct Route {
 pub(crate) struct Metrics {
     requests: Vec<((Route, Outcome), Counter)>,
     bytes: Vec<((Signal, Transport), Counter)>,
-    items: Vec<((Signal, bool), Counter)>,
+    items: Vec<((Signal, &'static str), Counter)>,
     refused: Vec<(&'static str, Counter)>,
     ack: [DurationHistogram; 2],
     connections: [Gauge; 2],
@@ -103,7 +103,7 @@ impl Metrics {
             }
         }
         let bytes = signals.iter().flat_map(|s| [(*s, Transport::Grpc), (*s, Transport::Http)]);
-        let items = signals.iter().flat_map(|s| [(*s, true), (*s, false)]);
+        let items = signals.iter().flat_map(|s| ["accepted", "rejected", "repeated"].map(|outcome| (*s, outcome)));
         Self {
             requests,
             bytes: bytes.map(|key| (key, received_bytes_total(registry, key))).collect(),
@@ -129,9 +129,10 @@ impl Metrics {
         add(&self.bytes, &(route.signal, route.transport), bytes as u64);
     }
 
-    pub(crate) fn items(&self, signal: Signal, accepted: u64, rejected: u64) {
-        add(&self.items, &(signal, true), accepted);
-        add(&self.items, &(signal, false), rejected);
+    pub(crate) fn items(&self, signal: Signal, appended: &Appended, rejected: u64) {
+        let outcome = if appended.repeated { "repeated" } else { "accepted" };
+        add(&self.items, &(signal, outcome), appended.accepted);
+        add(&self.items, &(signal, "rejected"), rejected);
     }
 
     pub(crate) fn refused(&self, reason: &'static str) {
@@ -174,8 +175,8 @@ fn received_bytes_total(registry: &Registry, (signal, transport): (Signal, Trans
     registry.counter("throughline_received_bytes_total", "Bytes of request bodies as sent, before decompression.", &labels)
 }
 
-fn items_total(registry: &Registry, (signal, accepted): (Signal, bool)) -> Counter {
-    let labels = [("signal", signal.as_str()), ("outcome", if accepted { "accepted" } else { "rejected" })];
+fn items_total(registry: &Registry, (signal, outcome): (Signal, &str)) -> Counter {
+    let labels = [("signal", signal.as_str()), ("outcome", outcome)];
     registry.counter("throughline_items_total", "Spans and log records by what became of them.", &labels)
 }
 

@@ -46,7 +46,7 @@ pub async fn bind(config: Config, sink: impl Sink, registry: &Registry) -> Resul
     let http = listen(config.http, "OTLP/HTTP").await?;
     let metrics = Metrics::new(registry);
     let refusals = Refusals::new(Clock::system());
-    let ingest = Arc::new(Ingest::new(config, Arc::new(sink), metrics, refusals));
+    let ingest = Arc::new(Ingest::new(config, Arc::new(sink), metrics, refusals, registry.ledger().clone()));
     Ok(Collector { ingest, grpc, http })
 }
 

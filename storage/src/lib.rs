@@ -14,6 +14,7 @@ mod error;
 mod files;
 mod flush;
 mod folder;
+mod ledger;
 mod manifest;
 mod metrics;
 mod model;
@@ -33,6 +34,7 @@ pub use self::check::{CheckLine, CheckReport, check};
 pub use self::clock::Clock;
 pub use self::config::{Config, SyncPolicy};
 pub use self::error::{AppendError, OpenError};
+pub use self::ledger::{Account, Booking, Ledger, Settlement};
 pub use self::metrics::{Counter, Gauge, Histogram as DurationHistogram, Registry};
 pub use self::model::{
     Event, KeyValue, Link, LogRecord, ParseIdError, Resource, Scope, Severity, Span, SpanId, SpanKind, Status, StatusCode, TimeRange,

@@ -10,10 +10,13 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::ledger::Ledger;
+
 /// Holds all series. Cloning is cheap and shares them.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     families: Arc<Mutex<Vec<Family>>>,
+    ledger: Ledger,
 }
 
 /// Only goes up.
@@ -97,7 +100,14 @@ impl Registry {
                 series.render(&mut out, family.name, labels);
             }
         }
+        self.ledger.render(&mut out);
         out
+    }
+
+    /// What came in and what became of it, per client.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// Every counter and gauge as (name, labels, value), for the status page.

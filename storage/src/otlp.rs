@@ -56,6 +56,8 @@ pub(crate) struct Decoded {
     pub(crate) batch: RecordBatch,
     /// Records refused for good.
     pub(crate) rejected: u64,
+    /// How many of them for which reason.
+    pub(crate) rejected_by: Vec<(&'static str, u64)>,
     /// Why records were refused, or a warning when none was. At most 1 KiB.
     pub(crate) message: Option<String>,
 }
@@ -76,7 +78,7 @@ struct Shared<'a, 'c> {
 /// What became of one record.
 enum Row<'a> {
     Stored,
-    Refused { name: Blob<'a>, rule: &'static str },
+    Refused { name: Blob<'a>, reason: &'static str, rule: &'static str },
 }
 
 /// The rows of one signal. Both signals nest their records alike: envelopes 1 → 2 → 2, with fields 1 and 3 beside them.
@@ -114,7 +116,7 @@ fn decode_into<'a, R: Rows<'a>>(mut rows: R, payload: &'a Bytes, context: &Conte
     let batch = rows.finish(&mut blocks).map_err(|error| Malformed(format!("the request cannot be stored: {error}")))?;
     notes.repaired_texts = blocks.repaired;
     notes.oddities = walker.oddities;
-    Ok(Decoded { batch, rejected: notes.rejected, message: notes.message(R::NOUN) })
+    Ok(Decoded { batch, rejected: notes.rejected, message: notes.message(R::NOUN), rejected_by: notes.rejected_by })
 }
 
 fn walk<'a, R: Rows<'a>>(rows: &mut R, shared: &mut Shared<'a, '_>) -> Result<(), WireError> {
@@ -165,12 +167,12 @@ fn take_one<'a, R: Rows<'a>>(
     shared: &mut Shared<'a, '_>,
 ) -> Result<(), WireError> {
     if rows.len() >= MAX_RECORDS {
-        shared.notes.refuse(R::PATH, place, b"", "a request may hold at most 1048576 records; send several requests");
+        shared.notes.refuse(R::PATH, place, b"", ("too_many", "a request may hold at most 1048576 records; send several requests"));
         return Ok(());
     }
     match rows.take(blob, envelope, shared)? {
         Row::Stored => shared.notes.stored += 1,
-        Row::Refused { name, rule } => shared.notes.refuse(R::PATH, place, name.bytes, rule),
+        Row::Refused { name, reason, rule } => shared.notes.refuse(R::PATH, place, name.bytes, (reason, rule)),
     }
     Ok(())
 }

@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     fn appended() -> Appended {
-        Appended { accepted: 2, rejected: 1, message: Some("one was refused".to_owned()) }
+        Appended { accepted: 2, rejected: 1, message: Some("one was refused".to_owned()), ..Appended::default() }
     }
 
     #[test]

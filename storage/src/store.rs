@@ -89,6 +89,10 @@ pub struct Appended {
     pub accepted: u64,
     /// Items refused for good.
     pub rejected: u64,
+    /// How many of them for which reason; empty when that is not known any more.
+    pub rejected_by: Vec<(&'static str, u64)>,
+    /// Whether the request was taken in before, so that nothing was stored this time.
+    pub repeated: bool,
     /// Why items were refused, or a warning when none was; names the first offender and the rule. At most 1 KiB.
     pub message: Option<String>,
 }

@@ -10,6 +10,7 @@ mod browser;
 mod durability;
 mod http;
 mod kill;
+mod ledger;
 mod operations;
 mod otlp;
 mod sdk;

@@ -15,6 +15,8 @@ const MAX_NAME: usize = 100;
 pub(super) struct Notes {
     pub(super) stored: u64,
     pub(super) rejected: u64,
+    /// How many of them for which reason.
+    pub(super) rejected_by: Vec<(&'static str, u64)>,
     first: String,
     /// Parent ids of wrong length.
     pub(super) wrong_parents: u64,
@@ -26,8 +28,12 @@ pub(super) struct Notes {
 
 impl Notes {
     #[cold]
-    pub(super) fn refuse(&mut self, path: [&str; 3], place: [usize; 3], name: &[u8], rule: &str) {
+    pub(super) fn refuse(&mut self, path: [&str; 3], place: [usize; 3], name: &[u8], (reason, rule): (&'static str, &str)) {
         self.rejected += 1;
+        match self.rejected_by.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += 1,
+            None => self.rejected_by.push((reason, 1)),
+        }
         if !self.first.is_empty() {
             return;
         }

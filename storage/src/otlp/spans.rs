@@ -129,8 +129,8 @@ impl<'a> Rows<'a> for SpanRows<'a> {
     fn take(&mut self, blob: Blob<'a>, envelope: &Envelope, shared: &mut Shared<'a, '_>) -> Result<Row<'a>, WireError> {
         let mut facts = EventFacts::default();
         let span = self.read(blob, &mut facts, shared)?;
-        if let Some(rule) = refusal(&span, shared.context) {
-            return Ok(Row::Refused { name: span.name, rule });
+        if let Some((reason, rule)) = refusal(&span, shared.context) {
+            return Ok(Row::Refused { name: span.name, reason, rule });
         }
         self.push(&span, envelope, shared);
         self.push_nested(&facts, shared);
@@ -323,27 +323,27 @@ fn read_status<'a>(blob: Blob<'a>, span: &mut RawSpan<'a>) -> Result<(), WireErr
     Ok(())
 }
 
-/// The rule a span breaks, for the sender to read.
-fn refusal(span: &RawSpan<'_>, context: &Context) -> Option<&'static str> {
+/// The word under which a refused span is counted, and the rule that it breaks, for the sender to read.
+fn refusal(span: &RawSpan<'_>, context: &Context) -> Option<(&'static str, &'static str)> {
     match span.trace_id {
-        id if id.len() != 16 => return Some("the trace id must have 16 bytes"),
-        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] => return Some("the trace id must not be all zeros"),
+        id if id.len() != 16 => return Some(("trace_id", "the trace id must have 16 bytes")),
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] => return Some(("trace_id", "the trace id must not be all zeros")),
         _ => {}
     }
     match span.span_id {
-        id if id.len() != 8 => return Some("the span id must have 8 bytes"),
-        [0, 0, 0, 0, 0, 0, 0, 0] => return Some("the span id must not be all zeros"),
+        id if id.len() != 8 => return Some(("span_id", "the span id must have 8 bytes")),
+        [0, 0, 0, 0, 0, 0, 0, 0] => return Some(("span_id", "the span id must not be all zeros")),
         _ => {}
     }
     if i64::try_from(span.start).is_err() {
-        return Some("the start time must be before the year 2262");
+        return Some(("future", "the start time must be before the year 2262"));
     }
     let start = UnixNanos::new(span.start);
     if start > context.now.plus(DAY) {
-        return Some("the start time must not be more than a day ahead of the server's clock; check the clock of the sender");
+        return Some(("future", "the start time must not be more than a day ahead of the server's clock; check the clock of the sender"));
     }
     if context.oldest().is_some_and(|oldest| start < oldest) {
-        return Some("the start time must not be older than the time for which data is kept");
+        return Some(("expired", "the start time must not be older than the time for which data is kept"));
     }
     None
 }

@@ -14,7 +14,7 @@ use tokio::sync::{oneshot, watch};
 use crate::buffer::{Entry, Reservation, estimated_bytes};
 use crate::error::AppendError;
 use crate::model::UnixNanos;
-use crate::otlp;
+use crate::otlp::{self, Decoded};
 use crate::requests::{Claim, Outcome, Ticket};
 use crate::wal::{MAX_PAYLOAD, Record, Refusal};
 
@@ -57,11 +57,11 @@ impl Store {
         let waiting = match inner.requests.claim(hash, inner.clock.now()) {
             Claim::Done(appended) => {
                 inner.meters.deduplicated.add(1);
-                return Ok(appended);
+                return Ok(again(appended));
             }
             Claim::InFlight(outcome) => {
                 inner.meters.deduplicated.add(1);
-                outcome
+                return wait_for(outcome).await.map(again);
             }
             Claim::New(ticket, outcome) => {
                 let inner = inner.clone();
@@ -159,7 +159,8 @@ pub(super) fn retention_nanos(retention: Option<Duration>) -> u64 {
 fn prepare(signal: Signal, payload: &Bytes, hash: [u8; 16], context: &otlp::Context) -> Result<Prepared, AppendError> {
     let decoded = otlp::decode(signal, payload, context).map_err(|error| AppendError::Malformed(error.to_string()))?;
     let accepted = decoded.batch.num_rows();
-    let appended = Appended { accepted: accepted as u64, rejected: decoded.rejected, message: decoded.message };
+    let Decoded { batch, rejected, rejected_by, message } = decoded;
+    let appended = Appended { accepted: accepted as u64, rejected, rejected_by, repeated: false, message };
     let compressed = if accepted > 0 && payload.len() > COMPRESS_ABOVE { compress(payload) } else { None };
     let record = Record {
         signal,
@@ -173,7 +174,7 @@ fn prepare(signal: Signal, payload: &Bytes, hash: [u8; 16], context: &otlp::Cont
         compressed: compressed.is_some(),
         payload: compressed.unwrap_or_else(|| payload.clone()),
     };
-    Ok(Prepared { record, batch: decoded.batch, appended })
+    Ok(Prepared { record, batch, appended })
 }
 
 /// `None` when compression does not make it smaller.
@@ -192,6 +193,11 @@ async fn off_thread<T: Send + 'static>(payload: Bytes, work: impl FnOnce(&Bytes)
     }
     let moved = tokio::task::spawn_blocking(move || (work(&payload), payload));
     moved.await.map_err(|_| broken())
+}
+
+/// The answer to a request that came again. One of which nothing was stored has nothing to repeat.
+fn again(appended: Appended) -> Appended {
+    Appended { repeated: appended.accepted > 0, ..appended }
 }
 
 async fn wait_for(mut outcome: watch::Receiver<Option<Outcome>>) -> Outcome {

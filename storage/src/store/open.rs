@@ -158,7 +158,7 @@ impl Replay<'_> {
             let next = record.first_record_id.saturating_add(record_ids(record.raw_len as usize));
             self.next_record_id.fetch_max(next, Ordering::Relaxed);
         }
-        let mut appended = Appended { accepted: record.accepted.into(), rejected: record.rejected.into(), message: None };
+        let mut appended = Appended { accepted: record.accepted.into(), rejected: record.rejected.into(), ..Appended::default() };
         if seq > self.contents.wal_through {
             let damaged = |detail: String| OpenError::Damaged { path: path.path().to_owned(), detail: format!("frame {seq}: {detail}") };
             let payload = payload(&record).map_err(&damaged)?;

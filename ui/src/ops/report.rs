@@ -1,7 +1,9 @@
 //! How the process and the store are doing, as JSON.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
-use storage::{Signal, SignalStatus};
+use storage::{Account, Ledger, Signal, SignalStatus};
 
 use super::process::Process;
 use crate::state::AppState;
@@ -13,7 +15,22 @@ pub(crate) struct Report {
     demo: bool,
     process: Process,
     store: StoreJson,
+    ledger: Vec<LedgerJson>,
     counters: Vec<CounterJson>,
+}
+
+/// What one client sent of one signal; without a client, all of them together.
+#[derive(Debug, Serialize)]
+struct LedgerJson {
+    signal: &'static str,
+    client: Option<String>,
+    requests: u64,
+    refused_requests: BTreeMap<&'static str, u64>,
+    received_items: u64,
+    stored_items: u64,
+    deduplicated_items: u64,
+    rejected_items: BTreeMap<&'static str, u64>,
+    imbalance: i64,
 }
 
 #[derive(Debug, Serialize)]
@@ -63,7 +80,30 @@ impl Report {
                 traces: SignalJson::new(Signal::Traces, &traces),
                 logs: SignalJson::new(Signal::Logs, &logs),
             },
+            ledger: ledger(state.registry().ledger()),
             counters: counters.collect(),
+        }
+    }
+}
+
+/// Both signals' totals, then every client.
+fn ledger(ledger: &Ledger) -> Vec<LedgerJson> {
+    let totals = [Signal::Traces, Signal::Logs].into_iter().map(|signal| LedgerJson::new(signal, None, ledger.total(signal)));
+    totals.chain(ledger.accounts().into_iter().map(|(signal, client, account)| LedgerJson::new(signal, Some(client), account))).collect()
+}
+
+impl LedgerJson {
+    fn new(signal: Signal, client: Option<String>, account: Account) -> Self {
+        Self {
+            signal: signal.as_str(),
+            client,
+            requests: account.requests,
+            imbalance: account.imbalance(),
+            refused_requests: account.refused,
+            received_items: account.received,
+            stored_items: account.stored,
+            deduplicated_items: account.deduplicated,
+            rejected_items: account.rejected,
         }
     }
 }

@@ -119,7 +119,7 @@ async fn malformed_and_unavailable_carry_details() {
     let retry = rpc::RetryInfo::decode(&*details.details[0].value).unwrap();
     assert_eq!(retry.retry_delay.unwrap().seconds, 2);
     assert!(answer.headers.contains_key("google.rpc.retryinfo-bin"));
-    running.will(Next::Take(Appended { accepted: 0, rejected: 3, message: Some("x".to_owned()) }));
+    running.will(Next::Take(Appended { accepted: 0, rejected: 3, message: Some("x".to_owned()), ..Appended::default() }));
     assert_eq!(call(&running, TRACES, &[], framed(0, &t1())).await.body[5..], [0x0a, 5, 8, 3, 0x12, 1, b'x']);
     running.will(Next::Panic);
     assert_eq!(code(&call(&running, TRACES, &[], framed(0, &t1())).await), Code::Internal);

@@ -48,7 +48,7 @@ async fn empty_requests_succeed() {
 #[tokio::test]
 async fn a_part_that_is_rejected_is_counted_and_explained() {
     let running = Running::start(|_| {}).await;
-    let part = || Next::Take(Appended { accepted: 2, rejected: 1, message: Some("span 0 has no trace id".to_owned()) });
+    let part = || Next::Take(Appended { accepted: 2, rejected: 1, message: Some("span 0 has no trace id".to_owned()), ..Appended::default() });
     running.will(part());
     let heard = running.post("/v1/traces", JSON, T1.as_bytes()).await;
     let expected = serde_json::json!({ "partialSuccess": { "rejectedSpans": "1", "errorMessage": "span 0 has no trace id" } });
@@ -56,7 +56,7 @@ async fn a_part_that_is_rejected_is_counted_and_explained() {
     running.will(part());
     let heard = running.post("/v1/logs", JSON, br#"{"resourceLogs":[{"schemaUrl":"x"}]}"#).await;
     assert_eq!(heard.json()["partialSuccess"]["rejectedLogRecords"], "1");
-    running.will(Next::Take(Appended { accepted: 0, rejected: 1, message: Some("x".to_owned()) }));
+    running.will(Next::Take(Appended { accepted: 0, rejected: 1, message: Some("x".to_owned()), ..Appended::default() }));
     assert_eq!(running.post("/v1/traces", PROTOBUF, &t1()).await.body, [0x0a, 5, 8, 1, 0x12, 1, b'x']);
 }
 

@@ -1,11 +1,21 @@
-//! How many data points a metrics request holds, for senders that are told that all were rejected.
+//! How many items a request holds: spans, log records, data points. Counted from the outermost levels of the message, independently of
+//! what the store makes of it, so that the books of both can be compared.
 
 use bytes::Buf as _;
 use prost::encoding::{WireType, decode_key, decode_varint};
+use storage::Signal;
+
+/// Counts the spans or log records of an export request; `None` when it is not one.
+pub(crate) fn count(signal: Signal, request: &[u8]) -> Option<u64> {
+    // Both signals nest their items alike.
+    match signal {
+        Signal::Traces | Signal::Logs => count_within(request, ITEM_LEVELS),
+    }
+}
 
 /// Counts the data points of an `ExportMetricsServiceRequest`; `None` when it is not one.
-pub(crate) fn count(request: &[u8]) -> Option<u64> {
-    count_within(request, LEVELS)
+pub(crate) fn count_data_points(request: &[u8]) -> Option<u64> {
+    count_within(request, DATA_POINT_LEVELS)
 }
 
 /// As deep as the table is long.
@@ -33,8 +43,10 @@ fn count_within(mut message: &[u8], levels: &[&[u32]]) -> Option<u64> {
     Some(points)
 }
 
+/// Field numbers from the request down to the items: resource, scope, item.
+const ITEM_LEVELS: &[&[u32]] = &[&[1], &[2], &[2]];
 /// Field numbers from the request down to the data points: resource metrics, scope metrics, metrics, the five kinds of data.
-const LEVELS: &[&[u32]] = &[&[1], &[2], &[2], &[5, 7, 9, 10, 11], &[1]];
+const DATA_POINT_LEVELS: &[&[u32]] = &[&[1], &[2], &[2], &[5, 7, 9, 10, 11], &[1]];
 
 #[cfg(test)]
 mod tests {
@@ -47,8 +59,18 @@ mod tests {
             {"name":"a","gauge":{"dataPoints":[{"asInt":"1"},{}]}},{"sum":{"dataPoints":[{}],"isMonotonic":true}},
             {"histogram":{"dataPoints":[{"bucketCounts":["1"]}]}},{"exponentialHistogram":{"dataPoints":[{}]}},{"summary":{"dataPoints":[{}]}}]}]}]}"#;
         let made = json::transcode(json::Request::Metrics, text).unwrap();
-        assert_eq!(count(&made.payload), Some(6));
-        assert_eq!(count(b""), Some(0));
-        assert_eq!(count(b"\x0a\xff"), None);
+        assert_eq!(count_data_points(&made.payload), Some(6));
+        assert_eq!(count_data_points(b""), Some(0));
+        assert_eq!(count_data_points(b"\x0a\xff"), None);
+    }
+
+    #[test]
+    fn spans_and_log_records_are_counted_whatever_is_in_them() {
+        let text = br#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{},{"body":{"stringValue":"x"}}]},{"scope":{"name":"s"}}]},
+            {"scopeLogs":[{"logRecords":[{"severityNumber":9}]}]}]}"#;
+        let made = json::transcode(json::Request::Logs, text).unwrap();
+        assert_eq!(count(Signal::Logs, &made.payload), Some(3));
+        assert_eq!(count(Signal::Traces, b""), Some(0));
+        assert_eq!(count(Signal::Traces, b"\x0a\xff"), None);
     }
 }
