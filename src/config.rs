@@ -11,16 +11,18 @@ use std::path::Path;
 use std::time::Duration;
 
 use collector::MetricsPolicy;
-use storage::SyncPolicy;
+use storage::{Retention, SyncPolicy};
 
 use crate::cli::Flags;
 use crate::telemetry;
 
+mod memory;
 mod nearest;
 mod setting;
 pub(crate) mod value;
 mod written;
 
+use self::memory::Shares;
 pub(crate) use self::setting::SETTINGS;
 use self::written::{Mistake, Written};
 
@@ -74,22 +76,32 @@ impl Config {
 
     /// Where a value is wrong its type's zero stands in; it is never used, because the mistake is reported.
     fn from_written(written: &mut Written) -> Self {
+        let limit = memory::limit();
+        let max_disk_bytes = written.read("max_disk_bytes", value::optional(value::bytes64));
+        let shares = Shares::of(limit, max_disk_bytes);
         let mut storage = storage::Config::new(written.read("data_dir", value::folder));
+        storage.memory_limit_bytes = limit;
         storage.sync = written.read("sync", |text| match text {
             "group" => Ok(SyncPolicy::Group),
             _ => value::duration(text).map(SyncPolicy::Interval).map_err(|_| "neither `group` nor a duration such as `200ms`".to_owned()),
         });
-        storage.buffer_bytes = written.read("buffer_bytes", value::bytes);
+        storage.buffer_bytes = written.read("buffer_bytes", value::optional(value::bytes)).unwrap_or(shares.buffer);
         storage.max_buffer_bytes =
             written.read("max_buffer_bytes", value::optional(value::bytes)).unwrap_or(storage.buffer_bytes.saturating_mul(4));
         storage.flush_interval = written.read("flush_interval", value::duration);
         storage.min_free_bytes = written.read("min_free_bytes", value::bytes64);
-        storage.retention = written.read("retention", |text| if text == "forever" { Ok(None) } else { value::duration(text).map(Some) });
+        storage.retention = Self::retention(written);
+        storage.max_disk_bytes = max_disk_bytes;
         storage.concurrent_queries = written.read("concurrent_queries", value::positive);
         storage.query_timeout = written.read("query_timeout", value::duration);
-        storage.query_memory_bytes = written.read("query_memory_bytes", value::bytes);
+        storage.query_memory_bytes = written.read("query_memory_bytes", value::optional(value::bytes)).unwrap_or(shares.query);
         if storage.max_buffer_bytes < storage.buffer_bytes {
             written.mistake("max_buffer_bytes", "smaller than buffer_bytes".to_owned());
+        }
+        if let Some(max) = storage.max_disk_bytes.filter(|max| *max < storage.smallest_disk()) {
+            let what =
+                format!("{max} is too little for a buffer of this size; allow at least {}, or lower buffer_bytes", storage.smallest_disk());
+            written.mistake("max_disk_bytes", what);
         }
         let stop_deadline = written.read("stop_deadline", value::duration);
         let host_all = written.read("listen_all", value::switch);
@@ -98,7 +110,7 @@ impl Config {
             base_path: written.read("base_path", value::text),
             allowed_hosts: written.read("allowed_hosts", value::list),
         };
-        let collector = Self::collector(written, host_all, stop_deadline);
+        let collector = Self::collector(written, host_all, stop_deadline, shares);
         let demo = written.read("demo", value::switch);
         let traces_per_second = written.read("demo_rate", value::rate);
         if demo && written.text("otlp_grpc") == Some("off") {
@@ -111,12 +123,23 @@ impl Config {
         Self { storage, collector, pages, demo: demo.then_some(Demo { traces_per_second }), log, stop_deadline }
     }
 
-    fn collector(written: &mut Written, host_all: bool, stop_deadline: Duration) -> collector::Config {
+    fn retention(written: &mut Written) -> Retention {
+        let all = written.read("retention", value::age);
+        let of = |written: &mut Written, key| written.read(key, value::optional(value::age)).unwrap_or(all);
+        let (traces, logs) = (of(written, "retention_traces"), of(written, "retention_logs"));
+        let retention = Retention { traces: traces.0, logs: logs.0, rules: written.read("retention_keep", value::keep_rules) };
+        if let Err(what) = retention.check() {
+            written.mistake("retention_keep", what);
+        }
+        retention
+    }
+
+    fn collector(written: &mut Written, host_all: bool, stop_deadline: Duration, shares: Shares) -> collector::Config {
         let config = collector::Config {
             grpc: written.read_address("otlp_grpc", host_all, value::address_or_off),
             http: written.read_address("otlp_http", host_all, value::address_or_off),
-            max_message_bytes: written.read("max_message_bytes", value::bytes),
-            in_flight_bytes: written.read("in_flight_bytes", value::bytes),
+            max_message_bytes: written.read("max_message_bytes", value::optional(value::bytes)).unwrap_or(shares.message),
+            in_flight_bytes: written.read("in_flight_bytes", value::optional(value::bytes)).unwrap_or(shares.in_flight),
             cors_origins: written.read("cors_origins", value::list),
             metrics: written.read("metrics", |text| match text {
                 "refuse" => Ok(MetricsPolicy::Refuse),

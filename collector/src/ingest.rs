@@ -17,11 +17,11 @@ use crate::admission::{Budget, Lease};
 use crate::coding::{self, Coding};
 use crate::config::Config;
 use crate::error::{MAX_MESSAGE_BYTES, Refusal, bounded};
-use crate::{items, json};
 use crate::metrics::{Encoding, Metrics, Outcome, Route, Transport};
 use crate::refusals::Refusals;
 use crate::sink::Sink;
 use crate::warnings::{Limiter, Warning, Warnings};
+use crate::{items, json};
 
 /// What all transports share.
 pub(crate) struct Ingest {

@@ -14,7 +14,7 @@ pub(crate) struct Setting {
 }
 
 /// Every setting, in the order of the help.
-pub(crate) const SETTINGS: [Setting; 25] = [
+pub(crate) const SETTINGS: [Setting; 29] = [
     setting("data_dir", "./throughline-data", "DIR", "Where data is kept; created when absent"),
     setting("ui", "127.0.0.1:16686", "ADDR", "Where pages and APIs are served; port 0 takes a free one"),
     setting("otlp_grpc", "127.0.0.1:4317", "ADDR", "Where OTLP/gRPC is taken in, or `off`"),
@@ -28,16 +28,25 @@ pub(crate) const SETTINGS: [Setting; 25] = [
         "WHEN",
         "Sync to disk before acknowledging (`group`), or at an interval (`200ms`), which a power loss may take",
     ),
-    setting("retention", "forever", "TIME", "Refuse spans that started longer ago"),
-    setting("buffer_bytes", "96MiB", "SIZE", "Data in memory at which a flush to disk begins"),
+    setting("retention", "forever", "TIME", "How long data is kept, such as 30d"),
+    setting("retention_traces", "", "TIME", "How long spans are kept [default: retention]"),
+    setting("retention_logs", "", "TIME", "How long log records are kept [default: retention]"),
+    setting(
+        "retention_keep",
+        "",
+        "RULES",
+        "What is kept longer, such as `traces: status=error for 90d; logs: severity>=error for 1y` [default: nothing]",
+    ),
+    setting("max_disk_bytes", "", "SIZE", "All that the data folder may take; the oldest data goes first [default: what the disk has]"),
+    setting("buffer_bytes", "", "SIZE", "Data in memory at which a flush to disk begins [default: by memory, at most 96MiB]"),
     setting("max_buffer_bytes", "", "SIZE", "Data in memory at which senders wait [default: four times buffer-bytes]"),
     setting("flush_interval", "60s", "TIME", "Age of data in memory at which a flush to disk begins"),
     setting("min_free_bytes", "512MiB", "SIZE", "Free disk below which data is refused and pages go on"),
     setting("concurrent_queries", "4", "NUMBER", "Queries that run at once"),
     setting("query_timeout", "60s", "TIME", "The longest a query may take"),
-    setting("query_memory_bytes", "1GiB", "SIZE", "Memory of all SQL queries together"),
-    setting("max_message_bytes", "64MiB", "SIZE", "The largest request, counted after decompression"),
-    setting("in_flight_bytes", "256MiB", "SIZE", "All requests being received or stored; more wait"),
+    setting("query_memory_bytes", "", "SIZE", "Memory of all SQL queries together [default: by memory, at most 1GiB]"),
+    setting("max_message_bytes", "", "SIZE", "The largest request, counted after decompression [default: by memory, at most 64MiB]"),
+    setting("in_flight_bytes", "", "SIZE", "All requests being received or stored; more wait [default: by memory, at most 256MiB]"),
     setting("cors_origins", "", "LIST", "Browser origins that may send, such as https://*.example.com [default: none]"),
     setting("metrics", "refuse", "HOW", "Answer to metrics: `refuse` them, or `reject` each point with success"),
     setting("base_path", "", "PATH", "Prefix of every page behind a proxy that keeps it [default: none]"),

@@ -19,15 +19,12 @@ fn nothing_written_is_the_default() {
     assert_eq!(config.collector.grpc.unwrap().to_string(), "127.0.0.1:4317");
     assert_eq!(config.storage.data_dir, PathBuf::from("./throughline-data"));
     let storage = storage::Config::new(PathBuf::new());
-    assert_eq!((config.storage.buffer_bytes, config.storage.max_buffer_bytes), (storage.buffer_bytes, storage.max_buffer_bytes));
+    let shares = Shares::of(memory::limit(), None);
+    assert_eq!((config.storage.buffer_bytes, config.storage.max_buffer_bytes), (shares.buffer, shares.buffer * 4));
     assert_eq!((config.storage.flush_interval, config.storage.min_free_bytes), (storage.flush_interval, storage.min_free_bytes));
-    assert_eq!((config.storage.query_timeout, config.storage.query_memory_bytes), (storage.query_timeout, storage.query_memory_bytes));
+    assert_eq!((config.storage.query_timeout, config.storage.query_memory_bytes), (storage.query_timeout, shares.query));
     assert_eq!((config.storage.concurrent_queries, config.storage.retention), (storage.concurrent_queries, storage.retention));
-    let collector = collector::Config::default();
-    assert_eq!(
-        (config.collector.max_message_bytes, config.collector.in_flight_bytes),
-        (collector.max_message_bytes, collector.in_flight_bytes)
-    );
+    assert_eq!((config.collector.max_message_bytes, config.collector.in_flight_bytes), (shares.message, shares.in_flight));
     assert!(config.demo.is_none());
 }
 
@@ -98,4 +95,31 @@ fn lists_may_be_written_as_lists_or_with_commas() {
         load("cors_origins = [\"https://a.example\", \"https://b.example\"]\n", &[("THROUGHLINE_ALLOWED_HOSTS", "a, b")], &[]).unwrap();
     assert_eq!(config.collector.cors_origins, ["https://a.example", "https://b.example"]);
     assert_eq!(config.pages.allowed_hosts, ["a", "b"]);
+}
+
+#[test]
+fn retention_is_written_once_per_signal_or_by_rule() {
+    let file = "retention = \"30d\"\nretention_logs = \"7d\"\nretention_keep = \"traces: status=error for 1y; logs: severity>=error for forever\"\n";
+    let retention = load(file, &[], &[]).unwrap().storage.retention;
+    let days = |days: u64| Some(Duration::from_secs(days * 86_400));
+    assert_eq!((retention.traces, retention.logs), (days(30), days(7)));
+    let rules: Vec<_> = retention.rules.iter().map(|rule| (rule.query.as_str(), rule.keep)).collect();
+    assert_eq!(rules, [("status=error", days(365)), ("severity>=error", None)]);
+    for (rules, part) in [
+        ("status=error for 1y", "is not a rule"),
+        ("traces: status=error for soon", "is not a duration"),
+        ("traces: status= for 1y", "`status=`: "),
+        ("traces: status=error for 1d", "keeps no longer"),
+    ] {
+        let said = load("retention = \"30d\"\n", &[], &[("retention_keep", rules)]).unwrap_err();
+        assert!(said.contains(part) && said.contains("--retention-keep"), "{said}");
+    }
+}
+
+#[test]
+fn a_byte_budget_that_the_buffer_does_not_fit_into_is_a_mistake_and_the_default_buffer_fits() {
+    let said = load("", &[], &[("max_disk_bytes", "64MiB"), ("buffer_bytes", "96MiB")]).unwrap_err();
+    assert!(said.contains("--max-disk-bytes: 67108864 is too little"), "{said}");
+    let config = load("", &[], &[("max_disk_bytes", "64MiB")]).unwrap();
+    assert_eq!((config.storage.max_disk_bytes, config.storage.buffer_bytes), (Some(64 << 20), 2 << 20));
 }

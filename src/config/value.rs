@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use storage::{KeepRule, Signal};
+
 /// `250ms`, `60s`, `15m`, `1h`, `7d`; not zero.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let wanted = || format!("`{text}` is not a duration such as 250ms, 60s, 15m, 1h or 7d");
@@ -17,6 +19,37 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         _ => return Err(wanted()),
     };
     number.checked_mul(millis).filter(|millis| *millis > 0).map(Duration::from_millis).ok_or_else(wanted)
+}
+
+/// How long something is kept; for ever when nothing is in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Age(pub(crate) Option<Duration>);
+
+/// `30d`, `1y` or `forever`.
+pub(crate) fn age(text: &str) -> Result<Age, String> {
+    let years = text.strip_suffix('y').and_then(|years| years.trim().parse::<u64>().ok()).filter(|years| (1..=200).contains(years));
+    match (text, years) {
+        ("forever", _) => Ok(Age(None)),
+        (_, Some(years)) => Ok(Age(Some(Duration::from_secs(years * 365 * 86_400)))),
+        _ => duration(text).map(|age| Age(Some(age))).map_err(|wanted| format!("{wanted}, nor 1y or `forever`")),
+    }
+}
+
+/// `traces: status=error for 90d; logs: severity>=error for 1y`.
+pub(crate) fn keep_rules(text: &str) -> Result<Vec<KeepRule>, String> {
+    text.split(';').map(str::trim).filter(|rule| !rule.is_empty()).map(keep_rule).collect()
+}
+
+fn keep_rule(text: &str) -> Result<KeepRule, String> {
+    let wanted = || format!("`{text}` is not a rule such as `traces: status=error for 90d`");
+    let (signal, rest) = text.split_once(':').ok_or_else(wanted)?;
+    let signal = match signal.trim() {
+        "traces" => Signal::Traces,
+        "logs" => Signal::Logs,
+        _ => return Err(wanted()),
+    };
+    let (query, keep) = rest.rsplit_once(" for ").ok_or_else(wanted)?;
+    Ok(KeepRule { signal, query: query.trim().to_owned(), keep: age(keep.trim())?.0 })
 }
 
 /// `1024`, `64KiB`, `96MiB`, `1GiB`; not zero.

@@ -97,6 +97,16 @@ impl Buffer {
         (all().map(|entry| entry.batch.num_rows() as u64).sum(), all().map(|entry| entry.room.bytes() as u64).sum())
     }
 
+    /// The last frame that was inserted.
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.last_seq
+    }
+
+    /// Bytes that are frozen and in no segment yet.
+    pub(crate) fn frozen_bytes(&self) -> usize {
+        self.tables.iter().flat_map(|table| &table.frozen).map(|entry| entry.room.bytes()).sum()
+    }
+
     /// Bytes that are not frozen.
     pub(crate) fn active_bytes(&self) -> usize {
         self.tables.iter().flat_map(|table| &table.active).map(|entry| entry.room.bytes()).sum()

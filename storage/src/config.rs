@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::retention::Retention;
+
 /// Settings of a [`crate::Store`]. Every field has a default that suits one machine with two cores.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -18,12 +20,16 @@ pub struct Config {
     pub max_buffer_bytes: usize,
     /// Below this much free disk, appends are refused and reads go on. Default 512 MiB.
     pub min_free_bytes: u64,
-    /// Spans that started longer ago are refused. `None` keeps and accepts everything.
-    pub retention: Option<Duration>,
+    /// Bytes that the data folder may take; before it would take more, the oldest segments go. `None` for what the disk has.
+    pub max_disk_bytes: Option<u64>,
+    /// How long data is kept. Default for ever.
+    pub retention: Retention,
     /// Queries that run at once; as many again times eight may wait. Default 4.
     pub concurrent_queries: usize,
     /// The longest a query may take. Default 60 s.
     pub query_timeout: Duration,
+    /// Bytes that this process may take, for the metrics; `None` when that is not known.
+    pub memory_limit_bytes: Option<u64>,
     /// Bytes that DataFusion may use for all queries together. Default 1 GiB.
     pub query_memory_bytes: usize,
 }
@@ -49,10 +55,26 @@ impl Config {
             flush_interval: Duration::from_secs(60),
             max_buffer_bytes: 384 << 20,
             min_free_bytes: 512 << 20,
-            retention: None,
+            max_disk_bytes: None,
+            retention: Retention::default(),
             concurrent_queries: 4,
             query_timeout: Duration::from_secs(60),
+            memory_limit_bytes: None,
             query_memory_bytes: 1 << 30,
         }
     }
+
+    /// Bytes of one file of the log: as large as the buffer, within bounds.
+    pub(crate) fn log_file_bytes(&self) -> u64 {
+        (self.buffer_bytes as u64).clamp(MIN_LOG_FILE, MAX_LOG_FILE)
+    }
+
+    /// The smallest `max_disk_bytes` that goes with the other settings: room for the log, for one flush and for merging it.
+    #[must_use]
+    pub fn smallest_disk(&self) -> u64 {
+        crate::budget::log_share(self).saturating_add(3 * self.buffer_bytes as u64)
+    }
 }
+
+const MIN_LOG_FILE: u64 = 1 << 20;
+const MAX_LOG_FILE: u64 = 64 << 20;

@@ -11,17 +11,20 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::RecordBatch;
 use parking_lot::Mutex;
 use ulid::Ulid;
 
+use crate::budget::{Asked, Budget, InUse, Share};
+use crate::deletion::{Deletion, MAX_RECEIPTS};
 use crate::files::Place;
 use crate::folder::Folder;
 use crate::manifest::{Change, CommitError, Manifest};
-use crate::segment::{self, Segment, SegmentError, SegmentMeta};
-use crate::store::{Signal, Tables};
+use crate::model::UnixNanos;
+use crate::segment::{self, RowRanges, Segment, SegmentError, SegmentMeta};
+use crate::store::{LetGo, Signal, Tables};
 
 /// Writes segments and the manifest.
 #[derive(Debug)]
@@ -29,8 +32,13 @@ pub(crate) struct Keeper {
     folder: Arc<Folder>,
     tables: Arc<Tables>,
     manifest: Mutex<Manifest>,
+    /// What [`Manifest::has_failed`] says, without waiting for a change that is being made.
+    failed: AtomicBool,
+    budget: Arc<Budget>,
     /// Held during a flush: one at a time.
     flushing: Mutex<()>,
+    /// Held while files are removed: until then they are there.
+    removing: Mutex<()>,
     #[cfg(test)]
     steps: Mutex<Option<Hook>>,
 }
@@ -44,6 +52,12 @@ pub(crate) enum KeepError {
     /// The manifest could not be written.
     #[error(transparent)]
     Manifest(#[from] CommitError),
+    /// Segments changed while something was made of them. What was made was thrown away; it is done again.
+    #[error("segments changed while they were read; it is tried again")]
+    Outdated,
+    /// The byte budget has no room until questions let go of files.
+    #[error("the data folder would take more than max_disk_bytes; files that are let go are still read by questions")]
+    NoRoom,
 }
 
 /// Called after each step of a flush or merge, so that tests can look at what a crash would leave.
@@ -53,12 +67,15 @@ struct Hook(Box<dyn FnMut(&'static str) + Send>);
 // === impl Keeper ===
 
 impl Keeper {
-    pub(crate) fn new(folder: Arc<Folder>, tables: Arc<Tables>, manifest: Manifest) -> Self {
+    pub(crate) fn new(folder: Arc<Folder>, tables: Arc<Tables>, manifest: Manifest, budget: Arc<Budget>) -> Self {
         Self {
             folder,
             tables,
             manifest: Mutex::new(manifest),
+            failed: AtomicBool::new(false),
+            budget,
             flushing: Mutex::new(()),
+            removing: Mutex::new(()),
             #[cfg(test)]
             steps: Mutex::new(None),
         }
@@ -73,62 +90,167 @@ impl Keeper {
         if frozen.spans.is_empty() && frozen.logs.is_empty() {
             return Ok((through, false));
         }
+        let _share = self.make_room(frozen.bytes as u64)?;
         let mut metas = self.write(Signal::Traces, frozen.spans)?;
         metas.extend(self.write(Signal::Logs, frozen.logs)?);
         self.step("segments renamed");
         let segments = self.open(&metas)?;
         let change = Change { add: metas, wal_through: through, next_record_id: next_record_id(), ..Change::default() };
-        self.manifest.lock().commit(change)?;
+        self.commit(&mut self.manifest.lock(), change)?;
         self.step("edit synced");
         self.tables.flushed(segments);
         self.step("snapshot swapped");
         Ok((through, true))
     }
 
-    /// Replaces segments by what they were merged into.
-    pub(crate) fn replace(&self, inputs: &[Arc<Segment>], outputs: Vec<SegmentMeta>) -> Result<(), KeepError> {
+    /// Replaces segments by what they were made into; `why` says where rows went that are in none of the outputs.
+    pub(crate) fn replace(&self, inputs: &[Arc<Segment>], outputs: Vec<SegmentMeta>, why: LetGo) -> Result<(), KeepError> {
         self.step("outputs renamed");
         let segments = self.open(&outputs)?;
         let remove: Vec<Ulid> = inputs.iter().map(|segment| segment.meta().id).collect();
         let gone = remove.iter().copied().collect();
-        self.manifest.lock().commit(Change { add: outputs, remove, ..Change::default() })?;
+        // Held until questions see it: rows that are hidden meanwhile must not come back with the outputs.
+        let mut manifest = self.manifest.lock();
+        if !self.tables.are_current(inputs) {
+            drop(manifest);
+            for meta in &outputs {
+                // What stays is an orphan, removed at the next start.
+                let _ = self.remove(meta);
+            }
+            return Err(KeepError::Outdated);
+        }
+        self.commit(&mut manifest, Change { add: outputs, remove, ..Change::default() })?;
         self.step("inputs replaced");
-        self.tables.replaced(&gone, segments);
+        self.tables.replaced(&gone, segments, why);
         Ok(())
     }
 
     /// Makes the index bundle of a segment again and uses it from now on. After a crash in between, the list names the old bundle, which
-    /// is gone: its segment is read without one, and it is made once more.
-    pub(crate) fn reindex(&self, segment: &Segment, stop: &AtomicBool) -> Result<(), KeepError> {
+    /// is gone: its segment is read without one, and it is made once more. So it is when rows were hidden meanwhile.
+    pub(crate) fn reindex(&self, segment: &Arc<Segment>, stop: &AtomicBool) -> Result<(), KeepError> {
         let meta = segment::rebuild_index(segment, &self.folder.tmp(), &self.folder.segments(segment.meta().signal), stop)?;
         self.step("index renamed");
         let reopened = open(&self.folder.segments(meta.signal), &meta)?;
-        self.manifest.lock().commit(Change { remove: vec![meta.id], add: vec![meta], ..Change::default() })?;
+        let mut manifest = self.manifest.lock();
+        if !self.tables.are_current(std::slice::from_ref(segment)) {
+            return Err(KeepError::Outdated);
+        }
+        self.commit(&mut manifest, Change { remove: vec![meta.id], add: vec![meta], ..Change::default() })?;
         self.step("index recorded");
-        self.tables.reindexed(&reopened);
+        self.tables.reindexed(segment, reopened);
         Ok(())
     }
 
-    /// Removes the files of segments that are no longer listed and that no query reads. A crash before leaves orphans.
-    pub(crate) fn remove_files(&self) {
-        for segment in self.tables.removable() {
-            let meta = segment.meta().clone();
-            drop(segment);
-            for extension in ["parquet", "idx"] {
-                let path = self.folder.segments(meta.signal).join(format!("{}.{extension}", meta.id));
-                match path.remove() {
-                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                        tracing::warn!(file = %path.display(), %error, "a replaced file stays until the next start");
-                    }
-                    _ => {}
-                }
+    /// Records a delete durably and hides its rows from every question from now on. `looked_at` are the segments that hold such rows,
+    /// `hidden` which rows; false when one of them was replaced meanwhile.
+    pub(crate) fn delete(&self, deletion: Deletion, looked_at: &[(Arc<Segment>, RowRanges)]) -> Result<bool, KeepError> {
+        let views = looked_at.iter().map(|(segment, hidden)| {
+            let view = Segment::open(&self.folder.segments(segment.meta().signal), segment.meta().clone())?;
+            Ok(Arc::new(view.hiding(hidden.clone())))
+        });
+        let views = views.collect::<Result<Vec<_>, SegmentError>>()?;
+        let segments: Vec<Arc<Segment>> = looked_at.iter().map(|(segment, _)| segment.clone()).collect();
+        let mut manifest = self.manifest.lock();
+        if !self.tables.are_current(&segments) {
+            return Ok(false);
+        }
+        let done = manifest.contents().deletions.values().filter(|known| known.done.is_some());
+        let surplus = done.clone().count().saturating_sub(MAX_RECEIPTS);
+        let forget = done.take(surplus).map(|known| known.id).collect();
+        self.commit(&mut manifest, Change { deletions: vec![deletion], forget, ..Change::default() })?;
+        self.step("delete recorded");
+        self.tables.hide(views);
+        Ok(true)
+    }
+
+    /// Writes down which deletes are physically done: no file of a segment that held their rows is there any more, and no file of the
+    /// log before `oldest_frame`. True when others wait for the log alone.
+    pub(crate) fn settle(&self, oldest_frame: u64, now: UnixNanos) -> Result<bool, KeepError> {
+        let _nothing_is_being_removed = self.removing.lock();
+        let pending: Vec<Deletion> =
+            self.manifest.lock().contents().deletions.values().filter(|deletion| deletion.done.is_none()).cloned().collect();
+        let rewritten: Vec<Deletion> = pending.into_iter().filter(|deletion| !self.tables.hold(&deletion.segments)).collect();
+        let (done, waiting): (Vec<Deletion>, Vec<Deletion>) = rewritten.into_iter().partition(|known| known.wal_through < oldest_frame);
+        if !done.is_empty() {
+            let folders = [self.folder.segments(Signal::Traces), self.folder.segments(Signal::Logs), self.folder.wal()];
+            for folder in folders {
+                folder
+                    .sync_folder()
+                    .map_err(|error| SegmentError::io(Ulid::nil(), format!("cannot sync {}: {error}", folder.display())))?;
+            }
+            let deletions = done.into_iter().map(|deletion| Deletion { done: Some(now), ..deletion }).collect();
+            self.commit(&mut self.manifest.lock(), Change { deletions, ..Change::default() })?;
+        }
+        Ok(!waiting.is_empty())
+    }
+
+    /// All deletes that are known, the oldest first.
+    pub(crate) fn deletions(&self) -> Vec<Deletion> {
+        self.manifest.lock().contents().deletions.values().cloned().collect()
+    }
+
+    /// Sets `bytes` aside for files to be written; lets go of the oldest segments until they fit.
+    pub(crate) fn make_room(&self, bytes: u64) -> Result<Share, KeepError> {
+        loop {
+            match self.ask_room(bytes) {
+                Asked::Granted(share) => return Ok(share),
+                Asked::Leaving => return Err(KeepError::NoRoom),
+                Asked::Full => {}
+            }
+            let Some(oldest) = self.tables.oldest() else { return Err(KeepError::NoRoom) };
+            let (id, rows) = (oldest.meta().id, oldest.visible_rows());
+            match self.replace(&[oldest], Vec::new(), LetGo::Budget) {
+                Ok(()) => tracing::info!(segment.id = %id, rows, "the oldest rows were let go to stay within max_disk_bytes"),
+                Err(KeepError::Outdated) => {}
+                Err(error) => return Err(error),
             }
         }
     }
 
+    /// Sets `bytes` aside for files to be written, if they fit as things are.
+    pub(crate) fn ask_room(&self, bytes: u64) -> Asked {
+        self.remove_files();
+        let (listed, leaving) = self.tables.disk_bytes();
+        self.budget.ask(InUse { listed, leaving }, bytes)
+    }
+
+    /// Bytes of all segments' files, those being written included.
+    pub(crate) fn segment_bytes(&self) -> u64 {
+        let (listed, leaving) = self.tables.disk_bytes();
+        listed + leaving + self.budget.writing()
+    }
+
+    /// Removes the files of segments that are no longer listed and that no query reads. A crash before leaves orphans.
+    pub(crate) fn remove_files(&self) {
+        let _one_at_a_time = self.removing.lock();
+        for segment in self.tables.removable() {
+            if let Err(error) = self.remove(segment.meta()) {
+                tracing::warn!(segment.id = %segment.meta().id, %error, "a file that is not needed any more could not be removed; it is tried again");
+                self.tables.retire_again(segment);
+            }
+        }
+    }
+
+    fn remove(&self, meta: &SegmentMeta) -> std::io::Result<()> {
+        let folder = self.folder.segments(meta.signal);
+        for path in [meta.parquet_path(&folder), meta.index_path(&folder)] {
+            match path.remove() {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Whether the manifest takes no more changes until a restart.
     pub(crate) fn has_failed(&self) -> bool {
-        self.manifest.lock().has_failed()
+        self.failed.load(Ordering::Acquire)
+    }
+
+    fn commit(&self, manifest: &mut Manifest, change: Change) -> Result<(), CommitError> {
+        let committed = manifest.commit(change);
+        self.failed.store(manifest.has_failed(), Ordering::Release);
+        committed
     }
 
     /// Where files are written before they are renamed.

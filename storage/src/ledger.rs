@@ -69,6 +69,10 @@ pub enum Settlement {
 /// By signal (whether it is logs) and client.
 type Accounts = BTreeMap<(bool, String), Account>;
 
+/// A series: its name, what it means, and its value in an account.
+type Series<T> = (&'static str, &'static str, fn(&Account) -> T);
+type ByReason = (&'static str, &'static str, fn(&Account) -> &BTreeMap<&'static str, u64>);
+
 // === impl Ledger ===
 
 impl Ledger {
@@ -99,11 +103,15 @@ impl Ledger {
     /// All accounts in the Prometheus text form.
     pub(crate) fn render(&self, out: &mut String) {
         let accounts = self.accounts();
-        let plain: [(&str, &str, fn(&Account) -> u64); 4] = [
+        let plain: [Series<u64>; 4] = [
             ("throughline_ledger_requests_total", "Export requests by client.", |account| account.requests),
-            ("throughline_ledger_received_items_total", "Spans and log records in requests that could be read.", |account| account.received),
+            ("throughline_ledger_received_items_total", "Spans and log records in requests that could be read.", |account| {
+                account.received
+            }),
             ("throughline_ledger_stored_items_total", "Received items that were stored.", |account| account.stored),
-            ("throughline_ledger_deduplicated_items_total", "Received items of requests that were sent again.", |account| account.deduplicated),
+            ("throughline_ledger_deduplicated_items_total", "Received items of requests that were sent again.", |account| {
+                account.deduplicated
+            }),
         ];
         for (name, help, value) in plain {
             head(out, name, help, "counter");
@@ -111,7 +119,7 @@ impl Ledger {
                 let _ = writeln!(out, "{name}{{signal=\"{}\",client=\"{client}\"}} {}", signal.as_str(), value(account));
             }
         }
-        let by_reason: [(&str, &str, fn(&Account) -> &BTreeMap<&'static str, u64>); 2] = [
+        let by_reason: [ByReason; 2] = [
             ("throughline_ledger_rejected_items_total", "Received items that were not stored, by reason.", |account| &account.rejected),
             ("throughline_ledger_refused_requests_total", "Requests of which nothing was stored, by reason.", |account| &account.refused),
         ];

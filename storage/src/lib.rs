@@ -4,11 +4,13 @@
 //! Only this crate knows files, Parquet, DataFusion and tantivy.
 
 mod background;
+mod budget;
 mod buffer;
 mod check;
 mod clock;
 mod compaction;
 mod config;
+mod deletion;
 mod encoded;
 mod error;
 mod files;
@@ -21,6 +23,7 @@ mod model;
 mod otlp;
 mod query;
 mod requests;
+mod retention;
 mod rows;
 mod schema;
 mod segment;
@@ -33,6 +36,7 @@ mod wal;
 pub use self::check::{CheckLine, CheckReport, check};
 pub use self::clock::Clock;
 pub use self::config::{Config, SyncPolicy};
+pub use self::deletion::{DeleteError, DeleteReceipt, DeleteWhat};
 pub use self::error::{AppendError, OpenError};
 pub use self::ledger::{Account, Booking, Ledger, Settlement};
 pub use self::metrics::{Counter, Gauge, Histogram as DurationHistogram, Registry};
@@ -45,4 +49,5 @@ pub use self::query::{
     LogSearch, Node, NodeKind, OpenTrace, Operation, ParseError, QueryError, QueryStats, SameOrigin, ServiceInTrace, ServiceMap,
     ServicePoint, ServiceSummary, SqlAnswer, SqlColumn, SqlQuery, TraceOrder, TracePage, TraceSearch, TraceSummary,
 };
+pub use self::retention::{KeepRule, Retention};
 pub use self::store::{Appended, Signal, SignalStatus, Store, StoreStatus};

@@ -1,6 +1,6 @@
 //! The list of segments, and how far the log is covered by them.
 //!
-//! Owns `manifest/log`. A segment exists once an edit that adds it is synced, and no longer once an edit that removes it is. Knows
+//! Owns `manifest/log`, which also remembers deletes. A segment exists once an edit that adds it is synced, and no longer once an edit that removes it is. Knows
 //! nothing of what segments hold.
 //!
 //! ```text
@@ -11,6 +11,7 @@
 //! Numbers are little-endian. Every edit is synced before it counts, so only the last one can be torn. When the file has grown, it is
 //! replaced by one whose first edit holds everything.
 
+mod deletions;
 mod edit;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use bytes::BufMut as _;
 use prost::Message as _;
 use ulid::Ulid;
 
+use crate::deletion::Deletion;
 use crate::error::OpenError;
 use crate::files::{File, Place};
 use crate::folder::{io_error, replace_file};
@@ -49,6 +51,8 @@ pub(crate) struct Manifest {
 pub(crate) struct Contents {
     /// All segments of both signals.
     pub(crate) segments: BTreeMap<Ulid, SegmentMeta>,
+    /// Deletes that are not done yet, and receipts of those that are.
+    pub(crate) deletions: BTreeMap<Ulid, Deletion>,
     /// Every frame of the log up to this one is in segments.
     pub(crate) wal_through: u64,
     /// No record in segments has this id or a higher one.

@@ -45,7 +45,7 @@ pub(crate) use self::order::SortColumns;
 pub(crate) use self::output::{Limits, Output};
 #[cfg(test)]
 use self::rows::merged as merged_rows;
-pub(crate) use self::rows::push as push_row;
+pub(crate) use self::rows::{push as push_row, union as union_rows, without as without_rows};
 pub(crate) use self::stack::stack;
 pub(crate) use self::summary::Operations;
 
@@ -59,6 +59,8 @@ pub(crate) struct Segment {
     index: Option<Index>,
     /// Set once a part of the bundle was found to be damaged or missing.
     wanting: AtomicBool,
+    /// Rows that were let go and are still in the files: no read gives them.
+    hidden: RowRanges,
 }
 
 /// What the manifest records of a segment and the Parquet footer repeats.
@@ -99,6 +101,9 @@ pub(crate) struct RowGroup {
 
 /// Sorted, disjoint row numbers of a segment. `None` in a call means all rows.
 pub(crate) type RowRanges = Vec<Range<u32>>;
+
+/// Rows as they are read.
+pub(crate) type Rows = Box<dyn Iterator<Item = Result<RecordBatch, SegmentError>> + Send>;
 
 /// A file of a segment cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -180,6 +185,11 @@ fn fewer(signal: Signal, mut batches: Vec<RecordBatch>) -> Result<Vec<RecordBatc
     batches.chunks(batches.len().div_ceil(MAX_BATCHES)).map(|group| concat_batches(&schema, group)).collect()
 }
 
+/// How many rows these are.
+fn count_rows(rows: &RowRanges) -> u64 {
+    rows.iter().map(|range| range.len() as u64).sum()
+}
+
 // === impl Segment ===
 
 impl Segment {
@@ -198,7 +208,7 @@ impl Segment {
                     tracing::info!(segment.id = %meta.id, index, "the index bundle of a segment was written by an older version");
                 }
                 let wanting = AtomicBool::new(lacking.is_some() || index.is_damaged);
-                Ok(Self { meta, parquet, footer: OnceLock::new(), row_groups, index: Some(index), wanting })
+                Ok(Self { meta, parquet, footer: OnceLock::new(), row_groups, index: Some(index), wanting, hidden: Vec::new() })
             }
             Err(error) => {
                 tracing::warn!(segment.id = %meta.id, %error, "the index bundle of a segment is unusable; reading it is slower");
@@ -206,7 +216,7 @@ impl Segment {
                 let parquet = checked::CheckedFile::read_through(file, meta.parquet_crc)
                     .map_err(|error| SegmentError::damaged(meta.id, format!("{}: {error}", path.display())))?;
                 let (footer, wanting) = (OnceLock::new(), AtomicBool::new(true));
-                let mut segment = Self { meta, parquet, footer, row_groups: Vec::new(), index: None, wanting };
+                let mut segment = Self { meta, parquet, footer, row_groups: Vec::new(), index: None, wanting, hidden: Vec::new() };
                 segment.row_groups = read::row_groups(segment.footer()?, segment.meta.signal);
                 Ok(segment)
             }
@@ -227,7 +237,28 @@ impl Segment {
         &self.meta
     }
 
-    /// Row groups in file order.
+    /// The same files without `rows`: they are as if they were not there, until the segment is written anew.
+    pub(crate) fn hiding(mut self, rows: RowRanges) -> Self {
+        self.hidden = rows;
+        self
+    }
+
+    /// Rows that no read gives.
+    pub(crate) fn hidden(&self) -> &RowRanges {
+        &self.hidden
+    }
+
+    /// All rows, hidden ones too.
+    pub(crate) fn every_row(&self) -> RowRanges {
+        std::iter::once(0..u32::try_from(self.meta.rows).unwrap_or(u32::MAX)).collect()
+    }
+
+    /// Rows that are read.
+    pub(crate) fn visible_rows(&self) -> u64 {
+        self.meta.rows.saturating_sub(count_rows(&self.hidden))
+    }
+
+    /// Row groups in file order. They count hidden rows too.
     pub(crate) fn row_groups(&self) -> &[RowGroup] {
         &self.row_groups
     }
@@ -258,10 +289,10 @@ impl Segment {
             if let Some(keys) = &index.trace_keys
                 && let Some(rows) = self.usable(TRACE_KEYS, keys.rows(hash))
             {
-                return Ok(rows);
+                return Ok(self.visible(rows));
             }
         }
-        self.scan_for_trace(id)
+        self.scan_for_trace(id).map(|rows| self.visible(rows))
     }
 
     /// Logs: rows whose body contains every term (terms as `text::terms` makes them); `None` when there is no text index or no term.
@@ -271,7 +302,7 @@ impl Segment {
             return Ok(None);
         }
         let Some(text) = self.text(index) else { return Ok(None) };
-        Ok(self.usable("ft", text.rows(terms)))
+        Ok(self.usable("ft", text.rows(terms)).map(|rows| self.visible(rows)))
     }
 
     fn text<'a>(&self, index: &'a Index) -> Option<&'a text::Index> {
@@ -295,12 +326,22 @@ impl Segment {
         self.usable("attr", self.attributes()?.rows(hash)).flatten()
     }
 
-    /// Reads `columns`, in the schema's order, of `rows` or of all rows, as batches of at most 8,192 rows in file order.
-    pub(crate) fn read(
-        &self,
-        columns: &[&str],
-        rows: Option<&RowRanges>,
-    ) -> Result<Box<dyn Iterator<Item = Result<RecordBatch, SegmentError>> + Send>, SegmentError> {
+    /// Reads `columns`, in the schema's order, of `rows` or of all rows, as batches of at most 8,192 rows in file order. Hidden rows are
+    /// left out.
+    pub(crate) fn read(&self, columns: &[&str], rows: Option<&RowRanges>) -> Result<Rows, SegmentError> {
+        if self.hidden.is_empty() {
+            return self.read_any(columns, rows);
+        }
+        let every = self.every_row();
+        self.read_any(columns, Some(&without_rows(rows.unwrap_or(&every), &self.hidden)))
+    }
+
+    fn visible(&self, rows: RowRanges) -> RowRanges {
+        if self.hidden.is_empty() { rows } else { without_rows(&rows, &self.hidden) }
+    }
+
+    /// As [`Self::read`], hidden rows included.
+    fn read_any(&self, columns: &[&str], rows: Option<&RowRanges>) -> Result<Rows, SegmentError> {
         let rows = rows.map(Vec::as_slice);
         if rows.is_some_and(<[_]>::is_empty) {
             return Ok(Box::new(std::iter::empty()));
@@ -324,7 +365,7 @@ impl Segment {
     fn scan_for_trace(&self, id: TraceId) -> Result<RowRanges, SegmentError> {
         let mut found = Vec::new();
         let mut row = 0;
-        for batch in self.read(&[column::TRACE_ID], None)? {
+        for batch in self.read_any(&[column::TRACE_ID], None)? {
             let batch = batch?;
             let ids = batch.column_by_name(column::TRACE_ID).and_then(|ids| ids.as_fixed_size_binary_opt());
             for trace in ids.ok_or_else(|| SegmentError::damaged(self.meta.id, "trace ids of another type"))? {

@@ -27,6 +27,7 @@ use crate::snapshot::Snapshot;
 
 mod append;
 mod ask;
+mod delete;
 mod disk;
 mod merge;
 mod meters;
@@ -37,6 +38,7 @@ mod tables;
 use self::append::Pending;
 pub(crate) use self::append::context_of;
 use self::disk::Disk;
+pub(crate) use self::meters::LetGo;
 use self::meters::Meters;
 pub(crate) use self::open::payload;
 pub(crate) use self::tables::Tables;
@@ -70,7 +72,7 @@ struct Inner {
     requests: Arc<Requests>,
     room: Arc<Room>,
     next_record_id: Arc<AtomicU64>,
-    disk: Disk,
+    disk: Arc<Disk>,
     health: Arc<Health>,
     meters: Meters,
     threads: Threads,
@@ -110,6 +112,10 @@ pub struct StoreStatus {
     pub wal_bytes: u64,
     /// Free bytes on the disk of the data folder.
     pub free_bytes: u64,
+    /// Bytes of the log and of all segments, those being written included.
+    pub disk_bytes: u64,
+    /// Bytes that may be taken.
+    pub max_disk_bytes: Option<u64>,
 }
 
 /// One signal's part of [`StoreStatus`].
@@ -151,8 +157,8 @@ impl Store {
     pub async fn flush(&self) -> Result<(), OpenError> {
         let inner = self.inner.clone();
         let path = inner.config.data_dir.clone();
-        let error = blocking(&path, "cannot flush", move || inner.flush()).await?;
-        error.map_err(|source| OpenError::Io { action: "cannot flush", path, source: std::io::Error::other(source) })
+        let flushed = blocking(&path, "cannot flush", move || inner.flush()).await?;
+        flushed.map(|_| ()).map_err(|source| OpenError::Io { action: "cannot flush", path, source: std::io::Error::other(source) })
     }
 
     /// Writes what is in memory to segments, syncs, and stops the background work. Later appends are refused.
@@ -174,7 +180,7 @@ impl Store {
             flushed
         });
         let flushed = closed.await?;
-        flushed.map_err(|source| OpenError::Io { action: "cannot flush", path, source: std::io::Error::other(source) })
+        flushed.map(|_| ()).map_err(|source| OpenError::Io { action: "cannot flush", path, source: std::io::Error::other(source) })
     }
 
     /// The clock this store was opened with.
@@ -200,8 +206,8 @@ impl Store {
 // === impl Inner ===
 
 impl Inner {
-    /// Writes what is in memory to segments and lets the log forget it. Blocks.
-    fn flush(&self) -> Result<(), crate::flush::KeepError> {
+    /// Writes what is in memory to segments and lets the log forget it; says up to which frame. Blocks.
+    fn flush(&self) -> Result<u64, crate::flush::KeepError> {
         open::flush(&self.keeper, &self.wal, &self.next_record_id, &self.meters, &self.health)
     }
 }

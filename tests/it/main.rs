@@ -9,6 +9,7 @@ mod bad_input;
 mod browser;
 mod durability;
 mod http;
+mod keeping;
 mod kill;
 mod ledger;
 mod operations;

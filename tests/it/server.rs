@@ -37,7 +37,12 @@ impl Server {
 
     /// As [`Server::start`]; the error is what it printed before it ended.
     pub(crate) fn try_start(data_dir: &Path, more: &[&str]) -> Result<Self, String> {
-        let mut child = command()
+        Self::start_as(command(), data_dir, more)
+    }
+
+    /// As [`Server::try_start`], by a command that ends in the program.
+    pub(crate) fn start_as(mut program: Command, data_dir: &Path, more: &[&str]) -> Result<Self, String> {
+        let mut child = program
             .arg("serve")
             .arg("--data-dir")
             .arg(data_dir)

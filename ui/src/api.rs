@@ -14,6 +14,7 @@ use crate::error::Failure;
 use crate::ops;
 use crate::state::AppState;
 
+mod deletes;
 mod facets;
 mod logs;
 mod map;
@@ -32,7 +33,7 @@ pub(crate) fn router() -> Router<AppState> {
     routes().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route))
 }
 
-fn routes() -> [(&'static str, MethodRouter<AppState>); 19] {
+fn routes() -> [(&'static str, MethodRouter<AppState>); 21] {
     [
         ("/api/v1/services", get(services::list)),
         ("/api/v1/services/{service}/operations", get(services::operations)),
@@ -51,6 +52,8 @@ fn routes() -> [(&'static str, MethodRouter<AppState>); 19] {
         ("/api/v1/map", get(map::between_services)),
         ("/api/v1/sql", get(sql::asked_by_url).post(sql::asked_by_body)),
         ("/api/v1/query/check", get(query::check)),
+        ("/api/v1/deletes", get(deletes::list).post(deletes::ask)),
+        ("/api/v1/deletes/{delete_id}", get(deletes::one)),
         ("/api/v1/status", get(ops::status)),
         ("/api/v1/openapi.json", get(openapi)),
     ]

@@ -124,6 +124,7 @@ pub(crate) fn app(state: AppState) -> Router {
         .layer(CompressionLayer::new().gzip(true).zstd(true))
         .layer(from_fn_with_state(state.clone(), error::render))
         .layer(from_fn_with_state(state.clone(), guard::host))
+        .layer(from_fn_with_state(state.clone(), guard::same_origin))
         .layer(CatchPanicLayer::custom(guard::PanicAnswer::new(panics)))
         .layer(from_fn(guard::deadline))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES));

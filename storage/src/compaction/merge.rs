@@ -53,6 +53,17 @@ pub(crate) fn merge_stack(
     Ok(merged.collect::<Result<Vec<_>, _>>()?.concat())
 }
 
+/// Writes what is left of a segment whose rows are hidden in part: in its order, at its level, at least merged.
+pub(crate) fn rewrite(
+    segment: &Arc<Segment>,
+    tmp_dir: &Place,
+    seg_dir: &Place,
+    stop: &AtomicBool,
+) -> Result<Vec<SegmentMeta>, SegmentError> {
+    let meta = segment.meta();
+    merge_within(meta.level.max(1), Limits::default(), std::slice::from_ref(segment), tmp_dir, seg_dir, meta.signal, stop)
+}
+
 /// Merges segments of one table into segments of level 1. Of equal spans the one in the later segment, by id, stays. Ends early with
 /// [`crate::segment::SegmentErrorKind::Stopped`] soon after `stop` is set; nothing is left in `seg_dir` then.
 pub(crate) fn merge(

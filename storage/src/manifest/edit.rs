@@ -6,7 +6,9 @@ use crate::model::UnixNanos;
 use crate::segment::SegmentMeta;
 use crate::store::Signal;
 
-use super::Contents;
+use crate::deletion::Deletion;
+
+use super::{Contents, deletions};
 
 /// What one edit changes, all of it or nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +17,10 @@ pub(crate) struct Change {
     pub(crate) add: Vec<SegmentMeta>,
     /// Segments that exist no longer.
     pub(crate) remove: Vec<Ulid>,
+    /// Deletes as they are from now on.
+    pub(crate) deletions: Vec<Deletion>,
+    /// Deletes whose receipts are forgotten.
+    pub(crate) forget: Vec<Ulid>,
     /// New value of [`Contents::wal_through`]; kept when lower.
     pub(crate) wal_through: u64,
     /// New value of [`Contents::next_record_id`]; kept when lower.
@@ -32,9 +38,14 @@ pub(super) struct Edit {
     wal_through: u64,
     #[prost(uint64, tag = "4")]
     next_record_id: u64,
-    /// Always [`FORM`], so that no edit is empty and one of another form is not misread.
+    /// [`PLAIN_FORM`] or [`DELETING_FORM`], so that no edit is empty and one of another form is not misread: a program that knows nothing
+    /// of deletes must not take deleted rows for rows.
     #[prost(uint32, tag = "5")]
     form: u32,
+    #[prost(message, repeated, tag = "6")]
+    deletions: Vec<deletions::Entry>,
+    #[prost(bytes = "vec", repeated, tag = "7")]
+    forget: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -70,6 +81,8 @@ impl Change {
         Self {
             add: contents.segments.values().cloned().collect(),
             remove: Vec::new(),
+            deletions: contents.deletions.values().cloned().collect(),
+            forget: Vec::new(),
             wal_through: contents.wal_through,
             next_record_id: contents.next_record_id,
         }
@@ -80,12 +93,15 @@ impl Change {
 
 impl From<Change> for Edit {
     fn from(change: Change) -> Self {
+        let deleting = !change.deletions.is_empty() || !change.forget.is_empty();
         Self {
             add: change.add.into_iter().map(Entry::from).collect(),
             remove: change.remove.iter().map(|id| id.to_bytes().to_vec()).collect(),
             wal_through: change.wal_through,
             next_record_id: change.next_record_id,
-            form: FORM,
+            form: if deleting { DELETING_FORM } else { PLAIN_FORM },
+            deletions: change.deletions.iter().map(deletions::Entry::from).collect(),
+            forget: change.forget.iter().map(|id| id.to_bytes().to_vec()).collect(),
         }
     }
 }
@@ -93,7 +109,7 @@ impl From<Change> for Edit {
 impl Edit {
     /// `None` when a value is out of its range or a removed segment is not there.
     pub(super) fn apply(&self, contents: &mut Contents) -> Option<()> {
-        if self.form != FORM {
+        if ![PLAIN_FORM, DELETING_FORM].contains(&self.form) {
             return None;
         }
         for id in &self.remove {
@@ -102,6 +118,13 @@ impl Edit {
         for entry in &self.add {
             let meta = entry.meta()?;
             contents.segments.insert(meta.id, meta);
+        }
+        for entry in &self.deletions {
+            let deletion = entry.deletion()?;
+            contents.deletions.insert(deletion.id, deletion);
+        }
+        for id in &self.forget {
+            contents.deletions.remove(&ulid(id)?);
         }
         contents.wal_through = contents.wal_through.max(self.wal_through);
         contents.next_record_id = contents.next_record_id.max(self.next_record_id);
@@ -149,8 +172,9 @@ impl Entry {
     }
 }
 
-fn ulid(bytes: &[u8]) -> Option<Ulid> {
+pub(super) fn ulid(bytes: &[u8]) -> Option<Ulid> {
     bytes.try_into().ok().map(Ulid::from_bytes)
 }
 
-const FORM: u32 = 1;
+const PLAIN_FORM: u32 = 1;
+const DELETING_FORM: u32 = 2;

@@ -3,7 +3,8 @@ use std::path::Path;
 
 use ulid::Ulid;
 
-use crate::model::UnixNanos;
+use crate::deletion::DeleteWhat;
+use crate::model::{TimeRange, TraceId, UnixNanos};
 use crate::store::Signal;
 
 use super::*;
@@ -46,6 +47,32 @@ fn edits_add_up_and_survive_a_restart() {
     assert_eq!(contents.segments.values().cloned().collect::<Vec<_>>(), [meta(3)]);
     assert_eq!((contents.wal_through, contents.next_record_id), (2, 20));
     assert_eq!(*open(dir.path()).unwrap().contents(), contents);
+}
+
+#[test]
+fn deletes_are_remembered_changed_and_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut manifest = open(dir.path()).unwrap();
+    let by_trace = Deletion {
+        id: Ulid::from_parts(1, 1),
+        what: DeleteWhat::Traces(vec![TraceId::from_slice(&[1; 16]).unwrap(), TraceId::from_slice(&[2; 16]).unwrap()]),
+        asked: UnixNanos::new(5),
+        rows: [3, 4],
+        segments: [meta(1).id, meta(2).id].into(),
+        wal_through: 9,
+        done: None,
+    };
+    let what = DeleteWhat::Matching { signal: Signal::Logs, query: "secret".to_owned(), range: TimeRange::ALL };
+    let by_query = Deletion { id: Ulid::from_parts(2, 2), what, segments: [].into(), ..by_trace.clone() };
+    manifest.commit(Change { deletions: vec![by_trace.clone(), by_query.clone()], ..add(1) }).unwrap();
+    let known = |dir: &Path| open(dir).unwrap().contents().deletions.values().cloned().collect::<Vec<_>>();
+    assert_eq!(known(dir.path()), [by_trace.clone(), by_query.clone()]);
+    let done = Deletion { done: Some(UnixNanos::new(7)), ..by_query };
+    manifest.commit(Change { deletions: vec![done.clone()], forget: vec![by_trace.id], ..Change::default() }).unwrap();
+    assert_eq!(known(dir.path()), [done]);
+    manifest.replace_at = 1;
+    manifest.commit(add(2)).unwrap();
+    assert_eq!(open(dir.path()).unwrap().contents(), manifest.contents());
 }
 
 #[test]

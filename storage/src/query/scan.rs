@@ -15,7 +15,7 @@ use super::predicate::{Hints, Predicate};
 use super::question::QueryError;
 use crate::model::{TimeRange, UnixNanos};
 use crate::schema;
-use crate::segment::{RowRanges, Segment, SegmentError};
+use crate::segment::{RowRanges, Segment, SegmentError, union_rows, without_rows};
 use crate::snapshot::{Snapshot, TableSnapshot};
 use crate::store::Signal;
 
@@ -25,7 +25,7 @@ mod ranges;
 
 pub(crate) use self::control::Control;
 use self::numbers::Numbers;
-pub(super) use self::ranges::{from_rows, intersect, union};
+pub(super) use self::ranges::{from_rows, intersect};
 
 /// Where rows lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -258,6 +258,8 @@ impl<'a> Scan<'a> {
             }
             let whole = vec![group.rows.clone()];
             let rows = selection.as_ref().map_or_else(|| whole.clone(), |selection| intersect(selection, &whole));
+            // A unit's rows are numbered by its ranges, so hidden ones must not be among them.
+            let rows = if segment.hidden().is_empty() { rows } else { without_rows(&rows, segment.hidden()) };
             if !rows.is_empty() {
                 self.units.push(Unit { place: Place::Segment(i), rows, min: group.min_time, max: group.max_time });
             }
@@ -347,7 +349,7 @@ fn select(segment: &Segment, hints: &Hints) -> Option<RowRanges> {
     let by_trace = hints.traces.as_ref().filter(|ids| ids.len() <= MAX_TRACE_HINTS).and_then(|ids| {
         let mut rows = RowRanges::new();
         for id in ids {
-            rows = union(rows, segment.trace_rows(*id).ok()?);
+            rows = union_rows(rows, segment.trace_rows(*id).ok()?);
         }
         Some(rows)
     });

@@ -52,6 +52,9 @@ impl Store {
         if payload.len() > MAX_PAYLOAD {
             return Err(AppendError::Malformed(format!("the request has more than {} MiB", MAX_PAYLOAD >> 20)));
         }
+        if inner.config.max_disk_bytes.is_some() && payload.len() > inner.config.max_buffer_bytes {
+            return Err(AppendError::Malformed("the request is larger than max_buffer_bytes, which bounds the log on disk".to_owned()));
+        }
         let requests = inner.requests.clone();
         let (hash, payload) = off_thread(payload, move |payload| requests.hash(signal, payload)).await?;
         let waiting = match inner.requests.claim(hash, inner.clock.now()) {
@@ -91,7 +94,14 @@ impl Inner {
         if self.keeper.has_failed() {
             return Some("the list of segments could not be written; writes stay off until a restart".to_owned());
         }
-        self.disk.refusal()
+        self.disk.refusal().or_else(|| self.budget_refusal())
+    }
+
+    /// Files that were let go may still be read, so that the next file of the log would not fit.
+    fn budget_refusal(&self) -> Option<String> {
+        let max = self.config.max_disk_bytes?;
+        let used = self.keeper.segment_bytes().saturating_add(self.wal.disk_bytes()).saturating_add(self.config.log_file_bytes());
+        (used > max).then(|| "the data folder has reached max_disk_bytes, and what was let go is still read by questions".to_owned())
     }
 
     fn check_writable(&self) -> Result<(), AppendError> {
@@ -110,7 +120,7 @@ impl Inner {
         };
         let decoding_large = if size > INLINE_BYTES { self.large.acquire().await.ok() } else { None };
         let now = self.clock.now();
-        let retention = self.config.retention;
+        let retention = self.config.retention.longest(signal);
         // No record takes less than two bytes, so these ids are enough; gaps do not matter.
         let ids = if signal == Signal::Logs { record_ids(size) } else { 0 };
         let context = otlp::Context { now, retention, first_record_id: self.next_record_id.fetch_add(ids, Ordering::Relaxed) };

@@ -39,6 +39,11 @@ impl Disk {
         free
     }
 
+    /// Whether so many bytes can be written without coming near to what is kept free.
+    pub(crate) fn has_room_for(&self, bytes: u64) -> bool {
+        self.free_bytes() >= self.min_free.saturating_add(bytes)
+    }
+
     /// Why writes are refused; `None` when there is enough room.
     pub(crate) fn refusal(&self) -> Option<String> {
         let free = self.free_bytes();

@@ -1,4 +1,4 @@
-//! Merging segments and letting old ones go, one step at a time.
+//! Merging segments and letting rows go, one step at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,42 +7,56 @@ use std::time::Duration;
 use ulid::Ulid;
 
 use crate::background::{Health, Wake, Work};
+use crate::budget::Asked;
 use crate::clock::Clock;
 use crate::compaction::{self, Job};
 use crate::flush::{KeepError, Keeper};
-use crate::segment::{self, Segment, SegmentError, SegmentErrorKind, SegmentMeta};
+use crate::query::Control;
+use crate::retention::{NEAR_NANOS, Retention, Verdict};
+use crate::segment::{self, RowRanges, Segment, SegmentError, SegmentErrorKind, SegmentMeta, union_rows, without_rows};
 use crate::snapshot::TableSnapshot;
+use crate::wal::Writer;
 
-use super::append::retention_nanos;
+use super::append::Pending;
 use super::open::chain;
-use super::{Meters, Signal, Tables};
+use super::{Disk, LetGo, Meters, Signal, Tables};
 
 /// Does the work of the merging thread.
 pub(super) struct Merger {
     pub(super) keeper: Arc<Keeper>,
     pub(super) tables: Arc<Tables>,
+    pub(super) wal: Arc<Writer<Pending>>,
+    pub(super) disk: Arc<Disk>,
     pub(super) meters: Meters,
     pub(super) health: Arc<Health>,
     pub(super) clock: Clock,
-    pub(super) retention: Option<Duration>,
+    pub(super) retention: Retention,
     pub(super) wake: Arc<Wake>,
     /// Segments that could not be read to be merged, and why. They stay as they are; the others are merged without them.
     pub(super) damaged: BTreeMap<Ulid, String>,
     /// Segments whose index bundle could not be made again. It is tried once per start.
     pub(super) unindexed: BTreeSet<Ulid>,
+    /// How many ages each segment was looked at for: what rules keep of it then does not change until the next age.
+    pub(super) looked_at: BTreeMap<Ulid, usize>,
 }
+
+/// Tables in the order of work.
+const SIGNALS: [Signal; 2] = [Signal::Traces, Signal::Logs];
+/// How long it may take to find out what rules keep of a segment.
+const LOOKING: Duration = Duration::from_secs(600);
 
 impl Merger {
     /// One step: true when there may be more to do, `None` when it failed.
     pub(super) fn run(&mut self) -> Option<bool> {
-        let done = self.retire().and_then(|()| self.merge()).and_then(|more| if more { Ok(true) } else { self.reindex() });
+        let done = self.step();
         self.keeper.remove_files();
-        match done {
+        match done.and_then(|more| self.settle().map(|()| more)) {
             Ok(more) => {
                 let damaged = self.damaged.values().next();
                 self.health.note(Work::Merge, damaged.map(|why| format!("a segment cannot be merged: {why}; run `throughline check`")));
                 Some(more)
             }
+            Err(KeepError::Outdated) => Some(true),
             Err(error) => {
                 let error = chain(&error);
                 tracing::error!(error, "merging segments failed; it is tried again");
@@ -53,28 +67,119 @@ impl Merger {
         }
     }
 
-    /// Lets segments go whose newest row is older than the retention.
-    fn retire(&self) -> Result<(), KeepError> {
-        let oldest_kept = self.clock.now().minus(retention_nanos(self.retention));
+    fn step(&mut self) -> Result<bool, KeepError> {
+        Ok(self.expire()? || self.rewrite_hidden()? || self.merge()? || self.reindex()?)
+    }
+
+    /// Lets the oldest of what is past its age go.
+    fn expire(&mut self) -> Result<bool, KeepError> {
         let snapshot = self.tables.published().load_full();
-        let both = snapshot.spans.segments.iter().chain(&snapshot.logs.segments);
-        let old: Vec<Arc<Segment>> = both.filter(|segment| segment.meta().max_time < oldest_kept).cloned().collect();
-        if old.is_empty() {
-            return Ok(());
+        let now = self.clock.now();
+        let mut old = Vec::new();
+        for signal in SIGNALS {
+            for segment in &snapshot.table(signal).segments {
+                let meta = segment.meta();
+                match self.retention.judge(signal, meta.max_time, now) {
+                    Verdict::LetGo => old.push(segment.clone()),
+                    Verdict::Look(ages) if self.looked_at.get(&meta.id).is_none_or(|known| *known < ages) => {
+                        return self.look_at(segment, &snapshot.table(signal).segments, ages);
+                    }
+                    Verdict::Look(_) | Verdict::Keep => {}
+                }
+            }
         }
-        let rows: u64 = old.iter().map(|segment| segment.meta().rows).sum();
-        self.keeper.replace(&old, Vec::new())?;
-        tracing::info!(segments = old.len(), rows, "segments older than the retention were removed");
+        let listed = |id: &Ulid| SIGNALS.iter().any(|signal| snapshot.table(*signal).segments.iter().any(|known| known.meta().id == *id));
+        self.looked_at.retain(|id, _| listed(id));
+        if !old.is_empty() {
+            let rows: u64 = old.iter().map(|segment| segment.visible_rows()).sum();
+            self.keeper.replace(&old, Vec::new(), LetGo::Age)?;
+            tracing::info!(segments = old.len(), rows, "segments older than the retention were removed");
+        }
+        Ok(false)
+    }
+
+    /// Writes a segment anew with what rules keep of it. False when it stays as it is.
+    fn look_at(&mut self, segment: &Arc<Segment>, all: &[Arc<Segment>], ages: usize) -> Result<bool, KeepError> {
+        let meta = segment.meta();
+        let reach = (meta.min_time.minus(NEAR_NANOS), meta.max_time.plus(NEAR_NANOS));
+        let is_near = |other: &&Arc<Segment>| other.meta().min_time <= reach.1 && other.meta().max_time >= reach.0;
+        let near: Vec<Arc<Segment>> = all.iter().filter(is_near).cloned().collect();
+        let kept = match self.retention.kept(segment, &near, self.clock.now(), &Control::new(LOOKING)) {
+            Ok(kept) => kept,
+            Err(error) => {
+                tracing::error!(%error, segment.id = %meta.id, "it is not known what retention rules keep of a segment; it stays as it is");
+                self.meters.background_errors.add(1);
+                self.looked_at.insert(meta.id, ages);
+                return Ok(true);
+            }
+        };
+        let every = segment.every_row();
+        let gone = union_rows(without_rows(&every, &kept), segment.hidden().clone());
+        if gone == *segment.hidden() {
+            self.looked_at.insert(meta.id, ages);
+            return Ok(true);
+        }
+        let outputs = if gone == every { Vec::new() } else { self.written_without(segment, gone)? };
+        let ids: Vec<Ulid> = outputs.iter().map(|meta| meta.id).collect();
+        self.keeper.replace(std::slice::from_ref(segment), outputs, LetGo::Age)?;
+        self.looked_at.extend(ids.into_iter().map(|id| (id, ages)));
+        Ok(true)
+    }
+
+    /// Writes one segment anew whose rows were deleted, so that they are gone from the disk.
+    fn rewrite_hidden(&mut self) -> Result<bool, KeepError> {
+        let snapshot = self.tables.published().load_full();
+        let hiding = |segment: &&Arc<Segment>| !segment.hidden().is_empty() && !self.damaged.contains_key(&segment.meta().id);
+        let Some(segment) = SIGNALS.iter().flat_map(|signal| &snapshot.table(*signal).segments).find(hiding) else { return Ok(false) };
+        let outputs = if segment.visible_rows() == 0 {
+            Vec::new()
+        } else {
+            match self.written_without(segment, segment.hidden().clone()) {
+                Err(KeepError::Segment(error)) if error.kind == SegmentErrorKind::Damaged => {
+                    tracing::error!(%error, "deleted rows cannot be removed from a segment; they stay hidden");
+                    self.meters.background_errors.add(1);
+                    self.damaged.insert(segment.meta().id, error.to_string());
+                    return Ok(true);
+                }
+                written => written?,
+            }
+        };
+        self.keeper.replace(std::slice::from_ref(segment), outputs, LetGo::Deleted)?;
+        tracing::debug!(segment.id = %segment.meta().id, "a segment was written anew without deleted rows");
+        Ok(true)
+    }
+
+    /// What a segment is without some rows, written and not listed yet.
+    fn written_without(&self, segment: &Arc<Segment>, gone: RowRanges) -> Result<Vec<SegmentMeta>, KeepError> {
+        let meta = segment.meta();
+        let _share = self.keeper.make_room(scratch(std::slice::from_ref(segment)))?;
+        let folder = self.keeper.folder();
+        let segments = folder.segments(meta.signal);
+        let view = Arc::new(Segment::open(&segments, meta.clone())?.hiding(gone));
+        Ok(compaction::rewrite(&view, &folder.tmp(), &segments, self.wake.stopping())?)
+    }
+
+    /// Notes which deletes are physically done; has the log let go of what holds the rest.
+    fn settle(&self) -> Result<(), KeepError> {
+        let oldest_frame = self.wal.oldest_seq().unwrap_or(u64::MAX);
+        if self.keeper.settle(oldest_frame, self.clock.now())? {
+            self.wal.rotate();
+        }
         Ok(())
     }
 
-    /// Merges or stacks one group of segments; false when there is none.
+    /// Merges or stacks one group of segments; false when there is none, or no room for it.
     fn merge(&mut self) -> Result<bool, KeepError> {
-        for signal in [Signal::Traces, Signal::Logs] {
+        for signal in SIGNALS {
             let Some(job) = compaction::plan(&self.mergeable(signal), signal, self.clock.now()) else { continue };
             let (Job::Merge(inputs) | Job::Stack(inputs)) = &job;
+            let bytes = scratch(inputs);
+            if !self.disk.has_room_for(bytes) {
+                continue;
+            }
+            let Asked::Granted(_share) = self.keeper.ask_room(bytes) else { continue };
             match self.work(&job, signal) {
-                Ok(outputs) => self.keeper.replace(inputs, outputs)?,
+                Ok(outputs) => self.keeper.replace(inputs, outputs, LetGo::Duplicate)?,
                 Err(error) if error.kind == SegmentErrorKind::Stopped => return Ok(false),
                 Err(error) if error.kind == SegmentErrorKind::Damaged && inputs.iter().any(|segment| segment.meta().id == error.id) => {
                     tracing::error!(%error, "a segment cannot be merged and stays as it is");
@@ -95,7 +200,8 @@ impl Merger {
     fn reindex(&mut self) -> Result<bool, KeepError> {
         let snapshot = self.tables.published().load_full();
         let both = snapshot.spans.segments.iter().chain(&snapshot.logs.segments);
-        let mut wanting = both.filter(|segment| segment.is_index_wanting() && !self.unindexed.contains(&segment.meta().id));
+        let mut wanting = both
+            .filter(|segment| segment.is_index_wanting() && segment.hidden().is_empty() && !self.unindexed.contains(&segment.meta().id));
         let Some(segment) = wanting.next().cloned() else { return Ok(false) };
         drop(snapshot);
         let id = segment.meta().id;
@@ -128,10 +234,20 @@ impl Merger {
         }
     }
 
-    /// A table's segments without those that cannot be merged.
+    /// A table's segments without those that cannot be merged, and those with rows that must not be copied.
     fn mergeable(&self, signal: Signal) -> TableSnapshot {
         let snapshot = self.tables.published().load_full();
-        let segments = snapshot.table(signal).segments.iter().filter(|segment| !self.damaged.contains_key(&segment.meta().id));
+        let segments = snapshot
+            .table(signal)
+            .segments
+            .iter()
+            .filter(|segment| segment.hidden().is_empty() && !self.damaged.contains_key(&segment.meta().id));
         TableSnapshot { segments: segments.cloned().collect(), ..TableSnapshot::default() }
     }
+}
+
+/// Bytes to set aside for what segments are written into: as much again, and what an index that they do not have yet may take.
+fn scratch(inputs: &[Arc<Segment>]) -> u64 {
+    let bytes: u64 = inputs.iter().map(|segment| segment.meta().parquet_bytes + segment.meta().index_bytes).sum();
+    bytes + bytes / 2
 }

@@ -1,6 +1,7 @@
 //! The series that storage reports about itself.
 
 use crate::buffer::Buffer;
+use crate::config::Config;
 use crate::metrics::{Counter, Gauge, Registry};
 use crate::segment::SegmentMeta;
 use crate::snapshot::Snapshot;
@@ -23,13 +24,28 @@ pub(crate) struct Meters {
     /// Free bytes on the disk.
     pub(crate) disk_free: Gauge,
     buffer_bytes: Gauge,
+    registry: Registry,
     traces: SignalMeters,
     logs: SignalMeters,
+}
+
+/// Why rows that were stored are not there any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LetGo {
+    /// They are kept once.
+    Duplicate,
+    /// They are older than they are kept.
+    Age,
+    /// They were the oldest, and the byte budget was full.
+    Budget,
+    /// Somebody asked for it.
+    Deleted,
 }
 
 #[derive(Clone, Debug)]
 struct SignalMeters {
     stored: Counter,
+    let_go: [Counter; 4],
     buffer_rows: Gauge,
     segments: [Gauge; 3],
     segment_bytes: Gauge,
@@ -59,8 +75,21 @@ impl Meters {
             background_errors: registry.counter("throughline_background_errors_total", "Flushes and merges that failed.", &[]),
             disk_free: registry.gauge("throughline_disk_free_bytes", "Free bytes on the disk of the data folder.", &[]),
             buffer_bytes: registry.gauge("throughline_buffer_bytes", "Bytes of rows in memory that are in no segment yet.", &[]),
+            registry: registry.clone(),
             traces: SignalMeters::new(registry, Signal::Traces),
             logs: SignalMeters::new(registry, Signal::Logs),
+        }
+    }
+
+    /// Shows what each consumer of memory may take.
+    pub(crate) fn bounds(&self, config: &Config) {
+        let bounds = [("rows", config.max_buffer_bytes as u64), ("sql", config.query_memory_bytes as u64)];
+        for (consumer, bytes) in bounds {
+            let help = "Bytes of memory that a consumer may take.";
+            self.registry.gauge("throughline_memory_bound_bytes", help, &[("consumer", consumer)]).set(bytes);
+        }
+        if let Some(limit) = config.memory_limit_bytes {
+            self.registry.gauge("throughline_memory_limit_bytes", "Bytes of memory that this process may take.", &[]).set(limit);
         }
     }
 
@@ -78,6 +107,18 @@ impl Meters {
             rows.add(meta.rows);
             bytes.add(meta.parquet_bytes + meta.index_bytes);
         }
+    }
+
+    /// Counts rows that are not there any more.
+    pub(crate) fn let_go(&self, signal: Signal, why: LetGo, rows: u64) {
+        let [duplicate, age, budget, deleted] = &self.signal(signal).let_go;
+        let counter = match why {
+            LetGo::Duplicate => duplicate,
+            LetGo::Age => age,
+            LetGo::Budget => budget,
+            LetGo::Deleted => deleted,
+        };
+        counter.add(rows);
     }
 
     /// Shows a new state of the tables.
@@ -121,8 +162,13 @@ impl SignalMeters {
         let stages = |name, help| {
             ["flush", "merge", "stack"].map(|stage| registry.counter(name, help, &[("signal", signal.as_str()), ("stage", stage)]))
         };
+        let let_go = |why| {
+            let help = "Stored rows that are not there any more, by what took them.";
+            registry.counter("throughline_rows_let_go_total", help, &[("signal", signal.as_str()), ("why", why)])
+        };
         Self {
             stored: registry.counter("throughline_stored_items_total", "Spans and log records stored by this process.", &labels),
+            let_go: ["duplicate", "age", "budget", "deleted"].map(let_go),
             buffer_rows: registry.gauge("throughline_buffer_rows", "Rows in memory that are in no segment yet.", &labels),
             segments: [level("0"), level("1"), level("2")],
             segment_bytes: registry.gauge("throughline_segment_bytes", "Bytes of segments and their indexes.", &labels),

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::background::{Health, Threads, Wake, Work};
+use crate::budget::Budget;
 use crate::buffer::{Entry, Room, estimated_bytes};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -25,10 +26,11 @@ use crate::metrics::Registry;
 use crate::otlp;
 use crate::query::Engine;
 use crate::requests::{REMEMBER_NANOS, Requests};
-use crate::segment::Segment;
+use crate::segment::{Segment, SegmentError, SegmentMeta};
 use crate::wal::{self, Frame, Options, Record, Replayed, Writer};
 
 use super::append::{Pending, context_of, record_ids};
+use super::delete::hidden_before;
 use super::merge::Merger;
 use super::{Appended, Disk, Inner, Meters, Signal, Tables};
 
@@ -40,9 +42,10 @@ pub(super) fn open(config: Config, clock: Clock, registry: Registry) -> Result<I
     let manifest = Manifest::open(&folder.manifest(), &folder.tmp(), folder.id(), begins)?;
     let contents = manifest.contents().clone();
     let meters = Meters::new(&registry);
+    meters.bounds(&config);
     let (segments, unreadable) = open_segments(&folder, &contents);
     let tables = Tables::new(segments, unreadable, contents.wal_through, meters.clone());
-    let keeper = Arc::new(Keeper::new(folder.clone(), tables.clone(), manifest));
+    let keeper = Arc::new(Keeper::new(folder.clone(), tables.clone(), manifest, Budget::new(&config)));
     let replay = Replay {
         config: &config,
         contents: &contents,
@@ -62,10 +65,12 @@ pub(super) fn open(config: Config, clock: Clock, registry: Registry) -> Result<I
     let wal = Arc::new(start_wal(&config, &folder, &replayed, &registry, tables.clone(), wake.clone())?);
     wal.release(contents.wal_through);
     let health = Arc::new(Health::default());
+    let disk = Arc::new(Disk::new(folder.clone(), config.min_free_bytes, meters.disk_free.clone()));
     let threads = Background {
         keeper: keeper.clone(),
         tables: tables.clone(),
         wal: wal.clone(),
+        disk: disk.clone(),
         next_record_id: next_record_id.clone(),
         meters: meters.clone(),
         health: health.clone(),
@@ -78,7 +83,7 @@ pub(super) fn open(config: Config, clock: Clock, registry: Registry) -> Result<I
     Ok(Inner {
         snapshot: tables.published(),
         engine: Engine::new(&config, &registry),
-        disk: Disk::new(folder, config.min_free_bytes, meters.disk_free.clone()),
+        disk,
         clock,
         registry,
         keeper,
@@ -105,7 +110,7 @@ pub(super) fn flush(
     next_record_id: &AtomicU64,
     meters: &Meters,
     health: &Health,
-) -> Result<(), KeepError> {
+) -> Result<u64, KeepError> {
     let flushed = keeper.flush(|| next_record_id.load(Ordering::Relaxed));
     health.note(Work::Flush, flushed.as_ref().err().map(|error| format!("writing memory to segments failed: {}", chain(error))));
     match &flushed {
@@ -115,7 +120,7 @@ pub(super) fn flush(
         }
         Err(_) => meters.background_errors.add(1),
     }
-    flushed.map(|_| ())
+    flushed.map(|(through, _)| through)
 }
 
 /// Reads the log back into memory.
@@ -202,8 +207,11 @@ pub(crate) fn payload(record: &Record) -> Result<Bytes, String> {
 fn open_segments(folder: &Folder, contents: &Contents) -> (Vec<Arc<Segment>>, Vec<(Signal, String)>) {
     let (mut segments, mut unreadable) = (Vec::new(), Vec::new());
     for meta in contents.segments.values() {
-        match Segment::open(&folder.segments(meta.signal), meta.clone()) {
-            Ok(segment) => segments.push(Arc::new(segment)),
+        match open_segment(folder, meta, contents) {
+            Ok((segment, fault)) => {
+                unreadable.extend(fault.map(|why| (meta.signal, why)));
+                segments.push(segment);
+            }
             Err(error) => {
                 tracing::error!(%error, rows = meta.rows, "a segment cannot be opened; answers lack its rows");
                 let why = format!("{} rows of {} are missing from answers: {error}", meta.rows, meta.signal.as_str());
@@ -212,6 +220,15 @@ fn open_segments(folder: &Folder, contents: &Contents) -> (Vec<Arc<Segment>>, Ve
         }
     }
     (segments, unreadable)
+}
+
+/// Opens a segment without the rows that were deleted and are not gone from the disk yet; says when that hides more than it should.
+fn open_segment(folder: &Folder, meta: &SegmentMeta, contents: &Contents) -> Result<(Arc<Segment>, Option<String>), SegmentError> {
+    let open = || Segment::open(&folder.segments(meta.signal), meta.clone());
+    let segment = Arc::new(open()?);
+    let (hidden, fault) = hidden_before(&segment, &contents.deletions);
+    let segment = if hidden.is_empty() { segment } else { Arc::new(open()?.hiding(hidden)) };
+    Ok((segment, fault))
 }
 
 fn remove_orphans(folder: &Folder, keeper: &Keeper) -> Result<(), OpenError> {
@@ -233,12 +250,11 @@ fn start_wal(
     tables: Arc<Tables>,
     wake: Arc<Wake>,
 ) -> Result<Writer<Pending>, OpenError> {
-    let file_bytes = (config.buffer_bytes as u64).clamp(MIN_WAL_FILE, MAX_WAL_FILE);
     let options = Options {
         folder: folder.wal(),
         store: folder.id(),
         sync: config.sync,
-        file_bytes,
+        file_bytes: config.log_file_bytes(),
         #[cfg(test)]
         faults: Arc::default(),
     };
@@ -265,6 +281,7 @@ struct Background {
     keeper: Arc<Keeper>,
     tables: Arc<Tables>,
     wal: Arc<Writer<Pending>>,
+    disk: Arc<Disk>,
     next_record_id: Arc<AtomicU64>,
     meters: Meters,
     health: Arc<Health>,
@@ -278,16 +295,19 @@ impl Background {
         let mut merger = Merger {
             keeper: self.keeper.clone(),
             tables: self.tables.clone(),
+            wal: self.wal.clone(),
+            disk: self.disk.clone(),
             meters: self.meters.clone(),
             health: self.health.clone(),
             clock: clock.clone(),
-            retention: config.retention,
+            retention: config.retention.clone(),
             wake: wake.clone(),
             damaged: BTreeMap::new(),
             unindexed: BTreeSet::new(),
+            looked_at: BTreeMap::new(),
         };
         let flush = move || match flush(&self.keeper, &self.wal, &self.next_record_id, &self.meters, &self.health) {
-            Ok(()) => true,
+            Ok(_) => true,
             Err(error) => {
                 tracing::error!(error = chain(&error), "writing memory to segments failed; it is tried again");
                 false
@@ -306,7 +326,3 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
 
 /// Large requests decoded at a time: rows of many empty records take many times the bytes of their request, which is known only after.
 const LARGE_AT_ONCE: usize = 4;
-
-/// Bounds of the size of the log's files; in between, a file is as large as the buffer.
-const MIN_WAL_FILE: u64 = 1 << 20;
-const MAX_WAL_FILE: u64 = 64 << 20;

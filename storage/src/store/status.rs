@@ -19,6 +19,8 @@ impl Store {
             signals: [self.signal_status(Signal::Traces), self.signal_status(Signal::Logs)],
             wal_bytes: inner.wal.size_bytes(),
             free_bytes: inner.disk.free_bytes(),
+            disk_bytes: inner.keeper.segment_bytes().saturating_add(inner.wal.disk_bytes()),
+            max_disk_bytes: inner.config.max_disk_bytes,
         }
     }
 
@@ -30,7 +32,7 @@ impl Store {
         SignalStatus {
             buffered_rows,
             buffered_bytes,
-            segment_rows: metas.iter().map(|meta| meta.rows).sum(),
+            segment_rows: snapshot.table(signal).segments.iter().map(|segment| segment.visible_rows()).sum(),
             segment_bytes: metas.iter().map(|meta| meta.parquet_bytes + meta.index_bytes).sum(),
             level0_segments,
             level1_segments: metas.len() - level0_segments,

@@ -2,7 +2,7 @@
 //!
 //! Owns the current snapshot. Every change happens under one lock and is seen by queries at once and as a whole.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ use crate::segment::Segment;
 use crate::snapshot::{Snapshot, TableSnapshot};
 
 use super::Signal;
-use super::meters::Meters;
+use super::meters::{LetGo, Meters};
 
 /// The tables and their current snapshot.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub(crate) struct Frozen {
     pub(crate) logs: Vec<RecordBatch>,
     /// Once they are in segments, every frame of the log up to this one is.
     pub(crate) through: u64,
+    /// Bytes that they take in memory; segments take fewer.
+    pub(crate) bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -80,26 +82,33 @@ impl Tables {
     pub(crate) fn freeze(&self) -> Frozen {
         let mut state = self.state.lock();
         let through = state.buffer.freeze();
-        Frozen { spans: state.buffer.frozen(Signal::Traces), logs: state.buffer.frozen(Signal::Logs), through }
+        let bytes = state.buffer.frozen_bytes();
+        Frozen { spans: state.buffer.frozen(Signal::Traces), logs: state.buffer.frozen(Signal::Logs), through, bytes }
     }
 
     /// Replaces the frozen rows by the segments that hold them.
     pub(crate) fn flushed(&self, segments: Vec<Arc<Segment>>) {
         segments.iter().for_each(|segment| self.meters.written(segment.meta()));
         self.change(|state| {
+            for signal in [Signal::Traces, Signal::Logs] {
+                let before: usize = state.buffer.frozen(signal).iter().map(RecordBatch::num_rows).sum();
+                let after: u64 = rows_of(signal, &segments);
+                self.meters.let_go(signal, LetGo::Duplicate, (before as u64).saturating_sub(after));
+            }
             state.buffer.drop_frozen();
             state.add(segments);
         });
     }
 
     /// Replaces segments by others. Files of the replaced ones become removable when no query reads them.
-    pub(crate) fn replaced(&self, remove: &HashSet<Ulid>, add: Vec<Arc<Segment>>) {
+    pub(crate) fn replaced(&self, remove: &HashSet<Ulid>, add: Vec<Arc<Segment>>, why: LetGo) {
         add.iter().for_each(|segment| self.meters.written(segment.meta()));
         self.change(|state| {
-            for list in [&mut state.spans, &mut state.logs] {
+            for (signal, list) in [(Signal::Traces, &mut state.spans), (Signal::Logs, &mut state.logs)] {
                 let (gone, kept) = list.drain(..).partition(|segment| remove.contains(&segment.meta().id));
                 let gone: Vec<Arc<Segment>> = gone;
                 *list = kept;
+                self.meters.let_go(signal, why, rows_of(signal, &gone).saturating_sub(rows_of(signal, &add)));
                 state.retired.extend(gone);
             }
             state.add(add);
@@ -107,21 +116,88 @@ impl Tables {
     }
 
     /// Replaces a segment by itself with another index bundle. Its files stay.
-    pub(crate) fn reindexed(&self, segment: &Arc<Segment>) {
+    pub(crate) fn reindexed(&self, before: &Arc<Segment>, segment: Arc<Segment>) {
         self.change(|state| {
-            for known in state.spans.iter_mut().chain(&mut state.logs).filter(|known| known.meta().id == segment.meta().id) {
-                *known = segment.clone();
+            let known = state.spans.iter_mut().chain(&mut state.logs).find(|known| Arc::ptr_eq(known, before));
+            let before = known.map(|known| std::mem::replace(known, segment));
+            state.retired.extend(before);
+        });
+    }
+
+    /// Replaces segments by views of the same files that hide rows.
+    pub(crate) fn hide(&self, views: Vec<Arc<Segment>>) {
+        self.change(|state| {
+            for view in views {
+                let (list, retired) = match view.meta().signal {
+                    Signal::Traces => (&mut state.spans, &mut state.retired),
+                    Signal::Logs => (&mut state.logs, &mut state.retired),
+                };
+                if let Some(known) = list.iter_mut().find(|known| known.meta().id == view.meta().id) {
+                    let hidden = known.visible_rows().saturating_sub(view.visible_rows());
+                    self.meters.let_go(view.meta().signal, LetGo::Deleted, hidden);
+                    retired.push(std::mem::replace(known, view));
+                }
             }
         });
     }
 
-    /// Takes the segments whose files nobody reads any more.
+    /// Whether all of these, as they are, are what questions are answered from now.
+    pub(crate) fn are_current(&self, segments: &[Arc<Segment>]) -> bool {
+        let state = self.state.lock();
+        segments.iter().all(|segment| state.all().any(|known| Arc::ptr_eq(known, segment)))
+    }
+
+    /// Whether the files of any of these segments are still there.
+    pub(crate) fn hold(&self, ids: &BTreeSet<Ulid>) -> bool {
+        let state = self.state.lock();
+        state.all().chain(&state.retired).any(|segment| ids.contains(&segment.meta().id))
+    }
+
+    /// Takes one view of each segment that is no longer listed and that nobody reads any more.
     pub(crate) fn removable(&self) -> Vec<Arc<Segment>> {
         let mut state = self.state.lock();
-        // They are in no current snapshot, so a count of one cannot grow again.
-        let (removable, kept) = state.retired.drain(..).partition(|segment| Arc::strong_count(segment) == 1);
-        state.retired = kept;
+        let listed: HashSet<Ulid> = state.all().map(|segment| segment.meta().id).collect();
+        let mut views: BTreeMap<Ulid, Vec<Arc<Segment>>> = BTreeMap::new();
+        for view in state.retired.drain(..) {
+            views.entry(view.meta().id).or_default().push(view);
+        }
+        let mut removable = Vec::new();
+        for (id, mut views) in views {
+            // They are in no current snapshot, so a count of one cannot grow again.
+            if listed.contains(&id) {
+                views.retain(|view| Arc::strong_count(view) > 1);
+            } else if views.iter().all(|view| Arc::strong_count(view) == 1) {
+                removable.extend(views.drain(..).next());
+            }
+            state.retired.extend(views);
+        }
         removable
+    }
+
+    /// Takes back a segment whose files could not be removed.
+    pub(crate) fn retire_again(&self, segment: Arc<Segment>) {
+        self.state.lock().retired.push(segment);
+    }
+
+    /// Bytes of the files of all listed segments, and of those that are not listed any more and still there.
+    pub(crate) fn disk_bytes(&self) -> (u64, u64) {
+        let state = self.state.lock();
+        let bytes = |segment: &Arc<Segment>| segment.meta().parquet_bytes + segment.meta().index_bytes;
+        let listed: BTreeMap<Ulid, u64> = state.all().map(|segment| (segment.meta().id, bytes(segment))).collect();
+        let retired: BTreeMap<Ulid, u64> = state.retired.iter().map(|segment| (segment.meta().id, bytes(segment))).collect();
+        let waiting = retired.iter().filter(|(id, _)| !listed.contains_key(id)).map(|(_, bytes)| bytes).sum();
+        (listed.values().sum(), waiting)
+    }
+
+    /// The segment whose newest row is the oldest.
+    pub(crate) fn oldest(&self) -> Option<Arc<Segment>> {
+        let state = self.state.lock();
+        state.all().min_by_key(|segment| (segment.meta().max_time, segment.meta().id)).cloned()
+    }
+
+    /// The last frame whose rows were inserted.
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.state.lock().buffer.last_seq()
     }
 
     /// Bytes that no flush has frozen yet, and since when the oldest of them waits.
@@ -156,6 +232,10 @@ impl Tables {
 // === impl State ===
 
 impl State {
+    fn all(&self) -> impl Iterator<Item = &Arc<Segment>> {
+        self.spans.iter().chain(&self.logs)
+    }
+
     fn add(&mut self, segments: Vec<Arc<Segment>>) {
         for segment in segments {
             match segment.meta().signal {
@@ -166,6 +246,10 @@ impl State {
         sort(&mut self.spans);
         sort(&mut self.logs);
     }
+}
+
+fn rows_of(signal: Signal, segments: &[Arc<Segment>]) -> u64 {
+    segments.iter().filter(|segment| segment.meta().signal == signal).map(|segment| segment.visible_rows()).sum()
 }
 
 /// Newest rows first.

@@ -19,6 +19,10 @@ use crate::schema::column;
 
 use super::*;
 use crate::error::AppendError;
+use crate::retention::Retention;
+
+mod deletes;
+mod keeping;
 
 const NOW: UnixNanos = UnixNanos::new(1_700_000_000_000_000_000);
 
@@ -190,14 +194,15 @@ async fn a_request_sent_again_is_answered_again_and_stored_once() {
     let same = || store.append(Signal::Logs, logs(0, 3));
     let (a, b, c) = tokio::join!(same(), same(), same());
     let first = a.unwrap();
-    assert_eq!((first.accepted, b.unwrap(), c.unwrap()), (3, first.clone(), first.clone()));
-    assert_eq!(same().await.unwrap(), first);
+    let again = Appended { repeated: true, ..first.clone() };
+    assert_eq!((first.accepted, first.repeated, b.unwrap(), c.unwrap()), (3, false, again.clone(), again.clone()));
+    assert_eq!(same().await.unwrap(), again);
     let crashed = open(crash(dir.path()).path()).await;
-    assert_eq!(crashed.append(Signal::Logs, logs(0, 3)).await.unwrap(), first, "the log remembers it over a crash");
+    assert_eq!(crashed.append(Signal::Logs, logs(0, 3)).await.unwrap(), again, "the log remembers it over a crash");
     assert_eq!(contents(&crashed)[1], once(0..3));
     store.flush().await.unwrap();
     let crashed = open(crash(dir.path()).path()).await;
-    assert_eq!(crashed.append(Signal::Logs, logs(0, 3)).await.unwrap(), first, "also when segments hold it");
+    assert_eq!(crashed.append(Signal::Logs, logs(0, 3)).await.unwrap(), again, "also when segments hold it");
     assert_eq!(contents(&crashed)[1], once(0..3));
     store.inner.clock.set(NOW.plus(301_000_000_000));
     assert_eq!(append(&store, Signal::Logs, logs(0, 3)).await, 3);
@@ -408,7 +413,7 @@ async fn a_flush_that_fails_keeps_rows_refuses_when_memory_is_full_and_heals() {
 async fn rows_older_than_the_retention_go_with_their_files() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Clock::held_at(NOW);
-    let config = Config { retention: Some(Duration::from_secs(60)), ..config(dir.path()) };
+    let config = Config { retention: Retention { logs: Some(Duration::from_secs(60)), ..Retention::default() }, ..config(dir.path()) };
     let store = Store::open(config, clock.clone(), Registry::default()).await.unwrap();
     append(&store, Signal::Logs, logs(0, 3)).await;
     store.flush().await.unwrap();

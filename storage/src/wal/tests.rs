@@ -238,6 +238,28 @@ fn records_come_back_in_order_through_rotation_and_restart() {
 }
 
 #[test]
+fn a_rotated_log_lets_go_of_the_file_that_was_being_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let (writer, durable) = start(dir.path(), &empty(), 1 << 20);
+    writer.append(record(b"to be forgotten"), 1).unwrap();
+    assert_eq!(durable.recv().unwrap(), [(1, 1)]);
+    writer.release(1);
+    assert!(file::path(dir.path(), 1).exists(), "it is still being written");
+    writer.rotate();
+    writer.append(record(b"later"), 2).unwrap();
+    assert_eq!(durable.recv().unwrap(), [(2, 2)]);
+    assert_eq!((file::path(dir.path(), 1).exists(), writer.oldest_seq()), (false, Some(2)));
+    // Rows that are in no segment yet stay.
+    writer.rotate();
+    writer.append(record(b"last"), 3).unwrap();
+    assert_eq!(durable.recv().unwrap(), [(3, 3)]);
+    assert_eq!(writer.oldest_seq(), Some(2));
+    writer.stop();
+    let replayed = recover(dir.path(), STORE, 1, false, &mut |_| Ok(())).unwrap();
+    assert_eq!((replayed.next_seq, replayed.frames), (4, 2));
+}
+
+#[test]
 fn waiting_records_share_a_group() {
     let dir = tempfile::tempdir().unwrap();
     let (gate, held) = channel::<()>();

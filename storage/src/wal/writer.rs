@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -19,7 +20,7 @@ use super::replay::Replayed;
 /// Hands records to the writing thread. The queue has no bound of its own: callers bound what they have in flight by bytes.
 #[derive(Debug)]
 pub(crate) struct Writer<T> {
-    queue: Mutex<Option<Sender<Entry<T>>>>,
+    queue: Mutex<Option<Sender<Order<T>>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     shared: Arc<Shared>,
 }
@@ -51,6 +52,14 @@ pub(crate) enum Refusal {
     Stopped,
 }
 
+/// What the thread is told.
+#[derive(Debug)]
+enum Order<T> {
+    Write(Entry<T>),
+    /// Begin another file, so that what is in the one being written can be let go.
+    Rotate,
+}
+
 #[derive(Debug)]
 struct Entry<T> {
     record: Record,
@@ -64,6 +73,10 @@ struct Shared {
     files: Mutex<Vec<(u64, u64)>>,
     folder: Place,
     size: Gauge,
+    /// Set aside for the file being written.
+    file_bytes: u64,
+    /// Nothing up to this frame is needed any more.
+    released: AtomicU64,
 }
 
 /// State of the writing thread.
@@ -79,7 +92,7 @@ struct Log<T, F> {
     on_durable: F,
     sync_seconds: Histogram,
     bytes_total: Counter,
-    queue: Receiver<Entry<T>>,
+    queue: Receiver<Order<T>>,
 }
 
 struct Active {
@@ -109,8 +122,14 @@ impl<T: Send + 'static> Writer<T> {
         F: FnMut(Vec<(u64, T)>) + Send + 'static,
     {
         let size = registry.gauge("throughline_wal_size_bytes", "Bytes of the log on disk.", &[]);
-        let files = Mutex::new(replayed.files.clone());
-        let shared = Arc::new(Shared { refusal: Mutex::new(None), files, folder: options.folder.clone(), size });
+        let shared = Arc::new(Shared {
+            refusal: Mutex::new(None),
+            files: Mutex::new(replayed.files.clone()),
+            folder: options.folder.clone(),
+            file_bytes: options.file_bytes,
+            size,
+            released: AtomicU64::new(0),
+        });
         shared.measure();
         let (sender, queue) = channel();
         let log = Log {
@@ -136,7 +155,9 @@ impl<T: Send + 'static> Writer<T> {
             return Err(refusal);
         }
         match self.queue.lock().as_ref() {
-            Some(queue) => queue.send(Entry { record, item }).map_err(|_| self.refusal().unwrap_or_else(Refusal::thread_ended)),
+            Some(queue) => {
+                queue.send(Order::Write(Entry { record, item })).map_err(|_| self.refusal().unwrap_or_else(Refusal::thread_ended))
+            }
             None => Err(Refusal::Stopped),
         }
     }
@@ -148,12 +169,33 @@ impl<T: Send + 'static> Writer<T> {
 
     /// Removes files that hold nothing above `through`. The file being written stays.
     pub(crate) fn release(&self, through: u64) {
+        self.shared.released.fetch_max(through, Ordering::AcqRel);
         self.shared.release(through);
+    }
+
+    /// Has another file begun soon, and then removes the one being written if everything in it was released.
+    pub(crate) fn rotate(&self) {
+        if let Some(queue) = self.queue.lock().as_ref() {
+            // A thread that ended has no use for it.
+            let _ = queue.send(Order::Rotate);
+        }
+    }
+
+    /// The first frame that may still be in a file; `None` when there is no file.
+    pub(crate) fn oldest_seq(&self) -> Option<u64> {
+        self.shared.files.lock().first().map(|(first, _)| *first)
     }
 
     /// Bytes of all files.
     pub(crate) fn size_bytes(&self) -> u64 {
         self.shared.files.lock().iter().map(|(_, bytes)| bytes).sum()
+    }
+
+    /// Bytes that all files take on the disk: the one being written is set aside whole.
+    pub(crate) fn disk_bytes(&self) -> u64 {
+        let files = self.shared.files.lock();
+        let last = files.last().map_or(0, |(_, bytes)| *bytes);
+        files.iter().map(|(_, bytes)| bytes).sum::<u64>() - last + last.max(self.shared.file_bytes)
     }
 
     /// Writes and syncs what is queued and ends the thread. Blocks.
@@ -236,7 +278,8 @@ impl<T, F: FnMut(Vec<(u64, T)>)> Log<T, F> {
                 SyncPolicy::Interval(every) => self.queue.recv_timeout(every.saturating_sub(self.last_sync.elapsed())),
             };
             match first {
-                Ok(first) => self.serve(first),
+                Ok(Order::Write(first)) => self.serve(first),
+                Ok(Order::Rotate) => self.rotate(),
                 Err(RecvTimeoutError::Timeout) => self.sync_rest(),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -248,10 +291,19 @@ impl<T, F: FnMut(Vec<(u64, T)>)> Log<T, F> {
     fn serve(&mut self, first: Entry<T>) {
         let mut bytes = frame::encoded_len(&first.record);
         let mut group = vec![first];
+        let mut rotate = false;
         while bytes < MAX_GROUP_BYTES {
-            let Ok(entry) = self.queue.try_recv() else { break };
-            bytes += frame::encoded_len(&entry.record);
-            group.push(entry);
+            match self.queue.try_recv() {
+                Ok(Order::Write(entry)) => {
+                    bytes += frame::encoded_len(&entry.record);
+                    group.push(entry);
+                }
+                Ok(Order::Rotate) => {
+                    rotate = true;
+                    break;
+                }
+                Err(_) => break,
+            }
         }
         if matches!(*self.shared.refusal.lock(), Some(Refusal::Failed(_))) {
             return;
@@ -264,8 +316,30 @@ impl<T, F: FnMut(Vec<(u64, T)>)> Log<T, F> {
                 let items = group.into_iter().enumerate().map(|(index, entry)| (first_seq + index as u64, entry.item)).collect();
                 (self.on_durable)(items);
             }
-            Err(Fault::NoRoom(error)) => self.refuse(Refusal::NoRoom(format!("the log has no room: {error}"))),
-            Err(Fault::Failed(what, error)) => self.fail(what, &error),
+            Err(fault) => self.suffer(fault),
+        }
+        if rotate {
+            self.rotate();
+        }
+    }
+
+    /// Goes on in another file, unless there is nothing in this one.
+    fn rotate(&mut self) {
+        let written = self.active.as_ref().is_some_and(|active| active.written > FILE_HEADER as u64);
+        if matches!(*self.shared.refusal.lock(), Some(Refusal::Failed(_))) {
+            return;
+        }
+        if written && let Err(fault) = self.retire().and_then(|()| self.start_file()) {
+            return self.suffer(fault);
+        }
+        // Files before this one may have had no successor when they were released.
+        self.shared.release(self.shared.released.load(Ordering::Acquire));
+    }
+
+    fn suffer(&self, fault: Fault) {
+        match fault {
+            Fault::NoRoom(error) => self.refuse(Refusal::NoRoom(format!("the log has no room: {error}"))),
+            Fault::Failed(what, error) => self.fail(what, &error),
         }
     }
 

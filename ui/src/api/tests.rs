@@ -13,7 +13,7 @@ fn document() -> AnyJson {
 }
 
 /// Every path of the description with parameters that lead to an answer.
-const EXAMPLES: [(&str, &str); 29] = [
+const EXAMPLES: [(&str, &str); 31] = [
     ("/api/v1/services", "/api/v1/services?points=3"),
     ("/api/v1/services/{service}/operations", "/api/v1/services/checkout/operations"),
     ("/api/v1/traces", "/api/v1/traces?service=checkout&limit=1"),
@@ -33,6 +33,8 @@ const EXAMPLES: [(&str, &str); 29] = [
     ("/api/v1/map", "/api/v1/map"),
     ("/api/v1/sql", "/api/v1/sql?query=SELECT%20count(*)%20AS%20n%20FROM%20spans"),
     ("/api/v1/query/check", "/api/v1/query/check?q=status:eror"),
+    ("/api/v1/deletes", "/api/v1/deletes"),
+    ("/api/v1/deletes/{delete_id}", "/api/v1/deletes/{delete_id}"),
     ("/api/v1/status", "/api/v1/status"),
     ("/api/v1/openapi.json", "/api/v1/openapi.json"),
     ("/api/services", "/api/services"),
@@ -50,8 +52,12 @@ async fn every_answer_is_as_described() {
     let app = App::filled().await;
     let document = document();
     let record = app.json("/api/v1/logs?limit=1").await["logs"][0]["record_id"].as_str().unwrap().to_owned();
+    let nothing = json!({ "trace_ids": ["000000000000000000000000000000ff"] }).to_string();
+    let receipt = app.call(Method::POST, "/api/v1/deletes", "application/json", &nothing).await;
+    assert_eq!(receipt.status, StatusCode::ACCEPTED, "{}", receipt.text());
+    let delete = serde_json::from_str::<AnyJson>(&receipt.text()).unwrap()["id"].as_str().unwrap().to_owned();
     for (path, example) in EXAMPLES {
-        let url = example.replace("{record_id}", &record);
+        let url = example.replace("{record_id}", &record).replace("{delete_id}", &delete);
         let answer = app.json(&url).await;
         let described = &document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"];
         assert!(described.is_object(), "{path} is not described");
@@ -74,7 +80,8 @@ fn every_route_is_described_and_every_description_has_a_route() {
 async fn methods_that_are_not_described_are_refused_and_described_ones_are_not() {
     let app = App::filled().await;
     for (path, item) in document()["paths"].as_object().unwrap() {
-        let url = path.replace("{trace_id}", TRACE).replace("{service}", "checkout").replace("{record_id}", "1");
+        let url =
+            path.replace("{trace_id}", TRACE).replace("{service}", "checkout").replace("{record_id}", "1").replace("{delete_id}", "1");
         for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE] {
             let described = item.get(method.as_str().to_lowercase()).is_some();
             let answer = app.call(method.clone(), &url, "text/plain", "SELECT 1 AS one").await;

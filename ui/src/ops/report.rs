@@ -39,6 +39,8 @@ struct StoreJson {
     background_error: Option<String>,
     wal_bytes: u64,
     free_bytes: u64,
+    disk_bytes: u64,
+    max_disk_bytes: Option<u64>,
     traces: SignalJson,
     logs: SignalJson,
 }
@@ -77,6 +79,8 @@ impl Report {
                 background_error: status.background_error,
                 wal_bytes: status.wal_bytes,
                 free_bytes: status.free_bytes,
+                disk_bytes: status.disk_bytes,
+                max_disk_bytes: status.max_disk_bytes,
                 traces: SignalJson::new(Signal::Traces, &traces),
                 logs: SignalJson::new(Signal::Logs, &logs),
             },

@@ -9,9 +9,9 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use http::header::{CACHE_CONTROL, HOST};
+use http::header::{CACHE_CONTROL, HOST, ORIGIN};
 use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use storage::Counter;
 use tower::ServiceExt as _;
 use tower_http::catch_panic::ResponseForPanic;
@@ -59,6 +59,29 @@ pub(super) async fn host(State(state): State<AppState>, request: Request, next: 
         .into_response(),
         _ => next.run(request).await,
     }
+}
+
+/// Refuses requests that may change something and that a page of another origin has made a browser send. Programs that are no browsers
+/// send neither header and are let through.
+pub(super) async fn same_origin(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if changes && !is_own(request.headers(), &state.config().allowed_hosts) {
+        let message = "a page of another site may not change anything here; send the request from this server's own pages or a program";
+        return Failure::new(StatusCode::FORBIDDEN, "cross_site", message).into_response();
+    }
+    next.run(request).await
+}
+
+/// Whether a browser would say that the request comes from our own pages, or it is no browser.
+fn is_own(headers: &HeaderMap, allowed_hosts: &[String]) -> bool {
+    let text = |name: &HeaderName| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    if let Some(site) = text(&SEC_FETCH_SITE) {
+        return matches!(site.as_str(), "same-origin" | "none");
+    }
+    let Some(origin) = text(&ORIGIN) else { return true };
+    let Some((_, authority)) = origin.split_once("://") else { return false };
+    let named = allowed_hosts.iter().any(|host| host != "*" && host.eq_ignore_ascii_case(without_port(authority)));
+    named || text(&HOST).is_some_and(|host| host.eq_ignore_ascii_case(authority))
 }
 
 /// Ends a request whose handler takes too long. Queries have shorter limits of their own.
@@ -156,6 +179,9 @@ const SECURITY_HEADERS: [(&str, &str); 5] = [
     ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
 ];
 
+/// What browsers say of where a request comes from.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
 /// Longer than the longest query, so that a query's own message comes first.
 const DEADLINE: Duration = Duration::from_secs(75);
 
@@ -176,6 +202,23 @@ mod tests {
         assert!(is_allowed("any.thing", &["*".to_owned()], loopback));
         assert!(is_allowed("any.thing", &[], "0.0.0.0".parse().unwrap()));
         assert!(!is_allowed("any.thing", &["one.name".to_owned()], "0.0.0.0".parse().unwrap()));
+    }
+
+    #[test]
+    fn only_own_pages_and_programs_may_change_anything() {
+        let own = |headers: &[(&'static str, &'static str)], allowed: &[&str]| {
+            let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+            is_own(&headers.collect(), &allowed.iter().map(|host| (*host).to_owned()).collect::<Vec<_>>())
+        };
+        assert!(own(&[], &[]));
+        assert!(own(&[("sec-fetch-site", "same-origin"), ("origin", "https://a.test"), ("host", "b.test")], &[]));
+        assert!(own(&[("sec-fetch-site", "none")], &[]));
+        assert!(!own(&[("sec-fetch-site", "same-site")], &[]));
+        assert!(!own(&[("sec-fetch-site", "cross-site"), ("origin", "http://127.0.0.1:16686"), ("host", "127.0.0.1:16686")], &[]));
+        assert!(own(&[("origin", "http://127.0.0.1:16686"), ("host", "127.0.0.1:16686")], &[]));
+        assert!(!own(&[("origin", "http://127.0.0.1:3000"), ("host", "127.0.0.1:16686")], &["*"]));
+        assert!(!own(&[("origin", "null"), ("host", "127.0.0.1:16686")], &[]));
+        assert!(own(&[("origin", "https://traces.test"), ("host", "inside:16686")], &["traces.test"]));
     }
 
     #[test]

@@ -48,7 +48,8 @@ async fn empty_requests_succeed() {
 #[tokio::test]
 async fn a_part_that_is_rejected_is_counted_and_explained() {
     let running = Running::start(|_| {}).await;
-    let part = || Next::Take(Appended { accepted: 2, rejected: 1, message: Some("span 0 has no trace id".to_owned()), ..Appended::default() });
+    let part =
+        || Next::Take(Appended { accepted: 2, rejected: 1, message: Some("span 0 has no trace id".to_owned()), ..Appended::default() });
     running.will(part());
     let heard = running.post("/v1/traces", JSON, T1.as_bytes()).await;
     let expected = serde_json::json!({ "partialSuccess": { "rejectedSpans": "1", "errorMessage": "span 0 has no trace id" } });

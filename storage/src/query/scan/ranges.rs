@@ -35,23 +35,10 @@ pub(in super::super) fn intersect(a: &RowRanges, b: &RowRanges) -> RowRanges {
     both
 }
 
-/// Rows in either.
-pub(in super::super) fn union(a: RowRanges, b: RowRanges) -> RowRanges {
-    let mut all: Vec<_> = a.into_iter().chain(b).filter(|range| !range.is_empty()).collect();
-    all.sort_unstable_by_key(|range| range.start);
-    let mut joined = RowRanges::new();
-    for range in all {
-        match joined.last_mut() {
-            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
-            _ => joined.push(range),
-        }
-    }
-    joined
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::segment::union_rows as union;
 
     #[test]
     fn ranges_are_the_sets_they_stand_for() {

@@ -1,0 +1,114 @@
+//! Retention by age and rule, and the byte budget.
+
+use super::*;
+use crate::retention::{KeepRule, Retention};
+
+const SECOND: u64 = 1_000_000_000;
+
+async fn wait_for(what: &str, mut reached: impl FnMut() -> bool) {
+    let begun = std::time::Instant::now();
+    while !reached() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn rule(signal: Signal, query: &str, seconds: u64) -> KeepRule {
+    KeepRule { signal, query: query.to_owned(), keep: Some(Duration::from_secs(seconds)) }
+}
+
+/// Bytes that the files under a folder take on the disk.
+fn disk_usage(dir: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt as _;
+    let Ok(entries) = fs::read_dir(dir) else { return 0 };
+    let entries: Vec<_> = entries.filter_map(Result::ok).collect();
+    entries
+        .iter()
+        // A file may go while it is looked at.
+        .filter_map(|entry| entry.metadata().ok().map(|meta| (entry.path(), meta)))
+        .map(|(path, meta)| if meta.is_dir() { disk_usage(&path) } else { (meta.blocks() * 512).max(meta.len()) })
+        .sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_keep_whole_traces_and_single_records_longer_and_the_rest_is_gone_from_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::held_at(NOW);
+    let retention = Retention {
+        traces: Some(Duration::from_secs(60)),
+        logs: Some(Duration::from_secs(120)),
+        rules: vec![rule(Signal::Traces, "name=\"operation 5\"", 600), rule(Signal::Logs, "\"log line 3\"", 900)],
+    };
+    retention.check().unwrap();
+    let config = Config { retention, ..config(dir.path()) };
+    let store = Store::open(config.clone(), clock.clone(), Registry::default()).await.unwrap();
+    append(&store, Signal::Traces, spans(0, 20)).await;
+    append(&store, Signal::Logs, logs(0, 10)).await;
+    store.flush().await.unwrap();
+    clock.set(NOW.plus(61 * SECOND));
+    // Number 5 is of trace 2, whose other spans stay with it.
+    wait_for("spans by rule", || contents(&store) == [once(4..8), once(0..10)]).await;
+    clock.set(NOW.plus(121 * SECOND));
+    wait_for("logs by rule", || contents(&store) == [once(4..8), once(3..4)]).await;
+    store.close().await.unwrap();
+
+    let store = Store::open(config, clock.clone(), Registry::default()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!(contents(&store), [once(4..8), once(3..4)], "what is kept by rule outlives a restart");
+    clock.set(NOW.plus(601 * SECOND));
+    let files = |signal: &str| fs::read_dir(dir.path().join("seg").join(signal)).unwrap().count();
+    wait_for("the rule's own age", || contents(&store) == [BTreeMap::new(), once(3..4)] && files("traces") == 0).await;
+    clock.set(NOW.plus(901 * SECOND));
+    wait_for("the last row", || store.is_empty() && files("logs") == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_byte_budget_is_never_passed_and_the_oldest_rows_go_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = Config { max_buffer_bytes: 4 << 20, ..config(dir.path()) };
+    let budget = config.smallest_disk();
+    config.max_disk_bytes = Some(budget);
+    let registry = Registry::default();
+    let store = Store::open(config, Clock::held_at(NOW), registry.clone()).await.unwrap();
+    let (mut most, mut number) = (0, 0);
+    let begun = std::time::Instant::now();
+    let gone = || {
+        registry.values().iter().any(|(name, labels, n)| *name == "throughline_rows_let_go_total" && labels.contains("budget") && *n > 0)
+    };
+    while !gone() && begun.elapsed() < Duration::from_secs(60) {
+        append(&store, Signal::Logs, incompressible(number, 200)).await;
+        number += 200;
+        most = most.max(disk_usage(dir.path()));
+    }
+    assert!(gone(), "nothing was let go: {number} records, {most} of {budget} bytes");
+    assert!(most <= budget, "{most} bytes of {budget}");
+    let left = contents(&store)[1].clone();
+    let first = *left.keys().next().unwrap();
+    assert!(first > 0, "the oldest went");
+    assert_eq!(left, once(first..number), "and nothing else");
+    store.close().await.unwrap();
+    assert!(disk_usage(dir.path()) <= budget);
+}
+
+/// Log records with bodies that no compression makes small.
+fn incompressible(first: u64, count: u64) -> Bytes {
+    let body = |number: u64| {
+        let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut text = String::new();
+        for _ in 0..40 {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            text.push_str(&format!("{state:016x}"));
+        }
+        text
+    };
+    let log = |number: u64| LogRecord {
+        time_unix_nano: NOW.get() + number,
+        body: Some(AnyValue { value: Some(any_value::Value::StringValue(body(number))) }),
+        ..LogRecord::default()
+    };
+    let scope = ScopeLogs { log_records: (first..first + count).map(log).collect(), ..ScopeLogs::default() };
+    let resource = ResourceLogs { scope_logs: vec![scope], ..ResourceLogs::default() };
+    ExportLogsServiceRequest { resource_logs: vec![resource] }.encode_to_vec().into()
+}

@@ -1,0 +1,144 @@
+//! Deletes and their receipts.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_TYPE, LOCATION};
+use http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+use storage::{DeleteError, DeleteReceipt, DeleteWhat, Signal, TimeRange, TraceId, UnixNanos};
+
+use crate::error::Failure;
+use crate::params::{parse_time, wrong};
+use crate::state::AppState;
+
+/// What to delete: traces by id, or what a search in a window would match.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Asked {
+    trace_ids: Option<Vec<String>>,
+    signal: Option<String>,
+    query: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ReceiptJson {
+    id: String,
+    state: &'static str,
+    asked_at: String,
+    done_at: Option<String>,
+    deleted_spans: u64,
+    deleted_logs: u64,
+    what: WhatJson,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct WhatJson {
+    trace_ids: Option<Vec<String>>,
+    signal: Option<&'static str>,
+    query: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Receipts {
+    deletes: Vec<ReceiptJson>,
+}
+
+/// `POST /api/v1/deletes`: answered once no question finds the rows any more.
+pub(super) async fn ask(State(state): State<AppState>, headers: HeaderMap, body: String) -> Result<Response, Failure> {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !content_type.starts_with("application/json") {
+        let message = "what to delete is written as JSON; send it with content-type application/json";
+        return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message));
+    }
+    let asked: Asked = serde_json::from_str(&body)
+        .map_err(|error| Failure::bad_request("malformed", format!("the body is not a delete: {error}; see /api/v1/openapi.json")))?;
+    let receipt = state.store().delete(what(asked, state.store().clock().now())?).await.map_err(Failure::from)?;
+    let location = format!("{}/api/v1/deletes/{}", state.base_path(), receipt.id);
+    Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(ReceiptJson::from(receipt))).into_response())
+}
+
+/// `GET /api/v1/deletes`: the newest first.
+pub(super) async fn list(State(state): State<AppState>) -> Json<Receipts> {
+    Json(Receipts { deletes: state.store().deletions().into_iter().take(LISTED).map(ReceiptJson::from).collect() })
+}
+
+/// `GET /api/v1/deletes/{delete_id}`
+pub(super) async fn one(State(state): State<AppState>, Path(id): Path<String>) -> Result<Json<ReceiptJson>, Failure> {
+    let receipt = state
+        .store()
+        .deletion(&id)
+        .ok_or_else(|| Failure::not_found("no delete of this id is known; receipts of the last 1000 are kept"))?;
+    Ok(Json(receipt.into()))
+}
+
+fn what(asked: Asked, now: UnixNanos) -> Result<DeleteWhat, Failure> {
+    match asked {
+        Asked { trace_ids: Some(ids), signal: None, query: None, from: None, to: None } => {
+            let ids = ids.iter().map(|id| id.parse::<TraceId>().map_err(|error| wrong("trace_ids", &error.to_string())));
+            Ok(DeleteWhat::Traces(ids.collect::<Result<_, _>>()?))
+        }
+        Asked { trace_ids: None, signal: Some(signal), query: Some(query), from: Some(from), to: Some(to) } => {
+            let signal = match signal.as_str() {
+                "traces" => Signal::Traces,
+                "logs" => Signal::Logs,
+                _ => return Err(wrong("signal", "it is `traces` or `logs`")),
+            };
+            let time = |name, text: &str| parse_time(text, now).map_err(|reason| wrong(name, &reason));
+            let range = TimeRange { from: time("from", &from)?, to: time("to", &to)? };
+            if range.from >= range.to {
+                return Err(wrong("to", "it must be later than `from`"));
+            }
+            Ok(DeleteWhat::Matching { signal, query, range })
+        }
+        _ => Err(Failure::bad_request(
+            "invalid_parameter",
+            "a delete names either `trace_ids`, or `signal`, `query` (empty for everything), `from` and `to`",
+        )),
+    }
+}
+
+// === impl ReceiptJson ===
+
+impl From<DeleteReceipt> for ReceiptJson {
+    fn from(receipt: DeleteReceipt) -> Self {
+        let text = |time: UnixNanos| time.get().to_string();
+        Self {
+            id: receipt.id,
+            state: if receipt.done.is_some() { "done" } else { "pending" },
+            asked_at: text(receipt.asked),
+            done_at: receipt.done.map(text),
+            deleted_spans: receipt.spans,
+            deleted_logs: receipt.logs,
+            what: match receipt.what {
+                DeleteWhat::Traces(ids) => {
+                    WhatJson { trace_ids: Some(ids.iter().map(ToString::to_string).collect()), ..WhatJson::default() }
+                }
+                DeleteWhat::Matching { signal, query, range } => WhatJson {
+                    trace_ids: None,
+                    signal: Some(signal.as_str()),
+                    query: Some(query),
+                    from: Some(text(range.from)),
+                    to: Some(text(range.to)),
+                },
+            },
+        }
+    }
+}
+
+impl From<DeleteError> for Failure {
+    fn from(error: DeleteError) -> Self {
+        match error {
+            DeleteError::Invalid(message) => Self::bad_request("invalid_parameter", message),
+            DeleteError::Unavailable(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", error.to_string()),
+            DeleteError::Query(error) => error.into(),
+        }
+    }
+}
+
+/// Receipts of one answer.
+const LISTED: usize = 100;
