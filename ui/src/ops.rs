@@ -50,6 +50,7 @@ async fn readyz(State(state): State<AppState>) -> Response {
 
 /// `GET /metrics`: Prometheus text of every series of the process.
 async fn metrics(State(state): State<AppState>) -> Response {
+    state.store().observe();
     let mut text = state.registry().render();
     process::Process::read(state.started()).render(&mut text);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()

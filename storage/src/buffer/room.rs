@@ -53,7 +53,6 @@ impl Room {
     }
 
     /// Bytes taken.
-    #[cfg(test)]
     pub(crate) fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }

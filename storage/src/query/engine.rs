@@ -23,8 +23,10 @@ use crate::metrics::Registry;
 /// Runs questions on their own threads, a bounded number at a time.
 #[derive(Debug)]
 pub(crate) struct Engine {
-    /// `None` only while it is dropped.
-    runtime: Option<Runtime>,
+    /// Threads of questions that may read everything: they stand back behind receiving. `None` only while it is dropped.
+    heavy_threads: Option<Runtime>,
+    /// Threads of questions that read a few rows.
+    light_threads: Option<Runtime>,
     heavy: Gate,
     light: Gate,
     timeout: Duration,
@@ -58,6 +60,8 @@ struct Gate {
 const LIGHT_AT_ONCE: usize = 16;
 /// Planning a statement of the largest allowed depth takes a good part of the usual 2 MiB.
 const STACK_BYTES: usize = 16 << 20;
+/// How far heavy questions stand back.
+const HEAVY_NICE: i32 = 10;
 /// Started when needed. Every table that an SQL statement names takes two.
 const MAX_THREADS: usize = 512;
 /// Waiting questions per running one.
@@ -67,17 +71,9 @@ impl Engine {
     /// Starts the query threads.
     pub(crate) fn new(config: &Config, registry: &Registry) -> Self {
         let concurrent = config.concurrent_queries.max(1);
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(2)
-            .max_blocking_threads(MAX_THREADS)
-            .thread_name("query")
-            .thread_stack_size(STACK_BYTES)
-            .enable_all()
-            .build()
-            .inspect_err(|error| tracing::error!(error = %error, "the query threads could not be started"))
-            .ok();
         Self {
-            runtime,
+            heavy_threads: threads("query", give_way),
+            light_threads: threads("query-light", || ()),
             heavy: Gate::new(concurrent),
             light: Gate::new(LIGHT_AT_ONCE),
             timeout: config.query_timeout,
@@ -99,7 +95,7 @@ impl Engine {
             let permit = self.gate(weight).enter(self.timeout).await?;
             let control = Arc::new(Control::new(self.timeout));
             let cancel = CancelOnDrop(control.clone());
-            let task = self.runtime()?.spawn_blocking(move || {
+            let task = self.threads(weight)?.spawn_blocking(move || {
                 let result = work(&control);
                 // Only now is the place free: work that was cancelled still ran until here.
                 drop(permit);
@@ -122,7 +118,7 @@ impl Engine {
         let allowed = timeout.min(self.timeout);
         self.measured(kind, async {
             let permit = self.gate(Weight::Heavy).enter(allowed).await?;
-            let task = self.runtime()?.spawn(async move {
+            let task = self.threads(Weight::Heavy)?.spawn(async move {
                 let result = tokio::time::timeout(allowed, work).await;
                 drop(permit);
                 result
@@ -137,8 +133,17 @@ impl Engine {
         .await
     }
 
-    fn runtime(&self) -> Result<&Runtime, QueryError> {
-        self.runtime.as_ref().ok_or_else(|| QueryError::Internal("the query threads could not be started; see the log".to_owned()))
+    /// Bytes that SQL statements hold now.
+    pub(crate) fn sql_memory_used(&self) -> u64 {
+        self.sql.as_ref().map_or(0, sql::Resources::memory_used)
+    }
+
+    fn threads(&self, weight: Weight) -> Result<&Runtime, QueryError> {
+        let threads = match weight {
+            Weight::Light => &self.light_threads,
+            Weight::Heavy => &self.heavy_threads,
+        };
+        threads.as_ref().ok_or_else(|| QueryError::Internal("the query threads could not be started; see the log".to_owned()))
     }
 
     fn gate(&self, weight: Weight) -> &Gate {
@@ -164,11 +169,30 @@ impl Engine {
     }
 }
 
+fn threads(name: &'static str, on_start: impl Fn() + Send + Sync + 'static) -> Option<Runtime> {
+    let built = Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(MAX_THREADS)
+        .thread_name(name)
+        .thread_stack_size(STACK_BYTES)
+        .on_thread_start(on_start)
+        .enable_all()
+        .build();
+    built.inspect_err(|error| tracing::error!(error = %error, "the query threads could not be started")).ok()
+}
+
+/// Lets receiving and light questions go first; on Linux a nice value is one thread's own, and threads that it starts have it too.
+fn give_way() {
+    if let Err(error) = rustix::process::nice(HEAVY_NICE) {
+        tracing::debug!(%error, "heavy questions run at the priority of everything else");
+    }
+}
+
 impl Drop for Engine {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
+        for threads in [self.heavy_threads.take(), self.light_threads.take()].into_iter().flatten() {
             // Waiting here would block, and panic inside of another runtime.
-            runtime.shutdown_background();
+            threads.shutdown_background();
         }
     }
 }

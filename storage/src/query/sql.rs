@@ -46,6 +46,11 @@ const MAX_ANSWER_BYTES: usize = 128 << 20;
 const CONSUMERS_NAMED: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 
 impl Resources {
+    /// Bytes that statements hold now.
+    pub(super) fn memory_used(&self) -> u64 {
+        self.runtime.memory_pool.reserved() as u64
+    }
+
     pub(crate) fn new(config: &Config) -> Result<Self, String> {
         let pool = TrackConsumersPool::new(FairSpillPool::new(config.query_memory_bytes), CONSUMERS_NAMED);
         let runtime = RuntimeEnvBuilder::new()

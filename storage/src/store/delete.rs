@@ -64,7 +64,7 @@ impl Inner {
             segments.retain(|segment| segment.meta().level > 0 || first.contains(&segment.meta().id));
             let found = self.find(what, &segments, control)?;
             let mut deletion = Deletion {
-                id: Ulid::new(),
+                id: self.keeper.folder().tmp().fresh_id(),
                 what: what.clone(),
                 asked,
                 rows: [rows(&found, Signal::Traces), rows(&found, Signal::Logs)],

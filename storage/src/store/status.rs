@@ -5,6 +5,20 @@ use crate::segment::SegmentMeta;
 use super::{Signal, SignalStatus, Store, StoreStatus};
 
 impl Store {
+    /// Brings gauges up to date that nobody else does: what consumers of memory hold, and the bytes of the data folder.
+    pub fn observe(&self) {
+        let inner = &self.inner;
+        let used = |consumer| {
+            let help = "Bytes of memory that a consumer holds; requests are in throughline_in_flight_bytes.";
+            inner.registry.gauge("throughline_memory_used_bytes", help, &[("consumer", consumer)])
+        };
+        used("rows").set(inner.room.used() as u64);
+        used("sql").set(inner.engine.sql_memory_used());
+        let disk =
+            inner.registry.gauge("throughline_disk_used_bytes", "Bytes of the log and of all segments, those being written included.", &[]);
+        disk.set(inner.keeper.segment_bytes().saturating_add(inner.wal.disk_bytes()));
+    }
+
     /// How the store is doing.
     #[must_use]
     pub fn status(&self) -> StoreStatus {
