@@ -15,4 +15,5 @@ VOLUME /data
 EXPOSE 4317 4318 16686
 USER nonroot
 STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=6s --start-period=30s CMD ["/usr/local/bin/throughline", "health"]
 ENTRYPOINT ["/usr/local/bin/throughline"]

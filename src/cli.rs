@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Serve(Flags),
     /// Send the sample shop's traces and logs as fast as they are accepted
     Load(Load),
+    /// Ask a running server whether it is alive, or with --ready whether it is ready
+    Health(Health),
     /// Read everything in a data folder and say what is whole and what is not
     Check(Check),
     /// Print the version
@@ -83,6 +85,20 @@ pub(crate) enum Protocol {
     Http,
     /// OTLP/gRPC
     Grpc,
+}
+
+/// Arguments of `health`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Health {
+    /// The server's pages [default: where the settings say that they are]
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// Ask whether every part is ready, not only whether the process is alive
+    #[arg(long)]
+    pub(crate) ready: bool,
+    /// How long to wait for the answer
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = value::duration)]
+    pub(crate) timeout: Duration,
 }
 
 /// Arguments of `check`.

@@ -11,6 +11,7 @@ mod app;
 mod check;
 mod cli;
 mod config;
+mod health;
 mod load;
 mod shutdown;
 mod telemetry;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
             }
         },
         Command::Load(arguments) => finish(load::run(arguments)),
+        Command::Health(arguments) => finish(health::run(&arguments)),
         Command::Check(arguments) => finish(check::run(&arguments)),
         Command::Version => {
             let printed = writeln!(std::io::stdout(), "throughline {}", env!("CARGO_PKG_VERSION"));

@@ -16,4 +16,5 @@ mod operations;
 mod otlp;
 mod sdk;
 mod server;
+mod tools;
 mod wire;

@@ -1,9 +1,10 @@
 //! What goes out: pages for people and APIs for programs, both over the same queries.
 //!
-//! Owns HTTP routes, HTML and JSON shapes. Knows nothing of files, plans or wire protocols of ingest: everything shown
+//! Owns HTTP routes, HTML and JSON shapes, and the [`client`] that asks them. Knows nothing of files, plans or wire protocols of ingest: everything shown
 //! is asked of a [`storage::Store`].
 
 mod api;
+pub mod client;
 mod config;
 mod distinct;
 mod error;

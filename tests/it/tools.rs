@@ -1,0 +1,50 @@
+//! The commands beside `serve`: what they print, and what they leave behind.
+
+use std::path::Path;
+use std::process::Output;
+use std::time::Duration;
+
+use crate::server::{Server, command};
+
+/// Runs the binary to its end.
+pub(crate) fn run(arguments: &[&str]) -> Output {
+    command().args(arguments).output().unwrap()
+}
+
+/// What it printed, errors last.
+pub(crate) fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Runs the binary and panics unless it ended with `code`; what it printed.
+pub(crate) fn expect(code: i32, arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{}", said(&output));
+    said(&output)
+}
+
+/// A path as an argument.
+pub(crate) fn word(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn health_is_told_by_exit_code_in_one_line() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Server::start(data.path(), &[]);
+    let url = format!("http://{}", server.ui);
+    for (flags, word) in [(&["health", "--url", &url][..], "alive"), (&["health", "--ready", "--url", &url], "ready")] {
+        let text = expect(0, flags);
+        assert_eq!(text, format!("{url} is {word}\n"));
+    }
+    // As in a container: where the pages are is in the environment of both.
+    let output = command().env("THROUGHLINE_UI", server.ui.to_string()).arg("health").output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(server.terminate(Duration::from_secs(20)).expect("it did not stop").success());
+    let text = expect(1, &["health", "--url", &url]);
+    assert!(text.contains("cannot connect") && text.lines().count() == 1, "{text}");
+    assert!(expect(1, &["health", "--url", "localhost"]).contains("http://"));
+    expect(2, &["health", "--timeout", "soon"]);
+    let output = command().env("THROUGHLINE_UI", "nowhere").arg("health").output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+}
