@@ -3,7 +3,11 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use serde_json::json;
+use storage::CheckReport;
+
 use crate::cli::Check;
+use crate::source::{must_be_data_folder, quiet_log};
 
 /// Reads everything. Fails when anything is not whole.
 ///
@@ -11,23 +15,34 @@ use crate::cli::Check;
 /// When the folder cannot be read at all.
 pub(crate) fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
     let folder = &arguments.data_dir;
-    if !folder.join("LOCK").exists() && !folder.join("FORMAT").exists() {
-        anyhow::bail!(
-            "`{}` is not a data folder: it has neither LOCK nor FORMAT; name one, as in `throughline check DIR`",
-            folder.display()
-        );
-    }
+    must_be_data_folder(folder)?;
+    quiet_log();
     let report = storage::check(folder)?;
     let mut out = std::io::stdout().lock();
-    for line in &report.lines {
-        match &line.problem {
-            None => writeln!(out, "ok       {}: {}", line.path.display(), line.summary)?,
-            Some(problem) => writeln!(out, "DAMAGED  {}: {}: {problem}", line.path.display(), line.summary)?,
+    if arguments.json {
+        writeln!(out, "{}", to_json(&report))?;
+    } else {
+        for line in &report.lines {
+            match &line.problem {
+                None => writeln!(out, "ok       {}: {}", line.path.display(), line.summary)?,
+                Some(problem) => writeln!(out, "DAMAGED  {}: {}: {problem}", line.path.display(), line.summary)?,
+            }
         }
+        writeln!(out, "{} looked at, {} damaged", report.lines.len(), damaged(&report))?;
     }
-    let damaged = report.lines.iter().filter(|line| line.problem.is_some()).count();
-    writeln!(out, "{} looked at, {damaged} damaged", report.lines.len())?;
     Ok(if report.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn damaged(report: &CheckReport) -> usize {
+    report.lines.iter().filter(|line| line.problem.is_some()).count()
+}
+
+fn to_json(report: &CheckReport) -> serde_json::Value {
+    let lines = report
+        .lines
+        .iter()
+        .map(|line| json!({ "path": line.path.display().to_string(), "summary": line.summary, "problem": line.problem }));
+    json!({ "ok": report.is_ok(), "damaged": damaged(report), "looked_at": lines.collect::<Vec<_>>() })
 }
 
 #[cfg(test)]
@@ -38,7 +53,7 @@ mod tests {
     fn a_folder_of_something_else_is_said_to_be_one() {
         let folder = tempfile::tempdir().unwrap();
         for data_dir in [folder.path().to_owned(), folder.path().join("absent")] {
-            let said = run(&Check { data_dir }).unwrap_err().to_string();
+            let said = run(&Check { data_dir, json: false }).unwrap_err().to_string();
             assert!(said.contains("is not a data folder"), "{said}");
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -8,6 +8,10 @@ use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum}
 
 use crate::config::{SETTINGS, value};
 
+mod tools;
+
+pub(crate) use self::tools::{Check, Export, ExportFormat, Health, Import, Query, Signal, TableFormat, Where};
+
 /// Keeps the traces and logs of your services, and shows the thread of every request.
 #[derive(Debug, Parser)]
 #[command(name = "throughline", version, args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
@@ -29,6 +33,12 @@ pub(crate) enum Command {
     Health(Health),
     /// Read everything in a data folder and say what is whole and what is not
     Check(Check),
+    /// Write stored traces and logs as OTLP, from a running server or a data folder
+    Export(Export),
+    /// Take in OTLP from files, into a data folder or through a running server
+    Import(Import),
+    /// Ask a running server or a data folder, in the search language or in SQL
+    Query(Query),
     /// Print the version
     Version,
 }
@@ -85,28 +95,6 @@ pub(crate) enum Protocol {
     Http,
     /// OTLP/gRPC
     Grpc,
-}
-
-/// Arguments of `health`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Health {
-    /// The server's pages [default: where the settings say that they are]
-    #[arg(long, value_name = "URL")]
-    pub(crate) url: Option<String>,
-    /// Ask whether every part is ready, not only whether the process is alive
-    #[arg(long)]
-    pub(crate) ready: bool,
-    /// How long to wait for the answer
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = value::duration)]
-    pub(crate) timeout: Duration,
-}
-
-/// Arguments of `check`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Check {
-    /// The data folder
-    #[arg(value_name = "DIR", default_value = "./throughline-data")]
-    pub(crate) data_dir: PathBuf,
 }
 
 // === impl Cli ===

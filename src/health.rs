@@ -8,6 +8,7 @@ use ui::client::Client;
 use crate::app::reachable;
 use crate::cli::{Flags, Health};
 use crate::config::Config;
+use crate::source::WrongSettings;
 
 /// Prints one line. Fails when the server is not alive, or with `--ready` not ready.
 ///
@@ -17,16 +18,11 @@ pub(crate) fn run(arguments: &Health) -> anyhow::Result<ExitCode> {
     let url = match &arguments.url {
         Some(url) => url.clone(),
         // The same settings as of the server: in a container both have the same environment.
-        None => match Config::load(&Flags::default()) {
-            Ok(config) if config.pages.listen.port() == 0 => {
-                anyhow::bail!("the settings leave the port of the pages open; give --url http://127.0.0.1:PORT")
-            }
-            Ok(config) => format!("http://{}{}", reachable(config.pages.listen), config.pages.base_path),
-            Err(mistakes) => {
-                crate::say(&mistakes);
-                return Ok(ExitCode::from(crate::USAGE));
-            }
-        },
+        None => {
+            let pages = Config::load(&Flags::default()).map_err(WrongSettings)?.pages;
+            anyhow::ensure!(pages.listen.port() != 0, "the settings leave the port of the pages open; give --url http://127.0.0.1:PORT");
+            format!("http://{}{}", reachable(pages.listen), pages.base_path)
+        }
     };
     let client = Client::new(&url)?;
     crate::runtime()?.block_on(client.health(arguments.ready, arguments.timeout))?;

@@ -11,9 +11,14 @@ mod app;
 mod check;
 mod cli;
 mod config;
+mod export;
 mod health;
+mod import;
 mod load;
+mod progress;
+mod query;
 mod shutdown;
+mod source;
 mod telemetry;
 
 use self::app::App;
@@ -37,6 +42,9 @@ fn main() -> ExitCode {
         Command::Load(arguments) => finish(load::run(arguments)),
         Command::Health(arguments) => finish(health::run(&arguments)),
         Command::Check(arguments) => finish(check::run(&arguments)),
+        Command::Export(arguments) => finish(export::run(&arguments)),
+        Command::Import(arguments) => finish(import::run(&arguments)),
+        Command::Query(arguments) => finish(query::run(&arguments)),
         Command::Version => {
             let printed = writeln!(std::io::stdout(), "throughline {}", env!("CARGO_PKG_VERSION"));
             finish(printed.map(|()| ExitCode::SUCCESS).map_err(Into::into))
@@ -68,7 +76,7 @@ fn finish(outcome: anyhow::Result<ExitCode>) -> ExitCode {
     outcome.unwrap_or_else(|error| {
         // With its causes, in one line.
         say(&format_args!("{error:#}"));
-        ExitCode::FAILURE
+        if error.is::<source::WrongSettings>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
     })
 }
 

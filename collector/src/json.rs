@@ -32,6 +32,17 @@ pub(crate) struct Transcoded {
     pub(crate) notes: Notes,
 }
 
+/// A request that was read from OTLP/JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FromJson {
+    /// The same request in protobuf.
+    pub payload: Bytes,
+    /// Spans or log records left out because a value in them is out of range.
+    pub rejected: u64,
+    /// Why the first of them was.
+    pub rejection: Option<String>,
+}
+
 /// What was found on the way.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
@@ -58,6 +69,15 @@ impl From<Signal> for Request {
             Signal::Logs => Self::Logs,
         }
     }
+}
+
+/// Brings `TracesData`, `LogsData` or an export request from OTLP/JSON to protobuf, by the rules of the receivers.
+///
+/// # Errors
+/// Where and why it is not JSON, or not a request of this signal.
+pub fn from_json(signal: Signal, text: &[u8]) -> Result<FromJson, String> {
+    let Transcoded { payload, notes } = transcode(signal.into(), text).map_err(|error| error.to_string())?;
+    Ok(FromJson { payload, rejected: notes.rejected, rejection: notes.first_rejection })
 }
 
 /// Reads an export request.

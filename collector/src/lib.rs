@@ -22,6 +22,7 @@ mod warnings;
 
 pub use self::config::{Config, MetricsPolicy};
 pub use self::error::Error;
+pub use self::json::{FromJson, from_json};
 pub use self::refusals::{RecentRefusal, RecentRefusals};
 pub use self::server::{Collector, bind};
 pub use self::sink::Sink;

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use crate::clock;
 use crate::random::Random;
 
-mod connection;
+pub mod connection;
 mod cpu;
 mod ledger;
 mod report;
@@ -89,8 +89,10 @@ pub enum Error {
 
 /// What a request holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signal {
+pub enum Signal {
+    /// Spans.
     Traces,
+    /// Log records.
     Logs,
 }
 

@@ -45,8 +45,8 @@ pub use self::model::{
     TraceId, UNKNOWN_SERVICE, UnixNanos, Value,
 };
 pub use self::query::{
-    Cursor, Edge, EdgeKind, Facets, FieldCount, Fields, Histogram, HistogramBucket, LogContext, LogContextSearch, LogOrder, LogPage,
-    LogSearch, Node, NodeKind, OpenTrace, Operation, ParseError, QueryError, QueryStats, SameOrigin, ServiceInTrace, ServiceMap,
+    Cursor, Edge, EdgeKind, ExportPart, Facets, FieldCount, Fields, Histogram, HistogramBucket, LogContext, LogContextSearch, LogOrder,
+    LogPage, LogSearch, Node, NodeKind, OpenTrace, Operation, ParseError, QueryError, QueryStats, SameOrigin, ServiceInTrace, ServiceMap,
     ServicePoint, ServiceSummary, SqlAnswer, SqlColumn, SqlQuery, TraceOrder, TracePage, TraceSearch, TraceSummary,
 };
 pub use self::retention::{KeepRule, Retention};

@@ -6,6 +6,7 @@
 mod answer;
 mod columns;
 mod engine;
+mod export;
 mod facets;
 #[cfg(test)]
 mod fixtures;
@@ -30,6 +31,8 @@ pub use self::answer::{
 };
 pub(crate) use self::engine::Engine;
 pub(crate) use self::engine::Weight;
+pub use self::export::ExportPart;
+pub(crate) use self::export::export;
 pub use self::facets::{Facets, FieldCount, Fields};
 pub(crate) use self::facets::{facets, fields};
 pub use self::logs::{LogContext, LogContextSearch, SameOrigin};

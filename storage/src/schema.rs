@@ -108,6 +108,15 @@ pub(crate) fn of(signal: Signal) -> SchemaRef {
     }
 }
 
+/// Names of the columns of a signal's table, in order.
+pub(crate) fn names(signal: Signal) -> impl Iterator<Item = &'static str> {
+    let table: &'static SchemaRef = match signal {
+        Signal::Traces => &SPANS,
+        Signal::Logs => &LOGS,
+    };
+    table.fields().iter().map(|field| field.name().as_str())
+}
+
 /// The column that orders a signal's rows in time.
 pub(crate) fn time_column(signal: Signal) -> &'static str {
     match signal {

@@ -8,6 +8,7 @@ mod arrows;
 mod bad_input;
 mod browser;
 mod durability;
+mod exchange;
 mod http;
 mod keeping;
 mod kill;

@@ -15,6 +15,7 @@ use crate::ops;
 use crate::state::AppState;
 
 mod deletes;
+mod export;
 mod facets;
 mod logs;
 mod map;
@@ -33,7 +34,7 @@ pub(crate) fn router() -> Router<AppState> {
     routes().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route))
 }
 
-fn routes() -> [(&'static str, MethodRouter<AppState>); 21] {
+fn routes() -> [(&'static str, MethodRouter<AppState>); 22] {
     [
         ("/api/v1/services", get(services::list)),
         ("/api/v1/services/{service}/operations", get(services::operations)),
@@ -50,6 +51,7 @@ fn routes() -> [(&'static str, MethodRouter<AppState>); 21] {
         ("/api/v1/logs/{record_id}", get(logs::one)),
         ("/api/v1/logs/{record_id}/context", get(logs::context)),
         ("/api/v1/map", get(map::between_services)),
+        ("/api/v1/export", get(export::lines)),
         ("/api/v1/sql", get(sql::asked_by_url).post(sql::asked_by_body)),
         ("/api/v1/query/check", get(query::check)),
         ("/api/v1/deletes", get(deletes::list).post(deletes::ask)),

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
 use crate::Config;
+use crate::params::encoded;
 use crate::server::app;
 use crate::state::AppState;
 
@@ -217,6 +218,19 @@ async fn connect(authority: &str) -> Result<(http1::SendRequest<Body>, Driver), 
     Ok((sender, Driver(task)))
 }
 
+/// A path with these parameters.
+#[must_use]
+pub fn path(of: &str, parameters: &[(&str, &str)]) -> String {
+    let pairs: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    if pairs.is_empty() { of.to_owned() } else { format!("{of}?{}", pairs.join("&")) }
+}
+
+/// A moment in nanoseconds since 1970 as people and programs read it, in UTC; the number itself when it lies beyond the year 9999.
+#[must_use]
+pub fn rfc3339(nanos: u64) -> String {
+    jiff::Timestamp::from_nanosecond(i128::from(nanos)).map_or_else(|_| nanos.to_string(), |time| format!("{time:.9}"))
+}
+
 /// The message in an answer of `/api/v1` or `/readyz`, else the answer itself in one line.
 fn said(text: &str) -> String {
     let json: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
@@ -310,7 +324,8 @@ mod tests {
 
     #[test]
     fn an_address_that_cannot_be_asked_is_named_with_what_is_wrong() {
-        for (url, wrong) in [("localhost:16686", "http://"), ("https://a:1", "encryption"), ("http://", "cannot be asked"), ("", "http://")] {
+        for (url, wrong) in [("localhost:16686", "http://"), ("https://a:1", "encryption"), ("http://", "cannot be asked"), ("", "http://")]
+        {
             let said = Client::new(url).unwrap_err().to_string();
             assert!(said.contains(wrong), "{url}: {said}");
         }

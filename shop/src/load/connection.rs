@@ -1,4 +1,4 @@
-//! One connection of a load: sends encoded requests as they are and reads the answers.
+//! One connection to a receiver: sends encoded requests as they are and reads the answers.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::load::{Error, Protocol, Signal};
 
 /// Knows where connections lead.
 #[derive(Debug)]
-pub(super) struct Connector {
+pub struct Connector {
     endpoint: String,
     kind: Kind,
 }
@@ -33,24 +33,37 @@ enum Kind {
 
 /// A connection, opened when first used and again after a failure.
 #[derive(Debug)]
-pub(super) enum Connection {
-    Http(HttpConnection),
+pub enum Connection {
+    /// OTLP/HTTP.
+    Http(OverHttp),
+    /// OTLP/gRPC.
     Grpc(Channel),
 }
 
+/// A connection that speaks OTLP/HTTP.
 #[derive(Debug)]
-pub(super) struct HttpConnection {
+pub struct OverHttp {
     authority: String,
     sender: Option<SendRequest<Full<Bytes>>>,
 }
 
 /// What the receiver said.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub enum Answer {
     /// It is durable, save what was rejected for good.
-    Acknowledged { rejected: u64, message: String },
+    Acknowledged {
+        /// Records that were rejected.
+        rejected: u64,
+        /// Why, or a warning.
+        message: String,
+    },
     /// Not now. Send again.
-    Later { after: Option<Duration>, reason: String },
+    Later {
+        /// When, if the receiver said so.
+        after: Option<Duration>,
+        /// What the receiver said.
+        reason: String,
+    },
     /// Never.
     Refused(String),
 }
@@ -58,7 +71,11 @@ pub(super) enum Answer {
 // === impl Connector ===
 
 impl Connector {
-    pub(super) fn new(protocol: Protocol, endpoint: Option<&str>) -> Result<Self, Error> {
+    /// Leads to `endpoint`, or to the protocol's port on this machine.
+    ///
+    /// # Errors
+    /// When it is not an address that can be used.
+    pub fn new(protocol: Protocol, endpoint: Option<&str>) -> Result<Self, Error> {
         let endpoint = endpoint.unwrap_or(match protocol {
             Protocol::Http => "http://127.0.0.1:4318",
             Protocol::Grpc => "http://127.0.0.1:4317",
@@ -79,13 +96,17 @@ impl Connector {
         Ok(Self { endpoint: endpoint.to_owned(), kind })
     }
 
-    pub(super) fn endpoint(&self) -> &str {
+    /// Where connections lead.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    pub(super) fn connection(&self) -> Connection {
+    /// A connection of its own; opened when it is first used.
+    #[must_use]
+    pub fn connection(&self) -> Connection {
         match &self.kind {
-            Kind::Http { authority } => Connection::Http(HttpConnection { authority: authority.clone(), sender: None }),
+            Kind::Http { authority } => Connection::Http(OverHttp { authority: authority.clone(), sender: None }),
             Kind::Grpc(endpoint) => Connection::Grpc(endpoint.connect_lazy()),
         }
     }
@@ -95,7 +116,7 @@ impl Connector {
 
 impl Connection {
     /// Sends one request and waits for its answer.
-    pub(super) async fn send(&mut self, signal: Signal, body: Bytes) -> Answer {
+    pub async fn send(&mut self, signal: Signal, body: Bytes) -> Answer {
         match self {
             Self::Http(connection) => match tokio::time::timeout(ANSWER_TIMEOUT, connection.send(signal, body)).await {
                 Ok(Ok(answer)) => answer,
@@ -107,9 +128,9 @@ impl Connection {
     }
 }
 
-// === impl HttpConnection ===
+// === impl OverHttp ===
 
-impl HttpConnection {
+impl OverHttp {
     fn lost(&mut self, reason: String) -> Answer {
         self.sender = None;
         Answer::Later { after: None, reason }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc::{Receiver, channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinHandle};
 
@@ -29,6 +30,7 @@ pub(crate) struct Engine {
     light_threads: Option<Runtime>,
     heavy: Gate,
     light: Gate,
+    streams: Arc<Semaphore>,
     timeout: Duration,
     registry: Registry,
     /// Shared resources of SQL statements.
@@ -64,6 +66,10 @@ const STACK_BYTES: usize = 16 << 20;
 const HEAVY_NICE: i32 = 10;
 /// Started when needed. Every table that an SQL statement names takes two.
 const MAX_THREADS: usize = 512;
+/// Answers without end that are read at once. They last as long as their reader, so they do not take the places of questions.
+const STREAMS_AT_ONCE: usize = 2;
+/// The longest that one may last.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(24 * 3_600);
 /// Waiting questions per running one.
 const WAITING_PER_PERMIT: usize = 8;
 
@@ -76,6 +82,7 @@ impl Engine {
             light_threads: threads("query-light", || ()),
             heavy: Gate::new(concurrent),
             light: Gate::new(LIGHT_AT_ONCE),
+            streams: Arc::new(Semaphore::new(STREAMS_AT_ONCE)),
             timeout: config.query_timeout,
             registry: registry.clone(),
             sql: sql::Resources::new(config),
@@ -131,6 +138,31 @@ impl Engine {
             }
         })
         .await
+    }
+
+    /// Runs blocking work that hands out its answer part by part, as fast as the parts are taken. It ends soon after the receiver is
+    /// dropped.
+    pub(crate) fn stream<T: Send + 'static>(
+        &self,
+        kind: &'static str,
+        work: impl FnOnce(&Control, &mut dyn FnMut(T) -> Result<(), QueryError>) -> Result<(), QueryError> + Send + 'static,
+    ) -> Result<Receiver<Result<T, QueryError>>, QueryError> {
+        let permit = self.streams.clone().try_acquire_owned().map_err(|_| QueryError::Busy)?;
+        let (sender, receiver) = channel(1);
+        let running = Running::new(&self.registry);
+        let errors = self.registry.clone();
+        self.threads(Weight::Heavy)?.spawn_blocking(move || {
+            let control = Control::new(STREAM_TIMEOUT);
+            let mut hand_out = |part| sender.blocking_send(Ok(part)).map_err(|_| nobody_waits());
+            if let Err(error) = work(&control, &mut hand_out) {
+                let labels = [("kind", kind), ("reason", reason(&error))];
+                errors.counter("throughline_query_errors_total", "Questions that were not answered.", &labels).add(1);
+                // Without a reader there is nobody to tell.
+                let _ = sender.blocking_send(Err(error));
+            }
+            drop((running, permit));
+        });
+        Ok(receiver)
     }
 
     /// Bytes that SQL statements hold now.
@@ -260,6 +292,10 @@ impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+fn nobody_waits() -> QueryError {
+    QueryError::Internal("nobody waits for the answer any more".to_owned())
 }
 
 fn failed(error: &JoinError) -> QueryError {

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::sync::mpsc::Receiver;
+
 use crate::model::{LogRecord, Span, TimeRange, TraceId};
 use crate::query::{
-    self, Facets, Fields, Histogram, LogContext, LogContextSearch, LogPage, LogSearch, OpenTrace, Operation, ParseError, QueryError,
-    ServiceMap, ServiceSummary, SqlAnswer, SqlQuery, TracePage, TraceSearch, Weight,
+    self, ExportPart, Facets, Fields, Histogram, LogContext, LogContextSearch, LogPage, LogSearch, OpenTrace, Operation, ParseError,
+    QueryError, ServiceMap, ServiceSummary, SqlAnswer, SqlQuery, TracePage, TraceSearch, Weight,
 };
 use crate::snapshot::Snapshot;
 use crate::trace::{Sheet, Trace};
@@ -193,6 +195,16 @@ impl Store {
     /// See [`QueryError`].
     pub async fn service_map(&self, range: TimeRange) -> Result<ServiceMap, QueryError> {
         self.inner.engine.service_map(self.snapshot(), range).await
+    }
+
+    /// Everything of `range` that matches `query`, as it is stored now, part by part: as fast as the parts are taken, for at most a day.
+    ///
+    /// # Errors
+    /// When the query is wrong or other exports run. Later errors come instead of a part, and end it.
+    pub fn export(&self, signal: Signal, query: &str, range: TimeRange) -> Result<Receiver<Result<ExportPart, QueryError>>, QueryError> {
+        self.check_query(signal, query).map_err(QueryError::Parse)?;
+        let (snapshot, query) = (self.snapshot(), query.to_owned());
+        self.inner.engine.stream("export", move |control, hand_out| query::export(&snapshot, (signal, &query, range), control, hand_out))
     }
 
     /// Runs a read-only SQL statement.

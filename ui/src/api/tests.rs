@@ -72,7 +72,7 @@ fn every_route_is_described_and_every_description_has_a_route() {
     let document = document();
     let described: BTreeSet<&str> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(routed, described);
-    let shown: BTreeSet<&str> = EXAMPLES.iter().map(|(path, _)| *path).chain(["/healthz", "/metrics"]).collect();
+    let shown: BTreeSet<&str> = EXAMPLES.iter().map(|(path, _)| *path).chain(["/healthz", "/metrics", "/api/v1/export"]).collect();
     assert_eq!(shown, described, "every description has an example");
 }
 
@@ -240,5 +240,23 @@ async fn an_empty_store_gives_empty_lists() {
         ("/api/dependencies", "data"),
     ] {
         assert_eq!(app.json(url).await[list], json!([]), "{url}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_is_otlp_json_line_by_line_and_says_what_goes_wrong() {
+    let app = App::filled().await;
+    let answer = app.get("/api/v1/export").await;
+    assert_eq!(answer.header("content-type"), "application/x-ndjson");
+    let text = answer.text();
+    let given: ExportTraceServiceRequest = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert_eq!(with_sorted_attributes(given), with_sorted_attributes(spans()));
+    assert_eq!(text.lines().count(), 1);
+    assert_eq!(app.get(&format!("/api/v1/export?trace={TRACE}")).await.text(), text);
+    assert_eq!(app.get(&format!("/api/v1/export?trace={}", TRACE.replace('5', "6"))).await.text(), "");
+    assert_eq!(app.get("/api/v1/export?to=2001-01-01T00:00:00Z").await.text(), "");
+    assert!(app.get("/api/v1/export?signal=logs").await.text().starts_with("{\"resourceLogs\":["));
+    for wrong in ["signal=spans", "limit=3", "q=%3D", "trace=1"] {
+        assert_eq!(app.get(&format!("/api/v1/export?{wrong}")).await.status, StatusCode::BAD_REQUEST, "{wrong}");
     }
 }

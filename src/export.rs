@@ -1,0 +1,143 @@
+//! `throughline export`: everything that matches, as OTLP in a file.
+//!
+//! Owns the files. Spans come before log records; each line or message holds up to a thousand of one of them.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use ui::client::{Client, path};
+
+use crate::cli::{Export, ExportFormat, Signal};
+use crate::progress::Progress;
+use crate::source::{Source, quiet_log};
+
+/// Writes what was asked for. Fails when it is not whole.
+///
+/// # Errors
+/// When it cannot be read or written.
+pub(crate) fn run(arguments: &Export) -> anyhow::Result<ExitCode> {
+    if arguments.format == ExportFormat::Protobuf && arguments.signal.is_none() {
+        crate::say(&"a file in protobuf holds spans or log records, not both; give --signal traces or --signal logs");
+        return Ok(ExitCode::from(crate::USAGE));
+    }
+    quiet_log();
+    crate::runtime()?.block_on(async {
+        let source = Source::open(&arguments.source).await?;
+        let written = write(&source.client, arguments).await;
+        source.close().await?;
+        written
+    })
+}
+
+async fn write(client: &Client, arguments: &Export) -> anyhow::Result<ExitCode> {
+    let Some(file) = &arguments.output else {
+        lines(client, arguments, BufWriter::new(std::io::stdout())).await?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let draft = draft_of(file)?;
+    let failed = || format!("cannot write {}", draft.display());
+    let out = File::create(&draft).with_context(failed)?;
+    if let Err(error) = lines(client, arguments, BufWriter::new(&out)).await {
+        // What was written is kept under its other name: it may be all there is.
+        return Err(error.context(format!("the export is not whole; what there is stands in {}", draft.display())));
+    }
+    out.sync_all().with_context(failed)?;
+    std::fs::rename(&draft, file).with_context(|| format!("cannot rename {} to {}", draft.display(), file.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The name of a file that is not whole yet.
+fn draft_of(file: &Path) -> anyhow::Result<PathBuf> {
+    let mut name = file.file_name().with_context(|| format!("{} is not the name of a file", file.display()))?.to_owned();
+    name.push(".partial");
+    Ok(file.with_file_name(name))
+}
+
+async fn lines(client: &Client, arguments: &Export, mut out: impl Write) -> anyhow::Result<()> {
+    let mut progress = Progress::new("exported", "bytes");
+    for signal in [Signal::Traces, Signal::Logs] {
+        if arguments.signal.is_some_and(|only| only != signal) {
+            continue;
+        }
+        let pairs = [
+            ("signal", Some(signal.as_str())),
+            ("q", arguments.query.as_deref()),
+            ("trace", arguments.trace.as_deref()),
+            ("from", arguments.window.from.as_deref()),
+            ("to", arguments.window.to.as_deref()),
+        ];
+        let pairs: Vec<(&str, &str)> = pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+        let answer = client.get(&path("/api/v1/export", &pairs)).await?;
+        let mut line = Vec::new();
+        answer
+            .each(|piece| -> anyhow::Result<()> {
+                progress.add(piece.len() as u64);
+                for part in piece.split_inclusive(|byte| *byte == b'\n') {
+                    line.extend_from_slice(part);
+                    if part.ends_with(b"\n") {
+                        put(&line, signal, arguments.format, &mut out)?;
+                        line.clear();
+                    }
+                }
+                Ok(())
+            })
+            .await?;
+        anyhow::ensure!(line.is_empty(), "the answer of {} ends within a line", client.name());
+    }
+    out.flush().context("cannot write")
+}
+
+/// Writes one line, or the message that it stands for.
+fn put(line: &[u8], signal: Signal, format: ExportFormat, out: &mut impl Write) -> anyhow::Result<()> {
+    if line.starts_with(b"{\"error\"") {
+        let error: serde_json::Value = serde_json::from_slice(line).unwrap_or_default();
+        anyhow::bail!("{}", error.pointer("/error/message").and_then(serde_json::Value::as_str).unwrap_or("the server broke off"));
+    }
+    match format {
+        ExportFormat::Json => out.write_all(line)?,
+        ExportFormat::Protobuf => {
+            let message = collector::from_json(signal.into(), line).map_err(anyhow::Error::msg)?;
+            if let Some(why) = message.rejection {
+                anyhow::bail!("a record cannot be written in protobuf: {why}");
+            }
+            out.write_all(&varint(message.payload.len() as u64))?;
+            out.write_all(&message.payload)?;
+        }
+    }
+    Ok(())
+}
+
+/// A number as protobuf writes lengths.
+pub(crate) fn varint(mut number: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number >= 0x80 {
+        bytes.push(number.to_le_bytes().first().map_or(0, |byte| byte | 0x80));
+        number >>= 7;
+    }
+    bytes.push(number.to_le_bytes().first().copied().unwrap_or(0));
+    bytes
+}
+
+// === impl Signal ===
+
+impl Signal {
+    /// The word for it in questions.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Traces => "traces",
+            Self::Logs => "logs",
+        }
+    }
+}
+
+impl From<Signal> for storage::Signal {
+    fn from(signal: Signal) -> Self {
+        match signal {
+            Signal::Traces => Self::Traces,
+            Signal::Logs => Self::Logs,
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Messages from files: OTLP JSON line by line, or protobuf by length.
+//!
+//! Owns reading, numbering and what is said of a file that is not one of these. A message gets its number as a field that OTLP does not
+//! know, so that two equal messages of a file are two requests, and one that is sent again is the same.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read as _};
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail, ensure};
+
+use crate::cli::{ExportFormat, Signal};
+use crate::export::varint;
+
+/// One request in protobuf.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Message {
+    /// Counted from 1 through all files.
+    pub(super) number: u64,
+    pub(super) signal: Signal,
+    pub(super) payload: Vec<u8>,
+    /// Records that JSON could not say.
+    pub(super) rejected: u64,
+    /// Why the first of them was not understood.
+    pub(super) rejection: Option<String>,
+}
+
+/// The messages of some files, in order. Ends after the first error.
+pub(super) struct Messages {
+    files: std::vec::IntoIter<PathBuf>,
+    open: Option<(PathBuf, Box<dyn BufRead + Send>)>,
+    format: ExportFormat,
+    signal: Option<Signal>,
+    skip: u64,
+    number: u64,
+}
+
+// === impl Messages ===
+
+impl Messages {
+    pub(super) fn new(files: Vec<PathBuf>, format: ExportFormat, signal: Option<Signal>, skip: u64) -> Self {
+        Self { files: files.into_iter(), open: None, format, signal, skip, number: 0 }
+    }
+
+    fn read(&mut self) -> anyhow::Result<Option<Message>> {
+        loop {
+            let Some((path, file)) = &mut self.open else {
+                let Some(path) = self.files.next() else { return Ok(None) };
+                let file: Box<dyn BufRead + Send> = if path.as_os_str() == "-" {
+                    Box::new(BufReader::new(std::io::stdin()))
+                } else {
+                    Box::new(BufReader::new(File::open(&path).with_context(|| format!("cannot open {}", path.display()))?))
+                };
+                self.open = Some((path, file));
+                continue;
+            };
+            let bytes = match self.format {
+                ExportFormat::Json => line(file.as_mut()),
+                ExportFormat::Protobuf => delimited(file.as_mut()),
+            };
+            let place = || format!("message {} in {}", self.number + 1, path.display());
+            let Some(bytes) = bytes.with_context(place)? else {
+                self.open = None;
+                continue;
+            };
+            if bytes.iter().all(u8::is_ascii_whitespace) && self.format == ExportFormat::Json {
+                continue;
+            }
+            let context = place();
+            self.number += 1;
+            if self.number > self.skip {
+                return self.understood(bytes).context(context).map(Some);
+            }
+        }
+    }
+
+    fn understood(&self, bytes: Vec<u8>) -> anyhow::Result<Message> {
+        let mut message = match (self.format, self.signal) {
+            (ExportFormat::Protobuf, Some(signal)) => Message { number: 0, signal, payload: bytes, rejected: 0, rejection: None },
+            (ExportFormat::Protobuf, None) => bail!("what messages in protobuf hold must be said; give --signal"),
+            (ExportFormat::Json, only) => {
+                let signal = signal_of(&bytes)?;
+                ensure!(only.is_none_or(|only| only == signal), "it holds {}", signal.as_str());
+                let read = collector::from_json(signal.into(), &bytes).map_err(anyhow::Error::msg)?;
+                Message { number: 0, signal, payload: read.payload.into(), rejected: read.rejected, rejection: read.rejection }
+            }
+        };
+        message.number = self.number;
+        message.payload.extend(varint(NUMBER_KEY));
+        message.payload.extend(varint(self.number));
+        Ok(message)
+    }
+}
+
+impl Iterator for Messages {
+    type Item = anyhow::Result<Message>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.read().transpose()
+    }
+}
+
+/// The next line; `None` at the end.
+fn line(file: &mut dyn BufRead) -> anyhow::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_until(b'\n', &mut bytes)?;
+    ensure!(bytes.len() as u64 <= MAX_BYTES, "it is longer than {} MiB", MAX_BYTES >> 20);
+    Ok((!bytes.is_empty()).then_some(bytes))
+}
+
+/// The next message after its length; `None` at the end.
+fn delimited(file: &mut dyn BufRead) -> anyhow::Result<Option<Vec<u8>>> {
+    let mut length = 0;
+    for place in 0..5 {
+        let mut byte = [0];
+        if file.read(&mut byte)? == 0 {
+            ensure!(place == 0, "the file ends within its length");
+            return Ok(None);
+        }
+        let [byte] = byte;
+        length |= u64::from(byte & 0x7f) << (7 * place);
+        if byte & 0x80 == 0 {
+            ensure!(
+                length <= MAX_BYTES,
+                "it says that it is {length} bytes long; is this OTLP in protobuf, each message after its length?"
+            );
+            let mut bytes = Vec::new();
+            file.take(length).read_to_end(&mut bytes)?;
+            ensure!(bytes.len() as u64 == length, "the file ends within it");
+            return Ok(Some(bytes));
+        }
+    }
+    bail!("its length is not a number; is this OTLP in protobuf, each message after its length?")
+}
+
+/// What a line of JSON holds, by its first key.
+fn signal_of(line: &[u8]) -> anyhow::Result<Signal> {
+    let mut rest = line.trim_ascii_start();
+    rest = rest.strip_prefix(b"{").map_or(rest, <[u8]>::trim_ascii_start);
+    let begins =
+        |key: &str| rest.strip_prefix(b"\"").and_then(|rest| rest.strip_prefix(key.as_bytes())).is_some_and(|rest| rest.starts_with(b"\""));
+    if begins("resourceSpans") {
+        Ok(Signal::Traces)
+    } else if begins("resourceLogs") {
+        Ok(Signal::Logs)
+    } else if begins("resourceMetrics") || begins("resourceProfiles") {
+        bail!("it holds metrics or profiles, which are not kept; leave them out")
+    } else if begins("error") {
+        bail!("the export that wrote this file did not come to its end")
+    } else {
+        bail!("it is not a line of OTLP JSON, which begins with {{\"resourceSpans\": or {{\"resourceLogs\":")
+    }
+}
+
+/// Longer than what a receiver takes as one request.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// Field 1000, a varint. OTLP messages have no such field, and what is not known is read over.
+const NUMBER_KEY: u64 = 1000 << 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &[u8], format: ExportFormat, signal: Option<Signal>, skip: u64) -> Vec<anyhow::Result<Message>> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let mut messages = Vec::new();
+        for message in Messages::new(vec![file.path().to_owned(), file.path().to_owned()], format, signal, skip) {
+            let failed = message.is_err();
+            messages.push(message);
+            if failed {
+                break;
+            }
+        }
+        messages
+    }
+
+    #[test]
+    fn lines_are_numbered_through_all_files_and_tell_their_signal() {
+        let text = b"{\"resourceSpans\":[]}\n\n  { \"resourceLogs\" : [] }";
+        let all: Vec<_> = read(text, ExportFormat::Json, None, 0).into_iter().map(Result::unwrap).collect();
+        let known: Vec<_> = all.iter().map(|message| (message.number, message.signal)).collect();
+        assert_eq!(known, [(1, Signal::Traces), (2, Signal::Logs), (3, Signal::Traces), (4, Signal::Logs)]);
+        assert_eq!(all[3].payload, [0xc0, 0x3e, 4]);
+        assert_eq!(read(text, ExportFormat::Json, None, 3).into_iter().map(Result::unwrap).collect::<Vec<_>>(), all[3..]);
+    }
+
+    #[test]
+    fn what_is_no_otlp_is_told_with_its_place() {
+        for (text, wrong) in [
+            ("{\"resourceSpans\":[]}\n{\"resourceSpans\":[", "message 2"),
+            ("hello", "not a line of OTLP JSON"),
+            ("{\"resourceMetrics\":[]}", "not kept"),
+            ("{\"error\":{}}", "did not come to its end"),
+        ] {
+            let last = read(text.as_bytes(), ExportFormat::Json, None, 0).pop().unwrap();
+            let said = format!("{:#}", last.unwrap_err());
+            assert!(said.contains(wrong), "{said}");
+        }
+        for (bytes, wrong) in [
+            (&[5, 1][..], "ends within it"),
+            (&[0x80], "within its length"),
+            (&[0xff; 9], "not a number"),
+            (&[0xff, 0xff, 0xff, 0x7f, 1], "bytes long"),
+        ] {
+            let said = format!("{:#}", read(bytes, ExportFormat::Protobuf, Some(Signal::Logs), 0).pop().unwrap().unwrap_err());
+            assert!(said.contains(wrong), "{said}");
+        }
+        let said = format!("{:#}", read(b"{\"resourceLogs\":[]}", ExportFormat::Json, Some(Signal::Traces), 0).pop().unwrap().unwrap_err());
+        assert!(said.contains("it holds logs"), "{said}");
+    }
+
+    #[test]
+    fn messages_in_protobuf_follow_their_length() {
+        let long = vec![7; 300];
+        let mut bytes = vec![2, 0x0a, 0, 0];
+        bytes.extend(varint(300));
+        bytes.extend(&long);
+        let all: Vec<_> = read(&bytes, ExportFormat::Protobuf, Some(Signal::Traces), 0).into_iter().map(Result::unwrap).collect();
+        assert_eq!(all.len(), 6);
+        assert!(all[0].payload.starts_with(&[0x0a, 0]) && all[2].payload.starts_with(&long));
+    }
+}

@@ -1,0 +1,98 @@
+//! Where a command reads: a running server, or a data folder that no server has open.
+//!
+//! Owns opening and closing. Both are asked by the same routes, so that answers agree.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use storage::{Clock, Registry, Store};
+use ui::client::Client;
+
+use crate::cli::{Flags, Where};
+use crate::config::{Config, Mistakes};
+use crate::telemetry;
+
+/// An open source. Close it, so that a folder is left as a stopped server leaves it.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) client: Client,
+    store: Option<Store>,
+}
+
+/// The settings are wrong: an exit code of its own, like for the server.
+#[derive(Debug)]
+pub(crate) struct WrongSettings(pub(crate) Mistakes);
+
+impl std::fmt::Display for WrongSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for WrongSettings {}
+
+// === impl Source ===
+
+impl Source {
+    /// Opens what the arguments name.
+    ///
+    /// # Errors
+    /// When it is no data folder, or in use, or no server's address.
+    pub(crate) async fn open(from: &Where) -> anyhow::Result<Self> {
+        if let Some(url) = &from.url {
+            return Ok(Self { client: Client::new(url)?, store: None });
+        }
+        let folder = data_dir(from.data_dir.as_deref())?;
+        must_be_data_folder(&folder)?;
+        let store = open_store(&folder).await.context("to ask the server that has it open, give its pages with --url")?;
+        let client = Client::of_store(store.clone(), folder.display().to_string(), env!("CARGO_PKG_VERSION"));
+        Ok(Self { client, store: Some(store) })
+    }
+
+    /// Lets go of the folder.
+    ///
+    /// # Errors
+    /// When what was in memory could not be written; the log still holds it.
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
+        drop(self.client);
+        match self.store {
+            Some(store) => store.close().await.context("the data folder could not be closed"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Opens a data folder as the server does, without its bounds of time.
+///
+/// # Errors
+/// When it is in use, damaged or of another version.
+pub(crate) async fn open_store(folder: &Path) -> anyhow::Result<Store> {
+    Ok(Store::open(storage::Config::new(folder.to_owned()), Clock::system(), Registry::default()).await?)
+}
+
+/// The folder given, else the one that the settings name.
+///
+/// # Errors
+/// When the settings are wrong.
+pub(crate) fn data_dir(given: Option<&Path>) -> anyhow::Result<PathBuf> {
+    match given {
+        Some(folder) => Ok(folder.to_owned()),
+        None => Ok(Config::load(&Flags::default()).map_err(WrongSettings)?.storage.data_dir),
+    }
+}
+
+/// Fails when `folder` is something else, so that a command does not make a data folder of it.
+///
+/// # Errors
+/// Says that it is none.
+pub(crate) fn must_be_data_folder(folder: &Path) -> anyhow::Result<()> {
+    if folder.join("LOCK").exists() || folder.join("FORMAT").exists() {
+        return Ok(());
+    }
+    anyhow::bail!("`{}` is not a data folder: it has neither LOCK nor FORMAT; name one", folder.display())
+}
+
+/// Warnings and errors of the parts go to stderr; what a command has to say goes to stdout.
+pub(crate) fn quiet_log() {
+    telemetry::start(&telemetry::Config { filter: "warn".to_owned(), format: telemetry::Format::Text });
+}
