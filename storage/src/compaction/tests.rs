@@ -11,7 +11,7 @@ use super::*;
 use crate::files::Place;
 use crate::schema;
 use crate::segment::fixture::{Shape, batches};
-use crate::segment::{Limits, Origin, SegmentErrorKind, write};
+use crate::segment::{Limits, SegmentErrorKind, write};
 
 const MINUTE: u64 = 60_000_000_000;
 

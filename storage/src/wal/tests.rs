@@ -244,18 +244,18 @@ fn a_rotated_log_lets_go_of_the_file_that_was_being_written() {
     writer.append(record(b"to be forgotten"), 1).unwrap();
     assert_eq!(durable.recv().unwrap(), [(1, 1)]);
     writer.release(1);
-    assert!(file::path(dir.path(), 1).exists(), "it is still being written");
+    assert!(at(dir.path(), 1).exists(), "it is still being written");
     writer.rotate();
     writer.append(record(b"later"), 2).unwrap();
     assert_eq!(durable.recv().unwrap(), [(2, 2)]);
-    assert_eq!((file::path(dir.path(), 1).exists(), writer.oldest_seq()), (false, Some(2)));
+    assert_eq!((at(dir.path(), 1).exists(), writer.oldest_seq()), (false, Some(2)));
     // Rows that are in no segment yet stay.
     writer.rotate();
     writer.append(record(b"last"), 3).unwrap();
     assert_eq!(durable.recv().unwrap(), [(3, 3)]);
     assert_eq!(writer.oldest_seq(), Some(2));
     writer.stop();
-    let replayed = recover(dir.path(), STORE, 1, false, &mut |_| Ok(())).unwrap();
+    let replayed = super::recover(&Place::real(dir.path()), STORE, 1, false, &mut |_| Ok(())).unwrap();
     assert_eq!((replayed.next_seq, replayed.frames), (4, 2));
 }
 

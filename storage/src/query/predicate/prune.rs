@@ -3,11 +3,11 @@
 //! An answer here never decides: rows that are left are compared again. Damage and absence of an index leave all rows.
 
 use super::super::language::{Field, Operand, Operator, Test, equivalents};
-use super::super::scan::{intersect, union};
+use super::super::scan::intersect;
 use super::value::{Bound, Number, ValueTest, Wanted};
 use crate::encoded;
 use crate::query::columns::Found;
-use crate::segment::{AttributeIndex, Entry, Kind, Owner, RowRanges, Scalar, Segment, key_hash, value_hash};
+use crate::segment::{AttributeIndex, Entry, Kind, Owner, RowRanges, Scalar, Segment, key_hash, union_rows as union, value_hash};
 
 /// What every matching row has, as far as indexes know of it.
 #[derive(Clone, Debug, Default, PartialEq)]
