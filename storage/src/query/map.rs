@@ -1,6 +1,6 @@
 //! The service map: who calls whom in a window, derived from whole traces as they are stored.
 //!
-//! Owns reading the spans of a window. `derive` has the rules.
+//! Owns reading the spans of a window and of the seconds around it, where the other halves of its calls lie. `derive` has the rules.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::predicate::Predicate;
 use super::question::QueryError;
 use super::scan::{Control, Rows, Scan, Wanted};
 use super::wire::{self, Content};
-use crate::model::{SpanId, SpanKind, StatusCode, TimeRange, TraceId};
+use crate::model::{SpanId, SpanKind, StatusCode, TimeRange, TraceId, UnixNanos};
 use crate::schema::column;
 use crate::snapshot::Snapshot;
 use crate::store::Signal;
@@ -26,6 +26,11 @@ mod tally;
 const MAX_SPANS: usize = 5_000_000;
 /// Links of one map.
 const MAX_LINKS: usize = 1_000_000;
+
+/// How far around the window other halves of its calls are looked for.
+const MARGIN: u64 = 30_000_000_000;
+/// How long after its end a span whose caller was not received waits for it before the caller is called unknown.
+const SETTLING: u64 = 15_000_000_000;
 
 const COLUMNS: [&str; 12] = [
     column::TRACE_ID,
@@ -88,10 +93,16 @@ struct Names {
     numbers: HashMap<Arc<str>, Name>,
 }
 
-/// Who calls whom in the window.
-pub(super) fn service_map(snapshot: &Snapshot, range: TimeRange, control: &Control) -> Result<ServiceMap, QueryError> {
+/// Who calls whom in the window, and whether calls were left out that may still find their other half.
+pub(super) fn service_map(
+    snapshot: &Snapshot,
+    range: TimeRange,
+    now: UnixNanos,
+    control: &Control,
+) -> Result<(ServiceMap, bool), QueryError> {
     let predicate = Predicate::all();
-    let mut scan = Scan::new(snapshot, Signal::Traces, range, &predicate.hints, control)?;
+    let around = if range == TimeRange::ALL { range } else { TimeRange { from: range.from.minus(MARGIN), to: range.to.plus(MARGIN) } };
+    let mut scan = Scan::new(snapshot, Signal::Traces, around, &predicate.hints, control)?;
     let count = AtomicUsize::new(0);
     let is_full = || count.load(Ordering::Relaxed) >= MAX_SPANS;
     let wanted = Wanted { columns: &COLUMNS, predicate: &predicate };
@@ -107,8 +118,9 @@ pub(super) fn service_map(snapshot: &Snapshot, range: TimeRange, control: &Contr
     control.check()?;
     let Collected { calls, links, names } = joined(parts)?;
     control.check()?;
-    let (nodes, edges) = derive::derive(calls, links, names, control)?;
-    Ok(ServiceMap { range: Some(range), nodes, edges, stats: scan.stats })
+    let window = tally::Window { range, settled: now.minus(SETTLING), now };
+    let tally::Derived { nodes, edges, open } = derive::derive(calls, links, names, window, control)?;
+    Ok((ServiceMap { range: Some(range), nodes, edges, stats: scan.stats }, open))
 }
 
 /// The parts as one, its calls sorted. Each part is sorted on a thread of its own, after which the whole is nearly sorted.

@@ -6,27 +6,31 @@
 //! - A client span that nobody answered calls what it names: a database, a queue or another system.
 //! - A producer sends to its topic, a topic to everyone who consumes from it; consumers without a topic of their own take that of the
 //!   producer they descend from or link to, in whatever trace.
-//! - A call counts once per client span and called service, failed when either side failed; its time is the server's.
+//! - A call counts once per client span and called service, failed when either side failed; its duration is the server's. It belongs to
+//!   the moment at which its client span starts, or, without one, the span that shows it.
+//! - An unanswered call to an address where only one service ever answered, or to the name of a service, is a call to that service: its
+//!   server's half is late, lost or elsewhere.
 
 use std::collections::BTreeMap;
 
-use super::super::answer::{Edge, EdgeKind, Node};
+use super::super::answer::EdgeKind;
 use super::super::question::QueryError;
 use super::super::scan::Control;
-use super::tally::{Party, Tally};
+use super::tally::{Derived, Instance, Party, Tally, Window};
 use super::{Call, Kind, LinkBetween, Name, Names, PeerKind};
 
-/// Nodes and edges, sorted, of calls sorted by [`Call::key`].
+/// Nodes and edges of a window, sorted, of calls sorted by [`Call::key`].
 pub(super) fn derive(
     mut calls: Vec<Call>,
     mut links: Vec<LinkBetween>,
     names: Names,
+    window: Window,
     control: &Control,
-) -> Result<(Vec<Node>, Vec<Edge>), QueryError> {
+) -> Result<Derived, QueryError> {
     calls.dedup_by_key(|call| call.key());
     links.sort_unstable();
     links.dedup();
-    let mut tally = Tally::new(names);
+    let mut tally = Tally::new(names, window);
     for (i, trace) in calls.chunk_by(|a, b| a.trace == b.trace).enumerate() {
         if i % 1_024 == 0 {
             control.check()?;
@@ -44,8 +48,8 @@ struct Trace<'a> {
     crossings: Vec<Option<usize>>,
     /// Client and producer spans that somebody answered.
     answered: Vec<bool>,
-    /// Calls by client span and called service: time, failure, example.
-    joined: BTreeMap<(usize, Name), (u64, bool, u64)>,
+    /// Calls by client span and called service.
+    joined: BTreeMap<(usize, Name), Instance>,
     all: &'a [Call],
     links: &'a [LinkBetween],
 }
@@ -59,7 +63,7 @@ impl<'a> Trace<'a> {
 
     fn tally(mut self, tally: &mut Tally) {
         for (i, span) in self.spans.iter().enumerate() {
-            tally.service(span.service);
+            tally.service(span.service, span.start);
             match span.kind {
                 Kind::Server => self.server(i, span, tally),
                 Kind::Consumer => self.consumer(i, span, tally),
@@ -73,33 +77,31 @@ impl<'a> Trace<'a> {
                 self.unanswered(i, span, tally);
             }
         }
-        for ((client, service), (duration, error, example)) in &self.joined {
+        for ((client, service), instance) in &self.joined {
             if let Some(client) = self.spans.get(*client) {
-                tally.call(
-                    Party::Service(client.service),
-                    Party::Service(*service),
-                    EdgeKind::Call,
-                    *duration,
-                    *error,
-                    (client.trace, *example),
-                );
+                tally.call(Party::Service(client.service), Party::Service(*service), EdgeKind::Call, *instance);
+                if let Some((address, PeerKind::External, _)) = client.peer {
+                    tally.answered_at(address, *service);
+                }
             }
         }
     }
 
     fn server(&mut self, i: usize, span: &Call, tally: &mut Tally) {
-        tally.request(span.service, span.duration, span.error);
+        tally.request(span.service, Instance::of(span));
         if let Some(caller) = self.caller(i, span) {
             self.called_by(caller, span, tally);
             return;
         }
         let user = match (span.parent, self.parent(i)) {
             (0, _) => Party::User,
+            // It may still run, or be on its way.
+            (_, None) if tally.is_open(span.start.saturating_add(span.duration)) => return,
             (_, None) => Party::Unknown,
             // Its parent is known and of the same service: an inner call.
             (_, Some(_)) => return,
         };
-        tally.call(user, Party::Service(span.service), EdgeKind::Call, span.duration, span.error, (span.trace, span.span));
+        tally.call(user, Party::Service(span.service), EdgeKind::Call, Instance::of(span));
     }
 
     /// Spans that do not say what they are, in a service that their parent is not in.
@@ -121,12 +123,13 @@ impl<'a> Trace<'a> {
         }
         self.answer(caller);
         if client {
-            let joined = self.joined.entry((caller, span.service)).or_insert((0, false, span.span));
-            joined.0 = joined.0.max(span.duration);
-            joined.1 |= from.error || span.error;
+            let first = Instance { at: from.start, ..Instance::of(span) };
+            let joined = self.joined.entry((caller, span.service)).or_insert(first);
+            joined.duration = joined.duration.max(span.duration);
+            joined.error |= from.error || span.error;
         } else {
             let (from, to) = (Party::Service(from.service), Party::Service(span.service));
-            tally.call(from, to, EdgeKind::Call, span.duration, span.error, (span.trace, span.span));
+            tally.call(from, to, EdgeKind::Call, Instance::of(span));
         }
     }
 
@@ -136,19 +139,20 @@ impl<'a> Trace<'a> {
             // Receiving and processing are one delivery.
             return;
         }
-        tally.request(span.service, span.duration, span.error);
+        tally.request(span.service, Instance::of(span));
         let by_parent = ancestor.filter(|(_, call)| call.kind == Kind::Producer);
         if let Some((at, _)) = by_parent {
             self.answer(at);
         }
         let producer = by_parent.map(|(_, call)| call).or_else(|| self.linked_producer(span));
         let topic = queue(span).or_else(|| producer.as_ref().and_then(queue));
-        let example = (span.trace, span.span);
+        let delivery = Instance::of(span);
         let to = Party::Service(span.service);
         match (topic, producer, ancestor) {
-            (Some((name, system)), ..) => tally.call(Party::Queue(name, system), to, EdgeKind::Message, span.duration, span.error, example),
+            (Some((name, system)), ..) => tally.call(Party::Queue(name, system), to, EdgeKind::Message, delivery),
             (None, Some(producer), _) => {
-                tally.call(Party::Service(producer.service), to, EdgeKind::Message, span.duration, span.error || producer.error, example);
+                let delivery = Instance { error: span.error || producer.error, ..delivery };
+                tally.call(Party::Service(producer.service), to, EdgeKind::Message, delivery);
             }
             (None, None, Some((at, _))) => self.called_by(at, span, tally),
             (None, None, None) => {}
@@ -162,7 +166,7 @@ impl<'a> Trace<'a> {
         }
         if let Some((name, system)) = queue(span) {
             let from = Party::Service(span.service);
-            tally.call(from, Party::Queue(name, system), EdgeKind::Message, span.duration, span.error, (span.trace, span.span));
+            tally.call(from, Party::Queue(name, system), EdgeKind::Message, Instance::of(span));
         }
     }
 
@@ -178,7 +182,7 @@ impl<'a> Trace<'a> {
             PeerKind::Queue => Party::Queue(name, system),
             PeerKind::External => Party::External(name, system),
         };
-        tally.call(Party::Service(span.service), to, EdgeKind::Call, span.duration, span.error, (span.trace, span.span));
+        tally.call(Party::Service(span.service), to, EdgeKind::Call, Instance::of(span));
     }
 
     /// Marks a client span, and the client spans of the same service around it.

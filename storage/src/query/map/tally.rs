@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::super::answer::{Edge, EdgeKind, Node, NodeKind};
-use super::super::sketch::Sketch;
-use super::{Name, Names};
-use crate::model::{SpanId, TraceId};
+use super::{Call, Name, Names};
+use crate::model::{SpanId, TimeRange, TraceId, UnixNanos};
+use crate::rollup::Sketch;
 
 /// Who calls or is called. What spans name carries its system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,10 +19,42 @@ pub(super) enum Party {
     Unknown,
 }
 
+/// Which calls count.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    pub(super) range: TimeRange,
+    /// A call that ended since, up to `now`, may lack its other half only because that has not come yet.
+    pub(super) settled: UnixNanos,
+    pub(super) now: UnixNanos,
+}
+
+/// One call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Instance {
+    pub(super) at: u64,
+    pub(super) duration: u64,
+    pub(super) error: bool,
+    pub(super) trace: u128,
+    pub(super) span: u64,
+}
+
+/// The map, sorted.
+#[derive(Debug)]
+pub(super) struct Derived {
+    pub(super) nodes: Vec<Node>,
+    pub(super) edges: Vec<Edge>,
+    /// Whether calls were left out that may still find their other half.
+    pub(super) open: bool,
+}
+
 /// All counts.
 #[derive(Debug)]
 pub(super) struct Tally {
     names: Names,
+    window: Window,
+    open: bool,
+    /// Who answers at an address; nobody when several do.
+    answering: HashMap<Name, Option<Name>>,
     other: Name,
     services: BTreeMap<Name, Counts>,
     edges: HashMap<(Party, Party, EdgeKind), EdgeCounts>,
@@ -59,33 +91,80 @@ const USER: &str = "user";
 const UNKNOWN: &str = "unknown caller";
 
 impl Tally {
-    pub(super) fn new(mut names: Names) -> Self {
+    pub(super) fn new(mut names: Names, window: Window) -> Self {
         let other = names.number(OTHER);
-        Self { names, other, services: BTreeMap::new(), edges: HashMap::new(), named: HashMap::new() }
+        let (services, edges, named, answering) = (BTreeMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
+        Self { names, window, open: false, answering, other, services, edges, named }
     }
 
     /// A service was seen.
-    pub(super) fn service(&mut self, name: Name) {
-        self.services.entry(name).or_default();
+    pub(super) fn service(&mut self, name: Name, at: u64) {
+        if self.window.counts(at) {
+            self.services.entry(name).or_default();
+        }
     }
 
     /// A service was asked for something.
-    pub(super) fn request(&mut self, name: Name, duration: u64, error: bool) {
-        self.services.entry(name).or_default().add(duration, error);
+    pub(super) fn request(&mut self, name: Name, request: Instance) {
+        if self.window.counts(request.at) {
+            self.services.entry(name).or_default().add(request.duration, request.error);
+        }
+    }
+
+    /// A service answered a call to an address, inside of the window or not.
+    pub(super) fn answered_at(&mut self, address: Name, service: Name) {
+        let known = self.answering.entry(address).or_insert(Some(service));
+        if *known != Some(service) {
+            *known = None;
+        }
+    }
+
+    /// Whether the other half of a call that ended then may be on its way.
+    pub(super) fn is_open(&mut self, end: u64) -> bool {
+        let end = UnixNanos::new(end);
+        let open = self.window.settled < end && end <= self.window.now;
+        self.open |= open;
+        open
     }
 
     /// One party called another.
-    pub(super) fn call(&mut self, from: Party, to: Party, kind: EdgeKind, duration: u64, error: bool, example: (u128, u64)) {
+    pub(super) fn call(&mut self, from: Party, to: Party, kind: EdgeKind, call: Instance) {
+        if !self.window.counts(call.at) {
+            return;
+        }
         let (from, to) = (self.bounded(from), self.bounded(to));
         let edge = self.edges.entry((from, to, kind)).or_default();
-        edge.counts.add(duration, error);
-        let sample = (duration, example.0, example.1);
+        edge.counts.add(call.duration, call.error);
+        let sample = (call.duration, call.trace, call.span);
         if edge.samples.len() < MAX_SAMPLES {
             edge.samples.push(sample);
         }
         edge.slowest = edge.slowest.max(Some(sample));
-        if error {
+        if call.error {
             edge.failed = edge.failed.max(Some(sample));
+        }
+    }
+
+    /// The service that an address belongs to, as far as is known.
+    fn service_at(&self, address: Name) -> Option<Name> {
+        match self.answering.get(&address) {
+            Some(known) => *known,
+            None => self.services.contains_key(&address).then_some(address),
+        }
+    }
+
+    /// Calls that nobody answered, to addresses where a service is known to answer, as calls to that service.
+    fn resolve(&mut self) {
+        let (resolved, rest): (HashMap<_, _>, _) = std::mem::take(&mut self.edges).into_iter().partition(|((_, to, _), _)| match to {
+            Party::External(address, _) => self.service_at(*address).is_some(),
+            _ => false,
+        });
+        self.edges = rest;
+        for ((from, to, kind), counts) in resolved {
+            let Party::External(address, _) = to else { continue };
+            let Some(service) = self.service_at(address) else { continue };
+            self.services.entry(service).or_default();
+            self.edges.entry((from, Party::Service(service), kind)).or_default().merge(counts);
         }
     }
 
@@ -109,7 +188,8 @@ impl Tally {
         }
     }
 
-    pub(super) fn finish(self) -> (Vec<Node>, Vec<Edge>) {
+    pub(super) fn finish(mut self) -> Derived {
+        self.resolve();
         let mut incoming: HashMap<Named, (Counts, String)> = HashMap::new();
         let mut edges: BTreeMap<(Named, Named, EdgeKind), EdgeCounts> = BTreeMap::new();
         for ((from, to, kind), counts) in self.edges {
@@ -139,7 +219,22 @@ impl Tally {
         let named = incoming.into_iter().map(|((name, kind), (counts, system))| counts.node(name, kind, system));
         let mut nodes: Vec<_> = services.chain(named).collect();
         nodes.sort_by(|a, b| (&a.name, a.kind).cmp(&(&b.name, b.kind)));
-        (nodes, edges.into_iter().map(|((from, to, kind), counts)| counts.finish(from, to, kind)).collect())
+        let edges = edges.into_iter().map(|((from, to, kind), counts)| counts.finish(from, to, kind)).collect();
+        Derived { nodes, edges, open: self.open }
+    }
+}
+
+impl Window {
+    /// All time has no end.
+    fn counts(&self, at: u64) -> bool {
+        self.range == TimeRange::ALL || self.range.contains(UnixNanos::new(at))
+    }
+}
+
+impl Instance {
+    /// A call that one span shows.
+    pub(super) fn of(span: &Call) -> Self {
+        Self { at: span.start, duration: span.duration, error: span.error, trace: span.trace, span: span.span }
     }
 }
 

@@ -7,7 +7,10 @@ use crate::model::{Link, Span, Status};
 
 /// Edges as `from>to`, with `~` for messages, and how often.
 fn edges(spans: &[Span]) -> Vec<(String, u64, u64)> {
-    let map = map_of(spans);
+    written(&map_of(spans))
+}
+
+fn written(map: &ServiceMap) -> Vec<(String, u64, u64)> {
     let arrow = |kind| if kind == EdgeKind::Message { "~" } else { ">" };
     map.edges.iter().map(|e| (format!("{}{}{}", e.from.0, arrow(e.kind), e.to.0), e.calls, e.errors)).collect()
 }
@@ -20,7 +23,20 @@ fn map_of(spans: &[Span]) -> ServiceMap {
     new.extend(spans.first().cloned());
     let segments = if old.is_empty() { Vec::new() } else { vec![vec![fixtures::spans(old)]] };
     let snapshot = fixtures::snapshot(folder.path(), Signal::Traces, vec![fixtures::spans(&new)], segments);
-    service_map(&snapshot, TimeRange::ALL, &Control::new(Duration::from_secs(60))).unwrap()
+    map_in(&snapshot, TimeRange::ALL, UnixNanos::MAX).0
+}
+
+fn map_in(snapshot: &Snapshot, range: TimeRange, now: UnixNanos) -> (ServiceMap, bool) {
+    service_map(snapshot, range, now, &Control::new(Duration::from_secs(60))).unwrap()
+}
+
+/// Edges in a window, as in [`edges`], and whether something waits.
+fn edges_in(spans: &[Span], from: u64, to: u64, now: u64) -> (Vec<(String, u64, u64)>, bool) {
+    let mut snapshot = Snapshot::default();
+    snapshot.spans.buffered.push(fixtures::spans(spans));
+    let range = TimeRange { from: UnixNanos::new(from), to: UnixNanos::new(to) };
+    let (map, open) = map_in(&snapshot, range, UnixNanos::new(now));
+    (written(&map), open)
 }
 
 fn span(trace: u64, id: u64, parent: u64, service: &str, kind: SpanKind) -> Span {
@@ -168,4 +184,52 @@ fn named_parties_are_bounded() {
     assert_eq!(map.nodes.len(), 1_002);
     let other = map.nodes.iter().find(|node| node.name == "other").unwrap();
     assert_eq!((other.kind, other.requests), (NodeKind::External, 500));
+}
+
+const S: u64 = 1_000_000_000;
+
+fn at(mut span: Span, start: u64, duration: u64) -> Span {
+    (span.start, span.end) = (UnixNanos::new(start), UnixNanos::new(start + duration));
+    span
+}
+
+#[test]
+fn halves_outside_of_the_window_are_found_and_every_call_belongs_to_one_window() {
+    // A call every second; its server starts half a second later, on the other side of every edge between windows of one second.
+    let spans: Vec<_> = (0..100)
+        .flat_map(|i| {
+            let client = with(span(i, 1, 0, "api", Client), &[("server.address", "pay:1")]);
+            [at(client, (1_000 + i) * S + S * 3 / 4, S), at(span(i, 2, 1, "pay", Server), (1_001 + i) * S + S / 4, S / 4)]
+        })
+        .collect();
+    is(&edges_in(&spans, 1_010 * S, 1_020 * S, u64::MAX).0, &[("api>pay", 10, 0)]);
+    let mut calls = 0;
+    for second in 990..1_110 {
+        for (edge, count, _) in edges_in(&spans, second * S, (second + 1) * S, u64::MAX).0 {
+            assert_eq!(edge, "api>pay");
+            calls += count;
+        }
+    }
+    assert_eq!(calls, 100);
+}
+
+#[test]
+fn a_span_whose_caller_may_still_come_has_no_unknown_caller_yet() {
+    let spans = [at(span(1, 2, 1, "pay", Server), 1_000 * S, S)];
+    let (from, to) = (900 * S, 1_100 * S);
+    assert_eq!(edges_in(&spans, from, to, 1_002 * S), (Vec::new(), true));
+    let (edges, open) = edges_in(&spans, from, to, 1_017 * S);
+    is(&edges, &[("unknown caller>pay", 1, 0)]);
+    assert!(!open);
+    // A clock that runs ahead waits for nobody.
+    is(&edges_in(&spans, from, to, 990 * S).0, &[("unknown caller>pay", 1, 0)]);
+}
+
+#[test]
+fn an_unanswered_call_goes_to_the_service_that_answers_at_its_address() {
+    let to = |trace, id, address| with(span(trace, id, 0, "api", Client), &[("server.address", address)]);
+    let answered = |trace, address, service| [to(trace, 1, address), span(trace, 2, 1, service, Server)];
+    let mut spans = [answered(1, "pay:1", "pay"), answered(2, "gate", "a"), answered(3, "gate", "b")].concat();
+    spans.extend([failed(to(4, 1, "pay:1")), to(5, 1, "gate"), to(6, 1, "a"), to(7, 1, "elsewhere")]);
+    is(&edges(&spans), &[("api>a", 2, 0), ("api>b", 1, 0), ("api>elsewhere", 1, 0), ("api>gate", 1, 0), ("api>pay", 2, 1)]);
 }
