@@ -120,11 +120,11 @@ pub struct ServiceSummary {
     pub name: String,
     /// Spans in the window.
     pub span_count: u64,
-    /// Requests: spans of kind server or consumer; all spans without local parent when there are none.
+    /// Requests: spans of kind server or consumer; when there are none, spans without a parent or with one that they flag as remote.
     pub requests: u64,
     /// Requests with status ERROR.
     pub errors: u64,
-    /// Median, 95th and 99th percentile of request durations in nanoseconds; within 2 %.
+    /// Median, 95th and 99th percentile of request durations in nanoseconds; within 1 %.
     pub p50: u64,
     /// See `p50`.
     pub p95: u64,
@@ -134,7 +134,7 @@ pub struct ServiceSummary {
     pub log_count: u64,
     /// Newest span or record.
     pub last_seen: UnixNanos,
-    /// The window in equal parts.
+    /// The window in equal parts; parts of a minute or more to the minute.
     pub points: Vec<ServicePoint>,
 }
 
@@ -160,7 +160,7 @@ pub struct Operation {
     pub count: u64,
     /// Spans with status ERROR.
     pub errors: u64,
-    /// Median, 95th and 99th percentile of durations in nanoseconds; within 2 %.
+    /// Median, 95th and 99th percentile of durations in nanoseconds; within 1 %.
     pub p50: u64,
     /// See `p50`.
     pub p95: u64,
@@ -230,7 +230,7 @@ pub struct Edge {
     pub calls: u64,
     /// Calls where either side failed.
     pub errors: u64,
-    /// Median, 95th and 99th percentile in nanoseconds; within 2 %.
+    /// Median, 95th and 99th percentile in nanoseconds; within 1 %.
     pub p50: u64,
     /// See `p50`.
     pub p95: u64,
@@ -258,6 +258,8 @@ pub struct SqlAnswer {
     pub rows: Vec<serde_json::Map<String, serde_json::Value>>,
     /// Whether rows beyond the limit were left out.
     pub truncated: bool,
+    /// Why stored rows are missing from what the statement saw, one sentence each; empty when it saw everything.
+    pub notes: Vec<String>,
     /// Time on the server.
     pub elapsed: Duration,
 }

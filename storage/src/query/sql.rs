@@ -28,7 +28,8 @@ mod columns;
 mod json;
 mod table;
 
-use self::table::Table;
+pub(super) use self::columns::text_of;
+use self::table::{Notes, Table};
 
 /// What all statements share: the memory they may use together.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub(crate) struct Resources {
     runtime: Arc<RuntimeEnv>,
 }
 
+/// Names of tables.
+const TABLES: [(&str, Signal); 2] = [("spans", Signal::Traces), ("logs", Signal::Logs)];
 /// Bytes of a statement's text.
 const MAX_SQL_BYTES: usize = 256 * 1024;
 /// Rows of an answer, whatever was asked for.
@@ -44,6 +47,20 @@ const MAX_ROWS: usize = 1_000_000;
 const MAX_ANSWER_BYTES: usize = 128 << 20;
 /// Largest consumers that an error about memory names.
 const CONSUMERS_NAMED: NonZeroUsize = NonZeroUsize::new(3).unwrap();
+
+/// The tables that statements can name, each column with whether it can be NULL.
+#[must_use]
+pub fn sql_tables() -> Vec<(&'static str, Vec<(SqlColumn, bool)>)> {
+    let columns = |signal| {
+        let schema = columns::schema(signal, columns::of(signal));
+        let column = |field: &Arc<arrow::datatypes::Field>| {
+            let sql_type = columns::sql_type(field.data_type());
+            (SqlColumn { name: field.name().clone(), sql_type }, field.is_nullable())
+        };
+        schema.fields().iter().map(column).collect()
+    };
+    TABLES.map(|(name, signal)| (name, columns(signal))).into()
+}
 
 impl Resources {
     /// Bytes that statements hold now.
@@ -80,7 +97,8 @@ async fn answer(snapshot: Arc<Snapshot>, runtime: Arc<RuntimeEnv>, sql: String, 
     if sql.len() > MAX_SQL_BYTES {
         return Err(QueryError::Invalid(format!("an SQL statement has at most {MAX_SQL_BYTES} bytes")));
     }
-    let context = session(&snapshot, runtime).map_err(|error| explain(&error))?;
+    let notes = Notes::default();
+    let context = session(&snapshot, runtime, &notes).map_err(|error| explain(&error))?;
     let state = context.state();
     let statement = bounds::statement(&state, sql.trim().trim_end_matches(';'))?;
     let plan = state.statement_to_plan(statement).await.map_err(|error| explain(&error))?;
@@ -92,18 +110,20 @@ async fn answer(snapshot: Arc<Snapshot>, runtime: Arc<RuntimeEnv>, sql: String, 
     }
     bounds::check_plan(&plan)?;
     let frame = context.execute_logical_plan(limited(plan, max_rows + 1).map_err(|error| explain(&error))?).await;
-    collect(frame.map_err(|error| explain(&error))?, max_rows).await
+    let mut answer = collect(frame.map_err(|error| explain(&error))?, max_rows).await?;
+    answer.notes = std::mem::take(&mut *notes.lock());
+    Ok(answer)
 }
 
-fn session(snapshot: &Arc<Snapshot>, runtime: Arc<RuntimeEnv>) -> Result<SessionContext, DataFusionError> {
+fn session(snapshot: &Arc<Snapshot>, runtime: Arc<RuntimeEnv>, notes: &Notes) -> Result<SessionContext, DataFusionError> {
     let mut config = SessionConfig::new().with_target_partitions(2).with_information_schema(true).with_batch_size(8_192);
     config.options_mut().execution.time_zone = Some("UTC".to_owned());
     let context = SessionContext::new_with_config_rt(config, runtime);
     for name in bounds::UNBOUNDED_FUNCTIONS {
         context.deregister_udf(name);
     }
-    for (name, signal) in [("spans", Signal::Traces), ("logs", Signal::Logs)] {
-        context.register_table(name, Arc::new(Table::new(snapshot.clone(), signal)))?;
+    for (name, signal) in TABLES {
+        context.register_table(name, Arc::new(Table::new(snapshot.clone(), signal, notes.clone())))?;
     }
     Ok(context)
 }
@@ -152,6 +172,11 @@ fn explain(error: &DataFusionError) -> QueryError {
         DataFusionError::Internal(_) | DataFusionError::IoError(_) | DataFusionError::ExecutionJoin(_) => {
             QueryError::Internal(one_line(error))
         }
+        // Reading failed: that is not the fault of the statement.
+        DataFusionError::External(cause) => match cause.downcast_ref() {
+            Some(QueryError::Timeout(allowed)) => QueryError::Timeout(*allowed),
+            _ => QueryError::Internal(one_line(error)),
+        },
         _ => QueryError::Invalid(one_line(error)),
     }
 }

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value as AnyJson};
-use storage::{SqlAnswer, SqlQuery};
+use storage::{SqlAnswer, SqlColumn, SqlQuery, sql_tables};
 
 use super::shape::milliseconds;
 use super::{to_json, written};
@@ -16,7 +17,7 @@ use crate::error::Failure;
 use crate::params::{Params, parse_duration, wrong};
 use crate::state::AppState;
 
-mod csv;
+pub(super) mod csv;
 
 /// Rows of a statement.
 #[derive(Debug, Serialize)]
@@ -25,6 +26,8 @@ struct Answer<'a> {
     rows: &'a [Map<String, AnyJson>],
     row_count: usize,
     truncated: bool,
+    complete: bool,
+    notes: &'a [String],
     elapsed_ms: f64,
 }
 
@@ -35,11 +38,39 @@ struct Column<'a> {
     sql_type: &'a str,
 }
 
+/// What statements can name.
+#[derive(Debug, Serialize)]
+pub(super) struct Tables {
+    tables: Vec<TableJson>,
+}
+
+#[derive(Debug, Serialize)]
+struct TableJson {
+    name: &'static str,
+    columns: Vec<ColumnJson>,
+}
+
+#[derive(Debug, Serialize)]
+struct ColumnJson {
+    name: String,
+    #[serde(rename = "type")]
+    sql_type: String,
+    nullable: bool,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Json,
     Ndjson,
     Csv,
+}
+
+/// `GET /api/v1/tables`
+pub(super) async fn tables(params: Params) -> Result<Json<Tables>, Failure> {
+    params.refuse_unknown(&[])?;
+    let column = |(column, nullable): (SqlColumn, bool)| ColumnJson { name: column.name, sql_type: column.sql_type, nullable };
+    let table = |(name, columns): (_, Vec<_>)| TableJson { name, columns: columns.into_iter().map(column).collect() };
+    Ok(Json(Tables { tables: sql_tables().into_iter().map(table).collect() }))
 }
 
 /// `GET /api/v1/sql`
@@ -77,7 +108,7 @@ async fn answer(state: &AppState, sql: String, headers: &HeaderMap, params: &Par
     }
     let query = SqlQuery { sql, max_rows: params.number("max_rows", 1_000, 100_000)?, timeout: timeout(params)? };
     let answer = state.store().sql(query).await?;
-    let truncated = answer.truncated;
+    let (truncated, complete) = (answer.truncated, answer.notes.is_empty());
     let mut response = match format {
         Format::Json => written(move || to_json(&Answer::from(&answer))).await?,
         Format::Ndjson => with_type(written(move || lines(&answer)).await?, "application/x-ndjson"),
@@ -87,7 +118,9 @@ async fn answer(state: &AppState, sql: String, headers: &HeaderMap, params: &Par
         }
     };
     // Lines and tables have no place to say it.
-    response.headers_mut().insert(TRUNCATED, HeaderValue::from_static(if truncated { "true" } else { "false" }));
+    let word = |yes| HeaderValue::from_static(if yes { "true" } else { "false" });
+    response.headers_mut().insert(TRUNCATED, word(truncated));
+    response.headers_mut().insert(COMPLETE, word(complete));
     Ok(response)
 }
 
@@ -153,6 +186,8 @@ impl<'a> From<&'a SqlAnswer> for Answer<'a> {
             rows: &answer.rows,
             row_count: answer.rows.len(),
             truncated: answer.truncated,
+            complete: answer.notes.is_empty(),
+            notes: &answer.notes,
             elapsed_ms: milliseconds(answer.elapsed),
         }
     }
@@ -161,6 +196,9 @@ impl<'a> From<&'a SqlAnswer> for Answer<'a> {
 const PARAMETERS: [&str; 4] = ["query", "max_rows", "timeout", "format"];
 
 const TRUNCATED: HeaderName = HeaderName::from_static("x-throughline-truncated");
+
+/// Whether an answer lacks rows that could not be read, where there is no other place to say it.
+pub(super) const COMPLETE: HeaderName = HeaderName::from_static("x-throughline-complete");
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -30,6 +30,8 @@ pub(crate) struct Table {
     pub(crate) rows: Vec<Vec<Cell>>,
     pub(crate) summary: String,
     pub(crate) is_truncated: bool,
+    /// Why rows are missing.
+    pub(crate) notes: Vec<String>,
 }
 
 /// One value.
@@ -106,6 +108,7 @@ pub(crate) fn table(answer: &SqlAnswer, links: &Links) -> Table {
         columns,
         rows,
         is_truncated: answer.truncated,
+        notes: answer.notes.iter().map(|note| format::text(note)).collect(),
     }
 }
 
@@ -141,6 +144,7 @@ mod tests {
             columns: vec![column("trace_id", "Utf8"), column("n", "Int64"), column("x", "Utf8")],
             rows: vec![row.as_object().unwrap().clone()],
             truncated: false,
+            notes: Vec::new(),
             elapsed: Duration::from_millis(2),
         };
         let table = table(&answer, &Links::default());

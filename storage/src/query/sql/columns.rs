@@ -237,7 +237,7 @@ fn append_any(values: &mut StringBuilder, encoded: &[u8]) {
 }
 
 /// A value as text: arrays and maps as JSON, bytes as hex, nothing for an empty one.
-fn text_of(encoded: &[u8]) -> Option<String> {
+pub(in super::super) fn text_of(encoded: &[u8]) -> Option<String> {
     match json_of(encoded, 0) {
         Json::Null => None,
         Json::String(text) => Some(text),

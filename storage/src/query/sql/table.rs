@@ -1,6 +1,7 @@
 //! One table over buffer and segments, as DataFusion reads it.
 //!
-//! Filters only choose what is read: times, services and traces. DataFusion applies them again to every row.
+//! Filters only choose what is read: times, services and traces. DataFusion applies them again to every row. What cannot be read is
+//! left out and written down in the [`Notes`] of the statement.
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPu
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use super::super::predicate::{Hints, Predicate};
@@ -30,17 +32,21 @@ const PARTITIONS: usize = 2;
 /// The engine ends a statement earlier; this only ends a read that nobody takes from.
 const READ_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(3_600);
 
+/// Why rows are missing from the answer of a statement, one sentence each.
+pub(super) type Notes = Arc<Mutex<Vec<String>>>;
+
 /// A table of one signal at one moment.
 #[derive(Debug)]
 pub(super) struct Table {
     snapshot: Arc<Snapshot>,
     signal: Signal,
+    notes: Notes,
     schema: SchemaRef,
 }
 
 impl Table {
-    pub(super) fn new(snapshot: Arc<Snapshot>, signal: Signal) -> Self {
-        Self { snapshot, signal, schema: columns::schema(signal, columns::of(signal)) }
+    pub(super) fn new(snapshot: Arc<Snapshot>, signal: Signal, notes: Notes) -> Self {
+        Self { snapshot, signal, notes, schema: columns::schema(signal, columns::of(signal)) }
     }
 }
 
@@ -92,6 +98,7 @@ impl TableProvider for Table {
                 range: bounds.range,
                 hints: bounds.hints.clone(),
                 part,
+                notes: self.notes.clone(),
             };
             Arc::new(partition) as Arc<dyn PartitionStream>
         };
@@ -176,6 +183,7 @@ struct Partition {
     range: TimeRange,
     hints: Hints,
     part: usize,
+    notes: Notes,
 }
 
 impl PartitionStream for Partition {
@@ -186,13 +194,15 @@ impl PartitionStream for Partition {
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let (sender, receiver) = mpsc::channel(2);
         let (snapshot, columns, hints, schema) = (self.snapshot.clone(), self.columns.clone(), self.hints.clone(), self.schema.clone());
-        let (signal, range, part) = (self.signal, self.range, self.part);
-        tokio::task::spawn_blocking(move || {
-            let failed = read(&snapshot, signal, range, &hints, part, &columns, &schema, &sender);
-            if let Err(error) = failed {
-                // The reader may have gone away, which is why it failed.
-                let _ = sender.blocking_send(Err(DataFusionError::External(Box::new(error))));
+        let (signal, range, part, notes) = (self.signal, self.range, self.part, self.notes.clone());
+        tokio::task::spawn_blocking(move || match read(&snapshot, signal, range, &hints, part, &columns, &schema, &sender) {
+            Ok(missing) => {
+                let mut notes = notes.lock();
+                let new: Vec<_> = missing.into_iter().filter(|note| !notes.contains(note)).collect();
+                notes.extend(new);
             }
+            // The reader may have gone away, which is why it failed.
+            Err(error) => drop(sender.blocking_send(Err(DataFusionError::External(Box::new(error))))),
         });
         let stream = futures::stream::unfold(receiver, |mut receiver| async move { receiver.recv().await.map(|batch| (batch, receiver)) });
         Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream))
@@ -211,7 +221,7 @@ fn read(
     columns: &[Column],
     schema: &SchemaRef,
     sender: &Sender,
-) -> Result<(), QueryError> {
+) -> Result<Vec<String>, QueryError> {
     let control = Control::new(READ_TIMEOUT);
     let predicate = Predicate::all();
     let mut sources: Vec<&'static str> = columns.iter().filter_map(Column::source).collect();
@@ -230,9 +240,5 @@ fn read(
             sender.blocking_send(Ok(batch)).map_err(|_| QueryError::Internal("nobody waits for the answer any more".to_owned()))
         },
     )?;
-    match scan.stats.notes.first() {
-        // SQL has no way to say that rows are missing.
-        Some(note) => Err(QueryError::Internal(note.clone())),
-        None => Ok(()),
-    }
+    Ok(scan.stats.notes)
 }

@@ -146,3 +146,45 @@ async fn functions_that_make_values_of_any_length_do_not_exist() {
     }
     assert_eq!(json("SELECT count(*) AS n FROM generate_series(1, 10)").await, r#"[{"n":10}]"#);
 }
+
+fn asked(sql: &str) -> SqlQuery {
+    SqlQuery { sql: sql.to_owned(), max_rows: 1_000, timeout: Duration::from_secs(20) }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_left_out_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let spans = |from: u64| fixtures::spans(&(from..from + 50).map(|i| fixtures::span(i, i, 0, "api", "x", i, 1)).collect::<Vec<_>>());
+    let mut snapshot = fixtures::snapshot(folder.path(), Signal::Traces, vec![spans(1)], vec![vec![spans(100)], vec![spans(200)]]);
+    // One segment is damaged on disk, another could not even be opened.
+    let meta = snapshot.spans.segments[0].meta();
+    let path = meta.parquet_path(folder.path());
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes.iter_mut().for_each(|byte| *byte ^= 0x55);
+    std::fs::write(&path, bytes).unwrap();
+    snapshot.spans.unreadable.push("segment X cannot be opened".to_owned());
+    let engine = Engine::new(&Config::new(folder.path().to_owned()), &Registry::default());
+    let answer = engine.sql(Arc::new(snapshot), asked("SELECT count(*) AS n FROM spans")).await.unwrap();
+    assert_eq!(serde_json::to_string(&answer.rows).unwrap(), r#"[{"n":100}]"#);
+    assert_eq!(answer.notes.len(), 2, "{:?}", answer.notes);
+    assert!(answer.notes.iter().any(|note| note == "segment X cannot be opened"), "{:?}", answer.notes);
+    assert!(ask("SELECT count(*) FROM spans").await.unwrap().notes.is_empty());
+}
+
+#[tokio::test]
+async fn a_statement_ends_when_nobody_waits_for_it_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let spans: Vec<Span> = (1..=3_000).map(|i| fixtures::span(i, i, 0, "api", "x", i, 1)).collect();
+    let snapshot = fixtures::snapshot(folder.path(), Signal::Traces, vec![fixtures::spans(&spans)], Vec::new());
+    let mut config = Config::new(folder.path().to_owned());
+    config.concurrent_queries = 1;
+    let engine = Engine::new(&config, &Registry::default());
+    let snapshot = Arc::new(snapshot);
+    // Nine thousand million rows: far longer than this test may take.
+    let endless = "SELECT max(length(a.span_id || b.span_id)) FROM spans a, spans b, (SELECT * FROM spans LIMIT 1000) c WHERE a.duration + b.duration + c.duration > 0";
+    let waited = tokio::time::timeout(Duration::from_millis(300), engine.sql(snapshot.clone(), asked(endless))).await;
+    assert!(waited.is_err(), "it was too quick to be left: {waited:?}");
+    // The only place is free again.
+    let next = tokio::time::timeout(Duration::from_secs(10), engine.sql(snapshot, asked("SELECT count(*) AS n FROM spans"))).await;
+    assert_eq!(serde_json::to_string(&next.expect("the place was not given back").unwrap().rows).unwrap(), r#"[{"n":3000}]"#);
+}

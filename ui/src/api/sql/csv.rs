@@ -4,7 +4,7 @@ use serde_json::Value as AnyJson;
 use storage::SqlAnswer;
 
 /// A header line and a line per row.
-pub(super) fn table(answer: &SqlAnswer) -> Vec<u8> {
+pub(in super::super) fn table(answer: &SqlAnswer) -> Vec<u8> {
     let mut out = String::new();
     line(&mut out, answer.columns.iter().map(|column| harmless(&column.name)));
     for row in &answer.rows {
