@@ -3,7 +3,7 @@
 //! Owns the layout of `<ulid>.parquet` and `<ulid>.idx`, writing and reading both. Knows nothing of the log, the manifest or queries.
 //!
 //! The Parquet file is complete in itself and any engine reads it. The bundle (see `segment/bundle.rs`) holds what can be made again
-//! from it: `parquet.blocks` (`segment/checked.rs`), `trace.keys` and `trace.fuse` (`segment/trace_keys.rs`), `summary` and `operations` (`segment/summary.rs`), and for merged
+//! from it: `parquet.blocks` (`segment/checked.rs`), `trace.keys` and `trace.fuse` (`segment/trace_keys.rs`), `summary` and `operations` (`segment/summary.rs`), `roll.red` (`rollup/codec.rs`), and for merged
 //! logs `ft/*` (`text/index.rs`), and `attr.*` (`segment/attributes.rs`). A file appears in the segment folder whole and synced, or not at all.
 
 use std::ops::Range;
@@ -16,6 +16,7 @@ use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 
 use crate::files::Place;
 use crate::model::{TraceId, UnixNanos};
+use crate::rollup::Roll;
 use crate::schema::{self, column};
 use crate::store::Signal;
 use crate::text;
@@ -150,6 +151,7 @@ const TRACE_KEYS: &str = "trace.keys";
 const TRACE_FUSE: &str = "trace.fuse";
 const SUMMARY: &str = "summary";
 const OPERATIONS: &str = "operations";
+const ROLL: &str = "roll.red";
 const GATHER_ROWS: usize = 32_768;
 const MAX_BATCHES: usize = 1_024;
 
@@ -276,6 +278,24 @@ impl Segment {
             self.usable(OPERATIONS, serde_json::from_slice(&blob))
         };
         index.operations.get_or_init(load).as_ref()
+    }
+
+    /// Its roll-up, read and decoded each time; `None` when there is none that can be used.
+    pub(crate) fn roll(&self) -> Option<Roll> {
+        let blob = self.usable(ROLL, self.index.as_ref()?.bundle.read(ROLL))??;
+        let roll = Roll::decode(self.meta.signal, &blob).ok_or("it does not fit together");
+        self.usable(ROLL, roll)
+    }
+
+    /// False when certainly no row belongs to a trace; asks memory only.
+    pub(crate) fn may_hold(&self, id: TraceId) -> bool {
+        let filter = self.index.as_ref().and_then(|index| index.trace_filter.as_ref());
+        filter.is_none_or(|filter| filter.may_contain(trace_keys::hash(id.as_bytes())))
+    }
+
+    /// Keys of all traces with their rows, sorted by key; different traces may have equal keys. `None` when the index cannot say.
+    pub(crate) fn trace_runs(&self) -> Option<Vec<(u32, Range<u32>)>> {
+        self.usable(TRACE_KEYS, self.index.as_ref()?.trace_keys.as_ref()?.all())
     }
 
     /// Rows that may belong to a trace; empty when it is certainly absent. Exact up to a 32-bit key behind a 64-bit filter: compare ids

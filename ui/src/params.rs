@@ -32,6 +32,18 @@ pub(crate) struct Window {
     pub(crate) to: String,
 }
 
+// === impl Window ===
+
+impl Window {
+    /// A window whose begin moves with the clock begins with a whole minute, which answers by minute do not need rows for.
+    pub(crate) fn in_minutes(self) -> Self {
+        const MINUTE: u64 = 60_000_000_000;
+        let from = self.range.from;
+        let from = if self.from.starts_with("now") { from.minus(from.get() % MINUTE) } else { from };
+        Self { range: TimeRange { from, ..self.range }, ..self }
+    }
+}
+
 // === impl Params ===
 
 impl<S: Sync> FromRequestParts<S> for Params {

@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinHandle};
 
 use super::question::QueryError;
+use super::rolled::Rolls;
 use super::scan::Control;
 use super::sheet::Sheets;
 use super::sql;
@@ -39,6 +40,8 @@ pub(crate) struct Engine {
     pub(super) cache: Cache,
     /// Traces in columns.
     pub(crate) sheets: Arc<Sheets>,
+    /// Roll-ups of segments.
+    pub(super) rolls: Arc<Rolls>,
 }
 
 /// How much a question may cost, by what it asks.
@@ -88,7 +91,13 @@ impl Engine {
             sql: sql::Resources::new(config),
             cache: Cache::default(),
             sheets: Arc::default(),
+            rolls: Arc::default(),
         }
+    }
+
+    /// Roll-ups of segments, as far as they were read.
+    pub(crate) fn rolls(&self) -> Arc<Rolls> {
+        self.rolls.clone()
     }
 
     /// Runs blocking work that asks its [`Control`] now and then whether to go on.

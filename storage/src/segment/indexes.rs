@@ -8,6 +8,7 @@ use ulid::Ulid;
 
 use crate::files::Place;
 use crate::model::UnixNanos;
+use crate::rollup::RollBuilder;
 use crate::schema::{self, column};
 use crate::store::Signal;
 use crate::text;
@@ -27,6 +28,7 @@ pub(super) struct Indexes {
     bundle: BundleWriter,
     trace_keys: TraceKeysBuilder,
     summary: SummaryBuilder,
+    roll: RollBuilder,
     attributes: AttributesBuilder,
     text: Option<text::IndexBuilder>,
     /// Of segments that are put one behind the other, in place of `text`.
@@ -84,6 +86,7 @@ impl Indexes {
             bundle,
             trace_keys: TraceKeysBuilder::default(),
             summary: SummaryBuilder::new(signal),
+            roll: RollBuilder::new(signal),
             attributes: AttributesBuilder::default(),
             text: indexes_text(signal, level).then(text::IndexBuilder::default),
             texts: None,
@@ -167,6 +170,7 @@ impl Indexes {
 
     fn count(&mut self, batch: &RecordBatch) -> Option<()> {
         self.summary.push(batch)?;
+        self.roll.push(batch)?;
         let traces = batch.column_by_name(column::TRACE_ID)?.as_fixed_size_binary_opt()?;
         for (row, trace) in (self.rows..).zip(traces) {
             if let Some(trace) = trace {
@@ -195,6 +199,9 @@ impl Indexes {
         bundle.add(super::SUMMARY, &summary)?;
         if let Some(operations) = operations {
             bundle.add(super::OPERATIONS, &operations)?;
+        }
+        if let Some(roll) = self.roll.finish() {
+            bundle.add(super::ROLL, &roll)?;
         }
         self.attributes.finish(bundle)?;
         self.text.map_or(Ok(()), |text| text.finish(bundle))?;

@@ -162,6 +162,15 @@ impl TraceKeys {
         Ok(super::rows::merged(found))
     }
 
+    /// All entries in order.
+    pub(super) fn all(&self) -> io::Result<Vec<(u32, Range<u32>)>> {
+        let mut entries = Vec::new();
+        for number in 0..self.pages {
+            entries.extend(self.page(number)?.entries());
+        }
+        Ok(entries)
+    }
+
     /// The first page whose last key is not below `key`.
     fn first_page(&self, key: u32) -> io::Result<u64> {
         let (mut low, mut high) = (0, self.pages);

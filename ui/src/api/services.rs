@@ -64,7 +64,7 @@ struct OperationJson {
 /// `GET /api/v1/services`
 pub(super) async fn list(State(state): State<AppState>, params: Params) -> Result<Json<Services>, Failure> {
     params.refuse_unknown(&["from", "to", "points"])?;
-    let range = params.window(state.now(), "now-1h")?.range;
+    let range = params.window(state.now(), "now-1h")?.in_minutes().range;
     let points = params.number("points", 1, 200)?;
     let began = Instant::now();
     let services = state.store().services(range, points).await?;
@@ -79,7 +79,7 @@ pub(super) async fn operations(
     params: Params,
 ) -> Result<Json<Operations>, Failure> {
     params.refuse_unknown(&["from", "to"])?;
-    let range = params.window(state.now(), "now-1h")?.range;
+    let range = params.window(state.now(), "now-1h")?.in_minutes().range;
     let began = Instant::now();
     let operations = state.store().operations(&service, range).await?;
     let operations = operations.into_iter().map(OperationJson::from).collect();

@@ -7,7 +7,7 @@ use super::super::engine::{Engine, Weight};
 use super::super::map;
 use super::super::question::QueryError;
 use super::{Answer, Key, operations, services};
-use crate::model::TimeRange;
+use crate::model::{TimeRange, UnixNanos};
 use crate::snapshot::Snapshot;
 
 impl Engine {
@@ -21,7 +21,8 @@ impl Engine {
         if let Some(Answer::Services(known)) = self.cache.find(&key) {
             return Ok(Vec::clone(&known));
         }
-        let found = self.run("services", Weight::Heavy, move |control| services(&snapshot, range, points, control)).await?;
+        let rolls = self.rolls.clone();
+        let found = self.run("services", Weight::Heavy, move |control| services(&snapshot, range, points, &rolls, control)).await?;
         self.cache.keep(key, Answer::Services(Arc::new(found.clone())));
         Ok(found)
     }
@@ -31,22 +32,24 @@ impl Engine {
         if let Some(Answer::Operations(known)) = self.cache.find(&key) {
             return Ok(Vec::clone(&known));
         }
-        let service = service.to_owned();
-        let found = self.run("operations", Weight::Heavy, move |control| operations(&snapshot, &service, range, control)).await?;
+        let (service, rolls) = (service.to_owned(), self.rolls.clone());
+        let work = move |control: &_| operations(&snapshot, &service, range, &rolls, control);
+        let found = self.run("operations", Weight::Heavy, work).await?;
         self.cache.keep(key, Answer::Operations(Arc::new(found.clone())));
         Ok(found)
     }
 
-    pub(crate) async fn service_map(&self, snapshot: Arc<Snapshot>, range: TimeRange) -> Result<ServiceMap, QueryError> {
+    pub(crate) async fn service_map(&self, snapshot: Arc<Snapshot>, range: TimeRange, now: UnixNanos) -> Result<ServiceMap, QueryError> {
         let key = Key::Map(snapshot.version, range);
         if let Some(Answer::Map(known)) = self.cache.find(&key) {
             return Ok(ServiceMap::clone(&known));
         }
         let started = std::time::Instant::now();
-        let mut found = self.run("service_map", Weight::Heavy, move |control| map::service_map(&snapshot, range, control)).await?;
+        let work = move |control: &_| map::service_map(&snapshot, range, now, control);
+        let (mut found, open) = self.run("service_map", Weight::Heavy, work).await?;
         found.stats.elapsed = started.elapsed();
-        // What could not be read may be readable the next time.
-        if found.stats.complete {
+        // What could not be read may be readable the next time, and what waits now will not wait then.
+        if found.stats.complete && !open {
             self.cache.keep(key, Answer::Map(Arc::new(found.clone())));
         }
         Ok(found)

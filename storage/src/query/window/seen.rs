@@ -8,7 +8,6 @@ use parking_lot::Mutex;
 
 use super::super::columns;
 use super::super::question::QueryError;
-use crate::model::SpanId;
 use crate::schema::column;
 use crate::snapshot::Snapshot;
 
@@ -110,13 +109,8 @@ impl<'a> SpanKeys<'a> {
     }
 
     /// Of trace and span id.
-    pub(crate) fn span(&self, row: usize) -> u64 {
+    fn span(&self, row: usize) -> u64 {
         mix(self.trace(row), long(self.spans.value(row)))
-    }
-
-    /// Of another span id in the same trace.
-    pub(crate) fn span_in_trace(&self, row: usize, span: SpanId) -> u64 {
-        mix(self.trace(row), u64::from_be_bytes(*span.as_bytes()))
     }
 
     fn trace(&self, row: usize) -> u64 {

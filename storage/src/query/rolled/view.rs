@@ -1,0 +1,145 @@
+//! Rows as items, and what cells tell apart as rows.
+
+use std::sync::Arc;
+
+use arrow::array::{Array as _, ArrayRef, FixedSizeBinaryArray, Int32Array, Int64Array, RecordBatch, StringViewArray, StringViewBuilder};
+use arrow::datatypes::{DataType, Field, Schema};
+
+use super::super::columns;
+use super::super::question::QueryError;
+use super::super::window::{DEDUPLICATION, SpanKeys};
+use super::{Amount, Duplicate, Item, Question};
+use crate::model::TraceId;
+use crate::rollup::is_entry;
+use crate::schema::{column, time_column};
+use crate::store::Signal;
+
+/// The columns of a batch that items are made from.
+#[derive(Debug)]
+pub(in super::super) struct View<'a> {
+    services: &'a StringViewArray,
+    times: &'a Int64Array,
+    statuses: &'a Int32Array,
+    spans: Option<SpanView<'a>>,
+}
+
+#[derive(Debug)]
+struct SpanView<'a> {
+    keys: SpanKeys<'a>,
+    traces: &'a FixedSizeBinaryArray,
+    parents: &'a FixedSizeBinaryArray,
+    names: Option<&'a StringViewArray>,
+    kinds: &'a Int32Array,
+    flags: &'a Int64Array,
+    durations: &'a Int64Array,
+}
+
+/// What [`View::of`] needs.
+pub(in super::super) fn columns(signal: Signal, names: bool) -> Vec<&'static str> {
+    let mut wanted = vec![column::SERVICE_NAME, time_column(signal), status(signal)];
+    if signal == Signal::Traces {
+        wanted.extend(DEDUPLICATION);
+        wanted.extend([column::PARENT_SPAN_ID, column::FLAGS, column::DURATION]);
+        wanted.extend(names.then_some(column::NAME));
+    }
+    wanted
+}
+
+/// Where the number lies by which rows are told apart most.
+pub(super) fn status(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Traces => column::STATUS_CODE,
+        Signal::Logs => column::SEVERITY_NUMBER,
+    }
+}
+
+/// Services, names, kinds and statuses as the columns that filters read.
+pub(super) fn told_apart<'t>(signal: Signal, told: impl Iterator<Item = (&'t str, &'t str, i32, i32)>) -> Result<RecordBatch, QueryError> {
+    let (mut services, mut names) = (StringViewBuilder::new(), StringViewBuilder::new());
+    let (mut kinds, mut statuses) = (Vec::new(), Vec::new());
+    for (service, name, kind, status) in told {
+        services.append_value(service);
+        names.append_value(name);
+        kinds.push(kind);
+        statuses.push(status);
+    }
+    let fields = [
+        (column::SERVICE_NAME, DataType::Utf8View),
+        (column::NAME, DataType::Utf8View),
+        (column::KIND, DataType::Int32),
+        (status(signal), DataType::Int32),
+    ];
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(services.finish()),
+        Arc::new(names.finish()),
+        Arc::new(Int32Array::from(kinds)),
+        Arc::new(Int32Array::from(statuses)),
+    ];
+    let schema = Schema::new(fields.map(|(name, data_type)| Field::new(name, data_type, false)).to_vec());
+    RecordBatch::try_new(Arc::new(schema), columns).map_err(|error| QueryError::Internal(error.to_string()))
+}
+
+impl<'a> View<'a> {
+    pub(in super::super) fn of(question: &Question<'_>, batch: &'a RecordBatch) -> Result<Self, QueryError> {
+        let spans = || -> Result<_, QueryError> {
+            Ok(SpanView {
+                keys: SpanKeys::of(batch)?,
+                traces: columns::id(batch, column::TRACE_ID)?,
+                parents: columns::id(batch, column::PARENT_SPAN_ID)?,
+                names: question.names.then(|| columns::text(batch, column::NAME)).transpose()?,
+                kinds: columns::int(batch, column::KIND)?,
+                flags: columns::long(batch, column::FLAGS)?,
+                durations: columns::long(batch, column::DURATION)?,
+            })
+        };
+        Ok(Self {
+            services: columns::text(batch, column::SERVICE_NAME)?,
+            times: columns::long(batch, time_column(question.signal))?,
+            statuses: columns::int(batch, status(question.signal))?,
+            spans: if question.signal == Signal::Traces { Some(spans()?) } else { None },
+        })
+    }
+
+    pub(in super::super) fn item(&self, row: usize) -> Item<'a> {
+        let item = Item {
+            signal: if self.spans.is_some() { Signal::Traces } else { Signal::Logs },
+            service: self.services.value(row),
+            name: "",
+            kind: 0,
+            status: self.statuses.value(row),
+            entry: false,
+            time: columns::nanos(self.times, row),
+            amount: Amount::Row(0),
+        };
+        let Some(spans) = &self.spans else { return item };
+        Item {
+            name: spans.names.map_or("", |names| names.value(row)),
+            kind: spans.kinds.value(row),
+            entry: is_entry(spans.parents.is_valid(row), spans.flags.value(row)),
+            amount: Amount::Row(columns::nanos(spans.durations, row)),
+            ..item
+        }
+    }
+
+    /// What tells spans apart; `None` for logs, which are stored once.
+    pub(in super::super) fn keys(&self) -> Option<&SpanKeys<'a>> {
+        self.spans.as_ref().map(|spans| &spans.keys)
+    }
+
+    pub(super) fn trace(&self, row: usize) -> Option<TraceId> {
+        columns::trace_id(self.spans.as_ref()?.traces, row)
+    }
+
+    pub(super) fn owned(&self, row: usize) -> Duplicate {
+        let item = self.item(row);
+        Duplicate {
+            service: item.service.into(),
+            name: item.name.into(),
+            kind: item.kind,
+            status: item.status,
+            entry: item.entry,
+            start: item.time,
+            duration: self.spans.as_ref().map_or(0, |spans| columns::nanos(spans.durations, row)),
+        }
+    }
+}

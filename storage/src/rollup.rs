@@ -1,0 +1,251 @@
+//! Roll-ups: what the rows of a segment come to, minute by minute, written with the segment and rewritten with it.
+//!
+//! Owns how rows are summed up and the blob `roll.red` of the index bundle (`rollup/codec.rs` has its layout). Knows nothing of how
+//! questions use it. A roll-up only repeats what rows say: without a usable one, questions read rows.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{Array as _, AsArray as _, RecordBatch};
+use arrow::datatypes::{Int32Type, Int64Type};
+
+use crate::schema::{column, time_column};
+use crate::store::Signal;
+
+mod codec;
+mod sketch;
+
+pub(crate) use self::sketch::{Sketch, bounds_of};
+
+/// The roll-up of one segment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Roll {
+    services: Vec<Arc<str>>,
+    names: Vec<Arc<str>>,
+    /// Whether span names are told apart. Where there were too many they are not.
+    pub(crate) has_names: bool,
+    /// Sorted by minute.
+    pub(crate) cells: Vec<Cell>,
+}
+
+/// Rows of one minute that agree in what is told apart.
+#[derive(Clone, Debug)]
+pub(crate) struct Cell {
+    /// Minutes since 1970.
+    pub(crate) minute: u32,
+    service: u32,
+    name: u32,
+    /// Spans: kind number.
+    pub(crate) kind: i32,
+    /// Spans: status code number. Logs: severity number.
+    pub(crate) status: i32,
+    /// Spans: see [`is_entry`].
+    pub(crate) entry: bool,
+    /// Rows.
+    pub(crate) count: u64,
+    /// The latest time of a row.
+    pub(crate) last: u64,
+    /// Spans: their durations.
+    pub(crate) durations: Sketch,
+}
+
+/// What rows of a cell agree in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Key {
+    minute: u32,
+    service: u32,
+    name: u32,
+    kind: i32,
+    status: i32,
+    entry: bool,
+}
+
+/// Sums up rows in any order.
+#[derive(Debug)]
+pub(crate) struct RollBuilder {
+    signal: Signal,
+    services: Texts,
+    names: Texts,
+    cells: HashMap<Key, Cell>,
+    has_names: bool,
+    /// There were too many cells even without names.
+    given_up: bool,
+    max_cells: usize,
+}
+
+/// Every text once, by number.
+#[derive(Debug, Default)]
+struct Texts {
+    numbers: HashMap<Arc<str>, u32>,
+    texts: Vec<Arc<str>>,
+}
+
+/// A minute in nanoseconds.
+pub(crate) const MINUTE: u64 = 60_000_000_000;
+/// Cells of one segment. Beyond, names are no longer told apart; beyond that again, there is no roll-up.
+const MAX_CELLS: usize = 50_000;
+
+/// Whether something outside of its service caused a span, as far as the span itself says: it has no parent, or flags it as remote.
+pub(crate) fn is_entry(has_parent: bool, flags: i64) -> bool {
+    const REMOTE: i64 = 0x300;
+    !has_parent || flags & REMOTE == REMOTE
+}
+
+/// The minute of a time.
+pub(crate) fn minute_of(time: u64) -> u32 {
+    u32::try_from(time / MINUTE).unwrap_or(u32::MAX)
+}
+
+// === impl Roll ===
+
+impl Roll {
+    /// Reads the blob; `None` when it is not one that can be used.
+    pub(crate) fn decode(signal: Signal, blob: &[u8]) -> Option<Self> {
+        codec::decode(signal, blob)
+    }
+
+    /// Service of a cell.
+    pub(crate) fn service(&self, cell: &Cell) -> &str {
+        self.services.get(cell.service as usize).map_or("", |text| text)
+    }
+
+    /// Span name of a cell; empty when names are not told apart.
+    pub(crate) fn name(&self, cell: &Cell) -> &str {
+        self.names.get(cell.name as usize).map_or("", |text| text)
+    }
+
+    /// Bytes of memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let texts = self.services.iter().chain(&self.names).map(|text| text.len() + 32).sum::<usize>();
+        texts + self.cells.iter().map(|cell| size_of::<Cell>() + cell.durations.heap_bytes()).sum::<usize>()
+    }
+}
+
+// === impl RollBuilder ===
+
+impl RollBuilder {
+    pub(crate) fn new(signal: Signal) -> Self {
+        Self {
+            signal,
+            services: Texts::default(),
+            names: Texts::default(),
+            cells: HashMap::new(),
+            has_names: true,
+            given_up: false,
+            max_cells: MAX_CELLS,
+        }
+    }
+
+    /// Adds rows. `None` when a column is missing.
+    pub(crate) fn push(&mut self, batch: &RecordBatch) -> Option<()> {
+        if self.given_up {
+            return Some(());
+        }
+        match self.signal {
+            Signal::Traces => self.push_spans(batch),
+            Signal::Logs => self.push_logs(batch),
+        }
+    }
+
+    /// The blob; `None` when there were too many cells.
+    pub(crate) fn finish(self) -> Option<Vec<u8>> {
+        if self.given_up {
+            return None;
+        }
+        let mut cells: Vec<(Key, Cell)> = self.cells.into_iter().collect();
+        cells.sort_unstable_by_key(|(key, _)| *key);
+        let cells = cells.into_iter().map(|(_, cell)| cell).collect();
+        let roll = Roll { services: self.services.texts, names: self.names.texts, has_names: self.has_names, cells };
+        Some(codec::encode(self.signal, &roll))
+    }
+
+    fn push_spans(&mut self, batch: &RecordBatch) -> Option<()> {
+        let column = |name| batch.column_by_name(name);
+        let starts = column(column::START_TIME)?.as_primitive_opt::<Int64Type>()?;
+        let durations = column(column::DURATION)?.as_primitive_opt::<Int64Type>()?;
+        let services = column(column::SERVICE_NAME)?.as_string_view_opt()?;
+        let names = column(column::NAME)?.as_string_view_opt()?;
+        let kinds = column(column::KIND)?.as_primitive_opt::<Int32Type>()?;
+        let statuses = column(column::STATUS_CODE)?.as_primitive_opt::<Int32Type>()?;
+        let parents = column(column::PARENT_SPAN_ID)?.as_fixed_size_binary_opt()?;
+        let flags = column(column::FLAGS)?.as_primitive_opt::<Int64Type>()?;
+        for row in 0..batch.num_rows() {
+            let time = starts.value(row).cast_unsigned();
+            let key = Key {
+                minute: minute_of(time),
+                service: self.services.number(services.value(row)),
+                name: if self.has_names { self.names.number(names.value(row)) } else { 0 },
+                kind: kinds.value(row),
+                status: statuses.value(row),
+                entry: is_entry(parents.is_valid(row), flags.value(row)),
+            };
+            self.add(key, time, Some(durations.value(row).cast_unsigned()));
+        }
+        Some(())
+    }
+
+    fn push_logs(&mut self, batch: &RecordBatch) -> Option<()> {
+        let times = batch.column_by_name(time_column(Signal::Logs))?.as_primitive_opt::<Int64Type>()?;
+        let services = batch.column_by_name(column::SERVICE_NAME)?.as_string_view_opt()?;
+        let severities = batch.column_by_name(column::SEVERITY_NUMBER)?.as_primitive_opt::<Int32Type>()?;
+        for row in 0..batch.num_rows() {
+            let time = times.value(row).cast_unsigned();
+            let service = self.services.number(services.value(row));
+            let key = Key { minute: minute_of(time), service, name: 0, kind: 0, status: severities.value(row), entry: false };
+            self.add(key, time, None);
+        }
+        Some(())
+    }
+
+    fn add(&mut self, key: Key, time: u64, duration: Option<u64>) {
+        let cell = self.cells.entry(key).or_insert_with(|| Cell::new(key));
+        cell.count += 1;
+        cell.last = cell.last.max(time);
+        if let Some(duration) = duration {
+            cell.durations.add(duration);
+        }
+        if self.cells.len() > self.max_cells {
+            self.forget_names();
+        }
+    }
+
+    fn forget_names(&mut self) {
+        self.has_names = false;
+        self.names = Texts::default();
+        for (key, cell) in std::mem::take(&mut self.cells) {
+            let key = Key { name: 0, ..key };
+            let sum = self.cells.entry(key).or_insert_with(|| Cell::new(key));
+            sum.count += cell.count;
+            sum.last = sum.last.max(cell.last);
+            sum.durations.merge(&cell.durations);
+        }
+        // Half of the room must be left, or the next names would have to be forgotten soon again.
+        self.given_up = self.cells.len() > self.max_cells / 2;
+        if self.given_up {
+            self.cells = HashMap::new();
+        }
+    }
+}
+
+impl Cell {
+    fn new(key: Key) -> Self {
+        let Key { minute, service, name, kind, status, entry } = key;
+        Self { minute, service, name, kind, status, entry, count: 0, last: 0, durations: Sketch::default() }
+    }
+}
+
+impl Texts {
+    fn number(&mut self, text: &str) -> u32 {
+        if let Some(number) = self.numbers.get(text) {
+            return *number;
+        }
+        let number = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
+        let text: Arc<str> = text.into();
+        self.texts.push(text.clone());
+        self.numbers.insert(text, number);
+        number
+    }
+}
+
+#[cfg(test)]
+mod tests;
