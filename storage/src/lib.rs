@@ -24,6 +24,7 @@ mod otlp;
 mod query;
 mod requests;
 mod retention;
+mod rollup;
 mod rows;
 mod schema;
 mod segment;
@@ -45,9 +46,10 @@ pub use self::model::{
     TraceId, UNKNOWN_SERVICE, UnixNanos, Value,
 };
 pub use self::query::{
-    Cursor, Edge, EdgeKind, ExportPart, Facets, FieldCount, Fields, Histogram, HistogramBucket, LogContext, LogContextSearch, LogOrder,
-    LogPage, LogSearch, Node, NodeKind, OpenTrace, Operation, ParseError, QueryError, QueryStats, SameOrigin, ServiceInTrace, ServiceMap,
-    ServicePoint, ServiceSummary, SqlAnswer, SqlColumn, SqlQuery, TraceOrder, TracePage, TraceSearch, TraceSummary,
+    Aggregate, AggregateGroup, Aggregation, Bar, Cursor, Edge, EdgeKind, ExportPart, Facets, FieldCount, Fields, Histogram,
+    HistogramBucket, LogContext, LogContextSearch, LogOrder, LogPage, LogSearch, Measure, Measured, Node, NodeKind, OpenTrace, Operation,
+    ParseError, QueryError, QueryStats, SameOrigin, ServiceInTrace, ServiceMap, ServicePoint, ServiceSummary, SqlAnswer, SqlColumn,
+    SqlQuery, TraceOrder, TracePage, TraceSearch, TraceSummary, sql_tables,
 };
 pub use self::retention::{KeepRule, Retention};
 pub use self::store::{Appended, Signal, SignalStatus, Store, StoreStatus};

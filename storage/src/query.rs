@@ -3,6 +3,7 @@
 //! Owns the question and answer types, the query language and the plans that answer. Every page and every API
 //! asks through here, so that answers agree.
 
+mod aggregate;
 mod answer;
 mod columns;
 mod engine;
@@ -15,16 +16,18 @@ mod logs;
 mod map;
 mod predicate;
 mod question;
+mod rolled;
 mod scan;
 mod selection;
 mod sheet;
-mod sketch;
 mod sql;
 mod traces;
 mod window;
 
 use crate::encoded as wire;
 
+pub(crate) use self::aggregate::aggregate;
+pub use self::aggregate::{Aggregate, AggregateGroup, Aggregation, Bar, Measure, Measured};
 pub use self::answer::{
     Edge, EdgeKind, Histogram, HistogramBucket, LogPage, Node, NodeKind, Operation, QueryStats, ServiceInTrace, ServiceMap, ServicePoint,
     ServiceSummary, SqlAnswer, SqlColumn, TracePage, TraceSummary,
@@ -42,6 +45,7 @@ pub(crate) use self::scan::Control;
 pub(crate) use self::selection::{Selected, rows_matching, rows_of_traces, traces_matching};
 pub use self::sheet::OpenTrace;
 pub(crate) use self::sheet::{find as find_in_trace, open as open_trace, spans as trace_spans};
+pub use self::sql::sql_tables;
 pub(crate) use self::traces::{search as search_traces, trace};
 pub(crate) use self::window::service_names;
 

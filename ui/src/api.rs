@@ -14,6 +14,7 @@ use crate::error::Failure;
 use crate::ops;
 use crate::state::AppState;
 
+mod aggregate;
 mod deletes;
 mod export;
 mod facets;
@@ -34,7 +35,7 @@ pub(crate) fn router() -> Router<AppState> {
     routes().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route))
 }
 
-fn routes() -> [(&'static str, MethodRouter<AppState>); 22] {
+fn routes() -> [(&'static str, MethodRouter<AppState>); 24] {
     [
         ("/api/v1/services", get(services::list)),
         ("/api/v1/services/{service}/operations", get(services::operations)),
@@ -52,7 +53,9 @@ fn routes() -> [(&'static str, MethodRouter<AppState>); 22] {
         ("/api/v1/logs/{record_id}/context", get(logs::context)),
         ("/api/v1/map", get(map::between_services)),
         ("/api/v1/export", get(export::lines)),
+        ("/api/v1/aggregate", get(aggregate::sums)),
         ("/api/v1/sql", get(sql::asked_by_url).post(sql::asked_by_body)),
+        ("/api/v1/tables", get(sql::tables)),
         ("/api/v1/query/check", get(query::check)),
         ("/api/v1/deletes", get(deletes::list).post(deletes::ask)),
         ("/api/v1/deletes/{delete_id}", get(deletes::one)),

@@ -90,5 +90,15 @@ impl Query {
     }
 }
 
+/// The field that a name outside of a query means, as one after `attr.` or `resource.` also with unusual characters. The error says what
+/// is wrong with it.
+pub(crate) fn field(signal: Signal, name: &str) -> Result<Field, String> {
+    match name.split_once('.') {
+        Some(("attr", key)) if !key.is_empty() => Ok(Field::Attribute(key.to_owned())),
+        Some(("resource", key)) if !key.is_empty() => Ok(Field::Resource(key.to_owned())),
+        _ => fields::resolve(signal, name).map_err(|(message, _)| message),
+    }
+}
+
 #[cfg(test)]
 mod tests;

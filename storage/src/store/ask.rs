@@ -8,8 +8,8 @@ use tokio::sync::mpsc::Receiver;
 
 use crate::model::{LogRecord, Span, TimeRange, TraceId};
 use crate::query::{
-    self, ExportPart, Facets, Fields, Histogram, LogContext, LogContextSearch, LogPage, LogSearch, OpenTrace, Operation, ParseError,
-    QueryError, ServiceMap, ServiceSummary, SqlAnswer, SqlQuery, TracePage, TraceSearch, Weight,
+    self, Aggregate, Aggregation, ExportPart, Facets, Fields, Histogram, LogContext, LogContextSearch, LogPage, LogSearch, OpenTrace,
+    Operation, ParseError, QueryError, ServiceMap, ServiceSummary, SqlAnswer, SqlQuery, TracePage, TraceSearch, Weight,
 };
 use crate::snapshot::Snapshot;
 use crate::trace::{Sheet, Trace};
@@ -194,7 +194,20 @@ impl Store {
     /// # Errors
     /// See [`QueryError`].
     pub async fn service_map(&self, range: TimeRange) -> Result<ServiceMap, QueryError> {
-        self.inner.engine.service_map(self.snapshot(), range).await
+        self.inner.engine.service_map(self.snapshot(), range, self.inner.clock.now()).await
+    }
+
+    /// Sums up spans or log records by group and over time.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn aggregate(&self, ask: Aggregate) -> Result<Aggregation, QueryError> {
+        let (snapshot, rolls, started) = (self.snapshot(), self.inner.engine.rolls(), Instant::now());
+        let work = move |control: &_| query::aggregate(&snapshot, &ask, &rolls, control);
+        self.inner.engine.run("aggregate", Weight::Heavy, work).await.map(|mut found| {
+            found.stats.elapsed = started.elapsed();
+            found
+        })
     }
 
     /// Everything of `range` that matches `query`, as it is stored now, part by part: as fast as the parts are taken, for at most a day.

@@ -13,7 +13,7 @@ fn document() -> AnyJson {
 }
 
 /// Every path of the description with parameters that lead to an answer.
-const EXAMPLES: [(&str, &str); 31] = [
+const EXAMPLES: [(&str, &str); 34] = [
     ("/api/v1/services", "/api/v1/services?points=3"),
     ("/api/v1/services/{service}/operations", "/api/v1/services/checkout/operations"),
     ("/api/v1/traces", "/api/v1/traces?service=checkout&limit=1"),
@@ -31,7 +31,13 @@ const EXAMPLES: [(&str, &str); 31] = [
     ("/api/v1/logs/fields", "/api/v1/logs/fields?service=checkout"),
     ("/api/v1/logs/{record_id}/context", "/api/v1/logs/{record_id}/context?before=3&after=0&same=instance"),
     ("/api/v1/map", "/api/v1/map"),
+    (
+        "/api/v1/aggregate",
+        "/api/v1/aggregate?group_by=service,attr.http.response.status_code&measure=count,error_share,avg,p99,histogram&step=5m",
+    ),
+    ("/api/v1/aggregate", "/api/v1/aggregate?signal=logs&group_by=severity&measure=rate"),
     ("/api/v1/sql", "/api/v1/sql?query=SELECT%20count(*)%20AS%20n%20FROM%20spans"),
+    ("/api/v1/tables", "/api/v1/tables"),
     ("/api/v1/query/check", "/api/v1/query/check?q=status:eror"),
     ("/api/v1/deletes", "/api/v1/deletes"),
     ("/api/v1/deletes/{delete_id}", "/api/v1/deletes/{delete_id}"),
@@ -194,6 +200,44 @@ async fn mistakes_are_refused_with_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sums_are_given_as_json_or_tables_and_wrong_ones_are_explained() {
+    let app = App::filled().await;
+    let found = app.json("/api/v1/aggregate?group_by=service&measure=count&measure=error_share,max").await;
+    let groups: Vec<_> = found["groups"].as_array().unwrap().iter().map(|g| (&g["values"][0], &g["parts"][0]["measured"])).collect();
+    assert_eq!(groups[0], (&json!("checkout"), &json!([2, 0.5, "10000000000"])), "{found}");
+    assert_eq!(groups[1], (&json!("payment"), &json!([1, 0.0, "3000000000"])));
+    let csv = app.get("/api/v1/aggregate?group_by=service&measure=count,max&q=kind:server&format=csv&from=now-1h").await;
+    assert_eq!((csv.header("content-type"), csv.header("x-throughline-complete")), ("text/csv; charset=utf-8", "true"));
+    let start = NOW - 3_600_000_000_000;
+    assert_eq!(csv.text(), format!("service,start,count,max\r\ncheckout,{start},1,10000000000\r\npayment,{start},1,3000000000\r\n"));
+    for (wrong, says) in
+        [("measure=median", "median"), ("group_by=trace", "trace"), ("step=0s", "step"), ("signal=logs&measure=avg", "avg")]
+    {
+        let answer = app.get(&format!("/api/v1/aggregate?{wrong}")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{wrong}");
+        assert!(answer.text().contains(says), "{wrong}: {}", answer.text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_listed_column_can_be_selected() {
+    let app = App::filled().await;
+    let tables = app.json("/api/v1/tables").await;
+    let tables = tables["tables"].as_array().unwrap();
+    assert_eq!(tables.iter().map(|table| &table["name"]).collect::<Vec<_>>(), ["spans", "logs"]);
+    for table in tables {
+        let listed = table["columns"].as_array().unwrap().iter().map(|column| (&column["name"], &column["type"]));
+        let names: Vec<_> = listed.clone().map(|(name, _)| name.as_str().unwrap()).collect();
+        let sql = format!("SELECT {} FROM {} LIMIT 1", names.join(", "), table["name"].as_str().unwrap());
+        let answer = app.call(Method::POST, "/api/v1/sql", "text/plain", &sql).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        let answer = answer.json();
+        let columns: Vec<_> = answer["columns"].as_array().unwrap().iter().map(|column| (&column["name"], &column["type"])).collect();
+        assert_eq!(listed.collect::<Vec<_>>(), columns);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rows_are_given_as_json_lines_or_tables() {
     let app = App::filled().await;
     let sql = "SELECT name FROM spans ORDER BY name LIMIT 2";
@@ -201,7 +245,7 @@ async fn rows_are_given_as_json_lines_or_tables() {
     assert_eq!((json.json()["truncated"].as_bool(), json.json()["row_count"].as_u64()), (Some(true), Some(1)), "{}", json.text());
     let csv = app.call(Method::POST, "/api/v1/sql?format=csv", "text/plain", sql).await;
     assert_eq!((csv.header("content-type"), csv.text().as_str()), ("text/csv; charset=utf-8", "name\r\nPOST /pay\r\ncharge\r\n"));
-    assert_eq!(csv.header("x-throughline-truncated"), "false");
+    assert_eq!((csv.header("x-throughline-truncated"), csv.header("x-throughline-complete")), ("false", "true"));
     let lines = app.call(Method::POST, "/api/v1/sql?format=ndjson", "text/plain", sql).await;
     assert_eq!(lines.text(), "{\"name\":\"POST /pay\"}\n{\"name\":\"charge\"}\n");
     let form = app.call(Method::POST, "/api/v1/sql", "application/x-www-form-urlencoded", "query=SELECT+1+AS+one&format=ndjson").await;

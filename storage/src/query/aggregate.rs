@@ -1,0 +1,213 @@
+//! Sums up spans or log records by group and over time.
+//!
+//! Owns the question, its bounds and its answer; `measure` what is computed, `group` what rows are told apart by, `sums` how groups are
+//! kept. Rows are counted by `rolled` where groups and filter are what roll-ups tell apart, else read one by one here. Both give the same
+//! answer: a span that is stored twice counts once, and quantiles come from the same buckets.
+
+use super::answer::QueryStats;
+use super::language::Query;
+use super::predicate::Predicate;
+use super::question::QueryError;
+use super::rolled::{self, Question, Rolls, View};
+use super::scan::{Control, Scan, Wanted};
+use super::window::Seen;
+use crate::model::{TimeRange, UnixNanos};
+use crate::rollup::MINUTE;
+use crate::snapshot::Snapshot;
+use crate::store::Signal;
+
+mod group;
+mod measure;
+mod sums;
+
+use self::group::Grouping;
+pub use self::measure::{Bar, Measure, Measured};
+use self::sums::{Groups, Sums};
+
+/// Sums up spans or log records.
+#[derive(Clone, Debug)]
+pub struct Aggregate {
+    /// Spans or log records.
+    pub signal: Signal,
+    /// The query language; empty matches everything.
+    pub query: String,
+    /// By the start of spans, by the time of records. It has an end when there is a step.
+    pub range: TimeRange,
+    /// Up to three fields: `service`, `name`, `kind`, `status`, `severity`, or an attribute as the query language names it.
+    pub group_by: Vec<String>,
+    /// What to compute of each group, 1 to 16.
+    pub measures: Vec<Measure>,
+    /// Width of parts in nanoseconds; they begin at multiples of it since 1970. `None` for the whole window as one.
+    pub step: Option<u64>,
+    /// Groups in the answer, 1 to 1,000, those with the most rows; all others together are one more.
+    pub limit: usize,
+}
+
+/// Sums by group.
+#[derive(Clone, Debug, Default)]
+pub struct Aggregation {
+    /// Most rows first, equal ones by their values; what is beyond the limit comes last, as one.
+    pub groups: Vec<AggregateGroup>,
+    /// Begin of each part, never before the window; one part without a step.
+    pub starts: Vec<UnixNanos>,
+    /// What it took. Not complete when there were too many groups to tell apart.
+    pub stats: QueryStats,
+}
+
+/// Rows that agree in every field, or all rows beyond the limit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AggregateGroup {
+    /// One for each field; `None` where rows do not have it.
+    pub values: Vec<Option<String>>,
+    /// Whether this is everything that has no group of its own.
+    pub is_other: bool,
+    /// For each part one for each measure.
+    pub parts: Vec<Vec<Measured>>,
+}
+
+/// Parts of a window.
+#[derive(Clone, Copy, Debug)]
+struct Parts {
+    range: TimeRange,
+    /// Width of a part and begin of the first.
+    steps: Option<(u64, u64)>,
+    count: usize,
+}
+
+const MAX_FIELDS: usize = 3;
+const MAX_MEASURES: usize = 16;
+const MAX_LIMIT: usize = 1_000;
+const MAX_PARTS: usize = 1_000;
+/// Groups times parts of an answer.
+const MAX_CELLS: usize = 50_000;
+
+/// Answers from roll-ups where they can, else from rows.
+pub(crate) fn aggregate(snapshot: &Snapshot, ask: &Aggregate, rolls: &Rolls, control: &Control) -> Result<Aggregation, QueryError> {
+    let parts = check(ask)?;
+    let grouping = Grouping::new(ask.signal, &ask.group_by)?;
+    let filter = Predicate::new(&Query::parse(ask.signal, &ask.query).map_err(QueryError::Parse)?);
+    let question = Question {
+        snapshot,
+        signal: ask.signal,
+        range: ask.range,
+        names: grouping.has_names(),
+        by_minute: parts.steps.is_none_or(|(step, _)| step.is_multiple_of(MINUTE)),
+        filter: &filter,
+    };
+    let new = || Groups::new(parts.count);
+    let (states, stats) = if grouping.is_told_apart() {
+        rolled::fold(question, rolls, control, new, |groups, item| grouping.told(item, |key| groups.take(key, parts.of(item.time), item)))?
+    } else {
+        rows(&question, &grouping, parts, control)?
+    };
+    control.check()?;
+    let mut groups = states.into_iter().fold(new(), Groups::merge);
+    let mut stats = stats;
+    if let Some(note) = groups.note() {
+        stats.complete = false;
+        stats.notes.push(note);
+    }
+    let (found, other) = groups.largest(ask.limit);
+    let of = |sums: &Sums| (0..parts.count).map(|part| sums.measured(part, &ask.measures, parts.seconds(part))).collect();
+    let mut groups: Vec<_> =
+        found.iter().map(|(key, sums)| AggregateGroup { values: group::values(key), is_other: false, parts: of(sums) }).collect();
+    if groups.is_empty() && ask.group_by.is_empty() {
+        groups.push(AggregateGroup { parts: of(&Sums::default()), ..AggregateGroup::default() });
+    }
+    if let Some(other) = other {
+        groups.push(AggregateGroup { values: vec![None; ask.group_by.len()], is_other: true, parts: of(&other) });
+    }
+    Ok(Aggregation { groups, starts: (0..parts.count).map(|part| parts.start(part)).collect(), stats })
+}
+
+/// Reads every row that the filter leaves.
+fn rows(question: &Question<'_>, grouping: &Grouping, parts: Parts, control: &Control) -> Result<(Vec<Groups>, QueryStats), QueryError> {
+    let Question { snapshot, signal, range, filter, .. } = *question;
+    let mut columns = rolled::columns(signal, question.names);
+    columns.extend(grouping.columns());
+    let seen = Seen::of(snapshot)?;
+    let mut scan = Scan::new(snapshot, signal, range, &filter.hints, control)?;
+    let wanted = Wanted { columns: &columns, predicate: filter };
+    let states = scan.fold(
+        wanted,
+        || Groups::new(parts.count),
+        |groups, rows| {
+            let view = View::of(question, rows.batch)?;
+            let mut reader = grouping.reader(rows.batch)?;
+            for row in rows.alive.set_indices() {
+                let item = view.item(row);
+                if view.keys().is_none_or(|keys| seen.is_first(item.time, || keys.hash(row))) {
+                    reader.read(row, &item, |key| groups.take(key, parts.of(item.time), &item));
+                }
+            }
+            Ok(())
+        },
+    )?;
+    Ok((states, std::mem::take(&mut scan.stats)))
+}
+
+/// Refuses what would be without bounds or without meaning.
+fn check(ask: &Aggregate) -> Result<Parts, QueryError> {
+    let refuse = |reason: String| Err(QueryError::Invalid(reason));
+    if ask.group_by.len() > MAX_FIELDS {
+        return refuse(format!("rows are grouped by at most {MAX_FIELDS} fields, not {}", ask.group_by.len()));
+    }
+    if ask.measures.is_empty() || ask.measures.len() > MAX_MEASURES {
+        return refuse(format!("there are 1 to {MAX_MEASURES} measures, not {}", ask.measures.len()));
+    }
+    if ask.signal == Signal::Logs
+        && let Some(measure) = ask.measures.iter().find(|measure| measure.is_of_durations())
+    {
+        return refuse(format!(
+            "log records have no duration, which `{measure}` is about; count, rate and error_share can be computed of them"
+        ));
+    }
+    if !(1..=MAX_LIMIT).contains(&ask.limit) {
+        return refuse(format!("an answer has 1 to {MAX_LIMIT} groups, not {}", ask.limit));
+    }
+    if ask.range.from >= ask.range.to {
+        return refuse("the time range ends before it begins".to_owned());
+    }
+    let parts = Parts::new(ask.range, ask.step)?;
+    if parts.count.saturating_mul(ask.limit) > MAX_CELLS {
+        return refuse(format!("{} groups of {} parts are too many; ask for a longer step or fewer groups", ask.limit, parts.count));
+    }
+    Ok(parts)
+}
+
+impl Parts {
+    fn new(range: TimeRange, step: Option<u64>) -> Result<Self, QueryError> {
+        let Some(step) = step else { return Ok(Self { range, steps: None, count: 1 }) };
+        if step == 0 {
+            return Err(QueryError::Invalid("the step is more than zero".to_owned()));
+        }
+        let first = range.from.get() / step * step;
+        let count = usize::try_from((range.to.get() - first).div_ceil(step)).unwrap_or(usize::MAX);
+        if count > MAX_PARTS {
+            return Err(QueryError::Invalid(format!(
+                "the window has more than {MAX_PARTS} steps; ask for a longer step or a shorter window"
+            )));
+        }
+        Ok(Self { range, steps: Some((step, first)), count })
+    }
+
+    fn of(&self, time: u64) -> usize {
+        let part = self.steps.map_or(0, |(step, first)| time.saturating_sub(first) / step);
+        usize::try_from(part).unwrap_or(usize::MAX).min(self.count - 1)
+    }
+
+    fn start(&self, part: usize) -> UnixNanos {
+        let start = self.steps.map_or(0, |(step, first)| first.saturating_add(step.saturating_mul(part as u64)));
+        self.range.from.max(UnixNanos::new(start))
+    }
+
+    /// How much of the window lies in a part.
+    #[expect(clippy::cast_precision_loss, reason = "rates are not that exact")]
+    fn seconds(&self, part: usize) -> f64 {
+        let end = if self.steps.is_none() || part + 1 >= self.count { self.range.to } else { self.start(part + 1) };
+        end.since(self.start(part)) as f64 / 1e9
+    }
+}
+
+#[cfg(test)]
+mod tests;
