@@ -78,12 +78,28 @@ pub(crate) struct RollBuilder {
 struct Texts {
     numbers: HashMap<Arc<str>, u32>,
     texts: Vec<Arc<str>>,
+    /// Numbers of texts that were asked for lately, by a hash that costs next to nothing.
+    recent: Vec<u32>,
 }
 
 /// A minute in nanoseconds.
 pub(crate) const MINUTE: u64 = 60_000_000_000;
 /// Cells of one segment. Beyond, names are no longer told apart; beyond that again, there is no roll-up.
 const MAX_CELLS: usize = 50_000;
+
+/// Texts that are found again without hashing them; a power of two.
+const RECENT: usize = 256;
+
+/// Where a text is looked for among the recent ones: texts of one program differ in their length, or at their begin or end.
+fn slot_of(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let first = bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    let last = bytes
+        .last_chunk()
+        .map_or_else(|| bytes.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)), |bytes| u64::from_le_bytes(*bytes));
+    let mixed = (first.rotate_left(32) ^ last ^ bytes.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    usize::try_from(mixed >> 56).unwrap_or_default() & (RECENT - 1)
+}
 
 /// Whether something outside of its service caused a span, as far as the span itself says: it has no parent, or flags it as remote.
 pub(crate) fn is_entry(has_parent: bool, flags: i64) -> bool {
@@ -99,9 +115,15 @@ pub(crate) fn minute_of(time: u64) -> u32 {
 // === impl Roll ===
 
 impl Roll {
-    /// Reads the blob; `None` when it is not one that can be used.
-    pub(crate) fn decode(signal: Signal, blob: &[u8]) -> Option<Self> {
-        codec::decode(signal, blob)
+    /// Reads the blob: nothing when there were too many cells to keep.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn decode(signal: Signal, blob: &[u8]) -> Result<Option<Self>, &'static str> {
+        if codec::is_given_up(signal, blob) {
+            return Ok(None);
+        }
+        codec::decode(signal, blob).map(Some).ok_or("it does not fit together")
     }
 
     /// Service of a cell.
@@ -147,16 +169,16 @@ impl RollBuilder {
         }
     }
 
-    /// The blob; `None` when there were too many cells.
-    pub(crate) fn finish(self) -> Option<Vec<u8>> {
+    /// The blob.
+    pub(crate) fn finish(self) -> Vec<u8> {
         if self.given_up {
-            return None;
+            return codec::given_up(self.signal);
         }
         let mut cells: Vec<(Key, Cell)> = self.cells.into_iter().collect();
         cells.sort_unstable_by_key(|(key, _)| *key);
         let cells = cells.into_iter().map(|(_, cell)| cell).collect();
         let roll = Roll { services: self.services.texts, names: self.names.texts, has_names: self.has_names, cells };
-        Some(codec::encode(self.signal, &roll))
+        codec::encode(self.signal, &roll)
     }
 
     fn push_spans(&mut self, batch: &RecordBatch) -> Option<()> {
@@ -236,13 +258,19 @@ impl Cell {
 
 impl Texts {
     fn number(&mut self, text: &str) -> u32 {
-        if let Some(number) = self.numbers.get(text) {
-            return *number;
+        self.recent.resize(RECENT, 0);
+        let Some(recent) = self.recent.get_mut(slot_of(text)) else { return 0 };
+        if self.texts.get(*recent as usize).is_some_and(|known| **known == *text) {
+            return *recent;
         }
-        let number = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
-        let text: Arc<str> = text.into();
-        self.texts.push(text.clone());
-        self.numbers.insert(text, number);
+        let number = self.numbers.get(text).copied().unwrap_or_else(|| {
+            let number = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
+            let text: Arc<str> = text.into();
+            self.texts.push(text.clone());
+            self.numbers.insert(text, number);
+            number
+        });
+        *recent = number;
         number
     }
 }

@@ -283,8 +283,7 @@ impl Segment {
     /// Its roll-up, read and decoded each time; `None` when there is none that can be used.
     pub(crate) fn roll(&self) -> Option<Roll> {
         let blob = self.usable(ROLL, self.index.as_ref()?.bundle.read(ROLL))??;
-        let roll = Roll::decode(self.meta.signal, &blob).ok_or("it does not fit together");
-        self.usable(ROLL, roll)
+        self.usable(ROLL, Roll::decode(self.meta.signal, &blob))?
     }
 
     /// False when certainly no row belongs to a trace; asks memory only.

@@ -85,12 +85,14 @@ const MAX_CELLS: usize = 50_000;
 pub(crate) fn aggregate(snapshot: &Snapshot, ask: &Aggregate, rolls: &Rolls, control: &Control) -> Result<Aggregation, QueryError> {
     let parts = check(ask)?;
     let grouping = Grouping::new(ask.signal, &ask.group_by)?;
-    let filter = Predicate::new(&Query::parse(ask.signal, &ask.query).map_err(QueryError::Parse)?);
+    let (query, note) = Query::rows(ask.signal, &ask.query).map_err(QueryError::Parse)?;
+    let filter = Predicate::new(&query);
     let question = Question {
         snapshot,
         signal: ask.signal,
         range: ask.range,
         names: grouping.has_names(),
+        bare: false,
         by_minute: parts.steps.is_none_or(|(step, _)| step.is_multiple_of(MINUTE)),
         filter: &filter,
     };
@@ -103,7 +105,7 @@ pub(crate) fn aggregate(snapshot: &Snapshot, ask: &Aggregate, rolls: &Rolls, con
     control.check()?;
     let mut groups = states.into_iter().fold(new(), Groups::merge);
     let mut stats = stats;
-    if let Some(note) = groups.note() {
+    for note in note.into_iter().chain(groups.note()) {
         stats.complete = false;
         stats.notes.push(note);
     }
@@ -123,7 +125,7 @@ pub(crate) fn aggregate(snapshot: &Snapshot, ask: &Aggregate, rolls: &Rolls, con
 /// Reads every row that the filter leaves.
 fn rows(question: &Question<'_>, grouping: &Grouping, parts: Parts, control: &Control) -> Result<(Vec<Groups>, QueryStats), QueryError> {
     let Question { snapshot, signal, range, filter, .. } = *question;
-    let mut columns = rolled::columns(signal, question.names);
+    let mut columns = rolled::columns(question);
     columns.extend(grouping.columns());
     let seen = Seen::of(snapshot)?;
     let mut scan = Scan::new(snapshot, signal, range, &filter.hints, control)?;

@@ -292,6 +292,11 @@ impl QueryStats {
         self.bytes_pruned += u64::try_from(bytes).unwrap_or(u64::MAX);
     }
 
+    /// Of a whole answer that was kept.
+    pub(super) fn of_kept(started: std::time::Instant) -> Self {
+        Self { complete: true, elapsed: started.elapsed(), ..Self::default() }
+    }
+
     /// Adds what another part of the same answer took.
     pub(crate) fn add(&mut self, other: Self) {
         self.complete &= other.complete;

@@ -7,11 +7,13 @@ use super::columns;
 use super::language::Query;
 use super::predicate::Predicate;
 use super::question::{Cursor, LogOrder, LogSearch, QueryError};
+use super::rolled::{self, Question, Rolls};
 use super::scan::{Control, Place, Scan, Wanted, from_rows};
 use super::traces::by_place;
 use crate::model::{LogRecord, Severity, StatusCode, TimeRange, TraceId, UnixNanos};
+use crate::rollup::MINUTE;
 use crate::rows;
-use crate::schema::{self, column};
+use crate::schema::column;
 use crate::snapshot::Snapshot;
 use crate::store::Signal;
 
@@ -218,6 +220,7 @@ pub(crate) fn histogram(
     query: &str,
     range: TimeRange,
     buckets: usize,
+    rolls: &Rolls,
     control: &Control,
 ) -> Result<Histogram, QueryError> {
     if buckets == 0 || buckets > 500 {
@@ -230,35 +233,29 @@ pub(crate) fn histogram(
     let step = width.div_ceil(buckets as u64);
     let count = usize::try_from(width.div_ceil(step)).unwrap_or(buckets);
     let (query, note) = Query::rows(signal, query).map_err(QueryError::Parse)?;
-    let predicate = Predicate::new(&query);
-    let number = if signal == Signal::Traces { column::STATUS_CODE } else { column::SEVERITY_NUMBER };
-    let mut scan = Scan::new(snapshot, signal, range, &predicate.hints, control)?;
-    note.into_iter().for_each(|note| scan.note(note));
-    let counted = scan.fold(
-        Wanted { columns: &[number], predicate: &predicate },
-        || vec![[0_u64; 7]; count],
-        |counts, rows| {
-            let times = columns::long(rows.batch, schema::time_column(signal))?;
-            let numbers = columns::int(rows.batch, number)?;
-            for row in rows.alive.set_indices() {
-                let bucket = UnixNanos::new(columns::nanos(times, row)).since(range.from) / step;
-                let class = class_of(signal, numbers.value(row));
-                if let Some(cell) =
-                    usize::try_from(bucket).ok().and_then(|bucket| counts.get_mut(bucket)).and_then(|counts| counts.get_mut(class))
-                {
-                    *cell += 1;
-                }
-            }
-            Ok(())
-        },
-    )?;
+    let filter = Predicate::new(&query);
+    // Roll-ups answer when every bucket begins with a minute.
+    let by_minute = step.is_multiple_of(MINUTE) && range.from.get().is_multiple_of(MINUTE);
+    let question = Question { snapshot, signal, range, names: false, bare: true, by_minute, filter: &filter };
+    let new = || vec![[0_i64; 7]; count];
+    let (counted, mut stats) = rolled::fold(question, rolls, control, new, |counts, item| {
+        let bucket = UnixNanos::new(item.time).since(range.from) / step;
+        let cells = usize::try_from(bucket).ok().and_then(|bucket| counts.get_mut(bucket));
+        if let Some(cell) = cells.and_then(|cells| cells.get_mut(class_of(signal, item.status))) {
+            *cell += item.rows();
+        }
+    })?;
+    if let Some(note) = note {
+        stats.complete = false;
+        stats.notes.push(note);
+    }
     let mut buckets: Vec<_> = (0..count as u64).map(|i| HistogramBucket { start: range.from.plus(i * step), counts: [0; 7] }).collect();
     for counts in counted {
         for (bucket, counts) in buckets.iter_mut().zip(counts) {
-            bucket.counts.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+            bucket.counts.iter_mut().zip(counts).for_each(|(sum, count)| *sum = sum.saturating_add_signed(count));
         }
     }
-    Ok(Histogram { buckets, step, stats: std::mem::take(&mut scan.stats) })
+    Ok(Histogram { buckets, step, stats })
 }
 
 fn class_of(signal: Signal, number: i32) -> usize {

@@ -42,6 +42,8 @@ pub(super) struct Question<'a> {
     pub(super) range: TimeRange,
     /// Whether span names matter; `filter` may still ask for them.
     pub(super) names: bool,
+    /// Whether of the rest only status and time matter.
+    pub(super) bare: bool,
     /// Whether the minute of a row says enough of its time.
     pub(super) by_minute: bool,
     pub(super) filter: &'a Predicate,
@@ -76,6 +78,9 @@ struct Pending {
     hash: u64,
     row: Duplicate,
 }
+
+/// States of workers, and rows that wait.
+type Found<S> = (Vec<S>, Vec<Pending>);
 
 /// Columns that roll-ups can tell apart.
 const TOLD_APART: [&str; 5] = {
@@ -142,7 +147,7 @@ impl<'a> Plan<'a> {
             return Ok(None);
         }
         let Some((mut states, pending)) = self.rows(new, take)? else { return Ok(None) };
-        self.settle(pending, &mut first, take)?;
+        self.settle(&pending, &mut first, take)?;
         states.push(first);
         Ok(Some(states))
     }
@@ -213,10 +218,10 @@ impl<'a> Plan<'a> {
         &mut self,
         new: &(impl Fn() -> S + Sync),
         take: &(impl Fn(&mut S, &Item<'_>) + Sync),
-    ) -> Result<Option<(Vec<S>, Vec<Pending>)>, QueryError> {
+    ) -> Result<Option<Found<S>>, QueryError> {
         let question = self.question;
         let seen = Seen::of(question.snapshot)?;
-        let columns = columns(question.signal, question.names);
+        let columns = columns(&question);
         let waiting = AtomicUsize::new(0);
         let (mut states, mut pending) = (Vec::new(), Vec::new());
         for (range, part) in self.parts() {
@@ -236,7 +241,9 @@ impl<'a> Plan<'a> {
             )?;
             let stats = std::mem::take(&mut scan.stats);
             drop(scan);
-            self.account(stats);
+            // A scan does not know of what others read or roll-ups have answered: only what it read itself counts.
+            let (segments_read, rows_scanned, notes) = (stats.segments_read, stats.rows_scanned, stats.notes);
+            self.stats.add(QueryStats { segments_read, rows_scanned, complete: stats.complete, notes, ..QueryStats::default() });
             for (state, more) in found {
                 states.push(state);
                 pending.extend(more);
@@ -280,7 +287,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Counts those of the pending rows that no segment has counted.
-    fn settle<S>(&mut self, pending: Vec<Pending>, state: &mut S, take: &impl Fn(&mut S, &Item<'_>)) -> Result<(), QueryError> {
+    fn settle<S>(&mut self, pending: &[Pending], state: &mut S, take: &impl Fn(&mut S, &Item<'_>)) -> Result<(), QueryError> {
         let traces: HashSet<TraceId> = pending.iter().map(|row| row.trace).collect();
         let mut counted = HashSet::new();
         let mut notes = Vec::new();
@@ -323,11 +330,11 @@ impl<'a> Plan<'a> {
         let range = self.question.range;
         let mut parts = vec![(range, Part::Others)];
         if self.rolled.iter().any(|rolled| rolled.minutes.start > 0) {
-            let to = UnixNanos::new(range.from.get().div_ceil(MINUTE).saturating_mul(MINUTE));
+            let to = range.to.min(UnixNanos::new(range.from.get().div_ceil(MINUTE).saturating_mul(MINUTE)));
             parts.push((TimeRange { to, ..range }, Part::Head));
         }
         if self.rolled.iter().any(|rolled| rolled.minutes.end < u64::MAX) {
-            let from = UnixNanos::new(range.to.get() / MINUTE * MINUTE);
+            let from = range.from.max(UnixNanos::new(range.to.get() / MINUTE * MINUTE));
             parts.push((TimeRange { from, ..range }, Part::Tail));
         }
         parts.retain(|(range, _)| range.from < range.to);
@@ -344,12 +351,6 @@ impl<'a> Plan<'a> {
             Part::Head => rolled.is_some_and(|rolled| rolled.minutes.start > 0),
             Part::Tail => rolled.is_some_and(|rolled| rolled.minutes.end < u64::MAX),
         }
-    }
-
-    fn account(&mut self, stats: QueryStats) {
-        self.stats.rows_scanned += stats.rows_scanned;
-        self.stats.segments_read += stats.segments_read;
-        stats.notes.into_iter().for_each(|note| self.note(note));
     }
 
     fn note(&mut self, note: String) {

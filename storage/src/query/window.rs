@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::answer::{Operation, ServicePoint, ServiceSummary};
+use super::answer::{Operation, QueryStats, ServicePoint, ServiceSummary};
 use super::columns;
 use super::predicate::Predicate;
 use super::question::QueryError;
@@ -37,14 +37,15 @@ pub(super) fn services(
     points: usize,
     rolls: &Rolls,
     control: &Control,
-) -> Result<Vec<ServiceSummary>, QueryError> {
+) -> Result<(Vec<ServiceSummary>, QueryStats), QueryError> {
     if points > MAX_POINTS {
         return Err(QueryError::Invalid(format!("a window has at most {MAX_POINTS} parts, not {points}")));
     }
     let parts = Parts::new(range, points);
     let filter = Predicate::all();
-    let question = Question { snapshot, signal: Signal::Traces, range, names: false, by_minute: parts.by_minute, filter: &filter };
-    let (states, _) = rolled::fold(question, rolls, control, HashMap::<String, Service>::new, |services, item| {
+    let question =
+        Question { snapshot, signal: Signal::Traces, range, names: false, bare: false, by_minute: parts.by_minute, filter: &filter };
+    let (states, mut stats) = rolled::fold(question, rolls, control, HashMap::<String, Service>::new, |services, item| {
         if let Some(service) = entry(services, item.service) {
             service.spans.take(item);
             if is_request(item.kind) {
@@ -56,7 +57,7 @@ pub(super) fn services(
     })?;
     let mut services = states.into_iter().reduce(merge).unwrap_or_default();
     let question = Question { signal: Signal::Logs, ..question };
-    let (states, _) = rolled::fold(question, rolls, control, HashMap::<String, Counts>::new, |counts, item| {
+    let (states, of_logs) = rolled::fold(question, rolls, control, HashMap::<String, Counts>::new, |counts, item| {
         if let Some(counts) = entry(counts, item.service) {
             counts.take(item);
         }
@@ -67,7 +68,8 @@ pub(super) fn services(
     let found = services.into_iter().filter(|(_, service)| service.spans.rows + service.logs.rows > 0);
     let mut summaries: Vec<_> = found.map(|(name, service)| service.finish(name, points)).collect();
     summaries.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(summaries)
+    stats.add(of_logs);
+    Ok((summaries, stats))
 }
 
 /// Names of all services that are stored, sorted. Segments without their index are left out.
@@ -99,11 +101,11 @@ pub(super) fn operations(
     range: TimeRange,
     rolls: &Rolls,
     control: &Control,
-) -> Result<Vec<Operation>, QueryError> {
+) -> Result<(Vec<Operation>, QueryStats), QueryError> {
     type Found = BTreeMap<(String, &'static str), Requests>;
     let filter = Predicate::services(&[service.to_owned()]);
-    let question = Question { snapshot, signal: Signal::Traces, range, names: true, by_minute: true, filter: &filter };
-    let (states, _) = rolled::fold(question, rolls, control, Found::new, |found, item| {
+    let question = Question { snapshot, signal: Signal::Traces, range, names: true, bare: false, by_minute: true, filter: &filter };
+    let (states, stats) = rolled::fold(question, rolls, control, Found::new, |found, item| {
         let mut key = (item.name.to_owned(), SpanKind::from(item.kind).as_str());
         if found.len() >= MAX_OPERATIONS && !found.contains_key(&key) {
             OTHER.clone_into(&mut key.0);
@@ -115,7 +117,7 @@ pub(super) fn operations(
         operations.entry(key).or_default().merge(&requests);
     }
     operations.retain(|_, requests| requests.counts.rows > 0);
-    Ok(operations.into_iter().map(|((name, kind), requests)| requests.finish(name, kind)).collect())
+    Ok((operations.into_iter().map(|((name, kind), requests)| requests.finish(name, kind)).collect(), stats))
 }
 
 fn is_request(kind: i32) -> bool {

@@ -1,6 +1,7 @@
 //! The blob `roll.red`.
 //!
-//! Layout: version u8 (1), signal u8 (0 spans, 1 logs), flags u8 (1: names are told apart). Then numbers of 7 bits a byte, lowest first,
+//! Layout: version u8 (1), signal u8 (0 spans, 1 logs), flags u8 (1: names are told apart; 2: there were too many cells, and nothing
+//! follows). Then numbers of 7 bits a byte, lowest first,
 //! the high bit set on all but the last byte (signed ones folded: 0, -1, 1, -2, …): services and names, each as count, then length and
 //! UTF-8 of each; count of cells; per cell: minutes after the cell before, service, name, kind (signed), status or severity (signed),
 //! entry (0 or 1), rows, last time after the begin of the minute; for spans also sum of durations (128 bits), shortest, longest minus
@@ -15,6 +16,17 @@ use crate::store::Signal;
 
 const VERSION: u8 = 1;
 const HAS_NAMES: u8 = 1;
+const GIVEN_UP: u8 = 2;
+
+/// Of a segment with too many cells.
+pub(super) fn given_up(signal: Signal) -> Vec<u8> {
+    vec![VERSION, code(signal), GIVEN_UP]
+}
+
+/// Whether a blob says that there were too many cells.
+pub(super) fn is_given_up(signal: Signal, blob: &[u8]) -> bool {
+    blob == given_up(signal)
+}
 
 pub(super) fn encode(signal: Signal, roll: &Roll) -> Vec<u8> {
     let mut out = vec![VERSION, code(signal), if roll.has_names { HAS_NAMES } else { 0 }];

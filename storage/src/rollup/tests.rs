@@ -13,7 +13,7 @@ fn built(signal: Signal, batch: &RecordBatch, max_cells: usize) -> Option<Roll> 
     let mut builder = RollBuilder { max_cells, ..RollBuilder::new(signal) };
     builder.push(&batch.slice(0, 700)).unwrap();
     builder.push(&batch.slice(700, batch.num_rows() - 700)).unwrap();
-    Some(Roll::decode(signal, &builder.finish()?).unwrap())
+    Roll::decode(signal, &builder.finish()).unwrap()
 }
 
 /// Count, last time and sum of durations by what is told apart, from rows one by one.
@@ -72,10 +72,10 @@ fn too_many_names_are_counted_together_and_too_many_cells_not_at_all() {
 fn damaged_blobs_are_no_roll_ups_and_never_break() {
     let mut builder = RollBuilder::new(Signal::Traces);
     builder.push(&rows(Signal::Traces, 3).slice(0, 50)).unwrap();
-    let blob = builder.finish().unwrap();
-    assert!(Roll::decode(Signal::Logs, &blob).is_none());
+    let blob = builder.finish();
+    assert!(Roll::decode(Signal::Logs, &blob).is_err());
     for len in 0..blob.len() {
-        assert!(Roll::decode(Signal::Traces, &blob[..len]).is_none(), "cut at {len}");
+        assert!(Roll::decode(Signal::Traces, &blob[..len]).is_err(), "cut at {len}");
     }
     let mut dice = fixture::Dice(5);
     for _ in 0..20_000 {
@@ -85,7 +85,7 @@ fn damaged_blobs_are_no_roll_ups_and_never_break() {
             bytes[at] = u8::try_from(dice.below(256)).unwrap();
         }
         // Whatever it says, it says it of services and names that exist, with as many durations as rows.
-        if let Some(roll) = Roll::decode(Signal::Traces, &bytes) {
+        if let Ok(Some(roll)) = Roll::decode(Signal::Traces, &bytes) {
             assert!(roll.cells.iter().all(|cell| (cell.service as usize) < roll.services.len() && cell.durations.count() == cell.count));
         }
     }

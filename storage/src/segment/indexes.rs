@@ -68,6 +68,9 @@ pub(super) fn lacking(bundle: &Bundle, meta: &SegmentMeta) -> Option<&'static st
     if bundle.find(super::attributes::CATALOGUE).is_none() {
         return Some("attributes");
     }
+    if bundle.find(super::ROLL).is_none() {
+        return Some("roll-ups");
+    }
     (indexes_text(meta.signal, meta.level) && !text::Index::is_in(bundle)).then_some("text")
 }
 
@@ -200,9 +203,7 @@ impl Indexes {
         if let Some(operations) = operations {
             bundle.add(super::OPERATIONS, &operations)?;
         }
-        if let Some(roll) = self.roll.finish() {
-            bundle.add(super::ROLL, &roll)?;
-        }
+        bundle.add(super::ROLL, &self.roll.finish())?;
         self.attributes.finish(bundle)?;
         self.text.map_or(Ok(()), |text| text.finish(bundle))?;
         self.texts.map_or(Ok(()), |texts| texts.finish(bundle))?;

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::Receiver;
 use crate::model::{LogRecord, Span, TimeRange, TraceId};
 use crate::query::{
     self, Aggregate, Aggregation, ExportPart, Facets, Fields, Histogram, LogContext, LogContextSearch, LogPage, LogSearch, OpenTrace,
-    Operation, ParseError, QueryError, ServiceMap, ServiceSummary, SqlAnswer, SqlQuery, TracePage, TraceSearch, Weight,
+    Operation, ParseError, QueryError, QueryStats, ServiceMap, ServiceSummary, SqlAnswer, SqlQuery, TracePage, TraceSearch, Weight,
 };
 use crate::snapshot::Snapshot;
 use crate::trace::{Sheet, Trace};
@@ -132,8 +132,8 @@ impl Store {
     /// # Errors
     /// See [`QueryError`].
     pub async fn histogram(&self, signal: Signal, query: &str, range: TimeRange, buckets: usize) -> Result<Histogram, QueryError> {
-        let (snapshot, query, started) = (self.snapshot(), query.to_owned(), Instant::now());
-        let work = move |control: &_| query::histogram(&snapshot, signal, &query, range, buckets, control);
+        let (snapshot, query, rolls, started) = (self.snapshot(), query.to_owned(), self.inner.engine.rolls(), Instant::now());
+        let work = move |control: &_| query::histogram(&snapshot, signal, &query, range, buckets, &rolls, control);
         self.inner.engine.run("histogram", Weight::Heavy, work).await.map(|mut histogram| {
             histogram.stats.elapsed = started.elapsed();
             histogram
@@ -172,6 +172,14 @@ impl Store {
     /// # Errors
     /// See [`QueryError`].
     pub async fn services(&self, range: TimeRange, points: usize) -> Result<Vec<ServiceSummary>, QueryError> {
+        Ok(self.services_with_stats(range, points).await?.0)
+    }
+
+    /// [`Self::services`], and whether that is all.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn services_with_stats(&self, range: TimeRange, points: usize) -> Result<(Vec<ServiceSummary>, QueryStats), QueryError> {
         self.inner.engine.services(self.snapshot(), range, points).await
     }
 
@@ -186,6 +194,14 @@ impl Store {
     /// # Errors
     /// See [`QueryError`].
     pub async fn operations(&self, service: &str, range: TimeRange) -> Result<Vec<Operation>, QueryError> {
+        Ok(self.operations_with_stats(service, range).await?.0)
+    }
+
+    /// [`Self::operations`], and whether that is all.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn operations_with_stats(&self, service: &str, range: TimeRange) -> Result<(Vec<Operation>, QueryStats), QueryError> {
         self.inner.engine.operations(self.snapshot(), service, range).await
     }
 

@@ -86,7 +86,7 @@ pub(super) async fn search(State(state): State<AppState>, params: Params) -> Res
 pub(super) async fn histogram(State(state): State<AppState>, params: Params) -> Result<Json<Bars>, Failure> {
     params.refuse_unknown(&[&LOG_FILTERS[..], &["to", "buckets"]].concat())?;
     let query = log_query(&state, &params)?;
-    let range = params.window(state.now(), "now-1h")?.range;
+    let range = params.window(state.now(), "now-1h")?.in_minutes().range;
     let buckets = params.number("buckets", 60, 500)?;
     let histogram = state.store().histogram(Signal::Logs, &query, range, buckets).await?;
     Ok(Json(Bars::new(Signal::Logs, histogram)))

@@ -1,7 +1,5 @@
 //! Services and their operations.
 
-use std::time::Instant;
-
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::Serialize;
@@ -66,10 +64,9 @@ pub(super) async fn list(State(state): State<AppState>, params: Params) -> Resul
     params.refuse_unknown(&["from", "to", "points"])?;
     let range = params.window(state.now(), "now-1h")?.in_minutes().range;
     let points = params.number("points", 1, 200)?;
-    let began = Instant::now();
-    let services = state.store().services(range, points).await?;
+    let (services, stats) = state.store().services_with_stats(range, points).await?;
     let services = services.into_iter().map(ServiceJson::from).collect();
-    Ok(Json(Services { range: range.into(), services, stats: Stats::whole(began.elapsed()) }))
+    Ok(Json(Services { range: range.into(), services, stats: stats.into() }))
 }
 
 /// `GET /api/v1/services/{service}/operations`
@@ -80,10 +77,9 @@ pub(super) async fn operations(
 ) -> Result<Json<Operations>, Failure> {
     params.refuse_unknown(&["from", "to"])?;
     let range = params.window(state.now(), "now-1h")?.in_minutes().range;
-    let began = Instant::now();
-    let operations = state.store().operations(&service, range).await?;
+    let (operations, stats) = state.store().operations_with_stats(&service, range).await?;
     let operations = operations.into_iter().map(OperationJson::from).collect();
-    Ok(Json(Operations { range: range.into(), operations, stats: Stats::whole(began.elapsed()) }))
+    Ok(Json(Operations { range: range.into(), operations, stats: stats.into() }))
 }
 
 impl From<ServiceSummary> for ServiceJson {

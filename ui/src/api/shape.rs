@@ -10,18 +10,12 @@ use storage::{Histogram, QueryStats, Signal, TimeRange, TraceSummary, UnixNanos}
 pub(super) struct Stats {
     complete: bool,
     notes: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    segments_read: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    segments_pruned: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    granules_pruned: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rows_scanned: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rows_pruned: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bytes_pruned: Option<u64>,
+    segments_read: usize,
+    segments_pruned: usize,
+    granules_pruned: u64,
+    rows_scanned: u64,
+    rows_pruned: u64,
+    bytes_pruned: u64,
     elapsed_ms: f64,
 }
 
@@ -89,30 +83,13 @@ impl From<QueryStats> for Stats {
         Self {
             complete: stats.complete,
             notes: stats.notes,
-            segments_read: Some(stats.segments_read),
-            segments_pruned: Some(stats.segments_pruned),
-            granules_pruned: Some(stats.granules_pruned),
-            rows_scanned: Some(stats.rows_scanned),
-            rows_pruned: Some(stats.rows_pruned),
-            bytes_pruned: Some(stats.bytes_pruned),
+            segments_read: stats.segments_read,
+            segments_pruned: stats.segments_pruned,
+            granules_pruned: stats.granules_pruned,
+            rows_scanned: stats.rows_scanned,
+            rows_pruned: stats.rows_pruned,
+            bytes_pruned: stats.bytes_pruned,
             elapsed_ms: milliseconds(stats.elapsed),
-        }
-    }
-}
-
-impl Stats {
-    /// Of an answer that is given whole or not at all.
-    pub(super) fn whole(elapsed: Duration) -> Self {
-        Self {
-            complete: true,
-            notes: Vec::new(),
-            segments_read: None,
-            segments_pruned: None,
-            granules_pruned: None,
-            rows_scanned: None,
-            rows_pruned: None,
-            bytes_pruned: None,
-            elapsed_ms: milliseconds(elapsed),
         }
     }
 }

@@ -19,7 +19,7 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     if visit.state.store().is_empty() {
         return Ok(start(visit).await);
     }
-    let window = visit.window(DEFAULT_WINDOW)?;
+    let window = visit.window(DEFAULT_WINDOW)?.in_minutes();
     let range = window.range;
     let before = TimeRange { from: range.from.minus(range.to.since(range.from)), to: range.from };
     let store = visit.state.store();

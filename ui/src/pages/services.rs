@@ -18,7 +18,7 @@ use crate::view::{logs, traces};
 
 /// `/services?from=&to=`.
 pub(super) async fn list(mut visit: Visit) -> Result<Response, Failure> {
-    let window = visit.window(DEFAULT_WINDOW)?;
+    let window = visit.window(DEFAULT_WINDOW)?.in_minutes();
     let store = visit.state.store();
     let (services, map) = tokio::join!(store.services(window.range, POINTS), store.service_map(window.range));
     let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
@@ -37,7 +37,7 @@ pub(super) async fn list(mut visit: Visit) -> Result<Response, Failure> {
 
 /// One service: operations, neighbours, recent failures.
 pub(super) async fn detail(mut visit: Visit, Path(name): Path<String>) -> Result<Response, Failure> {
-    let window = visit.window(DEFAULT_WINDOW)?;
+    let window = visit.window(DEFAULT_WINDOW)?.in_minutes();
     let known = visit.state.store().service_names();
     if !known.contains(&name) {
         return Err(unknown(&name, &known));

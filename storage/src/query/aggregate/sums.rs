@@ -17,6 +17,9 @@ pub(super) struct Groups {
     is_full: bool,
 }
 
+/// A group by its key.
+pub(super) type Keyed = (Box<[u8]>, Sums);
+
 /// Sums of one group by part of the window.
 #[derive(Debug, Default)]
 pub(super) struct Sums {
@@ -64,7 +67,7 @@ impl Groups {
     }
 
     /// The groups with the most rows, and all others as one.
-    pub(super) fn largest(&mut self, limit: usize) -> (Vec<(Box<[u8]>, Sums)>, Option<Sums>) {
+    pub(super) fn largest(&mut self, limit: usize) -> (Vec<Keyed>, Option<Sums>) {
         let mut found: Vec<_> = std::mem::take(&mut self.known).into_iter().filter(|(_, sums)| sums.rows() > 0).collect();
         found.sort_unstable_by(|a, b| b.1.rows().cmp(&a.1.rows()).then_with(|| values(&a.0).cmp(&values(&b.0))));
         let mut other = std::mem::take(&mut self.other);

@@ -141,7 +141,8 @@ fn work_that_nobody_waits_for_ends() {
 }
 
 fn random_span(dice: &mut Dice) -> Span {
-    let mut span = span(1 + dice.roll(300), *dice.pick(&["api", "cart"]), NOON + dice.roll(1_200) * 1_000_000_000, dice.roll(1 << 36));
+    let mut span =
+        span(1 + dice.roll(300), dice.pick::<&str>(&["api", "cart"]), NOON + dice.roll(1_200) * 1_000_000_000, dice.roll(1 << 36));
     span.name = (*dice.pick(&["a", "b", "c"])).to_owned();
     span.kind = *dice.pick(&[SpanKind::Server, SpanKind::Client]);
     span.status.code = *dice.pick(&[StatusCode::Unset, StatusCode::Error]);
@@ -151,7 +152,7 @@ fn random_span(dice: &mut Dice) -> Span {
 }
 
 fn random_log(dice: &mut Dice, record: u64) -> LogRecord {
-    let mut log = fixtures::log(record, *dice.pick(&["api", "cart"]), "x", NOON + dice.roll(1_200) * 1_000_000_000);
+    let mut log = fixtures::log(record, dice.pick::<&str>(&["api", "cart"]), "x", NOON + dice.roll(1_200) * 1_000_000_000);
     log.severity_number = i32::try_from(dice.roll(25)).unwrap();
     log
 }

@@ -69,6 +69,7 @@ fn pages_of_a_search_join_to_what_looking_at_every_record_finds() {
                 text,
                 TimeRange { from: UnixNanos::new(1_000), to: UnixNanos::new(5_000) },
                 7,
+                &Rolls::default(),
                 &control(),
             );
             let counted = counted.unwrap().buckets.iter().map(|bucket| bucket.counts.iter().sum::<u64>()).sum::<u64>();
@@ -144,14 +145,33 @@ fn a_histogram_covers_its_range_and_splits_by_severity() {
     let mut records = vec![fixtures::log(1, "a", "x", 100), fixtures::log(2, "a", "x", 109), fixtures::log(3, "a", "x", 129)];
     records[1].severity_number = 17;
     let snapshot = stored(folder.path(), &records);
-    let found =
-        histogram(&snapshot, Signal::Logs, "", TimeRange { from: UnixNanos::new(100), to: UnixNanos::new(130) }, 3, &control()).unwrap();
+    let found = histogram(
+        &snapshot,
+        Signal::Logs,
+        "",
+        TimeRange { from: UnixNanos::new(100), to: UnixNanos::new(130) },
+        3,
+        &Rolls::default(),
+        &control(),
+    )
+    .unwrap();
     assert_eq!(found.step, 10);
     assert_eq!(
         found.buckets.iter().map(|b| (b.start.get(), b.counts)).collect::<Vec<_>>(),
         [(100, [0, 0, 0, 1, 0, 1, 0]), (110, [0; 7]), (120, [0, 0, 0, 1, 0, 0, 0]),]
     );
-    assert!(histogram(&snapshot, Signal::Logs, "", TimeRange { from: UnixNanos::new(5), to: UnixNanos::new(5) }, 3, &control()).is_err());
-    assert!(histogram(&snapshot, Signal::Logs, "", TimeRange::ALL, 501, &control()).is_err());
-    assert_eq!(histogram(&snapshot, Signal::Logs, "", TimeRange::ALL, 500, &control()).unwrap().buckets.len(), 500);
+    assert!(
+        histogram(
+            &snapshot,
+            Signal::Logs,
+            "",
+            TimeRange { from: UnixNanos::new(5), to: UnixNanos::new(5) },
+            3,
+            &Rolls::default(),
+            &control()
+        )
+        .is_err()
+    );
+    assert!(histogram(&snapshot, Signal::Logs, "", TimeRange::ALL, 501, &Rolls::default(), &control()).is_err());
+    assert_eq!(histogram(&snapshot, Signal::Logs, "", TimeRange::ALL, 500, &Rolls::default(), &control()).unwrap().buckets.len(), 500);
 }

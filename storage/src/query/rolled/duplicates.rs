@@ -61,9 +61,16 @@ pub(super) fn shared(older: &Segment, newer: &Segment, runs: &mut Runs, control:
     }
     let mut found = Vec::new();
     let (snapshot, filter) = (Snapshot::default(), Predicate::all());
-    let question =
-        Question { snapshot: &snapshot, signal: Signal::Traces, range: TimeRange::ALL, names: true, by_minute: true, filter: &filter };
-    let read = each(older, &view::columns(Signal::Traces, true), old_rows.as_ref(), control, |batch| {
+    let question = Question {
+        snapshot: &snapshot,
+        signal: Signal::Traces,
+        range: TimeRange::ALL,
+        names: true,
+        bare: false,
+        by_minute: true,
+        filter: &filter,
+    };
+    let read = each(older, &view::columns(&question), old_rows.as_ref(), control, |batch| {
         let view = View::of(&question, batch)?;
         let keys = SpanKeys::of(batch)?;
         for row in (0..batch.num_rows()).filter(|row| hashes.contains(&keys.hash(*row))) {

@@ -2,6 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::super::fixtures::{self, Dice};
+use super::super::histogram;
 use super::super::window::{operations, services};
 use super::*;
 use crate::model::{LogRecord, Span, SpanKind, StatusCode};
@@ -62,10 +63,18 @@ fn roll_ups_and_rows_give_the_same_answers() {
         for _ in 0..6 {
             let range = random_range(&mut dice);
             let points = *dice.pick(&[0, 1, 7, 400]);
-            let ask = |rolls: &Rolls| services(&snapshot, range, points, rolls, &control()).unwrap();
+            let ask = |rolls: &Rolls| services(&snapshot, range, points, rolls, &control()).unwrap().0;
             assert_eq!(ask(&rolls), ask(&none), "seed {seed}, {range:?}, {points} points");
+            for (signal, query) in [(Signal::Traces, ""), (Signal::Traces, "service:api status:error"), (Signal::Logs, "severity>=warn")] {
+                let buckets = 1 + dice.count(9);
+                let width = range.to.since(range.from) / MINUTE;
+                let ask = |rolls: &Rolls| histogram(&snapshot, signal, query, range, buckets, rolls, &control()).unwrap().buckets;
+                if width > 0 {
+                    assert_eq!(ask(&rolls), ask(&none), "seed {seed}, {range:?}, {query}, {buckets} of {width} minutes");
+                }
+            }
             for service in ["api", "job", "absent"] {
-                let ask = |rolls: &Rolls| operations(&snapshot, service, range, rolls, &control()).unwrap();
+                let ask = |rolls: &Rolls| operations(&snapshot, service, range, rolls, &control()).unwrap().0;
                 assert_eq!(ask(&rolls), ask(&none), "seed {seed}, {range:?}, {service}");
             }
         }
@@ -74,7 +83,7 @@ fn roll_ups_and_rows_give_the_same_answers() {
 
 fn count(snapshot: &Snapshot, range: TimeRange, rolls: &Rolls) -> (u64, QueryStats) {
     let filter = Predicate::all();
-    let question = Question { snapshot, signal: Signal::Traces, range, names: false, by_minute: true, filter: &filter };
+    let question = Question { snapshot, signal: Signal::Traces, range, names: false, bare: false, by_minute: true, filter: &filter };
     let (states, stats) = fold(question, rolls, &control(), Counts::default, Counts::take).unwrap();
     (states.iter().map(|counts| counts.rows).sum(), stats)
 }
@@ -120,8 +129,8 @@ fn damaged_roll_ups_are_not_used() {
     let spans: Vec<Span> = (1..=90).map(|i| at(i, NOON + i)).collect();
     let snapshot = fixtures::snapshot(folder.path(), Signal::Traces, Vec::new(), vec![vec![fixtures::spans(&spans)]]);
     let meta = snapshot.spans.segments[0].meta().clone();
-    let path = meta.index_path(folder.path());
-    let blob = Bundle::open(&path, meta.index_bytes).unwrap().find("roll.red").unwrap().clone();
+    let path = folder.path().join(format!("{}.idx", meta.id));
+    let blob = Bundle::open(&crate::files::Place::real(&path), meta.index_bytes).unwrap().find("roll.red").unwrap().clone();
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[usize::try_from(blob.offset).unwrap() + 10] ^= 1;
     std::fs::write(&path, bytes).unwrap();

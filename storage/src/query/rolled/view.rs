@@ -17,7 +17,8 @@ use crate::store::Signal;
 /// The columns of a batch that items are made from.
 #[derive(Debug)]
 pub(in super::super) struct View<'a> {
-    services: &'a StringViewArray,
+    /// Nothing when only status and time matter.
+    services: Option<&'a StringViewArray>,
     times: &'a Int64Array,
     statuses: &'a Int32Array,
     spans: Option<SpanView<'a>>,
@@ -27,20 +28,30 @@ pub(in super::super) struct View<'a> {
 struct SpanView<'a> {
     keys: SpanKeys<'a>,
     traces: &'a FixedSizeBinaryArray,
-    parents: &'a FixedSizeBinaryArray,
-    names: Option<&'a StringViewArray>,
     kinds: &'a Int32Array,
+    names: Option<&'a StringViewArray>,
+    more: Option<More<'a>>,
+}
+
+/// Nothing of it matters when only status and time do.
+#[derive(Debug)]
+struct More<'a> {
+    parents: &'a FixedSizeBinaryArray,
     flags: &'a Int64Array,
     durations: &'a Int64Array,
 }
 
 /// What [`View::of`] needs.
-pub(in super::super) fn columns(signal: Signal, names: bool) -> Vec<&'static str> {
-    let mut wanted = vec![column::SERVICE_NAME, time_column(signal), status(signal)];
+pub(in super::super) fn columns(question: &Question<'_>) -> Vec<&'static str> {
+    let signal = question.signal;
+    let mut wanted = vec![time_column(signal), status(signal)];
+    wanted.extend((!question.bare).then_some(column::SERVICE_NAME));
     if signal == Signal::Traces {
         wanted.extend(DEDUPLICATION);
-        wanted.extend([column::PARENT_SPAN_ID, column::FLAGS, column::DURATION]);
-        wanted.extend(names.then_some(column::NAME));
+        wanted.extend(question.names.then_some(column::NAME));
+        if !question.bare {
+            wanted.extend([column::PARENT_SPAN_ID, column::FLAGS, column::DURATION]);
+        }
     }
     wanted
 }
@@ -81,19 +92,24 @@ pub(super) fn told_apart<'t>(signal: Signal, told: impl Iterator<Item = (&'t str
 
 impl<'a> View<'a> {
     pub(in super::super) fn of(question: &Question<'_>, batch: &'a RecordBatch) -> Result<Self, QueryError> {
-        let spans = || -> Result<_, QueryError> {
-            Ok(SpanView {
-                keys: SpanKeys::of(batch)?,
-                traces: columns::id(batch, column::TRACE_ID)?,
+        let more = || -> Result<_, QueryError> {
+            Ok(More {
                 parents: columns::id(batch, column::PARENT_SPAN_ID)?,
-                names: question.names.then(|| columns::text(batch, column::NAME)).transpose()?,
-                kinds: columns::int(batch, column::KIND)?,
                 flags: columns::long(batch, column::FLAGS)?,
                 durations: columns::long(batch, column::DURATION)?,
             })
         };
+        let spans = || -> Result<_, QueryError> {
+            Ok(SpanView {
+                keys: SpanKeys::of(batch)?,
+                traces: columns::id(batch, column::TRACE_ID)?,
+                kinds: columns::int(batch, column::KIND)?,
+                names: question.names.then(|| columns::text(batch, column::NAME)).transpose()?,
+                more: (!question.bare).then(more).transpose()?,
+            })
+        };
         Ok(Self {
-            services: columns::text(batch, column::SERVICE_NAME)?,
+            services: (!question.bare).then(|| columns::text(batch, column::SERVICE_NAME)).transpose()?,
             times: columns::long(batch, time_column(question.signal))?,
             statuses: columns::int(batch, status(question.signal))?,
             spans: if question.signal == Signal::Traces { Some(spans()?) } else { None },
@@ -103,7 +119,7 @@ impl<'a> View<'a> {
     pub(in super::super) fn item(&self, row: usize) -> Item<'a> {
         let item = Item {
             signal: if self.spans.is_some() { Signal::Traces } else { Signal::Logs },
-            service: self.services.value(row),
+            service: self.services.map_or("", |services| services.value(row)),
             name: "",
             kind: 0,
             status: self.statuses.value(row),
@@ -112,13 +128,11 @@ impl<'a> View<'a> {
             amount: Amount::Row(0),
         };
         let Some(spans) = &self.spans else { return item };
-        Item {
-            name: spans.names.map_or("", |names| names.value(row)),
-            kind: spans.kinds.value(row),
-            entry: is_entry(spans.parents.is_valid(row), spans.flags.value(row)),
-            amount: Amount::Row(columns::nanos(spans.durations, row)),
-            ..item
-        }
+        let name = spans.names.map_or("", |names| names.value(row));
+        let item = Item { name, kind: spans.kinds.value(row), ..item };
+        let Some(more) = &spans.more else { return item };
+        let entry = is_entry(more.parents.is_valid(row), more.flags.value(row));
+        Item { entry, amount: Amount::Row(columns::nanos(more.durations, row)), ..item }
     }
 
     /// What tells spans apart; `None` for logs, which are stored once.
@@ -139,7 +153,7 @@ impl<'a> View<'a> {
             status: item.status,
             entry: item.entry,
             start: item.time,
-            duration: self.spans.as_ref().map_or(0, |spans| columns::nanos(spans.durations, row)),
+            duration: if let Amount::Row(duration) = item.amount { duration } else { 0 },
         }
     }
 }

@@ -158,7 +158,7 @@ async fn what_cannot_be_read_is_left_out_and_named() {
     let mut snapshot = fixtures::snapshot(folder.path(), Signal::Traces, vec![spans(1)], vec![vec![spans(100)], vec![spans(200)]]);
     // One segment is damaged on disk, another could not even be opened.
     let meta = snapshot.spans.segments[0].meta();
-    let path = meta.parquet_path(folder.path());
+    let path = folder.path().join(format!("{}.parquet", meta.id));
     let mut bytes = std::fs::read(&path).unwrap();
     bytes.iter_mut().for_each(|byte| *byte ^= 0x55);
     std::fs::write(&path, bytes).unwrap();

@@ -1,8 +1,9 @@
 //! Questions over windows as the engine runs them: from what was kept, else anew.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use super::super::answer::{Operation, ServiceMap, ServiceSummary};
+use super::super::answer::{Operation, QueryStats, ServiceMap, ServiceSummary};
 use super::super::engine::{Engine, Weight};
 use super::super::map;
 use super::super::question::QueryError;
@@ -16,27 +17,43 @@ impl Engine {
         snapshot: Arc<Snapshot>,
         range: TimeRange,
         points: usize,
-    ) -> Result<Vec<ServiceSummary>, QueryError> {
+    ) -> Result<(Vec<ServiceSummary>, QueryStats), QueryError> {
         let key = Key::Services(snapshot.version, range, points);
+        let started = Instant::now();
         if let Some(Answer::Services(known)) = self.cache.find(&key) {
-            return Ok(Vec::clone(&known));
+            return Ok((Vec::clone(&known), QueryStats::of_kept(started)));
         }
         let rolls = self.rolls.clone();
         let found = self.run("services", Weight::Heavy, move |control| services(&snapshot, range, points, &rolls, control)).await?;
-        self.cache.keep(key, Answer::Services(Arc::new(found.clone())));
-        Ok(found)
+        let (found, mut stats) = found;
+        stats.elapsed = started.elapsed();
+        // What could not be read may be readable the next time.
+        if stats.complete {
+            self.cache.keep(key, Answer::Services(Arc::new(found.clone())));
+        }
+        Ok((found, stats))
     }
 
-    pub(crate) async fn operations(&self, snapshot: Arc<Snapshot>, service: &str, range: TimeRange) -> Result<Vec<Operation>, QueryError> {
+    pub(crate) async fn operations(
+        &self,
+        snapshot: Arc<Snapshot>,
+        service: &str,
+        range: TimeRange,
+    ) -> Result<(Vec<Operation>, QueryStats), QueryError> {
         let key = Key::Operations(snapshot.version, range, service.to_owned());
+        let started = Instant::now();
         if let Some(Answer::Operations(known)) = self.cache.find(&key) {
-            return Ok(Vec::clone(&known));
+            return Ok((Vec::clone(&known), QueryStats::of_kept(started)));
         }
         let (service, rolls) = (service.to_owned(), self.rolls.clone());
         let work = move |control: &_| operations(&snapshot, &service, range, &rolls, control);
         let found = self.run("operations", Weight::Heavy, work).await?;
-        self.cache.keep(key, Answer::Operations(Arc::new(found.clone())));
-        Ok(found)
+        let (found, mut stats) = found;
+        stats.elapsed = started.elapsed();
+        if stats.complete {
+            self.cache.keep(key, Answer::Operations(Arc::new(found.clone())));
+        }
+        Ok((found, stats))
     }
 
     pub(crate) async fn service_map(&self, snapshot: Arc<Snapshot>, range: TimeRange, now: UnixNanos) -> Result<ServiceMap, QueryError> {
@@ -44,7 +61,7 @@ impl Engine {
         if let Some(Answer::Map(known)) = self.cache.find(&key) {
             return Ok(ServiceMap::clone(&known));
         }
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let work = move |control: &_| map::service_map(&snapshot, range, now, control);
         let (mut found, open) = self.run("service_map", Weight::Heavy, work).await?;
         found.stats.elapsed = started.elapsed();

@@ -25,14 +25,14 @@ fn requests_are_counted_once_with_exact_counts_and_near_percentiles() {
     let batch = fixtures::spans(&spans);
     // Everything three times: in two segments and in memory.
     let snapshot = fixtures::snapshot(folder.path(), Signal::Traces, vec![batch.clone()], vec![vec![batch.clone()], vec![batch]]);
-    let found = services(&snapshot, ALL, 2, &Rolls::default(), &control()).unwrap();
+    let found = services(&snapshot, ALL, 2, &Rolls::default(), &control()).unwrap().0;
     let [api] = found.as_slice() else { panic!("{found:?}") };
     assert_eq!((api.span_count, api.requests, api.errors, api.last_seen.get()), (1_000, 1_000, 100, 9_999));
     for (found, exact) in [(api.p50, 500e6), (api.p95, 950e6), (api.p99, 990e6)] {
         assert!((found as f64 / exact - 1.0).abs() < 0.02, "{found}");
     }
     assert_eq!(api.points.iter().map(|p| (p.requests, p.errors)).collect::<Vec<_>>(), [(500, 50), (500, 50)]);
-    let found = operations(&snapshot, "api", ALL, &Rolls::default(), &control()).unwrap();
+    let found = operations(&snapshot, "api", ALL, &Rolls::default(), &control()).unwrap().0;
     assert_eq!(
         found.iter().map(|o| (o.name.as_str(), o.kind, o.count, o.errors)).collect::<Vec<_>>(),
         [("a", "server", 500, 0), ("b", "server", 500, 100)]
@@ -51,7 +51,7 @@ fn a_service_that_serves_nobody_is_counted_by_the_spans_that_others_caused() {
         Span { flags: 0x300, ..fixtures::span(1, 4, 99, "job", "called", 30, 10) },
     ];
     let snapshot = fixtures::snapshot(folder.path(), Signal::Traces, vec![fixtures::spans(&spans)], Vec::new());
-    let found = services(&snapshot, ALL, 0, &Rolls::default(), &control()).unwrap();
+    let found = services(&snapshot, ALL, 0, &Rolls::default(), &control()).unwrap().0;
     assert_eq!((found[0].span_count, found[0].requests), (4, 2));
     assert!(found[0].points.is_empty());
 }
@@ -62,7 +62,7 @@ fn logs_alone_make_a_service_and_spans_out_of_the_window_do_not() {
     let mut snapshot =
         fixtures::snapshot(folder.path(), Signal::Traces, vec![fixtures::spans(&[served(1, "old", "x", 20_000, 1)])], Vec::new());
     snapshot.logs.buffered.push(fixtures::logs(&[fixtures::log(1, "quiet", "x", 50), fixtures::log(2, "quiet", "x", 60)]));
-    let found = services(&snapshot, ALL, 1, &Rolls::default(), &control()).unwrap();
+    let found = services(&snapshot, ALL, 1, &Rolls::default(), &control()).unwrap().0;
     assert_eq!(found.iter().map(|s| (s.name.as_str(), s.log_count, s.last_seen.get())).collect::<Vec<_>>(), [("quiet", 2, 60)]);
     assert_eq!(service_names(&snapshot), ["old", "quiet"]);
     assert!(services(&snapshot, ALL, 1_000_000, &Rolls::default(), &control()).is_err());
@@ -77,4 +77,14 @@ fn kept_answers_are_bounded_and_belong_to_one_state() {
     assert!(cache.find(&Key::Map(0, ALL)).is_none());
     assert!(cache.find(&Key::Map(99, ALL)).is_some());
     assert!(cache.find(&Key::Map(100, ALL)).is_none());
+}
+
+#[test]
+fn what_cannot_be_read_is_said_to_be_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut snapshot =
+        fixtures::snapshot(folder.path(), Signal::Traces, vec![fixtures::spans(&[served(1, "api", "x", 20, 1)])], Vec::new());
+    snapshot.logs.unreadable.push("segment X cannot be opened".to_owned());
+    let (found, stats) = services(&snapshot, ALL, 0, &Rolls::default(), &control()).unwrap();
+    assert_eq!((found.len(), stats.complete, stats.notes.as_slice()), (1, false, ["segment X cannot be opened".to_owned()].as_slice()));
 }
