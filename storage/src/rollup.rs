@@ -169,6 +169,25 @@ impl RollBuilder {
         }
     }
 
+    /// Adds the rows of another roll-up; without one, what would be finished is too little to be used.
+    pub(crate) fn absorb(&mut self, roll: Option<Roll>) {
+        let Some(roll) = roll else { return self.give_up() };
+        if self.given_up {
+            return;
+        }
+        if !roll.has_names && self.has_names {
+            self.forget_names();
+        }
+        for cell in &roll.cells {
+            let service = self.services.number(roll.service(cell));
+            let name = if self.has_names { self.names.number(roll.name(cell)) } else { 0 };
+            self.sum_up(&Cell { service, name, ..cell.clone() });
+            if self.cells.len() > self.max_cells {
+                self.forget_names();
+            }
+        }
+    }
+
     /// The blob.
     pub(crate) fn finish(self) -> Vec<u8> {
         if self.given_up {
@@ -234,18 +253,30 @@ impl RollBuilder {
     fn forget_names(&mut self) {
         self.has_names = false;
         self.names = Texts::default();
-        for (key, cell) in std::mem::take(&mut self.cells) {
-            let key = Key { name: 0, ..key };
-            let sum = self.cells.entry(key).or_insert_with(|| Cell::new(key));
-            sum.count += cell.count;
-            sum.last = sum.last.max(cell.last);
-            sum.durations.merge(&cell.durations);
+        for cell in std::mem::take(&mut self.cells).into_values() {
+            self.sum_up(&Cell { name: 0, ..cell });
         }
         // Half of the room must be left, or the next names would have to be forgotten soon again.
-        self.given_up = self.cells.len() > self.max_cells / 2;
-        if self.given_up {
-            self.cells = HashMap::new();
+        if self.cells.len() > self.max_cells / 2 {
+            self.give_up();
         }
+    }
+
+    fn sum_up(&mut self, cell: &Cell) {
+        if self.given_up {
+            return;
+        }
+        let Cell { minute, service, name, kind, status, entry, .. } = *cell;
+        let key = Key { minute, service, name, kind, status, entry };
+        let sum = self.cells.entry(key).or_insert_with(|| Cell::new(key));
+        sum.count += cell.count;
+        sum.last = sum.last.max(cell.last);
+        sum.durations.merge(&cell.durations);
+    }
+
+    fn give_up(&mut self) {
+        self.given_up = true;
+        self.cells = HashMap::new();
     }
 }
 

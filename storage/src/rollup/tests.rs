@@ -11,8 +11,9 @@ fn rows(signal: Signal, seed: u64) -> RecordBatch {
 
 fn built(signal: Signal, batch: &RecordBatch, max_cells: usize) -> Option<Roll> {
     let mut builder = RollBuilder { max_cells, ..RollBuilder::new(signal) };
-    builder.push(&batch.slice(0, 700)).unwrap();
-    builder.push(&batch.slice(700, batch.num_rows() - 700)).unwrap();
+    let half = batch.num_rows() / 2;
+    builder.push(&batch.slice(0, half)).unwrap();
+    builder.push(&batch.slice(half, batch.num_rows() - half)).unwrap();
     Roll::decode(signal, &builder.finish()).unwrap()
 }
 
@@ -95,4 +96,25 @@ fn damaged_blobs_are_no_roll_ups_and_never_break() {
 fn entries_have_no_parent_or_a_remote_one() {
     assert!(is_entry(false, 0) && is_entry(true, 0x301));
     assert!(!is_entry(true, 0) && !is_entry(true, 0x100) && !is_entry(true, 0x200));
+}
+
+#[test]
+fn absorbing_roll_ups_equals_summing_up_all_rows() {
+    for signal in [Signal::Traces, Signal::Logs] {
+        let batch = rows(signal, 9);
+        let whole = built(signal, &batch, MAX_CELLS).unwrap();
+        let absorbed = |max_cells, parts: [Option<Roll>; 2]| {
+            let mut builder = RollBuilder { max_cells, ..RollBuilder::new(signal) };
+            parts.into_iter().for_each(|part| builder.absorb(part));
+            Roll::decode(signal, &builder.finish()).unwrap()
+        };
+        let parts = || [batch.slice(0, 800), batch.slice(800, 1_200)].map(|part| built(signal, &part, MAX_CELLS));
+        let roll = absorbed(MAX_CELLS, parts()).unwrap();
+        assert_eq!(found(&roll), found(&whole));
+        let [first, _] = parts();
+        assert!(absorbed(MAX_CELLS, [first, None]).is_none());
+        let without = expected(signal, &batch, false);
+        let few = absorbed(without.len() * 2, parts()).unwrap();
+        assert_eq!(found(&few), if few.has_names { found(&whole) } else { without });
+    }
 }

@@ -29,6 +29,8 @@ pub(super) struct Indexes {
     trace_keys: TraceKeysBuilder,
     summary: SummaryBuilder,
     roll: RollBuilder,
+    /// Whether `roll` is summed up from other roll-ups, not from rows.
+    inherits_roll: bool,
     attributes: AttributesBuilder,
     text: Option<text::IndexBuilder>,
     /// Of segments that are put one behind the other, in place of `text`.
@@ -90,6 +92,7 @@ impl Indexes {
             trace_keys: TraceKeysBuilder::default(),
             summary: SummaryBuilder::new(signal),
             roll: RollBuilder::new(signal),
+            inherits_roll: false,
             attributes: AttributesBuilder::default(),
             text: indexes_text(signal, level).then(text::IndexBuilder::default),
             texts: None,
@@ -101,7 +104,13 @@ impl Indexes {
     pub(super) fn stacked(tmp_dir: &Place, id: Ulid, signal: Signal) -> Result<Self, SegmentError> {
         let texts = (signal == Signal::Logs).then(text::Stack::default);
         let indexes = Self::create(tmp_dir, id, signal, 0)?;
-        Ok(Self { attributes: AttributesBuilder::stacked(), summary: SummaryBuilder::new(signal).without_row_limit(), texts, ..indexes })
+        Ok(Self {
+            attributes: AttributesBuilder::stacked(),
+            summary: SummaryBuilder::new(signal).without_row_limit(),
+            texts,
+            inherits_roll: true,
+            ..indexes
+        })
     }
 
     pub(super) fn rows(&self) -> u32 {
@@ -126,6 +135,7 @@ impl Indexes {
         let (first_row, rows) = (self.rows, u32::try_from(segment.meta.rows).unwrap_or(u32::MAX));
         let attributes = segment.attributes().ok_or_else(|| missing("attributes"))?;
         self.attributes.inherit(attributes, first_row, rows).ok_or_else(|| missing("attributes"))?;
+        self.roll.absorb(segment.roll());
         let Some(texts) = &mut self.texts else { return Ok(()) };
         let text = segment.index.as_ref().and_then(|index| segment.text(index)).ok_or_else(|| missing("text"))?;
         texts
@@ -173,7 +183,9 @@ impl Indexes {
 
     fn count(&mut self, batch: &RecordBatch) -> Option<()> {
         self.summary.push(batch)?;
-        self.roll.push(batch)?;
+        if !self.inherits_roll {
+            self.roll.push(batch)?;
+        }
         let traces = batch.column_by_name(column::TRACE_ID)?.as_fixed_size_binary_opt()?;
         for (row, trace) in (self.rows..).zip(traces) {
             if let Some(trace) = trace {
