@@ -15,11 +15,11 @@ use arrow::buffer::BooleanBuffer;
 use super::answer::QueryStats;
 use super::predicate::Predicate;
 use super::question::QueryError;
-use super::scan::{Control, Place, Rows, Scan, Wanted, union};
+use super::scan::{Control, Place, Rows, Scan, Wanted};
 use super::window::{DEDUPLICATION, Seen, SpanKeys};
 use crate::model::{TimeRange, TraceId, UnixNanos};
 use crate::rollup::{Cell, MINUTE, Roll, minute_of};
-use crate::segment::{RowRanges, Segment};
+use crate::segment::{RowRanges, Segment, union_rows};
 use crate::snapshot::Snapshot;
 use crate::store::Signal;
 
@@ -122,6 +122,10 @@ impl<'a> Plan<'a> {
         let names = question.names || asked.contains(crate::schema::column::NAME);
         for (place, segment) in question.snapshot.table(question.signal).segments.iter().enumerate() {
             control.check()?;
+            // A roll-up still counts rows that were let go.
+            if !segment.hidden().is_empty() {
+                continue;
+            }
             let Some(minutes) = whole_minutes(segment, question.range) else { continue };
             let Some(roll) = rolls.of(segment).filter(|roll| roll.has_names || !names) else { continue };
             plan.rolled.push(Rolled { place, segment, roll, minutes });
@@ -300,7 +304,7 @@ impl<'a> Plan<'a> {
                     Err(error) => notes.push(format!("a part of the data could not be read: {error}")),
                 }
             }
-            let read = duplicates::each(rolled.segment, &DEDUPLICATION, Some(&union(rows, Vec::new())), self.control, |batch| {
+            let read = duplicates::each(rolled.segment, &DEDUPLICATION, Some(&union_rows(rows, Vec::new())), self.control, |batch| {
                 let keys = SpanKeys::of(batch)?;
                 let rows = (0..batch.num_rows()).filter(|row| rolled.counts(minute_of(keys.start(*row))));
                 counted.extend(rows.map(|row| keys.hash(row)));

@@ -135,7 +135,8 @@ impl Indexes {
         let (first_row, rows) = (self.rows, u32::try_from(segment.meta.rows).unwrap_or(u32::MAX));
         let attributes = segment.attributes().ok_or_else(|| missing("attributes"))?;
         self.attributes.inherit(attributes, first_row, rows).ok_or_else(|| missing("attributes"))?;
-        self.roll.absorb(segment.roll());
+        // A roll-up counts rows that are hidden by now.
+        self.roll.absorb(segment.roll().filter(|_| segment.hidden.is_empty()));
         let Some(texts) = &mut self.texts else { return Ok(()) };
         let text = segment.index.as_ref().and_then(|index| segment.text(index)).ok_or_else(|| missing("text"))?;
         texts

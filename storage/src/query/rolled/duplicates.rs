@@ -8,11 +8,11 @@ use arrow::array::RecordBatch;
 use ulid::Ulid;
 
 use super::super::question::QueryError;
-use super::super::scan::{Control, union};
+use super::super::scan::Control;
 use super::super::window::{DEDUPLICATION, SpanKeys};
 use super::view::{self, View};
 use super::{Amount, Item, Predicate, Question, Snapshot, TimeRange, UnixNanos};
-use crate::segment::{RowRanges, Segment};
+use crate::segment::{RowRanges, Segment, union_rows};
 use crate::store::Signal;
 
 /// What a roll-up tells of a span, to take it off or to count it.
@@ -123,7 +123,7 @@ fn common(a: &[Run], b: &[Run]) -> (RowRanges, RowRanges) {
             in_b.extend(same.iter().map(|(_, rows)| rows.clone()));
         }
     }
-    (union(in_a, Vec::new()), union(in_b, Vec::new()))
+    (union_rows(in_a, Vec::new()), union_rows(in_b, Vec::new()))
 }
 
 impl Runs {
