@@ -158,6 +158,11 @@ impl Builder {
         Some(self.keys.len() - 1)
     }
 
+    /// Whether a place is that of a key.
+    pub(super) fn is(&self, place: usize, key: &str) -> bool {
+        self.keys.get(place).is_some_and(|state| state.key == key)
+    }
+
     /// Counts `rows` rows with a value whose hash is `hash`.
     pub(super) fn value(&mut self, place: usize, hash: Option<u64>, value: Scalar<'_>, rows: u64) -> Seen {
         let granule = self.granule;

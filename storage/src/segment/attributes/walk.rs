@@ -33,7 +33,8 @@ struct Map<'a, V> {
     values: &'a V,
 }
 
-/// Keys of one batch by their view: equal views of one array are equal texts.
+/// Keys of one batch: short ones by their view, which holds the text, others by their hash. Views of long keys are of no use here: each
+/// points to its own place in the request that it came in.
 #[derive(Debug, Default)]
 pub(super) struct KnownKeys(HashMap<(u8, u128), Key, Spread>);
 
@@ -129,19 +130,36 @@ impl Visit<'_> {
     fn key(&mut self, map: u8, keys: &StringViewArray, at: usize) -> Key {
         let granule = self.catalogue.granule();
         let view = keys.views().get(at).copied().unwrap_or_default();
+        let text = keys.value(at);
         let (catalogue, granules) = (&mut *self.catalogue, &mut *self.granules);
-        let key = self.keys.0.entry((map, view)).or_insert_with(|| {
-            let text = keys.value(at);
+        let (known_as, hash) = if text.len() <= INLINE_BYTES {
+            ((map, view), None)
+        } else {
             let hash = key_hash(Owner::Record, text);
+            ((map | LONG, u128::from(hash)), Some(hash))
+        };
+        let key = self.keys.0.entry(known_as).or_insert_with(|| {
+            let hash = hash.unwrap_or_else(|| key_hash(Owner::Record, text));
             Key { hash, place: catalogue.place(Owner::Record, text, hash), granule: u32::MAX }
         });
         if key.granule != granule {
             key.granule = granule;
             granules.insert(key.hash);
         }
-        *key
+        match key.place {
+            // Another key of the same hash: the catalogue says that it is not whole.
+            Some(place) if hash.is_some() && !catalogue.is(place, text) => {
+                Key { place: catalogue.place(Owner::Record, text, key.hash), ..*key }
+            }
+            _ => *key,
+        }
     }
 }
+
+/// Longer texts are not part of their views.
+const INLINE_BYTES: usize = 12;
+/// Tells hashes of long keys from views of short ones.
+const LONG: u8 = 0x80;
 
 /// Hashes of the scalars in an encoded `AnyValue`: itself, or the elements of arrays as deep as comparisons look.
 pub(super) fn encoded(key_hash: u64, value: &[u8], depth: usize, each: &mut impl FnMut(u64, Option<Scalar<'_>>)) {
