@@ -135,7 +135,7 @@ mod tests {
         let room = Room::new(usize::MAX);
         let mut entries = Vec::new();
         for number in 0..100 {
-            entries.push(Entry { batch: batch(0, if number % 2 == 0 { 1 } else { 300 }), room: room.force(1) });
+            entries.push(Entry { batch: batch(0, if number % 2 == 0 { 1 } else { 40 }), room: room.force(1) });
             coalesce(&mut entries);
         }
         assert!(entries.len() < 25, "{}", entries.len());
