@@ -67,7 +67,7 @@ async function watched(context) {
 
 const rows = (page) => page.locator("tr[data-row]").count();
 const press = async (page, key) => { await page.keyboard.press(key); await page.waitForTimeout(60); };
-const go = async (page, key) => { await Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.keyboard.press(key)]); };
+const go = async (page, key) => { await Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.keyboard.press(key)]); await page.waitForTimeout(120); };
 
 async function fold(page) {
   await page.goto(`${base}/trace/${one}`);

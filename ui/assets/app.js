@@ -338,6 +338,7 @@
   if (chosen) chosen.scrollIntoView({ block: "center" });
   // Whoever folds or unfolds by key goes on from the same row.
   const named = grid && location.hash && document.getElementById(location.hash.slice(1));
-  if (named && named.matches("[data-row]")) focusRow(named);
+  // Only after the browser went to the fragment, which takes the focus away.
+  if (named && named.matches("[data-row]")) addEventListener("load", () => setTimeout(() => focusRow(named)));
   document.documentElement.dataset.ready = "";
 })();

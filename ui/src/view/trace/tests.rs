@@ -47,6 +47,7 @@ fn rows_follow_the_tree_and_bars_the_time() {
         shape,
         [("POST /checkout", 1, "0", "100"), ("Reserve", 2, "5", "25"), ("SELECT stock", 3, "10", "10"), ("ChargeCard", 2, "40", "50")]
     );
+    assert_eq!(rows[0].bar.critical, "M0 1h50M300 1h100M900 1h100");
     assert!(rows[0].has_error_below && !rows[0].is_error && rows[3].is_error);
     assert_eq!(rows[3].pill, "402");
     assert_eq!(rows[3].bar.dots.len(), 3, "two events and one log record");
@@ -175,7 +176,7 @@ fn corrected_times_move_bars_and_say_so() {
     let raw = fall(&trace, Wanted::default()).rows;
     let moved = fall(&trace, Wanted { is_adjusted: true, ..Wanted::default() }).rows;
     assert!(!raw[1].is_moved && moved[1].is_moved);
-    assert_eq!((raw[1].bar.x.as_str(), moved[1].bar.x.as_str()), ("0", "55.263"));
+    assert_eq!((raw[1].bar.x.as_str(), moved[1].bar.x.as_str()), ("0", "57.895"));
 }
 
 #[test]

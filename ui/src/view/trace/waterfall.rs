@@ -86,8 +86,8 @@ pub(crate) struct Bar {
     /// Where the duration is written, and at which of its ends.
     pub(crate) label_x: String,
     pub(crate) label_anchor: &'static str,
-    /// Left edge and width of stretches on the critical path.
-    pub(crate) critical: Vec<(String, String)>,
+    /// Path data of [`UNITS`] units: stretches on the critical path.
+    pub(crate) critical: String,
     /// Position, class and title of events and log records.
     pub(crate) dots: Vec<(String, &'static str, String)>,
 }
@@ -221,14 +221,14 @@ impl Context<'_> {
         };
         let moved = |time: storage::UnixNanos| offset.saturating_add(time.since(brief.start));
         let sections = scene.sheet.sections(place).iter().map(|section| (moved(section.from), moved(section.to)));
-        let critical = sections.filter(|(from, to)| axis.shows(*from, *to)).take(MAX_SECTIONS);
+        let critical = sections.filter(|(from, to)| axis.shows(*from, *to));
         Bar {
             x: axis.x(offset),
             width: axis.width(offset, end),
             outside: "",
             label_x,
             label_anchor,
-            critical: critical.map(|(from, to)| (axis.x(from), axis.width(from, to))).collect(),
+            critical: stretches(axis, critical),
             dots: self.dots(place),
         }
     }
@@ -277,6 +277,26 @@ impl Context<'_> {
         let closed = exceptions(&wanted.closed, id, is_open);
         format!("{}#s{id}", self.scene.here().with("open", &open).with("closed", &closed).with("span", "").href())
     }
+}
+
+/// One stroke per stretch; those that touch at this resolution are one.
+fn stretches(axis: &super::Axis, sections: impl Iterator<Item = (u64, u64)>) -> String {
+    use std::fmt::Write as _;
+    #[expect(clippy::cast_possible_truncation, reason = "a share of one, of few units")]
+    let unit = |offset: u64| (axis.share(offset) * UNITS as f64).round() as usize;
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for (from, to) in sections {
+        let (from, to) = (unit(from), unit(to).max(unit(from) + 1));
+        match runs.last_mut() {
+            Some((_, end)) if from <= *end => *end = to.max(*end),
+            _ => runs.push((from, to)),
+        }
+    }
+    runs.iter().take(MAX_SECTIONS).fold(String::new(), |mut path, (from, to)| {
+        // Writing to a String cannot fail.
+        let _ = write!(path, "M{from} 1h{}", to - from);
+        path
+    })
 }
 
 /// A list of ids with one more or one less. Addresses stay short: the oldest are forgotten.
@@ -332,7 +352,10 @@ pub(super) const MAX_INDENT: usize = 24;
 const MAX_DOTS: usize = 8;
 
 /// Stretches of the critical path below one bar.
-const MAX_SECTIONS: usize = 8;
+const MAX_SECTIONS: usize = 200;
+
+/// Units of the axis in which these are drawn.
+const UNITS: usize = 1_000;
 
 /// Log records below one span.
 const MAX_LOG_ROWS: usize = 20;
