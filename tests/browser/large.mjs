@@ -17,7 +17,7 @@ const traceId = (size) => "c" + String(size).padStart(31, "0");
 const spanId = (number) => (0x1000000 + number).toString(16).padStart(16, "0");
 const text = (key, value) => ({ key, value: { stringValue: value } });
 
-// A tree of requests: every 50th span is a step of the root, the others are queries below it, of which one in 997 failed.
+// A tree of requests: every 50th span is a step of the root, the others are queries below it, of which one in 97 failed.
 function span(size, start, n) {
   const isStep = n % 50 === 0;
   const from = start + BigInt(n) * 20_000n;
@@ -26,7 +26,7 @@ function span(size, start, n) {
     ...(n === 0 ? {} : { parentSpanId: spanId(isStep ? 0 : n - (n % 50)) }),
     startTimeUnixNano: String(from), endTimeUnixNano: String(n === 0 ? start + BigInt(size) * 20_000n : from + (isStep ? 900_000n : 15_000n)),
     attributes: [text("db.query.text", `SELECT ${n} FROM stock`), text("row", `r${n}`), { key: "http.response.status_code", value: { intValue: "200" } }],
-    status: n % 997 === 996 ? { code: 2, message: `stopped at ${n}` } : {},
+    status: n % 97 === 96 ? { code: 2, message: `stopped at ${n}` } : {},
   };
 }
 
