@@ -23,6 +23,7 @@ mod trace;
 mod traces;
 mod visit;
 
+pub(crate) use self::trace::Usual;
 use self::visit::Visit;
 
 /// Every page and its fragments.

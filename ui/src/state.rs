@@ -7,6 +7,7 @@ use storage::{Counter, DurationHistogram, Registry, Store, UnixNanos};
 use tokio_util::sync::CancellationToken;
 
 use crate::Config;
+use crate::pages::Usual;
 
 /// The store, the settings and the counters. Cloning is cheap and shares them.
 #[derive(Clone, Debug)]
@@ -22,6 +23,7 @@ struct Inner {
     metrics: Metrics,
     started: Instant,
     stopping: CancellationToken,
+    usual: Usual,
 }
 
 /// Series of the interface.
@@ -41,7 +43,15 @@ impl AppState {
     /// `config.base_path` is already normalised: empty, or `/name` without a slash at its end.
     pub(crate) fn new(config: Config, store: Store, registry: Registry) -> Self {
         let metrics = Metrics::new(&registry);
-        let inner = Inner { config, store, registry, metrics, started: Instant::now(), stopping: CancellationToken::new() };
+        let inner = Inner {
+            config,
+            store,
+            registry,
+            metrics,
+            started: Instant::now(),
+            stopping: CancellationToken::new(),
+            usual: Usual::default(),
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -78,6 +88,11 @@ impl AppState {
     /// When this process began to serve.
     pub(crate) fn started(&self) -> Instant {
         self.inner.started
+    }
+
+    /// How long operations usually take, as far as it was asked.
+    pub(crate) fn usual(&self) -> &Usual {
+        &self.inner.usual
     }
 
     /// Ends when the server stops; open streams end with it.

@@ -42,6 +42,8 @@ pub enum FindingKind {
     ErrorStart {
         /// What it says of its failure.
         message: Option<String>,
+        /// How many failures of the trace are like this one, itself included.
+        count: usize,
     },
     /// Lasts longer than requests of this operation usually do.
     Slower {
@@ -140,8 +142,21 @@ pub fn findings(sheet: &Sheet, usual: Option<Usual>, now: UnixNanos) -> Vec<Find
 fn error_starts(sheet: &Sheet) -> Vec<Finding> {
     let failed = |place: &usize| sheet.spans.get(*place).is_some_and(Brief::is_error);
     let starts = (0..sheet.spans.len()).filter(|place| failed(place) && sheet.errors_below(*place) == 0);
-    let kind = |place: usize| FindingKind::ErrorStart { message: sheet.message(place).map(str::to_owned) };
-    starts.take(MOST_OF_A_KIND).map(|place| kind(place).at(sheet, place)).collect()
+    let mut found: Vec<Finding> = Vec::new();
+    for place in starts {
+        let said = sheet.message(place);
+        let is_like = |finding: &Finding| finding.service == sheet.service(place) && finding.name == sheet.name(place);
+        let like = found.iter_mut().filter(|finding| is_like(finding)).find_map(|finding| match &mut finding.kind {
+            FindingKind::ErrorStart { message, count } if message.as_deref() == said => Some(count),
+            _ => None,
+        });
+        if let Some(count) = like {
+            *count += 1;
+        } else if found.len() < MOST_OF_A_KIND {
+            found.push(FindingKind::ErrorStart { message: said.map(str::to_owned), count: 1 }.at(sheet, place));
+        }
+    }
+    found
 }
 
 fn slower(sheet: &Sheet, usual: Option<Usual>) -> Option<Finding> {

@@ -20,6 +20,8 @@ use crate::view::{format, logs};
 mod compare;
 mod usual;
 
+pub(crate) use self::usual::Known as Usual;
+
 pub(super) use self::compare::page as compare;
 
 /// See [`Wanted`] for the parameters. With the header `Fragment: rows` or `Fragment: panel`, that part alone.

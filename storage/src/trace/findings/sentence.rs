@@ -9,8 +9,13 @@ impl Finding {
     pub fn sentence(&self) -> String {
         let Self { service, name, .. } = self;
         match &self.kind {
-            FindingKind::ErrorStart { message: Some(message) } => format!("The error starts in {service}, {name}: {message}"),
-            FindingKind::ErrorStart { message: None } => format!("The error starts in {service}, {name}."),
+            FindingKind::ErrorStart { message, count } => {
+                let times = if *count > 1 { format!(" ({count} times)") } else { String::new() };
+                match message {
+                    Some(message) => format!("The error starts in {service}, {name}{times}: {message}"),
+                    None => format!("The error starts in {service}, {name}{times}."),
+                }
+            }
             FindingKind::Slower { than_percent, typical, of } => {
                 format!("Slower than {than_percent} % of {of} requests to {name} within a day (typically {}).", human(*typical))
             }

@@ -43,8 +43,15 @@ fn a_lone_span_gives_no_findings() {
 fn the_error_starts_where_nothing_below_failed() {
     let spans = vec![failed("outer", span("a", 1, 0, 0, 100)), failed("inner", span("b", 2, 1, 1, 9)), span("c", 3, 2, 2, 5)];
     let found = findings(&Sheet::of(&trace(spans)), None, LATE);
-    assert_eq!((found[0].kind.clone(), found[0].span), (FindingKind::ErrorStart { message: Some("inner".to_owned()) }, Some(1)));
+    assert_eq!((found[0].kind.clone(), found[0].span), (FindingKind::ErrorStart { message: Some("inner".to_owned()), count: 1 }, Some(1)));
     assert_eq!(found.iter().filter(|finding| matches!(finding.kind, FindingKind::ErrorStart { .. })).count(), 1);
+}
+
+#[test]
+fn failures_that_are_alike_are_told_once_with_their_number() {
+    let call = |number: u64, message: &str| failed(message, named("Charge", span("pay", number, 1, number, 1)));
+    let said = sentences(vec![span("web", 1, 0, 0, 100), call(2, "busy"), call(3, "busy"), call(4, "refused"), call(5, "busy")]);
+    assert_eq!(said.get(..2).unwrap(), ["The error starts in pay, Charge (3 times): busy", "The error starts in pay, Charge: refused"]);
 }
 
 #[test]

@@ -64,12 +64,15 @@ pub(crate) fn minimap(scene: &Scene) -> Minimap {
             *slot = true;
         }
     }
+    // Many failures would hide everything else.
+    let is_crowded = errors.iter().filter(|is_set| **is_set).count() > COLUMNS / 10;
+    let depth = if is_crowded { lanes.div_ceil(5) } else { lanes };
     let axis = &scene.axis;
     let view = (axis.from, axis.to) != (0, whole);
     Minimap {
         height: lanes,
         paths: paths(scene, &raster),
-        errors: marks(&errors, |x| format!("M{x}.5 0v{lanes}")),
+        errors: marks(&errors, |x| format!("M{x}.5 0v{depth}")),
         matches: marks(&matches, |x| format!("M{x}.5 {lanes}v-{}", lanes.min(3))),
         summary: format!("{} over {}", format::counted(order.len() as u64, "span", "spans"), format::duration(whole)),
         view: view.then(|| (column(axis.from), column(axis.to).saturating_sub(column(axis.from)).max(1))),
