@@ -297,6 +297,11 @@ impl QueryStats {
         Self { complete: true, elapsed: started.elapsed(), ..Self::default() }
     }
 
+    /// The same for rows that were fetched after they were found: what was skipped then says nothing of the search.
+    pub(super) fn of_fetching(self) -> Self {
+        Self { segments_pruned: 0, granules_pruned: 0, rows_pruned: 0, bytes_pruned: 0, ..self }
+    }
+
     /// Adds what another part of the same answer took.
     pub(crate) fn add(&mut self, other: Self) {
         self.complete &= other.complete;

@@ -246,8 +246,8 @@ fn summaries(
                 summary::gather(&mut gathered, rows.batch, &rows.alive, &matching, search)
             },
         )?;
-        stats.add(std::mem::take(&mut scan.stats));
-        stats.add(summary::name_errors(snapshot, &mut gathered, control)?);
+        stats.add(std::mem::take(&mut scan.stats).of_fetching());
+        stats.add(summary::name_errors(snapshot, &mut gathered, control)?.of_fetching());
         for (Reverse(key), id) in chunk {
             if let Some(gathered) = gathered.remove(id) {
                 let key = gathered.best_key.unwrap_or(*key);
