@@ -324,6 +324,12 @@ impl Segment {
         Ok(self.usable("ft", text.rows(terms)).map(|rows| self.visible(rows)))
     }
 
+    /// Logs: rows whose body has a term with this beginning; `None` when there is no text index or there are too many such terms.
+    pub(crate) fn prefix_rows(&self, prefix: &str) -> Option<RowRanges> {
+        let text = self.text(self.index.as_ref()?)?;
+        self.usable("ft", text.prefix_rows(prefix)).flatten()
+    }
+
     fn text<'a>(&self, index: &'a Index) -> Option<&'a text::Index> {
         let load = || self.usable("ft", text::Index::open(&index.bundle, &index.path)).flatten();
         index.text.get_or_init(load).as_ref()

@@ -39,6 +39,8 @@ pub(crate) struct Hints {
     pub(crate) traces: Option<Vec<TraceId>>,
     /// Logs: its body has all of these terms, as `text::terms` makes them.
     pub(crate) terms: Vec<String>,
+    /// Logs: its body has a term with each of these beginnings.
+    pub(crate) prefixes: Vec<String>,
     /// What indexes of attributes can say of it.
     pub(crate) attributes: Prune,
 }
@@ -225,18 +227,21 @@ fn test_hints(test: &Test) -> Hints {
 
 impl Hints {
     fn of_text(finder: Option<Finder>) -> Self {
-        Self { terms: finder.map_or_else(Vec::new, |finder| finder.hint_terms()), ..Self::default() }
+        finder.map_or_else(Self::default, |finder| Self { terms: finder.hint_terms(), prefixes: finder.hint_prefixes(), ..Self::default() })
     }
 
     fn both(self, other: Self) -> Self {
-        let mut terms = self.terms;
-        terms.extend(other.terms);
-        terms.sort_unstable();
-        terms.dedup();
+        let joined = |mut all: Vec<String>, more| {
+            all.extend(more);
+            all.sort_unstable();
+            all.dedup();
+            all
+        };
         Self {
             services: common(self.services, other.services),
             traces: common(self.traces, other.traces),
-            terms,
+            terms: joined(self.terms, other.terms),
+            prefixes: joined(self.prefixes, other.prefixes),
             attributes: self.attributes.both(other.attributes),
         }
     }
@@ -247,6 +252,7 @@ impl Hints {
             services: union(self.services, other.services),
             traces: self.traces.zip(other.traces).map(|(a, b)| [a, b].concat()),
             terms: self.terms.into_iter().filter(|term| other.terms.contains(term)).collect(),
+            prefixes: self.prefixes.into_iter().filter(|prefix| other.prefixes.contains(prefix)).collect(),
             attributes: self.attributes.either(other.attributes),
         }
     }

@@ -353,9 +353,11 @@ fn select(segment: &Segment, hints: &Hints) -> Option<RowRanges> {
         }
         Some(rows)
     });
-    let by_text =
-        if hints.terms.is_empty() || segment.meta().signal != Signal::Logs { None } else { segment.text_rows(&hints.terms).ok().flatten() };
-    let selection = both(by_trace, by_text);
+    let mut selection = by_trace;
+    if segment.meta().signal == Signal::Logs {
+        selection = both(selection, segment.text_rows(&hints.terms).ok().flatten());
+        selection = hints.prefixes.iter().fold(selection, |rows, prefix| both(rows, segment.prefix_rows(prefix)));
+    }
     // A few rows are compared faster than an index is asked.
     if selection.as_ref().is_some_and(|rows| rows.iter().map(ExactSizeIterator::len).sum::<usize>() <= FEW_ROWS) {
         return selection;

@@ -23,6 +23,7 @@ use crate::segment::{Blob, Bundle, BundleWriter, RowRanges, bundle_damaged, push
 
 use super::{Tokenizer, VERSION, truncated};
 
+mod prefix;
 mod stack;
 
 pub(crate) use self::stack::Stack;

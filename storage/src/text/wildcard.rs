@@ -62,6 +62,11 @@ impl Wildcard {
         whole_words(&self.pieces)
     }
 
+    /// Beginnings of terms: every matching body has a term with each.
+    pub(crate) fn hint_prefixes(&self) -> Vec<String> {
+        if matches!(self.form, Form::Token) { begun_words(&self.pieces) } else { Vec::new() }
+    }
+
     /// Whether `body` matches.
     pub(crate) fn matches(&self, body: &str) -> bool {
         if let Some(ascii) = &self.ascii
@@ -107,6 +112,12 @@ impl Exact {
         }
     }
 
+    /// See [`Wildcard::hint_prefixes`].
+    pub(crate) fn hint_prefixes(&self) -> Vec<String> {
+        let folded = || self.pieces.iter().map(|piece| folded(piece)).collect::<Vec<_>>();
+        self.pattern.as_ref().map_or_else(Vec::new, |_| begun_words(&folded()))
+    }
+
     /// Whether `body` matches.
     pub(crate) fn matches(&self, body: &str) -> bool {
         self.pieces.iter().all(|piece| body.contains(piece.as_str()))
@@ -125,6 +136,19 @@ fn whole_words(pieces: &[String]) -> Vec<String> {
     terms.sort_unstable();
     terms.dedup();
     terms
+}
+
+/// Words of folded pieces that only a gap ends.
+fn begun_words(pieces: &[String]) -> Vec<String> {
+    let last = pieces.len().saturating_sub(1);
+    let mut begun: Vec<String> = Vec::new();
+    for (place, piece) in pieces.iter().enumerate().take(last) {
+        let open = words(piece).filter(|(range, _)| range.end == piece.len() && (range.start > 0 || place == 0));
+        begun.extend(open.map(|(_, word)| truncated(word).to_owned()));
+    }
+    begun.sort_unstable();
+    begun.dedup();
+    begun
 }
 
 /// The pieces with any word characters between, not within a longer word.
@@ -208,12 +232,18 @@ mod tests {
             let wildcard = Wildcard::new(&pieces(&text));
             let terms = super::super::terms(&body);
             if wildcard.matches(&body) {
+                for prefix in wildcard.hint_prefixes() {
+                    prop_assert!(super::super::terms(&body).iter().any(|term| term.starts_with(&prefix)), "{prefix} in {body}");
+                }
                 for term in wildcard.hint_terms() {
                     prop_assert!(terms.contains(&term), "{term} of {text}");
                 }
             }
             let exact = Exact::word(&pieces(&text));
             if exact.matches(&body) {
+                for prefix in exact.hint_prefixes() {
+                    prop_assert!(super::super::terms(&body).iter().any(|term| term.starts_with(&prefix)), "{prefix} in {body}");
+                }
                 for term in exact.hint_terms() {
                     prop_assert!(terms.contains(&term), "{term} of {text}");
                 }

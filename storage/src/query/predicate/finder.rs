@@ -44,6 +44,15 @@ impl Finder {
         }
     }
 
+    /// Beginnings of terms that every text with a match has.
+    pub(super) fn hint_prefixes(&self) -> Vec<String> {
+        match self {
+            Self::Needle(_) => Vec::new(),
+            Self::Wildcard(wildcard) => wildcard.hint_prefixes(),
+            Self::Exact(exact) => exact.hint_prefixes(),
+        }
+    }
+
     pub(super) fn matches(&self, text: &str) -> bool {
         match self {
             Self::Needle(needle) => needle.matches(text),

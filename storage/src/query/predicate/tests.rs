@@ -206,3 +206,15 @@ fn hints_hold_for_every_match_and_only_where_they_must() {
     assert_eq!(terms("case:Timeout case:\"rd declined by\""), ["declined", "timeout"]);
     assert_eq!(terms("pay-* conn*"), ["pay"]);
 }
+
+#[test]
+fn the_beginning_of_a_word_is_a_hint_where_every_match_has_it() {
+    let of = |text: &str| Predicate::new(&Query::parse(Signal::Logs, text).unwrap()).hints;
+    let begins = |text: &str| of(text).prefixes;
+    assert_eq!(begins("time*"), ["time"]);
+    assert_eq!(begins("Time*out conn*"), ["conn", "time"]);
+    assert_eq!(begins("time* OR time*out"), ["time"]);
+    assert_eq!(begins("time* OR conn*"), Vec::<String>::new());
+    assert_eq!(begins("*time"), Vec::<String>::new());
+    assert_eq!(begins("NOT time*"), Vec::<String>::new());
+}

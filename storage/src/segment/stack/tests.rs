@@ -92,6 +92,15 @@ fn check_text(stack: &Segment, rows: &RecordBatch) {
         }
         assert_eq!(stack.text_rows(&[term.to_owned()]).unwrap(), Some(expected));
     }
+    for prefix in ["time", "o", "userid", "grü", "nowhere"] {
+        let mut expected = RowRanges::new();
+        for (row, body) in (0..).zip(bodies) {
+            if body.is_some_and(|body| crate::text::terms(body).iter().any(|found| found.starts_with(prefix))) {
+                super::super::push_row(&mut expected, row);
+            }
+        }
+        assert_eq!(stack.prefix_rows(prefix), Some(expected), "{prefix}");
+    }
 }
 
 proptest! {
