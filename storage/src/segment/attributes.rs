@@ -7,7 +7,7 @@
 //! - `attr.catalogue` (`attributes/catalogue.rs`): per owner, key and type how often, between which bounds, and frequent values;
 //! - `attr.resources` (`attributes/resources.rs`): the different resources and the granules they occur in.
 //!
-//! Owners are the record itself, its resource and its scope. Everything is bounded while it is built: a part that would grow beyond its
+//! Owners are the record itself, its events and links, its resource and its scope. Everything is bounded while it is built: a part that would grow beyond its
 //! bound says so and is not asked. Knows nothing of queries.
 
 use std::io;
@@ -29,7 +29,7 @@ pub(crate) use self::resources::Resources;
 
 use self::granules::{Directory, Granules};
 use super::RowRanges;
-use super::bundle::{Bundle, BundleWriter};
+use super::bundle::{Bundle, BundleWriter, damaged};
 use super::file::SharedFile;
 
 /// Rows of a granule, but for the last one of a chunk: as many as a page of spans has.
@@ -94,6 +94,7 @@ impl AttributesBuilder {
             let left = (GRANULE_ROWS - self.begun) as usize;
             let end = batch.num_rows().min(start + left);
             walk::record(&columns, start..end, &mut keys, &mut self.catalogue, &mut self.granules);
+            walk::nested(&columns, start..end, &mut self.catalogue, &mut self.granules);
             let granule = self.catalogue.granule();
             self.resources.push(Owner::Resource, columns.resources, start..end, granule, &mut self.granules);
             self.scopes.push(Owner::Scope, columns.scopes, start..end, granule, &mut self.granules);
@@ -131,7 +132,13 @@ impl AttributeIndex {
     pub(super) fn open(bundle: &Bundle) -> (Self, Option<io::Error>) {
         let mut damage = None;
         let directory = usable(Directory::read(bundle), &mut damage);
-        let catalogue = bundle.read(CATALOGUE).and_then(|blob| Ok(blob.map(|blob| serde_json::from_slice(&blob)).transpose()?));
+        let catalogue = bundle.read(CATALOGUE).and_then(|blob| {
+            let catalogue: Option<Catalogue> = blob.map(|blob| serde_json::from_slice(&blob)).transpose()?;
+            match catalogue {
+                Some(other) if other.version != catalogue::VERSION => Err(damaged("attr.catalogue is of another version")),
+                catalogue => Ok(catalogue),
+            }
+        });
         let resources = bundle.read(RESOURCES).and_then(|blob| blob.map(|blob| Resources::read(&blob)).transpose());
         let index = Self {
             file: bundle.file().clone(),

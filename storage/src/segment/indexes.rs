@@ -56,6 +56,9 @@ pub(crate) fn rebuild(segment: &Segment, tmp_dir: &Place, seg_dir: &Place, stop:
         }
         indexes.push(&batch?)?;
     }
+    if u64::from(indexes.rows()) != meta.rows {
+        return Err(SegmentError::damaged(meta.id, "not all of its rows can be read"));
+    }
     let bundle = indexes.finish(&blocks)?;
     let meta = SegmentMeta { index_bytes: bundle.len, index_crc: bundle.crc, ..meta.clone() };
     // The text index is opened by name: what still reads the old bundle must not open the new one.

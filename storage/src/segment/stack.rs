@@ -34,6 +34,8 @@ struct Stack {
     file: SerializedFileWriter<NewFile>,
     row_groups: usize,
     indexes: Indexes,
+    /// Rows of the inputs so far.
+    rows: u64,
     /// Rows of small row groups that wait for company.
     waiting: Vec<RecordBatch>,
     waiting_rows: usize,
@@ -45,8 +47,8 @@ struct Stack {
 /// Row groups with fewer rows are joined with others.
 const MIN_ROWS: usize = 32_768;
 
-/// Stacks segments of one table, which must have all their indexes. `None` when a span is in two of them, so that they have to be merged:
-/// nothing is left behind then. Both files are synced and have their lasting names when this returns.
+/// Stacks segments of one table, which must have all their indexes. `None` when a span is in two of them, or when not all of their rows are
+/// to be kept, so that they have to be merged: nothing is left behind then. Both files are synced and have their lasting names when this returns.
 pub(crate) fn stack(
     inputs: &[Arc<Segment>],
     tmp_dir: &Place,
@@ -61,6 +63,9 @@ pub(crate) fn stack(
     let mut stack = Stack::create(tmp_dir, id, signal)?;
     for segment in inputs {
         stack.push(segment, stop)?;
+        if u64::from(stack.indexes.rows()) != stack.rows {
+            return Ok(None);
+        }
     }
     let Some(written) = stack.finish()? else { return Ok(None) };
     let placed = written.rename(seg_dir).and_then(|meta| seg_dir.sync_folder().map(|()| meta));
@@ -82,6 +87,7 @@ impl Stack {
             file,
             row_groups: 0,
             indexes: Indexes::stacked(tmp_dir, id, signal)?,
+            rows: 0,
             waiting: Vec::new(),
             waiting_rows: 0,
             spans: Vec::new(),
@@ -91,6 +97,7 @@ impl Stack {
 
     fn push(&mut self, segment: &Segment, stop: &AtomicBool) -> Result<(), SegmentError> {
         self.indexes.inherit(segment)?;
+        self.rows += segment.meta.rows;
         let metadata = ParquetMetaDataReader::new()
             .with_column_index_policy(PageIndexPolicy::Optional)
             .with_offset_index_policy(PageIndexPolicy::Optional)

@@ -31,6 +31,8 @@ enum Scope {
     Record,
     Resource,
     Instrumentation,
+    Event,
+    Link,
     /// Of the resource only when the record has none.
     Either,
 }
@@ -68,6 +70,8 @@ impl Prune {
             Field::Attribute(key) => Self::Attribute(condition(Scope::Record, equivalents(key))),
             Field::Resource(key) => Self::Attribute(condition(Scope::Resource, equivalents(key))),
             Field::Scope(key) => Self::Attribute(condition(Scope::Instrumentation, equivalents(key))),
+            Field::EventAttribute(key) => Self::Attribute(condition(Scope::Event, equivalents(key))),
+            Field::LinkAttribute(key) => Self::Attribute(condition(Scope::Link, equivalents(key))),
             Field::Either(key) => Self::Attribute(condition(Scope::Either, equivalents(key))),
             Field::Name => Self::Name(condition(Scope::Record, Vec::new())),
             _ => Self::Anything,
@@ -131,6 +135,8 @@ impl Condition {
         match self.scope {
             Scope::Record => self.owned(segment, index, Owner::Record),
             Scope::Instrumentation => self.owned(segment, index, Owner::Scope),
+            Scope::Event => self.owned(segment, index, Owner::Event),
+            Scope::Link => self.owned(segment, index, Owner::Link),
             Scope::Resource => self.in_resources(segment, index),
             Scope::Either => Some(union(self.owned(segment, index, Owner::Record)?, self.in_resources(segment, index)?)),
         }

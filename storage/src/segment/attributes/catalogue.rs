@@ -16,7 +16,13 @@ pub(crate) struct Catalogue {
     pub(crate) entries: Vec<Entry>,
     /// Owners of whose keys some are not listed.
     pub(crate) incomplete: Vec<Owner>,
+    /// [`VERSION`] when it was written.
+    #[serde(default)]
+    pub(super) version: u32,
 }
+
+/// Changes when more is listed: what is not listed is taken not to be there.
+pub(super) const VERSION: u32 = 2;
 
 /// One key of one owner.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -203,7 +209,7 @@ impl Builder {
         let mut bytes = 0;
         let mut entries: Vec<Entry> = self.keys.into_iter().map(|key| key.finish(&mut bytes)).collect();
         entries.sort_unstable_by(|a, b| (a.owner, &a.key).cmp(&(b.owner, &b.key)));
-        Catalogue { entries, incomplete: self.incomplete }
+        Catalogue { entries, incomplete: self.incomplete, version: VERSION }
     }
 }
 

@@ -62,7 +62,8 @@ struct Chunk {
     firsts: Vec<u32>,
 }
 
-const VERSION: u32 = 1;
+/// 1 had no events and links.
+const VERSION: u32 = 2;
 pub(super) const DIRECTORY: &str = "attr.directory";
 const PAGES: &str = "attr.granules";
 const GRANULES_PER_CHUNK: u32 = 32;

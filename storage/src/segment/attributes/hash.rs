@@ -15,6 +15,10 @@ pub(crate) enum Owner {
     Resource,
     /// Its scope's.
     Scope,
+    /// An event's of the span.
+    Event,
+    /// A link's of the span.
+    Link,
 }
 
 /// A value that can be looked for.
@@ -32,6 +36,8 @@ pub(crate) fn key_hash(owner: Owner, key: &str) -> u64 {
         Owner::Record => 1,
         Owner::Resource => 2,
         Owner::Scope => 3,
+        Owner::Event => 4,
+        Owner::Link => 5,
     };
     bytes(fold(SEED, owner), key.as_bytes())
 }

@@ -24,6 +24,9 @@ pub(super) struct Columns<'a> {
     any: Map<'a, BinaryViewArray>,
     pub(super) resources: &'a BinaryViewArray,
     pub(super) scopes: &'a BinaryViewArray,
+    /// Of spans.
+    events: Option<&'a BinaryViewArray>,
+    links: Option<&'a BinaryViewArray>,
 }
 
 #[derive(Debug)]
@@ -61,6 +64,8 @@ impl<'a> Columns<'a> {
             any: Map::of(map(column::ATTR_ANY)?, map(column::ATTR_ANY)?.values().as_binary_view_opt()?)?,
             resources: batch.column_by_name(column::RESOURCE)?.as_binary_view_opt()?,
             scopes: batch.column_by_name(column::SCOPE)?.as_binary_view_opt()?,
+            events: batch.column_by_name(column::EVENTS).and_then(|events| events.as_binary_view_opt()),
+            links: batch.column_by_name(column::LINKS).and_then(|links| links.as_binary_view_opt()),
         })
     }
 }
@@ -99,6 +104,38 @@ pub(super) fn record(
         if any.values.is_valid(at) {
             encoded(key.hash, any.values.value(at), 0, &mut |hash, _| visit.granules.insert(hash));
         }
+    }
+}
+
+/// Notes the attributes of events and links of the spans in `rows`, which lie in one granule.
+pub(super) fn nested(columns: &Columns<'_>, rows: Range<usize>, catalogue: &mut catalogue::Builder, granules: &mut granules::Builder) {
+    for (owner, array) in [(Owner::Event, columns.events), (Owner::Link, columns.links)] {
+        let Some(array) = array.filter(|array| array.null_count() < array.len()) else { continue };
+        for row in rows.clone().filter(|row| array.is_valid(*row)) {
+            let mut each = |key: &str, value: &[u8]| nested_value(owner, key, value, catalogue, granules);
+            if owner == Owner::Event {
+                encoded::event_attributes(array.value(row)).for_each(|(key, value)| each(key, value));
+            } else {
+                encoded::link_attributes(array.value(row)).for_each(|(key, value)| each(key, value));
+            }
+        }
+    }
+}
+
+fn nested_value(owner: Owner, key: &str, value: &[u8], catalogue: &mut catalogue::Builder, granules: &mut granules::Builder) {
+    let hash = key_hash(owner, key);
+    granules.insert(hash);
+    let place = catalogue.place(owner, key, hash);
+    let mut listed = false;
+    encoded(hash, value, 0, &mut |hash, scalar| {
+        granules.insert(hash);
+        if let (Some(scalar), Some(place)) = (scalar, place) {
+            catalogue.value(place, Some(hash), scalar, 1);
+            listed = true;
+        }
+    });
+    if let (false, Some(place)) = (listed, place) {
+        catalogue.other(place, 1);
     }
 }
 

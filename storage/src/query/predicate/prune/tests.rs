@@ -4,7 +4,7 @@ use std::time::Duration;
 use arrow::array::{ArrayRef, MapBuilder, MapFieldNames, RecordBatch, StringViewBuilder};
 use proptest::prelude::*;
 
-use crate::model::{KeyValue, LogRecord, Resource, Span, TimeRange, Value};
+use crate::model::{Event, KeyValue, Link, LogRecord, Resource, Span, TimeRange, Value};
 use crate::query::fixtures::{self, Dice, text};
 use crate::query::question::{LogOrder, LogSearch, TraceOrder, TraceSearch};
 use crate::query::scan::Control;
@@ -61,6 +61,8 @@ fn condition(dice: &mut Dice) -> String {
         "attr.\"odd key\"",
         "attr.none",
         "resource.none",
+        "event.order",
+        "link.user.id",
     ]);
     let word = |dice: &mut Dice| match dice.roll(5) {
         0 => format!("\"{}\"", dice.pick(&WORDS)),
@@ -114,6 +116,13 @@ proptest! {
             let mut span = fixtures::span(id / 4 + 1, id, 0, "shop", name, 1_000 + dice.roll(100_000), 5);
             span.attributes = attributes(&mut dice, 6);
             span.resource = dice.pick(&resources).clone();
+            if dice.roll(4) == 0 {
+                let (name, attributes) = ("e".to_owned(), attributes(&mut dice, 6));
+                span.events.push(Event { time: span.start, name, attributes, dropped_attributes_count: 0 });
+            }
+            if dice.roll(4) == 0 {
+                span.links.push(Link { attributes: attributes(&mut dice, 6), ..Link::default() });
+            }
             span
         }).collect();
         let records: Vec<LogRecord> = (1..=rows as u64).map(|id| {
