@@ -8,6 +8,7 @@
 //! manifest/log    which segments there are, see `manifest`
 //! wal/<seq>.wal   accepted requests that are in no segment yet, see `wal`
 //! seg/<signal>/   `<ulid>.parquet` and `<ulid>.idx`, see `segment`
+//! memo/           what is remembered besides telemetry, see `memo`
 //! tmp/            files being written; emptied at open
 //! ```
 
@@ -83,6 +84,11 @@ impl Folder {
         self.root.join("seg").join(signal.as_str())
     }
 
+    /// Where is what is remembered besides telemetry.
+    pub(crate) fn memo(&self) -> Place {
+        self.root.join("memo")
+    }
+
     /// Where files are written before they are renamed.
     pub(crate) fn tmp(&self) -> Place {
         self.root.join("tmp")
@@ -127,8 +133,8 @@ impl Folder {
         self.root.free_bytes()
     }
 
-    fn subfolders(&self) -> [Place; 5] {
-        [self.manifest(), self.wal(), self.segments(Signal::Traces), self.segments(Signal::Logs), self.tmp()]
+    fn subfolders(&self) -> [Place; 6] {
+        [self.manifest(), self.wal(), self.segments(Signal::Traces), self.segments(Signal::Logs), self.memo(), self.tmp()]
     }
 
     fn read_format(&self) -> Result<Option<[u8; 16]>, OpenError> {

@@ -18,6 +18,7 @@ mod flush;
 mod folder;
 mod ledger;
 mod manifest;
+mod memo;
 mod metrics;
 mod model;
 mod otlp;
@@ -40,13 +41,14 @@ pub use self::config::{Config, SyncPolicy};
 pub use self::deletion::{DeleteError, DeleteReceipt, DeleteWhat};
 pub use self::error::{AppendError, OpenError};
 pub use self::ledger::{Account, Booking, Ledger, Settlement};
+pub use self::memo::{SERVICE_SLOTS, SaveError, SavedView, SavedViews, ServiceSlots};
 pub use self::metrics::{Counter, Gauge, Histogram as DurationHistogram, Registry};
 pub use self::model::{
     Event, KeyValue, Link, LogRecord, ParseIdError, Resource, Scope, Severity, Span, SpanId, SpanKind, Status, StatusCode, TimeRange,
     TraceId, UNKNOWN_SERVICE, UnixNanos, Value,
 };
 pub use self::query::{
-    Aggregate, AggregateGroup, Aggregation, Bar, Cursor, Edge, EdgeKind, ExportPart, Facets, FieldCount, Fields, Histogram,
+    Aggregate, AggregateGroup, Aggregation, Bar, Cursor, Edge, EdgeKind, ExportPart, Facets, FieldCount, Fields, Grid, GridCell, Histogram,
     HistogramBucket, LogContext, LogContextSearch, LogOrder, LogPage, LogSearch, Measure, Measured, Node, NodeKind, OpenTrace, Operation,
     ParseError, QueryError, QueryStats, SameOrigin, ServiceInTrace, ServiceMap, ServicePoint, ServiceSummary, SqlAnswer, SqlColumn,
     SqlQuery, TraceOrder, TracePage, TraceSearch, TraceSummary, sql_tables,

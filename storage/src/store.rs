@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::OpenError;
 use crate::flush::Keeper;
+use crate::memo::Memo;
 use crate::metrics::Registry;
 use crate::model::UnixNanos;
 use crate::query::Engine;
@@ -29,6 +30,7 @@ mod append;
 mod ask;
 mod delete;
 mod disk;
+mod memo;
 mod merge;
 mod meters;
 mod open;
@@ -73,6 +75,9 @@ struct Inner {
     room: Arc<Room>,
     next_record_id: Arc<AtomicU64>,
     disk: Arc<Disk>,
+    memo: Arc<Memo>,
+    /// Held while services get their slots.
+    assigning: tokio::sync::Mutex<()>,
     health: Arc<Health>,
     meters: Meters,
     threads: Threads,

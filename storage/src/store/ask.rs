@@ -140,6 +140,19 @@ impl Store {
         })
     }
 
+    /// Counts the spans that a search would find by start, in `columns` (1 to 200) equal parts of `range`, and by duration.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn grid(&self, query: &str, range: TimeRange, columns: usize) -> Result<query::Grid, QueryError> {
+        let (snapshot, query, started) = (self.snapshot(), query.to_owned(), Instant::now());
+        let work = move |control: &_| query::grid(&snapshot, &query, range, columns, control);
+        self.inner.engine.run("grid", Weight::Heavy, work).await.map(|mut grid| {
+            grid.stats.elapsed = started.elapsed();
+            grid
+        })
+    }
+
     /// The most frequent values of `field`, any that the query language knows, among what a search would find, at most `limit` (1 to
     /// 1,000).
     ///

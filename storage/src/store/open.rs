@@ -22,6 +22,7 @@ use crate::files::Place;
 use crate::flush::{KeepError, Keeper};
 use crate::folder::{Folder, io_error, raise_open_files};
 use crate::manifest::{Contents, Manifest};
+use crate::memo::Memo;
 use crate::metrics::Registry;
 use crate::otlp;
 use crate::query::Engine;
@@ -61,6 +62,7 @@ pub(super) fn open(config: Config, clock: Clock, registry: Registry) -> Result<I
     let Replay { room, requests, next_record_id, .. } = replay;
     remove_orphans(&folder, &keeper)?;
 
+    let memo = Arc::new(Memo::open(folder.memo(), folder.tmp()));
     let wake = Arc::new(Wake::default());
     let wal = Arc::new(start_wal(&config, &folder, &replayed, &registry, tables.clone(), wake.clone())?);
     wal.release(contents.wal_through);
@@ -84,6 +86,8 @@ pub(super) fn open(config: Config, clock: Clock, registry: Registry) -> Result<I
         snapshot: tables.published(),
         engine: Engine::new(&config, &registry),
         disk,
+        memo,
+        assigning: tokio::sync::Mutex::new(()),
         clock,
         registry,
         keeper,
