@@ -34,3 +34,12 @@ demo:
 # Send a load to a running Throughline
 load SPANS="1000000":
     cargo run --release -- load --spans {{SPANS}}
+
+# Everything that a browser can prove
+ui-tests:
+    UI_TESTS=all cargo test --workspace --locked --test it -- browser pages
+
+# Pictures of every key state, light and dark, wide and narrow, in FOLDER
+shots FOLDER="target/shots" WORD="":
+    cargo build --workspace --locked
+    tests/browser/with-shop shots.mjs {{FOLDER}} {{WORD}}

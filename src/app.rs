@@ -54,6 +54,7 @@ impl App {
         pages.otlp_grpc = collector.grpc_addr();
         pages.otlp_http = collector.http_addr();
         pages.demo = config.demo.is_some();
+        pages.refusals = refusals(&collector);
         pages.readiness =
             vec![ui::Part::new("receivers", move || if stopping.is_cancelled() { Err("stopping".to_owned()) } else { Ok(()) })];
         let pages = ui::bind(pages, store.clone(), registry)?;
@@ -108,6 +109,21 @@ impl App {
             name = signals.next() => anyhow::bail!("{name} while stopping: ended at once; nothing acknowledged is lost, the log holds it"),
         }
     }
+}
+
+/// The receivers' last refusals as the pages show them: the two know nothing of each other.
+fn refusals(collector: &Collector) -> ui::RefusalSource {
+    let recent = collector.recent_refusals();
+    let shown = |refusal: collector::RecentRefusal| ui::Refused {
+        last: refusal.last,
+        count: refusal.count,
+        transport: refusal.transport,
+        status: refusal.status,
+        reason: refusal.reason,
+        message: refusal.message,
+        user_agent: refusal.user_agent,
+    };
+    ui::RefusalSource::new(move || recent().into_iter().map(shown).collect())
 }
 
 /// All that runs.

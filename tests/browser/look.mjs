@@ -3,16 +3,7 @@
 //
 // Usage: look.mjs BASE_URL CHROMIUM OTLP_HTTP_URL     Ends with 1 and says why when something is not so.
 
-import { chromium } from "playwright-core";
-
-const [base, executablePath, otlp] = process.argv.slice(2);
-const flags = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync",
-];
-const problems = [];
-const check = (holds, what) => holds || problems.push(what);
-const json = async (path) => (await fetch(base + path)).json();
+import { base, check, failingCheckout, otlp, problems, withBrowser } from "./site.mjs";
 
 const large = "b1600000000000000000000000000001";
 const spanId = (number) => (0x1000000 + number).toString(16).padStart(16, "0");
@@ -99,32 +90,16 @@ async function rowsOf(browser, javaScriptEnabled, path) {
   return rows;
 }
 
-const browser = await chromium.launch({ executablePath, args: flags });
-try {
+await withBrowser(async (browser) => {
   await sendLargeTrace();
-  const id = (await json("/api/v1/traces?q=service%3Apayment%20status%3Aerror&from=now-1h&to=now-20s&limit=1")).traces[0]?.trace_id
-    ?? (await json("/api/v1/traces?q=service%3Apayment%20status%3Aerror&limit=1")).traces[0].trace_id;
+  const { id } = await failingCheckout();
   const context = await browser.newContext();
   await lookAtLargeTrace(context);
   await lookAtPanel(context, id);
-  const pages = ["/", "/services", "/traces", "/logs", "/map", "/query", "/status", "/start", "/help/query", "/help/shortcuts", `/trace/${id}`, `/trace/${large}`];
-  const narrow = await browser.newContext({ viewport: { width: 320, height: 700 } });
-  const page = await narrow.newPage();
-  for (const path of pages) {
-    await page.goto(base + path);
-    const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    check(over <= 0, `${path} is ${over} px wider than a window of 320 px`);
-  }
   const now = Date.now();
   const window = `from=${new Date(now - 60_000).toISOString()}&to=${new Date(now - 20_000).toISOString()}`;
   for (const path of [`/trace/${large}`, `/trace/${large}?at=400`, `/services?${window}`, `/logs?${window}`]) {
     const [withScript, without] = [await rowsOf(browser, true, path), await rowsOf(browser, false, path)];
     check(JSON.stringify(withScript) === JSON.stringify(without), `${path} has other rows without a script`);
   }
-} catch (error) {
-  problems.push(String(error));
-} finally {
-  await browser.close();
-}
-for (const problem of problems) console.log(problem);
-process.exit(problems.length ? 1 : 0);
+});

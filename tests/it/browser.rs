@@ -1,5 +1,5 @@
 //! Headless Chromium on the shop's data: every page opens, the failing checkout is found by keyboard, nothing is refused by the CSP,
-//! and a large trace stays small.
+//! a large trace stays small, what readers do works, and axe finds nothing.
 
 use std::path::Path;
 use std::process::Command;
@@ -36,7 +36,7 @@ async fn every_page_opens_and_the_failing_checkout_is_found_by_keyboard() {
     let server = Server::start(data.path(), &["--demo"]);
     wait_for_a_failing_checkout(&server).await;
     let (ui, otlp) = (format!("http://{}", server.ui), format!("http://{}", server.http));
-    for script in ["walk.mjs", "look.mjs", "trace.mjs", "large.mjs"] {
+    for script in ["walk.mjs", "look.mjs", "trace.mjs", "large.mjs", "act.mjs", "axe.mjs"] {
         let mut command = Command::new("node");
         command.arg(folder.join(script)).args([ui.as_str(), chromium, otlp.as_str()]);
         let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();

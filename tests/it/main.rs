@@ -15,6 +15,7 @@ mod kill;
 mod ledger;
 mod operations;
 mod otlp;
+mod pages;
 mod sdk;
 mod server;
 mod tools;

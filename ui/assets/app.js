@@ -277,10 +277,12 @@
       return;
     }
     if (isTyping(target)) return;
+    if (document.body.hasAttribute("data-quiet") && event.key.length === 1) return;
     const keys = pending + event.key;
     pending = "";
     if (event.key === "g" && keys === "g") { pending = "g "; setTimeout(() => { pending = ""; }, 1200); return; }
     if (keys === "j" || keys === "k") { step(keys === "j" ? 1 : -1); event.preventDefault(); return; }
+    if (keys === "r") { location.reload(); return; }
     if (keys === "o") {
       const link = currentRow() && opener(currentRow());
       if (link) window.open(link.href, "_blank", "noopener");
@@ -334,6 +336,132 @@
     link.href = target.href;
     $(".row-actions", zone.form).append(" ", link);
   }
+  // A link to a page is copied whole: with scheme and host.
+  document.addEventListener("click", async (event) => {
+    const link = event.target.closest && event.target.closest("a[data-link]");
+    if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
+    if (!navigator.clipboard) return;
+    event.preventDefault();
+    try {
+      await navigator.clipboard.writeText(link.href);
+      flash("Link copied");
+    } catch { location.assign(link.href); }
+  });
+  function flash(text) {
+    say(text);
+    const note = document.createElement("p");
+    note.className = "flash";
+    note.textContent = text;
+    document.body.append(note);
+    setTimeout(() => note.remove(), 1600);
+  }
+
+  // --- News ------------------------------------------------------------------------------------------------------------
+  // The server says that there is something new. It waits behind a pill, so that nothing moves under the pointer.
+  const liveId = ($("[data-live]") || {}).id;
+  const region = () => liveId && document.getElementById(liveId);
+  if (region() && "EventSource" in window) {
+    const pill = document.createElement("button");
+    pill.className = "news";
+    pill.hidden = true;
+    document.body.append(pill);
+    let stream = null;
+    const close = () => { if (stream) stream.close(); stream = null; };
+    const open = () => {
+      close();
+      if (document.hidden || !region().dataset.live) return;
+      stream = new EventSource(region().dataset.live);
+      stream.addEventListener("news", (event) => {
+        const element = region();
+        const isFree = !element.matches(":hover") && !element.contains(document.activeElement) && scrollY < 200 && getSelection().isCollapsed;
+        const isOnly = element.dataset.refresh === "only";
+        if (element.hasAttribute("data-refresh") && (isOnly || isFree)) { refresh(); return; }
+        pill.textContent = `${event.data} – show`;
+        if (pill.hidden) say(event.data);
+        pill.hidden = false;
+      });
+    };
+    async function refresh() {
+      const content = await fragment("page", location.href);
+      const fresh = content && content.querySelector("#" + CSS.escape(liveId));
+      if (fresh) { region().replaceWith(fresh); open(); } else if (content === null) location.reload();
+    }
+    pill.addEventListener("click", () => { pill.hidden = true; scrollTo(0, 0); refresh(); });
+    addEventListener("pagehide", close);
+    document.addEventListener("visibilitychange", open);
+    open();
+  }
+
+  // --- Completion ------------------------------------------------------------------------------------------------------
+  for (const input of $$("input[data-complete]")) {
+    const list = document.createElement("ul");
+    list.className = "completion";
+    list.id = input.id + "-list";
+    list.setAttribute("role", "listbox");
+    list.setAttribute("aria-label", "Suggestions");
+    list.hidden = true;
+    const holder = document.createElement("span");
+    holder.className = "combo";
+    input.before(holder);
+    holder.append(input, list);
+    for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"], ["aria-expanded", "false"], ["aria-controls", list.id]]) input.setAttribute(name, value);
+    let timer = 0;
+    const options = () => [...list.children];
+    const active = () => $("[aria-selected=true]", list);
+    const show = (on) => { list.hidden = !on; input.setAttribute("aria-expanded", String(on)); if (!on) mark(null); };
+    function mark(option) {
+      options().forEach((one) => one.setAttribute("aria-selected", String(one === option)));
+      if (option) { input.setAttribute("aria-activedescendant", option.id); option.scrollIntoView({ block: "nearest" }); }
+      else input.removeAttribute("aria-activedescendant");
+    }
+    async function ask() {
+      const target = new URL(input.dataset.complete, location.href);
+      target.searchParams.set("before", input.value.slice(0, input.selectionStart));
+      const content = await fragment("completion", target);
+      if (content === undefined) return;
+      list.replaceChildren(...(content ? content.children : []));
+      options().forEach((option, place) => { option.id = `${list.id}-${place}`; });
+      show(options().length > 0 && document.activeElement === input);
+    }
+    function take(option) {
+      const after = input.value.slice(input.selectionStart);
+      input.value = option.dataset.before + after;
+      input.setSelectionRange(option.dataset.before.length, option.dataset.before.length);
+      show(false);
+      if (!option.dataset.before.endsWith(" ")) ask();
+    }
+    input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(ask, 120); });
+    input.addEventListener("blur", () => setTimeout(() => show(false), 150));
+    list.addEventListener("pointerdown", (event) => { const option = event.target.closest("[role=option]"); if (option) { event.preventDefault(); take(option); } });
+    input.addEventListener("keydown", (event) => {
+      const all = options(), at = all.indexOf(active());
+      if (event.key === "ArrowDown" && list.hidden) { ask(); event.preventDefault(); }
+      else if (list.hidden) return;
+      else if (event.key === "ArrowDown") { mark(all[(at + 1) % all.length]); event.preventDefault(); }
+      else if (event.key === "ArrowUp") { mark(all[at > 0 ? at - 1 : all.length - 1]); event.preventDefault(); }
+      else if ((event.key === "Enter" || event.key === "Tab") && active()) { take(active()); event.preventDefault(); }
+      else if (event.key === "Escape") { show(false); event.preventDefault(); }
+    });
+  }
+
+  // --- Heat map: a drag over cells selects them, a click one -----------------------------------------------------------
+  for (const heat of $$("svg[data-heat]")) {
+    let from = null;
+    const cell = (event) => { const link = event.target.closest && event.target.closest("a[data-cell]"); return link && link.dataset.cell.split(",").map(Number); };
+    heat.addEventListener("pointerdown", (event) => { from = cell(event); });
+    heat.addEventListener("dragstart", (event) => event.preventDefault());
+    heat.addEventListener("pointerup", (event) => {
+      const to = cell(event), start = from;
+      from = null;
+      if (!start || !to || (start[0] === to[0] && start[1] === to[1])) return;
+      const span = (i) => `${Math.min(start[i], to[i])}-${Math.max(start[i], to[i])}`;
+      const target = new URL(event.target.closest("a").href.baseVal ?? event.target.closest("a").href, location.href);
+      target.searchParams.set("sel", `${span(0)},${span(1)}`);
+      heat.addEventListener("click", (click) => click.preventDefault(), { once: true, capture: true });
+      location.assign(target.href);
+    });
+  }
+
   const chosen = grid && $("[aria-selected=true]", grid);
   if (chosen) chosen.scrollIntoView({ block: "center" });
   // Whoever folds or unfolds by key goes on from the same row.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use storage::UnixNanos;
+
 /// Settings of the pages and APIs.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -24,7 +26,32 @@ pub struct Config {
     pub version: &'static str,
     /// Whether the sample shop runs.
     pub demo: bool,
+    /// The requests of senders that were refused lately; shown on *Getting started* and *Status*.
+    pub refusals: RefusalSource,
 }
+
+/// A kind of request that was refused lately. Its texts come from senders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// When the last one was refused.
+    pub last: UnixNanos,
+    /// How many alike.
+    pub count: u64,
+    /// `grpc` or `http`.
+    pub transport: &'static str,
+    /// The HTTP status, or for gRPC the number of the code.
+    pub status: u16,
+    /// The word it is counted under.
+    pub reason: &'static str,
+    /// What the sender was told.
+    pub message: String,
+    /// What the sender calls itself; empty when it does not say.
+    pub user_agent: String,
+}
+
+/// Gives the last refusals, newest first; none by default.
+#[derive(Clone, Default)]
+pub struct RefusalSource(Option<Arc<dyn Fn() -> Vec<Refused> + Send + Sync>>);
 
 /// A part of the process that can be ready or not.
 #[derive(Clone)]
@@ -48,7 +75,27 @@ impl Config {
             otlp_http: None,
             version,
             demo: false,
+            refusals: RefusalSource::default(),
         }
+    }
+}
+
+// === impl RefusalSource ===
+
+impl RefusalSource {
+    /// Asks `source`, which must not block.
+    pub fn new(source: impl Fn() -> Vec<Refused> + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(source)))
+    }
+
+    pub(crate) fn list(&self) -> Vec<Refused> {
+        self.0.as_ref().map(|source| source()).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for RefusalSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RefusalSource").finish_non_exhaustive()
     }
 }
 

@@ -74,6 +74,10 @@ impl App {
         assert_eq!(appended.rejected, 0, "{appended:?}");
     }
 
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(Request::get(path).body(Body::empty()).unwrap()).await
     }

@@ -4,6 +4,7 @@
 //! is asked of a [`storage::Store`].
 
 mod api;
+mod ask;
 pub mod client;
 mod config;
 mod distinct;
@@ -25,5 +26,5 @@ mod server;
 mod state;
 mod view;
 
-pub use self::config::{Config, Part};
+pub use self::config::{Config, Part, RefusalSource, Refused};
 pub use self::server::{Error, Server, bind};

@@ -4,20 +4,24 @@
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::error::Failure;
 use crate::state::AppState;
 
 mod assets;
+mod complete;
 mod help;
 mod home;
+mod live;
 mod logs;
 mod map;
 mod open;
 mod preferences;
+mod saved;
 mod services;
 mod sql;
+mod start;
 mod status;
 mod trace;
 mod traces;
@@ -32,7 +36,9 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/", get(home::page))
         .route("/services", get(services::list))
         .route("/services/{service}", get(services::detail))
+        .route("/services/{service}/ops/{operation}", get(services::operation))
         .route("/traces", get(traces::page))
+        .route("/traces/compare-groups", get(traces::contrast))
         .route("/trace/{id}", get(trace::page))
         .route("/trace/{id}/span/{span}", get(trace::span))
         .route("/compare", get(trace::compare))
@@ -40,7 +46,13 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/logs", get(logs::page))
         .route("/query", get(sql::page))
         .route("/status", get(status::page))
-        .route("/start", get(home::start))
+        .route("/start", get(start::page))
+        .route("/live", get(live::stream))
+        .route("/saved", get(saved::page).post(saved::save))
+        .route("/saved/remove", post(saved::remove))
+        .route("/s/{short}", get(saved::lead))
+        .route("/settings", get(preferences::page))
+        .route("/complete", get(complete::page))
         .route("/open", get(open::resolve))
         .route("/help/shortcuts", get(help::shortcuts))
         .route("/help/query", get(help::query))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use storage::{Counter, DurationHistogram, Registry, Store, UnixNanos};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::Config;
@@ -24,6 +25,7 @@ struct Inner {
     started: Instant,
     stopping: CancellationToken,
     usual: Usual,
+    streams: Arc<Semaphore>,
 }
 
 /// Series of the interface.
@@ -51,6 +53,7 @@ impl AppState {
             started: Instant::now(),
             stopping: CancellationToken::new(),
             usual: Usual::default(),
+            streams: Arc::new(Semaphore::new(MAX_STREAMS)),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -95,6 +98,11 @@ impl AppState {
         &self.inner.usual
     }
 
+    /// One permit per open stream of news.
+    pub(crate) fn streams(&self) -> Arc<Semaphore> {
+        self.inner.streams.clone()
+    }
+
     /// Ends when the server stops; open streams end with it.
     pub(crate) fn stopping(&self) -> &CancellationToken {
         &self.inner.stopping
@@ -115,3 +123,6 @@ impl Metrics {
         }
     }
 }
+
+/// Pages that may be live at once.
+const MAX_STREAMS: usize = 64;

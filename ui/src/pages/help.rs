@@ -21,13 +21,26 @@ pub(super) async fn shortcuts(visit: Visit) -> Response {
                 "Everywhere",
                 vec![
                     ("/", "go to the search box"),
-                    ("g then h, s, t, m, l, q, x", "Home, Services, Traces, Map, Logs, SQL, Status"),
+                    ("g then h, s, t, m, l, q, v, x", "Home, Services, Traces, Map, Logs, SQL, Saved, Status"),
                     ("t", "choose the time"),
+                    ("c", "copy a link to exactly what is shown"),
+                    ("r", "ask again"),
                     ("?", "this page"),
                     ("Esc", "close what is open, leave the field"),
                 ],
             ),
-            ("Lists", vec![("j, k", "next and previous row"), ("Enter", "open the row"), ("o", "open it in a new tab")]),
+            (
+                "Lists",
+                vec![
+                    ("j, k", "next and previous row"),
+                    ("Enter", "open the row"),
+                    ("o", "open it in a new tab"),
+                    ("p", "show what is new by itself, or stop that"),
+                    ("w", "wrap long log lines"),
+                    ("1 to 5", "parts of a service"),
+                ],
+            ),
+            ("Query box", vec![("↓, ↑", "choose a suggestion"), ("Enter or Tab", "take it"), ("Esc", "close the suggestions")]),
             (
                 "One trace",
                 vec![

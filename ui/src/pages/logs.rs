@@ -1,88 +1,229 @@
-//! `/logs`: search for log records.
+//! `/logs`: search for log records, their patterns, and what surrounds one of them.
 
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
-use storage::{Histogram, LogOrder, LogPage, LogSearch, QueryError, Signal};
+use storage::{Histogram, LogOrder, LogPage, LogRecord, LogSearch, QueryError, Signal};
 
+use self::context::Around;
 use super::Visit;
-use super::traces::DEFAULT_WINDOW;
+use super::traces::{DEFAULT_WINDOW, facets};
 use super::visit::html_with;
 use crate::error::Failure;
 use crate::params::Window;
 use crate::view::chart::{Bars, SEVERITIES};
-use crate::view::format;
+use crate::view::facets::Group;
 use crate::view::frame::Place;
 use crate::view::link::{Address, Links};
-use crate::view::logs::{Logs, row};
+use crate::view::logs::{Logs, Row, cell, keys, row};
 use crate::view::search::{Builder, Problem, effort};
+use crate::view::{format, patterns};
 
-/// `?q=&from=&to=&sort=newest|oldest&row=&cursor=&limit=`; the plain form sends its fields with `form=1`.
+mod context;
+
+/// What the address asks for.
+#[derive(Clone, Debug, Default)]
+struct Asked {
+    query: String,
+    order: LogOrder,
+    is_patterns: bool,
+    columns: Vec<String>,
+    wrap: bool,
+    /// The record that is open.
+    row: Option<u64>,
+    /// How many records around it, and whose.
+    context: usize,
+    by: Around,
+}
+
+/// `?q=&from=&to=&sort=newest|oldest&view=list|patterns&cols=a,b&wrap=1&row=&ctx=&by=&live=1&cursor=&limit=`; the plain form sends its
+/// fields with `form=1`.
 pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let window = visit.window(DEFAULT_WINDOW)?;
     let links = visit.links();
     if visit.params.get("form").is_some() {
         return Ok(Redirect::to(&composed(&visit, &links)).into_response());
     }
-    let query = visit.params.get("q").unwrap_or_default().to_owned();
-    let order = visit.params.word("sort", &[("newest", LogOrder::Newest), ("oldest", LogOrder::Oldest)])?.unwrap_or_default();
-    let limit = visit.params.limit(PAGE, 1_000)?;
+    let asked = Asked::read(&visit)?;
+    let limit = if asked.is_patterns { SAMPLE } else { visit.params.limit(PAGE, 1_000)? };
     let cursor = visit.params.cursor()?;
-    let search = LogSearch { query: query.clone(), range: window.range, order, limit, cursor };
+    let search = LogSearch { query: asked.query.clone(), range: window.range, order: asked.order, limit, cursor };
     let store = visit.state.store();
-    let (found, counted) = tokio::join!(store.search_logs(search), store.histogram(Signal::Logs, &query, window.range, BUCKETS));
-    let address = || links.logs(&query).with("sort", if order == LogOrder::Oldest { "oldest" } else { "" });
-    let mut page = Logs {
-        frame: visit.frame(Place::Logs, &title(&query), Some(&window)),
-        builder: Builder::parse(&query),
-        services: store.service_names(),
-        hidden: kept(&visit),
-        orders: orders(&links, &query, order),
-        older_label: if order == LogOrder::Oldest { "Newer →" } else { "Older →" },
-        json: links.plain("/api/v1/logs").with("q", &query).with("from", &window.from).with("to", &window.to).href(),
-        newest: if cursor.is_some() { address().href() } else { String::new() },
-        query: query.clone(),
-        ..Logs::default()
-    };
+    let (found, chart, counted) = tokio::join!(
+        store.search_logs(search),
+        store.histogram(Signal::Logs, &asked.query, window.range, BUCKETS),
+        facets(store, Signal::Logs, &asked.query, window.range, &FACETS),
+    );
+    let mut page = frame_of(&visit, &window, &asked, cursor.is_some());
     let status = match found {
         Ok(found) => {
-            fill(&mut page, &visit, &found, counted, &window, &address());
+            let address = asked.address(&links);
+            page.facets = counted.iter().map(|(title, field, values)| Group::new(title, field, values, &asked.query, &address)).collect();
+            draw(&mut page, &visit, chart, &window, &address);
+            fill(&mut page, &visit, &found, &asked, &window).await;
             StatusCode::OK
         }
         Err(error) => {
             let failure = Failure::from(error);
-            page.problem = Some(Problem::new(&failure, &query, |mended| links.logs(mended).href()));
+            page.problem = Some(Problem::new(&failure, &asked.query, |mended| links.logs(mended).href()));
             failure.status
         }
     };
     Ok(html_with(status, &page))
 }
 
-fn fill(page: &mut Logs, visit: &Visit, found: &LogPage, counted: Result<Histogram, QueryError>, window: &Window, address: &Address) {
+// === impl Asked ===
+
+impl Asked {
+    fn read(visit: &Visit) -> Result<Self, Failure> {
+        let columns = visit.params.get("cols").unwrap_or_default().split(',').filter(|key| !key.is_empty());
+        Ok(Self {
+            query: visit.params.get("q").unwrap_or_default().to_owned(),
+            order: visit.params.word("sort", &[("newest", LogOrder::Newest), ("oldest", LogOrder::Oldest)])?.unwrap_or_default(),
+            is_patterns: visit.params.get("view") == Some("patterns"),
+            columns: columns.take(MAX_COLUMNS).map(str::to_owned).collect(),
+            wrap: visit.params.get("wrap") == Some("1"),
+            row: visit.params.get("row").and_then(|row| row.parse().ok()),
+            context: if visit.params.get("ctx").is_some() { visit.params.number("ctx", REACH, MAX_REACH)? } else { 0 },
+            by: visit.params.word("by", &Around::WORDS)?.unwrap_or_default(),
+        })
+    }
+
+    /// This page without an open record.
+    fn address(&self, links: &Links) -> Address {
+        links
+            .logs(&self.query)
+            .with("sort", if self.order == LogOrder::Oldest { "oldest" } else { "" })
+            .with("view", if self.is_patterns { "patterns" } else { "" })
+            .with("cols", &self.columns.join(","))
+            .with("wrap", if self.wrap { "1" } else { "" })
+    }
+
+    /// This page with a column added or removed.
+    fn with_column(&self, key: &str, links: &Links) -> String {
+        let mut columns: Vec<&str> = self.columns.iter().map(String::as_str).filter(|known| *known != key).collect();
+        if columns.len() == self.columns.len() {
+            columns.push(key);
+        }
+        self.address(links).with("cols", &columns.join(",")).href()
+    }
+}
+
+fn frame_of(visit: &Visit, window: &Window, asked: &Asked, is_later: bool) -> Logs {
+    let links = visit.links();
+    let address = || asked.address(&links);
+    let is_open = window.to == "now" && !is_later && asked.order == LogOrder::Newest && asked.row.is_none();
+    let is_live = is_open && visit.params.get("live") == Some("1");
+    let since = visit.state.now().get().to_string();
+    let live = links.plain("/live").with("for", "logs").with("q", &asked.query).with("since", &since);
+    let view = |label, word, is_current| (label, address().with("view", word).href(), is_current);
+    let order = |label, word, value| (label, address().with("sort", word).href(), asked.order == value);
+    Logs {
+        frame: visit.frame(Place::Logs, &title(&asked.query), Some(window)),
+        builder: Builder::parse(&asked.query),
+        services: visit.state.store().service_names(),
+        hidden: kept(visit),
+        views: vec![view("List", "", !asked.is_patterns), view("Patterns", "patterns", asked.is_patterns)],
+        is_patterns: asked.is_patterns,
+        orders: vec![order("Newest", "", LogOrder::Newest), order("Oldest", "oldest", LogOrder::Oldest)],
+        older_label: if asked.order == LogOrder::Oldest { "Newer →" } else { "Older →" },
+        json: links.plain("/api/v1/logs").with("q", &asked.query).with("from", &window.from).with("to", &window.to).href(),
+        newest: if is_later { address().href() } else { String::new() },
+        columns: asked.columns.iter().map(|key| format::line(key, 80)).collect(),
+        wrap: asked.wrap,
+        toggle_wrap: address().with("wrap", if asked.wrap { "" } else { "1" }).href(),
+        live: if is_open { live.href() } else { String::new() },
+        is_live,
+        toggle_live: address().with("live", if is_live { "" } else { "1" }).href(),
+        complete: links.plain("/complete").with("for", "logs").href(),
+        query: asked.query.clone(),
+        ..Logs::default()
+    }
+}
+
+fn draw(page: &mut Logs, visit: &Visit, counted: Result<Histogram, QueryError>, window: &Window, address: &Address) {
+    match counted {
+        Ok(histogram) => {
+            page.chart = Some(Bars::new(&histogram, window.range, &SEVERITIES, ("record", "records"), &visit.clock(), address));
+        }
+        Err(error) => page.notes.push(format!("the chart is missing: {error}")),
+    }
+}
+
+async fn fill(page: &mut Logs, visit: &Visit, found: &LogPage, asked: &Asked, window: &Window) {
     let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
-    let open: Option<u64> = visit.params.get("row").and_then(|row| row.parse().ok());
+    let address = asked.address(&links);
+    page.notes.extend(found.stats.notes.iter().cloned());
+    page.effort = effort(&found.stats);
+    let more = if found.next.is_some() { ", more follow" } else { "" };
+    let records = format::counted(found.records.len() as u64, "record", "records");
+    if found.records.is_empty() {
+        page.otherwise = otherwise(&links, &page.query);
+    }
+    if asked.is_patterns {
+        page.patterns = patterns::rows(&found.records, window.range, (&asked.query, &address), &clock, &palette);
+        let sample = if found.next.is_some() { format!("the newest {records}") } else { records };
+        page.summary = format!("{} in {sample}", format::counted(page.patterns.len() as u64, "pattern", "patterns"));
+        return;
+    }
+    page.summary = format!("{records}{more}");
     let here = address
         .clone()
         .with("cursor", visit.params.get("cursor").unwrap_or_default())
         .with("limit", visit.params.get("limit").unwrap_or_default());
-    let rows = found.records.iter().map(|record| {
-        let is_open = open == Some(record.record_id);
-        let target = if is_open { String::new() } else { record.record_id.to_string() };
-        let toggle = format!("{}#r{}", here.clone().with("row", &target).href(), record.record_id);
-        row(record, toggle, is_open, &links, &clock, &palette)
-    });
-    page.rows = rows.collect();
     page.older = found.next.map(|next| address.clone().with("cursor", &next.to_string()).href()).unwrap_or_default();
-    page.notes.clone_from(&found.stats.notes);
-    page.effort = effort(&found.stats);
-    match counted {
-        Ok(histogram) => page.chart = Some(Bars::new(&histogram, window.range, &SEVERITIES, ("record", "records"), &clock, address)),
-        Err(error) => page.notes.push(format!("the chart is missing: {error}")),
+    let offered = keys(&found.records);
+    let key = |key: String| (format::line(&key, 60), asked.with_column(&key, &links), asked.columns.contains(&key));
+    let kept = asked.columns.iter().filter(|column| !offered.contains(column)).cloned().collect::<Vec<_>>();
+    page.keys = kept.into_iter().chain(offered).map(key).collect();
+    for record in &found.records {
+        page.rows.push(shown(visit, record, asked, &here).await);
     }
-    let more = if found.next.is_some() { ", more follow" } else { "" };
-    page.summary = format!("{}{more}", format::counted(found.records.len() as u64, "record", "records"));
-    if found.records.is_empty() {
-        page.otherwise = otherwise(&links, &page.query);
+    let is_listed = asked.row.is_none_or(|row| found.records.iter().any(|record| record.record_id == row));
+    if let (false, Some(row)) = (is_listed, asked.row)
+        && let Ok(Some(record)) = visit.state.store().log(row).await
+    {
+        page.pinned.push(shown(visit, &record, asked, &here).await);
     }
+}
+
+/// A record as a row of this page; the one that is named is open.
+async fn shown(visit: &Visit, record: &LogRecord, asked: &Asked, here: &Address) -> Row {
+    let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
+    let is_open = asked.row == Some(record.record_id);
+    let id = record.record_id.to_string();
+    let target = if is_open { "" } else { id.as_str() };
+    let mut shown = row(record, format!("{}#r{id}", here.clone().with("row", target).href()), is_open, &links, &clock, &palette);
+    shown.extra = asked.columns.iter().map(|key| (format::line(key, 80), cell(record, key))).collect();
+    shown.wrap = asked.wrap;
+    if let Some(detail) = &mut shown.detail {
+        let open = here.clone().with("row", &id);
+        let choice = |(word, by): (&'static str, Around)| {
+            by.query(record)?;
+            let is_current = asked.context > 0 && asked.by == by;
+            let reach = if is_current { String::new() } else { asked.context.max(REACH).to_string() };
+            let href = open.clone().with("ctx", &reach).with("by", if is_current { "" } else { word }).href();
+            Some((by.label(), format!("{href}#r{id}"), is_current))
+        };
+        detail.surroundings = Around::WORDS.into_iter().filter_map(choice).collect();
+        if asked.context > 0 {
+            detail.context = surroundings(visit, record, asked).await;
+        }
+    }
+    shown
+}
+
+async fn surroundings(visit: &Visit, record: &LogRecord, asked: &Asked) -> Vec<Row> {
+    let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
+    let Some(query) = asked.by.query(record) else { return Vec::new() };
+    let found = context::around(visit.state.store(), record, asked.by, asked.context).await.unwrap_or_default();
+    let line = |other: &LogRecord| {
+        let id = other.record_id.to_string();
+        let alone = links.logs(&query).with("row", &id).with("ctx", &asked.context.to_string());
+        let mut line = row(other, format!("{}#r{id}", alone.href()), false, &links, &clock, &palette);
+        line.is_centre = other.record_id == record.record_id;
+        line
+    };
+    found.iter().map(line).collect()
 }
 
 fn otherwise(links: &Links, query: &str) -> Vec<(String, String)> {
@@ -94,29 +235,45 @@ fn otherwise(links: &Links, query: &str) -> Vec<(String, String)> {
     otherwise
 }
 
-fn orders(links: &Links, query: &str, order: LogOrder) -> Vec<(&'static str, String, bool)> {
-    let choice = |label, word, value| (label, links.logs(query).with("sort", word).href(), order == value);
-    vec![choice("Newest", "", LogOrder::Newest), choice("Oldest", "oldest", LogOrder::Oldest)]
-}
-
 /// What the forms of this page carry along.
 fn kept(visit: &Visit) -> Vec<(String, String)> {
-    let names = ["from", "to", "sort"];
+    let names = ["from", "to", "sort", "view", "cols", "wrap"];
     visit.params.pairs().filter(|(name, _)| names.contains(name)).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 fn composed(visit: &Visit, links: &Links) -> String {
     let field = |name: &str| visit.params.get(name).unwrap_or_default().to_owned();
     let builder = Builder { service: field("service"), severity: field("severity"), rest: field("rest"), ..Builder::default() };
-    links.logs(&builder.compose()).with("sort", &field("sort")).href()
+    let address =
+        ["sort", "view", "cols", "wrap"].into_iter().fold(links.logs(&builder.compose()), |address, name| address.with(name, &field(name)));
+    address.href()
 }
 
 fn title(query: &str) -> String {
     if query.is_empty() { "Logs".to_owned() } else { format!("{} – Logs", format::line(query, 60)) }
 }
 
+/// Heading and field of the values beside the list.
+const FACETS: [(&str, &str); 5] = [
+    ("Severity", "severity"),
+    ("Service", "service"),
+    ("Event", "event"),
+    ("Exception", "attr.exception.type"),
+    ("Host", "resource.host.name"),
+];
+
 /// Rows of one page.
 const PAGE: usize = 200;
 
+/// Records in which patterns are looked for.
+const SAMPLE: usize = 5_000;
+
 /// Bars of the chart.
 const BUCKETS: usize = 60;
+
+/// Columns that may be added.
+const MAX_COLUMNS: usize = 8;
+
+/// Records on each side of one.
+const REACH: usize = 10;
+const MAX_REACH: usize = 200;

@@ -1,66 +1,157 @@
-//! `/map`: who calls whom.
+//! `/map`: who calls whom, one dependency in detail, and what changed against the window before.
 
 use axum::response::Response;
+use storage::{ServiceMap, TimeRange};
 
 use super::Visit;
 use super::traces::DEFAULT_WINDOW;
 use super::visit::html;
 use crate::error::Failure;
+use crate::params::Window;
 use crate::view::format;
 use crate::view::frame::Place;
-use crate::view::map::{Drawing, MAX_NODES, Map, around, calls, graph, summary, tray};
+use crate::view::link::{Address, Links};
+use crate::view::map::{Drawing, MAX_NODES, Map, Picture, around, calls, gone, graph, panel, services_only, summary, tray};
 
-/// `?from=&to=&focus=&hops=1..6`.
+/// What the address asks for.
+#[derive(Clone, Debug, Default)]
+struct Asked {
+    focus: String,
+    hops: usize,
+    /// Both ends of the dependency whose panel is open.
+    edge: Option<(String, String)>,
+    is_compared: bool,
+    is_table: bool,
+    services_only: bool,
+}
+
+/// `?from=&to=&focus=&hops=1..6&caller=&callee=&change=1&view=table&peers=off`.
 pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let window = visit.window(DEFAULT_WINDOW)?;
-    let focus = visit.params.get("focus").unwrap_or_default().to_owned();
-    let hops = visit.params.number("hops", 1, 6)?;
-    let map = visit.state.store().service_map(window.range).await?;
-    let (links, palette) = (visit.links(), visit.palette());
-    let part = around(&map, &focus, hops);
-    let (keys, _) = graph(&part);
-    let mut page = Map {
-        frame: visit.frame(Place::Map, &title(&focus), Some(&window)),
-        calls: calls(&part, window.range, &links),
-        tray: if focus.is_empty() { tray(&map, &links, &palette) } else { Vec::new() },
+    let asked = Asked::read(&visit)?;
+    let range = window.range;
+    let earlier = TimeRange { from: range.from.minus(range.to.since(range.from)), to: range.from };
+    let store = visit.state.store();
+    let (map, before) =
+        tokio::join!(store.service_map(range), async { if asked.is_compared { store.service_map(earlier).await.ok() } else { None } });
+    let whole = asked.shown(map?);
+    let before = before.map(|before| asked.shown(before));
+    let page = build(&visit, &window, &asked, &whole, before.as_ref());
+    Ok(html(&draw(page, &visit, &window, &asked, around(&whole, &asked.focus, asked.hops), before).await))
+}
+
+// === impl Asked ===
+
+impl Asked {
+    fn read(visit: &Visit) -> Result<Self, Failure> {
+        let text = |name: &str| visit.params.get(name).unwrap_or_default().to_owned();
+        let is = |name: &str, word: &str| visit.params.get(name) == Some(word);
+        Ok(Self {
+            focus: text("focus"),
+            hops: visit.params.number("hops", 1, 6)?,
+            edge: visit.params.get("caller").zip(visit.params.get("callee")).map(|(from, to)| (from.to_owned(), to.to_owned())),
+            is_compared: is("change", "1"),
+            is_table: is("view", "table"),
+            services_only: is("peers", "off"),
+        })
+    }
+
+    fn shown(&self, map: ServiceMap) -> ServiceMap {
+        if self.services_only { services_only(&map) } else { map }
+    }
+
+    /// This page without a selected dependency.
+    fn address(&self, links: &Links) -> Address {
+        links
+            .windowed("/map")
+            .with("focus", &self.focus)
+            .with("hops", &if self.hops > 1 { self.hops.to_string() } else { String::new() })
+            .with("change", if self.is_compared { "1" } else { "" })
+            .with("view", if self.is_table { "table" } else { "" })
+            .with("peers", if self.services_only { "off" } else { "" })
+    }
+
+    fn switches(&self, links: &Links) -> Vec<(&'static str, String, bool)> {
+        let switch = |label, name: &str, word: &str, is_on: bool| {
+            (label, self.address(links).with(name, if is_on { "" } else { word }).href(), is_on)
+        };
+        vec![
+            switch("Change against the window before", "change", "1", self.is_compared),
+            switch("Services only", "peers", "off", self.services_only),
+            switch("Table only", "view", "table", self.is_table),
+        ]
+    }
+}
+
+fn build(visit: &Visit, window: &Window, asked: &Asked, whole: &ServiceMap, before: Option<&ServiceMap>) -> Map {
+    let (links, palette, range) = (visit.links(), visit.palette(), window.range);
+    let part = around(whole, &asked.focus, asked.hops);
+    let address = asked.address(&links);
+    let chosen = |(from, to): &(String, String)| whole.edges.iter().find(|edge| edge.from.0 == *from && edge.to.0 == *to);
+    let length = range.to.since(range.from);
+    Map {
+        frame: visit.frame(Place::Map, &title(&asked.focus), Some(window)),
+        calls: calls(&part, before, range, (&links, &address)),
+        panel: asked.edge.as_ref().and_then(chosen).map(|edge| panel(edge, whole, before, length, (&links, &address))),
+        is_compared: asked.is_compared,
+        gone: before.map(|before| gone(whole, before)).unwrap_or_default(),
+        switches: asked.switches(&links),
+        tray: if asked.focus.is_empty() { tray(whole, &links, &palette) } else { Vec::new() },
         summary: summary(&part),
-        names: map.nodes.iter().map(|node| node.name.clone()).collect(),
-        hidden: kept(&visit),
-        whole: if focus.is_empty() { String::new() } else { links.windowed("/map").href() },
-        notes: map.stats.notes.clone(),
+        names: whole.nodes.iter().map(|node| node.name.clone()).collect(),
+        hidden: kept(visit),
+        whole: if asked.focus.is_empty() { String::new() } else { address.with("focus", "").with("hops", "").href() },
+        notes: notes(asked, whole, before),
         json: links.plain("/api/v1/map").with("from", &window.from).with("to", &window.to).href(),
-        focus,
-        hops,
+        focus: asked.focus.clone(),
+        hops: asked.hops,
         ..Map::default()
-    };
-    if keys.len() > MAX_NODES {
+    }
+}
+
+fn notes(asked: &Asked, whole: &ServiceMap, before: Option<&ServiceMap>) -> Vec<String> {
+    let mut notes = whole.stats.notes.clone();
+    if asked.is_compared && before.is_none_or(|before| before.edges.is_empty()) {
+        notes.push("The window before this one holds no calls, so there is nothing to compare with.".to_owned());
+    }
+    let is_missing = |(from, to): &(String, String)| !whole.edges.iter().any(|edge| edge.from.0 == *from && edge.to.0 == *to);
+    if let Some((from, to)) = asked.edge.as_ref().filter(|edge| is_missing(edge)) {
+        notes.push(format!("{} made no calls to {} in this window.", format::name(from), format::name(to)));
+    }
+    notes
+}
+
+async fn draw(mut page: Map, visit: &Visit, window: &Window, asked: &Asked, part: ServiceMap, before: Option<ServiceMap>) -> Map {
+    let (links, palette, range) = (visit.links(), visit.palette(), window.range);
+    let nodes = graph(&part).0.len();
+    if nodes == 0 {
+        let wide = |label: &str, from: &str| (label.to_owned(), links.plain("/map").with("from", from).href());
+        page.otherwise = vec![wide("Last 24 h", "now-24h"), wide("All time", "0")];
+    } else if nodes > MAX_NODES && !asked.is_table {
         page.no_drawing = format!(
             "The map has {}, too many to draw legibly. Focus on one of them to see what is around it.",
-            format::counted(keys.len() as u64, "node", "nodes")
+            format::counted(nodes as u64, "node", "nodes")
         );
-    } else if !keys.is_empty() {
-        let (range, focus) = (window.range, page.focus.clone());
+    } else if !asked.is_table {
+        let (asked, address) = (asked.clone(), asked.address(&links));
         // A hundred nodes take some milliseconds of pure computing.
-        let drawn = tokio::task::spawn_blocking(move || Drawing::new(&part, range, &focus, &links, &palette)).await;
-        page.drawing = drawn.ok().filter(|drawing| !drawing.boxes.is_empty());
+        let drawn = tokio::task::spawn_blocking(move || {
+            let selected = asked.edge.as_ref().map(|(from, to)| (from.as_str(), to.as_str()));
+            let picture = Picture { map: &part, before: before.as_ref(), range, focus: &asked.focus, selected, page: &address };
+            Drawing::new(&picture, &links, &palette)
+        });
+        page.drawing = drawn.await.ok().filter(|drawing| !drawing.boxes.is_empty());
         page.has_rare = page.drawing.as_ref().is_some_and(|drawing| drawing.arrows.iter().any(|arrow| arrow.is_rare));
         if page.drawing.is_none() {
             "This map could not be drawn; the table below says the same.".clone_into(&mut page.no_drawing);
         }
-    } else {
-        let wide = |label: &str, from: &str| (label.to_owned(), links.plain("/map").with("from", from).href());
-        page.otherwise = vec![wide("Last 24 h", "now-24h"), wide("All time", "0")];
     }
-    Ok(html(&page))
+    page
 }
 
 fn kept(visit: &Visit) -> Vec<(String, String)> {
-    visit
-        .params
-        .pairs()
-        .filter(|(name, _)| ["from", "to"].contains(name))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
+    let names = ["from", "to", "change", "view", "peers"];
+    visit.params.pairs().filter(|(name, _)| names.contains(name)).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 fn title(focus: &str) -> String {

@@ -1,11 +1,32 @@
-//! What a reader prefers, kept in cookies that only this site reads.
+//! What a reader prefers, kept in cookies that only this site reads; `/settings` shows the choices.
 
 use axum::response::{IntoResponse, Redirect, Response};
 use http::HeaderValue;
 use http::header::SET_COOKIE;
 
 use super::Visit;
+use super::visit::html;
 use crate::error::Failure;
+use crate::view::frame::Place;
+use crate::view::plain::{Choice, Settings};
+
+/// `/settings`.
+pub(super) async fn page(visit: Visit) -> Response {
+    let links = visit.links();
+    let choose = |name: &str, value: &str| links.plain("/preferences").with(name, value).with("back", "/settings").href();
+    let theme = |label, value: &str, kept: &str| Choice { label, href: choose("theme", kept), is_current: visit.theme() == value };
+    let keys = |label, value: &str, is_current| Choice { label, href: choose("keys", value), is_current };
+    html(&Settings {
+        themes: vec![theme("As the system", "", "system"), theme("Light", "light", "light"), theme("Dark", "dark", "dark")],
+        keys: vec![keys("On", "on", !visit.quiet_keys()), keys("Off", "off", visit.quiet_keys())],
+        zones: ZONES
+            .into_iter()
+            .map(|zone| Choice { label: zone, href: choose("zone", zone), is_current: visit.clock().label() == zone })
+            .collect(),
+        now: visit.clock().moment(visit.clock().now()),
+        frame: visit.frame(Place::Elsewhere, "Settings", None),
+    })
+}
 
 /// `/preferences?theme=dark&back=/traces` and `?zone=Europe/Berlin&back=…`.
 pub(super) async fn set(visit: Visit) -> Result<Response, Failure> {
@@ -24,11 +45,17 @@ pub(super) async fn set(visit: Visit) -> Result<Response, Failure> {
         }
         keep(&mut response, "zone", zone, path);
     }
+    if let Some(keys) = visit.params.word("keys", &[("on", "on"), ("off", "off")])? {
+        keep(&mut response, "keys", keys, path);
+    }
     Ok(response)
 }
 
+/// Offered besides the field that takes any.
+const ZONES: [&str; 6] = ["UTC", "Europe/Berlin", "Europe/London", "America/New_York", "America/Los_Angeles", "Asia/Kolkata"];
+
 /// A path of this site and nothing else: no host, no backslash, no control character.
-fn is_local(back: &str) -> bool {
+pub(super) fn is_local(back: &str) -> bool {
     back.starts_with('/') && !back.starts_with("//") && !back.contains('\\') && back.bytes().all(|b| (0x21..0x7f).contains(&b))
 }
 

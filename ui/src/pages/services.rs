@@ -1,19 +1,23 @@
-//! `/services` and `/services/{service}`.
+//! `/services`, `/services/{service}` and `/services/{service}/ops/{operation}`.
 
 use axum::extract::Path;
 use axum::response::Response;
-use storage::{LogOrder, LogPage, LogSearch, Signal, TimeRange, TraceOrder, TracePage, TraceSearch};
+use storage::{LogOrder, LogPage, LogSearch, Operation, ServiceSummary, TimeRange, TraceOrder, TracePage, TraceSearch};
 
 use super::Visit;
 use super::home::POINTS;
 use super::traces::DEFAULT_WINDOW;
 use super::visit::html;
+use crate::ask;
 use crate::error::Failure;
-use crate::params::nearest;
-use crate::view::chart::{Bars, SPANS};
+use crate::params::{Window, nearest};
+use crate::view::chart::{Bars, Lines, SPANS, requests};
+use crate::view::format;
 use crate::view::frame::Place;
 use crate::view::link::term;
-use crate::view::services::{Service, Services, dependencies, operations, peers, row};
+use crate::view::services::{
+    Latency, OperationPage, Service, Services, Tab, dependencies, error_rows, instance_rows, operations, peers, row,
+};
 use crate::view::{logs, traces};
 
 /// `/services?from=&to=`.
@@ -35,60 +39,167 @@ pub(super) async fn list(mut visit: Visit) -> Result<Response, Failure> {
     }))
 }
 
-/// One service: operations, neighbours, recent failures.
+/// `?tab=operations|dependencies|errors|instances|logs`: one service.
 pub(super) async fn detail(mut visit: Visit, Path(name): Path<String>) -> Result<Response, Failure> {
     let window = visit.window(DEFAULT_WINDOW)?.in_minutes();
-    let known = visit.state.store().service_names();
-    if !known.contains(&name) {
-        return Err(unknown(&name, &known));
-    }
-    let (store, range) = (visit.state.store(), window.range);
-    let query = term("service", &name);
-    let (services, ops, map, counted, failed, records) = tokio::join!(
-        store.services(range, POINTS),
-        store.operations(&name, range),
-        store.service_map(range),
-        store.histogram(Signal::Traces, &query, range, 60),
-        store.search_traces(failures(&query, range)),
-        store.search_logs(complaints(&query, range)),
-    );
-    let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
-    let (callers, callees) = map.map(|map| dependencies(&name, &map, range, &links, &palette)).unwrap_or_default();
-    let chart = counted.ok().map(|histogram| Bars::new(&histogram, range, &SPANS, ("span", "spans"), &clock, &links.service(&name)));
-    let log_row = |record: &storage::LogRecord| {
-        let whole = links.logs(&format!("{query} severity>=warn")).with("row", &record.record_id.to_string());
-        logs::row(record, format!("{}#r{}", whole.href(), record.record_id), false, &links, &clock, &palette)
+    let tab = visit.params.word("tab", &Tab::WORDS)?.unwrap_or_default();
+    known(&visit, &name)?;
+    let services = visit.state.store().services(window.range, POINTS).await?;
+    let mut page = frame_of(&visit, &name, tab, &window, services.iter().find(|service| service.name == name));
+    let filled = match tab {
+        Tab::Operations => fill_operations(&mut page, &visit, &name, window.range).await,
+        Tab::Dependencies => fill_dependencies(&mut page, &visit, &name, window.range).await,
+        Tab::Errors => fill_errors(&mut page, &visit, &name, window.range).await,
+        Tab::Instances => fill_instances(&mut page, &visit, &name, window.range).await,
+        Tab::Logs => fill_logs(&mut page, &visit, &name, window.range).await,
     };
-    Ok(html(&Service {
-        frame: visit.frame(Place::Services, &format!("{} – Services", crate::view::format::name(&name)), Some(&window)),
-        row: services?.iter().find(|service| service.name == name).map(|service| row(service, range, &links, &clock, &palette)),
-        chart,
-        operations: operations(&name, ops?, range, &links),
-        callers,
-        callees,
-        failures: traces::rows(&failed.unwrap_or_else(|_| TracePage::default()), &links, &clock, &palette),
-        logs: records.unwrap_or_else(|_| LogPage::default()).records.iter().map(log_row).collect(),
-        notes: Vec::new(),
+    if let Err(error) = filled {
+        page.notes.push(format!("this part is missing: {error}"));
+    }
+    Ok(html(&page))
+}
+
+fn frame_of(visit: &Visit, name: &str, tab: Tab, window: &Window, summary: Option<&ServiceSummary>) -> Service {
+    let (links, clock, palette, range) = (visit.links(), visit.clock(), visit.palette(), window.range);
+    let query = term("service", name);
+    let bars = |summary: &ServiceSummary| {
+        let counted = requests(&summary.points, range);
+        Bars::new(&counted, range, &SPANS, ("request", "requests"), &clock, &links.service(name).with("tab", tab.as_str()))
+    };
+    let p95 =
+        |summary: &ServiceSummary| Lines::durations(&[("line-p95", summary.points.iter().map(|point| point.p95).collect())], range, &clock);
+    Service {
+        frame: visit.frame(Place::Services, &format!("{} – Services", format::name(name)), Some(window)),
+        row: summary.map(|summary| row(summary, range, &links, &clock, &palette)),
+        requests: summary.map(bars).filter(|bars| !bars.is_empty),
+        p95: summary.and_then(p95),
+        tab,
+        tabs: tab.list(name, &links),
         traces: links.traces(&query).href(),
         failed: links.traces(&format!("{query} status:error")).href(),
         all_logs: links.logs(&query).href(),
-        on_map: links.windowed("/map").with("focus", &name).href(),
-        all_time: links.service(&name).with("to", "").with("from", "0").href(),
-        chip: palette.chip(&name),
+        on_map: links.windowed("/map").with("focus", name).href(),
+        all_time: links.service(name).with("to", "").with("from", "0").href(),
+        chip: palette.chip(name),
+        ..Service::default()
+    }
+}
+
+type Filled = Result<(), storage::QueryError>;
+
+async fn fill_operations(page: &mut Service, visit: &Visit, name: &str, range: TimeRange) -> Filled {
+    page.operations = operations(name, visit.state.store().operations(name, range).await?, range, &visit.links());
+    Ok(())
+}
+
+async fn fill_dependencies(page: &mut Service, visit: &Visit, name: &str, range: TimeRange) -> Filled {
+    let map = visit.state.store().service_map(range).await?;
+    (page.callers, page.callees) = dependencies(name, &map, range, &visit.links(), &visit.palette());
+    Ok(())
+}
+
+async fn fill_errors(page: &mut Service, visit: &Visit, name: &str, range: TimeRange) -> Filled {
+    let store = visit.state.store();
+    let query = format!("{} status:error", term("service", name));
+    let search = TraceSearch { query, range, order: TraceOrder::Newest, limit: FEW, cursor: None };
+    let (groups, failed) = tokio::join!(ask::errors(store, Some(name), range), store.search_traces(search));
+    let (links, clock) = (visit.links(), visit.clock());
+    page.errors = error_rows(&groups?, &links, &clock);
+    page.failures = traces::rows(&failed.unwrap_or_default(), &links, &clock, &visit.palette());
+    Ok(())
+}
+
+async fn fill_instances(page: &mut Service, visit: &Visit, name: &str, range: TimeRange) -> Filled {
+    let found = ask::instances(visit.state.store(), name, range).await?;
+    page.instances = instance_rows(name, &found, &visit.links(), &visit.clock());
+    Ok(())
+}
+
+async fn fill_logs(page: &mut Service, visit: &Visit, name: &str, range: TimeRange) -> Filled {
+    let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
+    let query = term("service", name);
+    let search = LogSearch { query: query.clone(), range, order: LogOrder::Newest, limit: LOGS, cursor: None };
+    let found: LogPage = visit.state.store().search_logs(search).await?;
+    let log_row = |record: &storage::LogRecord| {
+        let whole = links.logs(&query).with("row", &record.record_id.to_string());
+        logs::row(record, format!("{}#r{}", whole.href(), record.record_id), false, &links, &clock, &palette)
+    };
+    page.logs = found.records.iter().map(log_row).collect();
+    Ok(())
+}
+
+/// `?kind=`: one operation of a service: how long it takes, and examples.
+pub(super) async fn operation(mut visit: Visit, Path((service, name)): Path<(String, String)>) -> Result<Response, Failure> {
+    let window = visit.window(DEFAULT_WINDOW)?;
+    known(&visit, &service)?;
+    let range = window.range;
+    let kind = visit.params.get("kind").unwrap_or_default().to_owned();
+    let mut query = format!("{} name={}", term("service", &service), crate::view::link::quoted(&name));
+    if !kind.is_empty() {
+        query = format!("{query} {}", term("kind", &kind));
+    }
+    let store = visit.state.store();
+    let search = |query: String, order| store.search_traces(TraceSearch { query, range, order, limit: FEW, cursor: None });
+    let (all, grid, slow, failed) = tokio::join!(
+        store.operations(&service, range),
+        store.grid(&query, range, 1),
+        search(query.clone(), TraceOrder::Slowest),
+        search(format!("{query} status:error"), TraceOrder::Newest),
+    );
+    let all = all?;
+    let mut fitting: Vec<&Operation> = all.iter().filter(|op| op.name == name && (kind.is_empty() || op.kind == kind)).collect();
+    fitting.sort_by_key(|operation| std::cmp::Reverse(operation.count));
+    let found = fitting.first().copied();
+    let marks: Vec<(&'static str, u64)> = found.map(|op| vec![("p50", op.p50), ("p95", op.p95), ("p99", op.p99)]).unwrap_or_default();
+    let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
+    let list = |page: Result<TracePage, storage::QueryError>| traces::rows(&page.unwrap_or_default(), &links, &clock, &palette);
+    let slowest = found.map(|op| format!("duration>={}ns", op.p95)).unwrap_or_default();
+    Ok(html(&OperationPage {
+        frame: visit.frame(Place::Services, &format!("{} – {}", format::name(&name), format::name(&service)), Some(&window)),
+        chip: palette.chip(&service),
+        service: links.service(&service).href(),
+        row: found.and_then(|op| operations(&service, vec![op.clone()], range, &links).pop()),
+        latency: grid.map(|grid| Latency::new(&grid, &query, &marks, range, &links)).unwrap_or_default(),
+        examples: examples(&visit, &query, &marks, range).await,
+        slow: list(slow),
+        failed: list(failed),
+        traces: links.traces(&query).href(),
+        failures: links.traces(&format!("{query} status:error")).href(),
+        compare: links.windowed("/traces/compare-groups").with("q", &query).with("with", &slowest).href(),
+        notes: Vec::new(),
+        all_time: links.operation(&service, &name).with("kind", &kind).with("to", "").with("from", "0").href(),
+        name: format::name(&name),
     }))
 }
 
-fn failures(query: &str, range: TimeRange) -> TraceSearch {
-    TraceSearch { query: format!("{query} status:error"), range, order: TraceOrder::Newest, limit: 8, cursor: None }
+/// The newest trace in which the operation took about as long as a percentile says.
+async fn examples(visit: &Visit, query: &str, marks: &[(&'static str, u64)], range: TimeRange) -> Vec<(&'static str, String, String)> {
+    let mut examples = Vec::new();
+    for (word, nanos) in marks {
+        let (from, to) = storage::Grid::bounds(storage::Grid::row_of(*nanos));
+        let near = format!("{query} duration>={from}ns duration<{to}ns");
+        let search = TraceSearch { query: near, range, order: TraceOrder::Newest, limit: 1, cursor: None };
+        let found = visit.state.store().search_traces(search).await.unwrap_or_default();
+        if let Some(trace) = found.traces.first() {
+            examples.push((*word, format::duration(*nanos), visit.links().trace(&trace.trace_id).href()));
+        }
+    }
+    examples
 }
 
-fn complaints(query: &str, range: TimeRange) -> LogSearch {
-    LogSearch { query: format!("{query} severity>=warn"), range, order: LogOrder::Newest, limit: 10, cursor: None }
-}
-
-fn unknown(name: &str, known: &[String]) -> Failure {
-    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+fn known(visit: &Visit, name: &str) -> Result<(), Failure> {
+    let known = visit.state.store().service_names();
+    if known.iter().any(|known| known == name) {
+        return Ok(());
+    }
+    let names: Vec<&str> = known.iter().map(String::as_str).collect();
     let mut failure = Failure::not_found(format!("no service `{}` has been seen", crate::params::shown(name)));
-    failure.suggestions = nearest(name, &known);
-    failure
+    failure.suggestions = nearest(name, &names);
+    Err(failure)
 }
+
+/// Traces of a short list.
+const FEW: usize = 8;
+
+/// Log records of the tab.
+const LOGS: usize = 100;

@@ -1,15 +1,19 @@
 //! `/status`.
 
 use axum::response::Response;
+use storage::TimeRange;
 
 use super::Visit;
 use super::visit::html;
+use crate::ask::senders;
 use crate::view::format;
 use crate::view::frame::Place;
-use crate::view::status::{Status, intake, kept, others, received, refusals};
+use crate::view::status::{Status, clients, intake, kept, others, received, recent, refusals};
 
-/// Counters since the start of this process, and what is stored.
+/// Counters since the start of this process, what is stored, and who sent lately.
 pub(super) async fn page(visit: Visit) -> Response {
+    let now = visit.state.now();
+    let senders = senders(visit.state.store(), TimeRange { from: now.minus(LATELY), to: now.plus(1) }).await.unwrap_or_default();
     let status = visit.state.store().status();
     let counters = visit.state.registry().values();
     let config = visit.state.config();
@@ -32,9 +36,14 @@ pub(super) async fn page(visit: Visit) -> Response {
         ],
         ingest: intake(&counters),
         refusals: refusals(&counters),
+        recent: recent(&config.refusals.list(), &clock),
         signals: kept(&status, &clock),
         counters: others(&counters),
+        clients: clients(&senders, LATELY, &visit.links(), &clock, &visit.palette()),
         now: clock.moment(clock.now()),
         frame: visit.frame(Place::Status, "Status", None),
     })
 }
+
+/// How far back senders are looked for.
+const LATELY: u64 = 900_000_000_000;

@@ -2,30 +2,43 @@
 
 use askama::Template;
 use storage::{
-    Edge, EdgeKind, HistogramBucket, Node, NodeKind, Operation, ServiceInTrace, ServiceMap, ServicePoint, ServiceSummary, SqlAnswer,
-    SqlColumn, TimeRange, TracePage, TraceSummary, UnixNanos,
+    Edge, EdgeKind, Grid, GridCell, HistogramBucket, Node, NodeKind, Operation, ServiceInTrace, ServiceMap, ServicePoint, ServiceSummary,
+    SqlAnswer, SqlColumn, TimeRange, TracePage, TraceSummary, UnixNanos,
 };
 
+use crate::Refused;
+use crate::ask::{ErrorGroup, Instance, Sender};
 use crate::error::Failure;
 use crate::params::Window;
 use crate::view::chart::{Bars, SPANS};
 use crate::view::colour::Palette;
+use crate::view::contrast::{Contrast, Counted};
+use crate::view::facets::Group;
 use crate::view::format::Clockface;
 use crate::view::frame::{Frame, Place, WindowPicker, navigation};
-use crate::view::home::{Home, attention, totals};
+use crate::view::heat::{Heat, Selection};
+use crate::view::home::{Compared, Home, attention, totals};
 use crate::view::link::Links;
 use crate::view::logs::Logs;
-use crate::view::map::{Drawing, Map, calls, tray};
-use crate::view::plain::{FailurePage, Sql, table};
+use crate::view::map::{Drawing, Map, Picture, calls, panel as edge_panel, tray};
+use crate::view::plain::{FailurePage, Saved, SavedRow, Sql, table};
 use crate::view::search::{Builder, Problem};
-use crate::view::services::{Service, Services, dependencies, operations, peers, row};
+use crate::view::services::{
+    Latency, OperationPage, Service, Services, Tab, dependencies, error_rows, instance_rows, operations, peers, row,
+};
+use crate::view::start::Start;
+use crate::view::status::{Status, clients, recent};
 use crate::view::trace::{
     ComparePage, LogMarks, Note, PanelPart, PanelTab, RowsPart, Scene, Side, SpanPage, Tools, TracePage as TraceView, View, Wanted,
     comparison, findings, flame, header, json, minimap, panel, plan, sample, shares, table as span_table, tabs, tools, trace_map,
     waterfall,
 };
-use crate::view::traces::Traces;
-use crate::view::{logs, traces};
+use crate::view::traces::{ContrastPage, Traces};
+use crate::view::{logs, patterns, traces};
+
+mod services;
+
+use self::services::services;
 
 /// What breaks out of text, attributes, addresses and scripts, where it can.
 const PAYLOADS: [&str; 12] = [
@@ -77,7 +90,7 @@ fn problem(text: &str) -> Problem {
 }
 
 fn scene(text: &str, wanted: Wanted) -> Scene {
-    let means = (Links::default(), clock(), Palette::new(&[text.to_owned()]));
+    let means = (Links::default(), clock(), Palette::default());
     sample::scene(&sample::hostile(text), vec![sample::record(text)], wanted, means)
 }
 
@@ -115,7 +128,7 @@ fn trace_page(text: &str, view: View, marks: LogMarks, tab: PanelTab) -> String 
 fn compare_page(text: &str) -> String {
     let sheet = storage::trace::Sheet::of(&sample::hostile(text));
     let other = storage::trace::Sheet::of(&sample::checkout());
-    let (links, clock, palette) = (Links::default(), clock(), Palette::new(&[text.to_owned()]));
+    let (links, clock, palette) = (Links::default(), clock(), Palette::default());
     let means = (&links, &clock, &palette);
     let mut page = ComparePage {
         frame: frame(text),
@@ -167,6 +180,50 @@ fn chart() -> Bars {
     Bars::new(&histogram, window().range, &SPANS, ("span", "spans"), &clock(), &Links::default().plain("/traces"))
 }
 
+fn heat() -> Heat {
+    let cell = GridCell { column: 1, row: 9, count: 3, errors: 1 };
+    let grid = Grid { step: 60_000_000_000, columns: 60, cells: vec![cell], ..Grid::default() };
+    Heat::new(&grid, window().range, Selection::parse("1-1,4-4"), &Links::default().plain("/traces"), &clock())
+}
+
+fn small(text: &str) -> Vec<String> {
+    let moment = clock().moment(window().range.from);
+    let view = |name: &str| SavedRow {
+        short: "abc".to_owned(),
+        name: name.to_owned(),
+        href: "/s/abc".to_owned(),
+        about: text.to_owned(),
+        saved: moment.clone(),
+    };
+    let saved = Saved { frame: frame(text), views: vec![view(text)], links: vec![view("")] };
+    let refused = Refused { message: text.to_owned(), user_agent: text.to_owned(), transport: "http", ..Refused::default() };
+    let start = Start { frame: frame(text), refused: recent(&[refused], &clock()), ..Start::default() };
+    let sender = Sender { service: text.to_owned(), sdk: text.to_owned(), spans: 1, ..Sender::default() };
+    let links = Links::default();
+    let status = Status {
+        frame: frame(text),
+        faults: vec![text.to_owned()],
+        recent: start.refused.clone(),
+        clients: clients(&[sender], 1, &links, &clock(), &Palette::default()),
+        ..Status::default()
+    };
+    [saved.render(), start.render(), status.render()].into_iter().map(Result::unwrap).collect()
+}
+
+fn contrast(text: &str) -> String {
+    let counted = Counted { field: text.to_owned(), selected: vec![(text.to_owned(), 9)], rest: Vec::new() };
+    let page = ContrastPage {
+        frame: frame(text),
+        query: text.to_owned(),
+        selection: text.to_owned(),
+        contrast: Contrast::new(&[counted], (9, 9), text, &Links::default()),
+        fields: text.to_owned(),
+        notes: vec![text.to_owned()],
+        ..ContrastPage::default()
+    };
+    page.render().unwrap()
+}
+
 fn lists(text: &str) -> Vec<String> {
     let (links, clock, palette) = (Links::default(), clock(), Palette::default());
     let page = TracePage { traces: vec![summary(text)], ..TracePage::default() };
@@ -185,7 +242,9 @@ fn lists(text: &str) -> Vec<String> {
         builder: builder(),
         services: vec![text.to_owned()],
         hidden: vec![(text.to_owned(), text.to_owned())],
-        chart: Some(chart()),
+        heat: Some(heat()),
+        selection: Some((text.to_owned(), "/".to_owned(), "/".to_owned())),
+        facets: vec![Group::new("Service", "service", &[(text.to_owned(), 3)], "", &links.plain("/traces"))],
         rows: rows(),
         notes: vec![text.to_owned()],
         orders: vec![("Newest", "/".to_owned(), true), ("Slowest", "/".to_owned(), false)],
@@ -193,84 +252,28 @@ fn lists(text: &str) -> Vec<String> {
     };
     let broken = Traces { problem: Some(problem(text)), query: text.to_owned(), ..Traces::default() };
     let empty = Traces { query: text.to_owned(), otherwise: vec![(text.to_owned(), "/".to_owned())], ..Traces::default() };
-    let logs = Logs { frame: frame(text), query: text.to_owned(), builder: builder(), rows: vec![record()], ..Logs::default() };
-    [traces.render(), broken.render(), empty.render(), logs.render()].into_iter().map(Result::unwrap).collect()
-}
-
-fn services(text: &str) -> Vec<String> {
-    let (links, clock, palette, range) = (Links::default(), clock(), Palette::default(), window().range);
-    let service = ServiceSummary {
-        name: text.to_owned(),
-        span_count: 9,
-        requests: 9,
-        errors: 3,
-        p50: 1,
-        p95: 2,
-        p99: 3,
-        log_count: 4,
-        last_seen: range.from,
-        points: vec![ServicePoint { requests: 1, errors: 1, p95: 1 }, ServicePoint { requests: 2, errors: 0, p95: 1 }],
-    };
-    let operation = Operation { name: text.to_owned(), kind: "server", count: 9, errors: 3, p50: 1, p95: 2, p99: 3, total: 20 };
-    let map = map(text);
-    let (callers, callees) = dependencies(text, &map, range, &links, &palette);
-    let row = || row(&service, range, &links, &clock, &palette);
-    let page = TracePage { traces: vec![summary(text)], ..TracePage::default() };
-    let lines = || traces::rows(&page, &links, &clock, &palette);
-    let record = logs::row(&sample::record(text), String::new(), false, &links, &clock, &palette);
-    let home = Home {
-        frame: frame(text),
-        totals: totals(std::slice::from_ref(&service), range, &links),
-        attention: attention(std::slice::from_ref(&service), &[], &[summary(text)], range, (&links, &palette)),
-        services: vec![row()],
-        failed: lines(),
-        slow: lines(),
-        notes: vec![text.to_owned()],
-        ..Home::default()
-    };
-    let list = Services { frame: frame(text), rows: vec![row()], peers: peers(&map, range, &links), ..Services::default() };
-    let detail = Service {
-        frame: frame(text),
-        chip: palette.chip(text),
-        row: Some(row()),
-        operations: operations(text, vec![operation], range, &links),
-        callers,
-        callees,
-        failures: lines(),
-        logs: vec![record],
-        ..Service::default()
-    };
-    let drawn = Map {
-        frame: frame(text),
-        drawing: Some(Drawing::new(&map, range, text, &links, &palette)),
-        calls: calls(&map, range, &links),
-        tray: tray(&map, &links, &palette),
-        focus: text.to_owned(),
-        names: vec![text.to_owned()],
-        ..Map::default()
-    };
-    [home.render(), list.render(), detail.render(), drawn.render()].into_iter().map(Result::unwrap).collect()
-}
-
-fn map(text: &str) -> ServiceMap {
-    let key = |kind| (text.to_owned(), kind);
-    let node = |kind| Node { name: text.to_owned(), kind, system: text.to_owned(), requests: 9, errors: 1, p50: 1, p95: 2 };
-    let edge = |from, to| Edge {
-        from: key(from),
-        to: key(to),
-        kind: EdgeKind::Call,
-        calls: 9,
-        errors: 1,
-        p50: 1,
-        p95: 2,
-        p99: 3,
-        examples: vec![(storage::TraceId::from_slice(&[7; 16]).unwrap(), storage::SpanId::from_slice(&[7; 8]).unwrap())],
-    };
-    ServiceMap {
-        nodes: vec![node(NodeKind::Service), node(NodeKind::Database)],
-        edges: vec![edge(NodeKind::Service, NodeKind::Database), edge(NodeKind::User, NodeKind::Service)],
-        ..ServiceMap::default()
+    let mut open = record();
+    open.extra = vec![(text.to_owned(), text.to_owned())];
+    if let Some(detail) = &mut open.detail {
+        detail.surroundings = vec![("Everything", "/".to_owned(), true)];
+        detail.context = vec![logs::row(&sample::record(text), String::new(), false, &links, &clock, &palette)];
     }
+    let mut alike = patterns::rows(&[sample::record(text)], window().range, (text, &links.plain("/logs")), &clock, &palette);
+    // Which words are holes depends on the text; their tags must not.
+    alike.iter_mut().for_each(|pattern| pattern.parts = vec![text.to_owned(), String::new()]);
+    let patterns = Logs { frame: frame(text), is_patterns: true, patterns: alike, ..Logs::default() };
+    let logs = Logs {
+        chart: Some(chart()),
+        frame: frame(text),
+        query: text.to_owned(),
+        builder: builder(),
+        rows: vec![open.clone()],
+        pinned: vec![open],
+        keys: vec![(text.to_owned(), "/".to_owned(), false)],
+        facets: traces.facets.clone(),
+        ..Logs::default()
+    };
+    [traces.render(), broken.render(), empty.render(), logs.render(), patterns.render()].into_iter().map(Result::unwrap).collect()
 }
 
 fn plain(text: &str) -> Vec<String> {
@@ -307,6 +310,8 @@ fn every_page(text: &str) -> Vec<String> {
     pages.extend(readings.map(|view| trace_page(text, view, LogMarks::Off, PanelTab::Attributes)));
     pages.extend(lists(text));
     pages.extend(services(text));
+    pages.push(contrast(text));
+    pages.extend(small(text));
     pages.extend(plain(text));
     pages
 }

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use askama::Template;
 use axum::extract::FromRequestParts;
 use axum::response::{Html, IntoResponse, Response};
-use http::header::{COOKIE, VARY};
+use http::header::{COOKIE, HOST, VARY};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -28,6 +28,10 @@ pub(crate) struct Visit {
     path: String,
     theme: &'static str,
     zone: Option<String>,
+    /// Whether single letters do nothing.
+    quiet_keys: bool,
+    /// The name by which this server was asked, without port; empty when the request names none.
+    host: String,
     /// The part of the page that the script asks for.
     fragment: Option<String>,
     chosen: Option<Window>,
@@ -40,6 +44,7 @@ impl FromRequestParts<AppState> for Visit {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
         let params = Params::from_request_parts(parts, state).await?;
+        state.store().assign_service_slots().await;
         let mut visit = Self::unknown(state);
         parts.uri.path().clone_into(&mut visit.path);
         visit.here = parts.uri.path_and_query().map_or_else(|| "/".to_owned(), |pair| pair.as_str().to_owned());
@@ -49,6 +54,8 @@ impl FromRequestParts<AppState> for Visit {
             _ => "",
         };
         visit.zone = cookie(&parts.headers, "zone").filter(|name| name.len() < 64).map(str::to_owned);
+        visit.quiet_keys = cookie(&parts.headers, "keys") == Some("off");
+        visit.host = host_of(parts);
         visit.fragment = parts.headers.get("fragment").and_then(|value| value.to_str().ok()).map(str::to_owned);
         visit.params = params;
         Ok(visit)
@@ -65,6 +72,8 @@ impl Visit {
             path: "/".to_owned(),
             theme: "",
             zone: None,
+            quiet_keys: false,
+            host: String::new(),
             fragment: None,
             chosen: None,
         }
@@ -91,7 +100,30 @@ impl Visit {
 
     /// Colours of the services of this store.
     pub(crate) fn palette(&self) -> Palette {
-        Palette::new(&self.state.store().service_names())
+        Palette::new(&self.state.store().service_slots())
+    }
+
+    /// The name by which this server was asked, without port.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Whether the reader wants no single-letter keys.
+    pub(crate) fn quiet_keys(&self) -> bool {
+        self.quiet_keys
+    }
+
+    /// The theme that the reader chose; empty to follow the system.
+    pub(crate) fn theme(&self) -> &'static str {
+        self.theme
+    }
+
+    /// The present address with the window written as times, so that it shows the same later.
+    fn absolute(&self, window: Option<&Window>) -> String {
+        let address = self.links().plain(&self.path).with_all(self.params.pairs(), &["live"]);
+        let Some(window) = window else { return address.href() };
+        let at = |time: storage::UnixNanos| time.get().to_string();
+        address.with("from", &at(window.range.from)).with("to", &at(window.range.to)).href()
     }
 
     /// The part of the page that is wanted.
@@ -119,6 +151,9 @@ impl Visit {
             utc: preference("zone", "UTC"),
             themes: vec![theme("System", ""), theme("Light", "light"), theme("Dark", "dark")],
             here: self.here.clone(),
+            absolute: self.absolute(window),
+            relative: links.plain(&self.path).with_all(self.params.pairs(), &[]).href(),
+            quiet_keys: self.quiet_keys,
             search: String::new(),
             alerts: refusal.map(|reason| format!("Nothing new is taken in: {reason}")).into_iter().collect(),
         }
@@ -143,6 +178,15 @@ pub(crate) fn html_with(status: StatusCode, template: &impl Template) -> Respons
             Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this page could not be rendered").into_response()
         }
     }
+}
+
+/// The host of the request without its port.
+fn host_of(parts: &Parts) -> String {
+    let named = parts.uri.authority().map(|authority| authority.as_str().to_owned());
+    let named = named.or_else(|| parts.headers.get(HOST).map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned()));
+    let named = named.unwrap_or_default();
+    let is_port = |port: &str| port.bytes().all(|b| b.is_ascii_digit());
+    named.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(named.as_str(), |(host, _)| host).to_owned()
 }
 
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -12,7 +12,7 @@ async fn every_answer_carries_the_security_headers_refusals_included() {
         let answer = app.get(path).await;
         assert!(answer.header("content-security-policy").starts_with("default-src 'none'; script-src 'self'"), "{path}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
-        assert_eq!(answer.header("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(answer.header("referrer-policy"), "same-origin", "{path}");
         assert!(!answer.header("cache-control").is_empty(), "{path}");
     }
     assert_eq!(app.get("/api/v1/traces").await.header("cache-control"), "no-store");

@@ -37,6 +37,17 @@ pub(crate) struct Bar {
     pub(crate) href: String,
 }
 
+/// One value over time, drawn in the box of [`Bars`].
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lines {
+    /// Paths: class, line.
+    pub(crate) paths: Vec<(&'static str, String)>,
+    pub(crate) ticks: Vec<(String, String)>,
+    /// The greatest value.
+    pub(crate) max: String,
+    pub(crate) summary: String,
+}
+
 /// What the counts of a histogram mean: index, word for people, class.
 type Series = (usize, &'static str, &'static str);
 
@@ -115,6 +126,48 @@ impl Bars {
     }
 }
 
+// === impl Lines ===
+
+impl Lines {
+    /// Draws series of durations; parts where `counted` says that nothing happened are gaps.
+    pub(crate) fn durations(series: &[(&'static str, Vec<u64>)], range: TimeRange, clock: &Clockface) -> Option<Self> {
+        let max = series.iter().flat_map(|(_, values)| values.iter().copied()).max().filter(|max| *max > 0)?;
+        let paths = series.iter().map(|(class, values)| (*class, broken_line(values, max))).collect();
+        let peak = format::duration(max);
+        Some(Self { paths, ticks: ticks(range, clock), summary: format!("at most {peak}, {}", clock.range(range)), max: peak })
+    }
+}
+
+/// A line through values from left to right that breaks at zeros; a value alone is a short stroke.
+fn broken_line(values: &[u64], max: u64) -> String {
+    let step = WIDTH / format::ratio(values.len().max(1) as u64, 1);
+    let mut path = String::new();
+    let mut before = 0;
+    for (place, value) in values.iter().enumerate() {
+        if *value > 0 {
+            let (x, y) = ((format::ratio(place as u64, 1) + 0.5) * step, HEIGHT - format::ratio(*value, max) * (HEIGHT - 4.0));
+            let next = values.get(place + 1).copied().unwrap_or(0);
+            match (before, next) {
+                (0, 0) => path.push_str(&format!("M{:.1} {y:.1}h{:.1}", x - step / 2.0, step)),
+                (0, _) => path.push_str(&format!("M{x:.1} {y:.1}")),
+                _ => path.push_str(&format!("L{x:.1} {y:.1}")),
+            }
+        }
+        before = *value;
+    }
+    path
+}
+
+/// Requests of equal parts of a window as a histogram, failed ones apart.
+pub(crate) fn requests(points: &[storage::ServicePoint], range: TimeRange) -> Histogram {
+    let step = range.to.since(range.from).div_ceil(points.len().max(1) as u64).max(1);
+    let bucket = |(place, point): (usize, &storage::ServicePoint)| storage::HistogramBucket {
+        start: range.from.plus(step.saturating_mul(place as u64)),
+        counts: [point.requests.saturating_sub(point.errors), 0, 0, 0, 0, point.errors, 0],
+    };
+    Histogram { buckets: points.iter().enumerate().map(bucket).collect(), step, ..Histogram::default() }
+}
+
 // === impl Spark ===
 
 impl Spark {
@@ -187,6 +240,12 @@ mod tests {
         );
         assert_eq!(bars.bars[0].href, "/traces?from=0&to=10");
         assert_eq!(bars.legend, [("ok", "bar-ok"), ("error", "bar-error")]);
+    }
+
+    #[test]
+    fn a_line_breaks_where_nothing_happened() {
+        assert_eq!(broken_line(&[2, 0, 1, 2, 0], 2), "M0.0 4.0h120.0M300.0 32.0L420.0 4.0");
+        assert_eq!(broken_line(&[], 1), "");
     }
 
     #[test]

@@ -27,6 +27,12 @@ pub(crate) struct Frame {
     pub(crate) themes: Vec<(&'static str, String, bool)>,
     /// The present address, for forms that lead back.
     pub(crate) here: String,
+    /// The present address with its window as times; what is copied and saved.
+    pub(crate) absolute: String,
+    /// The present address as it is.
+    pub(crate) relative: String,
+    /// Whether the reader wants no single-letter keys.
+    pub(crate) quiet_keys: bool,
     /// What is in the box that goes anywhere.
     pub(crate) search: String,
     /// What everybody must know, such as that writes are refused.
@@ -89,25 +95,28 @@ pub(crate) enum Place {
     Logs,
     /// `/query`
     Sql,
+    /// `/saved`
+    Saved,
     /// `/status`
     Status,
 }
 
 /// The rail, with the window kept.
 pub(crate) fn navigation(links: &Links, place: Place) -> Vec<NavItem> {
-    const ITEMS: [(Place, &str, &str, &str, &str); 7] = [
+    const ITEMS: [(Place, &str, &str, &str, &str); 8] = [
         (Place::Home, "Home", "home", "/", "h"),
         (Place::Services, "Services", "services", "/services", "s"),
         (Place::Traces, "Traces", "traces", "/traces", "t"),
         (Place::Map, "Map", "map", "/map", "m"),
         (Place::Logs, "Logs", "logs", "/logs", "l"),
         (Place::Sql, "SQL", "sql", "/query", "q"),
+        (Place::Saved, "Saved", "saved", "/saved", "v"),
         (Place::Status, "Status", "status", "/status", "x"),
     ];
     ITEMS
         .into_iter()
         .map(|(item, label, icon, path, key)| {
-            let timed = !matches!(item, Place::Sql | Place::Status);
+            let timed = !matches!(item, Place::Sql | Place::Saved | Place::Status);
             let address = if timed { links.windowed(path) } else { links.plain(path) };
             NavItem { label, icon, href: address.href(), is_current: item == place, key }
         })
@@ -167,7 +176,7 @@ mod tests {
         let items = navigation(&Links::new("", Some(&window)), Place::Traces);
         assert_eq!(items.iter().filter(|item| item.is_current).count(), 1);
         assert_eq!(items[2].href, "/traces?from=now-6h");
-        assert_eq!(items[6].href, "/status");
+        assert_eq!(items[7].href, "/status");
     }
 
     #[test]

@@ -4,11 +4,12 @@ use askama::Template;
 use storage::{ServiceSummary, TimeRange, TraceSummary, UnixNanos};
 
 use super::colour::{Chip, Palette};
-use super::format::{self, Clockface};
+use super::format;
 use super::frame::Frame;
 use super::link::{Links, term};
 use super::services::Row as ServiceRow;
 use super::traces::Row as TraceRow;
+use crate::ask::ErrorGroup;
 
 /// `/`.
 #[derive(Debug, Default, Template)]
@@ -27,21 +28,9 @@ pub(crate) struct Home {
     pub(crate) all_slow: String,
     /// Whether there is data, but none in this window; then, where.
     pub(crate) elsewhere: Vec<(String, String)>,
+    /// Saved views: name and address.
+    pub(crate) saved: Vec<(String, String)>,
     pub(crate) demo: bool,
-}
-
-/// `/start`, and `/` while the store is empty.
-#[derive(Debug, Default, Template)]
-#[template(path = "start.html")]
-pub(crate) struct Start {
-    pub(crate) frame: Frame,
-    /// `http://host:4317` and `http://host:4318`; empty when that receiver is off.
-    pub(crate) grpc: String,
-    pub(crate) http: String,
-    pub(crate) snippets: Vec<Snippet>,
-    /// What was refused so far: reason and count.
-    pub(crate) refused: Vec<(String, String)>,
-    pub(crate) received: String,
 }
 
 /// A number with its meaning.
@@ -57,19 +46,11 @@ pub(crate) struct Total {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Attention {
     pub(crate) chip: Chip,
-    /// `error`, `slow` or `silent`.
+    /// `error`, `new`, `slow` or `silent`.
     pub(crate) class: &'static str,
     pub(crate) text: String,
     pub(crate) detail: String,
     pub(crate) href: String,
-}
-
-/// Something to copy.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Snippet {
-    pub(crate) title: &'static str,
-    pub(crate) text: String,
-    pub(crate) is_open: bool,
 }
 
 /// The line of totals.
@@ -87,15 +68,22 @@ pub(crate) fn totals(services: &[ServiceSummary], range: TimeRange, links: &Link
     ]
 }
 
-/// What differs for the worse: failing operations, failing services, services slower than in the window before, silent ones.
-pub(crate) fn attention(
-    now: &[ServiceSummary],
-    before: &[ServiceSummary],
-    failed: &[TraceSummary],
-    range: TimeRange,
-    (links, palette): (&Links, &Palette),
-) -> Vec<Attention> {
-    let mut items = failing_operations(failed, links, palette);
+/// What is compared: this window and the one before it, of the same length.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Compared<'a> {
+    pub(crate) now: &'a [ServiceSummary],
+    pub(crate) before: &'a [ServiceSummary],
+    pub(crate) failed: &'a [TraceSummary],
+    pub(crate) errors: &'a [ErrorGroup],
+    pub(crate) errors_before: &'a [ErrorGroup],
+}
+
+/// What differs for the worse: failing operations, errors that were not there before, failing services, services slower than in the
+/// window before, silent ones.
+pub(crate) fn attention(compared: Compared<'_>, range: TimeRange, (links, palette): (&Links, &Palette)) -> Vec<Attention> {
+    let Compared { now, before, .. } = compared;
+    let mut items = failing_operations(compared.failed, links, palette);
+    items.extend(new_errors(&compared, links, palette));
     items.extend(failing_services(now, before, links, palette));
     for service in now {
         let Some(earlier) = before.iter().find(|earlier| earlier.name == service.name) else { continue };
@@ -173,6 +161,27 @@ fn failed_query(trace: &TraceSummary) -> String {
     format!("{} status:error", term("service", service))
 }
 
+/// Messages that no failed span had in the window before. Silent while that window holds nothing to compare with.
+fn new_errors(compared: &Compared<'_>, links: &Links, palette: &Palette) -> Vec<Attention> {
+    let was_there = |group: &ErrorGroup| compared.before.iter().any(|service| service.name == group.service && service.requests > 0);
+    let is_known = |group: &ErrorGroup| {
+        let alike = |old: &ErrorGroup| old.service == group.service && old.kind == group.kind && old.message == group.message;
+        compared.errors_before.iter().any(alike)
+    };
+    let fresh = compared.errors.iter().filter(|group| !group.message.is_empty() && was_there(group) && !is_known(group));
+    let item = |group: &ErrorGroup| Attention {
+        chip: palette.chip(&group.service),
+        class: "new",
+        text: format!("new error: {}", format::line(&group.message, 90)),
+        detail: format!("{}, none in the window before", format::counted(group.count, "time", "times")),
+        href: group.example.map_or_else(
+            || links.traces(&format!("{} status:error", term("service", &group.service))).href(),
+            |(trace, span)| links.trace(&trace).with("span", &span.to_string()).href(),
+        ),
+    };
+    fresh.take(3).map(item).collect()
+}
+
 fn failing_services(now: &[ServiceSummary], before: &[ServiceSummary], links: &Links, palette: &Palette) -> Vec<Attention> {
     let mut failing: Vec<&ServiceSummary> = now.iter().filter(|service| service.errors > 0).collect();
     failing.sort_by(|a, b| format::ratio(b.errors, b.requests.max(1)).total_cmp(&format::ratio(a.errors, a.requests.max(1))));
@@ -188,51 +197,6 @@ fn failing_services(now: &[ServiceSummary], before: &[ServiceSummary], links: &L
         }
     };
     failing.iter().take(5).map(item).collect()
-}
-
-/// What to copy to send a first trace, for receivers at these addresses.
-pub(crate) fn snippets(grpc: &str, http: &str, clock: &Clockface) -> Vec<Snippet> {
-    let endpoint = if http.is_empty() { grpc } else { http };
-    let protocol = if http.is_empty() { "grpc" } else { "http/protobuf" };
-    let environment = format!(
-        "export OTEL_EXPORTER_OTLP_ENDPOINT={endpoint}\nexport OTEL_EXPORTER_OTLP_PROTOCOL={protocol}\nexport OTEL_SERVICE_NAME=my-service\nexport OTEL_METRICS_EXPORTER=none"
-    );
-    let snippet = |title, text: String| Snippet { title, text, is_open: false };
-    let mut snippets = vec![Snippet { title: "Any OpenTelemetry SDK", text: environment, is_open: true }];
-    if !http.is_empty() {
-        snippets.push(Snippet { title: "curl, right now", text: curl(http, clock.now()), is_open: true });
-    }
-    snippets.push(snippet(
-        "Python",
-        "pip install opentelemetry-distro opentelemetry-exporter-otlp\nopentelemetry-bootstrap -a install\nopentelemetry-instrument python app.py".to_owned(),
-    ));
-    snippets.push(snippet(
-        "Node",
-        "npm install @opentelemetry/api @opentelemetry/auto-instrumentations-node\nnode --require @opentelemetry/auto-instrumentations-node/register app.js".to_owned(),
-    ));
-    snippets.push(snippet("Java", "java -javaagent:opentelemetry-javaagent.jar -jar app.jar".to_owned()));
-    if !grpc.is_empty() {
-        let exporter = grpc.trim_start_matches("http://");
-        snippets.push(snippet(
-            "OpenTelemetry Collector",
-            format!("exporters:\n  otlp/throughline:\n    endpoint: {exporter}\n    tls:\n      insecure: true\nservice:\n  pipelines:\n    traces:\n      exporters: [otlp/throughline]\n    logs:\n      exporters: [otlp/throughline]"),
-        ));
-    }
-    snippets.push(snippet("The sample shop", "throughline --demo".to_owned()));
-    snippets
-}
-
-/// One span that ended now, as OTLP/JSON.
-fn curl(http: &str, now: UnixNanos) -> String {
-    let start = now.minus(120_000_000);
-    // Ids that differ from page to page, so that each copy makes a trace of its own.
-    let trace = format!("{:032x}", (u128::from(now.get()) << 64) | u128::from(now.get().rotate_left(17)));
-    let span = format!("{:016x}", now.get().rotate_left(31) | 1);
-    format!(
-        "curl -i {http}/v1/traces -H 'Content-Type: application/json' -d '{{\n  \"resourceSpans\": [{{\n    \"resource\": {{\"attributes\": [{{\"key\": \"service.name\", \"value\": {{\"stringValue\": \"hello\"}}}}]}},\n    \"scopeSpans\": [{{\"spans\": [{{\n      \"traceId\": \"{trace}\",\n      \"spanId\": \"{span}\",\n      \"name\": \"first span\", \"kind\": 2,\n      \"startTimeUnixNano\": \"{}\",\n      \"endTimeUnixNano\": \"{}\"\n    }}]}}]\n  }}]\n}}'",
-        start.get(),
-        now.get()
-    )
 }
 
 /// How many failed traces Home looks at.
@@ -265,7 +229,8 @@ mod tests {
         let range = TimeRange { from: UnixNanos::new(100), to: UnixNanos::new(200) };
         let before = [service("slow", 50, 0, 10_000_000), service("gone", 50, 0, 1), service("bad", 100, 0, 1)];
         let now = [service("slow", 50, 0, 90_000_000), service("bad", 100, 3, 1), service("fine", 10, 0, 1)];
-        let items = attention(&now, &before, &[], range, (&Links::default(), &Palette::default()));
+        let compared = Compared { now: &now, before: &before, ..Compared::default() };
+        let items = attention(compared, range, (&Links::default(), &Palette::default()));
         let classes: Vec<_> = items.iter().map(|item| (item.class, item.chip.name.as_str())).collect();
         assert_eq!(classes, [("error", "bad"), ("slow", "slow"), ("silent", "gone")]);
         assert_eq!(items[0].href, "/traces?q=service%3Abad%20status%3Aerror");
@@ -273,13 +238,24 @@ mod tests {
     }
 
     #[test]
-    fn the_body_to_copy_is_valid_otlp_json_with_a_fresh_time() {
-        let text = curl("http://localhost:4318", UnixNanos::new(1_795_176_202_123_456_789));
-        let body = text.split("-d '").nth(1).unwrap().trim_end_matches('\'');
-        let json: serde_json::Value = serde_json::from_str(body).unwrap();
-        let span = &json["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
-        assert_eq!(span["endTimeUnixNano"], "1795176202123456789");
-        assert!(span["traceId"].as_str().unwrap().parse::<storage::TraceId>().is_ok());
-        assert!(span["spanId"].as_str().unwrap().parse::<storage::SpanId>().is_ok());
+    fn an_error_is_new_when_its_service_was_there_before_without_it() {
+        let range = TimeRange { from: UnixNanos::new(100), to: UnixNanos::new(200) };
+        let error = |message: &str| ErrorGroup {
+            service: "cart".to_owned(),
+            kind: String::new(),
+            message: message.to_owned(),
+            count: 2,
+            first: UnixNanos::new(1),
+            last: UnixNanos::new(2),
+            example: None,
+        };
+        let (now, old) = ([error("old one"), error("new one")], [error("old one")]);
+        let services = [service("cart", 9, 0, 1)];
+        let texts = |before: &[ServiceSummary]| {
+            let compared = Compared { before, errors: &now, errors_before: &old, now: &services, ..Compared::default() };
+            attention(compared, range, (&Links::default(), &Palette::default())).into_iter().map(|item| item.text).collect::<Vec<_>>()
+        };
+        assert_eq!(texts(&services), ["new error: new one"]);
+        assert!(texts(&[]).is_empty());
     }
 }

@@ -56,6 +56,11 @@ impl Links {
         self.windowed(&format!("/services/{}", encoded(name)))
     }
 
+    /// `/services/{service}/ops/{operation}`.
+    pub(crate) fn operation(&self, service: &str, operation: &str) -> Address {
+        self.windowed(&format!("/services/{}/ops/{}", encoded(service), encoded(operation)))
+    }
+
     /// `/traces?q=…`.
     pub(crate) fn traces(&self, query: &str) -> Address {
         self.windowed("/traces").with("q", query)

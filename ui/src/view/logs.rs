@@ -6,9 +6,11 @@ use storage::{LogRecord, Severity, Value};
 use super::attributes::{self, Asked, Row as Attribute};
 use super::chart::Bars;
 use super::colour::{Chip, Palette};
+use super::facets::Group;
 use super::format::{self, Clockface, Moment};
 use super::frame::Frame;
 use super::link::Links;
+use super::patterns::PatternRow;
 use super::search::{Builder, Problem};
 
 /// `/logs`.
@@ -25,6 +27,26 @@ pub(crate) struct Logs {
     /// Records over time by severity.
     pub(crate) chart: Option<Bars>,
     pub(crate) rows: Vec<Row>,
+    /// The record that the address names, when it is not among the rows.
+    pub(crate) pinned: Vec<Row>,
+    /// Instead of rows: texts that are alike.
+    pub(crate) patterns: Vec<PatternRow>,
+    pub(crate) is_patterns: bool,
+    /// Word, address and whether it is the present view.
+    pub(crate) views: Vec<(&'static str, String, bool)>,
+    pub(crate) facets: Vec<Group>,
+    /// Keys shown as columns.
+    pub(crate) columns: Vec<String>,
+    /// Keys that records here have: name, address that adds or removes the column, whether it is there.
+    pub(crate) keys: Vec<(String, String, bool)>,
+    pub(crate) wrap: bool,
+    pub(crate) toggle_wrap: String,
+    /// Where news are told; empty when the window has an end.
+    pub(crate) live: String,
+    pub(crate) is_live: bool,
+    pub(crate) toggle_live: String,
+    /// What completes the query.
+    pub(crate) complete: String,
     pub(crate) summary: String,
     /// Word, address and whether it is the present order.
     pub(crate) orders: Vec<(&'static str, String, bool)>,
@@ -61,6 +83,12 @@ pub(crate) struct Row {
     pub(crate) toggle: String,
     /// The trace with the span selected; empty without trace.
     pub(crate) trace: String,
+    /// Key and value of the columns that were added.
+    pub(crate) extra: Vec<(String, String)>,
+    /// Whether a long body takes several lines.
+    pub(crate) wrap: bool,
+    /// Whether it is the one whose surroundings are shown.
+    pub(crate) is_centre: bool,
     /// All of it, when the row is open.
     pub(crate) detail: Option<Detail>,
 }
@@ -77,6 +105,10 @@ pub(crate) struct Detail {
     pub(crate) trace: String,
     /// All records of the same trace; empty without trace.
     pub(crate) trace_logs: String,
+    /// Whose records surround it: word, address, and whether they are shown.
+    pub(crate) surroundings: Vec<(&'static str, String, bool)>,
+    /// Records before and after it, itself among them, without the query.
+    pub(crate) context: Vec<Row>,
 }
 
 /// A record as a row; `toggle` is where its line leads.
@@ -95,8 +127,28 @@ pub(crate) fn row(record: &LogRecord, toggle: String, is_open: bool, links: &Lin
         more: if lines > 1 { format!("+{}", format::counted(lines as u64 - 1, "line", "lines")) } else { String::new() },
         toggle,
         trace: trace_link(record, links),
+        extra: Vec::new(),
+        wrap: false,
+        is_centre: false,
         detail: is_open.then(|| detail(record, &text, links, clock)),
     }
+}
+
+/// The value that a record has under a key, of its own or of its resource, as a cell.
+pub(crate) fn cell(record: &LogRecord, key: &str) -> String {
+    let own = record.attributes.iter().chain(record.resource.attributes.iter()).find(|kv| kv.key == key);
+    own.map(|kv| attributes::brief(&kv.value, 120)).unwrap_or_default()
+}
+
+/// Keys of the records' own attributes, the most frequent first.
+pub(crate) fn keys(records: &[LogRecord]) -> Vec<String> {
+    let mut counts: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
+    for key in records.iter().flat_map(|record| record.attributes.iter().map(|kv| kv.key.as_str())).filter(|key| !key.contains(',')) {
+        *counts.entry(key).or_default() += 1;
+    }
+    let mut keys: Vec<(&str, usize)> = counts.into_iter().collect();
+    keys.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+    keys.into_iter().take(MAX_KEYS).map(|(key, _)| key.to_owned()).collect()
 }
 
 /// The body as text; a record without one is named by its event.
@@ -133,6 +185,8 @@ fn detail(record: &LogRecord, text: &str, links: &Links, clock: &Clockface) -> D
         resource: attributes::rows(&record.resource.attributes, Asked::Nowhere, links),
         trace: trace_link(record, links),
         trace_logs: record.trace_id.map(|id| links.trace(&id).with("view", "logs").href()).unwrap_or_default(),
+        surroundings: Vec::new(),
+        context: Vec::new(),
     }
 }
 
@@ -151,7 +205,7 @@ fn severity_words(record: &LogRecord) -> String {
     if record.severity_text.is_empty() { range.to_owned() } else { format::line(&record.severity_text, 24) }
 }
 
-fn letter(number: i32) -> (&'static str, &'static str) {
+pub(crate) fn letter(number: i32) -> (&'static str, &'static str) {
     match Severity::from_number(number) {
         None => ("–", "sev-none"),
         Some(Severity::Trace) => ("T", "sev-trace"),
@@ -162,6 +216,9 @@ fn letter(number: i32) -> (&'static str, &'static str) {
         Some(Severity::Fatal) => ("F", "sev-fatal"),
     }
 }
+
+/// Keys that are offered as columns.
+const MAX_KEYS: usize = 24;
 
 /// More of one body is not shown.
 const MAX_BODY: usize = 65_536;

@@ -8,13 +8,15 @@ use storage::{Edge, Node, NodeKind, ServiceMap, TimeRange};
 use super::colour::{Chip, Palette};
 use super::format;
 use super::frame::Frame;
-use super::link::{Links, term};
+use super::link::{Address, Links};
 
 mod drawing;
+mod edge;
 mod layered;
 mod ranks;
 
-pub(crate) use self::drawing::Drawing;
+pub(crate) use self::drawing::{Drawing, Picture};
+pub(crate) use self::edge::{EdgePanel, gone, panel};
 
 /// `/map`.
 #[derive(Debug, Default, Template)]
@@ -31,6 +33,14 @@ pub(crate) struct Map {
     pub(crate) tray: Vec<(Chip, String)>,
     /// `6 services, 7 dependencies`.
     pub(crate) summary: String,
+    /// The dependency that is selected.
+    pub(crate) panel: Option<EdgePanel>,
+    /// Whether it is compared with the window before.
+    pub(crate) is_compared: bool,
+    /// Calls that are no more.
+    pub(crate) gone: Vec<(String, String)>,
+    /// Switches of the page: word, address, whether on.
+    pub(crate) switches: Vec<(&'static str, String, bool)>,
     /// The node in focus, and how far around it the map reaches.
     pub(crate) focus: String,
     pub(crate) hops: usize,
@@ -58,8 +68,11 @@ pub(crate) struct Call {
     pub(crate) p99: String,
     /// A call to look at.
     pub(crate) example: String,
-    /// Traces of the called service, the failed ones when there are.
-    pub(crate) traces: String,
+    /// Its panel.
+    pub(crate) panel: String,
+    /// How it differs from the window before; empty when it does not.
+    pub(crate) change: String,
+    pub(crate) is_worse: bool,
 }
 
 /// A node by name and kind, as edges name it.
@@ -93,18 +106,27 @@ pub(crate) fn around(map: &ServiceMap, focus: &str, hops: usize) -> ServiceMap {
     }
 }
 
+/// Services alone, without what sends no spans itself.
+pub(crate) fn services_only(map: &ServiceMap) -> ServiceMap {
+    let stays = |kind: NodeKind| matches!(kind, NodeKind::Service | NodeKind::User);
+    ServiceMap {
+        range: map.range,
+        nodes: map.nodes.iter().filter(|node| stays(node.kind)).cloned().collect(),
+        edges: map.edges.iter().filter(|edge| stays(edge.from.1) && stays(edge.to.1)).cloned().collect(),
+        stats: map.stats.clone(),
+    }
+}
+
 /// The table: every dependency, the most frequent first.
-pub(crate) fn calls(map: &ServiceMap, range: TimeRange, links: &Links) -> Vec<Call> {
+pub(crate) fn calls(map: &ServiceMap, before: Option<&ServiceMap>, range: TimeRange, (links, page): (&Links, &Address)) -> Vec<Call> {
     let window = range.to.since(range.from);
     let mut edges: Vec<&Edge> = map.edges.iter().collect();
     edges.sort_by_key(|edge| std::cmp::Reverse(edge.calls));
-    edges.into_iter().take(MAX_CALLS).map(|edge| call(edge, map, window, links)).collect()
+    edges.into_iter().take(MAX_CALLS).map(|edge| call(edge, (map, before), window, (links, page))).collect()
 }
 
-fn call(edge: &Edge, map: &ServiceMap, window: u64, links: &Links) -> Call {
-    // Peers send no spans of their own: their calls are spans of the caller.
-    let (service, _) = if edge.to.1 == NodeKind::Service { &edge.to } else { &edge.from };
-    let failed = if edge.errors > 0 { " status:error" } else { "" };
+fn call(edge: &Edge, (map, before): (&ServiceMap, Option<&ServiceMap>), window: u64, (links, page): (&Links, &Address)) -> Call {
+    let change = before.and_then(|before| edge::change(edge, before, window)).unwrap_or_default();
     Call {
         from: shown(&edge.from, map),
         to: shown(&edge.to, map),
@@ -120,7 +142,9 @@ fn call(edge: &Edge, map: &ServiceMap, window: u64, links: &Links) -> Call {
         p95: format::duration(edge.p95),
         p99: format::duration(edge.p99),
         example: super::services::example(edge, links),
-        traces: links.traces(&format!("{}{failed}", term("service", service))).href(),
+        panel: edge::address(page, edge),
+        change: change.text,
+        is_worse: change.is_worse,
     }
 }
 

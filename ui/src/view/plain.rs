@@ -18,6 +18,10 @@ pub(crate) struct Sql {
     pub(crate) result: Option<Table>,
     /// What it is about and its address.
     pub(crate) examples: Vec<(&'static str, String, &'static str)>,
+    /// The result as a picture, when it is one of numbers.
+    pub(crate) chart: Option<super::sql_chart::Chart>,
+    /// How the statement is carried out.
+    pub(crate) explain: String,
     pub(crate) csv: String,
     pub(crate) ndjson: String,
 }
@@ -42,6 +46,47 @@ pub(crate) struct Cell {
     pub(crate) is_null: bool,
     /// The trace that an id names.
     pub(crate) href: String,
+}
+
+/// `/settings`.
+#[derive(Debug, Default, Template)]
+#[template(path = "settings.html")]
+pub(crate) struct Settings {
+    pub(crate) frame: Frame,
+    pub(crate) themes: Vec<Choice>,
+    pub(crate) keys: Vec<Choice>,
+    pub(crate) zones: Vec<Choice>,
+    /// The time now, as the reader sees times.
+    pub(crate) now: format::Moment,
+}
+
+/// One of several.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Choice {
+    pub(crate) label: &'static str,
+    pub(crate) href: String,
+    pub(crate) is_current: bool,
+}
+
+/// `/saved`.
+#[derive(Debug, Default, Template)]
+#[template(path = "saved.html")]
+pub(crate) struct Saved {
+    pub(crate) frame: Frame,
+    pub(crate) views: Vec<SavedRow>,
+    pub(crate) links: Vec<SavedRow>,
+}
+
+/// A saved view or a short link.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SavedRow {
+    pub(crate) short: String,
+    pub(crate) name: String,
+    /// `/s/{short}` below the base path.
+    pub(crate) href: String,
+    /// What it leads to, for people.
+    pub(crate) about: String,
+    pub(crate) saved: format::Moment,
 }
 
 /// `/help/shortcuts`.

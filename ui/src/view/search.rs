@@ -174,7 +174,7 @@ impl Builder {
 }
 
 /// Splits at spaces outside quotes.
-fn pieces(query: &str) -> Vec<&str> {
+pub(crate) fn pieces(query: &str) -> Vec<&str> {
     let (mut pieces, mut start, mut in_quotes, mut escaped) = (Vec::new(), None, false, false);
     for (at, c) in query.char_indices() {
         if c.is_whitespace() && !in_quotes {

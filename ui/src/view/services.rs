@@ -1,17 +1,19 @@
-//! Services: the list, and one in detail.
+//! Services: the list, and what the page of one shows in tables.
 
 use std::cmp::Reverse;
 
 use askama::Template;
 use storage::{Edge, NodeKind, Operation, ServiceMap, ServiceSummary, TimeRange};
 
-use super::chart::{Bars, Spark};
+use super::chart::Spark;
 use super::colour::{Chip, Palette};
 use super::format::{self, Clockface, Moment};
 use super::frame::Frame;
 use super::link::{Links, term};
-use super::logs::Row as LogRow;
-use super::traces::Row as TraceRow;
+
+mod detail;
+
+pub(crate) use self::detail::{Latency, OperationPage, Service, Tab, error_rows, instance_rows};
 
 /// `/services`.
 #[derive(Debug, Default, Template)]
@@ -25,29 +27,6 @@ pub(crate) struct Services {
     /// Windows to try when there is nothing.
     pub(crate) otherwise: Vec<(String, String)>,
     pub(crate) json: String,
-}
-
-/// `/services/{service}`.
-#[derive(Debug, Default, Template)]
-#[template(path = "service.html")]
-pub(crate) struct Service {
-    pub(crate) frame: Frame,
-    pub(crate) chip: Chip,
-    pub(crate) row: Option<Row>,
-    pub(crate) chart: Option<Bars>,
-    pub(crate) operations: Vec<OperationRow>,
-    pub(crate) callers: Vec<Dependency>,
-    pub(crate) callees: Vec<Dependency>,
-    pub(crate) failures: Vec<TraceRow>,
-    pub(crate) logs: Vec<LogRow>,
-    pub(crate) notes: Vec<String>,
-    /// Lists of this service's traces, failures, logs, and its place on the map.
-    pub(crate) traces: String,
-    pub(crate) failed: String,
-    pub(crate) all_logs: String,
-    pub(crate) on_map: String,
-    /// The whole of time, when this window holds nothing.
-    pub(crate) all_time: String,
 }
 
 /// A service in a list.
@@ -180,7 +159,7 @@ pub(crate) fn operations(service: &str, mut operations: Vec<Operation>, range: T
             errors: format::percent(operation.errors, operation.count),
             is_failing: operation.errors > 0,
             failed: links.traces(&format!("{query} status:error")).href(),
-            href: links.traces(&query).href(),
+            href: links.operation(service, &operation.name).with("kind", operation.kind).href(),
             p50: format::duration(operation.p50),
             p95: format::duration(operation.p95),
             p99: format::duration(operation.p99),

@@ -3,8 +3,12 @@
 use askama::Template;
 use storage::{SignalStatus, StoreStatus};
 
+use super::colour::{Chip, Palette};
 use super::format::{self, Clockface, Moment};
 use super::frame::Frame;
+use super::link::Links;
+use crate::Refused;
+use crate::ask::Sender;
 
 /// `/status`.
 #[derive(Debug, Default, Template)]
@@ -17,6 +21,8 @@ pub(crate) struct Status {
     pub(crate) ingest: Vec<Intake>,
     /// Reason and count.
     pub(crate) refusals: Vec<(String, String)>,
+    pub(crate) recent: Vec<Refusal>,
+    pub(crate) clients: Vec<Client>,
     pub(crate) signals: Vec<Kept>,
     /// Every other counter: name, labels, value.
     pub(crate) counters: Vec<(String, String, String)>,
@@ -42,6 +48,29 @@ pub(crate) struct Kept {
     pub(crate) segments: String,
     pub(crate) per_row: String,
     pub(crate) span: Option<(Moment, Moment)>,
+}
+
+/// A kind of request that was refused lately.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) times: String,
+    /// What the sender was told.
+    pub(crate) what: String,
+    /// How the sender is mended; empty when the message says it.
+    pub(crate) advice: &'static str,
+    /// What the sender calls itself, and how it came.
+    pub(crate) who: String,
+    pub(crate) last: Moment,
+}
+
+/// Who sent spans lately.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Client {
+    pub(crate) chip: Chip,
+    pub(crate) href: String,
+    pub(crate) sdk: String,
+    pub(crate) rate: String,
+    pub(crate) last: Moment,
 }
 
 /// Counters as the registry gives them: name, labels and value.
@@ -76,6 +105,51 @@ pub(crate) fn refusals(counters: &Counters) -> Vec<(String, String)> {
     let mut refusals: Vec<(String, u64)> = requests.chain(items).filter(|(_, n)| *n > 0).collect();
     refusals.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     refusals.into_iter().map(|(reason, n)| (format::text(&reason), format::exact(n))).collect()
+}
+
+/// The last refusals, newest first.
+pub(crate) fn recent(refused: &[Refused], clock: &Clockface) -> Vec<Refusal> {
+    let row = |refused: &Refused| Refusal {
+        times: format::exact(refused.count),
+        what: super::search::sentence(&format::line(&refused.message, 400)),
+        advice: advice(refused.reason),
+        who: [refused.transport, &format::line(&refused.user_agent, 80)]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(" · "),
+        last: clock.moment(refused.last),
+    };
+    refused.iter().map(row).collect()
+}
+
+/// Senders of a window of this length.
+pub(crate) fn clients(senders: &[Sender], window: u64, links: &Links, clock: &Clockface, palette: &Palette) -> Vec<Client> {
+    let row = |sender: &Sender| Client {
+        chip: palette.chip(&sender.service),
+        href: links.service(&sender.service).href(),
+        sdk: if sender.sdk.is_empty() { format::MISSING.to_owned() } else { format::line(&sender.sdk, 80) },
+        rate: format::rate(sender.spans, window),
+        last: clock.moment(sender.last),
+    };
+    senders.iter().map(row).collect()
+}
+
+/// What mends the sender.
+fn advice(reason: &str) -> &'static str {
+    match reason {
+        "media_type" => "Send with Content-Type application/x-protobuf or application/json.",
+        "content_encoding" => "Send with gzip, zstd or no compression.",
+        "not_found" => "Send traces to /v1/traces and logs to /v1/logs; many exporters add that to the endpoint by themselves.",
+        "method" => "Exporters use POST.",
+        "signal_not_stored" => "Metrics and profiles are not kept here; set OTEL_METRICS_EXPORTER=none.",
+        "malformed" => "The protocol may be another than the content type says; set OTEL_EXPORTER_OTLP_PROTOCOL.",
+        "protocol" | "framing" => "The port may be wrong: gRPC and HTTP have one each.",
+        "origin" => "Allow the page's origin in the settings of the HTTP receiver.",
+        "too_large" => "Let the exporter send smaller batches.",
+        "busy" | "unavailable" | "deadline" => "Exporters try again by themselves.",
+        _ => "",
+    }
 }
 
 /// `12 spans, 3 log records`, since the start of this process.

@@ -3,10 +3,12 @@
 use askama::Template;
 use storage::{ServiceInTrace, TracePage, TraceSummary};
 
-use super::chart::Bars;
 use super::colour::{Chip, Palette};
+use super::contrast::Contrast;
+use super::facets::Group;
 use super::format::{self, Clockface, Moment};
 use super::frame::Frame;
+use super::heat::Heat;
 use super::link::Links;
 use super::search::{Builder, Problem};
 
@@ -25,8 +27,18 @@ pub(crate) struct Traces {
     pub(crate) hidden: Vec<(String, String)>,
     /// Why there is no answer.
     pub(crate) problem: Option<Problem>,
-    /// Matching spans over time.
-    pub(crate) chart: Option<Bars>,
+    /// Matching spans over time and duration.
+    pub(crate) heat: Option<Heat>,
+    /// What is selected of it in words, the address without it, and its comparison with the rest.
+    pub(crate) selection: Option<(String, String, String)>,
+    pub(crate) facets: Vec<Group>,
+    /// Where news are told; empty when the window has an end.
+    pub(crate) live: String,
+    /// Whether news are shown by themselves, and the address that changes it.
+    pub(crate) is_live: bool,
+    pub(crate) toggle_live: String,
+    /// What completes the query.
+    pub(crate) complete: String,
     /// What was found.
     pub(crate) rows: Vec<Row>,
     /// How much is shown of how much.
@@ -45,6 +57,23 @@ pub(crate) struct Traces {
     pub(crate) json: String,
     /// What it took.
     pub(crate) effort: String,
+}
+
+/// `/traces/compare-groups`.
+#[derive(Debug, Default, Template)]
+#[template(path = "contrast.html")]
+pub(crate) struct ContrastPage {
+    pub(crate) frame: Frame,
+    pub(crate) query: String,
+    /// What is compared with the rest, in words.
+    pub(crate) selection: String,
+    pub(crate) problem: Option<Problem>,
+    pub(crate) contrast: Contrast,
+    /// Fields that were compared.
+    pub(crate) fields: String,
+    pub(crate) notes: Vec<String>,
+    /// Back to the search.
+    pub(crate) back: String,
 }
 
 /// One trace of a list.

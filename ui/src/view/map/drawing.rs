@@ -7,7 +7,7 @@ use storage::{Edge, EdgeKind, NodeKind, ServiceMap, TimeRange};
 use super::{Key, Place, arrange, graph, shown};
 use crate::view::colour::Palette;
 use crate::view::format;
-use crate::view::link::Links;
+use crate::view::link::{Address, Links};
 
 /// The picture.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +16,20 @@ pub(crate) struct Drawing {
     pub(crate) height: String,
     pub(crate) boxes: Vec<Box>,
     pub(crate) arrows: Vec<Arrow>,
+}
+
+/// What is drawn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Picture<'a> {
+    pub(crate) map: &'a ServiceMap,
+    /// The window before, when it is compared with.
+    pub(crate) before: Option<&'a ServiceMap>,
+    pub(crate) range: TimeRange,
+    pub(crate) focus: &'a str,
+    /// Caller and callee of the dependency whose panel is open.
+    pub(crate) selected: Option<(&'a str, &'a str)>,
+    /// The page without a selection.
+    pub(crate) page: &'a Address,
 }
 
 /// One node.
@@ -45,6 +59,10 @@ pub(crate) struct Arrow {
     pub(crate) head: String,
     /// Dashed when the caller does not wait, red when calls fail.
     pub(crate) class: &'static str,
+    /// The one whose panel is open.
+    pub(crate) is_selected: bool,
+    /// Slower or failing more than in the window before.
+    pub(crate) is_worse: bool,
     /// Few of the calls of its caller and none failed: drawn faintly and without a card.
     pub(crate) is_rare: bool,
     /// Thickness, by rate.
@@ -67,14 +85,15 @@ type Point = (f64, f64);
 
 impl Drawing {
     /// Draws every node that calls or is called.
-    pub(crate) fn new(map: &ServiceMap, range: TimeRange, focus: &str, links: &Links, palette: &Palette) -> Self {
+    pub(crate) fn new(picture: &Picture<'_>, links: &Links, palette: &Palette) -> Self {
+        let Picture { map, range, focus, .. } = *picture;
         let (keys, graph) = graph(map);
         let places = arrange(&graph);
         if places.len() != keys.len() || keys.is_empty() {
             return Self::default();
         }
         let canvas = Canvas { keys, places, window: range.to.since(range.from) };
-        let mut arrows: Vec<Arrow> = map.edges.iter().filter_map(|edge| canvas.arrow(edge, map, links)).collect();
+        let mut arrows: Vec<Arrow> = map.edges.iter().filter_map(|edge| canvas.arrow(edge, picture)).collect();
         spread(&mut arrows);
         let columns = canvas.places.iter().map(|place| place.column).max().unwrap_or(0);
         let bottom = canvas.places.iter().map(|place| place.y + BOX_HEIGHT).fold(0.0, f64::max);
@@ -148,7 +167,8 @@ impl Canvas {
         })
     }
 
-    fn arrow(&self, edge: &Edge, map: &ServiceMap, links: &Links) -> Option<Arrow> {
+    fn arrow(&self, edge: &Edge, picture: &Picture<'_>) -> Option<Arrow> {
+        let map = picture.map;
         let (from, to) = (self.place(&edge.from)?, self.place(&edge.to)?);
         let points = if to.column > from.column { self.forward(edge, map, from, to) } else { Vec::new() };
         let (path, end, card) = if points.is_empty() { self.backward(from, to) } else { smooth(&points) };
@@ -174,7 +194,12 @@ impl Canvas {
             rate: rate.clone(),
             errors: if edge.errors > 0 { format!("{errors}{failing}") } else { String::new() },
             latency: format!("p95 {}", format::duration(edge.p95)),
-            href: super::call(edge, map, self.window, links).example,
+            href: super::edge::address(picture.page, edge),
+            is_selected: picture.selected == Some((edge.from.0.as_str(), edge.to.0.as_str())),
+            is_worse: picture
+                .before
+                .and_then(|before| super::edge::change(edge, before, self.window))
+                .is_some_and(|change| change.is_worse),
             title: format::text(&format!("{} to {}: {rate}, {errors} failed, p95 {}", edge.from.0, edge.to.0, format::duration(edge.p95))),
         })
     }

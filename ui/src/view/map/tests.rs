@@ -25,6 +25,12 @@ fn minute() -> TimeRange {
     TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(60_000_000_000) }
 }
 
+fn draw(map: &ServiceMap) -> Drawing {
+    let page = Links::default().plain("/map");
+    let picture = Picture { map, before: None, range: minute(), focus: "", selected: None, page: &page };
+    Drawing::new(&picture, &Links::default(), &Palette::default())
+}
+
 #[test]
 fn calls_lead_from_left_to_right() {
     let (keys, graph) = graph(&map(&[("web", "cart"), ("web", "orders"), ("orders", "payment"), ("cart", "db")]));
@@ -36,7 +42,7 @@ fn calls_lead_from_left_to_right() {
 #[test]
 fn rings_and_self_calls_are_drawn_too() {
     let ring = map(&[("a", "b"), ("b", "c"), ("c", "a"), ("c", "c")]);
-    let drawing = Drawing::new(&ring, minute(), "", &Links::default(), &Palette::default());
+    let drawing = draw(&ring);
     assert_eq!((drawing.boxes.len(), drawing.arrows.len()), (3, 4));
     assert!(drawing.arrows.iter().all(|arrow| !arrow.path.contains("NaN")));
 }
@@ -59,12 +65,7 @@ fn services_without_calls_are_in_the_tray() {
 
 #[test]
 fn the_same_map_gives_the_same_picture() {
-    let draw = || {
-        format!(
-            "{:?}",
-            Drawing::new(&map(&[("a", "b"), ("a", "c"), ("c", "d"), ("b", "d")]), minute(), "", &Links::default(), &Palette::default())
-        )
-    };
+    let draw = || format!("{:?}", draw(&map(&[("a", "b"), ("a", "c"), ("c", "d"), ("b", "d")])));
     assert_eq!(draw(), draw());
 }
 
@@ -91,7 +92,7 @@ fn an_arrow_with_few_of_the_calls_of_its_caller_has_no_card_unless_it_fails() {
     let mut known = map(&[("web", "cart"), ("web", "orders"), ("web", "users")]);
     known.edges[0].calls = 10_000;
     known.edges[2].errors = 1;
-    let drawing = Drawing::new(&known, minute(), "", &Links::default(), &Palette::default());
+    let drawing = draw(&known);
     assert_eq!(drawing.arrows.iter().map(|arrow| arrow.is_rare).collect::<Vec<_>>(), [false, true, false]);
 }
 
@@ -105,7 +106,10 @@ fn a_database_says_what_it_is() {
         edge.to.1 = NodeKind::Database;
     }
     assert_eq!(
-        calls(&known, minute(), &Links::default()).iter().map(|call| call.to.as_str()).collect::<Vec<_>>(),
+        calls(&known, None, minute(), (&Links::default(), &Links::default().plain("/map")))
+            .iter()
+            .map(|call| call.to.as_str())
+            .collect::<Vec<_>>(),
         ["redis 0", "redis-cache"]
     );
 }

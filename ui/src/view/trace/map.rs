@@ -6,7 +6,7 @@ use storage::{Edge, EdgeKind, Node, NodeKind, ServiceMap, SpanKind, TimeRange};
 
 use super::Scene;
 use crate::view::format;
-use crate::view::map::Drawing;
+use crate::view::map::{Drawing, Picture};
 
 /// The drawing, and the same as a table.
 #[derive(Clone, Debug, Default)]
@@ -61,7 +61,9 @@ pub(crate) fn trace_map(scene: &Scene) -> TraceMap {
     let range = TimeRange { from: sheet.start(), to: sheet.start().plus(1_000_000_000) };
     TraceMap {
         drawing: (!map.edges.is_empty() && map.nodes.len() <= MAX_NODES).then(|| {
-            let mut drawing = Drawing::new(&map, range, "", &scene.links, &scene.palette);
+            let page = scene.links.windowed("/map");
+            let picture = Picture { map: &map, before: None, range, focus: "", selected: None, page: &page };
+            let mut drawing = Drawing::new(&picture, &scene.links, &scene.palette);
             count(&mut drawing, &map, scene);
             drawing
         }),
@@ -82,6 +84,7 @@ fn count(drawing: &mut Drawing, map: &ServiceMap, scene: &Scene) {
             let calls = format::counted(edge.calls, "call", "calls");
             let failed = if edge.errors > 0 { format!(", {} failed", format::count(edge.errors)) } else { String::new() };
             arrow.title = format!("{beginning}{calls}{failed}, the longest took {}", format::duration(edge.p99));
+            arrow.href = crate::view::services::example(edge, &scene.links);
             arrow.rate = format!("×{}", format::count(edge.calls));
             arrow.latency = format!("max {}", format::duration(edge.p99));
             arrow.errors = if edge.errors > 0 { format::percent(edge.errors, edge.calls) } else { String::new() };

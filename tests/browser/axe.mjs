@@ -1,0 +1,43 @@
+// Judges every page by axe: no violation in either theme, on a wide and on a narrow screen; and no page is wider than its window.
+//
+// Usage: axe.mjs BASE_URL CHROMIUM     Ends with 1 and names rule and elements when something is not so.
+
+import { createRequire } from "node:module";
+
+import { base, check, isWhole, pages, problems, withBrowser } from "./site.mjs";
+
+const axe = createRequire(import.meta.url).resolve("axe-core");
+const rules = { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] };
+
+async function judge(page, path, state) {
+  await page.goto(base + path, { waitUntil: "load" });
+  // Menus hold much that is otherwise not looked at.
+  if (path === "/traces") await page.evaluate(() => document.querySelectorAll("details").forEach((menu) => { menu.open = true; }));
+  const found = await page.evaluate((options) => globalThis.axe.run(document, options), rules);
+  for (const violation of found.violations) {
+    const where = violation.nodes.slice(0, 3).map((node) => `${node.target.join(" ")}  ${node.html.slice(0, 160)}`).join("\n    ");
+    problems.push(`${path} (${state}): ${violation.id}: ${violation.help}\n    ${where}`);
+  }
+}
+
+await withBrowser(async (browser) => {
+  const all = await pages();
+  for (const width of [1440, 390]) {
+    for (const colorScheme of isWhole ? ["light", "dark"] : [width > 600 ? "light" : "dark"]) {
+      // The policy of the pages is tested elsewhere; here it would keep the judge out.
+      const context = await browser.newContext({ colorScheme, viewport: { width, height: 900 }, bypassCSP: true, reducedMotion: "reduce" });
+      await context.addInitScript({ path: axe });
+      const page = await context.newPage();
+      for (const path of all) await judge(page, path, `${colorScheme}, ${width} px`);
+      await context.close();
+    }
+  }
+  for (const width of isWhole ? [390, 320] : [320]) {
+    const narrow = await (await browser.newContext({ viewport: { width, height: 700 } })).newPage();
+    for (const path of all) {
+      await narrow.goto(base + path);
+      const over = await narrow.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      check(over <= 0, `${path} is ${over} px wider than a window of ${width} px`);
+    }
+  }
+});

@@ -1,0 +1,97 @@
+// What the scripts here share: how Chromium is started, which pages there are, and what no page may do.
+
+import { chromium } from "playwright-core";
+
+export const [base, executablePath, otlp] = process.argv.slice(2);
+export const problems = [];
+export const check = (holds, what) => holds || problems.push(what);
+export const json = async (path) => (await fetch(base + path)).json();
+
+const flags = [
+  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync",
+];
+
+// Runs `work` with a browser and ends the process: 1 and a list of problems when there are any.
+export async function withBrowser(work) {
+  const browser = await chromium.launch({ executablePath, args: flags });
+  try {
+    await work(browser);
+  } catch (error) {
+    problems.push(String(error?.stack ?? error));
+  } finally {
+    await browser.close();
+  }
+  for (const problem of problems) console.log(problem);
+  process.exit(problems.length ? 1 : 0);
+}
+
+// A page whose console errors, script errors, foreign requests and CSP violations are problems.
+export async function watched(context) {
+  const page = await context.newPage();
+  await page.addInitScript(() => {
+    addEventListener("securitypolicyviolation", (event) => console.error(`CSP violation: ${event.violatedDirective} ${event.blockedURI}`));
+  });
+  // A page that says "not found" or "not understood" is answered with that status, which Chromium logs.
+  const isStatus = (text) => /the server responded with a status of 4\d\d/.test(text);
+  page.on("console", (message) => message.type() === "error" && !isStatus(message.text()) && problems.push(`${page.url()}: console: ${message.text()}`));
+  page.on("pageerror", (error) => problems.push(`${page.url()}: script: ${error.message}`));
+  page.on("request", (request) => new URL(request.url()).origin === base || problems.push(`${page.url()}: foreign request ${request.url()}`));
+  return page;
+}
+
+// All of it, or what an ordinary test run has time for.
+export const isWhole = process.env.UI_TESTS === "all";
+
+// A trace of a failing checkout, and its failed span.
+export async function failingCheckout() {
+  const query = "/api/v1/traces?q=service%3Apayment%20status%3Aerror&limit=1";
+  const found = (await json(`${query}&from=now-1h&to=now-20s`)).traces[0] ?? (await json(query)).traces[0];
+  const span = (await json(`/api/v1/traces/${found.trace_id}`)).spans.find((s) => s.status.code === "error");
+  return { id: found.trace_id, span: span.span_id };
+}
+
+// Key states: name, address, and what to do before looking.
+export async function states() {
+  const { id, span } = await failingCheckout();
+  const sql = encodeURIComponent("SELECT service_name, count(*) AS n FROM spans GROUP BY service_name ORDER BY n DESC");
+  const record = (await json("/api/v1/logs?q=severity%3E%3Dwarn&limit=1")).logs[0]?.record_id;
+  const operation = (await json("/api/v1/services/payment/operations")).operations.find((one) => one.kind === "server")?.name ?? "none";
+  const [from, to] = [BigInt(Date.now() - 600_000) * 1_000_000n, BigInt(Date.now()) * 1_000_000n];
+  const open = (selector) => async (page) => {
+    await page.locator(selector).first().click();
+    await page.waitForTimeout(150);
+  };
+  const complete = async (page) => {
+    await page.locator("#q").focus();
+    await page.keyboard.type("status:error ser");
+    await page.locator(".completion li").first().waitFor({ timeout: 3_000 });
+  };
+  return [
+    ["home", "/"], ["start", "/start"], ["services", "/services"],
+    ["service-operations", "/services/orders"], ["service-dependencies", "/services/orders?tab=dependencies"],
+    ["service-errors", "/services/payment?tab=errors"], ["service-instances", "/services/orders?tab=instances"], ["service-logs", "/services/orders?tab=logs"],
+    ["operation", `/services/payment/ops/${encodeURIComponent(operation)}`],
+    ["traces", "/traces"], ["traces-narrowed", "/traces?q=status%3Aerror"], ["traces-selected", `/traces?from=${from}&to=${to}&sel=50-59,20-40`],
+    ["traces-wrong", "/traces?q=durration%3E1s"], ["traces-empty", "/traces?q=service%3Anobody"], ["traces-completion", "/traces?q=x", complete],
+    ["contrast", "/traces/compare-groups?q=root%3Atrue&with=status%3Aerror"],
+    ["trace", `/trace/${id}`], ["trace-span", `/trace/${id}?span=${span}`], ["trace-services", `/trace/${id}?view=services`],
+    ["trace-flame", `/trace/${id}?view=flame`], ["trace-map", `/trace/${id}?view=map`], ["trace-spans", `/trace/${id}?view=spans`], ["compare", `/compare?a=${id}&b=typical`],
+    ["trace-logs", `/trace/${id}?view=logs`], ["span", `/trace/${id}/span/${span}`],
+    ["logs", "/logs"], ["logs-warnings", "/logs?q=severity%3E%3Dwarn&wrap=1"], ["logs-patterns", "/logs?view=patterns"],
+    ["logs-columns", "/logs?cols=http.route,order.id"], ["logs-open", `/logs?q=severity%3E%3Dwarn&row=${record}&ctx=5&by=service`],
+    ["map", "/map"], ["map-focus", "/map?focus=orders"], ["map-edge", "/map?caller=orders&callee=payment"], ["map-change", "/map?change=1&from=now-1m"],
+    ["map-table", "/map?view=table&peers=off"],
+    ["query", "/query"], ["query-chart", `/query?sql=${sql}`], ["query-wrong", "/query?sql=SELECT%20nothing"],
+    ["saved", "/saved"], ["status", "/status"], ["settings", "/settings"], ["help", "/help/query"], ["shortcuts", "/help/shortcuts"],
+    ["nowhere", "/nowhere"], ["menu-time", "/traces", open(".tools .menu >> nth=0")], ["menu-share", "/traces", open(".tools .menu summary[title=Share]")],
+  ];
+}
+
+// Addresses of all states, each once.
+export async function pages() {
+  return [...new Set((await states()).filter(([, , act]) => !act).map(([, path]) => path))];
+}
+
+// Whether a page says that something is wrong, and is answered so.
+export const isRefused = (path) => /durration|nowhere|SELECT%20nothing/.test(path);

@@ -1,0 +1,239 @@
+//! Typed questions that are asked in SQL: which errors there are, and which instances a service has.
+//!
+//! Owns the statements. Every value from outside is quoted here.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use storage::{QueryError, SpanId, SqlQuery, Store, TimeRange, TraceId, UnixNanos};
+
+/// Failed spans that say the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ErrorGroup {
+    pub(crate) service: String,
+    /// Type of the exception; empty when there was none.
+    pub(crate) kind: String,
+    /// The message, with `#` for its numbers and ids.
+    pub(crate) message: String,
+    pub(crate) count: u64,
+    pub(crate) first: UnixNanos,
+    pub(crate) last: UnixNanos,
+    /// The newest of them.
+    pub(crate) example: Option<(TraceId, SpanId)>,
+}
+
+/// A running copy of a service, as its resource describes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Instance {
+    pub(crate) id: String,
+    pub(crate) version: String,
+    pub(crate) host: String,
+    /// Language and version of the SDK.
+    pub(crate) sdk: String,
+    pub(crate) spans: u64,
+    pub(crate) errors: u64,
+    pub(crate) first: UnixNanos,
+    pub(crate) last: UnixNanos,
+}
+
+/// A service with the SDK that it sends by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sender {
+    pub(crate) service: String,
+    pub(crate) sdk: String,
+    pub(crate) spans: u64,
+    pub(crate) last: UnixNanos,
+}
+
+/// Failed spans of one service, or of all, by type and message, the most frequent first.
+pub(crate) async fn errors(store: &Store, service: Option<&str>, range: TimeRange) -> Result<Vec<ErrorGroup>, QueryError> {
+    let mut filter = format!("status = 'error' AND {}", within("start_time", range));
+    if let Some(service) = service {
+        // Writing to a String cannot fail.
+        let _ = write!(filter, " AND service_name = {}", quoted(service));
+    }
+    let sql = format!(
+        "SELECT service_name AS service, coalesce(exception_type, '') AS kind, coalesce(exception_message, status_message, '') AS message, \
+         count(*) AS n, min(start_time) AS first, max(start_time) AS last, \
+         last_value(trace_id ORDER BY start_time) AS trace, last_value(span_id ORDER BY start_time) AS span \
+         FROM spans WHERE {filter} GROUP BY 1, 2, 3 ORDER BY n DESC"
+    );
+    let rows = rows(store, sql, MAX_MESSAGES).await?;
+    let group = |row: &Map<String, Value>| ErrorGroup {
+        service: text(row, "service"),
+        kind: text(row, "kind"),
+        message: normalised(&text(row, "message")),
+        count: number(row, "n"),
+        first: UnixNanos::new(number(row, "first")),
+        last: UnixNanos::new(number(row, "last")),
+        example: text(row, "trace").parse().ok().zip(text(row, "span").parse().ok()),
+    };
+    Ok(merged(rows.iter().map(group)))
+}
+
+/// Instances of a service, the busiest first.
+pub(crate) async fn instances(store: &Store, service: &str, range: TimeRange) -> Result<Vec<Instance>, QueryError> {
+    let sql = format!(
+        "SELECT coalesce(resource['service.instance.id'], '') AS id, coalesce(resource['service.version'], '') AS version, \
+         coalesce(resource['host.name'], '') AS host, coalesce(resource['telemetry.sdk.language'], '') AS language, \
+         coalesce(resource['telemetry.sdk.version'], '') AS sdk, count(*) AS n, \
+         sum(CASE WHEN status = 'error' THEN 1 ELSE 0 END) AS errors, min(start_time) AS first, max(start_time) AS last \
+         FROM spans WHERE service_name = {} AND {} GROUP BY 1, 2, 3, 4, 5 ORDER BY n DESC",
+        quoted(service),
+        within("start_time", range)
+    );
+    let instance = |row: &Map<String, Value>| Instance {
+        id: text(row, "id"),
+        version: text(row, "version"),
+        host: text(row, "host"),
+        sdk: format!("{} {}", text(row, "language"), text(row, "sdk")).trim().to_owned(),
+        spans: number(row, "n"),
+        errors: number(row, "errors"),
+        first: UnixNanos::new(number(row, "first")),
+        last: UnixNanos::new(number(row, "last")),
+    };
+    Ok(rows(store, sql, MAX_INSTANCES).await?.iter().map(instance).collect())
+}
+
+/// Who sent spans, by service and SDK, the busiest first.
+pub(crate) async fn senders(store: &Store, range: TimeRange) -> Result<Vec<Sender>, QueryError> {
+    let sql = format!(
+        "SELECT service_name AS service, coalesce(resource['telemetry.sdk.language'], '') AS language, \
+         coalesce(resource['telemetry.sdk.version'], '') AS sdk, count(*) AS n, max(start_time) AS last \
+         FROM spans WHERE {} GROUP BY 1, 2, 3 ORDER BY n DESC",
+        within("start_time", range)
+    );
+    let sender = |row: &Map<String, Value>| Sender {
+        service: text(row, "service"),
+        sdk: format!("{} {}", text(row, "language"), text(row, "sdk")).trim().to_owned(),
+        spans: number(row, "n"),
+        last: UnixNanos::new(number(row, "last")),
+    };
+    Ok(rows(store, sql, MAX_INSTANCES).await?.iter().map(sender).collect())
+}
+
+/// A text as SQL takes it.
+pub(crate) fn quoted(value: &str) -> String {
+    format!("'{}'", value.replace('\'', "''"))
+}
+
+/// A condition on a column of times.
+pub(crate) fn within(column: &str, range: TimeRange) -> String {
+    let bounded = |time: UnixNanos| time.get().min(i64::MAX.unsigned_abs());
+    format!("{column} >= {} AND {column} < {}", bounded(range.from), bounded(range.to))
+}
+
+async fn rows(store: &Store, sql: String, max_rows: usize) -> Result<Vec<Map<String, Value>>, QueryError> {
+    Ok(store.sql(SqlQuery { sql, max_rows, timeout: TIMEOUT }).await?.rows)
+}
+
+fn text(row: &Map<String, Value>, name: &str) -> String {
+    row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// Whole numbers beyond 2^53 come as text.
+fn number(row: &Map<String, Value>, name: &str) -> u64 {
+    match row.get(name) {
+        Some(Value::String(text)) => text.parse().unwrap_or(0),
+        Some(value) => value.as_u64().unwrap_or(0),
+        None => 0,
+    }
+}
+
+/// Groups whose messages became alike, as one.
+fn merged(groups: impl Iterator<Item = ErrorGroup>) -> Vec<ErrorGroup> {
+    let mut merged: Vec<ErrorGroup> = Vec::new();
+    let mut places = std::collections::HashMap::new();
+    for group in groups {
+        let key = (group.service.clone(), group.kind.clone(), group.message.clone());
+        match places.get(&key).and_then(|place: &usize| merged.get_mut(*place)) {
+            Some(known) => {
+                known.count += group.count;
+                known.first = known.first.min(group.first);
+                if group.last > known.last {
+                    (known.last, known.example) = (group.last, group.example);
+                }
+            }
+            None => {
+                places.insert(key, merged.len());
+                merged.push(group);
+            }
+        }
+    }
+    merged.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| b.last.cmp(&a.last)));
+    merged
+}
+
+/// The first line with `#` for what differs from one occurrence to the next: numbers and ids.
+pub(crate) fn normalised(message: &str) -> String {
+    let line: String = message.trim_start().lines().next().unwrap_or_default().chars().take(MAX_MESSAGE).collect();
+    let mut out = String::with_capacity(line.len());
+    let mut word = String::new();
+    for c in line.chars().chain(std::iter::once('\n')) {
+        if c.is_alphanumeric() {
+            word.push(c);
+            continue;
+        }
+        let varies = word.bytes().any(|b| b.is_ascii_digit());
+        if varies && !out.ends_with('#') {
+            out.push('#');
+        } else if !varies {
+            out.push_str(&word);
+        }
+        word.clear();
+        // Dashes and dots between numbers belong to them, as in UUIDs and addresses.
+        if c != '\n' && !(out.ends_with('#') && matches!(c, '-' | '.' | ':')) {
+            out.push(c);
+        }
+    }
+    out.trim_end().to_owned()
+}
+
+/// Different messages that are read.
+const MAX_MESSAGES: usize = 2_000;
+
+/// Instances that are read.
+const MAX_INSTANCES: usize = 200;
+
+/// More of a message is not looked at.
+const MAX_MESSAGE: usize = 300;
+
+/// A page waits no longer.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harness::{App, NOW};
+
+    #[test]
+    fn messages_that_differ_in_numbers_and_ids_are_alike() {
+        for (message, expected) in [
+            ("card 4242 declined for order 88123", "card # declined for order #"),
+            ("timeout after 1.5s at 10.0.0.7:5432", "timeout after # at #"),
+            ("user 6f9619ff-8b86-d011-b42d-00cf4fc964ff is gone\nat x", "user # is gone"),
+            ("card declined", "card declined"),
+            ("", ""),
+        ] {
+            assert_eq!(normalised(message), expected, "{message}");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn errors_are_grouped_with_their_newest_example() {
+        let app = App::filled().await;
+        let all = TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(NOW) };
+        let found = errors(app.store(), Some("checkout"), all).await.unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].message.as_str(), found[0].count), ("card declined", 1));
+        assert_eq!(found[0].example.unwrap().1.to_string(), "eee19b7ec3c1b174");
+        for hostile in ["x' OR '1'='1", "\\'; --", "'"] {
+            assert!(errors(app.store(), Some(hostile), all).await.unwrap().is_empty(), "{hostile}");
+        }
+        let instances = instances(app.store(), "checkout", all).await.unwrap();
+        assert_eq!((instances.len(), instances[0].spans, instances[0].errors), (1, 2, 1));
+        let senders = senders(app.store(), all).await.unwrap();
+        assert_eq!((senders.len(), senders[0].service.as_str(), senders[0].spans), (2, "checkout", 2));
+    }
+}

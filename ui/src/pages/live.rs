@@ -1,0 +1,119 @@
+//! `/live`: tells an open page that there is something new, as server-sent events.
+//!
+//! Sends words, never rows: the page asks for its region again when its reader wants to. One stream per page; all of them end with the
+//! server, and after an hour, when the browser connects anew.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode};
+use storage::{Signal, TimeRange, TraceOrder, TraceSearch, UnixNanos};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{Visit, start};
+use crate::error::Failure;
+use crate::state::AppState;
+use crate::view::format;
+
+/// What a stream tells of.
+#[derive(Clone, Copy, Debug)]
+enum Topic {
+    Start,
+    Traces,
+    Logs,
+}
+
+/// One open stream.
+struct Watch {
+    state: AppState,
+    topic: Topic,
+    query: String,
+    since: UnixNanos,
+    told: String,
+    left: u32,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// `/live?for=start|traces|logs&q=&since=`; `since` is the time at which the page was made.
+pub(super) async fn stream(visit: Visit) -> Result<Response, Failure> {
+    let topics = [("start", Topic::Start), ("traces", Topic::Traces), ("logs", Topic::Logs)];
+    let topic = visit.params.word("for", &topics)?.unwrap_or(Topic::Start);
+    let query = visit.params.get("q").unwrap_or_default().to_owned();
+    let signal = if matches!(topic, Topic::Logs) { Signal::Logs } else { Signal::Traces };
+    visit.state.store().check_query(signal, &query).map_err(|error| Failure::from(storage::QueryError::Parse(error)))?;
+    let since = visit.params.get("since").and_then(|text| text.parse().ok()).map_or_else(|| visit.state.now(), UnixNanos::new);
+    let Ok(permit) = visit.state.streams().try_acquire_owned() else {
+        let message = "too many pages are live; this one shows news when it is loaded again";
+        return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message));
+    };
+    let told = if matches!(topic, Topic::Start) { start::state_of(&visit.state) } else { String::new() };
+    let stopping = visit.state.stopping().clone();
+    let watch = Watch { state: visit.state, topic, query, since, told, left: MAX_LOOKS, _permit: permit };
+    let events = futures::stream::unfold(watch, |watch| watch.next());
+    let events = futures::StreamExt::take_until(events, stopping.cancelled_owned());
+    let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response();
+    response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+// === impl Watch ===
+
+impl Watch {
+    /// Looks until there is something to tell.
+    async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
+        while self.left > 0 {
+            self.left -= 1;
+            tokio::time::sleep(PAUSE).await;
+            // A question that fails is asked again; the page is as good as it was.
+            let Some(news) = self.look().await else { continue };
+            if news != self.told {
+                self.told.clone_from(&news);
+                return Some((Ok(Event::default().event("news").data(news)), self));
+            }
+        }
+        None
+    }
+
+    /// What is new, in words; nothing when nothing is.
+    async fn look(&self) -> Option<String> {
+        let range = TimeRange { from: self.since, to: self.state.now().plus(1) };
+        let store = self.state.store();
+        let (count, noun) = match self.topic {
+            Topic::Start => return Some(start::state_of(&self.state)),
+            Topic::Traces => {
+                let search = TraceSearch { query: self.query.clone(), range, order: TraceOrder::Newest, limit: MANY, cursor: None };
+                (store.search_traces(search).await.ok()?.traces.len() as u64, ("new trace", "new traces"))
+            }
+            Topic::Logs => {
+                let counted = store.histogram(Signal::Logs, &self.query, range, 1).await.ok()?;
+                (counted.buckets.iter().flat_map(|bucket| bucket.counts).sum(), ("new record", "new records"))
+            }
+        };
+        let more = if matches!(self.topic, Topic::Traces) && count >= MANY as u64 { "at least " } else { "" };
+        (count > 0).then(|| format!("{more}{}", format::counted(count, noun.0, noun.1)))
+    }
+}
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// An hour of looks.
+const MAX_LOOKS: u32 = 1_800;
+
+/// More new traces are not counted.
+const MANY: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harness::App;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_stream_is_one_of_events_and_refuses_what_it_cannot_ask() {
+        let app = App::filled().await;
+        assert_eq!(app.get("/live?for=logs&q=%28").await.status, StatusCode::BAD_REQUEST);
+        assert_eq!(app.get("/live?for=nothing").await.status, StatusCode::BAD_REQUEST);
+    }
+}

@@ -1,0 +1,42 @@
+//! `/start`: how to send something here, and what has arrived.
+
+use axum::response::Response;
+use storage::TimeRange;
+
+use super::Visit;
+use super::visit::html;
+use crate::view::format;
+use crate::view::frame::Place;
+use crate::view::start::{Receivers, Start, snippets};
+use crate::view::status::{received, recent};
+
+/// Settings to copy for the address by which the page was opened, and who sent lately.
+pub(super) async fn page(visit: Visit) -> Response {
+    let config = visit.state.config();
+    let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
+    let receivers = Receivers::new(config.otlp_grpc, config.otlp_http, visit.host());
+    let lately = TimeRange { from: clock.now().minus(LATELY), to: clock.now().plus(LATELY) };
+    let mut services = visit.state.store().services(lately, 1).await.unwrap_or_default();
+    services.sort_by_key(|service| std::cmp::Reverse(service.last_seen));
+    let sender = |service: &storage::ServiceSummary| {
+        (palette.chip(&service.name), clock.moment(service.last_seen).ago, links.service(&service.name).href())
+    };
+    html(&Start {
+        frame: visit.frame(Place::Home, "Getting started", None),
+        snippets: snippets(&receivers, clock.now()),
+        refused: recent(&config.refusals.list(), &clock).into_iter().take(5).collect(),
+        received: received(&visit.state.registry().values()),
+        senders: services.iter().take(8).map(sender).collect(),
+        live: links.plain("/live").with("for", "start").href(),
+        receivers,
+    })
+}
+
+/// How far back senders are looked for.
+const LATELY: u64 = 600_000_000_000;
+
+/// What changes when something arrived or was refused.
+pub(super) fn state_of(state: &crate::state::AppState) -> String {
+    let refused: u64 = state.config().refusals.list().iter().map(|refused| refused.count).sum();
+    format!("{} {}", received(&state.registry().values()), format::exact(refused))
+}

@@ -1,0 +1,101 @@
+//! `/traces/compare-groups`: a selection of spans against the rest, by the values of their fields.
+
+use axum::response::Response;
+use futures::StreamExt as _;
+use http::StatusCode;
+use storage::{QueryError, Signal, Store, TimeRange};
+
+use super::values::AT_ONCE;
+use super::{DEFAULT_WINDOW, Selection, Visit, html_with, with};
+use crate::error::Failure;
+use crate::view::contrast::{Contrast, Counted};
+use crate::view::frame::Place;
+use crate::view::search::Problem;
+use crate::view::traces::ContrastPage;
+
+/// `?q=&from=&to=` and `sel=`, a part of the heat map, or `with=`, a further condition.
+pub(in crate::pages) async fn page(mut visit: Visit) -> Result<Response, Failure> {
+    let window = visit.window(DEFAULT_WINDOW)?;
+    let query = visit.params.get("q").unwrap_or_default().to_owned();
+    let (range, clock) = (window.range, visit.clock());
+    let selected = visit.params.get("sel").and_then(Selection::parse);
+    let condition = selected.map_or_else(|| visit.params.get("with").unwrap_or("status:error").to_owned(), |part| part.condition());
+    let part = selected.map_or(range, |selected| selected.range(range));
+    let base = if query.trim().is_empty() { "root:true".to_owned() } else { query.clone() };
+    let mut page = ContrastPage {
+        frame: visit.frame(Place::Traces, "Selection against the rest – Traces", Some(&window)),
+        selection: selected.map_or_else(|| condition.clone(), |selected| selected.words(range, &clock)),
+        back: visit.links().traces(&query).with("sel", visit.params.get("sel").unwrap_or_default()).href(),
+        query: query.clone(),
+        ..ContrastPage::default()
+    };
+    let groups = Groups { inner: with(&base, &condition), part, base, range };
+    let status = match fill(&mut page, &visit, &groups).await {
+        Ok(()) => StatusCode::OK,
+        Err(error) => {
+            let failure = Failure::from(error);
+            page.problem = Some(Problem::new(&failure, &groups.inner, |mended| visit.links().traces(mended).href()));
+            failure.status
+        }
+    };
+    Ok(html_with(status, &page))
+}
+
+/// Two searches of which the second holds the first.
+struct Groups {
+    inner: String,
+    part: TimeRange,
+    base: String,
+    range: TimeRange,
+}
+
+async fn fill(page: &mut ContrastPage, visit: &Visit, groups: &Groups) -> Result<(), QueryError> {
+    let store = visit.state.store();
+    let (inside, all) = tokio::join!(total(store, &groups.inner, groups.part), total(store, &groups.base, groups.range));
+    let (inside, all) = (inside?, all?);
+    let fields = fields(store, groups).await;
+    let ask = |field: String| async move {
+        let ask = |query, range| store.facets(Signal::Traces, query, range, &field, VALUES);
+        let (inner, whole) = tokio::join!(ask(&groups.inner, groups.part), ask(&groups.base, groups.range));
+        let (inner, whole) = (inner.ok()?.values, whole.ok()?.values);
+        let rest = whole.iter().map(|(value, count)| {
+            let taken = inner.iter().find(|(known, _)| known == value).map_or(0, |(_, count)| *count);
+            (value.clone(), count.saturating_sub(taken))
+        });
+        Some(Counted { rest: rest.collect(), selected: inner, field })
+    };
+    let asked: Vec<_> = fields.into_iter().map(ask).collect();
+    let counted: Vec<Option<Counted>> = futures::stream::iter(asked).buffered(AT_ONCE).collect().await;
+    let counted: Vec<Counted> = counted.into_iter().flatten().collect();
+    page.fields = counted.iter().map(|counted| counted.field.as_str()).collect::<Vec<_>>().join(", ");
+    page.contrast = Contrast::new(&counted, (inside, all.saturating_sub(inside)), &page.query, &visit.links());
+    if inside == 0 {
+        page.notes.push("nothing is selected: no span matches".to_owned());
+    } else if all == inside {
+        page.notes.push("everything is selected: there is no rest to compare with".to_owned());
+    }
+    Ok(())
+}
+
+async fn total(store: &Store, query: &str, range: TimeRange) -> Result<u64, QueryError> {
+    let counted = store.histogram(Signal::Traces, query, range, 1).await?;
+    Ok(counted.buckets.iter().flat_map(|bucket| bucket.counts).sum())
+}
+
+/// Fields that the selection has and whose values can be shared, the most frequent first.
+async fn fields(store: &Store, groups: &Groups) -> Vec<String> {
+    let found = store.fields(Signal::Traces, &groups.inner, groups.part).await.unwrap_or_default();
+    found.fields.into_iter().map(|field| field.name).filter(|name| is_shared(name)).take(FIELDS).collect()
+}
+
+/// Whether spans can have the same value: neither ids nor durations.
+fn is_shared(field: &str) -> bool {
+    const UNIQUE: [&str; 6] = ["trace", "span", "parent", "duration", "resource.service.name", "trace_state"];
+    !UNIQUE.contains(&field) && !field.starts_with("resource.telemetry.")
+}
+
+/// Fields that are compared.
+const FIELDS: usize = 30;
+
+/// Values per field.
+const VALUES: usize = 40;

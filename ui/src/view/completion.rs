@@ -1,0 +1,181 @@
+//! Completion of a query: what may stand where the reader is writing.
+
+use askama::Template;
+
+use super::format;
+use super::link::quoted;
+
+/// `/complete`: the options, and nothing around them.
+#[derive(Debug, Default, Template)]
+#[template(path = "fragment_completion.html")]
+pub(crate) struct Completion {
+    pub(crate) options: Vec<Choice>,
+}
+
+/// One option.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Choice {
+    /// The text up to the caret once it is taken.
+    pub(crate) before: String,
+    pub(crate) text: String,
+    /// What it means, or how often it occurs.
+    pub(crate) about: String,
+}
+
+/// What is being written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Writing<'a> {
+    /// The beginning of a field or a word; `head` is everything before it.
+    Field { head: &'a str, prefix: &'a str },
+    /// The beginning of a value; `head` ends with the operator.
+    Value { head: &'a str, rest: &'a str, field: &'a str, prefix: &'a str },
+}
+
+impl<'a> Writing<'a> {
+    /// Reads the text before the caret; `None` inside of quotes around a word that is no value.
+    pub(crate) fn of(before: &'a str) -> Option<Self> {
+        let start = last_word(before)?;
+        let (rest, word) = before.split_at_checked(start)?;
+        let bare = word.trim_start_matches(['-', '(']);
+        let signs = word.len() - bare.len();
+        let Some(at) = bare.find([':', '=', '<', '>', '~', '!']) else {
+            let head = before.get(..start + signs)?;
+            return (!bare.contains('"')).then_some(Self::Field { head, prefix: bare });
+        };
+        let (field, value) = bare.split_at_checked(at)?;
+        let value = value.trim_start_matches([':', '=', '<', '>', '~', '!']);
+        // Of a list only the last value is being written.
+        let value = value.rsplit(',').next().unwrap_or(value);
+        let head = before.get(..before.len() - value.len())?;
+        Some(Self::Value { head, rest: rest.trim_end(), field, prefix: value.trim_start_matches('"') })
+    }
+}
+
+/// Fields that begin as written.
+pub(crate) fn fields(is_logs: bool, head: &str, prefix: &str) -> Vec<Choice> {
+    let known: &[(&str, &str)] = if is_logs { &LOG_FIELDS } else { &TRACE_FIELDS };
+    let lower = prefix.to_ascii_lowercase();
+    let fits = known.iter().filter(|(name, _)| name.starts_with(&lower) && name.len() > lower.len());
+    let choice = |(name, about): &(&str, &str)| {
+        let operator = if name.ends_with('.') {
+            ""
+        } else if matches!(*name, "duration" | "severity") {
+            ">="
+        } else {
+            ":"
+        };
+        Choice { before: format!("{head}{name}{operator}"), text: (*name).to_owned(), about: (*about).to_owned() }
+    };
+    fits.take(MAX_CHOICES).map(choice).collect()
+}
+
+/// Values that begin as written, or have it inside, with their counts where they are known.
+pub(crate) fn values(head: &str, prefix: &str, known: &[(String, Option<u64>)]) -> Vec<Choice> {
+    let lower = prefix.to_lowercase();
+    let rank = |value: &str| match value.to_lowercase() {
+        value if value.starts_with(&lower) => 0,
+        value if value.contains(&lower) => 1,
+        _ => 2,
+    };
+    let mut fitting: Vec<(u8, &(String, Option<u64>))> =
+        known.iter().map(|known| (rank(&known.0), known)).filter(|(rank, _)| *rank < 2).collect();
+    fitting.sort_by_key(|(rank, _)| *rank);
+    let choice = |(_, (value, count)): (u8, &(String, Option<u64>))| Choice {
+        before: format!("{head}{} ", quoted(value)),
+        text: format::line(value, 80),
+        about: count.map(format::count).unwrap_or_default(),
+    };
+    fitting.into_iter().take(MAX_CHOICES).map(choice).collect()
+}
+
+/// Words that a field knows; empty when its values are those of the data.
+pub(crate) fn words(field: &str) -> &'static [&'static str] {
+    match field {
+        "status" => &["error", "ok", "unset"],
+        "kind" => &["server", "client", "producer", "consumer", "internal"],
+        "root" => &["true", "false"],
+        "severity" | "level" => &["trace", "debug", "info", "warn", "error", "fatal"],
+        "has" => &["event", "link", "exception", "parent", "peer", "trace"],
+        "duration" => &["10ms", "100ms", "500ms", "1s", "10s"],
+        _ => &[],
+    }
+}
+
+/// Where the last word begins; `None` when the caret stands inside of a quoted text that began as a word.
+fn last_word(text: &str) -> Option<usize> {
+    let (mut start, mut quoted, mut escaped) = (0, false, false);
+    for (at, c) in text.char_indices() {
+        if escaped {
+            escaped = false;
+        } else if c == '\\' {
+            escaped = true;
+        } else if c == '"' {
+            quoted = !quoted;
+        } else if c.is_whitespace() && !quoted {
+            start = at + c.len_utf8();
+        }
+    }
+    (!(quoted && text.get(start..)?.starts_with('"'))).then_some(start)
+}
+
+const TRACE_FIELDS: [(&str, &str); 17] = [
+    ("service", "name of the service"),
+    ("name", "name of the span"),
+    ("status", "error, ok, unset"),
+    ("duration", "such as 500ms or 2s"),
+    ("kind", "server, client, …"),
+    ("root", "whole requests"),
+    ("status.message", "what a failed span says"),
+    ("exception.type", "of a failed span"),
+    ("exception.message", "of a failed span"),
+    ("peer", "what the span calls"),
+    ("event", "name of an event"),
+    ("has", "event, link, exception, …"),
+    ("trace", "id"),
+    ("span", "id"),
+    ("parent", "id"),
+    ("attr.", "any attribute of the span"),
+    ("resource.", "any attribute of its resource"),
+];
+
+const LOG_FIELDS: [(&str, &str); 9] = [
+    ("service", "name of the service"),
+    ("severity", "trace to fatal"),
+    ("body", "text of the record"),
+    ("event", "name of the event"),
+    ("has", "trace"),
+    ("trace", "id"),
+    ("span", "id"),
+    ("attr.", "any attribute of the record"),
+    ("resource.", "any attribute of its resource"),
+];
+
+/// Options shown at once.
+const MAX_CHOICES: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_before_the_caret_is_a_field_or_a_value() {
+        assert_eq!(Writing::of("status:error ser"), Some(Writing::Field { head: "status:error ", prefix: "ser" }));
+        assert_eq!(Writing::of("-(ser"), Some(Writing::Field { head: "-(", prefix: "ser" }));
+        assert_eq!(Writing::of(""), Some(Writing::Field { head: "", prefix: "" }));
+        let value = |head, rest, field, prefix| Some(Writing::Value { head, rest, field, prefix });
+        assert_eq!(Writing::of("a b service:ca"), value("a b service:", "a b", "service", "ca"));
+        assert_eq!(Writing::of("service:cart,or"), value("service:cart,", "", "service", "or"));
+        assert_eq!(Writing::of("name:\"POST /p"), value("name:", "", "name", "POST /p"));
+        assert_eq!(Writing::of("duration>="), value("duration>=", "", "duration", ""));
+        assert_eq!(Writing::of("\"free te"), None);
+    }
+
+    #[test]
+    fn options_replace_the_word_and_quote_values() {
+        let texts = |choices: Vec<Choice>| choices.into_iter().map(|choice| choice.before).collect::<Vec<_>>();
+        assert_eq!(texts(fields(false, "a ", "se")), ["a service:"]);
+        assert_eq!(texts(fields(true, "", "se")), ["service:", "severity>="]);
+        let known = [("POST /pay".to_owned(), Some(3)), ("pay".to_owned(), None), ("x".to_owned(), None)];
+        assert_eq!(texts(values("name:", "pa", &known)), ["name:pay ", "name:\"POST /pay\" "]);
+    }
+}

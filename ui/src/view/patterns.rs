@@ -1,0 +1,218 @@
+//! Patterns of log records: texts that are alike as one line with holes, found in one pass over a sample.
+//!
+//! Words that hold digits are holes from the start. A text joins the first pattern of as many words that begins alike and has at least
+//! half of its words; words that differ become holes.
+
+use std::collections::HashMap;
+
+use storage::{LogRecord, Severity, TimeRange, UnixNanos};
+
+use super::chart::Spark;
+use super::colour::{Chip, Palette};
+use super::format::{self, Clockface, Moment};
+use super::link::{Address, quoted};
+use super::logs::{body, letter};
+
+/// One pattern as a row.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PatternRow {
+    /// Texts and holes in turn; a hole is empty.
+    pub(crate) parts: Vec<String>,
+    pub(crate) count: String,
+    pub(crate) share: String,
+    pub(crate) part: String,
+    pub(crate) line: Spark,
+    /// The worst severity among its records.
+    pub(crate) letter: &'static str,
+    pub(crate) class: &'static str,
+    pub(crate) severity: &'static str,
+    pub(crate) services: Vec<Chip>,
+    pub(crate) last: Moment,
+    /// Its records.
+    pub(crate) href: String,
+}
+
+/// What is gathered of one pattern.
+#[derive(Clone, Debug, Default)]
+struct Pattern {
+    /// `None` is a hole.
+    words: Vec<Option<String>>,
+    count: u64,
+    worst: i32,
+    services: Vec<String>,
+    last: UnixNanos,
+    over_time: Vec<u64>,
+}
+
+/// Patterns of `records`, the most frequent first; each leads to its records on `page`.
+pub(crate) fn rows(
+    records: &[LogRecord],
+    range: TimeRange,
+    (query, page): (&str, &Address),
+    clock: &Clockface,
+    palette: &Palette,
+) -> Vec<PatternRow> {
+    let mut patterns = find(records, range);
+    patterns.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.words.cmp(&b.words)));
+    let most = patterns.first().map_or(0, |pattern| pattern.count);
+    let row = |pattern: &Pattern| {
+        let (letter, class) = letter(pattern.worst);
+        let matching = super::facets::with(query, &format!("body~{}", quoted(&pattern.regex())));
+        PatternRow {
+            parts: pattern.parts(),
+            count: format::count(pattern.count),
+            share: format::position(pattern.count, most),
+            part: format::percent(pattern.count, records.len() as u64),
+            line: Spark::new(&pattern.over_time, "over time".to_owned()),
+            letter,
+            class,
+            severity: Severity::from_number(pattern.worst).map_or("no severity", Severity::as_str),
+            services: pattern.services.iter().map(|name| palette.chip(name)).collect(),
+            last: clock.moment(pattern.last),
+            href: page.clone().with("q", &matching).with("view", "").href(),
+        }
+    };
+    patterns.iter().take(MAX_ROWS).map(row).collect()
+}
+
+fn find(records: &[LogRecord], range: TimeRange) -> Vec<Pattern> {
+    let mut patterns: Vec<Pattern> = Vec::new();
+    // By number of words and the first of them.
+    let mut alike: HashMap<(usize, String), Vec<usize>> = HashMap::new();
+    for record in records {
+        let words = words(&body(&record.body, &record.event_name));
+        let key = (words.len(), words.first().cloned().flatten().unwrap_or_default());
+        let places = alike.entry(key).or_default();
+        let known = places.iter().copied().find(|place| patterns.get(*place).is_some_and(|pattern| is_alike(&pattern.words, &words)));
+        let place = known.unwrap_or_else(|| {
+            if patterns.len() < MAX_PATTERNS {
+                patterns.push(Pattern { words: words.clone(), over_time: vec![0; POINTS], ..Pattern::default() });
+                places.push(patterns.len() - 1);
+            }
+            patterns.len() - 1
+        });
+        if let Some(pattern) = patterns.get_mut(place) {
+            pattern.take(record, &words, range);
+        }
+    }
+    patterns
+}
+
+// === impl Pattern ===
+
+impl Pattern {
+    fn take(&mut self, record: &LogRecord, words: &[Option<String>], range: TimeRange) {
+        for (mine, other) in self.words.iter_mut().zip(words) {
+            if mine.is_some() && mine != other {
+                *mine = None;
+            }
+        }
+        self.count += 1;
+        self.worst = self.worst.max(record.severity_number);
+        self.last = self.last.max(record.time);
+        let service = record.service_name();
+        if self.services.len() < MAX_SERVICES && !self.services.iter().any(|known| known == service) {
+            self.services.push(service.to_owned());
+        }
+        let step = range.to.since(range.from).div_ceil(POINTS as u64).max(1);
+        let point = usize::try_from(record.time.since(range.from) / step).unwrap_or(POINTS);
+        if let Some(count) = self.over_time.get_mut(point) {
+            *count += 1;
+        }
+    }
+
+    fn parts(&self) -> Vec<String> {
+        let mut parts: Vec<String> = Vec::new();
+        for word in &self.words {
+            match (word, parts.last_mut()) {
+                (Some(word), Some(last)) if !last.is_empty() => {
+                    last.push(' ');
+                    last.push_str(&format::text(word));
+                }
+                (Some(word), _) => parts.push(format::text(word)),
+                (None, Some(last)) if last.is_empty() => {}
+                (None, _) => parts.push(String::new()),
+            }
+        }
+        parts
+    }
+
+    /// Finds records of this pattern by the beginning of their text.
+    fn regex(&self) -> String {
+        let words: Vec<String> = self.words.iter().map(|word| word.as_deref().map_or_else(|| r"\S+".to_owned(), escaped)).collect();
+        format!(r"^\s*{}", words.join(r"\s+"))
+    }
+}
+
+/// The first line as words; those with digits are holes.
+fn words(text: &str) -> Vec<Option<String>> {
+    let line: String = text.trim_start().lines().next().unwrap_or_default().chars().take(MAX_TEXT).collect();
+    line.split_whitespace().take(MAX_WORDS).map(|word| (!word.bytes().any(|b| b.is_ascii_digit())).then(|| word.to_owned())).collect()
+}
+
+fn is_alike(pattern: &[Option<String>], words: &[Option<String>]) -> bool {
+    let same = pattern.iter().zip(words).filter(|(a, b)| a == b).count();
+    pattern.len() == words.len() && same * 2 >= words.len()
+}
+
+/// A word as a regular expression takes it.
+fn escaped(word: &str) -> String {
+    let mut out = String::with_capacity(word.len());
+    for c in word.chars() {
+        if r"\.+*?()|[]{}^$#&-~".contains(c) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// Patterns that are told apart in a sample; what is unlike all of them counts as the last.
+const MAX_PATTERNS: usize = 500;
+const MAX_ROWS: usize = 100;
+const MAX_SERVICES: usize = 4;
+const MAX_TEXT: usize = 400;
+const MAX_WORDS: usize = 40;
+
+/// Points of the small line.
+const POINTS: usize = 30;
+
+#[cfg(test)]
+mod tests {
+    use storage::Value;
+
+    use super::*;
+    use crate::view::link::Links;
+    use crate::view::trace::sample;
+
+    fn records(texts: &[&str]) -> Vec<LogRecord> {
+        let record = |text: &&str| {
+            let mut record = sample::record("cart");
+            record.body = Value::String((*text).to_owned());
+            record
+        };
+        texts.iter().map(record).collect()
+    }
+
+    fn shown(texts: &[&str]) -> Vec<(Vec<String>, String, String)> {
+        let clock = Clockface::new(UnixNanos::new(1), None);
+        let page = Links::default().plain("/logs");
+        let rows = rows(&records(texts), TimeRange::ALL, ("", &page), &clock, &Palette::default());
+        rows.into_iter().map(|row| (row.parts, row.count, row.href)).collect()
+    }
+
+    #[test]
+    fn texts_that_differ_in_numbers_and_words_are_one_pattern() {
+        let found = shown(&["card 42 declined for anna", "card 77 declined for ben", "cache is warm", "card 1 declined for eve"]);
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[0].0, ["card", "", "declined for", ""]);
+        assert_eq!((found[0].1.as_str(), found[1].1.as_str()), ("3", "1"));
+    }
+
+    #[test]
+    fn a_pattern_leads_to_its_records_by_a_regular_expression() {
+        let found = shown(&["GET /a?x=(b) took 5ms"]);
+        let query = r#"body~"^\\s*GET\\s+/a\\?x=\\(b\\)\\s+took\\s+\\S+""#;
+        assert_eq!(found[0].2, Links::default().plain("/logs").with("q", query).href());
+    }
+}

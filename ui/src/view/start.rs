@@ -1,0 +1,143 @@
+//! Getting started: where to send, and what to copy for it.
+
+use std::net::{IpAddr, SocketAddr};
+
+use askama::Template;
+use storage::UnixNanos;
+
+use super::frame::Frame;
+
+mod recipes;
+
+/// `/start`, and `/` while the store is empty.
+#[derive(Debug, Default, Template)]
+#[template(path = "start.html")]
+pub(crate) struct Start {
+    pub(crate) frame: Frame,
+    pub(crate) receivers: Receivers,
+    pub(crate) snippets: Vec<Snippet>,
+    /// What was refused lately, and how it is mended.
+    pub(crate) refused: Vec<super::status::Refusal>,
+    pub(crate) received: String,
+    /// Who sent lately: service, how long ago, and its page.
+    pub(crate) senders: Vec<(super::colour::Chip, String, String)>,
+    pub(crate) live: String,
+}
+
+/// Where senders reach this process, as seen from where the page was opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Receivers {
+    /// `http://host:4317` and `http://host:4318`; empty when that receiver is off.
+    pub(crate) grpc: String,
+    pub(crate) http: String,
+    /// What a reader on another machine must know; empty when there is nothing.
+    pub(crate) note: &'static str,
+}
+
+/// Something to copy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Snippet {
+    pub(crate) title: &'static str,
+    pub(crate) text: String,
+    pub(crate) is_open: bool,
+}
+
+// === impl Receivers ===
+
+impl Receivers {
+    /// `host` is the name by which the page was opened, without port.
+    pub(crate) fn new(grpc: Option<SocketAddr>, http: Option<SocketAddr>, host: &str) -> Self {
+        let is_here = is_this_machine(host);
+        let at = |addr: SocketAddr| {
+            let name = match addr.ip() {
+                ip if ip.is_loopback() => "localhost".to_owned(),
+                ip if ip.is_unspecified() && is_here => "localhost".to_owned(),
+                ip if ip.is_unspecified() => host.to_owned(),
+                IpAddr::V6(ip) => format!("[{ip}]"),
+                IpAddr::V4(ip) => ip.to_string(),
+            };
+            format!("http://{name}:{}", addr.port())
+        };
+        let is_local = [grpc, http].into_iter().flatten().any(|addr| addr.ip().is_loopback());
+        Self {
+            grpc: grpc.map(at).unwrap_or_default(),
+            http: http.map(at).unwrap_or_default(),
+            note: if is_local && !is_here { LOCAL_ONLY } else { "" },
+        }
+    }
+}
+
+/// What to copy to send a first trace.
+pub(crate) fn snippets(receivers: &Receivers, now: UnixNanos) -> Vec<Snippet> {
+    let (grpc, http) = (receivers.grpc.as_str(), receivers.http.as_str());
+    if grpc.is_empty() && http.is_empty() {
+        return Vec::new();
+    }
+    let mut snippets = vec![Snippet { title: "Any OpenTelemetry SDK", text: recipes::environment(grpc, http), is_open: true }];
+    if !http.is_empty() {
+        snippets.push(Snippet { title: "curl, right now", text: curl(http, now), is_open: true });
+    }
+    let closed = |(title, text)| Snippet { title, text, is_open: false };
+    snippets.extend(recipes::languages(grpc, http).into_iter().map(closed));
+    snippets
+}
+
+/// One span that ended now, as OTLP/JSON.
+fn curl(http: &str, now: UnixNanos) -> String {
+    let start = now.minus(120_000_000);
+    // Ids that differ from page to page, so that each copy makes a trace of its own.
+    let trace = format!("{:032x}", (u128::from(now.get()) << 64) | u128::from(now.get().rotate_left(17)));
+    let span = format!("{:016x}", now.get().rotate_left(31) | 1);
+    format!(
+        "curl -i {http}/v1/traces -H 'Content-Type: application/json' -d '{{\n  \"resourceSpans\": [{{\n    \"resource\": {{\"attributes\": [{{\"key\": \"service.name\", \"value\": {{\"stringValue\": \"hello\"}}}}]}},\n    \"scopeSpans\": [{{\"spans\": [{{\n      \"traceId\": \"{trace}\",\n      \"spanId\": \"{span}\",\n      \"name\": \"first span\", \"kind\": 2,\n      \"startTimeUnixNano\": \"{}\",\n      \"endTimeUnixNano\": \"{}\"\n    }}]}}]\n  }}]\n}}'",
+        start.get(),
+        now.get()
+    )
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.is_empty() || host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+const LOCAL_ONLY: &str = "The receivers listen on the machine of the server only. To send from other machines, start it with \
+    --otlp-grpc 0.0.0.0:4317 --otlp-http 0.0.0.0:4318.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receivers(listen: &str, host: &str) -> Receivers {
+        let http: SocketAddr = listen.parse().unwrap();
+        Receivers::new(None, Some(http), host)
+    }
+
+    #[test]
+    fn addresses_are_those_that_a_sender_beside_the_reader_can_reach() {
+        assert_eq!(receivers("0.0.0.0:4318", "localhost").http, "http://localhost:4318");
+        assert_eq!(receivers("0.0.0.0:4318", "traces.example.org").http, "http://traces.example.org:4318");
+        assert_eq!(receivers("[::]:4318", "[2001:db8::1]").http, "http://[2001:db8::1]:4318");
+        assert_eq!(receivers("192.0.2.7:4318", "localhost").http, "http://192.0.2.7:4318");
+        let local = receivers("127.0.0.1:4318", "traces.example.org");
+        assert_eq!((local.http.as_str(), local.note), ("http://localhost:4318", LOCAL_ONLY));
+        assert_eq!(receivers("127.0.0.1:4318", "127.0.0.1").note, "");
+    }
+
+    #[test]
+    fn without_a_receiver_there_is_nothing_to_copy() {
+        assert!(snippets(&Receivers::default(), UnixNanos::new(1)).is_empty());
+        let http_only = receivers("127.0.0.1:4318", "localhost");
+        assert!(snippets(&http_only, UnixNanos::new(1)).iter().all(|snippet| !snippet.text.contains("4317") && !snippet.text.is_empty()));
+    }
+
+    #[test]
+    fn the_body_to_copy_is_valid_otlp_json_with_a_fresh_time() {
+        let text = curl("http://localhost:4318", UnixNanos::new(1_795_176_202_123_456_789));
+        let body = text.split("-d '").nth(1).unwrap().trim_end_matches('\'');
+        let json: serde_json::Value = serde_json::from_str(body).unwrap();
+        let span = &json["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
+        assert_eq!(span["endTimeUnixNano"], "1795176202123456789");
+        assert!(span["traceId"].as_str().unwrap().parse::<storage::TraceId>().is_ok());
+        assert!(span["spanId"].as_str().unwrap().parse::<storage::SpanId>().is_ok());
+    }
+}
