@@ -6,6 +6,8 @@
 mod aggregate;
 mod answer;
 mod columns;
+#[cfg(test)]
+mod differential;
 mod engine;
 mod export;
 mod facets;

@@ -66,18 +66,22 @@ pub(crate) fn context(snapshot: &Snapshot, asked: LogContextSearch, control: &Co
             Predicate::same_resource(record.service_name().to_owned(), columns::binary(batch, column::RESOURCE)?.value(0).to_vec())
         }
     };
-    let mut stats = QueryStats { complete: true, ..QueryStats::default() };
+    let mut stats: Option<QueryStats> = None;
     let middle = cursor_at(record.time.get(), record.record_id);
     let mut side = |way, limit| -> Result<Vec<LogRecord>, QueryError> {
         if limit == 0 {
             return Ok(Vec::new());
         }
         let page = find(snapshot, &predicate, Ask { range: TimeRange::ALL, way, limit, after: Some(middle) }, control)?;
-        stats.add(page.stats);
+        match &mut stats {
+            Some(stats) => stats.add(page.stats),
+            None => stats = Some(page.stats),
+        }
         Ok(page.records)
     };
     let mut before = side(Way::Backwards, asked.before)?;
     before.reverse();
     let after = side(Way::Oldest, asked.after)?;
+    let stats = stats.unwrap_or_else(|| QueryStats { complete: true, ..QueryStats::default() });
     Ok(Some(LogContext { before, record, after, stats }))
 }

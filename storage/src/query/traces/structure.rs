@@ -55,7 +55,11 @@ pub(super) fn search(
     let mut round = FIRST_ROUND.max(search.limit + 1);
     loop {
         let (named, scanned) = candidates(snapshot, search, (plan.source_signal(), &source), boundary, round, control)?;
-        stats.add(scanned);
+        if judged.is_empty() {
+            stats = scanned;
+        } else {
+            stats.add(scanned);
+        }
         let exhausted = named.len() < round;
         let fresh: Vec<TraceId> = named.iter().map(|(_, id)| *id).filter(|id| judged.insert(*id)).collect();
         reader.judge(&fresh, search, &mut |id, verdict| {
@@ -69,7 +73,7 @@ pub(super) fn search(
         let certain = |rank: &Rank| exhausted || boundary.is_some_and(|boundary| *rank <= boundary);
         let cut = judged.len() >= MAX_JUDGED || reader.is_spent();
         if exhausted || cut || matching.keys().filter(|rank| certain(rank)).count() > search.limit {
-            stats.add(reader.finish());
+            stats.add(reader.finish().of_fetching());
             matching.retain(|rank, _| certain(rank));
             let next = boundary.filter(|_| cut && !exhausted);
             return page(snapshot, search, matching, next, judged.len(), stats, control);
