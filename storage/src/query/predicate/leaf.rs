@@ -277,10 +277,10 @@ fn attribute(
     test: &ValueTest,
 ) -> Result<BooleanBuffer, QueryError> {
     let attributes = Attributes::of(batch)?;
-    let envelope = Envelope::ResourceAttribute(keys.to_vec(), test.clone());
-    let mut resource = match scope {
-        Scope::Record => None,
-        Scope::Either => Some(EnvelopeTest::new(columns::binary(batch, column::RESOURCE)?, &envelope)),
+    let envelope = (scope == Scope::Either).then(|| Envelope::ResourceAttribute(keys.to_vec(), test.clone()));
+    let mut resource = match &envelope {
+        None => None,
+        Some(envelope) => Some(EnvelopeTest::new(columns::binary(batch, column::RESOURCE)?, envelope)),
     };
     Ok(keep(alive, |row| {
         let mut has_any = false;

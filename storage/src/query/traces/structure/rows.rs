@@ -133,3 +133,52 @@ fn cut_loops(parents: &mut [Option<u32>]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::super::fixtures::{self, Dice};
+    use super::*;
+    use crate::model::{SpanKind, StatusCode, UnixNanos};
+    use crate::trace::{Brief, Tree};
+
+    fn brief(item: &Item) -> Brief {
+        Brief {
+            span_id: fixtures::span_id(item.id),
+            parent_span_id: (item.parent != 0).then(|| fixtures::span_id(item.parent)),
+            kind: SpanKind::from(item.kind),
+            status: StatusCode::Unset,
+            start: UnixNanos::new(item.time),
+            end: UnixNanos::new(item.end),
+            service: 0,
+            name: 0,
+            clock: 0,
+        }
+    }
+
+    #[test]
+    fn who_stands_above_whom_is_as_on_the_page_of_the_trace() {
+        let mut dice = Dice(71);
+        for _ in 0..2_000 {
+            let mut rows = Rows::default();
+            for _ in 0..dice.roll(12) + 1 {
+                let time = dice.roll(6);
+                rows.add(Item {
+                    is_span: true,
+                    time,
+                    end: time,
+                    duration: 0,
+                    is_error: false,
+                    id: dice.roll(8) + 1,
+                    parent: dice.roll(10),
+                    kind: [1, SERVER, CLIENT][dice.count(3)],
+                    legs: 0,
+                });
+            }
+            let (items, parents) = rows.laid_out();
+            let tree = Tree::new(&items.iter().map(brief).collect::<Vec<_>>());
+            for (place, parent) in parents.iter().enumerate() {
+                assert_eq!(parent.map(|parent| parent as usize), tree.parent(place), "{items:?}");
+            }
+        }
+    }
+}
