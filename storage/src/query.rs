@@ -25,6 +25,7 @@ mod selection;
 mod sheet;
 mod sql;
 mod traces;
+mod unknown;
 mod window;
 
 use crate::encoded as wire;

@@ -75,7 +75,7 @@ pub struct LogPage {
 pub struct QueryStats {
     /// False when something could not be read or a bound was reached; see `notes`.
     pub complete: bool,
-    /// Why the answer is not complete, or not exact, one sentence each.
+    /// Why the answer is not complete, not exact or empty, one sentence each.
     pub notes: Vec<String>,
     /// Segments whose rows were looked at.
     pub segments_read: usize,

@@ -22,7 +22,7 @@ mod parser;
 mod structure;
 mod tree;
 
-pub(crate) use self::fields::{Field, Presence, ends, equivalents};
+pub(crate) use self::fields::{Field, Presence, ends, equivalents, nearest};
 pub(crate) use self::structure::{Quantity, Relation, Set, TraceNode};
 pub(crate) use self::tree::{Literal, Node, Operand, Operator, Reach, SeverityTest, Test};
 

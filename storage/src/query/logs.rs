@@ -10,6 +10,7 @@ use super::question::{Cursor, LogOrder, LogSearch, QueryError};
 use super::rolled::{self, Question, Rolls};
 use super::scan::{Control, Place, Scan, Wanted, from_rows};
 use super::traces::by_place;
+use super::unknown;
 use crate::model::{LogRecord, Severity, StatusCode, TimeRange, TraceId, UnixNanos};
 use crate::rollup::MINUTE;
 use crate::rows;
@@ -79,7 +80,11 @@ pub(crate) fn search(snapshot: &Snapshot, search: &LogSearch, control: &Control)
     }
     let query = Query::parse(Signal::Logs, &search.query).map_err(QueryError::Parse)?;
     let ask = Ask { range: search.range, way: search.order.into(), limit: search.limit, after: search.cursor };
-    find(snapshot, &Predicate::new(&query), ask, control)
+    let mut page = find(snapshot, &Predicate::new(&query), ask, control)?;
+    if page.records.is_empty() && search.cursor.is_none() {
+        page.stats.notes.extend(unknown::notes(snapshot, &query)?);
+    }
+    Ok(page)
 }
 
 /// All records of a trace in time order.

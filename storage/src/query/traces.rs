@@ -14,6 +14,7 @@ use super::language::Asked;
 use super::predicate::Predicate;
 use super::question::{Cursor, QueryError, TraceOrder, TraceSearch};
 use super::scan::{Control, Place, Scan, Wanted};
+use super::unknown;
 use crate::model::{Span, TimeRange, TraceId, UnixNanos};
 use crate::rows;
 use crate::schema::{self, column};
@@ -104,10 +105,11 @@ pub(crate) fn search(snapshot: &Snapshot, search: &TraceSearch, control: &Contro
         return Err(QueryError::Invalid(format!("the limit of a trace search is 1 to 1000, not {}", search.limit)));
     }
     let after = search.cursor.map(rank_of).transpose()?;
-    let predicate = match Asked::parse(&search.query).map_err(QueryError::Parse)? {
-        Asked::Rows(query) => Predicate::new(&query),
+    let query = match Asked::parse(&search.query).map_err(QueryError::Parse)? {
+        Asked::Rows(query) => query,
         Asked::Trace(node) => return structure::search(snapshot, search, &node, after, control),
     };
+    let predicate = Predicate::new(&query);
     let mut want = search.limit + 1;
     loop {
         let (candidates, mut stats) = candidates(snapshot, search, (Signal::Traces, &predicate), after, want, control)?;
@@ -119,6 +121,9 @@ pub(crate) fn search(snapshot: &Snapshot, search: &TraceSearch, control: &Contro
             if !exhausted && found.len() <= search.limit {
                 stats.complete = false;
                 stats.notes.push("too many traces reach over the page before; narrow the time range".to_owned());
+            }
+            if found.is_empty() && after.is_none() {
+                stats.notes.extend(unknown::notes(snapshot, &query)?);
             }
             return Ok(page(found, search.limit, stats));
         }

@@ -12,7 +12,7 @@ mod near;
 mod values;
 
 pub(crate) use self::aliases::equivalents;
-use self::near::nearest;
+pub(crate) use self::near::nearest;
 pub(crate) use self::values::ends;
 pub(super) use self::values::operand;
 

@@ -1,0 +1,158 @@
+//! Says of a search that found nothing which of its attributes nothing has, and what was perhaps meant.
+//!
+//! Asks the catalogues of segments and looks through memory, both bounded; where they cannot tell, nothing is said.
+
+use std::collections::BTreeSet;
+
+use super::columns::{self, Attributes};
+use super::language::{Field, Node, Query, equivalents, nearest};
+use super::question::QueryError;
+use crate::encoded;
+use crate::schema::column;
+use crate::segment::Owner;
+use crate::snapshot::{Snapshot, TableSnapshot};
+use crate::store::Signal;
+
+/// Rows in memory that are looked through.
+const MAX_ROWS: usize = 200_000;
+/// Attributes of one query that are looked for.
+const MAX_FIELDS: usize = 8;
+
+/// One sentence for each attribute that no row has.
+pub(super) fn notes(snapshot: &Snapshot, query: &Query) -> Result<Vec<String>, QueryError> {
+    let mut fields = Vec::new();
+    attributes(&query.root, &mut fields);
+    let table = snapshot.table(query.signal);
+    let mut known: Vec<(Owner, Option<BTreeSet<String>>)> = Vec::new();
+    let mut notes = Vec::new();
+    for field in fields.into_iter().take(MAX_FIELDS) {
+        let Some((owners, key)) = owners(field) else { continue };
+        let mut keys: Option<BTreeSet<&str>> = Some(BTreeSet::new());
+        for owner in owners {
+            if !known.iter().any(|(known, _)| known == owner) {
+                known.push((*owner, keys_of(table, *owner)?));
+            }
+        }
+        for (_, of_owner) in known.iter().filter(|(known, _)| owners.contains(known)) {
+            keys = keys.zip(of_owner.as_ref()).map(|(mut keys, more)| {
+                keys.extend(more.iter().map(String::as_str));
+                keys
+            });
+        }
+        let Some(keys) = keys.filter(|keys| !equivalents(key).iter().any(|name| keys.contains(name.as_str()))) else { continue };
+        notes.push(sentence(query.signal, field, &nearest(key, keys.into_iter())));
+    }
+    Ok(notes)
+}
+
+fn sentence(signal: Signal, field: &Field, nearest: &[String]) -> String {
+    let what = if signal == Signal::Traces { "span" } else { "log record" };
+    let meant: Vec<String> = nearest.iter().map(|key| renamed(field, key).to_string()).collect();
+    let hint = if meant.is_empty() { String::new() } else { format!("; did you mean {}?", meant.join(", ")) };
+    format!("no {what} has `{field}`{hint}")
+}
+
+/// Fields of comparisons that name attributes, each once.
+fn attributes<'a>(node: &'a Node, into: &mut Vec<&'a Field>) {
+    match node {
+        Node::And(nodes) | Node::Or(nodes) => nodes.iter().for_each(|node| attributes(node, into)),
+        Node::Not(node) => attributes(node, into),
+        Node::Test(test) if owners(&test.field).is_some() && !into.contains(&&test.field) => into.push(&test.field),
+        Node::All | Node::Text(_) | Node::Exact(_) | Node::Test(_) => {}
+    }
+}
+
+fn owners(field: &Field) -> Option<(&'static [Owner], &str)> {
+    Some(match field {
+        Field::Attribute(key) => (&[Owner::Record], key),
+        Field::Resource(key) => (&[Owner::Resource], key),
+        Field::Scope(key) => (&[Owner::Scope], key),
+        Field::Either(key) => (&[Owner::Record, Owner::Resource], key),
+        _ => return None,
+    })
+}
+
+fn renamed(field: &Field, key: &str) -> Field {
+    match field {
+        Field::Resource(_) => Field::Resource(key.to_owned()),
+        Field::Scope(_) => Field::Scope(key.to_owned()),
+        Field::Either(_) if key.contains('.') => Field::Either(key.to_owned()),
+        _ => Field::Attribute(key.to_owned()),
+    }
+}
+
+/// All keys of an owner; `None` when not all are known.
+fn keys_of(table: &TableSnapshot, owner: Owner) -> Result<Option<BTreeSet<String>>, QueryError> {
+    let mut keys = BTreeSet::new();
+    for segment in &table.segments {
+        let catalogue = segment.attributes().and_then(|attributes| attributes.catalogue()).filter(|catalogue| catalogue.is_complete(owner));
+        let Some(catalogue) = catalogue else { return Ok(None) };
+        for entry in catalogue.entries.iter().filter(|entry| entry.owner == owner) {
+            if !keys.contains(&entry.key) {
+                keys.insert(entry.key.clone());
+            }
+        }
+    }
+    if table.buffered.iter().map(|batch| batch.num_rows()).sum::<usize>() > MAX_ROWS {
+        return Ok(None);
+    }
+    let mut add = |key: &str| {
+        if !keys.contains(key) {
+            keys.insert(key.to_owned());
+        }
+    };
+    for batch in &table.buffered {
+        if owner == Owner::Record {
+            let attributes = Attributes::of(batch)?;
+            (0..batch.num_rows()).for_each(|row| attributes.all(row).for_each(|(key, _)| add(key)));
+            continue;
+        }
+        let envelopes = columns::binary(batch, if owner == Owner::Resource { column::RESOURCE } else { column::SCOPE })?;
+        // Neighbours mostly share one.
+        let mut last = None;
+        for (row, view) in envelopes.views().iter().enumerate() {
+            if last.replace(*view) == Some(*view) {
+                continue;
+            }
+            if owner == Owner::Resource {
+                encoded::resource_attributes(envelopes.value(row)).for_each(|(key, _)| add(key));
+            } else {
+                encoded::scope_attributes(envelopes.value(row)).for_each(|(key, _)| add(key));
+            }
+        }
+    }
+    Ok(Some(keys))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures;
+    use super::*;
+    use crate::model::Span;
+
+    fn spans() -> (Span, Span) {
+        let mut old = fixtures::span(1, 1, 0, "api", "x", 100, 1);
+        old.attributes = vec![fixtures::text("http.request.method", "GET"), fixtures::text("retries", "1")];
+        let mut new = fixtures::span(2, 2, 0, "api", "x", 200, 1);
+        new.attributes = vec![fixtures::text("customer", "7")];
+        (old, new)
+    }
+
+    #[test]
+    fn attributes_that_nothing_has_are_named_with_what_is_near() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = spans();
+        let snapshot =
+            fixtures::snapshot(folder.path(), Signal::Traces, vec![fixtures::spans(&[new])], vec![vec![fixtures::spans(&[old])]]);
+        let of = |text: &str| notes(&snapshot, &Query::parse(Signal::Traces, text).unwrap()).unwrap();
+        assert_eq!(of("attr.retrys:1"), ["no span has `attr.retrys`; did you mean attr.retries?"]);
+        assert_eq!(of("-attr.custmer:1 OR name:y"), ["no span has `attr.custmer`; did you mean attr.customer?"]);
+        assert_eq!(of("http.request.methd:GET"), ["no span has `http.request.methd`; did you mean http.request.method?"]);
+        assert_eq!(
+            of("resource.service.nam:x scope.zzz:1"),
+            ["no span has `resource.service.nam`; did you mean resource.service.name?", "no span has `scope.zzz`"]
+        );
+        // What is there under another name, and what has other values, is known.
+        assert_eq!(of("http.method:PUT attr.retries:2 service.name:y event.zzz:1"), Vec::<String>::new());
+    }
+}
