@@ -137,3 +137,17 @@ fn damaged_roll_ups_are_not_used() {
     let (rows, stats) = count(&snapshot, TimeRange::ALL, &Rolls::default());
     assert_eq!((rows, stats.rows_scanned, stats.complete), (90, 90, true));
 }
+
+#[test]
+fn rows_that_were_let_go_are_not_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let spans: Vec<Span> = (1..=90).map(|i| at(i, NOON + i)).collect();
+    let mut snapshot = fixtures::snapshot(folder.path(), Signal::Traces, Vec::new(), vec![vec![fixtures::spans(&spans)]]);
+    let rolls = Rolls::default();
+    assert_eq!(count(&snapshot, TimeRange::ALL, &rolls).0, 90);
+    let meta = snapshot.spans.segments[0].meta().clone();
+    let segment = Segment::open(&crate::files::Place::real(folder.path()), meta).unwrap();
+    snapshot.spans.segments = vec![Arc::new(segment.hiding(std::iter::once(10..30).collect()))];
+    let (rows, stats) = count(&snapshot, TimeRange::ALL, &rolls);
+    assert_eq!((rows, stats.complete), (70, true));
+}
