@@ -88,23 +88,30 @@ fn once(numbers: std::ops::Range<u64>) -> BTreeMap<u64, usize> {
     numbers.map(|number| (number, 1)).collect()
 }
 
-/// A copy of the folder as a crash at this moment would leave it, or better: everything written counts as synced.
+/// A copy of the folder as a crash at this moment would leave it, or better: everything written counts as synced. Made again when the list
+/// of segments changed meanwhile, or a file went: that would be no moment.
 fn crash(from: &Path) -> tempfile::TempDir {
-    fn copy(from: &Path, to: &Path) {
-        fs::create_dir_all(to).unwrap();
-        for entry in fs::read_dir(from).unwrap() {
-            let entry = entry.unwrap();
+    fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+        fs::create_dir_all(to)?;
+        for entry in fs::read_dir(from)? {
+            let entry = entry?;
             let target = to.join(entry.file_name());
-            if entry.file_type().unwrap().is_dir() {
-                copy(&entry.path(), &target);
+            if entry.file_type()?.is_dir() {
+                copy(&entry.path(), &target)?;
             } else {
-                fs::copy(entry.path(), target).unwrap();
+                fs::copy(entry.path(), target)?;
             }
         }
+        Ok(())
     }
-    let to = tempfile::tempdir().unwrap();
-    copy(from, to.path());
-    to
+    let listed = || fs::read(from.join("manifest/log")).ok();
+    for _ in 0..100 {
+        let (to, before) = (tempfile::tempdir().unwrap(), listed());
+        if copy(from, to.path()).is_ok() && listed() == before {
+            return to;
+        }
+    }
+    panic!("the folder never stays the same");
 }
 
 #[tokio::test]
