@@ -19,10 +19,10 @@ import urllib.parse
 import urllib.request
 
 QUESTIONS = [
-    "/api/v1/sql?" + urllib.parse.urlencode({"query": "SELECT name, count(*) AS n, avg(duration_ns) AS d FROM spans GROUP BY name ORDER BY n DESC"}),
+    "/api/v1/sql?" + urllib.parse.urlencode({"query": "SELECT name, count(*) AS n, avg(duration) AS d FROM spans GROUP BY name ORDER BY n DESC"}),
     "/api/v1/map?from=now-24h",
     "/api/v1/traces?" + urllib.parse.urlencode({"q": "no-such-text-anywhere", "from": "now-24h"}),
-    "/api/v1/sql?" + urllib.parse.urlencode({"query": "SELECT service_name, max(duration_ns) AS d FROM spans GROUP BY service_name"}),
+    "/api/v1/sql?" + urllib.parse.urlencode({"query": "SELECT service_name, max(duration) AS d FROM spans GROUP BY service_name"}),
 ]
 CLIENTS = 4
 

@@ -143,9 +143,7 @@ async fn a_question_whose_client_left_ends() {
         let spans = (1..=100).map(|span| otlp::span([n; 16], [n, span, 1, 1, 1, 1, 1, 1], "x")).collect();
         post(server.http, "/v1/traces", PROTOBUF, otlp::traces("a", spans)).await.unwrap();
     }
-    let sql = encode(
-        "SELECT count(*) FROM spans a, spans b, spans c, spans d WHERE a.duration_ns + b.duration_ns + c.duration_ns > d.duration_ns",
-    );
+    let sql = encode("SELECT count(*) FROM spans a, spans b, spans c, spans d WHERE a.duration + b.duration + c.duration > d.duration");
     let mut client = std::net::TcpStream::connect(server.ui).unwrap();
     write!(client, "GET /api/v1/sql?query={sql} HTTP/1.1\r\nhost: {}\r\n\r\n", server.ui).unwrap();
     let wait = async |running: i64| {
@@ -228,6 +226,6 @@ async fn half_a_gibibyte_of_memory_is_enough() {
 }
 
 fn heavy_sql() -> String {
-    let sql = "SELECT trace_id, count(*) AS n, max(duration_ns) AS d FROM spans GROUP BY trace_id ORDER BY d DESC LIMIT 5";
+    let sql = "SELECT trace_id, count(*) AS n, max(duration) AS d FROM spans GROUP BY trace_id ORDER BY d DESC LIMIT 5";
     format!("/api/v1/sql?query={}", encode(sql))
 }
