@@ -25,14 +25,14 @@ impl Shares {
     pub(crate) fn of(limit: Option<u64>, disk: Option<u64>) -> Self {
         let limit = limit.unwrap_or(u64::MAX);
         let share = |part: u64, least: u64, most: u64| usize::try_from((limit / part).clamp(least, most)).unwrap_or(usize::MAX);
-        let in_flight = share(8, 8 * MIB, 256 * MIB);
+        let in_flight = share(16, 8 * MIB, 256 * MIB);
         let buffer_on_disk = disk.map_or(u64::MAX, |disk| (disk / 32).max(MIB));
         Self {
-            buffer: share(40, 4 * MIB, (96 * MIB).min(buffer_on_disk).max(4 * MIB))
+            buffer: share(80, 4 * MIB, (96 * MIB).min(buffer_on_disk).max(4 * MIB))
                 .min(usize::try_from(buffer_on_disk).unwrap_or(usize::MAX)),
             in_flight,
             message: in_flight.min(64 << 20),
-            query: share(8, 16 * MIB, 1024 * MIB),
+            query: share(16, 16 * MIB, 1024 * MIB),
         }
     }
 }
@@ -116,8 +116,8 @@ mod tests {
         let plenty = Shares::of(None, None);
         assert_eq!((plenty.buffer, plenty.in_flight, plenty.message, plenty.query), (96 << 20, 256 << 20, 64 << 20, 1 << 30));
         let small = Shares::of(Some(512 * MIB), None);
-        assert!(4 * small.buffer + small.in_flight + small.query < 256 << 20, "{small:?}");
-        assert_eq!((small.in_flight, small.message), (64 << 20, 64 << 20));
+        assert!(4 * small.buffer + small.in_flight + small.query < 128 << 20, "{small:?}");
+        assert_eq!((small.in_flight, small.message), (32 << 20, 32 << 20));
         assert_eq!(Shares::of(None, Some(64 * MIB)).buffer, 2 << 20);
     }
 }
