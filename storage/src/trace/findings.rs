@@ -127,15 +127,24 @@ pub struct Usual {
 /// Everything that stands out, the most telling first. `usual` is of the main root's operation; `now` tells what may still arrive.
 #[must_use]
 pub fn findings(sheet: &Sheet, usual: Option<Usual>, now: UnixNanos) -> Vec<Finding> {
+    let mut findings = sheet.lasting().to_vec();
+    if let Some(slower) = slower(sheet, usual) {
+        let errors = findings.iter().take_while(|finding| matches!(finding.kind, FindingKind::ErrorStart { .. })).count();
+        findings.insert(errors, slower);
+    }
+    findings.extend(still_arriving(sheet, now));
+    findings
+}
+
+/// What stands out of the spans alone, whenever it is asked.
+pub(super) fn lasting(sheet: &Sheet) -> Vec<Finding> {
     let mut findings = error_starts(sheet);
-    findings.extend(slower(sheet, usual));
     findings.extend(calls::retries(sheet));
     findings.extend(calls::repeated(sheet));
     findings.extend(critical_share(sheet));
     findings.extend(idle_gap(sheet));
     findings.extend(clock_skew(sheet, &skew(&sheet.spans, sheet.tree(), MAX_SKEW)));
     findings.extend(missing_parents(sheet));
-    findings.extend(still_arriving(sheet, now));
     findings
 }
 

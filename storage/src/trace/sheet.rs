@@ -4,13 +4,13 @@
 //! read for the spans that are shown.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::model::{Resource, Span, SpanId, SpanKind, StatusCode, TraceId, UnixNanos};
 
 use super::skew::clock_key;
 use super::summary::error_message;
-use super::{Section, Trace, Tree, critical_path, self_times};
+use super::{Finding, Section, Trace, Tree, critical_path, findings, self_times};
 
 /// What is known of one span without reading it whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +60,8 @@ pub struct Sheet {
     messages: HashMap<u32, String>,
     start: UnixNanos,
     duration: u64,
+    /// What stands out of the spans alone; looked for once.
+    lasting: OnceLock<Vec<Finding>>,
 }
 
 /// Collects spans as they are read.
@@ -215,6 +217,11 @@ impl Sheet {
         self.tree.roots().iter().copied().max_by_key(|root| (lasting(root), std::cmp::Reverse(*root)))
     }
 
+    /// What stands out of the spans alone.
+    pub(super) fn lasting(&self) -> &[Finding] {
+        self.lasting.get_or_init(|| findings::lasting(self))
+    }
+
     /// Bytes in memory, about.
     pub(crate) fn size(&self) -> usize {
         let words: usize = self.services.iter().chain(&self.names).map(|word| word.len() + size_of::<String>()).sum();
@@ -312,6 +319,7 @@ fn sheet(
         errors_below: errors_below(&spans, &tree),
         start,
         duration: end.since(start),
+        lasting: OnceLock::new(),
         tree,
         rank,
         by_id,
