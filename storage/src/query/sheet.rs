@@ -129,7 +129,7 @@ pub(crate) fn spans(open: &OpenTrace, places: &[usize], control: &Control) -> Re
         wanted.dedup();
         let rows: Vec<u32> = wanted.iter().map(|(row, _)| *row).collect();
         let mut wanted = wanted.into_iter();
-        for batch in open.read(part, from_rows(rows))? {
+        for batch in open.read(part, &from_rows(rows))? {
             let read = rows::spans(&batch, 0..batch.num_rows()).map_err(|error| QueryError::Internal(error.to_string()))?;
             spans.extend(read.into_iter().zip(wanted.by_ref()).map(|(span, (_, place))| (place, span)));
         }
@@ -176,7 +176,7 @@ pub(crate) fn find(
 
 impl OpenTrace {
     /// Whole rows of one part, in file order.
-    fn read(&self, part: u32, rows: RowRanges) -> Result<Vec<RecordBatch>, QueryError> {
+    fn read(&self, part: u32, rows: &RowRanges) -> Result<Vec<RecordBatch>, QueryError> {
         match self.held.version.get(part as usize) {
             Some(Part::Memory(batch, _)) => {
                 let batch = self.snapshot.spans.buffered.get(*batch);
@@ -186,7 +186,7 @@ impl OpenTrace {
                 let schema = schema::of(Signal::Traces);
                 let every: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
                 let segment = segment(&self.snapshot, *id);
-                let batches = segment.map_or_else(|| Ok(Vec::new()), |segment| segment.read(&every, Some(&rows))?.collect());
+                let batches = segment.map_or_else(|| Ok(Vec::new()), |segment| segment.read(&every, Some(rows))?.collect());
                 batches.map_err(|error: SegmentError| QueryError::Internal(error.to_string()))
             }
             Some(Part::Lost(..)) | None => Ok(Vec::new()),

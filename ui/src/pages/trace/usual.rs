@@ -12,11 +12,14 @@ use storage::{OpenTrace, Operation, TimeRange, UnixNanos};
 
 use super::Visit;
 
-/// Operations by service and end of the day they were counted in; `None` while they are asked for.
+/// Operations by service and end of the day they were counted in.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    days: Mutex<HashMap<(String, u64), Option<Arc<Vec<Operation>>>>>,
+    days: Mutex<HashMap<(String, u64), Answer>>,
 }
+
+/// `None` while it is asked for.
+type Answer = Option<Arc<Vec<Operation>>>;
 
 /// Of the operation of the main root. `None` when it is not known in time.
 pub(super) async fn of_root(visit: &Visit, open: &OpenTrace) -> Option<Usual> {
@@ -33,7 +36,7 @@ pub(super) async fn of(visit: &Visit, sheet: &Sheet, place: usize) -> Option<Usu
     Some(Usual { count: operation.count, p50: operation.p50, p95: operation.p95, p99: operation.p99 })
 }
 
-async fn operations(visit: &Visit, service: &str, end: u64) -> Option<Arc<Vec<Operation>>> {
+async fn operations(visit: &Visit, service: &str, end: u64) -> Answer {
     // An hour that is not over yet is asked for anew every minute.
     let now = visit.state.now().get();
     let key = (service.to_owned(), if end > now { now / MINUTE * MINUTE } else { end });

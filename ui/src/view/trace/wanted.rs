@@ -241,7 +241,7 @@ impl Wanted {
 }
 
 /// The word of a value; the default is left out.
-fn word_of<T: PartialEq + Default>(words: &[(&'static str, T)], value: T) -> &'static str {
+fn word_of<T: Copy + PartialEq + Default>(words: &[(&'static str, T)], value: T) -> &'static str {
     if value == T::default() {
         return "";
     }
