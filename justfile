@@ -15,6 +15,10 @@ lint:
 test *ARGS:
     bash tests/run {{ARGS}}
 
+# The store on a simulated disk: so many seeds, from the first one
+simulate COUNT FIRST="0":
+    THROUGHLINE_SIMULATE={{COUNT}} THROUGHLINE_SIMULATE_FIRST={{FIRST}} cargo test --workspace --lib --locked -- --nocapture what_was_acknowledged_survives
+
 # Documentation, private items included
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked

@@ -90,16 +90,20 @@ impl Wake {
 // === impl Threads ===
 
 impl Threads {
+    /// No threads yet.
+    pub(crate) fn new(wake: Arc<Wake>) -> Self {
+        Self { wake, handles: Mutex::default() }
+    }
+
     /// Starts both threads. `due` says whether rows waited long enough; `flush` and `merge` do the work, and `merge` says whether there
     /// may be more.
     pub(crate) fn start(
-        wake: Arc<Wake>,
+        &self,
         due: impl Fn() -> bool + Send + 'static,
         flush: impl Fn() -> bool + Send + 'static,
         mut merge: impl FnMut() -> Option<bool> + Send + 'static,
-    ) -> std::io::Result<Self> {
-        let flusher = wake.clone();
-        let merger = wake.clone();
+    ) -> std::io::Result<()> {
+        let (flusher, merger) = (self.wake.clone(), self.wake.clone());
         let handles = vec![
             std::thread::Builder::new().name("storage-flush".to_owned()).spawn(move || {
                 let mut not_before = Instant::now();
@@ -125,7 +129,8 @@ impl Threads {
                 }
             })?,
         ];
-        Ok(Self { wake, handles: Mutex::new(handles) })
+        *self.handles.lock() = handles;
+        Ok(())
     }
 
     /// Ends the threads and waits for them. Blocks.

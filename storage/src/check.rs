@@ -55,7 +55,8 @@ pub fn check(data_dir: &Path) -> Result<CheckReport, OpenError> {
     check_place(&Place::real(data_dir))
 }
 
-fn check_place(root: &Place) -> Result<CheckReport, OpenError> {
+/// As [`check`], on any file system.
+pub(crate) fn check_place(root: &Place) -> Result<CheckReport, OpenError> {
     let folder = Folder::inspect(root)?;
     let mut report = CheckReport::default();
     let contents = check_manifest(&folder, &mut report);

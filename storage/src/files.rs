@@ -1,7 +1,7 @@
 //! The one door to files.
 //!
-//! Owns every call that reaches the operating system's files; nothing else in this crate does. Knows nothing of what they hold. Behind
-//! the door stands a file system: the real one (`files/real.rs`).
+//! Owns every call that reaches the operating system's files; nothing else in this crate does. Knows nothing of what they hold. Two file
+//! systems stand behind the door: the real one (`files/real.rs`), and in tests one that crashes, tears and forgets (`files/simulated.rs`).
 //!
 //! | call | what a power failure after it leaves |
 //! |---|---|
@@ -20,9 +20,13 @@ use ulid::Ulid;
 
 mod append;
 mod real;
+#[cfg(test)]
+mod simulated;
 
 pub(crate) use self::append::Appender;
 use self::real::Real;
+#[cfg(test)]
+pub(crate) use self::simulated::{Mounted, Plan, Simulated};
 
 /// A file or folder: where it is, and on which file system.
 #[derive(Clone)]
@@ -94,12 +98,23 @@ pub(crate) trait File: fmt::Debug + Send + Sync {
     fn try_lock(&self) -> io::Result<bool>;
 }
 
+/// Whether an error says that there is no space for what was written. It says nothing of what was written before.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
+}
+
 // === impl Place ===
 
 impl Place {
     /// A place on the real file system.
     pub(crate) fn real(path: impl Into<PathBuf>) -> Self {
         Self { system: Arc::new(Real), path: path.into() }
+    }
+
+    /// A place on another file system.
+    #[cfg(test)]
+    pub(crate) fn on(system: Arc<dyn FileSystem>, path: impl Into<PathBuf>) -> Self {
+        Self { system, path: path.into() }
     }
 
     /// Where it is.
@@ -117,11 +132,11 @@ impl Place {
         Self { system: self.system.clone(), path: self.path.join(name) }
     }
 
-    /// The folder it is in; `None` for the root and for a lone name.
+    /// The folder it is in; `None` for the root and for the current folder.
     pub(crate) fn parent(&self) -> Option<Self> {
         let parent = self.path.parent()?;
         let path = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        Some(Self { system: self.system.clone(), path: path.to_owned() })
+        (path != self.path).then(|| Self { system: self.system.clone(), path: path.to_owned() })
     }
 
     /// Opens the file to be read.
@@ -171,7 +186,7 @@ impl Place {
 
     /// Creates the folder, and those it is in.
     pub(crate) fn create_folder(&self) -> io::Result<()> {
-        let Some(parent) = self.parent().filter(|parent| parent.path != self.path) else { return Ok(()) };
+        let Some(parent) = self.parent() else { return Ok(()) };
         if !parent.is_there() {
             parent.create_folder()?;
         }

@@ -46,7 +46,10 @@ impl Folder {
             path.create_folder().map_err(io_error("cannot create the folder", &path))?;
         }
         folder.id = match folder.read_format()? {
-            Some(id) => id,
+            Some(id) => {
+                folder.sync_names()?;
+                id
+            }
             None => folder.initialise()?,
         };
         folder.clean_tmp()?;
@@ -173,11 +176,25 @@ impl Folder {
         }
         let id = self.root.fresh_id().0.rotate_left(64) ^ self.root.fresh_id().0;
         let text = format!("throughline\nformat {VERSION}\nstore {id:032x}\n");
+        self.sync_names()?;
+        let above = std::iter::successors(self.root.parent(), Place::parent);
+        for folder in above {
+            match folder.sync_folder() {
+                // Such a folder is not ours: whoever made it keeps it.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+                synced => synced.map_err(io_error("cannot sync the folder", &folder))?,
+            }
+        }
         replace_file(&self.tmp(), &path, text.as_bytes()).map_err(io_error("cannot write", &path))?;
+        Ok(id.to_be_bytes())
+    }
+
+    /// Makes durable that the folders and FORMAT are there: whoever made them may have been killed before he could.
+    fn sync_names(&self) -> Result<(), OpenError> {
         for folder in [self.root.join("seg"), self.root.clone()] {
             folder.sync_folder().map_err(io_error("cannot sync the folder", &folder))?;
         }
-        Ok(id.to_be_bytes())
+        Ok(())
     }
 
     fn clean_tmp(&self) -> Result<(), OpenError> {
@@ -192,11 +209,21 @@ impl Folder {
 
 /// Writes a whole file so that after a crash it is either absent or old, or complete.
 pub(crate) fn replace_file(tmp: &Place, place: &Place, bytes: &[u8]) -> io::Result<()> {
+    put_in_place(&draft(tmp, place, bytes)?, place)
+}
+
+/// Writes what is to become the file at `place`, synced, under a temporary name.
+pub(crate) fn draft(tmp: &Place, place: &Place, bytes: &[u8]) -> io::Result<Place> {
     let name = place.path().file_name().ok_or_else(|| io::Error::other("the path has no file name"))?;
     let draft = tmp.join(name);
     let file = draft.create()?;
     file.write_all_at(bytes, 0)?;
     file.sync_all()?;
+    Ok(draft)
+}
+
+/// Gives a draft its lasting name, durably.
+pub(crate) fn put_in_place(draft: &Place, place: &Place) -> io::Result<()> {
     draft.rename_to(place)?;
     place.parent().map_or(Ok(()), |folder| folder.sync_folder())
 }

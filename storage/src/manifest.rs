@@ -25,8 +25,8 @@ use ulid::Ulid;
 
 use crate::deletion::Deletion;
 use crate::error::OpenError;
-use crate::files::{File, Place};
-use crate::folder::{io_error, replace_file};
+use crate::files::{File, Place, is_full};
+use crate::folder::{draft, io_error, put_in_place, replace_file};
 use crate::segment::SegmentMeta;
 
 pub(crate) use self::edit::Change;
@@ -65,6 +65,8 @@ pub(crate) struct Read {
     pub(crate) contents: Contents,
     /// Bytes up to the end of the last whole edit.
     len: u64,
+    /// Where the last whole edit begins, and its bytes.
+    last: (u64, Vec<u8>),
     /// Bytes of a torn edit after that.
     pub(crate) torn_bytes: u64,
 }
@@ -89,6 +91,11 @@ impl Manifest {
         }
         let read = read(folder, store)?;
         let opened = path.open_to_write().map_err(io_error("cannot open", &path))?;
+        // Whoever wrote the last edit may have been killed before it was synced, or its sync failed, and only a new write makes the system
+        // try again. What it says is acted on: the log is released.
+        let (offset, edit) = &read.last;
+        let written = opened.write_all_at(edit, *offset).and_then(|()| opened.sync_data()).and_then(|()| folder.sync_folder());
+        written.map_err(io_error("cannot make durable", &path))?;
         if read.torn_bytes > 0 {
             tracing::warn!(file = %path.display(), offset = read.len, size_bytes = read.torn_bytes, "a torn last edit is cut off");
             opened.set_len(read.len).and_then(|()| opened.sync_all()).map_err(io_error("cannot cut", &path))?;
@@ -110,14 +117,19 @@ impl Manifest {
         &self.contents
     }
 
-    /// Records a change durably. After a failure nothing more is recorded until a restart, as it is not known what is on disk.
+    /// Records a change durably. A full disk records nothing, and the next change may have room. After any other failure nothing more is
+    /// recorded until a restart, as it is not known what is on disk.
     pub(crate) fn commit(&mut self, change: Change) -> Result<(), CommitError> {
         if self.failed {
             return Err(self.error(io::Error::other("an earlier write failed; a restart is needed")));
         }
         let edit = Edit::from(change);
         let bytes = frame(self.bytes, &edit);
-        if let Err(source) = self.file.write_all_at(&bytes, self.bytes).and_then(|()| self.file.sync_data()) {
+        if let Err(source) = self.file.write_all_at(&bytes, self.bytes) {
+            self.failed = !self.undo(&source);
+            return Err(self.error(source));
+        }
+        if let Err(source) = self.file.sync_data() {
             self.failed = true;
             return Err(self.error(source));
         }
@@ -125,7 +137,7 @@ impl Manifest {
         // It came from values that are in range.
         let _ = edit.apply(&mut self.contents);
         if self.bytes > self.replace_at {
-            self.replace()?;
+            self.replace();
         }
         Ok(())
     }
@@ -135,21 +147,33 @@ impl Manifest {
         self.failed
     }
 
-    fn replace(&mut self) -> Result<(), CommitError> {
+    /// Cuts off what a full disk left of an edit; false when it is not known what is on disk.
+    fn undo(&self, error: &io::Error) -> bool {
+        is_full(error) && self.file.set_len(self.bytes).and_then(|()| self.file.sync_all()).is_ok()
+    }
+
+    fn replace(&mut self) {
         let bytes = snapshot(self.store, &self.contents);
-        let replaced = replace_file(&self.tmp, &self.path, &bytes).and_then(|()| self.path.open_to_write());
+        let draft = match draft(&self.tmp, &self.path, &bytes) {
+            Ok(draft) => draft,
+            // Nothing has happened to the file itself: it grows on, and is replaced when there is room.
+            Err(error) => {
+                tracing::warn!(%error, "the manifest could not be replaced by a shorter one; it is tried again when it has grown");
+                self.replace_at = self.bytes + REPLACE_AT;
+                return;
+            }
+        };
+        let replaced = put_in_place(&draft, &self.path).and_then(|()| self.path.open_to_write());
         match replaced {
             Ok(file) => {
                 self.file = file;
                 self.bytes = bytes.len() as u64;
                 self.replace_at = REPLACE_AT.max(self.bytes * 2);
-                Ok(())
             }
             // The change itself is recorded in one file or the other, but it is not known which one will be there after a crash.
             Err(source) => {
                 self.failed = true;
                 tracing::error!(error = %source, "the manifest could not be replaced; nothing is flushed or merged until a restart");
-                Ok(())
             }
         }
     }
@@ -172,14 +196,14 @@ pub(crate) fn read(folder: &Place, store: [u8; 16]) -> Result<Read, OpenError> {
         return Err(damaged("its header is broken or belongs to another data folder".to_owned()));
     }
     let mut contents = Contents::default();
-    let mut offset = header.len();
+    let (mut offset, mut last) = (header.len(), header.len());
     while offset < bytes.len() {
         let Some((body, next)) = frame_at(&bytes, offset) else { break };
         let applied = Edit::decode(body).ok().and_then(|edit| edit.apply(&mut contents));
         if applied.is_none() {
             return Err(damaged(format!("the edit at offset {offset} cannot be understood")));
         }
-        offset = next;
+        (last, offset) = (offset, next);
     }
     // Every edit is synced before the next one is written: a whole edit after a broken one means that the broken one was whole once.
     if (offset + 1..bytes.len()).any(|later| frame_at(&bytes, later).is_some()) {
@@ -188,7 +212,8 @@ pub(crate) fn read(folder: &Place, store: [u8; 16]) -> Result<Read, OpenError> {
     if offset == header.len() {
         return Err(damaged("its first edit is broken".to_owned()));
     }
-    Ok(Read { contents, len: offset as u64, torn_bytes: (bytes.len() - offset) as u64 })
+    let edit = bytes.get(last..offset).unwrap_or_default().to_owned();
+    Ok(Read { contents, len: offset as u64, last: (last as u64, edit), torn_bytes: (bytes.len() - offset) as u64 })
 }
 
 fn snapshot(store: [u8; 16], contents: &Contents) -> Vec<u8> {
@@ -234,8 +259,8 @@ fn checksum(offset: u64, len: u32, body: &[u8]) -> u32 {
 
 const FILE: &str = "log";
 
-/// A file below this size is not worth replacing.
-const REPLACE_AT: u64 = 1 << 20;
+/// A file below this size is not worth replacing. Tests replace it often.
+const REPLACE_AT: u64 = if cfg!(test) { 4 << 10 } else { 1 << 20 };
 
 #[cfg(test)]
 mod tests;

@@ -34,6 +34,8 @@ mod memo;
 mod merge;
 mod meters;
 mod open;
+#[cfg(test)]
+mod simulation;
 mod status;
 mod tables;
 

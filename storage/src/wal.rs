@@ -13,7 +13,7 @@ mod writer;
 
 pub(crate) use self::frame::{Frame, MAX_PAYLOAD, Record};
 pub(crate) use self::replay::{Replayed, recover, verify};
-pub(crate) use self::writer::{Options, Refusal, Writer};
+pub(crate) use self::writer::{Log, Options, Refusal, Writer};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -35,16 +35,37 @@ use super::delete::hidden_before;
 use super::merge::Merger;
 use super::{Appended, Disk, Inner, Meters, Signal, Tables};
 
-/// Opens a data folder. Blocks.
+/// What the threads of a store do. Whoever holds it starts them, or does it himself.
+pub(super) struct Hands {
+    pub(super) log: wal::Log<Pending>,
+    pub(super) merger: Merger,
+    flusher: Flusher,
+}
+
+/// Opens a data folder and starts the background work. Blocks.
 pub(super) fn open(config: Config, clock: Clock, registry: Registry) -> Result<Inner, OpenError> {
     raise_open_files();
-    let folder = Arc::new(Folder::open(&Place::real(&config.data_dir))?);
+    let (inner, hands) = prepare(&Place::real(&config.data_dir), config.log_file_bytes(), config, clock, registry)?;
+    hands.start(&inner)?;
+    Ok(inner)
+}
+
+/// Opens a data folder; nothing is written or merged yet. Blocks.
+pub(super) fn prepare(
+    root: &Place,
+    log_file_bytes: u64,
+    config: Config,
+    clock: Clock,
+    registry: Registry,
+) -> Result<(Inner, Hands), OpenError> {
+    let folder = Arc::new(Folder::open(root)?);
     let begins = !folder.manifest_exists() && !folder.holds_data()?;
     let manifest = Manifest::open(&folder.manifest(), &folder.tmp(), folder.id(), begins)?;
     let contents = manifest.contents().clone();
     let meters = Meters::new(&registry);
     meters.bounds(&config);
     let (segments, unreadable) = open_segments(&folder, &contents);
+    let all_readable = unreadable.is_empty();
     let tables = Tables::new(segments, unreadable, contents.wal_through, meters.clone());
     let keeper = Arc::new(Keeper::new(folder.clone(), tables.clone(), manifest, Budget::new(&config)));
     let replay = Replay {
@@ -60,29 +81,27 @@ pub(super) fn open(config: Config, clock: Clock, registry: Registry) -> Result<I
     };
     let replayed = replay.run(&folder)?;
     let Replay { room, requests, next_record_id, .. } = replay;
-    remove_orphans(&folder, &keeper)?;
+    remove_orphans(&folder, &keeper, all_readable)?;
 
     let memo = Arc::new(Memo::open(folder.memo(), folder.tmp()));
     let wake = Arc::new(Wake::default());
-    let wal = Arc::new(start_wal(&config, &folder, &replayed, &registry, tables.clone(), wake.clone())?);
+    let (wal, log) = new_wal(&config, log_file_bytes, &folder, &replayed, &registry, tables.clone(), wake.clone());
+    let wal = Arc::new(wal);
     wal.release(contents.wal_through);
     let health = Arc::new(Health::default());
     let disk = Arc::new(Disk::new(folder.clone(), config.min_free_bytes, meters.disk_free.clone()));
-    let threads = Background {
+    let flusher = Flusher {
         keeper: keeper.clone(),
-        tables: tables.clone(),
         wal: wal.clone(),
-        disk: disk.clone(),
         next_record_id: next_record_id.clone(),
         meters: meters.clone(),
         health: health.clone(),
-    }
-    .start(&config, &clock, wake.clone())?;
+    };
     // What was replayed may be on disk by the word of a system that failed to sync it before: bring it to segments soon.
     if tables.waiting().0 > 0 {
         wake.flush();
     }
-    Ok(Inner {
+    let inner = Inner {
         snapshot: tables.published(),
         engine: Engine::new(&config, &registry),
         disk,
@@ -98,13 +117,32 @@ pub(super) fn open(config: Config, clock: Clock, registry: Registry) -> Result<I
         next_record_id,
         health,
         meters,
-        threads,
+        threads: Threads::new(wake.clone()),
         wake,
         tasks: TaskTracker::new(),
         large: Semaphore::new(LARGE_AT_ONCE),
         closing: AtomicBool::new(false),
         config,
-    })
+    };
+    let merger = merger(&inner);
+    Ok((inner, Hands { log, merger, flusher }))
+}
+
+fn merger(inner: &Inner) -> Merger {
+    Merger {
+        keeper: inner.keeper.clone(),
+        tables: inner.tables.clone(),
+        wal: inner.wal.clone(),
+        disk: inner.disk.clone(),
+        meters: inner.meters.clone(),
+        health: inner.health.clone(),
+        clock: inner.clock.clone(),
+        retention: inner.config.retention.clone(),
+        wake: inner.wake.clone(),
+        damaged: BTreeMap::new(),
+        unindexed: BTreeSet::new(),
+        looked_at: BTreeMap::new(),
+    }
 }
 
 /// Writes what is in memory to segments and lets the log forget it. Blocks.
@@ -235,7 +273,12 @@ fn open_segment(folder: &Folder, meta: &SegmentMeta, contents: &Contents) -> Res
     Ok((segment, fault))
 }
 
-fn remove_orphans(folder: &Folder, keeper: &Keeper) -> Result<(), OpenError> {
+/// Removes files that no segment names. They stay while a segment cannot be read: it may have to be mended with them.
+fn remove_orphans(folder: &Folder, keeper: &Keeper, all_readable: bool) -> Result<(), OpenError> {
+    if !all_readable {
+        tracing::warn!("files that no segment names stay where they are: what cannot be read may have to be mended with them");
+        return Ok(());
+    }
     let listed: HashSet<_> = keeper.listed();
     for signal in [Signal::Traces, Signal::Logs] {
         let removed = folder.remove_orphans(signal, &listed)?;
@@ -246,24 +289,25 @@ fn remove_orphans(folder: &Folder, keeper: &Keeper) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn start_wal(
+fn new_wal(
     config: &Config,
+    file_bytes: u64,
     folder: &Folder,
     replayed: &Replayed,
     registry: &Registry,
     tables: Arc<Tables>,
     wake: Arc<Wake>,
-) -> Result<Writer<Pending>, OpenError> {
+) -> (Writer<Pending>, wal::Log<Pending>) {
     let options = Options {
         folder: folder.wal(),
         store: folder.id(),
         sync: config.sync,
-        file_bytes: config.log_file_bytes(),
+        file_bytes,
         #[cfg(test)]
         faults: Arc::default(),
     };
     let buffer_bytes = config.buffer_bytes;
-    let started = Writer::start(options, replayed, registry, move |group: Vec<(u64, Pending)>| {
+    Writer::new(options, replayed, registry, move |group: Vec<(u64, Pending)>| {
         let mut visible = Vec::with_capacity(group.len());
         let waiting = tables.insert(group.into_iter().map(|(seq, pending)| {
             visible.push(pending.visible);
@@ -276,49 +320,35 @@ fn start_wal(
         if waiting >= buffer_bytes {
             wake.flush();
         }
-    });
-    started.map_err(io_error("cannot start the thread that writes", &folder.wal()))
+    })
 }
 
-/// What the background threads work with.
-struct Background {
+/// What flushing works with.
+struct Flusher {
     keeper: Arc<Keeper>,
-    tables: Arc<Tables>,
     wal: Arc<Writer<Pending>>,
-    disk: Arc<Disk>,
     next_record_id: Arc<AtomicU64>,
     meters: Meters,
     health: Arc<Health>,
 }
 
-impl Background {
-    fn start(self, config: &Config, clock: &Clock, wake: Arc<Wake>) -> Result<Threads, OpenError> {
-        let interval = config.flush_interval;
-        let tables = self.tables.clone();
+impl Hands {
+    /// Starts the threads.
+    fn start(self, inner: &Inner) -> Result<(), OpenError> {
+        let Self { log, mut merger, flusher } = self;
+        inner.wal.start(log).map_err(io_error("cannot start the thread that writes", inner.keeper.folder().wal()))?;
+        let interval = inner.config.flush_interval;
+        let tables = inner.tables.clone();
         let due = move || tables.waiting().1.is_some_and(|oldest| oldest.elapsed() >= interval);
-        let mut merger = Merger {
-            keeper: self.keeper.clone(),
-            tables: self.tables.clone(),
-            wal: self.wal.clone(),
-            disk: self.disk.clone(),
-            meters: self.meters.clone(),
-            health: self.health.clone(),
-            clock: clock.clone(),
-            retention: config.retention.clone(),
-            wake: wake.clone(),
-            damaged: BTreeMap::new(),
-            unindexed: BTreeSet::new(),
-            looked_at: BTreeMap::new(),
-        };
-        let flush = move || match flush(&self.keeper, &self.wal, &self.next_record_id, &self.meters, &self.health) {
+        let flush = move || match flush(&flusher.keeper, &flusher.wal, &flusher.next_record_id, &flusher.meters, &flusher.health) {
             Ok(_) => true,
             Err(error) => {
                 tracing::error!(error = chain(&error), "writing memory to segments failed; it is tried again");
                 false
             }
         };
-        let threads = Threads::start(wake, due, flush, move || merger.run());
-        threads.map_err(io_error("cannot start the background threads of", &config.data_dir))
+        let started = inner.threads.start(due, flush, move || merger.run());
+        started.map_err(io_error("cannot start the background threads of", &inner.config.data_dir))
     }
 }
 

@@ -39,6 +39,13 @@ pub(crate) fn create(folder: &Place, first_seq: u64, store: [u8; 16], bytes: u64
     created
 }
 
+/// Writes bytes that are there already, so that they are on the disk for sure.
+pub(crate) fn rewrite(path: &Place, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    let file = path.open_to_write()?;
+    file.write_all_at(bytes, offset)?;
+    file.sync_data()
+}
+
 /// Cuts a file after `len` bytes, durably.
 pub(crate) fn cut(path: &Place, len: u64) -> io::Result<()> {
     let file = path.open_to_write()?;

@@ -20,6 +20,8 @@ pub(crate) struct Replayed {
     pub(crate) files: Vec<(u64, u64)>,
     /// Whole frames.
     pub(crate) frames: u64,
+    /// The last frames, which may not be on disk yet: file, offset, bytes.
+    pub(crate) doubtful: Option<(Place, u64, Bytes)>,
     /// A torn tail: file, offset, bytes. Nobody was told that it was stored.
     pub(crate) torn: Option<(Place, u64, u64)>,
 }
@@ -32,6 +34,8 @@ struct FileEnd {
     len: u64,
     frames: u64,
     torn_bytes: u64,
+    /// Where the frames begin that no later one says to be on disk, and their bytes.
+    doubtful: (u64, Bytes),
 }
 
 /// Reads all frames in order and hands them to `visit`, cuts a torn tail off. Frames up to `through` may be missing: segments hold them.
@@ -43,7 +47,12 @@ pub(crate) fn recover(
     pristine: bool,
     visit: &mut dyn FnMut(Frame) -> Result<(), OpenError>,
 ) -> Result<Replayed, OpenError> {
-    let replayed = verify(folder, store, through, pristine, visit)?;
+    let mut replayed = verify(folder, store, through, pristine, visit)?;
+    // Whoever wrote them may have been killed before they were synced, or their sync failed, and only a new write makes the system try
+    // again. From now on they count: a sender that repeats them is told that they are stored.
+    if let Some((path, offset, bytes)) = replayed.doubtful.take() {
+        file::rewrite(&path, offset, &bytes).map_err(io_error("cannot make durable", &path))?;
+    }
     if let Some((path, offset, bytes)) = &replayed.torn {
         tracing::warn!(
             file = %path.display(), offset, size_bytes = bytes,
@@ -80,7 +89,11 @@ pub(crate) fn verify(
         expected = expected.max(end.next_seq);
         replayed.frames += end.frames;
         if end.torn_bytes > 0 {
-            replayed.torn = Some((path, end.len, end.torn_bytes));
+            replayed.torn = Some((path.clone(), end.len, end.torn_bytes));
+        }
+        if end.frames > 0 {
+            let (offset, bytes) = end.doubtful;
+            replayed.doubtful = Some((path, offset, bytes));
         }
         // A last file without frames is started again.
         if end.frames > 0 || !is_last {
@@ -99,7 +112,8 @@ fn read_file(
     visit: &mut dyn FnMut(Frame) -> Result<(), OpenError>,
 ) -> Result<FileEnd, OpenError> {
     let bytes = Bytes::from(path.read().map_err(io_error("cannot read", path))?);
-    let mut end = FileEnd { next_seq: first_seq, len: FILE_HEADER as u64, frames: 0, torn_bytes: 0 };
+    let mut end = FileEnd { next_seq: first_seq, len: FILE_HEADER as u64, frames: 0, torn_bytes: 0, doubtful: (0, Bytes::new()) };
+    let mut doubt = (first_seq, FILE_HEADER);
     let set_aside = match frame::decode_header(&bytes) {
         Some(header) if header.first_seq != first_seq => {
             return Err(damaged(path, format!("its header says that it begins with frame {}; it was renamed", header.first_seq)));
@@ -119,11 +133,15 @@ fn read_file(
                 if frame.seq != end.next_seq {
                     return Err(damaged(path, format!("at offset {offset} stands frame {} instead of {}", frame.seq, end.next_seq)));
                 }
+                if frame.synced >= doubt.0 {
+                    doubt = (frame.seq, offset);
+                }
                 visit(frame)?;
                 end.next_seq += 1;
                 end.frames += 1;
                 offset = next;
                 end.len = offset as u64;
+                end.doubtful = (doubt.1 as u64, bytes.slice(doubt.1..offset));
             }
             Next::End => return Ok(end),
             Next::Broken(what) => {

@@ -84,8 +84,15 @@ fn replay(folder: &Path) -> Result<(Replayed, Vec<Frame>), OpenError> {
 
 fn start(folder: &Path, replayed: &Replayed, file_bytes: u64) -> (Writer<u32>, Receiver<Vec<(u64, u32)>>) {
     let (sender, receiver) = channel();
-    let writer = Writer::start(options(folder, file_bytes), replayed, &Registry::default(), move |group| sender.send(group).unwrap());
-    (writer.unwrap(), receiver)
+    let writer = running(options(folder, file_bytes), replayed, move |group| sender.send(group).unwrap());
+    (writer, receiver)
+}
+
+/// A log whose thread runs.
+fn running<T: Send + 'static>(options: Options, replayed: &Replayed, on_durable: impl FnMut(Vec<(u64, T)>) + Send + 'static) -> Writer<T> {
+    let (writer, log) = Writer::new(options, replayed, &Registry::default(), on_durable);
+    writer.start(log).unwrap();
+    writer
 }
 
 fn options(folder: &Path, file_bytes: u64) -> Options {
@@ -265,11 +272,10 @@ fn waiting_records_share_a_group() {
     let (gate, held) = channel::<()>();
     let groups = Arc::new(Mutex::new(Vec::new()));
     let seen = groups.clone();
-    let writer = Writer::start(options(dir.path(), 1 << 16), &empty(), &Registry::default(), move |group| {
+    let writer = running(options(dir.path(), 1 << 16), &empty(), move |group| {
         seen.lock().push(group.len());
         let _ = held.recv();
-    })
-    .unwrap();
+    });
     for number in 0..10u32 {
         writer.append(record(b"x"), number).unwrap();
     }
@@ -303,12 +309,12 @@ type Durable = std::sync::mpsc::Sender<()>;
 fn start_faulty(folder: &Path, sync: SyncPolicy) -> (Writer<Durable>, Arc<Faults>) {
     let options = Options { sync, ..options(folder, 1 << 16) };
     let faults = options.faults.clone();
-    let writer = Writer::start(options, &empty(), &Registry::default(), |group: Vec<(u64, Durable)>| {
+    let writer = running(options, &empty(), |group: Vec<(u64, Durable)>| {
         for (_, durable) in group {
             durable.send(()).unwrap();
         }
     });
-    (writer.unwrap(), faults)
+    (writer, faults)
 }
 
 #[test]
@@ -361,8 +367,7 @@ fn with_an_interval_records_are_acknowledged_before_they_are_synced() {
 #[test]
 fn a_panic_on_the_logs_thread_ends_writing() {
     let dir = tempfile::tempdir().unwrap();
-    let writer =
-        Writer::start(options(dir.path(), 1 << 16), &empty(), &Registry::default(), |_: Vec<(u64, Durable)>| panic!("a fault")).unwrap();
+    let writer = running(options(dir.path(), 1 << 16), &empty(), |_: Vec<(u64, Durable)>| panic!("a fault"));
     assert!(!settle(&writer));
     while writer.refusal().is_none() {
         std::thread::yield_now();

@@ -10,7 +10,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use crate::config::SyncPolicy;
-use crate::files::{File, Place};
+use crate::files::{File, Place, is_full};
 use crate::metrics::{Counter, Gauge, Histogram, Registry};
 
 use super::file;
@@ -79,8 +79,8 @@ struct Shared {
     released: AtomicU64,
 }
 
-/// State of the writing thread.
-struct Log<T, F> {
+/// What writes the log: a thread runs it, or a test takes it step by step.
+pub(crate) struct Log<T> {
     options: Options,
     shared: Arc<Shared>,
     active: Option<Active>,
@@ -89,11 +89,13 @@ struct Log<T, F> {
     synced: u64,
     last_sync: Instant,
     scratch: Vec<u8>,
-    on_durable: F,
+    on_durable: OnDurable<T>,
     sync_seconds: Histogram,
     bytes_total: Counter,
     queue: Receiver<Order<T>>,
 }
+
+type OnDurable<T> = Box<dyn FnMut(Vec<(u64, T)>) + Send>;
 
 struct Active {
     file: Arc<dyn File>,
@@ -115,12 +117,14 @@ enum Fault {
 // === impl Writer ===
 
 impl<T: Send + 'static> Writer<T> {
-    /// Starts the thread. `on_durable` receives each group in order of sequence numbers, with their items, on that thread; an item of a
-    /// record that could not be made durable is dropped instead.
-    pub(crate) fn start<F>(options: Options, replayed: &Replayed, registry: &Registry, on_durable: F) -> io::Result<Self>
-    where
-        F: FnMut(Vec<(u64, T)>) + Send + 'static,
-    {
+    /// A log that takes records; what writes them is to be started. `on_durable` receives each group in order of sequence numbers, with
+    /// their items, where they are written; an item of a record that could not be made durable is dropped instead.
+    pub(crate) fn new(
+        options: Options,
+        replayed: &Replayed,
+        registry: &Registry,
+        on_durable: impl FnMut(Vec<(u64, T)>) + Send + 'static,
+    ) -> (Self, Log<T>) {
         let size = registry.gauge("throughline_wal_size_bytes", "Bytes of the log on disk.", &[]);
         let shared = Arc::new(Shared {
             refusal: Mutex::new(None),
@@ -139,14 +143,20 @@ impl<T: Send + 'static> Writer<T> {
             synced: replayed.next_seq.saturating_sub(1),
             last_sync: Instant::now(),
             scratch: Vec::new(),
-            on_durable,
+            on_durable: Box::new(on_durable),
             sync_seconds: registry.histogram("throughline_wal_sync_seconds", "Time of one sync of the log.", &[]),
             bytes_total: registry.counter("throughline_wal_bytes_total", "Bytes written to the log.", &[]),
             queue,
             options,
         };
+        (Self { queue: Mutex::new(Some(sender)), thread: Mutex::new(None), shared }, log)
+    }
+
+    /// Starts the thread that writes.
+    pub(crate) fn start(&self, log: Log<T>) -> io::Result<()> {
         let thread = std::thread::Builder::new().name("storage-wal".to_owned()).spawn(move || log.run())?;
-        Ok(Self { queue: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)), shared })
+        *self.thread.lock() = Some(thread);
+        Ok(())
     }
 
     /// Queues a record. `item` comes back through `on_durable`, or is dropped when the log refuses.
@@ -265,13 +275,10 @@ impl Drop for Poison {
 
 // === impl Log ===
 
-impl<T, F: FnMut(Vec<(u64, T)>)> Log<T, F> {
+impl<T> Log<T> {
     fn run(mut self) {
         let _poison = Poison(self.shared.clone());
-        // Right away, so that a log folder without any file is known to have lost them.
-        if let Err(Fault::NoRoom(error)) = self.start_file() {
-            self.refuse(Refusal::NoRoom(format!("the log has no room: {error}")));
-        }
+        self.begin();
         loop {
             let first = match self.options.sync {
                 SyncPolicy::Group => self.queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -285,6 +292,25 @@ impl<T, F: FnMut(Vec<(u64, T)>)> Log<T, F> {
             }
         }
         self.sync_rest();
+    }
+
+    /// Starts the first file.
+    pub(crate) fn begin(&mut self) {
+        // Right away, so that a log folder without any file is known to have lost them.
+        if let Err(Fault::NoRoom(error)) = self.start_file() {
+            self.refuse(Refusal::NoRoom(format!("the log has no room: {error}")));
+        }
+    }
+
+    /// Writes what waits as one group, as the thread would; false when nothing waits.
+    #[cfg(test)]
+    pub(crate) fn step(&mut self) -> bool {
+        match self.queue.try_recv() {
+            Ok(Order::Write(first)) => self.serve(first),
+            Ok(Order::Rotate) => self.rotate(),
+            Err(_) => return false,
+        }
+        true
     }
 
     /// Takes all that wait, up to a bound, and makes them durable with one write and one sync.
@@ -377,9 +403,8 @@ impl<T, F: FnMut(Vec<(u64, T)>)> Log<T, F> {
     /// A failed write because of a full disk says nothing of what was written before: cutting off what it left makes the log whole
     /// again. Any other failed write ends writing for good.
     fn undo(&mut self, error: io::Error) -> Fault {
-        let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge);
         let Some(active) = self.active.take() else { return Fault::Failed("write", error) };
-        if !full {
+        if !is_full(&error) {
             return Fault::Failed("write", error);
         }
         if let Err(error) = active.file.set_len(active.written).and_then(|()| active.file.sync_all()) {

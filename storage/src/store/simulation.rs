@@ -1,0 +1,69 @@
+//! The simulation: a store on a disk that crashes, tears, forgets, fills up and decays, beside a model of what was acknowledged.
+//!
+//! Owns the runs: one seed is one run, and the same seed is the same run. Everything that threads do otherwise is done by hand here, a
+//! step at a time: the log's groups, flushes, merges. `world` is one run, `model` what must be true, `damage` what decays at rest.
+
+use std::io::Write as _;
+
+mod damage;
+mod model;
+mod world;
+
+use self::world::World;
+
+/// Seeds of a run of the tests.
+const SEEDS: u64 = 400;
+/// Seeds after which everything must have happened now and then.
+const PROVING: u64 = 1_500;
+const COUNT: &str = "THROUGHLINE_SIMULATE";
+const FIRST: &str = "THROUGHLINE_SIMULATE_FIRST";
+
+/// Says how to run a seed again when the run ends in a panic.
+struct Replay(u64);
+
+impl Drop for Replay {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let line = format!("the simulation failed; run it again with: just simulate 1 {}\n", self.0);
+            let _ = std::io::stderr().write_all(line.as_bytes());
+        }
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} must be a number, not {text:?}")))
+}
+
+fn run(seed: u64) -> World {
+    let _replay = Replay(seed);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut world = World::new(seed);
+        world.live().await;
+        world
+    })
+}
+
+#[test]
+fn what_was_acknowledged_survives_whatever_happens_to_the_disk() {
+    let first = number(FIRST).unwrap_or(0);
+    let count = number(COUNT).unwrap_or(SEEDS);
+    let mut total = world::Tally::default();
+    for seed in first..first + count {
+        total.add(&run(seed).tally);
+    }
+    let line = format!("{count} seeds from {first}: {total:?}\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
+    if count >= PROVING {
+        assert!(total.saw_everything(), "the simulation proves little: {total:?}");
+    }
+}
+
+#[test]
+fn a_seed_is_always_the_same_run() {
+    for seed in [3, 14, 15] {
+        let (a, b) = (run(seed), run(seed));
+        assert_eq!(a.history, b.history);
+        assert_eq!((a.tally, a.disk.operations()), (b.tally, b.disk.operations()));
+    }
+}
