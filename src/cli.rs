@@ -10,7 +10,7 @@ use crate::config::{SETTINGS, value};
 
 mod tools;
 
-pub(crate) use self::tools::{Check, Export, ExportFormat, Health, Import, Query, Signal, TableFormat, Where};
+pub(crate) use self::tools::{Backup, Bench, Check, Export, ExportFormat, Health, Import, Query, Restore, Signal, TableFormat, Where};
 
 /// Keeps the traces and logs of your services, and shows the thread of every request.
 #[derive(Debug, Parser)]
@@ -33,12 +33,18 @@ pub(crate) enum Command {
     Health(Health),
     /// Read everything in a data folder and say what is whole and what is not
     Check(Check),
+    /// Copy everything stored at one moment to a folder of backups, also while a server runs
+    Backup(Backup),
+    /// Make a data folder of a backup
+    Restore(Restore),
     /// Write stored traces and logs as OTLP, from a running server or a data folder
     Export(Export),
     /// Take in OTLP from files, into a data folder or through a running server
     Import(Import),
     /// Ask a running server or a data folder, in the search language or in SQL
     Query(Query),
+    /// Measure this machine: take in a workload, ask questions, compare the answers
+    Bench(Bench),
     /// Print the version
     Version,
 }
@@ -65,6 +71,9 @@ pub(crate) struct Load {
     /// How to send
     #[arg(long, value_enum, default_value = "http")]
     pub(crate) protocol: Protocol,
+    /// What to send
+    #[arg(long, value_enum, default_value = "shop")]
+    pub(crate) workload: Workload,
     /// Connections, each with one request under way
     #[arg(long, default_value = "8", value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub(crate) connections: u16,
@@ -86,6 +95,15 @@ pub(crate) struct Load {
     /// Print the report as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What `load` and `bench` send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Workload {
+    /// The sample shop
+    Shop,
+    /// Traces of very different sizes from many services, log lines with words to be found
+    Tail,
 }
 
 /// How `load` sends.

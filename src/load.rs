@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use crate::cli::{Load, Protocol};
+use crate::cli::{Load, Protocol, Workload};
 use crate::telemetry;
 
 /// Sends what was asked for. Fails when anything was not acknowledged.
@@ -22,6 +22,7 @@ pub(crate) fn run(arguments: Load) -> anyhow::Result<ExitCode> {
             Protocol::Http => shop::load::Protocol::Http,
             Protocol::Grpc => shop::load::Protocol::Grpc,
         },
+        workload: arguments.workload.into(),
         spans: arguments.spans,
         logs: arguments.logs,
         connections: usize::from(arguments.connections),
@@ -39,4 +40,13 @@ pub(crate) fn run(arguments: Load) -> anyhow::Result<ExitCode> {
         write!(out, "{report}")?;
     }
     Ok(if report.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl From<Workload> for shop::load::Workload {
+    fn from(workload: Workload) -> Self {
+        match workload {
+            Workload::Shop => Self::Shop,
+            Workload::Tail => Self::Tail,
+        }
+    }
 }

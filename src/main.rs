@@ -8,6 +8,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 mod app;
+mod backup;
+mod bench;
 mod check;
 mod cli;
 mod config;
@@ -42,9 +44,12 @@ fn main() -> ExitCode {
         Command::Load(arguments) => finish(load::run(arguments)),
         Command::Health(arguments) => finish(health::run(&arguments)),
         Command::Check(arguments) => finish(check::run(&arguments)),
+        Command::Backup(arguments) => finish(backup::run(&arguments)),
+        Command::Restore(arguments) => finish(backup::restore(&arguments)),
         Command::Export(arguments) => finish(export::run(&arguments)),
         Command::Import(arguments) => finish(import::run(&arguments)),
         Command::Query(arguments) => finish(query::run(&arguments)),
+        Command::Bench(arguments) => finish(bench::run(&arguments)),
         Command::Version => {
             let printed = writeln!(std::io::stdout(), "throughline {}", env!("CARGO_PKG_VERSION"));
             finish(printed.map(|()| ExitCode::SUCCESS).map_err(Into::into))

@@ -22,14 +22,17 @@ pub mod connection;
 mod cpu;
 mod ledger;
 mod report;
+mod tail;
 mod template;
+mod truth;
 
 use self::connection::{Answer, Connector};
 use self::ledger::Ledger;
 use self::report::Tally;
 use self::template::{Nonce, Pool};
 
-pub use self::report::{Report, SignalReport};
+pub use self::report::{Latency, Report, SignalReport};
+pub use self::truth::{SpanFact, Truth};
 
 /// Settings of a load.
 #[derive(Clone, Debug)]
@@ -38,6 +41,8 @@ pub struct Config {
     pub endpoint: Option<String>,
     /// How to send.
     pub protocol: Protocol,
+    /// What to send.
+    pub workload: Workload,
     /// Spans to send.
     pub spans: u64,
     /// Log records to send, after the spans.
@@ -54,6 +59,16 @@ pub struct Config {
     pub ledger: Option<PathBuf>,
     /// What chance follows from; `None` differs at every start.
     pub seed: Option<u64>,
+}
+
+/// What a load is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Workload {
+    /// What happens in the sample shop.
+    #[default]
+    Shop,
+    /// Traces of very different sizes from many services, log lines with words to be found: see `load/tail.rs`.
+    Tail,
 }
 
 /// How a load is sent.
@@ -137,7 +152,7 @@ struct Plan {
 
 impl Plan {
     fn new(config: &Config, signal: Signal, items: u64, seed: u64, connector: Arc<Connector>, ledger: Option<Arc<Ledger>>) -> Self {
-        let pool = Pool::new(signal, items, config.items_per_request.max(1), seed);
+        let pool = Pool::new(signal, config.workload, items, config.items_per_request.max(1), seed);
         let window_nanos = u64::try_from(config.window.as_nanos()).unwrap_or(u64::MAX);
         let first_nanos = clock::unix_nanos().saturating_sub(window_nanos);
         Self {
@@ -185,8 +200,8 @@ async fn send(plan: Arc<Plan>) -> Tally {
     loop {
         let number = plan.next.fetch_add(1, Ordering::Relaxed);
         let Some(template) = plan.pool.template(number) else { return tally };
-        let nonce = Nonce::new(&mut Random::new(plan.seed ^ (number + 1).wrapping_mul(0xd134_2543_de82_ef95)));
-        let body = Bytes::from(template.stamp(nonce, plan.time_of(number)));
+        let nonce = nonce(plan.seed, number);
+        let body = Bytes::from(template.stamp(nonce, plan.time_of(number), plan.pool.words(number)));
         let began = Instant::now();
         let mut pause = Duration::from_millis(50);
         loop {
@@ -218,6 +233,11 @@ async fn send(plan: Arc<Plan>) -> Tally {
     }
 }
 
+/// What makes the ids of request `number` its own.
+fn nonce(seed: u64, number: u64) -> Nonce {
+    Nonce::new(&mut Random::new(seed ^ (number + 1).wrapping_mul(0xd134_2543_de82_ef95)))
+}
+
 // === impl Config ===
 
 impl Default for Config {
@@ -225,6 +245,7 @@ impl Default for Config {
         Self {
             endpoint: None,
             protocol: Protocol::Http,
+            workload: Workload::Shop,
             spans: 0,
             logs: 0,
             connections: 8,

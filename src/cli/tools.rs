@@ -7,6 +7,8 @@ use clap::ValueEnum;
 
 use crate::config::value;
 
+use super::Workload;
+
 /// Arguments of `health`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Health {
@@ -30,6 +32,60 @@ pub(crate) struct Check {
     /// Print the report as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Arguments of `bench`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Bench {
+    /// Spans to take in
+    #[arg(long, default_value = "1000000", value_parser = value::count)]
+    pub(crate) spans: u64,
+    /// Log records to take in
+    #[arg(long, default_value = "2000000", value_parser = value::count)]
+    pub(crate) logs: u64,
+    /// What to send
+    #[arg(long, value_enum, default_value = "tail")]
+    pub(crate) workload: Workload,
+    /// Connections, each with one request under way
+    #[arg(long, default_value = "8", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub(crate) connections: u16,
+    /// Send the same requests at every run with this number
+    #[arg(long, default_value = "1")]
+    pub(crate) seed: u64,
+    /// How often each question is asked
+    #[arg(long, default_value = "200", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) questions: u16,
+    /// Keep the data here; the folder must be empty [default: a temporary folder that is removed]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+/// Arguments of `backup`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Backup {
+    /// The data folder, unless --url is given, and the folder of backups
+    #[arg(value_name = "DIR DEST", required = true, num_args = 1..=2)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Back up the running server whose pages are here
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// Afterwards remove all backups but so many
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) keep: Option<u16>,
+}
+
+/// Arguments of `restore`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Restore {
+    /// The folder of backups
+    #[arg(value_name = "SRC")]
+    pub(crate) vault: PathBuf,
+    /// The data folder to make, absent or empty; without it, backups are listed
+    #[arg(value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Which backup [default: the last]
+    #[arg(long, value_name = "ID")]
+    pub(crate) at: Option<String>,
 }
 
 /// What a command reads: a server, or a data folder that no server has open.

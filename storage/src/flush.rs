@@ -21,7 +21,7 @@ use crate::budget::{Asked, Budget, InUse, Share};
 use crate::deletion::{Deletion, MAX_RECEIPTS};
 use crate::files::Place;
 use crate::folder::Folder;
-use crate::manifest::{Change, CommitError, Manifest};
+use crate::manifest::{Change, CommitError, Contents, Manifest};
 use crate::model::UnixNanos;
 use crate::segment::{self, RowRanges, Segment, SegmentError, SegmentMeta};
 use crate::store::{LetGo, Signal, Tables};
@@ -240,6 +240,16 @@ impl Keeper {
             }
         }
         Ok(())
+    }
+
+    /// Looks at the list of segments while nothing changes it. Short: flushes and merges wait.
+    pub(crate) fn at_one_moment<T>(&self, look: impl FnOnce(&Contents) -> T) -> T {
+        look(self.manifest.lock().contents())
+    }
+
+    /// The data folder, to be kept open by others too.
+    pub(crate) fn shared_folder(&self) -> Arc<Folder> {
+        self.folder.clone()
     }
 
     /// Whether the manifest takes no more changes until a restart.

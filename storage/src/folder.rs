@@ -67,6 +67,11 @@ impl Folder {
         Ok(folder)
     }
 
+    /// What stands in FORMAT.
+    pub(crate) fn format_text(&self) -> String {
+        format_text(self.id)
+    }
+
     /// Drawn at random when the folder was created. Ties its files to each other and keys request hashes.
     pub(crate) fn id(&self) -> [u8; 16] {
         self.id
@@ -277,6 +282,10 @@ fn lock(root: &Place, create: bool) -> Result<Arc<dyn File>, OpenError> {
         note().map_err(io_error("cannot write", &path))?;
     }
     Ok(file)
+}
+
+fn format_text(id: [u8; 16]) -> String {
+    format!("throughline\nformat {VERSION}\nstore {:032x}\n", u128::from_be_bytes(id))
 }
 
 const FORMAT: &str = "FORMAT";

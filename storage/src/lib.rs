@@ -4,6 +4,7 @@
 //! Only this crate knows files, Parquet, DataFusion and tantivy.
 
 mod background;
+mod backup;
 mod budget;
 mod buffer;
 mod check;
@@ -35,6 +36,9 @@ mod text;
 pub mod trace;
 mod wal;
 
+pub use self::backup::{
+    Backup, Kept, Point, Receiver as BackupReceiver, Restored, Stream as BackupStream, Vault, Watch as RestoreWatch, restore,
+};
 pub use self::check::{CheckLine, CheckReport, check};
 pub use self::clock::Clock;
 pub use self::config::{Config, SyncPolicy};

@@ -216,7 +216,8 @@ pub(crate) fn read(folder: &Place, store: [u8; 16]) -> Result<Read, OpenError> {
     Ok(Read { contents, len: offset as u64, last: (last as u64, edit), torn_bytes: (bytes.len() - offset) as u64 })
 }
 
-fn snapshot(store: [u8; 16], contents: &Contents) -> Vec<u8> {
+/// The bytes of a manifest that holds this.
+pub(crate) fn snapshot(store: [u8; 16], contents: &Contents) -> Vec<u8> {
     let mut bytes = header(store);
     let all = frame(bytes.len() as u64, &Edit::from(Change::all(contents)));
     bytes.extend(all);

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::background::{Health, Threads, Wake};
+use crate::backup::Backup;
 use crate::buffer::Room;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -188,6 +189,17 @@ impl Store {
         });
         let flushed = closed.await?;
         flushed.map(|_| ()).map_err(|source| OpenError::Io { action: "cannot flush", path, source: std::io::Error::other(source) })
+    }
+
+    /// Holds the present moment, to be copied while the store goes on: everything that was acknowledged before is in it.
+    ///
+    /// # Errors
+    /// When the data folder cannot be read.
+    pub async fn backup(&self) -> Result<Backup, OpenError> {
+        let inner = self.inner.clone();
+        let path = inner.config.data_dir.clone();
+        blocking(&path, "cannot look at", move || Backup::of_store(&inner.keeper, &|| inner.wal.files(), &|| inner.snapshot.load_full()))
+            .await?
     }
 
     /// The clock this store was opened with.

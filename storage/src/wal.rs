@@ -11,9 +11,15 @@ mod frame;
 mod replay;
 mod writer;
 
+pub(crate) use self::file::path as file_path;
 pub(crate) use self::frame::{Frame, MAX_PAYLOAD, Record};
 pub(crate) use self::replay::{Replayed, recover, verify};
 pub(crate) use self::writer::{Log, Options, Refusal, Writer};
+
+/// The bytes of a log file without frames, whose first one will be `first_seq`.
+pub(crate) fn empty(store: [u8; 16], first_seq: u64) -> Vec<u8> {
+    frame::encode_header(frame::Header { first_seq, set_aside: 0, store })
+}
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -47,7 +47,7 @@ impl Drop for Load {
 }
 
 /// Every trace that the ledger names: of which signal, and how many records were acknowledged.
-fn acknowledged(ledger: &Path) -> HashMap<(String, String), u64> {
+pub(crate) fn acknowledged(ledger: &Path) -> HashMap<(String, String), u64> {
     let text = fs::read_to_string(ledger).unwrap_or_default();
     // The sender may have been killed within its last line.
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
@@ -63,8 +63,12 @@ fn acknowledged(ledger: &Path) -> HashMap<(String, String), u64> {
 }
 
 /// Asserts that everything in the ledger is stored, once; returns how many traces that were.
-async fn compare(server: &Server, ledger: &Path) -> usize {
-    let expected = acknowledged(ledger);
+async fn compare_ledger(server: &Server, ledger: &Path) -> usize {
+    compare(server, &acknowledged(ledger)).await
+}
+
+/// Asserts that all of these traces are stored, no record twice; returns how many they are.
+pub(crate) async fn compare(server: &Server, expected: &HashMap<(String, String), u64>) -> usize {
     let mut found = HashMap::new();
     for (signal, table, key) in [("traces", "spans", "span_id"), ("logs", "logs", "record_id")] {
         for digit in "0123456789abcdef".chars() {
@@ -79,7 +83,7 @@ async fn compare(server: &Server, ledger: &Path) -> usize {
             }
         }
     }
-    for (trace, count) in &expected {
+    for (trace, count) in expected {
         assert_eq!(found.get(trace), Some(count), "{trace:?} was acknowledged");
     }
     expected.len()
@@ -102,7 +106,7 @@ async fn every_line_of_the_ledger_outlives_being_killed_while_flushing_merging_a
         drop(loads);
     }
     let mut server = Server::start(&data, &BUSY);
-    let traces = compare(&server, &ledger).await;
+    let traces = compare_ledger(&server, &ledger).await;
     assert!(traces > 500, "only {traces} traces were acknowledged; the test proves nothing");
     server.kill();
     let (whole, said) = check(&data);
@@ -154,7 +158,7 @@ async fn a_full_disk_refuses_requests_serves_reads_survives_being_killed_and_hea
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{round}");
         assert!(!answer.header("retry-after").is_empty(), "{round}");
         assert_eq!(get(server.ui, "/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE, "{round}");
-        assert!(compare(&server, &ledger).await > 0, "{round}");
+        assert!(compare_ledger(&server, &ledger).await > 0, "{round}");
         server.kill();
         server = Server::start(&data, &settings);
     }
@@ -165,7 +169,7 @@ async fn a_full_disk_refuses_requests_serves_reads_survives_being_killed_and_hea
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     Load::start(&server, &ledger, &["--spans", "5000"]).wait();
-    compare(&server, &ledger).await;
+    compare_ledger(&server, &ledger).await;
 }
 
 fn one_span() -> bytes::Bytes {

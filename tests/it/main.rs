@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on fails where it stands")]
 
 mod arrows;
+mod backup;
 mod bad_input;
 mod browser;
 mod durability;

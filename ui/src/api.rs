@@ -4,8 +4,9 @@
 //! text, because they do not fit into the numbers of every JSON reader; counts are numbers.
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
@@ -15,6 +16,7 @@ use crate::ops;
 use crate::state::AppState;
 
 mod aggregate;
+mod backup;
 mod deletes;
 mod export;
 mod facets;
@@ -35,7 +37,7 @@ pub(crate) fn router() -> Router<AppState> {
     routes().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route))
 }
 
-fn routes() -> [(&'static str, MethodRouter<AppState>); 24] {
+fn routes() -> [(&'static str, MethodRouter<AppState>); 25] {
     [
         ("/api/v1/services", get(services::list)),
         ("/api/v1/services/{service}/operations", get(services::operations)),
@@ -52,6 +54,7 @@ fn routes() -> [(&'static str, MethodRouter<AppState>); 24] {
         ("/api/v1/logs/{record_id}", get(logs::one)),
         ("/api/v1/logs/{record_id}/context", get(logs::context)),
         ("/api/v1/map", get(map::between_services)),
+        ("/api/v1/backup", post(backup::stream_of).layer(DefaultBodyLimit::max(backup::MAX_KNOWN_BYTES))),
         ("/api/v1/export", get(export::lines)),
         ("/api/v1/aggregate", get(aggregate::sums)),
         ("/api/v1/sql", get(sql::asked_by_url).post(sql::asked_by_body)),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use prost::Message;
 
 use crate::envelope;
-use crate::load::Signal;
+use crate::load::{Signal, Workload, tail};
 use crate::random::Random;
 use crate::recording::Recording;
 use crate::scene;
@@ -25,6 +25,8 @@ pub(super) struct Pool {
     /// The last request, when it is smaller than the others.
     tail: Option<Template>,
     full_requests: u64,
+    per_request: u64,
+    items: u64,
 }
 
 /// One request.
@@ -49,21 +51,25 @@ pub(super) struct Nonce {
 
 impl Pool {
     /// Templates for `items` records in requests of `per_request`.
-    pub(super) fn new(signal: Signal, items: u64, per_request: usize, seed: u64) -> Self {
+    pub(super) fn new(signal: Signal, workload: Workload, items: u64, per_request: usize, seed: u64) -> Self {
         let per_request_items = u64::try_from(per_request).unwrap_or(u64::MAX);
         let full_requests = items / per_request_items;
-        let mut world = World::new(seed);
+        let (mut world, mut random) = (World::new(seed), Random::new(seed));
         let mut now_nanos = EPOCH_NANOS;
+        let mut make = |items| match workload {
+            Workload::Shop => Template::new(signal, items, &mut world, &mut now_nanos),
+            Workload::Tail => Template::of_tail(signal, items, &mut random, &mut now_nanos),
+        };
         let mut full = Vec::new();
         let mut bytes = 0;
         while u64::try_from(full.len()).is_ok_and(|built| built < full_requests.min(MAX_TEMPLATES)) && bytes < MAX_POOL_BYTES {
-            let template = Template::new(signal, per_request, &mut world, &mut now_nanos);
+            let template = make(per_request);
             bytes += template.body.len();
             full.push(template);
         }
         let rest = usize::try_from(items % per_request_items).unwrap_or(0);
-        let tail = (rest > 0).then(|| Template::new(signal, rest, &mut world, &mut now_nanos));
-        Self { full, tail, full_requests }
+        let tail = (rest > 0).then(|| make(rest));
+        Self { full, tail, full_requests, per_request: per_request_items, items }
     }
 
     /// How many requests there are in all.
@@ -74,6 +80,13 @@ impl Pool {
     /// How many records there are in all.
     pub(super) fn items(&self) -> u64 {
         self.full.first().map_or(0, |template| template.items * self.full_requests) + self.tail.as_ref().map_or(0, Template::items)
+    }
+
+    /// The words of request `number`, one for each slot: mostly one that comes once, and needles at their rates.
+    pub(super) fn words(&self, number: u64) -> impl Iterator<Item = [u8; 12]> {
+        let slots = self.template(number).map_or(0, Template::slots);
+        let (first, unique) = (number * self.per_request, self.items / 3 / self.per_request * self.per_request);
+        (first..first + slots).map(move |ordinal| word(ordinal, unique))
     }
 
     /// What request `number` replays; `None` after the last.
@@ -113,8 +126,44 @@ impl Template {
                 (envelope::logs(recording.logs).encode_to_vec(), traces)
             }
         };
+        Self::encoded(signal, body, start_nanos, items, traces)
+    }
+
+    /// A request of exactly `items` records of the workload "tail".
+    fn of_tail(signal: Signal, items: usize, random: &mut Random, now_nanos: &mut u64) -> Self {
+        let start_nanos = *now_nanos;
+        let (body, traces) = match signal {
+            Signal::Traces => {
+                let request = tail::traces(random, now_nanos, items);
+                let spans = request.resource_spans.iter().flat_map(|group| &group.scope_spans).flat_map(|scope| &scope.spans);
+                let traces = tally(spans.map(|span| span.trace_id.as_slice()));
+                (request.encode_to_vec(), traces)
+            }
+            Signal::Logs => {
+                let request = tail::logs(random, now_nanos, items);
+                let logs = request.resource_logs.iter().flat_map(|group| &group.scope_logs).flat_map(|scope| &scope.log_records);
+                let traces = tally(logs.map(|log| log.trace_id.as_slice()));
+                (request.encode_to_vec(), traces)
+            }
+        };
+        let mut template = Self::encoded(signal, body, start_nanos, items, traces);
+        template.patches.extend(mark::slots(&template.body));
+        template
+    }
+
+    fn encoded(signal: Signal, body: Vec<u8>, start_nanos: u64, items: usize, traces: BTreeMap<Option<[u8; 16]>, u64>) -> Self {
         let patches = mark::patches(signal, &body);
         Self { body, patches, start_nanos, items: u64::try_from(items).unwrap_or(u64::MAX), traces }
+    }
+
+    /// As it was encoded, before any replay.
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// How many words each replay puts in.
+    fn slots(&self) -> u64 {
+        self.patches.iter().filter(|patch| patch.role == Role::Word).count() as u64
     }
 
     pub(super) fn items(&self) -> u64 {
@@ -126,8 +175,8 @@ impl Template {
         self.traces.iter()
     }
 
-    /// The request with ids of its own, beginning at `start_nanos`.
-    pub(super) fn stamp(&self, nonce: Nonce, start_nanos: u64) -> Vec<u8> {
+    /// The request with ids and words of its own, beginning at `start_nanos`.
+    pub(super) fn stamp(&self, nonce: Nonce, start_nanos: u64, mut words: impl Iterator<Item = [u8; 12]>) -> Vec<u8> {
         let mut body = self.body.clone();
         let shift_nanos = start_nanos.wrapping_sub(self.start_nanos);
         for patch in &self.patches {
@@ -135,6 +184,11 @@ impl Template {
             match patch.role {
                 Role::Trace => xor(rest, &nonce.trace),
                 Role::Span => xor(rest, &nonce.span),
+                Role::Word => {
+                    if let (Some(slot), Some(word)) = (rest.first_chunk_mut(), words.next()) {
+                        *slot = word;
+                    }
+                }
                 Role::Time => {
                     if let Some(time) = rest.first_chunk_mut::<8>() {
                         *time = u64::from_le_bytes(*time).wrapping_add(shift_nanos).to_le_bytes();
@@ -180,6 +234,25 @@ impl Nonce {
         id
     }
 }
+
+/// The word of a slot: a needle at its rate, else one that no other slot has.
+fn word(ordinal: u64, unique: u64) -> [u8; 12] {
+    let [frequent, rare, once, _] = NEEDLES;
+    let text = if ordinal == unique {
+        once
+    } else if ordinal % 100_000 == 99_950 {
+        rare
+    } else if ordinal % 1_000 == 977 {
+        frequent
+    } else {
+        let mut random = Random::new(ordinal);
+        return std::array::from_fn(|_| random.pick(b"bcdfghjkmnpqrstvwxz"));
+    };
+    text.as_bytes().try_into().unwrap_or(*tail::SLOT)
+}
+
+/// Words to be found: one slot in a thousand, one in a hundred thousand, one, none.
+pub(super) const NEEDLES: [&str; 4] = ["needlecommon", "needlescarce", "needleunique", "needleabsent"];
 
 /// Where the templates' own time begins. Any time would do.
 const EPOCH_NANOS: u64 = 1_700_000_000_000_000_000;

@@ -196,6 +196,11 @@ impl<T: Send + 'static> Writer<T> {
         self.shared.files.lock().first().map(|(first, _)| *first)
     }
 
+    /// Files with their first frames and the bytes that are written, in order. All that was acknowledged is among these bytes.
+    pub(crate) fn files(&self) -> Vec<(u64, u64)> {
+        self.shared.files.lock().clone()
+    }
+
     /// Bytes of all files.
     pub(crate) fn size_bytes(&self) -> u64 {
         self.shared.files.lock().iter().map(|(_, bytes)| bytes).sum()

@@ -78,7 +78,8 @@ fn every_route_is_described_and_every_description_has_a_route() {
     let document = document();
     let described: BTreeSet<&str> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(routed, described);
-    let shown: BTreeSet<&str> = EXAMPLES.iter().map(|(path, _)| *path).chain(["/healthz", "/metrics", "/api/v1/export"]).collect();
+    let shown: BTreeSet<&str> =
+        EXAMPLES.iter().map(|(path, _)| *path).chain(["/healthz", "/metrics", "/api/v1/export", "/api/v1/backup"]).collect();
     assert_eq!(shown, described, "every description has an example");
 }
 

@@ -3,6 +3,7 @@
 //! Walks the wire format once, guided by the field numbers of OTLP. Only used on what this crate encoded itself.
 
 use crate::load::Signal;
+use crate::load::tail::SLOT;
 
 /// A place that changes with every replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub(super) enum Role {
     Span,
     /// Eight bytes, little-endian nanoseconds.
     Time,
+    /// Twelve letters.
+    Word,
 }
 
 /// The messages on the way to ids and times.
@@ -45,6 +48,12 @@ pub(super) fn patches(signal: Signal, body: &[u8]) -> Vec<Patch> {
     // `None` would mean that prost wrote what cannot be read; the tests hold that it does not.
     let _ = walk(Shape::Request(signal), body, 0, &mut patches);
     patches
+}
+
+/// All slots in `body`.
+pub(super) fn slots(body: &[u8]) -> impl Iterator<Item = Patch> {
+    let slots = body.windows(SLOT.len()).enumerate().filter(|(_, bytes)| bytes == SLOT);
+    slots.map(|(offset, _)| Patch { offset, role: Role::Word })
 }
 
 fn walk(shape: Shape, message: &[u8], base: usize, patches: &mut Vec<Patch>) -> Option<()> {

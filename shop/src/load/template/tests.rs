@@ -21,7 +21,7 @@ fn a_stamp_changes_ids_and_times_and_nothing_else() {
     let template = template(Signal::Traces, 1_000);
     let nonce = Nonce::new(&mut Random::new(1));
     let shift_nanos = 123_456_789;
-    let (before, after) = (spans(&template.body), spans(&template.stamp(nonce, EPOCH_NANOS + shift_nanos)));
+    let (before, after) = (spans(&template.body), spans(&template.stamp(nonce, EPOCH_NANOS + shift_nanos, std::iter::empty())));
     assert_eq!(before.len(), 1_000);
     for (old, new) in before.into_iter().zip(after) {
         assert_ne!(old.trace_id, new.trace_id);
@@ -47,7 +47,7 @@ fn a_stamp_changes_ids_and_times_and_nothing_else() {
 fn a_stamp_of_logs_keeps_them_beside_their_spans() {
     let template = template(Signal::Logs, 300);
     let nonce = Nonce::new(&mut Random::new(2));
-    let request = ExportLogsServiceRequest::decode(template.stamp(nonce, EPOCH_NANOS + 5).as_slice()).unwrap();
+    let request = ExportLogsServiceRequest::decode(template.stamp(nonce, EPOCH_NANOS + 5, std::iter::empty()).as_slice()).unwrap();
     let logs: Vec<_> = request.resource_logs.into_iter().flat_map(|r| r.scope_logs).flat_map(|s| s.log_records).collect();
     assert_eq!(logs.len(), 300);
     let known: BTreeSet<Vec<u8>> = template.traces().filter_map(|(id, _)| id.map(|id| nonce.trace(id).to_vec())).collect();
@@ -60,7 +60,7 @@ fn a_stamp_of_logs_keeps_them_beside_their_spans() {
 #[test]
 fn the_pool_counts_exactly_what_was_asked_for() {
     for (items, per_request) in [(1, 1_000), (999, 1_000), (1_000, 1_000), (2_500, 1_000), (7, 1)] {
-        let pool = Pool::new(Signal::Traces, items, per_request, 3);
+        let pool = Pool::new(Signal::Traces, Workload::Shop, items, per_request, 3);
         assert_eq!(pool.items(), items);
         let sent: usize = (0..pool.requests()).map(|n| spans(&pool.template(n).unwrap().body).len()).sum();
         assert_eq!(u64::try_from(sent).unwrap(), items);

@@ -1,0 +1,101 @@
+//! `throughline backup` and `throughline restore`.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use storage::{Backup, BackupReceiver, Kept, Vault};
+use ui::client::{Client, rfc3339};
+
+use crate::cli;
+use crate::progress::Progress;
+use crate::source::{must_be_data_folder, quiet_log};
+
+/// Copies a moment into a folder of backups. Fails when something of it is damaged.
+///
+/// # Errors
+/// When it cannot be read or written.
+pub(crate) fn run(arguments: &cli::Backup) -> anyhow::Result<ExitCode> {
+    let (from, to) = match (&arguments.url, arguments.paths.as_slice()) {
+        (Some(url), [to]) => (Err(url), to),
+        (None, [from, to]) => (Ok(from), to),
+        _ => {
+            crate::say(&"name the data folder and the folder of backups, or --url and the folder of backups");
+            return Ok(ExitCode::from(crate::USAGE));
+        }
+    };
+    quiet_log();
+    let kept = match from {
+        Ok(folder) => of_folder(folder, to)?,
+        Err(url) => crate::runtime()?.block_on(of_server(url, to))?,
+    };
+    let mut out = std::io::stdout();
+    writeln!(out, "backup {}: {} files, {} of them new, {} bytes copied", kept.id, kept.files, kept.copied, kept.bytes)?;
+    for name in &kept.damaged {
+        writeln!(out, "DAMAGED  {name} is not in the backup; `throughline check` says more")?;
+    }
+    if let Some(keep) = arguments.keep.filter(|_| kept.damaged.is_empty()) {
+        let gone = Vault::open(to)?.prune(usize::from(keep))?;
+        writeln!(out, "{gone} older backups were removed")?;
+    }
+    Ok(if kept.damaged.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn of_folder(folder: &Path, to: &Path) -> anyhow::Result<Kept> {
+    must_be_data_folder(folder)?;
+    let backup = Backup::of_folder(folder).context("to back up what a server has open, give its pages with --url")?;
+    let (vault, mut progress) = (Vault::open(to)?, Progress::new("copied", "bytes"));
+    let mut receiver = vault.receive()?;
+    for piece in backup.stream(vault.known()?) {
+        progress.add(piece.len() as u64);
+        receiver.push(&piece)?;
+    }
+    Ok(receiver.finish()?)
+}
+
+async fn of_server(url: &str, to: &Path) -> anyhow::Result<Kept> {
+    let (client, vault) = (Client::new(url)?, Vault::open(to)?);
+    let known = vault.known()?.into_iter().collect::<Vec<_>>().join("\n");
+    let answer = client.post("/api/v1/backup", Bytes::from(known)).await?;
+    let (mut receiver, mut progress) = (vault.receive()?, Progress::new("copied", "bytes"));
+    answer.each(|piece| take(&mut receiver, &mut progress, &piece)).await?;
+    Ok(receiver.finish()?)
+}
+
+fn take(receiver: &mut BackupReceiver, progress: &mut Progress, piece: &Bytes) -> anyhow::Result<()> {
+    progress.add(piece.len() as u64);
+    Ok(receiver.push(piece)?)
+}
+
+/// Makes a data folder of a backup, or says which there are. Fails when something of it is damaged.
+///
+/// # Errors
+/// When it cannot be read or written.
+pub(crate) fn restore(arguments: &cli::Restore) -> anyhow::Result<ExitCode> {
+    quiet_log();
+    let vault = Vault::inspect(&arguments.vault)?;
+    let points = vault.points()?;
+    let mut out = std::io::stdout();
+    let Some(into) = &arguments.data_dir else {
+        for point in &points {
+            writeln!(out, "{}  {}", point.id, rfc3339(point.taken.get()))?;
+        }
+        writeln!(out, "{} backups; give a folder to restore the last one, or the one of --at", points.len())?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let point = match &arguments.at {
+        Some(id) => points.iter().find(|point| point.id.eq_ignore_ascii_case(id)),
+        None => points.last(),
+    };
+    let point = point.context("there is no such backup; leave the folder out to see which there are")?;
+    let mut progress = Progress::new("restored", "files");
+    let restored = storage::restore(&vault, point, into, &mut |what| progress.say(what))?;
+    drop(progress);
+    writeln!(out, "restored {} of {}: {} files, {} bytes", point.id, rfc3339(point.taken.get()), restored.files, restored.bytes)?;
+    for name in &restored.damaged {
+        writeln!(out, "DAMAGED  {name} is damaged in the backup")?;
+    }
+    Ok(if restored.damaged.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

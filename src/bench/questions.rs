@@ -1,0 +1,129 @@
+//! The questions, and what the sender knows of their answers.
+
+use serde_json::Value as Json;
+use shop::load::{SpanFact, Truth};
+use ui::client::path;
+
+use super::measured::{Asked, Question};
+
+/// An answer that needs nothing.
+pub(super) fn floor() -> Question {
+    question("floor", vec![Asked { path: "/healthz".to_owned(), check: Box::new(|_| Ok(())) }])
+}
+
+/// Everything that can be asked of what was sent.
+pub(super) fn all(truth: &Truth) -> Vec<Question> {
+    let mut questions = Vec::new();
+    if truth.spans > 0 {
+        questions.extend(of_traces(truth));
+        questions.extend(searches(truth));
+    }
+    if truth.logs > 0 {
+        let names = ["frequent", "rare", "unique", "absent"];
+        for (name, (needle, _, logs)) in names.into_iter().zip(truth.needles) {
+            let asked = path("/api/v1/logs", &[("q", needle), ("limit", "100"), ("from", FROM)]);
+            questions.push(question(&format!("log word, {name}"), vec![counts(asked, "logs", logs.min(100))]));
+        }
+        questions.push(sql("SELECT count(*) AS n FROM logs", truth.logs));
+    }
+    questions
+}
+
+fn of_traces(truth: &Truth) -> Vec<Question> {
+    let by_id = truth.traces.iter().map(|(id, spans)| counts(format!("/api/v1/traces/{id}"), "spans", *spans)).collect();
+    let absent = |number: u64| Asked {
+        path: format!("/api/v1/traces/{:032x}", (u128::from(number) << 64) | 0x00ab_5e17),
+        check: Box::new(|answer: &Json| if answer.is_null() { Ok(()) } else { Err("it is there".to_owned()) }),
+    };
+    let services: Vec<String> = truth.services().into_iter().map(str::to_owned).collect();
+    let lists = |names: Vec<String>, at: &'static str| {
+        move |answer: &Json| {
+            let listed: Vec<&str> =
+                answer.get(at).and_then(Json::as_array).into_iter().flatten().filter_map(|entry| entry.get("name")?.as_str()).collect();
+            let missing = names.iter().find(|name| !listed.contains(&name.as_str()));
+            missing.map_or(Ok(()), |name| Err(format!("{name} is missing among {}", listed.len())))
+        }
+    };
+    let list = Asked { path: path("/api/v1/services", &[("from", FROM)]), check: Box::new(lists(services.clone(), "services")) };
+    let one = services.first().cloned().unwrap_or_default();
+    let mut operations: Vec<String> = truth.facts().filter(|fact| fact.service == one).map(|fact| fact.name.clone()).collect();
+    operations.sort_unstable();
+    operations.dedup();
+    let of_one = path(&format!("/api/v1/services/{one}/operations"), &[("from", FROM)]);
+    let operations = Asked { path: of_one, check: Box::new(lists(operations, "operations")) };
+    let map = Asked { path: path("/api/v1/map", &[("from", FROM)]), check: Box::new(lists(services, "nodes")) };
+    vec![
+        question("trace by id", by_id),
+        question("trace by id, absent", (1..=200).map(absent).collect()),
+        question("service list", vec![list]),
+        question("operations of a service", vec![operations]),
+        question("service map", vec![map]),
+        sql("SELECT count(*) AS n FROM spans", truth.spans),
+    ]
+}
+
+/// Searches for traces, each with how many there are.
+fn searches(truth: &Truth) -> Vec<Question> {
+    let Some(some) = truth.facts().nth(1_234).or_else(|| truth.facts().next()).cloned() else { return Vec::new() };
+    let SpanFact { service, name, duration, .. } = &some;
+    let mut questions = Vec::new();
+    let mut search = |title: &str, query: String, matching: u64| {
+        let asked = path("/api/v1/traces", &[("q", &query), ("limit", "20"), ("from", FROM)]);
+        questions.push(question(title, vec![counts(asked, "traces", matching.min(20))]));
+    };
+    search("search: service", format!("service=\"{service}\""), truth.traces_with(|fact| fact.service == *service));
+    search(
+        "search: service, operation, duration",
+        format!("service=\"{service}\" name=\"{name}\" duration>={duration}ns"),
+        truth.traces_with(|fact| fact.service == *service && fact.name == *name && fact.duration >= *duration),
+    );
+    if let Some((key, value)) = some.texts.iter().find(|(_, value)| !value.contains(['"', '\\', '{'])) {
+        let has = |fact: &SpanFact| fact.texts.get(key) == Some(value);
+        search(
+            "search: service, attribute",
+            format!("service=\"{service}\" {key}=\"{value}\""),
+            truth.traces_with(|fact| fact.service == *service && has(fact)),
+        );
+        search("search: attribute, any service", format!("{key}=\"{value}\""), truth.traces_with(has));
+    }
+    search(
+        "search: service, errors",
+        format!("service=\"{service}\" status=error"),
+        truth.traces_with(|fact| fact.service == *service && fact.failed),
+    );
+    search("search: errors", "status=error".to_owned(), truth.traces_with(|fact| fact.failed));
+    let names = ["frequent", "rare", "unique", "absent"];
+    for (name, (needle, spans, _)) in names.into_iter().zip(truth.needles) {
+        search(&format!("search: attribute value, {name}"), format!("request.ref={needle}"), spans);
+    }
+    questions
+}
+
+fn question(name: &str, asked: Vec<Asked>) -> Question {
+    Question { name: name.to_owned(), asked }
+}
+
+/// An answer with so many entries in a list, and nothing left out.
+fn counts(path: String, list: &'static str, wanted: u64) -> Asked {
+    let check = move |answer: &Json| {
+        let found = answer.get(list).and_then(Json::as_array).map(|entries| entries.len() as u64);
+        let complete = answer.get("complete").or_else(|| answer.pointer("/stats/complete")) != Some(&Json::Bool(false));
+        match found {
+            Some(found) if found == wanted && complete => Ok(()),
+            Some(found) => Err(format!("{found} {list}, {wanted} were sent{}", if complete { "" } else { "; it is not complete" })),
+            None => Err(format!("there are no {list}")),
+        }
+    };
+    Asked { path, check: Box::new(check) }
+}
+
+fn sql(statement: &str, wanted: u64) -> Question {
+    let check = move |answer: &Json| match answer.pointer("/rows/0/n").and_then(Json::as_u64) {
+        Some(found) if found == wanted => Ok(()),
+        found => Err(format!("{found:?} rows, {wanted} were sent")),
+    };
+    question(&format!("sql: {statement}"), vec![Asked { path: path("/api/v1/sql", &[("query", statement)]), check: Box::new(check) }])
+}
+
+/// Before everything that was sent.
+const FROM: &str = "now-3h";

@@ -1,0 +1,126 @@
+//! The way back: a moment of a vault becomes a data folder.
+//!
+//! Every byte is compared with its checksum as it is copied. `RESTORING` stands in the folder until everything is in place, and FORMAT
+//! comes last, so that half of a restore is not taken for a data folder; the same restore run again goes on where it was.
+
+use std::io;
+use std::path::Path;
+
+use super::vault::{Point, Vault};
+use super::{FORMAT, is_of_segment};
+use crate::error::OpenError;
+use crate::files::Place;
+use crate::folder::io_error;
+
+/// Told what is restored next.
+pub type Watch<'a> = &'a mut dyn FnMut(&str);
+
+/// What a restore did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// Files that are in place.
+    pub files: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Files of the moment that are damaged or missing in the vault, and therefore in the folder.
+    pub damaged: Vec<String>,
+}
+
+/// Makes a data folder of a moment. `into` must be absent, empty, or begun by the same restore. Blocks.
+///
+/// # Errors
+/// When `into` holds something else or cannot be written.
+pub fn restore(vault: &Vault, point: &Point, into: &Path, watch: Watch<'_>) -> Result<Restored, OpenError> {
+    let root = Place::real(into);
+    begin(&root, point)?;
+    let mut restored = Restored::default();
+    let (format, files): (Vec<_>, Vec<_>) = point.files.iter().partition(|(name, _, _)| name == FORMAT);
+    for (number, (name, bytes, crc)) in files.into_iter().chain(format).enumerate() {
+        watch(&format!("restoring file {} of {}", number + 1, point.files.len()));
+        let (from, to) = (vault.file(point, name, *crc), root.join(name));
+        if is(&to, *bytes, *crc) || copy(&from, &to, *bytes, *crc)? {
+            restored.files += 1;
+            restored.bytes += bytes;
+        } else if !(is_of_segment(name) && name.ends_with(".idx")) {
+            // An index is made again; anything else is missed.
+            restored.damaged.push(name.clone());
+        }
+    }
+    let mark = root.join(MARK);
+    // As a stopped server leaves it, for those who only look.
+    root.join("LOCK").open_or_create().map_err(io_error("cannot create the lock of", &root))?;
+    mark.remove().and_then(|()| root.sync_folder()).map_err(io_error("cannot finish", &root))?;
+    Ok(restored)
+}
+
+fn begin(root: &Place, point: &Point) -> Result<(), OpenError> {
+    root.create_folder().map_err(io_error("cannot create the folder", root))?;
+    let mark = root.join(MARK);
+    let names = root.names().map_err(io_error("cannot list the folder", root))?;
+    if mark.read().is_ok_and(|bytes| bytes == point.id.as_bytes()) {
+        return Ok(());
+    }
+    if !names.is_empty() {
+        let detail = "it is not empty; restore into a folder that is, or go on with the restore that was begun there".to_owned();
+        return Err(OpenError::Damaged { path: root.path().to_owned(), detail });
+    }
+    let written = || {
+        let file = mark.create()?;
+        file.write_all_at(point.id.as_bytes(), 0)?;
+        file.sync_all()?;
+        root.sync_folder()
+    };
+    written().map_err(io_error("cannot write", &mark))
+}
+
+/// Whether a file is there and is this one.
+fn is(place: &Place, bytes: u64, crc: u32) -> bool {
+    let read = || -> io::Result<(u64, u32)> {
+        let (file, mut at, mut found, mut buffer) = (place.open()?, 0, 0, vec![0; COPY_BYTES]);
+        loop {
+            let read = file.read_at(&mut buffer, at)?;
+            if read == 0 {
+                return Ok((at, found));
+            }
+            found = crc32c::crc32c_append(found, buffer.get(..read).unwrap_or_default());
+            at += read as u64;
+        }
+    };
+    place.is_there() && read().is_ok_and(|found| found == (bytes, crc))
+}
+
+/// Copies a file; false when it is not what was recorded of it.
+fn copy(from: &Place, to: &Place, bytes: u64, crc: u32) -> Result<bool, OpenError> {
+    let draft = to.parent().unwrap_or_else(|| to.clone()).join(PARTIAL);
+    let copied = || -> io::Result<bool> {
+        let Ok(source) = from.open() else { return Ok(false) };
+        if let Some(folder) = to.parent() {
+            folder.create_folder()?;
+        }
+        let (target, mut at, mut found) = (draft.create()?, 0, 0);
+        let mut buffer = vec![0; COPY_BYTES];
+        while at < bytes {
+            let read = source.read_at(&mut buffer, at)?;
+            let now = buffer.get(..read).unwrap_or_default();
+            if now.is_empty() {
+                break;
+            }
+            target.write_all_at(now, at)?;
+            found = crc32c::crc32c_append(found, now);
+            at += read as u64;
+        }
+        if (at, found) != (bytes, crc) {
+            draft.remove()?;
+            return Ok(false);
+        }
+        target.sync_all()?;
+        draft.rename_to(to)?;
+        to.parent().map_or(Ok(()), |folder| folder.sync_folder())?;
+        Ok(true)
+    };
+    copied().map_err(io_error("cannot restore", to))
+}
+
+const MARK: &str = "RESTORING";
+const PARTIAL: &str = "restoring.partial";
+const COPY_BYTES: usize = 256 << 10;

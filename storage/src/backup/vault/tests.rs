@@ -1,0 +1,102 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// A stream by hand: files with their contents and states.
+fn stream(files: &[(&str, &[u8], u8)]) -> Vec<u8> {
+    let mut out = MAGIC.to_vec();
+    for (name, content, state) in files {
+        out.push(FILE);
+        out.extend(u16::try_from(name.len()).unwrap().to_le_bytes());
+        out.extend(name.as_bytes());
+        out.extend((content.len() as u64).to_le_bytes());
+        out.extend(*content);
+        out.extend(crc32c::crc32c(content).to_le_bytes());
+        out.push(*state);
+    }
+    out.push(END);
+    out.extend(u32::try_from(files.len()).unwrap().to_le_bytes());
+    out
+}
+
+fn vault(dir: &tempfile::TempDir) -> Vault {
+    Vault::open(&dir.path().join("vault")).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn a_stream_in_pieces_of_any_size_is_kept_whole(contents in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..400), 1..5), size in 1_usize..90) {
+        let dir = tempfile::tempdir().unwrap();
+        let vault = vault(&dir);
+        let names: Vec<String> = (0..contents.len()).map(|number| format!("seg/logs/{number}.parquet")).collect();
+        let mut files: Vec<(&str, &[u8], u8)> = names.iter().zip(&contents).map(|(name, content)| (name.as_str(), content.as_slice(), 0)).collect();
+        files.push(("FORMAT", b"text", 0));
+        files.push(("wal/1.wal", b"", 0));
+        let mut receiver = vault.receive().unwrap();
+        for piece in stream(&files).chunks(size) {
+            receiver.push(piece).unwrap();
+        }
+        let kept = receiver.finish().unwrap();
+        prop_assert_eq!((kept.files, kept.copied), (files.len(), files.len()));
+        let point = vault.points().unwrap().remove(0);
+        prop_assert_eq!(&point.id, &kept.id);
+        prop_assert_eq!(point.files.len(), files.len());
+        for ((name, bytes, crc), (_, content, _)) in point.files.iter().zip(&files) {
+            prop_assert_eq!(*bytes, content.len() as u64);
+            prop_assert_eq!(vault.file(&point, name, *crc).read().unwrap(), content.to_vec());
+        }
+        prop_assert_eq!(vault.known().unwrap().len(), contents.len());
+    }
+}
+
+#[test]
+fn a_stream_that_breaks_off_or_is_not_one_leaves_no_moment() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = vault(&dir);
+    let whole = stream(&[("FORMAT", b"text", 0), ("seg/logs/a.idx", b"index", 0)]);
+    for end in 0..whole.len() {
+        let mut receiver = vault.receive().unwrap();
+        receiver.push(&whole[..end]).unwrap();
+        assert!(receiver.finish().is_err(), "{end}");
+    }
+    let mut more = whole.clone();
+    more.push(0);
+    for wrong in [stream(&[("../escape", b"x", 0)]), stream(&[("wal/../../x", b"x", 0)]), b"something else".to_vec(), more] {
+        assert!(vault.receive().unwrap().push(&wrong).is_err());
+    }
+    let mut flipped = whole;
+    let at = flipped.windows(5).position(|bytes| bytes == b"index").unwrap();
+    flipped[at] ^= 1;
+    assert!(vault.receive().unwrap().push(&flipped).unwrap_err().to_string().contains("arrived damaged"));
+    assert_eq!(vault.points().unwrap(), []);
+}
+
+#[test]
+fn what_is_damaged_at_its_source_is_left_out_and_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = vault(&dir);
+    let mut receiver = vault.receive().unwrap();
+    receiver
+        .push(&stream(&[("seg/logs/a.parquet", b"rows", DAMAGED), ("seg/logs/a.idx", b"index", DAMAGED), ("FORMAT", b"t", 0)]))
+        .unwrap();
+    let kept = receiver.finish().unwrap();
+    assert_eq!((kept.damaged, kept.copied), (vec!["seg/logs/a.parquet".to_owned()], 1));
+    assert_eq!(vault.points().unwrap()[0].files.len(), 1);
+}
+
+#[test]
+fn old_moments_go_with_what_only_they_have() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = vault(&dir);
+    for files in [&[("seg/logs/a.parquet", &b"a"[..], 0), ("seg/logs/b.parquet", b"b", 0)][..], &[("seg/logs/b.parquet", b"b", 0)]] {
+        let mut receiver = vault.receive().unwrap();
+        receiver.push(&stream(files)).unwrap();
+        receiver.finish().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    assert_eq!(vault.prune(2).unwrap(), 0);
+    assert_eq!(vault.prune(1).unwrap(), 1);
+    assert_eq!(vault.known().unwrap().len(), 1);
+    assert_eq!(vault.root.join("seg/logs").names().unwrap().len(), 1);
+    assert!(Vault::open(dir.path()).is_err(), "a folder of something else is not made one of backups");
+}

@@ -1,0 +1,79 @@
+//! `backup` and `restore` with the real binary, under load.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use crate::durability::{acknowledged, compare};
+use crate::server::{Server, command};
+use crate::tools::{expect, word};
+
+/// `throughline load` in the background; killed when dropped.
+struct Load(Child);
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn load(server: &Server, ledger: &Path, what: &str) -> Load {
+    let child = command()
+        .args(["load", what, "3000000", "--spans-per-request", "200", "--connections", "2", "--give-up-after", "1s"])
+        .args(["--endpoint", &format!("http://{}", server.http), "--ledger"])
+        .arg(ledger)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    Load(child.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_before_a_backup_under_load_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let mut server = Server::start(&at("data"), &["--buffer-bytes", "1MiB", "--flush-interval", "300ms"]);
+    let loads = [load(&server, &at("ledger"), "--spans"), load(&server, &at("ledger"), "--logs")];
+    let url = format!("http://{}", server.ui);
+    let mut before: Vec<HashMap<(String, String), u64>> = Vec::new();
+    for round in 0..4 {
+        let enough = (round + 1) * 30;
+        let mut ledger = acknowledged(&at("ledger"));
+        for _ in 0..600 {
+            if ledger.len() >= enough {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            ledger = acknowledged(&at("ledger"));
+        }
+        assert!(ledger.len() >= enough, "{} traces were acknowledged", ledger.len());
+        before.push(ledger);
+        let said = expect(0, &["backup", "--url", &url, word(&at("vault"))]);
+        assert!(said.contains(" files, "), "{round}: {said}");
+    }
+    drop(loads);
+    server.kill();
+    let listed = expect(0, &["restore", word(&at("vault"))]);
+    let ids: Vec<&str> = listed.lines().filter_map(|line| line.split_whitespace().next().filter(|id| id.len() == 26)).collect();
+    assert_eq!(ids.len(), 4, "{listed}");
+    for (round, (id, expected)) in ids.iter().zip(&before).enumerate() {
+        let restored = at(&format!("restored-{round}"));
+        expect(0, &["restore", word(&at("vault")), word(&restored), "--at", id]);
+        expect(0, &["check", word(&restored)]);
+        let mut server = Server::start(&restored, &[]);
+        compare(&server, expected).await;
+        server.kill();
+    }
+    // Only what is new is copied, offline too, and old ones go.
+    let said = expect(0, &["backup", word(&at("data")), word(&at("vault")), "--keep", "2"]);
+    assert!(said.contains("3 older backups were removed"), "{said}");
+    let copied = |said: &str| said.split(", ").find_map(|part| part.strip_suffix(" of them new")?.parse::<usize>().ok()).unwrap();
+    let again = expect(0, &["backup", word(&at("data")), word(&at("vault"))]);
+    assert!(copied(&again) < 10 && !again.contains("DAMAGED"), "{again}");
+    expect(0, &["restore", word(&at("vault")), word(&at("last"))]);
+    expect(1, &["restore", word(&at("vault")), word(&at("last"))]);
+    expect(1, &["restore", word(&at("data"))]);
+    expect(2, &["backup", word(&at("data"))]);
+}
