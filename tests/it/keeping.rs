@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::http::{encode, get, get_json, post, send};
 use crate::otlp;
-use crate::server::{Server, command};
+use crate::server::{Server, alone, command};
 
 const PROTOBUF: &str = "application/x-protobuf";
 
@@ -197,8 +197,8 @@ async fn a_gibibyte_of_memory_is_enough_for_senders_and_questions_together() {
     };
     let data = tempfile::tempdir().unwrap();
     let join = format!("echo $$ > {}/cgroup.procs && exec \"$0\" \"$@\"", group.0.display());
-    let mut shell = Command::new("sh");
-    shell.arg("-c").arg(join).arg(env!("CARGO_BIN_EXE_throughline")).stdin(Stdio::null());
+    let mut shell = alone(Command::new("sh"));
+    shell.arg("-c").arg(join).arg(env!("CARGO_BIN_EXE_throughline"));
     let server = Server::start_as(shell, data.path(), &[]).unwrap();
     assert_eq!(metric(&server, "throughline_memory_limit_bytes ").await, 1 << 30);
     let mut loads = [

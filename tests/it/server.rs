@@ -21,7 +21,11 @@ const START_WITHIN: Duration = Duration::from_secs(60);
 
 /// The binary under test with nothing inherited that could change it.
 pub(crate) fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_throughline"));
+    alone(Command::new(env!("CARGO_BIN_EXE_throughline")))
+}
+
+/// A command with nothing inherited that could change the binary under test.
+pub(crate) fn alone(mut command: Command) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("THROUGHLINE_") || name.starts_with("OTEL_")) {
         command.env_remove(name);
     }
