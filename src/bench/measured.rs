@@ -17,8 +17,11 @@ pub(super) struct Question {
 pub(super) struct Asked {
     pub(super) path: String,
     /// What is wrong with an answer; of one that says that nothing is there it gets null.
-    pub(super) check: Box<dyn Fn(&Json) -> Result<(), String> + Send + Sync>,
+    pub(super) check: Check,
 }
+
+/// Says what is wrong with an answer.
+pub(super) type Check = Box<dyn Fn(&Json) -> Result<(), String> + Send + Sync>;
 
 /// How a question was answered.
 #[derive(Debug, Serialize)]
