@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::BodyExt as _;
-use storage::{Booking, Ledger, Settlement, Signal};
+use storage::{Booking, Ledger, Registry, Settlement, Signal};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
@@ -54,9 +54,10 @@ pub(crate) struct Taken {
 // === impl Ingest ===
 
 impl Ingest {
-    pub(crate) fn new(config: Config, sink: Arc<dyn Sink>, metrics: Metrics, refusals: Refusals, ledger: Ledger) -> Self {
+    pub(crate) fn new(config: Config, sink: Arc<dyn Sink>, metrics: Metrics, refusals: Refusals, registry: &Registry) -> Self {
         let budget = Budget::new(config.in_flight_bytes, config.admission_wait, metrics.in_flight.clone());
-        Self { config, sink, metrics, budget, refusals, ledger, tasks: TaskTracker::new(), limiter: Limiter::new() }
+        let (ledger, limiter) = (registry.ledger().clone(), Limiter::new(registry));
+        Self { config, sink, metrics, budget, refusals, ledger, tasks: TaskTracker::new(), limiter }
     }
 
     /// Begins to book a request of a client that calls itself `agent`.
@@ -158,6 +159,7 @@ impl Ingest {
     /// Rejections are explained every time; mere warnings once in a while.
     fn message(&self, rejected: u64, stored: Option<String>, notes: &json::Notes) -> Option<String> {
         let mut parts = Vec::new();
+        self.limiter.count(&notes.warnings);
         if rejected > 0 {
             parts.extend(notes.first_rejection.clone());
             parts.extend(stored);

@@ -48,7 +48,7 @@ pub async fn bind(config: Config, sink: impl Sink, registry: &Registry) -> Resul
     let bound = registry.gauge("throughline_memory_bound_bytes", "Bytes of memory that a consumer may take.", &[("consumer", "requests")]);
     bound.set(config.in_flight_bytes as u64);
     let refusals = Refusals::new(Clock::system());
-    let ingest = Arc::new(Ingest::new(config, Arc::new(sink), metrics, refusals, registry.ledger().clone()));
+    let ingest = Arc::new(Ingest::new(config, Arc::new(sink), metrics, refusals, registry));
     Ok(Collector { ingest, grpc, http })
 }
 

@@ -1,10 +1,12 @@
 //! What a sender should know although nothing was rejected.
 //!
 //! A warning travels in `partial_success.error_message` with a count of zero. Some SDKs report every such message as an
-//! error of the application, so each kind is said at most once a minute.
+//! error of the application, so each kind is said at most once a minute; but what loses a value is said every time. All are counted.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
+
+use storage::{Counter, Registry};
 
 /// What can be worth a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +31,11 @@ pub(crate) struct Warnings {
     first: [Option<String>; Warning::COUNT],
 }
 
-/// Remembers when each kind was last said.
+/// Remembers when each kind was last said, and counts them.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     started: Instant,
+    counters: [Counter; Warning::COUNT],
     /// Seconds since `started` plus one; zero when never said.
     said: [AtomicU64; Warning::COUNT],
 }
@@ -41,6 +44,24 @@ pub(crate) struct Limiter {
 
 impl Warning {
     const COUNT: usize = 6;
+    const ALL: [Self; Self::COUNT] = [Self::EnumName, Self::SnakeCase, Self::NullElement, Self::DroppedValue, Self::Id, Self::Depth];
+
+    /// The word used in metrics.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::EnumName => "enum_name",
+            Self::SnakeCase => "snake_case",
+            Self::NullElement => "null_element",
+            Self::DroppedValue => "dropped_value",
+            Self::Id => "id",
+            Self::Depth => "depth",
+        }
+    }
+
+    /// Whether something that was sent is not stored.
+    fn loses(self) -> bool {
+        matches!(self, Self::DroppedValue | Self::Depth)
+    }
 }
 
 // === impl Warnings ===
@@ -60,16 +81,31 @@ impl Warnings {
 // === impl Limiter ===
 
 impl Limiter {
-    pub(crate) fn new() -> Self {
-        Self { started: Instant::now(), said: Default::default() }
+    pub(crate) fn new(registry: &Registry) -> Self {
+        let counters = Warning::ALL.map(|kind| {
+            let help = "Requests taken in with something that their sender should mend, by kind.";
+            registry.counter("throughline_request_warnings_total", help, &[("kind", kind.as_str())])
+        });
+        Self { started: Instant::now(), counters, said: Default::default() }
+    }
+
+    /// Counts what was noted in a request.
+    pub(crate) fn count(&self, warnings: &Warnings) {
+        for (text, counter) in warnings.first.iter().zip(&self.counters) {
+            counter.add(u64::from(text.is_some()));
+        }
     }
 
     /// The warnings that may be said now, joined; marks them said.
     pub(crate) fn due(&self, warnings: &Warnings) -> Option<String> {
         let now = self.started.elapsed().as_secs() + 1;
         let mut due = Vec::new();
-        for (text, said) in warnings.first.iter().zip(&self.said) {
+        for ((text, said), kind) in warnings.first.iter().zip(&self.said).zip(Warning::ALL) {
             let Some(text) = text else { continue };
+            if kind.loses() {
+                due.push(text.as_str());
+                continue;
+            }
             let last = said.load(Ordering::Relaxed);
             let again = last == 0 || now.saturating_sub(last) >= INTERVAL_SECONDS;
             if again && said.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
@@ -88,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_kind_is_said_once_a_minute() {
-        let limiter = Limiter::new();
+        let limiter = Limiter::new(&Registry::default());
         let mut warnings = Warnings::default();
         warnings.note(Warning::SnakeCase, || "first".to_owned());
         warnings.note(Warning::SnakeCase, || "second".to_owned());
@@ -96,5 +132,14 @@ mod tests {
         assert_eq!(limiter.due(&warnings), None);
         warnings.note(Warning::EnumName, || "other".to_owned());
         assert_eq!(limiter.due(&warnings).as_deref(), Some("other"));
+    }
+
+    #[test]
+    fn a_value_that_is_lost_is_told_of_every_time() {
+        let limiter = Limiter::new(&Registry::default());
+        let mut warnings = Warnings::default();
+        warnings.note(Warning::DroppedValue, || "a value is left out".to_owned());
+        assert_eq!(limiter.due(&warnings).as_deref(), Some("a value is left out"));
+        assert_eq!(limiter.due(&warnings).as_deref(), Some("a value is left out"));
     }
 }

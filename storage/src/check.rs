@@ -100,7 +100,11 @@ fn check_log(folder: &Folder, contents: Option<&Contents>, report: &mut CheckRep
     });
     match read {
         Ok(read) => {
-            let torn = if read.torn.is_some() { ", a torn tail that was never acknowledged" } else { "" };
+            let torn = if read.torn.is_some() {
+                ", a torn tail: never acknowledged, unless the file was damaged since it was written"
+            } else {
+                ""
+            };
             report.push(path, format!("{} requests, {waiting} of them in no segment yet{torn}", read.frames), None);
         }
         Err(OpenError::Damaged { path, detail }) => report.push(path, "a file of the log", Some(detail)),

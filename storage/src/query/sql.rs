@@ -189,6 +189,11 @@ fn one_line(error: &DataFusionError) -> String {
             line = rest.to_owned();
         }
     }
+    for prefix in ["ParserError(\"", "TokenizerError(\""] {
+        if let Some(inner) = line.strip_prefix(prefix).and_then(|rest| rest.strip_suffix("\")")) {
+            line = inner.replace("\\\"", "\"").replace("\\'", "'");
+        }
+    }
     let end = line.floor_char_boundary(1_000);
     line.truncate(end);
     line

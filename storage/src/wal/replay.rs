@@ -56,7 +56,7 @@ pub(crate) fn recover(
     if let Some((path, offset, bytes)) = &replayed.torn {
         tracing::warn!(
             file = %path.display(), offset, size_bytes = bytes,
-            "the log ends in a torn frame that was never acknowledged; it is cut off"
+            "the log ends in a torn frame: one that was being written when the machine stopped and was never acknowledged, unless the file was damaged since; it is cut off"
         );
         file::cut(path, *offset).map_err(io_error("cannot cut the torn tail off", path))?;
     }

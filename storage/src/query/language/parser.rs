@@ -144,6 +144,12 @@ impl Parser<'_> {
         let Some(operator) = self.lexer.operator() else {
             return self.free_text(word, quoted_key.is_some(), at, end);
         };
+        if operator == Operator::Equal && self.lexer.peek() == Some('~') {
+            return Err(complaint(
+                self.lexer.at() - 1..self.lexer.at() + 1,
+                "there is no operator `=~`; a regular expression follows `~`, as in body~\"took [0-9]+ ms\"",
+            ));
+        }
         if word.is_empty() {
             let relation = matches!(operator, Operator::Less | Operator::Greater | Operator::Match | Operator::NotMatch);
             let hint = if relation { "; what stands on both sides of a relation is put in parentheses" } else { "" };
