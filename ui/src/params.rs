@@ -42,6 +42,22 @@ impl Window {
         let from = if self.from.starts_with("now") { from.minus(from.get() % MINUTE) } else { from };
         Self { range: TimeRange { from, ..self.range }, ..self }
     }
+
+    /// At most `most` equal parts of whole minutes, and the range they cover: what is counted by minute falls evenly into them. The last
+    /// part may reach beyond the window. A window that begins within a minute is divided as it is.
+    pub(crate) fn parts(&self, most: usize) -> (TimeRange, usize) {
+        const MINUTE: u64 = 60_000_000_000;
+        let (from, most) = (self.range.from, most.max(1) as u64);
+        let minutes = self.range.to.since(from).div_ceil(MINUTE).max(1);
+        let step = minutes.div_ceil(most);
+        let count = minutes.div_ceil(step);
+        match usize::try_from(count) {
+            Ok(parts) if from.get() % MINUTE == 0 => {
+                (TimeRange { from, to: from.plus(count.saturating_mul(step).saturating_mul(MINUTE)) }, parts)
+            }
+            _ => (self.range, usize::try_from(most).unwrap_or(1)),
+        }
+    }
 }
 
 // === impl Params ===

@@ -23,10 +23,11 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let range = window.range;
     let before = TimeRange { from: range.from.minus(range.to.since(range.from)), to: range.from };
     let store = visit.state.store();
+    let (parted, parts) = window.parts(POINTS);
     let search =
         |query: &str, order, limit| store.search_traces(TraceSearch { query: query.to_owned(), range, order, limit, cursor: None });
     let (now, earlier, failed, slow, errors, errors_before) = tokio::join!(
-        store.services(range, POINTS),
+        store.services(parted, parts),
         store.services(before, 1),
         search("status:error", TraceOrder::Newest, FAILED_SAMPLE),
         search("root:true", TraceOrder::Slowest, LISTED),

@@ -24,7 +24,8 @@ use crate::view::{logs, traces};
 pub(super) async fn list(mut visit: Visit) -> Result<Response, Failure> {
     let window = visit.window(DEFAULT_WINDOW)?.in_minutes();
     let store = visit.state.store();
-    let (services, map) = tokio::join!(store.services(window.range, POINTS), store.service_map(window.range));
+    let (parted, parts) = window.parts(POINTS);
+    let (services, map) = tokio::join!(store.services(parted, parts), store.service_map(window.range));
     let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
     let mut services = services?;
     services.sort_by_key(|service| std::cmp::Reverse(service.requests));
@@ -44,7 +45,8 @@ pub(super) async fn detail(mut visit: Visit, Path(name): Path<String>) -> Result
     let window = visit.window(DEFAULT_WINDOW)?.in_minutes();
     let tab = visit.params.word("tab", &Tab::WORDS)?.unwrap_or_default();
     known(&visit, &name)?;
-    let services = visit.state.store().services(window.range, POINTS).await?;
+    let (parted, parts) = window.parts(POINTS);
+    let services = visit.state.store().services(parted, parts).await?;
     let mut page = frame_of(&visit, &name, tab, &window, services.iter().find(|service| service.name == name));
     let filled = match tab {
         Tab::Operations => fill_operations(&mut page, &visit, &name, window.range).await,
@@ -62,12 +64,14 @@ pub(super) async fn detail(mut visit: Visit, Path(name): Path<String>) -> Result
 fn frame_of(visit: &Visit, name: &str, tab: Tab, window: &Window, summary: Option<&ServiceSummary>) -> Service {
     let (links, clock, palette, range) = (visit.links(), visit.clock(), visit.palette(), window.range);
     let query = term("service", name);
+    let (parted, _) = window.parts(POINTS);
     let bars = |summary: &ServiceSummary| {
-        let counted = requests(&summary.points, range);
-        Bars::new(&counted, range, &SPANS, ("request", "requests"), &clock, &links.service(name).with("tab", tab.as_str()))
+        let counted = requests(&summary.points, parted);
+        Bars::new(&counted, parted, &SPANS, ("request", "requests"), &clock, &links.service(name).with("tab", tab.as_str()))
     };
-    let p95 =
-        |summary: &ServiceSummary| Lines::durations(&[("line-p95", summary.points.iter().map(|point| point.p95).collect())], range, &clock);
+    let p95 = |summary: &ServiceSummary| {
+        Lines::durations(&[("line-p95", summary.points.iter().map(|point| point.p95).collect())], parted, &clock)
+    };
     Service {
         frame: visit.frame(Place::Services, &format!("{} – Services", format::name(name)), Some(window)),
         row: summary.map(|summary| row(summary, range, &links, &clock, &palette)),

@@ -98,3 +98,18 @@ fn encoding_round_trips_through_decoding() {
     let text = "a b&c=d/é\"'<>%+#?\n";
     assert_eq!(Params::parse(&format!("x={}", encoded(text))).get("x"), Some(text));
 }
+
+#[test]
+fn parts_of_a_window_are_whole_minutes() {
+    const MINUTE: u64 = 60_000_000_000;
+    let window = |from: u64, to: u64| {
+        let range = TimeRange { from: UnixNanos::new(from), to: UnixNanos::new(to) };
+        Window { range, from: "now-1h".to_owned(), to: "now".to_owned() }
+    };
+    let (range, parts) = window(600 * MINUTE, 661 * MINUTE + 7).parts(60);
+    assert_eq!((range.to.since(range.from), parts), (62 * MINUTE, 31));
+    let (range, parts) = window(600 * MINUTE, 615 * MINUTE).parts(60);
+    assert_eq!((range.to.since(range.from), parts), (15 * MINUTE, 15));
+    assert_eq!(window(7, 61 * MINUTE).parts(60).1, 60, "a window that begins within a minute is divided as it is");
+    assert!(window(0, u64::MAX).parts(60).1 <= 60);
+}
