@@ -37,10 +37,21 @@ async fn every_page_opens_and_the_failing_checkout_is_found_by_keyboard() {
     wait_for_a_failing_checkout(&server).await;
     let (ui, otlp) = (format!("http://{}", server.ui), format!("http://{}", server.http));
     for script in ["walk.mjs", "look.mjs", "trace.mjs", "large.mjs", "act.mjs", "axe.mjs"] {
-        let mut command = Command::new("node");
-        command.arg(folder.join(script)).args([ui.as_str(), chromium, otlp.as_str()]);
-        let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
-        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "{script}: {said}");
+        let first = run(&folder.join(script), [&ui, chromium, &otlp]).await;
+        // A browser on a machine that runs all other tests beside it may be late once; what fails twice is a fault.
+        if let Err(said) = first
+            && let Err(again) = run(&folder.join(script), [&ui, chromium, &otlp]).await
+        {
+            panic!("{script}: {said}\nand again: {again}");
+        }
     }
+}
+
+/// What a script said when it failed.
+async fn run(script: &Path, arguments: [&str; 3]) -> Result<(), String> {
+    let mut command = Command::new("node");
+    command.arg(script).args(arguments);
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if output.status.success() { Ok(()) } else { Err(said) }
 }
