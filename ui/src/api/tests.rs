@@ -265,7 +265,8 @@ async fn jaeger_clients_find_name_and_miss_traces() {
     assert_eq!(missing["data"].as_array().unwrap().len(), 1);
     assert_eq!(missing["errors"][0]["code"], 404);
     let absent = app.get("/api/traces/ff").await;
-    assert_eq!((absent.status, &absent.json()["errors"][0]), (StatusCode::NOT_FOUND, &json!({ "code": 404, "msg": "trace not found" })));
+    let complaint = json!({ "code": 404, "msg": "trace not found", "traceID": format!("{:0>32}", "ff") });
+    assert_eq!((absent.status, &absent.json()["errors"][0]), (StatusCode::NOT_FOUND, &complaint));
     let calls = app.json("/api/dependencies").await;
     assert_eq!(calls["data"], json!([{ "parent": "checkout", "child": "payment", "callCount": 1 }]));
     let bad = app.get("/api/traces?tags=x").await;

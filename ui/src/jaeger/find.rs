@@ -1,7 +1,8 @@
 //! Traces, found by parameters or named by their ids.
 
 use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -19,8 +20,12 @@ use crate::state::AppState;
 /// `GET /api/traces/{trace_id}`
 pub(super) async fn one(State(state): State<AppState>, Path(id): Path<String>, params: Params) -> Result<Response, Failure> {
     let id = trace_id(&id)?;
-    let trace = state.store().trace(id).await?.ok_or_else(|| Failure::not_found("trace not found"))?;
     let (raw, pretty) = (is_set(&params, "raw"), is_set(&params, "prettyPrint"));
+    let Some(trace) = state.store().trace(id).await? else {
+        let complaint = Complaint { code: 404, msg: "trace not found".to_owned(), trace_id: Some(id.to_string()) };
+        let body = Envelope::with_errors(serde_json::Value::Null, vec![complaint]).respond(&params)?;
+        return Ok((StatusCode::NOT_FOUND, body).into_response());
+    };
     written(move || Envelope::new([TraceJson::new(&trace, raw)]).to_json(pretty)).await
 }
 
