@@ -32,12 +32,13 @@ pub(crate) struct Window {
     pub(crate) to: String,
 }
 
+const MINUTE: u64 = 60_000_000_000;
+
 // === impl Window ===
 
 impl Window {
     /// A window whose begin moves with the clock begins with a whole minute, which answers by minute do not need rows for.
     pub(crate) fn in_minutes(self) -> Self {
-        const MINUTE: u64 = 60_000_000_000;
         let from = self.range.from;
         let from = if self.from.starts_with("now") { from.minus(from.get() % MINUTE) } else { from };
         Self { range: TimeRange { from, ..self.range }, ..self }
@@ -46,7 +47,6 @@ impl Window {
     /// At most `most` equal parts of whole minutes, and the range they cover: what is counted by minute falls evenly into them. The last
     /// part may reach beyond the window. A window that begins within a minute is divided as it is.
     pub(crate) fn parts(&self, most: usize) -> (TimeRange, usize) {
-        const MINUTE: u64 = 60_000_000_000;
         let (from, most) = (self.range.from, most.max(1) as u64);
         let minutes = self.range.to.since(from).div_ceil(MINUTE).max(1);
         let step = minutes.div_ceil(most);

@@ -130,10 +130,7 @@ fn call(edge: &Edge, (map, before): (&ServiceMap, Option<&ServiceMap>), window: 
     Call {
         from: shown(&edge.from, map),
         to: shown(&edge.to, map),
-        how: match edge.kind {
-            storage::EdgeKind::Call => "calls",
-            storage::EdgeKind::Message => "sends to",
-        },
+        how: edge::how(edge.kind),
         rate: format::rate(edge.calls, window),
         calls: format::counted(edge.calls, "call", "calls"),
         errors: format::percent(edge.errors, edge.calls),

@@ -41,6 +41,14 @@ pub(crate) fn address(page: &Address, edge: &Edge) -> String {
     format!("{}#edge", page.clone().with("caller", &edge.from.0).with("callee", &edge.to.0).href())
 }
 
+/// How the caller talks to the called, between their names.
+pub(super) fn how(kind: storage::EdgeKind) -> &'static str {
+    match kind {
+        storage::EdgeKind::Call => "calls",
+        storage::EdgeKind::Message => "sends to",
+    }
+}
+
 /// Fills the panel of an edge; `page` is the map without it.
 pub(crate) fn panel(
     edge: &Edge,
@@ -53,10 +61,7 @@ pub(crate) fn panel(
     EdgePanel {
         from: shown(&edge.from, map),
         to: shown(&edge.to, map),
-        how: match edge.kind {
-            storage::EdgeKind::Call => "calls",
-            storage::EdgeKind::Message => "sends to",
-        },
+        how: how(edge.kind),
         rate: format::rate(edge.calls, window),
         calls: format::counted(edge.calls, "call", "calls"),
         errors: format::percent(edge.errors, edge.calls),
