@@ -3,6 +3,7 @@
 //! A [`Store`] takes OTLP requests, keeps them durably before it says so, and answers typed questions.
 //! Only this crate knows files, Parquet, DataFusion and tantivy.
 
+mod attributes;
 mod background;
 mod backup;
 mod budget;

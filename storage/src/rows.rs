@@ -10,11 +10,11 @@ mod value;
 
 use arrow::array::{Array, RecordBatch};
 
+use crate::attributes::Attributes;
 use crate::model::{LogRecord, Span, SpanId, Status, TraceId, UnixNanos, Value};
-use crate::schema::column;
+use crate::schema::{ColumnError, column};
 
-pub(crate) use self::columns::RowError;
-use self::columns::{Attributes, Columns};
+use self::columns::Columns;
 use self::envelope::Envelopes;
 pub(crate) use self::envelope::resource;
 pub(crate) use self::nested::{events, links};
@@ -24,7 +24,7 @@ pub(crate) use self::value::any_value;
 ///
 /// # Errors
 /// When a column is missing or has another type.
-pub(crate) fn spans(batch: &RecordBatch, rows: impl Iterator<Item = usize>) -> Result<Vec<Span>, RowError> {
+pub(crate) fn spans(batch: &RecordBatch, rows: impl Iterator<Item = usize>) -> Result<Vec<Span>, ColumnError> {
     let columns = Columns::new(batch);
     let trace_id = columns.ids(column::TRACE_ID)?;
     let span_id = columns.ids(column::SPAN_ID)?;
@@ -35,7 +35,7 @@ pub(crate) fn spans(batch: &RecordBatch, rows: impl Iterator<Item = usize>) -> R
     let kind = columns.int(column::KIND)?;
     let status_code = columns.int(column::STATUS_CODE)?;
     let status_message = columns.text(column::STATUS_MESSAGE)?;
-    let attributes = Attributes::new(&columns)?;
+    let attributes = Attributes::of(batch)?;
     let trace_state = columns.text(column::TRACE_STATE)?;
     let flags = columns.long(column::FLAGS)?;
     let dropped_attributes = columns.long(column::DROPPED_ATTRIBUTES)?;
@@ -59,7 +59,7 @@ pub(crate) fn spans(batch: &RecordBatch, rows: impl Iterator<Item = usize>) -> R
             kind: kind.value(row).into(),
             start: columns::time_at(start, row),
             end: columns::time_at(end, row),
-            attributes: attributes.at(row),
+            attributes: columns::attributes_at(&attributes, row),
             dropped_attributes_count: columns::uint32_at(dropped_attributes, row),
             events: columns::bytes_at(event_bytes, row).map(events).unwrap_or_default(),
             dropped_events_count: columns::uint32_at(dropped_events, row),
@@ -77,7 +77,7 @@ pub(crate) fn spans(batch: &RecordBatch, rows: impl Iterator<Item = usize>) -> R
 ///
 /// # Errors
 /// When a column is missing or has another type.
-pub(crate) fn logs(batch: &RecordBatch, rows: impl Iterator<Item = usize>) -> Result<Vec<LogRecord>, RowError> {
+pub(crate) fn logs(batch: &RecordBatch, rows: impl Iterator<Item = usize>) -> Result<Vec<LogRecord>, ColumnError> {
     let columns = Columns::new(batch);
     let record_id = columns.long(column::RECORD_ID)?;
     let time = columns.long(column::TIME)?;
@@ -89,7 +89,7 @@ pub(crate) fn logs(batch: &RecordBatch, rows: impl Iterator<Item = usize>) -> Re
     let severity_text = columns.text(column::SEVERITY_TEXT)?;
     let body = columns.text(column::BODY)?;
     let body_any = columns.binary(column::BODY_ANY)?;
-    let attributes = Attributes::new(&columns)?;
+    let attributes = Attributes::of(batch)?;
     let event_name = columns.text(column::EVENT_NAME)?;
     let flags = columns.long(column::FLAGS)?;
     let dropped_attributes = columns.long(column::DROPPED_ATTRIBUTES)?;
@@ -111,7 +111,7 @@ pub(crate) fn logs(batch: &RecordBatch, rows: impl Iterator<Item = usize>) -> Re
             severity_number: severity_number.value(row),
             severity_text: columns::text_at(severity_text, row),
             body,
-            attributes: attributes.at(row),
+            attributes: columns::attributes_at(&attributes, row),
             dropped_attributes_count: columns::uint32_at(dropped_attributes, row),
             flags: columns::uint32_at(flags, row),
             event_name: columns::text_at(event_name, row),

@@ -97,6 +97,11 @@ pub(crate) mod column {
     pub(crate) const EVENT_NAME: &str = "event_name";
 }
 
+/// A batch lacks a column that its table has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("column {0} is missing or has another type than its table says")]
+pub(crate) struct ColumnError(pub(crate) String);
+
 /// Width of a time bucket, the first sort key of segments: 10 minutes in nanoseconds.
 pub(crate) const BUCKET_NANOS: i64 = 600_000_000_000;
 

@@ -57,10 +57,9 @@ pub(crate) fn export(
                 None => rows.alive.set_indices().collect(),
             };
             for some in wanted.chunks(DECODE_ROWS) {
-                let failed = |error: rows::RowError| QueryError::Internal(error.to_string());
                 match signal {
-                    Signal::Traces => filling.spans(rows::spans(rows.batch, some.iter().copied()).map_err(failed)?)?,
-                    Signal::Logs => filling.logs(rows::logs(rows.batch, some.iter().copied()).map_err(failed)?)?,
+                    Signal::Traces => filling.spans(rows::spans(rows.batch, some.iter().copied())?)?,
+                    Signal::Logs => filling.logs(rows::logs(rows.batch, some.iter().copied())?)?,
                 }
                 control.check()?;
             }

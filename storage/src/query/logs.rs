@@ -204,7 +204,7 @@ fn fetch(scan: &mut Scan<'_>, found: Vec<(Place, u32)>) -> Result<BTreeMap<u64, 
         match scan.fetch(place, &from_rows(numbers))? {
             Ok(batches) => {
                 for batch in batches {
-                    let read = rows::logs(&batch, 0..batch.num_rows()).map_err(|error| QueryError::Internal(error.to_string()))?;
+                    let read = rows::logs(&batch, 0..batch.num_rows())?;
                     records.extend(read.into_iter().map(|record| (record.record_id, record)));
                 }
             }

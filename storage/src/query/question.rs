@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::model::{TimeRange, UnixNanos};
+use crate::schema::ColumnError;
 
 /// Finds traces that contain a matching span.
 #[derive(Clone, Debug)]
@@ -110,6 +111,14 @@ pub enum QueryError {
     /// The store could not read its own data. The operator must look at the log.
     #[error("reading the store failed: {0}")]
     Internal(String),
+}
+
+// === impl QueryError ===
+
+impl From<ColumnError> for QueryError {
+    fn from(error: ColumnError) -> Self {
+        Self::Internal(error.to_string())
+    }
 }
 
 // === impl Cursor ===

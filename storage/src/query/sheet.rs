@@ -130,7 +130,7 @@ pub(crate) fn spans(open: &OpenTrace, places: &[usize], control: &Control) -> Re
         let rows: Vec<u32> = wanted.iter().map(|(row, _)| *row).collect();
         let mut wanted = wanted.into_iter();
         for batch in open.read(part, &from_rows(rows))? {
-            let read = rows::spans(&batch, 0..batch.num_rows()).map_err(|error| QueryError::Internal(error.to_string()))?;
+            let read = rows::spans(&batch, 0..batch.num_rows())?;
             spans.extend(read.into_iter().zip(wanted.by_ref()).map(|(span, (_, place))| (place, span)));
         }
     }

@@ -87,7 +87,7 @@ fn spans_in(batch: &RecordBatch, id: TraceId) -> Result<Vec<Span>, QueryError> {
     if found.peek().is_none() {
         return Ok(Vec::new());
     }
-    rows::spans(batch, found).map_err(|error| QueryError::Internal(error.to_string()))
+    Ok(rows::spans(batch, found)?)
 }
 
 /// Numbers of rows by where they lie.

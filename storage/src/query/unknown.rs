@@ -4,9 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use super::columns::{self, Attributes};
+use super::columns;
 use super::language::{Field, Node, Query, equivalents, nearest};
 use super::question::QueryError;
+use crate::attributes::Attributes;
 use crate::encoded;
 use crate::schema::column;
 use crate::segment::Owner;

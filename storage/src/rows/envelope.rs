@@ -7,9 +7,9 @@ use arrow::array::BinaryViewArray;
 
 use crate::model::{Resource, Scope};
 use crate::otlp::wire::{Blob, Cursor, WireError};
-use crate::schema::column;
+use crate::schema::{ColumnError, column};
 
-use super::columns::{Columns, RowError};
+use super::columns::Columns;
 use super::value::{Budget, key_value, text};
 
 /// The envelope columns of a batch, and what was decoded of them.
@@ -22,7 +22,7 @@ pub(super) struct Envelopes<'a> {
 }
 
 impl<'a> Envelopes<'a> {
-    pub(super) fn new(columns: &Columns<'a>) -> Result<Self, RowError> {
+    pub(super) fn new(columns: &Columns<'a>) -> Result<Self, ColumnError> {
         Ok(Self {
             resource: columns.binary(column::RESOURCE)?,
             scope: columns.binary(column::SCOPE)?,

@@ -6,12 +6,13 @@ use std::collections::HashMap;
 
 use arrow::array::{BinaryViewArray, RecordBatch};
 
-use super::super::columns::{self, ATTRIBUTES, Attributes, Found};
+use super::super::columns;
 use super::super::language::{Field, equivalents, field};
 use super::super::question::QueryError;
 use super::super::rolled::Item;
 use super::super::sql::text_of;
 use super::super::wire;
+use crate::attributes::{ATTRIBUTES, Attributes, Found};
 use crate::model::{Severity, SpanKind, StatusCode};
 use crate::schema::column;
 use crate::store::Signal;

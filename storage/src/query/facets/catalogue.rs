@@ -9,13 +9,14 @@ use arrow::array::{Array, BinaryViewArray, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 
 use super::super::answer::QueryStats;
-use super::super::columns::{self, Attributes};
+use super::super::columns;
 use super::super::language::{Field, Query};
 use super::super::predicate::Predicate;
 use super::super::question::QueryError;
 use super::super::scan::{Control, Scan, Wanted};
 use super::super::wire;
 use super::counts::Counts;
+use crate::attributes::{ATTRIBUTES, Attributes};
 use crate::model::TimeRange;
 use crate::schema::column;
 use crate::snapshot::Snapshot;
@@ -78,7 +79,7 @@ pub(crate) fn fields(snapshot: &Snapshot, signal: Signal, query: &str, range: Ti
     let predicate = Predicate::new(&query);
     let known: &[(&'static str, Field)] = if signal == Signal::Traces { &SPANS } else { &LOGS };
     let mut wanted: Vec<&'static str> = known.iter().map(|(name, _)| *name).collect();
-    wanted.extend(columns::ATTRIBUTES);
+    wanted.extend(ATTRIBUTES);
     wanted.extend([column::RESOURCE, column::SCOPE]);
     if signal == Signal::Traces {
         wanted.extend([column::EVENTS, column::LINKS]);

@@ -6,11 +6,12 @@ use std::fmt::Write as _;
 use arrow::array::{Array, BinaryViewArray, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 
-use super::super::columns::{self, Attributes, Found};
+use super::super::columns;
 use super::super::language::{Field, equivalents};
 use super::super::question::QueryError;
 use super::super::wire::{self, Any};
 use super::counts::Counts;
+use crate::attributes::{ATTRIBUTES, Attributes, Found};
 use crate::model::{Severity, SpanKind, StatusCode};
 use crate::schema::column;
 use crate::store::Signal;
@@ -90,13 +91,13 @@ impl Source {
     pub(super) fn columns(&self) -> Vec<&'static str> {
         match self {
             Self::Attribute(_, resource) => {
-                let mut all = columns::ATTRIBUTES.to_vec();
+                let mut all = ATTRIBUTES.to_vec();
                 if *resource {
                     all.push(column::RESOURCE);
                 }
                 all
             }
-            Self::TextAnd(name, _) => [&columns::ATTRIBUTES[..], &[*name]].concat(),
+            Self::TextAnd(name, _) => [&ATTRIBUTES[..], &[*name]].concat(),
             Self::Text(name)
             | Self::Word(name, _)
             | Self::Nanos(name)

@@ -58,7 +58,7 @@ pub(crate) fn context(snapshot: &Snapshot, asked: LogContextSearch, control: &Co
     let Some((place, number)) = found else { return Ok(None) };
     let batches = scan.fetch(place, &from_rows(vec![number]))?.map_err(|error| QueryError::Internal(error.to_string()))?;
     let Some(batch) = batches.first() else { return Ok(None) };
-    let records = rows::logs(batch, 0..1).map_err(|error| QueryError::Internal(error.to_string()))?;
+    let records = rows::logs(batch, 0..1)?;
     let Some(record) = records.into_iter().next() else { return Ok(None) };
     let predicate = match asked.origin {
         SameOrigin::Service => Predicate::services(&[record.service_name().to_owned()]),

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use arrow::array::{Array, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 
-use super::super::columns::{self, Attributes};
+use super::super::columns;
 use super::super::language::{Field, Literal, Operand, Operator, Presence, Reach, SeverityTest, Test, equivalents};
 use super::super::question::QueryError;
 use super::envelope::{Envelope, EnvelopeTest};
 use super::finder::Finder;
 use super::nested::Nested;
 use super::value::ValueTest;
+use crate::attributes::{ATTRIBUTES, Attributes};
 use crate::model::{Severity, SpanId, TraceId};
 use crate::schema::column;
 use crate::store::Signal;
@@ -172,7 +173,7 @@ impl Leaf {
                 into.insert(name);
             }
             Self::Attribute(scope, ..) => {
-                into.extend(columns::ATTRIBUTES);
+                into.extend(ATTRIBUTES);
                 if *scope == Scope::Either {
                     into.insert(column::RESOURCE);
                 }
@@ -184,7 +185,7 @@ impl Leaf {
                 into.insert(nested.column());
             }
             Self::AttributeOrText(_, name, _) => {
-                into.extend(columns::ATTRIBUTES);
+                into.extend(ATTRIBUTES);
                 into.insert(name);
             }
             Self::AnyOf(leaves) => leaves.iter().for_each(|leaf| leaf.columns(into)),
@@ -193,7 +194,7 @@ impl Leaf {
             }
             Self::SpanText(_) => {
                 into.extend(SPAN_TEXTS);
-                into.extend(columns::ATTRIBUTES);
+                into.extend(ATTRIBUTES);
             }
         }
     }

@@ -5,8 +5,8 @@
 use super::super::language::{Field, Operand, Operator, Test, equivalents};
 use super::super::scan::intersect;
 use super::value::{Bound, Number, ValueTest, Wanted};
+use crate::attributes::Found;
 use crate::encoded;
-use crate::query::columns::Found;
 use crate::segment::{AttributeIndex, Entry, Kind, Owner, RowRanges, Scalar, Segment, key_hash, union_rows as union, value_hash};
 
 /// What every matching row has, as far as indexes know of it.

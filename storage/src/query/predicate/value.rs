@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 
 use regex::Regex;
 
-use super::super::columns::Found;
 use super::super::language::{Literal, Operand, Operator, ends};
 use super::super::wire::{self, Any, MAX_DEPTH};
+use crate::attributes::Found;
 
 /// What a value must be.
 #[derive(Clone, Debug)]

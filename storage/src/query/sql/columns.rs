@@ -8,9 +8,10 @@ use arrow::array::{Array, ArrayRef, BinaryViewArray, MapArray, MapBuilder, MapFi
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use serde_json::Value as Json;
 
-use super::super::columns::{self, ATTRIBUTES, Attributes, Found};
+use super::super::columns;
 use super::super::question::QueryError;
 use super::super::wire::{self, Any};
+use crate::attributes::{ATTRIBUTES, Attributes, Found};
 use crate::model::{Severity, SpanKind, StatusCode};
 use crate::schema::{self, column};
 use crate::store::Signal;

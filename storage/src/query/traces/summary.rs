@@ -6,10 +6,11 @@ use arrow::array::{Array, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 
 use super::super::answer::{QueryStats, ServiceInTrace, TraceSummary};
-use super::super::columns::{self, Attributes, Found};
+use super::super::columns;
 use super::super::predicate::Predicate;
 use super::super::question::{QueryError, TraceOrder, TraceSearch};
 use super::super::scan::{Control, Scan, Wanted};
+use crate::attributes::{ATTRIBUTES, Attributes, Found};
 use crate::model::{StatusCode, TimeRange, TraceId, UnixNanos};
 use crate::schema::column;
 use crate::snapshot::Snapshot;
@@ -117,7 +118,7 @@ pub(super) fn name_errors(
     let of_traces = Predicate::traces(mute);
     let mut scan = Scan::new(snapshot, Signal::Traces, TimeRange::ALL, &of_traces.hints, control)?;
     scan.run(
-        Wanted { columns: &[&READ[..], &columns::ATTRIBUTES[..]].concat(), predicate: &of_traces },
+        Wanted { columns: &[&READ[..], &ATTRIBUTES[..]].concat(), predicate: &of_traces },
         |_| false,
         |rows| {
             let ids = columns::id(rows.batch, column::TRACE_ID)?;

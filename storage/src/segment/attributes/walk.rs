@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::Range;
 
-use arrow::array::{Array, AsArray, BinaryViewArray, BooleanArray, Float64Array, Int64Array, MapArray, RecordBatch, StringViewArray};
-use arrow::datatypes::{Float64Type, Int64Type};
+use arrow::array::{Array, AsArray, BinaryViewArray, RecordBatch, StringViewArray};
 
+use crate::attributes::{Attributes, Map};
 use crate::encoded::{self, Any, MAX_DEPTH};
 use crate::schema::column;
 
@@ -17,23 +17,12 @@ use super::hash::{Owner, Scalar, key_hash, value_hash};
 /// The columns that hold attributes.
 #[derive(Debug)]
 pub(super) struct Columns<'a> {
-    texts: Map<'a, StringViewArray>,
-    ints: Map<'a, Int64Array>,
-    doubles: Map<'a, Float64Array>,
-    bools: Map<'a, BooleanArray>,
-    any: Map<'a, BinaryViewArray>,
+    own: Attributes<'a>,
     pub(super) resources: &'a BinaryViewArray,
     pub(super) scopes: &'a BinaryViewArray,
     /// Of spans.
     events: Option<&'a BinaryViewArray>,
     links: Option<&'a BinaryViewArray>,
-}
-
-#[derive(Debug)]
-struct Map<'a, V> {
-    offsets: &'a [i32],
-    keys: &'a StringViewArray,
-    values: &'a V,
 }
 
 /// Keys of one batch: short ones by their view, which holds the text, others by their hash. Views of long keys are of no use here: each
@@ -55,30 +44,13 @@ struct Key {
 impl<'a> Columns<'a> {
     /// `None` when a column is missing or of another type.
     pub(super) fn of(batch: &'a RecordBatch) -> Option<Self> {
-        let map = |name: &str| batch.column_by_name(name)?.as_map_opt();
         Some(Self {
-            texts: Map::of(map(column::ATTR_STR)?, map(column::ATTR_STR)?.values().as_string_view_opt()?)?,
-            ints: Map::of(map(column::ATTR_INT)?, map(column::ATTR_INT)?.values().as_primitive_opt::<Int64Type>()?)?,
-            doubles: Map::of(map(column::ATTR_DBL)?, map(column::ATTR_DBL)?.values().as_primitive_opt::<Float64Type>()?)?,
-            bools: Map::of(map(column::ATTR_BOOL)?, map(column::ATTR_BOOL)?.values().as_boolean_opt()?)?,
-            any: Map::of(map(column::ATTR_ANY)?, map(column::ATTR_ANY)?.values().as_binary_view_opt()?)?,
+            own: Attributes::of(batch).ok()?,
             resources: batch.column_by_name(column::RESOURCE)?.as_binary_view_opt()?,
             scopes: batch.column_by_name(column::SCOPE)?.as_binary_view_opt()?,
             events: batch.column_by_name(column::EVENTS).and_then(|events| events.as_binary_view_opt()),
             links: batch.column_by_name(column::LINKS).and_then(|links| links.as_binary_view_opt()),
         })
-    }
-}
-
-impl<'a, V: Array> Map<'a, V> {
-    fn of(map: &'a MapArray, values: &'a V) -> Option<Self> {
-        Some(Self { offsets: map.value_offsets(), keys: map.keys().as_string_view_opt()?, values })
-    }
-
-    /// Entries of consecutive rows lie together.
-    fn entries(&self, rows: &Range<usize>) -> Range<usize> {
-        let at = |row: usize| self.offsets.get(row).and_then(|offset| usize::try_from(*offset).ok()).unwrap_or(0);
-        at(rows.start)..at(rows.end)
     }
 }
 
@@ -91,11 +63,11 @@ pub(super) fn record(
     granules: &mut granules::Builder,
 ) {
     let mut visit = Visit { keys, catalogue, granules };
-    visit.map(0, &columns.texts, &rows, |values, at| Some(Scalar::Text(values.value(at))));
-    visit.map(1, &columns.ints, &rows, |values, at| Some(Scalar::Int(values.value(at))));
-    visit.map(2, &columns.doubles, &rows, |values, at| Some(Scalar::Double(values.value(at))));
-    visit.map(3, &columns.bools, &rows, |values, at| Some(Scalar::Bool(values.value(at))));
-    let any = &columns.any;
+    let Attributes { texts, ints, doubles, bools, any } = &columns.own;
+    visit.map(0, texts, &rows, |values, at| Some(Scalar::Text(values.value(at))));
+    visit.map(1, ints, &rows, |values, at| Some(Scalar::Int(values.value(at))));
+    visit.map(2, doubles, &rows, |values, at| Some(Scalar::Double(values.value(at))));
+    visit.map(3, bools, &rows, |values, at| Some(Scalar::Bool(values.value(at))));
     for at in any.entries(&rows) {
         let key = visit.key(4, any.keys, at);
         if let Some(place) = key.place {
@@ -147,7 +119,13 @@ struct Visit<'a> {
 }
 
 impl Visit<'_> {
-    fn map<'v, V: Array>(&mut self, map: u8, of: &Map<'v, V>, rows: &Range<usize>, value: impl Fn(&'v V, usize) -> Option<Scalar<'v>>) {
+    fn map<'v, V: Array + 'static>(
+        &mut self,
+        map: u8,
+        of: &Map<'v, V>,
+        rows: &Range<usize>,
+        value: impl Fn(&'v V, usize) -> Option<Scalar<'v>>,
+    ) {
         for at in of.entries(rows) {
             let key = self.key(map, of.keys, at);
             let Some(value) = of.values.is_valid(at).then(|| value(of.values, at)).flatten() else {
