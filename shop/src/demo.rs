@@ -29,7 +29,7 @@ pub struct Config {
     pub endpoint: String,
     /// Requests per second, 0.01 to 1,000.
     pub traces_per_second: f64,
-    /// How much of the past is played at the start, as fast as it is taken in.
+    /// How much of the past is played at the start: its last quarter of an hour as fast as it is taken in, the rest beside the present.
     pub history: Duration,
     /// What chance follows from. `None` differs at every start, so that a kept data folder holds no trace id twice.
     pub seed: Option<u64>,
@@ -66,10 +66,10 @@ pub async fn run(config: Config, stop: CancellationToken) {
 }
 
 impl Config {
-    /// Four requests per second after a quarter of an hour of history.
+    /// Four requests per second after an hour of history.
     #[must_use]
     pub fn new(endpoint: String) -> Self {
-        Self { endpoint, traces_per_second: 4.0, history: Duration::from_secs(15 * 60), seed: None }
+        Self { endpoint, traces_per_second: 4.0, history: Duration::from_secs(60 * 60), seed: None }
     }
 }
 
@@ -79,30 +79,47 @@ async fn open(config: &Config, queues: &Queues) {
     let now_nanos = clock::unix_nanos();
     let seed = config.seed.unwrap_or(now_nanos);
     let rate = if config.traces_per_second.is_finite() { config.traces_per_second.clamp(0.01, 1_000.0) } else { 4.0 };
-    history(config.history, rate.min(MAX_HISTORY_RATE), seed, now_nanos, queues).await;
-    live(rate, seed, now_nanos, queues).await;
+    let past = Past { rate: rate.min(MAX_HISTORY_RATE), seed, now_nanos, queues };
+    let minutes = config.history.as_secs().div_ceil(60).min(MAX_HISTORY_MINUTES);
+    for back in 1..=minutes.min(MINUTES_AT_ONCE) {
+        past.play(back).await;
+        // Playing a minute is work; the receivers run on the same threads.
+        tokio::task::yield_now().await;
+    }
+    let earlier = async {
+        for back in MINUTES_AT_ONCE + 1..=minutes {
+            past.play(back).await;
+            tokio::time::sleep(TICK).await;
+        }
+    };
+    tokio::join!(earlier, live(rate, seed, now_nanos, queues));
 }
 
-/// Plays the past, the newest minute first: it is what the first page shows.
-async fn history(length: Duration, rate: f64, seed: u64, now_nanos: u64, queues: &Queues) {
-    let minutes = length.as_secs().div_ceil(60).min(MAX_HISTORY_MINUTES);
-    for back in 1..=minutes {
-        let start_nanos = now_nanos.saturating_sub(back * MINUTE_NANOS);
-        let mut world = World::new(seed.wrapping_add(back));
+/// What happened before the shop was started, the newest minute first: it is what the first page shows.
+struct Past<'a> {
+    rate: f64,
+    seed: u64,
+    now_nanos: u64,
+    queues: &'a Queues,
+}
+
+impl Past<'_> {
+    /// Plays the minute that began `back` minutes before the start.
+    async fn play(&self, back: u64) {
+        let start_nanos = self.now_nanos.saturating_sub(back * MINUTE_NANOS);
+        let mut world = World::new(self.seed.wrapping_add(back));
         let mut minute = Recording::default();
         let mut next_nanos = start_nanos;
         while next_nanos < start_nanos + MINUTE_NANOS {
             minute.append(scene::play(&mut world, next_nanos));
-            next_nanos += world.random.until_next(rate);
+            next_nanos += world.random.until_next(self.rate);
         }
         for (service, part) in minute.by_service() {
-            if let Some(queue) = queues.get(&service) {
+            if let Some(queue) = self.queues.get(&service) {
                 // An exporter ends only when the demo does.
                 let _ = queue.send(part).await;
             }
         }
-        // Playing a minute is work; the receivers run on the same threads.
-        tokio::task::yield_now().await;
     }
 }
 
@@ -132,6 +149,8 @@ async fn live(rate: f64, seed: u64, start_nanos: u64, queues: &Queues) {
 const TICK: Duration = Duration::from_millis(200);
 const MINUTE_NANOS: u64 = 60_000_000_000;
 const MAX_HISTORY_MINUTES: u64 = 24 * 60;
+/// Minutes of the past that are there before the present begins.
+const MINUTES_AT_ONCE: u64 = 15;
 /// Requests per second of the past: enough to look at, and little enough to hold and send at once.
 const MAX_HISTORY_RATE: f64 = 10.0;
 /// Requests that wait for one exporter.
