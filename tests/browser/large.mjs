@@ -3,15 +3,9 @@
 //
 // Usage: large.mjs BASE_URL CHROMIUM OTLP_HTTP_URL [SPANS,SPANS…]     Ends with 1 and says why when a bound is passed.
 
-import { chromium } from "playwright-core";
+import { base, check, otlp, withBrowser } from "./site.mjs";
 
-const [base, executablePath, otlp, sizes = "1000,100000"] = process.argv.slice(2);
-const flags = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync",
-];
-const problems = [];
-const check = (holds, what) => holds || problems.push(what);
+const sizes = process.argv[5] ?? "1000,100000";
 
 const traceId = (size) => "c" + String(size).padStart(31, "0");
 const spanId = (number) => (0x1000000 + number).toString(16).padStart(16, "0");
@@ -81,8 +75,7 @@ async function measure(browser, size) {
   return { size, cold, warm, transferred, elements, jump: median(jumps), find: found, last: deepest };
 }
 
-const browser = await chromium.launch({ executablePath, args: flags });
-try {
+await withBrowser(async (browser) => {
   for (const size of sizes.split(",").map(Number)) {
     await send(size);
     const seen = await measure(browser, size);
@@ -90,10 +83,4 @@ try {
     check(seen.elements < 4_000, `${size} spans: the page has ${seen.elements} elements`);
     check(seen.transferred < 100_000, `${size} spans: ${seen.transferred} bytes were transferred`);
   }
-} catch (error) {
-  problems.push(String(error));
-} finally {
-  await browser.close();
-}
-for (const problem of problems) console.log(problem);
-process.exit(problems.length ? 1 : 0);
+});

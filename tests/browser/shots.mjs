@@ -3,9 +3,9 @@
 // Usage: shots.mjs BASE_URL CHROMIUM OTLP_HTTP_URL [FOLDER] [WORD]     WORD takes only the states whose name holds it. With ASSETS=ui/assets
 // stylesheet and script are taken from there, to see a change without building.
 
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 
-import { base, states, withBrowser } from "./site.mjs";
+import { base, states, withAssets, withBrowser } from "./site.mjs";
 
 const [folder = "shots", word = ""] = process.argv.slice(5);
 mkdirSync(folder, { recursive: true });
@@ -16,12 +16,7 @@ await withBrowser(async (browser) => {
     for (const colorScheme of ["light", "dark"]) {
       const context = await browser.newContext({ colorScheme, viewport: { width, height: width > 600 ? 900 : 844 }, reducedMotion: "reduce" });
       const page = await context.newPage();
-      if (process.env.ASSETS) {
-        await page.route(/\/a\/[^/]+\/app\.(css|js)$/, (route) => {
-          const name = new URL(route.request().url()).pathname.split("/").pop();
-          return route.fulfill({ body: readFileSync(`${process.env.ASSETS}/${name}`), contentType: name.endsWith("css") ? "text/css" : "text/javascript" });
-        });
-      }
+      await withAssets(page);
       for (const [name, path, act] of chosen) {
         await page.goto(base + path, { waitUntil: "load" });
         if (act) await act(page);

@@ -1,5 +1,7 @@
 // What the scripts here share: how Chromium is started, which pages there are, and what no page may do.
 
+import { readFileSync } from "node:fs";
+
 import { chromium } from "playwright-core";
 
 export const [base, executablePath, otlp] = process.argv.slice(2);
@@ -12,9 +14,11 @@ const flags = [
   "--disable-component-update", "--disable-sync",
 ];
 
-// Runs `work` with a browser and ends the process: 1 and a list of problems when there are any.
+// Runs `work` with a browser and ends the process.
 export async function withBrowser(work) {
   const browser = await chromium.launch({ executablePath, args: flags });
+  // What waits in the browser has no deadline of its own.
+  setTimeout(() => { problems.push("it was not done after ten minutes"); finish(); }, 600_000).unref();
   try {
     await work(browser);
   } catch (error) {
@@ -22,13 +26,28 @@ export async function withBrowser(work) {
   } finally {
     await browser.close();
   }
+  finish();
+}
+
+// Ends the process: with 1 and a list of problems when there are any.
+export function finish() {
   for (const problem of problems) console.log(problem);
   process.exit(problems.length ? 1 : 0);
+}
+
+// With ASSETS=ui/assets stylesheet and script are taken from there, to see a change without building.
+export async function withAssets(page) {
+  if (!process.env.ASSETS) return;
+  await page.route(/\/a\/[^/]+\/app\.(css|js)$/, (route) => {
+    const name = new URL(route.request().url()).pathname.split("/").pop();
+    return route.fulfill({ body: readFileSync(`${process.env.ASSETS}/${name}`), contentType: name.endsWith("css") ? "text/css" : "text/javascript" });
+  });
 }
 
 // A page whose console errors, script errors, foreign requests and CSP violations are problems.
 export async function watched(context) {
   const page = await context.newPage();
+  await withAssets(page);
   await page.addInitScript(() => {
     addEventListener("securitypolicyviolation", (event) => console.error(`CSP violation: ${event.violatedDirective} ${event.blockedURI}`));
   });

@@ -3,15 +3,7 @@
 //
 // Usage: trace.mjs BASE_URL CHROMIUM OTLP_HTTP_URL     Ends with 1 and says why when something is not so.
 
-import { chromium } from "playwright-core";
-
-const [base, executablePath, otlp] = process.argv.slice(2);
-const flags = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync",
-];
-const problems = [];
-const check = (holds, what) => holds || problems.push(what);
+import { base, check, otlp, problems, watched, withBrowser } from "./site.mjs";
 
 const MS = 1_000_000n;
 const spanId = (number) => (0x2000000 + number).toString(16).padStart(16, "0");
@@ -53,16 +45,6 @@ async function sendLog(id, span, body) {
   await fetch(`${otlp}/v1/logs`, {
     method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ resourceLogs: [{ resource, scopeLogs: [{ logRecords: [record] }] }] }),
   });
-}
-
-async function watched(context) {
-  const page = await context.newPage();
-  await page.addInitScript(() => {
-    addEventListener("securitypolicyviolation", (event) => console.error(`CSP violation: ${event.violatedDirective} ${event.blockedURI}`));
-  });
-  page.on("console", (message) => message.type() === "error" && problems.push(`${page.url()}: console: ${message.text()}`));
-  page.on("pageerror", (error) => problems.push(`${page.url()}: script: ${error.message}`));
-  return page;
 }
 
 const rows = (page) => page.locator("tr[data-row]").count();
@@ -168,8 +150,7 @@ async function withoutScript(browser) {
   }
 }
 
-const browser = await chromium.launch({ executablePath, args: flags });
-try {
+await withBrowser(async (browser) => {
   await send(basket(one, 40, 1));
   await send(basket(two, 40, 2));
   await sendLog(one, spanId(300), "no room left");
@@ -186,10 +167,4 @@ try {
     check(over <= 0, `${path} is ${over} px wider than a window of 320 px`);
   }
   await withoutScript(browser);
-} catch (error) {
-  problems.push(String(error));
-} finally {
-  await browser.close();
-}
-for (const problem of problems) console.log(problem);
-process.exit(problems.length ? 1 : 0);
+});

@@ -60,7 +60,7 @@
     moving = setTimeout(() => openPanel(link.href, row, "replace"), 80);
   }
   function step(by) {
-    const rows = $("[data-rows]") ? (rowOf(document.activeElement) ? shownRows() : $$("[data-row]")) : [];
+    const rows = $("[data-rows]") ? (rowOf(document.activeElement) ? shownRows() : $$("[data-rows]:not([data-rows=aside]) [data-row]")) : [];
     const at = rows.indexOf(currentRow());
     const next = at < 0 ? (by > 0 ? 0 : rows.length - 1) : at + by;
     // The end of one list leads to the next list of the page.
@@ -72,6 +72,14 @@
     }
     focusRow(rows[next]);
     follow(rows[next]);
+  }
+
+  // The first row of the next list, or of the one before.
+  function leap(by) {
+    const lists = $$("[data-rows]").filter((list) => $("[data-row]", list));
+    const at = lists.indexOf(rowOf(document.activeElement)?.closest("[data-rows]"));
+    const list = lists[at < 0 ? (by > 0 ? 0 : lists.length - 1) : at + by];
+    if (list) focusRow($("[data-row]", list));
   }
 
   // --- Panel of the trace page -----------------------------------------------------------------------------------------
@@ -282,6 +290,7 @@
     pending = "";
     if (event.key === "g" && keys === "g") { pending = "g "; setTimeout(() => { pending = ""; }, 1200); return; }
     if (keys === "j" || keys === "k") { step(keys === "j" ? 1 : -1); event.preventDefault(); return; }
+    if (keys === "J" || keys === "K") { leap(keys === "J" ? 1 : -1); event.preventDefault(); return; }
     if (keys === "r") { location.reload(); return; }
     if (keys === "o") {
       const link = currentRow() && opener(currentRow());

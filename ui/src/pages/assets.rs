@@ -9,6 +9,9 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
 use crate::error::Failure;
 
+#[cfg(test)]
+mod colours;
+
 type Asset = (&'static str, &'static str, &'static [u8]);
 
 const ASSETS: [Asset; 4] = [

