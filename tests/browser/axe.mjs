@@ -28,7 +28,7 @@ await withBrowser(async (browser) => {
       const context = await browser.newContext({ colorScheme, viewport: { width, height: 900 }, bypassCSP: true, reducedMotion: "reduce" });
       await context.addInitScript({ path: axe });
       const page = await context.newPage();
-      // In an ordinary run each page is judged once, every other one on the narrow screen.
+      // In a short run each page is judged once, every other one on the narrow screen.
       for (const path of all.filter((_, place) => isWhole || place % 2 === turn)) await judge(page, path, `${colorScheme}, ${width} px`);
       await context.close();
     }

@@ -109,9 +109,16 @@ export async function states() {
   ];
 }
 
-// Addresses of all states, each once.
-export async function pages() {
-  return [...new Set((await states()).filter(([, , act]) => !act).map(([, path]) => path))];
+// One state of each template, the fullest, for a run that must be short.
+const fullest = new Set([
+  "home", "start", "services", "service-dependencies", "operation", "traces-selected", "traces-wrong", "contrast", "trace-span", "trace-flame", "trace-map", "compare", "span",
+  "logs-open", "logs-patterns", "map-edge", "query-chart", "saved", "status", "settings", "help", "nowhere",
+]);
+
+// Addresses of states, each once: of all, or of one per template.
+export async function pages(all = isWhole) {
+  const chosen = (await states()).filter(([name, , act]) => !act && (all || fullest.has(name)));
+  return [...new Set(chosen.map(([, path]) => path))];
 }
 
 // Whether a page says that something is wrong, and is answered so.

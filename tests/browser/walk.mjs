@@ -13,13 +13,13 @@ async function open(page, path) {
 }
 
 // Presses Tab until the focused element satisfies the test, and then Enter. No mouse.
-async function tabTo(page, what, test, limit = 120) {
+async function tabTo(page, what, test, limit = 300) {
   for (let step = 0; step < limit; step++) {
     await page.keyboard.press("Tab");
     if (await page.evaluate(test)) {
-      await Promise.all([page.waitForLoadState("load"), page.keyboard.press("Enter")]);
-      await page.waitForTimeout(400);
-      return;
+      const here = page.url();
+      await Promise.all([page.waitForURL((to) => to.href !== here), page.keyboard.press("Enter")]);
+      return page.locator("html[data-ready]").waitFor();
     }
   }
   throw new Error(`${page.url()}: no ${what} is reached by Tab`);
@@ -38,16 +38,15 @@ async function findTheFailingCheckout(context) {
   });
   if (!/\/trace\/[0-9a-f]{32}/.test(page.url())) throw new Error(`no trace was opened but ${page.url()}`);
   await page.keyboard.press("e");
-  await page.waitForTimeout(600);
-  if (!/span=[0-9a-f]{16}/.test(page.url())) throw new Error(`"e" did not select the failing span: ${page.url()}`);
+  await page.waitForURL(/span=[0-9a-f]{16}/).catch(() => { throw new Error(`"e" did not select the failing span: ${page.url()}`); });
   const text = await page.locator("main").innerText();
   if (!/error/i.test(text)) throw new Error("the page of the failing trace does not say error");
   await page.close();
 }
 
 await withBrowser(async (browser) => {
-  const all = await pages();
   for (const javaScriptEnabled of [true, false]) {
+    const all = await pages(isWhole || javaScriptEnabled);
     for (const colorScheme of isWhole ? ["light", "dark"] : [javaScriptEnabled ? "light" : "dark"]) {
       const context = await browser.newContext({ javaScriptEnabled, colorScheme });
       const page = await watched(context);
