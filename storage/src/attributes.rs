@@ -2,12 +2,28 @@
 //!
 //! The one place that knows how an attribute of a row is found in columns: readers of rows, conditions, facets, sums, SQL and the indexes of
 //! segments all come here. What a value means to them is theirs. Knows nothing of files.
+//!
+//! A row's attributes lie in five maps, one per type. Segments may keep those of some keys in columns of their own (`attributes/layout.rs`):
+//! [`Promoter`] and [`Restorer`] are the way there and back, [`Values`] reads one key wherever it lies.
 
 use std::ops::Range;
 
 use arrow::array::{Array, ArrayAccessor, BinaryViewArray, BooleanArray, Float64Array, Int64Array, MapArray, RecordBatch, StringViewArray};
 
 use crate::schema::{ColumnError, column};
+
+mod layout;
+mod promote;
+mod restore;
+mod values;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub(crate) use self::layout::{FOOTER_KEY, Layout, MAX_PROMOTED, ORDER, Promoted, Type, is_promoted};
+pub(crate) use self::promote::Promoter;
+pub(crate) use self::restore::Restorer;
+pub(crate) use self::values::Values;
 
 /// The columns that hold a record's attributes.
 pub(crate) const ATTRIBUTES: [&str; 5] = [column::ATTR_STR, column::ATTR_INT, column::ATTR_DBL, column::ATTR_BOOL, column::ATTR_ANY];
@@ -54,21 +70,6 @@ impl<'a> Attributes<'a> {
             bools: Map::of(batch, column::ATTR_BOOL)?,
             any: Map::of(batch, column::ATTR_ANY)?,
         })
-    }
-
-    /// Calls `each` for every value under `key` until it returns true. Says whether it did, and whether there was a value.
-    pub(crate) fn any_under(&self, row: usize, key: &str, mut each: impl FnMut(Found<'a>) -> bool) -> (bool, bool) {
-        let mut present = false;
-        let mut see = |found| {
-            present = true;
-            each(found)
-        };
-        let hit = self.texts.under(row, key).any(|text| see(Found::Text(text)))
-            || self.ints.under(row, key).any(|int| see(Found::Int(int)))
-            || self.doubles.under(row, key).any(|double| see(Found::Double(double)))
-            || self.bools.under(row, key).any(|flag| see(Found::Bool(flag)))
-            || self.any.under(row, key).any(|value| see(Found::Encoded(value)));
-        (hit, present)
     }
 
     /// All attributes of a row, text first. An absent value reads as an empty one.

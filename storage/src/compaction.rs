@@ -18,7 +18,7 @@ use crate::store::Signal;
 
 mod merge;
 
-pub(crate) use self::merge::{merge, merge_stack, rewrite};
+pub(crate) use self::merge::{Target, merge, merge_stack, rewrite};
 
 /// Inputs of one merge; bounds its memory.
 const MAX_INPUTS: usize = 16;

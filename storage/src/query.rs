@@ -15,6 +15,8 @@ mod facets;
 mod fixtures;
 mod grid;
 mod language;
+#[cfg(test)]
+mod layouts;
 mod logs;
 mod map;
 mod predicate;

@@ -1,11 +1,11 @@
-//! The columns of the two tables, in memory and in segments alike.
+//! The columns of the two tables, as memory has them and as segments give them.
 //!
 //! Owns names, types and order of columns, and the sort order of segments. One row is one span or one log record.
 //!
 //! Times are `Int64` nanoseconds. A `u64` beyond `i64::MAX` keeps its bits. Resources and scopes are encoded OTLP envelopes without
 //! their records (`ResourceSpans`/`ResourceLogs` with fields 1 and 3, `ScopeSpans`/`ScopeLogs` with fields 1 and 3): lossless, and one
 //! dictionary entry for many rows. Attributes are one map per type; a key that occurs more than once in a record goes to `attr_any` with
-//! all its values, so that their order is kept.
+//! all its values, so that their order is kept. How segments store attributes is theirs: see `attributes`.
 
 use std::sync::{Arc, LazyLock};
 

@@ -2,7 +2,8 @@
 //!
 //! Owns the layout of `<ulid>.parquet` and `<ulid>.idx`, writing and reading both. Knows nothing of the log, the manifest or queries.
 //!
-//! The Parquet file is complete in itself and any engine reads it. The bundle (see `segment/bundle.rs`) holds what can be made again
+//! The Parquet file is complete in itself and any engine reads it; a merge may have moved attributes of some keys to columns of their own
+//! (`attributes/layout.rs`). The bundle (see `segment/bundle.rs`) holds what can be made again
 //! from it: `parquet.blocks` (`segment/checked.rs`), `trace.keys` and `trace.fuse` (`segment/trace_keys.rs`), `summary` and `operations` (`segment/summary.rs`), `roll.red` (`rollup/codec.rs`), and for merged
 //! logs `ft/*` (`text/index.rs`), and `attr.*` (`segment/attributes.rs`). A file appears in the segment folder whole and synced, or not at all.
 
@@ -10,14 +11,13 @@ use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::RecordBatch;
 use arrow::compute::{concat_batches, interleave_record_batch};
-use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 
 use crate::files::Place;
 use crate::model::{TraceId, UnixNanos};
 use crate::rollup::Roll;
-use crate::schema::{self, column};
+use crate::schema;
 use crate::store::Signal;
 use crate::text;
 
@@ -25,10 +25,13 @@ mod attributes;
 mod bundle;
 mod checked;
 mod encoding;
+mod error;
 mod file;
 mod indexes;
 mod order;
 mod output;
+mod pages;
+mod promotion;
 mod read;
 mod rows;
 mod stack;
@@ -41,9 +44,11 @@ pub(crate) mod fixture;
 
 pub(crate) use self::attributes::{AttributeIndex, Entry, GRANULE_ROWS, Kind, Owner, Scalar, key_hash, value_hash};
 pub(crate) use self::bundle::{Blob, Bundle, BundleWriter, damaged as bundle_damaged};
+pub(crate) use self::error::{SegmentError, SegmentErrorKind};
 pub(crate) use self::indexes::rebuild as rebuild_index;
 pub(crate) use self::order::SortColumns;
 pub(crate) use self::output::{Limits, Output};
+pub(crate) use self::promotion::{choose as choose_layout, layout_before};
 #[cfg(test)]
 use self::rows::merged as merged_rows;
 pub(crate) use self::rows::{push as push_row, union as union_rows, without as without_rows};
@@ -55,7 +60,7 @@ pub(crate) use self::summary::Operations;
 pub(crate) struct Segment {
     meta: SegmentMeta,
     parquet: checked::CheckedFile,
-    footer: OnceLock<ArrowReaderMetadata>,
+    footer: OnceLock<read::Footer>,
     row_groups: Vec<RowGroup>,
     index: Option<Index>,
     /// Set once a part of the bundle was found to be damaged or missing.
@@ -106,29 +111,6 @@ pub(crate) type RowRanges = Vec<Range<u32>>;
 /// Rows as they are read.
 pub(crate) type Rows = Box<dyn Iterator<Item = Result<RecordBatch, SegmentError>> + Send>;
 
-/// A file of a segment cannot be read or written.
-#[derive(Debug, thiserror::Error)]
-#[error("segment {id}: {detail}")]
-pub(crate) struct SegmentError {
-    /// Names the files.
-    pub(crate) id: ulid::Ulid,
-    /// What the caller can do about it.
-    pub(crate) kind: SegmentErrorKind,
-    /// What failed.
-    pub(crate) detail: String,
-}
-
-/// Kinds of [`SegmentError`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SegmentErrorKind {
-    /// The operating system refused; trying again may help.
-    Io,
-    /// A file is not what it was when it was written, or the caller asked for what is not there.
-    Damaged,
-    /// The caller asked to stop. Nothing is left behind.
-    Stopped,
-}
-
 /// The usable part of the bundle.
 #[derive(Debug)]
 struct Index {
@@ -164,12 +146,15 @@ pub(crate) fn write(
     level: u8,
     batches: Vec<RecordBatch>,
 ) -> Result<Vec<SegmentMeta>, SegmentError> {
+    sort_into(Output::new(tmp_dir, seg_dir, signal, level), signal, batches)
+}
+
+fn sort_into(mut output: Output<'_>, signal: Signal, batches: Vec<RecordBatch>) -> Result<Vec<SegmentMeta>, SegmentError> {
     let failed = |e: &dyn std::fmt::Display| SegmentError::damaged(ulid::Ulid::nil(), format!("cannot sort rows to be written: {e}"));
     let batches = fewer(signal, batches).map_err(|e| failed(&e))?;
     let columns = batches.iter().map(|batch| SortColumns::of(signal, batch)).collect::<Option<Vec<_>>>();
     let order = order::sorted(&columns.ok_or_else(|| failed(&"a column of the table is missing"))?);
     let sources: Vec<&RecordBatch> = batches.iter().collect();
-    let mut output = Output::new(tmp_dir, seg_dir, signal, level);
     for chunk in order.chunks(GATHER_ROWS) {
         let indices: Vec<(usize, usize)> = chunk.iter().map(|at| (at.batch as usize, at.row as usize)).collect();
         output.push(&interleave_record_batch(&sources, &indices).map_err(|e| failed(&e))?)?;
@@ -351,56 +336,8 @@ impl Segment {
         self.usable("attr", self.attributes()?.rows(hash)).flatten()
     }
 
-    /// Reads `columns`, in the schema's order, of `rows` or of all rows, as batches of at most 8,192 rows in file order. Hidden rows are
-    /// left out.
-    pub(crate) fn read(&self, columns: &[&str], rows: Option<&RowRanges>) -> Result<Rows, SegmentError> {
-        if self.hidden.is_empty() {
-            return self.read_any(columns, rows);
-        }
-        let every = self.every_row();
-        self.read_any(columns, Some(&without_rows(rows.unwrap_or(&every), &self.hidden)))
-    }
-
     fn visible(&self, rows: RowRanges) -> RowRanges {
         if self.hidden.is_empty() { rows } else { without_rows(&rows, &self.hidden) }
-    }
-
-    /// As [`Self::read`], hidden rows included.
-    fn read_any(&self, columns: &[&str], rows: Option<&RowRanges>) -> Result<Rows, SegmentError> {
-        let rows = rows.map(Vec::as_slice);
-        if rows.is_some_and(<[_]>::is_empty) {
-            return Ok(Box::new(std::iter::empty()));
-        }
-        Ok(Box::new(read::batches(self.meta.id, self.meta.signal, &self.parquet, self.footer()?, columns, rows)?))
-    }
-
-    fn footer(&self) -> Result<&ArrowReaderMetadata, SegmentError> {
-        if let Some(footer) = self.footer.get() {
-            return Ok(footer);
-        }
-        let footer = read::footer(&self.parquet, self.meta.signal)
-            .map_err(|e| SegmentError::damaged(self.meta.id, format!("cannot read the footer of its Parquet file: {e}")))?;
-        let rows: i64 = footer.metadata().row_groups().iter().map(parquet::file::metadata::RowGroupMetaData::num_rows).sum();
-        if u64::try_from(rows) != Ok(self.meta.rows) {
-            return Err(SegmentError::damaged(self.meta.id, format!("has {rows} rows, {} expected", self.meta.rows)));
-        }
-        Ok(self.footer.get_or_init(|| footer))
-    }
-
-    fn scan_for_trace(&self, id: TraceId) -> Result<RowRanges, SegmentError> {
-        let mut found = Vec::new();
-        let mut row = 0;
-        for batch in self.read_any(&[column::TRACE_ID], None)? {
-            let batch = batch?;
-            let ids = batch.column_by_name(column::TRACE_ID).and_then(|ids| ids.as_fixed_size_binary_opt());
-            for trace in ids.ok_or_else(|| SegmentError::damaged(self.meta.id, "trace ids of another type"))? {
-                if trace == Some(id.as_bytes().as_slice()) {
-                    rows::push(&mut found, row);
-                }
-                row += 1;
-            }
-        }
-        Ok(found)
     }
 
     /// The value, or a warning and `None`: what the bundle cannot say is found out from the rows.
@@ -454,22 +391,6 @@ impl SegmentMeta {
     /// The index bundle.
     pub(crate) fn index_path(&self, seg_dir: &Place) -> Place {
         seg_dir.join(format!("{}.idx", self.id))
-    }
-}
-
-// === impl SegmentError ===
-
-impl SegmentError {
-    pub(crate) fn io(id: ulid::Ulid, detail: impl Into<String>) -> Self {
-        Self { id, kind: SegmentErrorKind::Io, detail: detail.into() }
-    }
-
-    pub(crate) fn damaged(id: ulid::Ulid, detail: impl Into<String>) -> Self {
-        Self { id, kind: SegmentErrorKind::Damaged, detail: detail.into() }
-    }
-
-    pub(crate) fn stopped(id: ulid::Ulid) -> Self {
-        Self { id, kind: SegmentErrorKind::Stopped, detail: "stopped before it was written".to_owned() }
     }
 }
 

@@ -8,9 +8,10 @@ use arrow::array::RecordBatch;
 use arrow::compute::interleave_record_batch;
 use ulid::Ulid;
 
+use crate::attributes::Layout;
 use crate::files::Place;
 use crate::schema;
-use crate::segment::{Limits, Output, Segment, SegmentError, SegmentMeta, SortColumns};
+use crate::segment::{Limits, Output, Segment, SegmentError, SegmentMeta, SortColumns, choose_layout};
 use crate::store::Signal;
 
 /// Rows gathered at a time.
@@ -38,58 +39,57 @@ struct Cursor {
     prefix: u128,
 }
 
+/// Where merged rows go.
+#[derive(Clone, Debug)]
+pub(crate) struct Target<'a> {
+    pub(crate) tmp_dir: &'a Place,
+    pub(crate) seg_dir: &'a Place,
+    /// What the segments of the table that were merged before have columns for.
+    pub(crate) layout_before: Layout,
+    pub(crate) limits: Limits,
+    /// Ends the merge early, with [`crate::segment::SegmentErrorKind::Stopped`]; nothing is left in `seg_dir` then.
+    pub(crate) stop: &'a AtomicBool,
+}
+
+impl<'a> Target<'a> {
+    pub(crate) fn new(tmp_dir: &'a Place, seg_dir: &'a Place, stop: &'a AtomicBool) -> Self {
+        Self { tmp_dir, seg_dir, layout_before: Layout::default(), limits: Limits::default(), stop }
+    }
+
+    /// Keeps to this layout as far as the rows allow.
+    pub(crate) fn with_layout_before(self, layout_before: Layout) -> Self {
+        Self { layout_before, ..self }
+    }
+}
+
 /// Merges segments that cannot be stacked, because they hold a span twice, into segments of the last level; see [`merge`].
-pub(crate) fn merge_stack(
-    inputs: &[Arc<Segment>],
-    tmp_dir: &Place,
-    seg_dir: &Place,
-    signal: Signal,
-    stop: &AtomicBool,
-) -> Result<Vec<SegmentMeta>, SegmentError> {
+pub(crate) fn merge_stack(inputs: &[Arc<Segment>], target: &Target<'_>) -> Result<Vec<SegmentMeta>, SegmentError> {
     let mut inputs = inputs.to_vec();
     inputs.sort_unstable_by_key(|segment| (segment.meta().min_time, segment.meta().id));
-    let groups = inputs.chunks(super::MAX_INPUTS);
-    let merged = groups.map(|group| merge_within(2, Limits::default(), group, tmp_dir, seg_dir, signal, stop));
+    let merged = inputs.chunks(super::MAX_INPUTS).map(|group| merge_to(super::LAST_LEVEL, group, target));
     Ok(merged.collect::<Result<Vec<_>, _>>()?.concat())
 }
 
-/// Writes what is left of a segment whose rows are hidden in part: in its order, at its level, at least merged.
-pub(crate) fn rewrite(
-    segment: &Arc<Segment>,
-    tmp_dir: &Place,
-    seg_dir: &Place,
-    stop: &AtomicBool,
-) -> Result<Vec<SegmentMeta>, SegmentError> {
-    let meta = segment.meta();
-    merge_within(meta.level.max(1), Limits::default(), std::slice::from_ref(segment), tmp_dir, seg_dir, meta.signal, stop)
+/// Writes what is left of a segment whose rows are hidden in part: in its order, at its level, at least merged, with its layout.
+pub(crate) fn rewrite(segment: &Arc<Segment>, target: Target<'_>) -> Result<Vec<SegmentMeta>, SegmentError> {
+    let target = target.with_layout_before(segment.layout());
+    merge_to(segment.meta().level.max(1), std::slice::from_ref(segment), &target)
 }
 
-/// Merges segments of one table into segments of level 1. Of equal spans the one in the later segment, by id, stays. Ends early with
-/// [`crate::segment::SegmentErrorKind::Stopped`] soon after `stop` is set; nothing is left in `seg_dir` then.
-pub(crate) fn merge(
-    inputs: &[Arc<Segment>],
-    tmp_dir: &Place,
-    seg_dir: &Place,
-    signal: Signal,
-    stop: &AtomicBool,
-) -> Result<Vec<SegmentMeta>, SegmentError> {
-    merge_within(1, Limits::default(), inputs, tmp_dir, seg_dir, signal, stop)
+/// Merges segments of one table into segments of level 1. Of equal spans the one in the later segment, by id, stays.
+pub(crate) fn merge(inputs: &[Arc<Segment>], target: &Target<'_>) -> Result<Vec<SegmentMeta>, SegmentError> {
+    merge_to(1, inputs, target)
 }
 
-pub(super) fn merge_within(
-    level: u8,
-    limits: Limits,
-    inputs: &[Arc<Segment>],
-    tmp_dir: &Place,
-    seg_dir: &Place,
-    signal: Signal,
-    stop: &AtomicBool,
-) -> Result<Vec<SegmentMeta>, SegmentError> {
-    let mut inputs: Vec<&Arc<Segment>> = inputs.iter().collect();
+fn merge_to(level: u8, inputs: &[Arc<Segment>], target: &Target<'_>) -> Result<Vec<SegmentMeta>, SegmentError> {
+    let mut inputs: Vec<&Segment> = inputs.iter().map(AsRef::as_ref).collect();
     inputs.sort_unstable_by_key(|segment| segment.meta().id);
-    let newest = inputs.last().map(|segment| segment.meta().id).unwrap_or_default();
-    let mut output = Output::new(tmp_dir, seg_dir, signal, level).with_limits(limits).with_arrival(newest.timestamp_ms());
-    let mut merge = Merge::new(signal, &inputs, stop)?;
+    let Some(newest) = inputs.last().map(|segment| segment.meta()) else { return Ok(Vec::new()) };
+    let mut output = Output::new(target.tmp_dir, target.seg_dir, newest.signal, level)
+        .with_limits(target.limits)
+        .with_layout(choose_layout(&inputs, &target.layout_before, target.limits))
+        .with_arrival(newest.id.timestamp_ms());
+    let mut merge = Merge::new(newest.signal, &inputs, target.stop)?;
     while let Some((from, bound)) = merge.next_run() {
         merge.take_run(from, bound)?;
         if merge.gathered.len() >= GATHER_ROWS {
@@ -103,7 +103,7 @@ pub(super) fn merge_within(
 // === impl Merge ===
 
 impl<'a> Merge<'a> {
-    fn new(signal: Signal, inputs: &[&Arc<Segment>], stop: &'a AtomicBool) -> Result<Self, SegmentError> {
+    fn new(signal: Signal, inputs: &[&Segment], stop: &'a AtomicBool) -> Result<Self, SegmentError> {
         let table = schema::of(signal);
         let columns: Vec<&str> = table.fields().iter().map(|field| field.name().as_str()).collect();
         let mut merge = Self { signal, stop, cursors: Vec::with_capacity(inputs.len()), held: Vec::new(), gathered: Vec::new() };

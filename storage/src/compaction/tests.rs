@@ -6,11 +6,12 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use proptest::prelude::*;
 
-use super::merge::merge_within;
 use super::*;
+use crate::attributes::tests::{layouts, rows as rows_with_attributes};
+use crate::attributes::{Layout, Type};
 use crate::files::Place;
 use crate::schema;
-use crate::segment::fixture::{Shape, batches};
+use crate::segment::fixture::{Shape, batches, write_in};
 use crate::segment::{Limits, SegmentErrorKind, write};
 
 const MINUTE: u64 = 60_000_000_000;
@@ -73,7 +74,8 @@ proptest! {
         inputs.rotate_left(sizes.len() / 2);
         let limits = Limits { rows: cut, ..Limits::default() };
         let stop = AtomicBool::new(false);
-        let metas = merge_within(1, limits, &inputs, &folders.tmp(), &folders.seg(), signal, &stop).unwrap();
+        let (tmp, seg) = (folders.tmp(), folders.seg());
+        let metas = merge(&inputs, &Target { limits, ..Target::new(&tmp, &seg, &stop) }).unwrap();
         prop_assert!(metas.iter().all(|meta| meta.level == 1 && meta.rows as usize <= cut));
         let newest = inputs.iter().map(|segment| segment.meta().id.timestamp_ms()).max();
         prop_assert!(metas.iter().all(|meta| Some(meta.id.timestamp_ms()) == newest));
@@ -82,11 +84,83 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn segments_of_different_layouts_merge_and_stack_as_if_they_had_none(
+        traces in any::<bool>(), seed: u64, inputs in prop::collection::vec((1usize..400, layouts()), 2..5), cut in 200usize..2000,
+    ) {
+        let signal = if traces { Signal::Traces } else { Signal::Logs };
+        let folders = Folders::new();
+        let (tmp, seg) = (folders.tmp(), folders.seg());
+        let (mut segments, mut everything) = (Vec::new(), Vec::new());
+        for (number, (size, layout)) in inputs.iter().enumerate() {
+            let rows = rows_with_attributes(signal, seed.wrapping_add(number as u64), *size);
+            everything.push(rows.clone());
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            let written = write_in(layout.clone(), (&tmp, &seg), signal, vec![rows]);
+            segments.extend(written.into_iter().map(|meta| Arc::new(Segment::open(&seg, meta).unwrap())));
+        }
+        let expected = read(&[folders.write(signal, everything)], signal);
+        let stop = AtomicBool::new(false);
+        let limits = Limits { rows: cut, rows_for_columns: 0, ..Limits::default() };
+        let mut target = Target { limits, ..Target::new(&tmp, &seg, &stop) };
+        // Once and again: from many layouts to one, and from that to itself or another.
+        for before in inputs.iter().map(|(_, layout)| layout.clone()).take(2) {
+            target = target.with_layout_before(before);
+            let merged = merge(&segments, &target).unwrap();
+            segments = merged.into_iter().map(|meta| Arc::new(Segment::open(&seg, meta).unwrap())).collect();
+            prop_assert_eq!(read(&segments, signal), expected.clone());
+        }
+        prop_assert!(segments.iter().all(|segment| !segment.is_index_wanting()));
+    }
+}
+
+/// What is promoted and what is left are the same after stacking, whether row groups were copied or not.
+#[test]
+fn large_row_groups_of_another_layout_are_encoded_anew() {
+    let folders = Folders::new();
+    let (tmp, seg) = (folders.tmp(), folders.seg());
+    let layout = |key: &str, of| Layout::new([(key.to_owned(), of)]);
+    let most = layout("http.route", Type::Text);
+    let (mut inputs, mut everything) = (Vec::new(), Vec::new());
+    for (number, (size, layout)) in
+        [(40_000, &most), (33_000, &layout("k", Type::Int)), (300, &Layout::default()), (50_000, &most)].into_iter().enumerate()
+    {
+        let parts = (0..size / 100).map(|part| {
+            let rows = rows_with_attributes(Signal::Logs, (number * 1_000 + part) as u64, 100);
+            later(&rows, number as i64)
+        });
+        let rows: Vec<RecordBatch> = parts.collect();
+        let written = write_in(layout.clone(), (&tmp, &seg), Signal::Logs, rows);
+        assert_eq!(written.len(), 1);
+        inputs.extend(written.into_iter().map(|meta| Arc::new(Segment::open(&seg, meta).unwrap())));
+        everything.push(read(&inputs[number..], Signal::Logs));
+    }
+    let stacked = crate::segment::stack(&inputs, &tmp, &seg, &AtomicBool::new(false)).unwrap().unwrap();
+    let stacked = [Arc::new(Segment::open(&seg, stacked).unwrap())];
+    assert!(stacked[0].layout().has_columns_of(&most));
+    let sizes: Vec<usize> = stacked[0].row_groups().iter().map(|group| group.rows.len()).collect();
+    assert_eq!(sizes, [40_000, 33_000, 300, 50_000]);
+    assert_eq!(read(&stacked, Signal::Logs), concat_batches(&schema::of(Signal::Logs), &everything).unwrap());
+}
+
+/// The same rows of one day, `hours` later.
+fn later(rows: &RecordBatch, hours: i64) -> RecordBatch {
+    let time = rows.schema().index_of(schema::column::TIME).unwrap();
+    let mut columns = rows.columns().to_vec();
+    let start = 1_700_000_000_000_000_000 / 86_400_000_000_000 * 86_400_000_000_000;
+    let times = (0..rows.num_rows() as i64).map(|row| start + hours * 3_600_000_000_000 + row);
+    columns[time] = Arc::new(arrow::array::Int64Array::from_iter_values(times));
+    RecordBatch::try_new(rows.schema(), columns).unwrap()
+}
+
 #[test]
 fn a_stopped_merge_leaves_nothing_behind() {
     let folders = Folders::new();
     let inputs = [folders.write(Signal::Logs, batches(Signal::Logs, 1, 500, Shape::default()))];
-    let error = merge(&inputs, &folders.tmp(), &folders.seg(), Signal::Logs, &AtomicBool::new(true)).unwrap_err();
+    let error = merge(&inputs, &Target::new(&folders.tmp(), &folders.seg(), &AtomicBool::new(true))).unwrap_err();
     assert_eq!(error.kind, SegmentErrorKind::Stopped);
     assert_eq!(folders.tmp().names().unwrap().len(), 0);
     assert_eq!(folders.seg().names().unwrap().len(), 2, "the input's files");

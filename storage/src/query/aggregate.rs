@@ -129,7 +129,8 @@ fn rows(question: &Question<'_>, grouping: &Grouping, parts: Parts, control: &Co
     columns.extend(grouping.columns());
     let seen = Seen::of(snapshot)?;
     let mut scan = Scan::new(snapshot, signal, range, &filter.hints, control)?;
-    let wanted = Wanted { columns: &columns, predicate: filter };
+    let keys = grouping.keys();
+    let wanted = Wanted { columns: &columns, keys: &keys, predicate: filter };
     let states = scan.fold(
         wanted,
         || Groups::new(parts.count),

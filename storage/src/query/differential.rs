@@ -242,7 +242,9 @@ fn conditions_find_the_spans_that_looking_at_every_span_finds() {
         let spans: Vec<Span> = (1..=60 + round * 20).map(|id| random_span(&mut dice, id)).collect();
         let (old, new) = spans.split_at(spans.len() * dice.count(3) / 2);
         let segments = old.chunks(old.len() / 2 + 1).map(|chunk| vec![fixtures::spans(chunk)]).collect();
-        let snapshot = fixtures::snapshot(folder.path(), Signal::Traces, new.chunks(23).map(fixtures::spans).collect(), segments);
+        let layout = || (round % 2 == 1).then(|| fixtures::layout(&mut dice, &KEYS));
+        let buffered = new.chunks(23).map(fixtures::spans).collect();
+        let snapshot = fixtures::snapshot_in(layout, folder.path(), Signal::Traces, buffered, segments);
         for _ in 0..60 {
             let Condition { text, holds } = joined(&mut dice, 2, span_condition);
             let found = facets(&snapshot, Signal::Traces, &text, TimeRange::ALL, "span", 1_000, &control())
@@ -257,7 +259,8 @@ fn conditions_find_the_spans_that_looking_at_every_span_finds() {
 fn stored_logs(folder: &std::path::Path, dice: &mut Dice, records: &[LogRecord]) -> Snapshot {
     let (old, new) = records.split_at(records.len() * dice.count(3) / 2);
     let segments = old.chunks(old.len() / 2 + 1).map(|chunk| vec![fixtures::logs(chunk)]).collect();
-    fixtures::snapshot(folder, Signal::Logs, new.chunks(23).map(fixtures::logs).collect(), segments)
+    let layout = || (dice.roll(2) == 0).then(|| fixtures::layout(dice, &KEYS));
+    fixtures::snapshot_in(layout, folder, Signal::Logs, new.chunks(23).map(fixtures::logs).collect(), segments)
 }
 
 #[test]

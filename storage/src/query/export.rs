@@ -46,7 +46,7 @@ pub(crate) fn export(
     let mut scan = Scan::new(snapshot, signal, range, &predicate.hints, control)?;
     scan.oldest_first();
     scan.run(
-        Wanted { columns: &columns, predicate: &predicate },
+        Wanted { columns: &columns, keys: &[], predicate: &predicate },
         |_| false,
         |rows| {
             let wanted: Vec<usize> = match &seen {

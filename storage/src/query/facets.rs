@@ -52,9 +52,10 @@ pub(crate) fn facets(
     let predicate = Predicate::new(&query);
     let mut scan = Scan::new(snapshot, signal, range, &predicate.hints, control)?;
     note.into_iter().for_each(|note| scan.note(note));
-    let states = scan.fold(Wanted { columns: &source.columns(), predicate: &predicate }, Counts::default, |counts, rows| {
-        source.count(rows.batch, &rows.alive, counts)
-    })?;
+    let states =
+        scan.fold(Wanted { columns: &source.columns(), keys: source.keys(), predicate: &predicate }, Counts::default, |counts, rows| {
+            source.count(rows.batch, &rows.alive, counts)
+        })?;
     let counts = states.into_iter().reduce(Counts::join).unwrap_or_default();
     if counts.is_full() {
         scan.note("only the first different values were counted: there are too many; narrow the query".to_owned());

@@ -15,6 +15,7 @@ use opentelemetry_proto::tonic::trace::v1::span::{Event as WireEvent, Link as Wi
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span as WireSpan};
 use prost::Message as _;
 
+use crate::attributes::{Layout, Type};
 use crate::files::Place;
 use crate::model::{KeyValue, LogRecord, Resource, Scope, Span, SpanId, SpanKind, Status, StatusCode, TraceId, UnixNanos, Value};
 use crate::schema;
@@ -95,10 +96,24 @@ pub(crate) fn log(record_id: u64, service: &str, body: &str, time: u64) -> LogRe
 
 /// A snapshot with these batches in memory, and with one segment for each of these lists. The folder must live as long.
 pub(crate) fn snapshot(folder: &std::path::Path, signal: Signal, buffered: Vec<RecordBatch>, segments: Vec<Vec<RecordBatch>>) -> Snapshot {
+    snapshot_in(|| None, folder, signal, buffered, segments)
+}
+
+/// Segments for which `layout` gives one are merged ones with columns of promoted attributes.
+pub(crate) fn snapshot_in(
+    mut layout: impl FnMut() -> Option<Layout>,
+    folder: &std::path::Path,
+    signal: Signal,
+    buffered: Vec<RecordBatch>,
+    segments: Vec<Vec<RecordBatch>>,
+) -> Snapshot {
     let mut table = TableSnapshot { buffered, ..TableSnapshot::default() };
     let folder = &Place::real(folder);
     for batches in segments {
-        let metas = segment::write(folder, folder, signal, 0, batches).unwrap();
+        let metas = match layout() {
+            None => segment::write(folder, folder, signal, 0, batches).unwrap(),
+            Some(layout) => segment::fixture::write_in(layout, (folder, folder), signal, batches),
+        };
         table.segments.extend(metas.into_iter().map(|meta| Arc::new(Segment::open(folder, meta).unwrap())));
     }
     table.segments.sort_by_key(|segment| (Reverse(segment.meta().max_time), Reverse(segment.meta().id)));
@@ -106,6 +121,12 @@ pub(crate) fn snapshot(folder: &std::path::Path, signal: Signal, buffered: Vec<R
         Signal::Traces => Snapshot { spans: table, ..Snapshot::default() },
         Signal::Logs => Snapshot { logs: table, ..Snapshot::default() },
     }
+}
+
+/// Some of these keys as columns of some types; now and then none.
+pub(crate) fn layout(dice: &mut Dice, keys: &[&str]) -> Layout {
+    let chosen: Vec<&&str> = keys.iter().filter(|_| dice.roll(3) > 0).collect();
+    Layout::new(chosen.into_iter().map(|key| ((*key).to_owned(), *dice.pick(&Type::ALL))).collect::<Vec<_>>())
 }
 
 /// Numbers that look random and are the same in every run.

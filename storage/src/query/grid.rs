@@ -71,7 +71,7 @@ pub(crate) fn grid(snapshot: &Snapshot, query: &str, range: TimeRange, columns: 
     note.into_iter().for_each(|note| scan.note(note));
     let wanted = [column::START_TIME, column::DURATION, column::STATUS_CODE];
     let counted = scan.fold(
-        Wanted { columns: &wanted, predicate: &predicate },
+        Wanted { columns: &wanted, keys: &[], predicate: &predicate },
         || vec![(0_u64, 0_u64); columns * ROWS],
         |counts, rows| {
             let starts = columns::long(rows.batch, column::START_TIME)?;

@@ -112,7 +112,7 @@ fn locate<'a>(snapshot: &'a Snapshot, record_id: u64, control: &'a Control) -> R
     let found = std::cell::Cell::new(None);
     let mut scan = Scan::new(snapshot, Signal::Logs, TimeRange::ALL, &predicate.hints, control)?;
     scan.run(
-        Wanted { columns: &[], predicate: &predicate },
+        Wanted { columns: &[], keys: &[], predicate: &predicate },
         |_| found.get().is_some(),
         |rows| {
             found.set(rows.alive.set_indices().next().map(|row| (rows.place, rows.number(row))).or(found.get()));
@@ -146,7 +146,7 @@ fn find(snapshot: &Snapshot, predicate: &Predicate, ask: Ask, control: &Control)
         if best.len() > limit { best.last_key_value().map(|(rank, _)| *rank) } else { None }
     };
     scan.run(
-        Wanted { columns: &[column::RECORD_ID], predicate },
+        Wanted { columns: &[column::RECORD_ID], keys: &[], predicate },
         |unit| {
             let first = way.rank(if newest { unit.max } else { unit.min }.get(), 0).0;
             worst().is_some_and(|(worst, _)| worst < first)

@@ -105,7 +105,7 @@ pub(super) fn service_map(
     let mut scan = Scan::new(snapshot, Signal::Traces, around, &predicate.hints, control)?;
     let count = AtomicUsize::new(0);
     let is_full = || count.load(Ordering::Relaxed) >= MAX_SPANS;
-    let wanted = Wanted { columns: &COLUMNS, predicate: &predicate };
+    let wanted = Wanted { columns: &COLUMNS, keys: &[], predicate: &predicate };
     let parts = scan.fold_until(wanted, is_full, Collected::default, |collected, rows| {
         let before = collected.calls.len();
         collected.add(rows)?;

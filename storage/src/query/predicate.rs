@@ -14,12 +14,14 @@ use crate::model::TraceId;
 mod envelope;
 mod finder;
 mod leaf;
+mod needs;
 mod nested;
 mod prune;
 mod value;
 
 use self::finder::Finder;
 use self::leaf::Leaf;
+pub(crate) use self::needs::Needs;
 use self::prune::Prune;
 
 /// A query made ready for batches.
@@ -93,11 +95,16 @@ impl Predicate {
         Self { root: Eval::Leaf(Leaf::record(record_id)), hints: Hints::default() }
     }
 
-    /// Columns that [`Predicate::matches`] reads.
+    /// Columns that [`Predicate::matches`] reads in a batch with all attributes.
     pub(crate) fn columns(&self) -> BTreeSet<&'static str> {
-        let mut columns = BTreeSet::new();
-        self.root.columns(&mut columns);
-        columns
+        self.needs().in_full()
+    }
+
+    /// What [`Predicate::matches`] reads.
+    pub(crate) fn needs(&self) -> Needs<'_> {
+        let mut needs = Needs::default();
+        self.root.needs(&mut needs);
+        needs
     }
 
     /// Those of the `alive` rows that match.
@@ -139,12 +146,12 @@ impl Eval {
         }
     }
 
-    fn columns(&self, into: &mut BTreeSet<&'static str>) {
+    fn needs<'a>(&'a self, into: &mut Needs<'a>) {
         match self {
             Self::Const(_) => {}
-            Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.columns(into)),
-            Self::Not(part) => part.columns(into),
-            Self::Leaf(leaf) => leaf.columns(into),
+            Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.needs(into)),
+            Self::Not(part) => part.needs(into),
+            Self::Leaf(leaf) => leaf.needs(into),
         }
     }
 

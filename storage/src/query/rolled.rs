@@ -231,7 +231,7 @@ impl<'a> Plan<'a> {
         for (range, part) in self.parts() {
             let mut scan = Scan::new(question.snapshot, question.signal, range, &question.filter.hints, self.control)?;
             scan.units.retain(|unit| self.is_in(part, unit.place));
-            let wanted = Wanted { columns: &columns, predicate: question.filter };
+            let wanted = Wanted { columns: &columns, keys: &[], predicate: question.filter };
             let found = scan.fold_until(
                 wanted,
                 || waiting.load(Ordering::Relaxed) > MAX_PENDING,

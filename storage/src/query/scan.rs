@@ -11,11 +11,12 @@ use arrow::buffer::BooleanBuffer;
 
 use super::answer::QueryStats;
 use super::columns;
-use super::predicate::{Hints, Predicate};
+use super::predicate::{Hints, Needs, Predicate};
 use super::question::QueryError;
+use crate::attributes::ATTRIBUTES;
 use crate::model::{TimeRange, UnixNanos};
 use crate::schema;
-use crate::segment::{RowRanges, Segment, SegmentError, union_rows, without_rows};
+use crate::segment::{self, RowRanges, Segment, SegmentError, union_rows, without_rows};
 use crate::snapshot::{Snapshot, TableSnapshot};
 use crate::store::Signal;
 
@@ -73,6 +74,8 @@ pub(super) struct Scan<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted<'a> {
     pub(super) columns: &'a [&'static str],
+    /// Attributes of the record that are looked up by key, beside those of the predicate.
+    pub(super) keys: &'a [String],
     pub(super) predicate: &'a Predicate,
 }
 
@@ -274,7 +277,7 @@ impl<'a> Scan<'a> {
         each: &mut dyn FnMut(&Rows<'_>) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
         self.control.check()?;
-        let columns = self.columns(wanted);
+        let needs = self.needs(wanted);
         let numbers = Numbers::new(&unit.rows);
         let mut first = 0;
         let mut hand = |batch: &RecordBatch, account: &mut Account| -> Result<(), QueryError> {
@@ -295,7 +298,7 @@ impl<'a> Scan<'a> {
             Place::Segment(i) => {
                 let Some(segment) = self.table.segments.get(i) else { return Ok(()) };
                 account.segments.insert(i);
-                let batches = match segment.read(&columns, Some(&unit.rows)) {
+                let batches = match read(segment, &needs, &unit.rows) {
                     Ok(batches) => batches,
                     Err(error) => return account.unreadable(&error),
                 };
@@ -310,15 +313,13 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// The columns to read, in the schema's order.
-    fn columns(&self, wanted: Wanted<'_>) -> Vec<&'static str> {
-        let mut columns = wanted.predicate.columns();
-        columns.extend(wanted.columns);
-        columns.insert(schema::time_column(self.signal));
-        let schema = schema::of(self.signal);
-        let mut columns: Vec<_> = columns.into_iter().collect();
-        columns.sort_by_key(|name| schema.index_of(name).unwrap_or(usize::MAX));
-        columns
+    /// What to read.
+    fn needs<'w>(&self, wanted: Wanted<'w>) -> Needs<'w> {
+        let mut needs = wanted.predicate.needs();
+        needs.columns.extend(wanted.columns);
+        needs.columns.insert(schema::time_column(self.signal));
+        needs.keys.extend(wanted.keys.iter().map(String::as_str));
+        needs
     }
 
     /// A range is half open, but all time has no end.
@@ -342,6 +343,15 @@ impl<'a> Scan<'a> {
             self.note(note);
         }
     }
+}
+
+/// Reads rows of a segment: attributes in their maps when all of them are wanted, otherwise what holds those that are.
+fn read(segment: &Segment, needs: &Needs<'_>, rows: &RowRanges) -> Result<segment::Rows, SegmentError> {
+    let columns: Vec<&str> = needs.columns.iter().copied().collect();
+    if needs.keys.is_empty() || ATTRIBUTES.iter().any(|map| needs.columns.contains(map)) {
+        return segment.read(&[&columns[..], if needs.keys.is_empty() { &[] } else { &ATTRIBUTES }].concat(), Some(rows));
+    }
+    segment.read_keys(&columns, needs.keys.iter().copied(), Some(rows))
 }
 
 /// Rows of a segment that the indexes leave; `None` for all. An index that cannot be read leaves all.

@@ -55,7 +55,7 @@ pub(crate) fn traces_matching(
     let mut scan = Scan::new(&snapshot, Signal::Traces, range, &predicate.hints, control)?;
     let mut found = BTreeSet::new();
     scan.run(
-        Wanted { columns: &[column::TRACE_ID], predicate: &predicate },
+        Wanted { columns: &[column::TRACE_ID], keys: &[], predicate: &predicate },
         |_| false,
         |rows| {
             let ids = rows.batch.column_by_name(column::TRACE_ID).and_then(|ids| ids.as_fixed_size_binary_opt());
@@ -80,7 +80,7 @@ fn rows_of(
 ) -> Result<Selected, QueryError> {
     let snapshot = snapshot(segments, signal);
     let mut scan = Scan::new(&snapshot, signal, range, &predicate.hints, control)?;
-    let found = scan.fold(Wanted { columns: &[], predicate }, HashMap::<Place, Vec<u32>>::new, |found, rows| {
+    let found = scan.fold(Wanted { columns: &[], keys: &[], predicate }, HashMap::<Place, Vec<u32>>::new, |found, rows| {
         found.entry(rows.place).or_default().extend(rows.alive.set_indices().map(|row| rows.number(row)));
         Ok(())
     })?;

@@ -164,7 +164,7 @@ fn candidates(
     let mut scan = Scan::new(snapshot, signal, range, &predicate.hints, control)?;
     let best_cell = std::cell::RefCell::new(&mut best);
     scan.run(
-        Wanted { columns: &[column::TRACE_ID, key], predicate },
+        Wanted { columns: &[column::TRACE_ID, key], keys: &[], predicate },
         |unit| newest && best_cell.borrow().worst().is_some_and(|worst| worst > unit.max.get()),
         |rows| {
             let ids = columns::id(rows.batch, column::TRACE_ID)?;
@@ -241,7 +241,7 @@ fn summaries(
         let mut gathered: HashMap<TraceId, Gathered> = HashMap::new();
         let mut scan = Scan::new(snapshot, Signal::Traces, TimeRange::ALL, &of_traces.hints, control)?;
         scan.run(
-            Wanted { columns: &needed, predicate: &of_traces },
+            Wanted { columns: &needed, keys: &[], predicate: &of_traces },
             |_| false,
             |rows| {
                 let matching = match predicate {

@@ -6,15 +6,17 @@
 //!
 //! Columns that hardly shrink are not compressed: random ids, delta-packed times, and dictionary codes of a few bits. Setting up a
 //! decompressor costs more than reading a page of them, and a trace is read through all columns at once.
+//!
+//! Promoted attributes are dictionary-coded as long as their values repeat, and their numbers have page statistics.
 
-use arrow::datatypes::Schema;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::basic::{Compression, Encoding, Type, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnDescriptor;
 
-use crate::schema::{self, column};
+use crate::attributes::{Layout, ORDER, is_promoted};
+use crate::schema::column;
 use crate::store::Signal;
 
 /// Rows of a row group, but for the last one of a file.
@@ -25,7 +27,7 @@ const LOG_PAGE_ROWS: usize = 2_048;
 const PAGE_BYTES: usize = 128 * 1024;
 const DICTIONARY_BYTES: usize = 256 * 1024;
 
-pub(super) fn properties(signal: Signal, level: u8) -> Result<WriterProperties, ParquetError> {
+pub(super) fn properties(signal: Signal, level: u8, layout: &Layout) -> Result<WriterProperties, ParquetError> {
     let zstd = ZstdLevel::try_new(if level == 0 { 1 } else { 3 })?;
     let mut builder = WriterProperties::builder()
         .set_created_by(concat!("throughline ", env!("CARGO_PKG_VERSION")).to_owned())
@@ -36,7 +38,7 @@ pub(super) fn properties(signal: Signal, level: u8) -> Result<WriterProperties, 
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_write_batch_size(1024)
         .set_statistics_enabled(EnabledStatistics::Chunk);
-    let parquet_schema = ArrowSchemaConverter::new().convert(&schema::of(signal))?;
+    let parquet_schema = ArrowSchemaConverter::new().convert(&layout.schema(signal))?;
     for leaf in parquet_schema.columns() {
         let path = leaf.path().clone();
         builder = builder.set_column_statistics_enabled(path.clone(), statistics(leaf));
@@ -53,14 +55,6 @@ pub(super) fn properties(signal: Signal, level: u8) -> Result<WriterProperties, 
     Ok(builder.build())
 }
 
-/// Positions of the named columns in the schema, in the schema's order; the first unknown name otherwise.
-pub(super) fn positions(schema: &Schema, columns: &[&str]) -> Result<Vec<usize>, String> {
-    let mut positions = columns.iter().map(|name| schema.index_of(name).map_err(|_| (*name).to_owned())).collect::<Result<Vec<_>, _>>()?;
-    positions.sort_unstable();
-    positions.dedup();
-    Ok(positions)
-}
-
 fn root(leaf: &ColumnDescriptor) -> &str {
     leaf.path().parts().first().map_or("", String::as_str)
 }
@@ -69,7 +63,8 @@ fn statistics(leaf: &ColumnDescriptor) -> EnabledStatistics {
     use column::*;
     match root(leaf) {
         TRACE_ID | START_TIME | TIME | DURATION | SERVICE_NAME | NAME | STATUS_CODE | SEVERITY_NUMBER => EnabledStatistics::Page,
-        EVENTS | LINKS | BODY | BODY_ANY | RESOURCE | SCOPE => EnabledStatistics::None,
+        EVENTS | LINKS | BODY | BODY_ANY | RESOURCE | SCOPE | ORDER => EnabledStatistics::None,
+        name if is_promoted(name) && matches!(leaf.physical_type(), Type::INT64 | Type::DOUBLE) => EnabledStatistics::Page,
         _ if leaf.path().parts().len() > 1 => EnabledStatistics::None,
         _ => EnabledStatistics::Chunk,
     }
@@ -81,6 +76,7 @@ fn is_plain(signal: Signal, leaf: &ColumnDescriptor) -> bool {
         SPAN_ID | PARENT_SPAN_ID | BODY | EVENTS => true,
         TRACE_ID => signal == Signal::Logs,
         ATTR_DBL | ATTR_BOOL => leaf.name() == "value",
+        name if is_promoted(name) => matches!(leaf.physical_type(), Type::DOUBLE | Type::BOOLEAN),
         _ => false,
     }
 }

@@ -11,6 +11,9 @@ use arrow::array::{
 use arrow::compute::concat_batches;
 use arrow::datatypes::DataType;
 
+use super::{Output, SegmentMeta};
+use crate::attributes::Layout;
+use crate::files::Place;
 use crate::schema::{self, BUCKET_NANOS, column};
 use crate::store::Signal;
 
@@ -30,6 +33,11 @@ impl Dice {
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.roll() % bound
     }
+}
+
+/// Writes rows as one or more segments of level 1 in a layout, which merges choose by themselves.
+pub(crate) fn write_in(layout: Layout, folder: (&Place, &Place), signal: Signal, batches: Vec<RecordBatch>) -> Vec<SegmentMeta> {
+    super::sort_into(Output::new(folder.0, folder.1, signal, 1).with_layout(layout), signal, batches).unwrap()
 }
 
 /// How rows spread.

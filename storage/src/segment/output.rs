@@ -3,6 +3,7 @@
 use arrow::array::RecordBatch;
 use ulid::Ulid;
 
+use crate::attributes::Layout;
 use crate::files::Place;
 use crate::store::Signal;
 
@@ -18,6 +19,7 @@ pub(crate) struct Output<'a> {
     signal: Signal,
     level: u8,
     limits: Limits,
+    layout: Layout,
     arrival_ms: Option<u64>,
     current: Option<(Writer, u64)>,
     written: Vec<Written>,
@@ -32,13 +34,16 @@ pub(crate) struct Limits {
     pub(crate) bytes: usize,
     /// Cut between UTC days once there are this many rows. Fewer rows stay together, so that stray times do not make a file each.
     pub(crate) rows_for_day_cut: usize,
+    /// Fewer rows than these get no columns of promoted attributes: each column costs some hundred bytes, and small segments are encoded anew
+    /// when they are stacked.
+    pub(crate) rows_for_columns: u64,
 }
 
 const BUCKETS_PER_DAY: u64 = 144;
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { rows: 4_000_000, bytes: 512 << 20, rows_for_day_cut: 65_536 }
+        Self { rows: 4_000_000, bytes: 512 << 20, rows_for_day_cut: 65_536, rows_for_columns: 16_384 }
     }
 }
 
@@ -47,12 +52,17 @@ impl Default for Limits {
 impl<'a> Output<'a> {
     pub(crate) fn new(tmp_dir: &'a Place, seg_dir: &'a Place, signal: Signal, level: u8) -> Self {
         let limits = Limits::default();
-        Self { tmp_dir, seg_dir, signal, level, limits, arrival_ms: None, current: None, written: Vec::new() }
+        Self { tmp_dir, seg_dir, signal, level, limits, layout: Layout::default(), arrival_ms: None, current: None, written: Vec::new() }
     }
 
     /// Cuts at other limits than the default ones.
     pub(crate) fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// Writes segments of a layout; without this all attributes stay in maps.
+    pub(crate) fn with_layout(self, layout: Layout) -> Self {
+        Self { layout, ..self }
     }
 
     /// Names the results as if they were created at `arrival_ms`, so that merged rows keep their place in the order of arrival.
@@ -88,7 +98,7 @@ impl<'a> Output<'a> {
             }
             let mut current = match self.current.take() {
                 Some((writer, _)) => writer,
-                None => Writer::create(self.tmp_dir, self.next_id(), self.signal, self.level)?,
+                None => Writer::create(self.tmp_dir, self.next_id(), self.signal, self.level, self.layout.clone())?,
             };
             let fits = rows.num_rows().min(limits.rows - current.rows());
             current.push(&rows.slice(0, fits))?;

@@ -1,25 +1,28 @@
 //! Reads columns and rows of a segment: only the pages that hold them.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
 };
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader, RowGroupMetaData};
+use parquet::file::metadata::{FileMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 use ulid::Ulid;
 
-use crate::model::UnixNanos;
-use crate::schema::{self, time_column};
+use crate::attributes::{ATTRIBUTES, FOOTER_KEY, Layout, Promoted, Restorer};
+use crate::model::{TraceId, UnixNanos};
+use crate::schema::{self, column, time_column};
 use crate::store::Signal;
 
 use super::checked::CheckedFile;
-use super::{RowGroup, SegmentError, encoding};
+use super::writer::{FORMAT, FORMAT_VERSION};
+use super::{Kind, Owner, RowGroup, RowRanges, Rows, Segment, SegmentError, rows, without_rows};
 
 /// Rows of a batch, at most.
 pub(super) const BATCH_ROWS: usize = 8_192;
@@ -30,20 +33,177 @@ pub(super) struct Batches {
     id: Ulid,
     schema: SchemaRef,
     reader: ParquetRecordBatchReader,
+    /// What makes rows of the table of those that are read.
+    restorer: Option<Restorer>,
 }
 
-/// The footer with the offset index, read as the columns of `schema::of(signal)`.
-pub(super) fn footer(file: &CheckedFile, signal: Signal) -> Result<ArrowReaderMetadata, ParquetError> {
+/// The footer of a Parquet file.
+#[derive(Debug)]
+pub(super) struct Footer {
+    /// With the offset index, read as the columns of `layout`.
+    pub(super) parquet: ArrowReaderMetadata,
+    pub(super) layout: Layout,
+    /// The footer with all page indexes, read when it is first asked for.
+    pub(super) pages: OnceLock<Option<ParquetMetaData>>,
+}
+
+// === impl Segment ===
+
+impl Segment {
+    /// Reads `columns` of the table, in the table's order, of `rows` or of all rows, as batches of at most 8,192 rows in file order. Hidden
+    /// rows are left out. Promoted attributes are in their maps again.
+    pub(crate) fn read(&self, columns: &[&str], rows: Option<&RowRanges>) -> Result<Rows, SegmentError> {
+        if rows.is_some_and(Vec::is_empty) {
+            return Ok(Box::new(std::iter::empty()));
+        }
+        let footer = self.footer()?;
+        let table = schema::of(self.meta.signal);
+        let restorer = Restorer::new(footer.layout.clone(), self.part_of(&table, columns)?.1);
+        match restorer.needs() {
+            None => self.read_stored(columns, rows, None),
+            Some(needs) => self.read_stored(&needs.iter().map(String::as_str).collect::<Vec<_>>(), rows, Some(restorer)),
+        }
+    }
+
+    /// As [`Self::read`], with what it takes to look up attributes of these keys, and no others, by [`crate::attributes::Values`].
+    pub(crate) fn read_keys<'a>(
+        &self,
+        columns: &[&str],
+        keys: impl IntoIterator<Item = &'a str>,
+        rows: Option<&RowRanges>,
+    ) -> Result<Rows, SegmentError> {
+        if rows.is_some_and(Vec::is_empty) {
+            return Ok(Box::new(std::iter::empty()));
+        }
+        let layout = &self.footer()?.layout;
+        let mut promoted: BTreeSet<String> = BTreeSet::new();
+        let mut stored: BTreeSet<&str> = columns.iter().copied().collect();
+        for key in keys {
+            let column = layout.find(key);
+            promoted.extend(column.map(Promoted::name));
+            if column.is_none_or(|column| !column.whole) {
+                stored.extend(self.maps_with(key));
+            }
+        }
+        stored.extend(promoted.iter().map(String::as_str));
+        self.read_stored(&stored.into_iter().collect::<Vec<_>>(), rows, None)
+    }
+
+    /// Which attributes have columns of their own. A footer that cannot be read names none.
+    pub(crate) fn layout(&self) -> Layout {
+        self.footer().map_or_else(|_| Layout::default(), |footer| footer.layout.clone())
+    }
+
+    /// The maps that may have a key.
+    fn maps_with(&self, key: &str) -> Vec<&'static str> {
+        let catalogue = self.attributes().and_then(|attributes| attributes.catalogue());
+        let Some(catalogue) = catalogue.filter(|catalogue| catalogue.is_complete(Owner::Record)) else { return ATTRIBUTES.to_vec() };
+        let map = |kind| match kind {
+            Kind::Text => column::ATTR_STR,
+            Kind::Int => column::ATTR_INT,
+            Kind::Double => column::ATTR_DBL,
+            Kind::Bool => column::ATTR_BOOL,
+            Kind::Other => column::ATTR_ANY,
+        };
+        catalogue.entry(Owner::Record, key).map_or_else(Vec::new, |entry| entry.types.iter().map(|values| map(values.kind)).collect())
+    }
+
+    /// Reads columns as they are stored; without hidden rows.
+    fn read_stored(&self, columns: &[&str], rows: Option<&RowRanges>, restorer: Option<Restorer>) -> Result<Rows, SegmentError> {
+        if self.hidden.is_empty() {
+            return self.read_any(columns, rows, restorer);
+        }
+        let every = self.every_row();
+        self.read_any(columns, Some(&without_rows(rows.unwrap_or(&every), &self.hidden)), restorer)
+    }
+
+    /// Hidden rows included.
+    fn read_any(&self, columns: &[&str], rows: Option<&RowRanges>, restorer: Option<Restorer>) -> Result<Rows, SegmentError> {
+        let rows = rows.map(Vec::as_slice);
+        if rows.is_some_and(<[_]>::is_empty) {
+            return Ok(Box::new(std::iter::empty()));
+        }
+        let footer = self.footer()?;
+        let stored = footer.layout.schema(self.meta.signal);
+        let (positions, schema) = self.part_of(&stored, columns)?;
+        let mask = ProjectionMask::roots(footer.parquet.parquet_schema(), positions);
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.parquet.clone(), footer.parquet.clone())
+            .with_batch_size(BATCH_ROWS)
+            .with_projection(mask);
+        if let Some(rows) = rows {
+            let (groups, selection) = select(&footer.parquet, rows);
+            builder = builder.with_row_groups(groups).with_row_selection(selection);
+        }
+        let reader = builder.build().map_err(|e| self.unreadable(&e))?;
+        Ok(Box::new(Batches { id: self.meta.id, schema, reader, restorer }))
+    }
+
+    pub(super) fn footer(&self) -> Result<&Footer, SegmentError> {
+        if let Some(footer) = self.footer.get() {
+            return Ok(footer);
+        }
+        let footer = footer(&self.parquet, self.meta.signal)
+            .map_err(|e| SegmentError::damaged(self.meta.id, format!("cannot read the footer of its Parquet file: {e}")))?;
+        let rows: i64 = footer.parquet.metadata().row_groups().iter().map(RowGroupMetaData::num_rows).sum();
+        if u64::try_from(rows) != Ok(self.meta.rows) {
+            return Err(SegmentError::damaged(self.meta.id, format!("has {rows} rows, {} expected", self.meta.rows)));
+        }
+        Ok(self.footer.get_or_init(|| footer))
+    }
+
+    pub(super) fn scan_for_trace(&self, id: TraceId) -> Result<RowRanges, SegmentError> {
+        let mut found = Vec::new();
+        let mut row = 0;
+        for batch in self.read_any(&[column::TRACE_ID], None, None)? {
+            let batch = batch?;
+            let ids = batch.column_by_name(column::TRACE_ID).and_then(|ids| ids.as_fixed_size_binary_opt());
+            for trace in ids.ok_or_else(|| SegmentError::damaged(self.meta.id, "trace ids of another type"))? {
+                if trace == Some(id.as_bytes().as_slice()) {
+                    rows::push(&mut found, row);
+                }
+                row += 1;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Positions of the named columns in a schema, in its order, and their schema.
+    fn part_of(&self, schema: &Schema, columns: &[&str]) -> Result<(Vec<usize>, SchemaRef), SegmentError> {
+        let unknown = |name| SegmentError::damaged(self.meta.id, format!("has no column `{name}`; ask for a column of its table"));
+        let positions = columns.iter().map(|name| schema.index_of(name).map_err(|_| unknown(name)));
+        let positions: BTreeSet<usize> = positions.collect::<Result<_, _>>()?;
+        let positions: Vec<usize> = positions.into_iter().collect();
+        let part = schema.project(&positions).map_err(|e| self.unreadable(&e))?;
+        Ok((positions, Arc::new(part)))
+    }
+
+    fn unreadable(&self, error: &dyn std::fmt::Display) -> SegmentError {
+        SegmentError::damaged(self.meta.id, format!("cannot read its Parquet file: {error}"))
+    }
+}
+
+fn footer(file: &CheckedFile, signal: Signal) -> Result<Footer, ParquetError> {
     let metadata = ParquetMetaDataReader::new()
         .with_offset_index_policy(PageIndexPolicy::Optional)
         .with_column_index_policy(PageIndexPolicy::Skip)
         .parse_and_finish(file)?;
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_schema(schema::of(signal));
-    ArrowReaderMetadata::try_new(Arc::new(metadata), options)
+    let layout = layout(metadata.file_metadata())?;
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_schema(layout.schema(signal));
+    Ok(Footer { parquet: ArrowReaderMetadata::try_new(Arc::new(metadata), options)?, layout, pages: OnceLock::new() })
+}
+
+fn layout(file: &FileMetaData) -> Result<Layout, ParquetError> {
+    let find = |name: &str| file.key_value_metadata()?.iter().find(|pair| pair.key == name)?.value.as_deref();
+    if let Some(format) = find(FORMAT).and_then(|format| format.parse::<u32>().ok()).filter(|format| *format > FORMAT_VERSION) {
+        return Err(ParquetError::General(format!("it has format {format}, written by a newer version; open it with that version")));
+    }
+    let read = |list| Layout::read(list).ok_or_else(|| ParquetError::General("its list of promoted attributes makes no sense".to_owned()));
+    find(FOOTER_KEY).map_or_else(|| Ok(Layout::default()), read)
 }
 
 /// Row groups with the time bounds of the footer's statistics, or with no bounds where these do not say.
-pub(super) fn row_groups(footer: &ArrowReaderMetadata, signal: Signal) -> Vec<RowGroup> {
+pub(super) fn row_groups(footer: &Footer, signal: Signal) -> Vec<RowGroup> {
+    let footer = &footer.parquet;
     let time = schema::of(signal).index_of(time_column(signal)).ok();
     let mut first = 0u32;
     let mut groups = Vec::new();
@@ -62,31 +222,6 @@ fn time_bounds(group: &RowGroupMetaData, footer: &ArrowReaderMetadata, root: Opt
     let (min, max) = (*statistics.min_opt()?, *statistics.max_opt()?);
     // The statistics compare signed; times beyond 2^63 are stored as negative numbers and lie after all others.
     ((min < 0) == (max < 0)).then(|| (UnixNanos::new(min.cast_unsigned()), UnixNanos::new(max.cast_unsigned())))
-}
-
-/// Starts reading `columns` of `rows`, or of all rows.
-pub(super) fn batches(
-    id: Ulid,
-    signal: Signal,
-    file: &CheckedFile,
-    footer: &ArrowReaderMetadata,
-    columns: &[&str],
-    rows: Option<&[Range<u32>]>,
-) -> Result<Batches, SegmentError> {
-    let table = schema::of(signal);
-    let positions = encoding::positions(&table, columns)
-        .map_err(|name| SegmentError::damaged(id, format!("has no column `{name}`; ask for a column of its table")))?;
-    let failed = |e: &dyn std::fmt::Display| SegmentError::damaged(id, format!("cannot read its Parquet file: {e}"));
-    let schema = Arc::new(table.project(&positions).map_err(|e| failed(&e))?);
-    let mask = ProjectionMask::roots(footer.parquet_schema(), positions);
-    let mut builder =
-        ParquetRecordBatchReaderBuilder::new_with_metadata(file.clone(), footer.clone()).with_batch_size(BATCH_ROWS).with_projection(mask);
-    if let Some(rows) = rows {
-        let (groups, selection) = select(footer, rows);
-        builder = builder.with_row_groups(groups).with_row_selection(selection);
-    }
-    let reader = builder.build().map_err(|e| failed(&e))?;
-    Ok(Batches { id, schema, reader })
 }
 
 /// The row groups that hold any of `rows`, and which of their rows to read.
@@ -125,6 +260,10 @@ impl Iterator for Batches {
     fn next(&mut self) -> Option<Self::Item> {
         let batch = self.reader.next()?;
         let batch = batch.and_then(|batch| batch.with_schema(self.schema.clone()));
+        let batch = match &self.restorer {
+            Some(restorer) => batch.and_then(|batch| restorer.restore(&batch)),
+            None => batch,
+        };
         Some(batch.map_err(|e| SegmentError::damaged(self.id, format!("cannot read its Parquet file: {e}"))))
     }
 }

@@ -1,6 +1,7 @@
 //! Puts segments one behind the other into one of level 2, without sorting their rows again.
 //!
-//! Row groups are copied as they are, column chunk by column chunk; only small ones are decoded and joined. Text indexes and filters are
+//! Row groups are copied as they are, column chunk by column chunk; only small ones are decoded and joined, and those that have other
+//! columns of promoted attributes than most rows have. Text indexes and filters are
 //! copied or joined, catalogues are added up; narrow columns are read once for what is cheap to count again. The rows of the result are
 //! sorted within the part of each input, not across them; parts lie in order of their earliest time.
 
@@ -18,6 +19,7 @@ use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataR
 use parquet::file::writer::SerializedFileWriter;
 use ulid::Ulid;
 
+use crate::attributes::{Layout, Promoter};
 use crate::files::Place;
 use crate::schema::{self, column};
 use crate::store::Signal;
@@ -25,13 +27,14 @@ use crate::store::Signal;
 use super::file::NewFile;
 use super::indexes::Indexes;
 use super::writer::{self, Written};
-use super::{RowGroup, RowRanges, Segment, SegmentError, SegmentMeta, encoding};
+use super::{Limits, RowGroup, RowRanges, Segment, SegmentError, SegmentMeta, encoding, promotion};
 
 /// A segment being put together under temporary names.
 struct Stack {
     id: Ulid,
     signal: Signal,
     file: SerializedFileWriter<NewFile>,
+    promoter: Promoter,
     row_groups: usize,
     indexes: Indexes,
     /// Rows of the inputs so far.
@@ -60,7 +63,7 @@ pub(crate) fn stack(
     let Some(newest) = inputs.iter().map(|segment| segment.meta().id).max() else { return Ok(None) };
     let id = Ulid::from_parts(newest.timestamp_ms(), seg_dir.fresh_id().random());
     let signal = inputs.first().map_or(Signal::Traces, |segment| segment.meta().signal);
-    let mut stack = Stack::create(tmp_dir, id, signal)?;
+    let mut stack = Stack::create(tmp_dir, id, signal, layout_of(&inputs))?;
     for segment in inputs {
         stack.push(segment, stop)?;
         if u64::from(stack.indexes.rows()) != stack.rows {
@@ -75,16 +78,18 @@ pub(crate) fn stack(
 // === impl Stack ===
 
 impl Stack {
-    fn create(tmp_dir: &Place, id: Ulid, signal: Signal) -> Result<Self, SegmentError> {
+    fn create(tmp_dir: &Place, id: Ulid, signal: Signal, layout: Layout) -> Result<Self, SegmentError> {
         let failed = |e: &dyn std::fmt::Display| SegmentError::io(id, format!("cannot create its files in {}: {e}", tmp_dir.display()));
         let file = NewFile::create(writer::temporary(tmp_dir, id, "parquet")).map_err(|e| failed(&e))?;
-        let properties = encoding::properties(signal, LEVEL).map_err(|e| failed(&e))?;
-        let columns = ArrowSchemaConverter::new().convert(&schema::of(signal)).map_err(|e| failed(&e))?;
+        let properties = encoding::properties(signal, LEVEL, &layout).map_err(|e| failed(&e))?;
+        let promoter = Promoter::new(signal, layout);
+        let columns = ArrowSchemaConverter::new().convert(promoter.schema()).map_err(|e| failed(&e))?;
         let file = SerializedFileWriter::new(file, columns.root_schema_ptr(), Arc::new(properties)).map_err(|e| failed(&e))?;
         Ok(Self {
             id,
             signal,
             file,
+            promoter,
             row_groups: 0,
             indexes: Indexes::stacked(tmp_dir, id, signal)?,
             rows: 0,
@@ -103,18 +108,29 @@ impl Stack {
             .with_offset_index_policy(PageIndexPolicy::Optional)
             .parse_and_finish(&segment.parquet)
             .map_err(|e| SegmentError::damaged(segment.meta.id, format!("cannot read the footer of its Parquet file: {e}")))?;
+        let layout = &segment.footer()?.layout;
+        let can_copy = self.promoter.layout().has_columns_of(layout);
+        if can_copy {
+            self.promoter.join(layout);
+        }
         for (number, group) in segment.row_groups().iter().enumerate() {
             if stop.load(Ordering::Relaxed) {
                 return Err(SegmentError::stopped(self.id));
             }
-            if group.rows.len() >= MIN_ROWS {
+            let is_large = group.rows.len() >= MIN_ROWS;
+            if is_large {
                 self.flush()?;
+            }
+            if is_large && can_copy {
                 self.copy(segment, &metadata, number).map_err(|e| self.failed(&e))?;
                 self.indexes.copy_attributes(segment, group.rows.start)?;
                 self.note(segment, group)?;
                 self.indexes.end_row_group();
             } else {
                 self.decode(segment, group)?;
+                if is_large {
+                    self.flush()?;
+                }
             }
         }
         Ok(())
@@ -171,11 +187,12 @@ impl Stack {
     }
 
     fn encode(&mut self) -> Result<(), ParquetError> {
-        let table = schema::of(self.signal);
-        let mut writers = ArrowRowGroupWriterFactory::new(&self.file, table.clone()).create_column_writers(self.row_groups)?;
+        let stored = self.promoter.schema().clone();
+        let mut writers = ArrowRowGroupWriterFactory::new(&self.file, stored.clone()).create_column_writers(self.row_groups)?;
         for batch in self.waiting.drain(..) {
+            let batch = self.promoter.promote(&batch)?;
             let mut writers = writers.iter_mut();
-            for (field, array) in table.fields().iter().zip(batch.columns()) {
+            for (field, array) in stored.fields().iter().zip(batch.columns()) {
                 for leaf in compute_leaves(field, array)? {
                     writers.next().ok_or_else(|| ParquetError::General("more columns than the table has".to_owned()))?.write(&leaf)?;
                 }
@@ -214,8 +231,8 @@ impl Stack {
         }
         drop(spans);
         self.flush()?;
-        let Self { id, signal, mut file, indexes, .. } = self;
-        for pair in writer::footer(id, signal, LEVEL, u64::from(indexes.rows()), indexes.bounds()) {
+        let Self { id, signal, mut file, promoter, indexes, .. } = self;
+        for pair in writer::footer(id, signal, LEVEL, &indexes, promoter.layout()) {
             file.append_key_value_metadata(pair);
         }
         let close = |file: SerializedFileWriter<NewFile>| Ok::<_, ParquetError>(file.into_inner()?.sync()?);
@@ -226,6 +243,13 @@ impl Stack {
     fn failed(&self, error: &ParquetError) -> SegmentError {
         SegmentError::io(self.id, format!("cannot write its rows: {error}"))
     }
+}
+
+/// The layout that most rows have, so that they can be copied; where none can, one is chosen.
+fn layout_of(inputs: &[&Segment]) -> Layout {
+    let before = promotion::most_frequent(inputs);
+    let has_large = inputs.iter().flat_map(|segment| segment.row_groups()).any(|group| group.rows.len() >= MIN_ROWS);
+    if has_large { before } else { promotion::choose(inputs, &before, Limits::default()) }
 }
 
 /// Columns that are read of every row.

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::UInt32Array;
+use arrow::array::{AsArray, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
 use proptest::prelude::*;
 
 use super::fixture::{Dice, Shape, batches, joined, trace_id};
 use super::*;
+use crate::schema::column;
 
 pub(super) struct Folders {
     _root: tempfile::TempDir,

@@ -1,4 +1,8 @@
 //! Writes one segment: rows in segment order go in, two synced files come out.
+//!
+//! The footer of the Parquet file repeats what the manifest records, as key-value pairs that begin with `throughline.`. `throughline.format`
+//! is 1, or 2 when some attributes have columns of their own and `throughline.promoted` (`attributes/layout.rs`) lists them. A reader
+//! refuses a higher number.
 
 use std::io;
 
@@ -9,9 +13,9 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use ulid::Ulid;
 
+use crate::attributes::{FOOTER_KEY, Layout, Promoter};
 use crate::files::Place;
 use crate::model::UnixNanos;
-use crate::schema;
 use crate::store::Signal;
 
 use super::file::{NewFile, SyncedFile};
@@ -25,6 +29,7 @@ pub(super) struct Writer {
     signal: Signal,
     level: u8,
     parquet: ArrowWriter<NewFile>,
+    promoter: Promoter,
     indexes: Indexes,
 }
 
@@ -36,20 +41,25 @@ pub(super) struct Written {
     bundle: SyncedFile,
 }
 
-/// Written into the Parquet footer.
-const FORMAT_VERSION: u32 = 1;
+/// The newest format that is read.
+pub(super) const FORMAT_VERSION: u32 = 2;
+/// Key of the format.
+pub(super) const FORMAT: &str = "throughline.format";
+/// The format of segments without columns of promoted attributes.
+const PLAIN_FORMAT: u32 = 1;
 
 // === impl Writer ===
 
 impl Writer {
-    pub(super) fn create(tmp_dir: &Place, id: Ulid, signal: Signal, level: u8) -> Result<Self, SegmentError> {
+    pub(super) fn create(tmp_dir: &Place, id: Ulid, signal: Signal, level: u8, layout: Layout) -> Result<Self, SegmentError> {
         let failed =
             |error: &dyn std::fmt::Display| SegmentError::io(id, format!("cannot create its files in {}: {error}", tmp_dir.display()));
         let file = NewFile::create(temporary(tmp_dir, id, "parquet")).map_err(|e| failed(&e))?;
-        let properties = encoding::properties(signal, level).map_err(|e| failed(&e))?;
+        let properties = encoding::properties(signal, level, &layout).map_err(|e| failed(&e))?;
         let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-        let parquet = ArrowWriter::try_new_with_options(file, schema::of(signal), options).map_err(|e| failed(&e))?;
-        Ok(Self { id, signal, level, parquet, indexes: Indexes::create(tmp_dir, id, signal, level)? })
+        let promoter = Promoter::new(signal, layout);
+        let parquet = ArrowWriter::try_new_with_options(file, promoter.schema().clone(), options).map_err(|e| failed(&e))?;
+        Ok(Self { id, signal, level, parquet, promoter, indexes: Indexes::create(tmp_dir, id, signal, level)? })
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -63,14 +73,16 @@ impl Writer {
 
     /// Adds the next rows in segment order.
     pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<(), SegmentError> {
-        self.parquet.write(batch).map_err(|e| SegmentError::io(self.id, format!("cannot write its rows: {e}")))?;
+        let failed = |e: &dyn std::fmt::Display| SegmentError::io(self.id, format!("cannot write its rows: {e}"));
+        let rows = self.promoter.promote(batch).map_err(|e| failed(&e))?;
+        self.parquet.write(&rows).map_err(|e| failed(&e))?;
         self.indexes.push(batch)
     }
 
     /// Writes footers and indexes and syncs both files.
     pub(super) fn finish(mut self) -> Result<Written, SegmentError> {
         let Self { id, signal, level, .. } = self;
-        for pair in footer(id, signal, level, u64::from(self.indexes.rows()), self.indexes.bounds()) {
+        for pair in footer(id, signal, level, &self.indexes, self.promoter.layout()) {
             self.parquet.append_key_value_metadata(pair);
         }
         let close = |writer: ArrowWriter<NewFile>| -> Result<SyncedFile, ParquetError> { Ok(writer.into_inner()?.sync()?) };
@@ -80,17 +92,20 @@ impl Writer {
 }
 
 /// What the footer of the Parquet file says of the segment.
-pub(super) fn footer(id: Ulid, signal: Signal, level: u8, rows: u64, (min, max): (UnixNanos, UnixNanos)) -> [KeyValue; 7] {
-    [
+pub(super) fn footer(id: Ulid, signal: Signal, level: u8, indexes: &Indexes, layout: &Layout) -> impl Iterator<Item = KeyValue> + use<> {
+    let (rows, (min, max)): (u32, (UnixNanos, UnixNanos)) = (indexes.rows(), indexes.bounds());
+    let format = if layout.is_plain() { PLAIN_FORMAT } else { FORMAT_VERSION };
+    let promoted = layout.written().map(|list| KeyValue::new(FOOTER_KEY.to_owned(), list));
+    let pairs = [
         ("throughline.id", id.to_string()),
-        ("throughline.format", FORMAT_VERSION.to_string()),
+        (FORMAT, format.to_string()),
         ("throughline.signal", signal.as_str().to_owned()),
         ("throughline.level", level.to_string()),
         ("throughline.min_time", min.get().to_string()),
         ("throughline.max_time", max.get().to_string()),
         ("throughline.rows", rows.to_string()),
-    ]
-    .map(|(key, value)| KeyValue::new(key.to_owned(), value))
+    ];
+    pairs.into_iter().map(|(key, value)| KeyValue::new(key.to_owned(), value)).chain(promoted)
 }
 
 pub(super) fn temporary(tmp_dir: &Place, id: Ulid, extension: &str) -> Place {

@@ -9,11 +9,11 @@ use ulid::Ulid;
 use crate::background::{Health, Wake, Work};
 use crate::budget::Asked;
 use crate::clock::Clock;
-use crate::compaction::{self, Job};
+use crate::compaction::{self, Job, Target};
 use crate::flush::{KeepError, Keeper};
 use crate::query::Control;
 use crate::retention::{NEAR_NANOS, Retention, Verdict};
-use crate::segment::{self, RowRanges, Segment, SegmentError, SegmentErrorKind, SegmentMeta, union_rows, without_rows};
+use crate::segment::{self, RowRanges, Segment, SegmentError, SegmentErrorKind, SegmentMeta, layout_before, union_rows, without_rows};
 use crate::snapshot::TableSnapshot;
 use crate::wal::Writer;
 
@@ -156,7 +156,7 @@ impl Merger {
         let folder = self.keeper.folder();
         let segments = folder.segments(meta.signal);
         let view = Arc::new(Segment::open(&segments, meta.clone())?.hiding(gone));
-        Ok(compaction::rewrite(&view, &folder.tmp(), &segments, self.wake.stopping())?)
+        Ok(compaction::rewrite(&view, Target::new(&folder.tmp(), &segments, self.wake.stopping()))?)
     }
 
     /// Notes which deletes are physically done; has the log let go of what holds the rest.
@@ -225,11 +225,13 @@ impl Merger {
     fn work(&self, job: &Job<Arc<Segment>>, signal: Signal) -> Result<Vec<SegmentMeta>, SegmentError> {
         let folder = self.keeper.folder();
         let (tmp, seg, stop) = (folder.tmp(), folder.segments(signal), self.wake.stopping());
+        let before = layout_before(&self.tables.published().load().table(signal).segments);
+        let target = Target::new(&tmp, &seg, stop).with_layout_before(before);
         match job {
-            Job::Merge(inputs) => compaction::merge(inputs, &tmp, &seg, signal, stop),
+            Job::Merge(inputs) => compaction::merge(inputs, &target),
             Job::Stack(inputs) => match segment::stack(inputs, &tmp, &seg, stop)? {
                 Some(meta) => Ok(vec![meta]),
-                None => compaction::merge_stack(inputs, &tmp, &seg, signal, stop),
+                None => compaction::merge_stack(inputs, &target),
             },
         }
     }

@@ -12,7 +12,7 @@ use super::super::question::QueryError;
 use super::super::rolled::Item;
 use super::super::sql::text_of;
 use super::super::wire;
-use crate::attributes::{ATTRIBUTES, Attributes, Found};
+use crate::attributes::{Found, Values};
 use crate::model::{Severity, SpanKind, StatusCode};
 use crate::schema::column;
 use crate::store::Signal;
@@ -42,7 +42,8 @@ enum Source {
 pub(super) struct Reader<'a> {
     grouping: &'a Grouping,
     batch: &'a RecordBatch,
-    attributes: Option<Attributes<'a>>,
+    /// Values of each field that is an attribute.
+    attributes: Vec<Vec<Values<'a>>>,
     resources: Option<&'a BinaryViewArray>,
     /// Values of each field by view of the resource: equal views are equal bytes.
     known: HashMap<(usize, u128), Option<String>>,
@@ -91,16 +92,16 @@ impl Grouping {
         for field in &self.fields {
             match field {
                 Source::Text(name) => columns.push(*name),
-                Source::Attribute(_) => columns.extend(ATTRIBUTES),
-                Source::Resource(_) => columns.push(column::RESOURCE),
-                Source::Either(_) => {
-                    columns.extend(ATTRIBUTES);
-                    columns.push(column::RESOURCE);
-                }
+                Source::Resource(_) | Source::Either(_) => columns.push(column::RESOURCE),
                 _ => {}
             }
         }
         columns
+    }
+
+    /// Attributes that a reader looks up.
+    pub(super) fn keys(&self) -> Vec<String> {
+        self.fields.iter().flat_map(Source::attributes).cloned().collect()
     }
 
     /// Hands on the key of an item of which everything is told.
@@ -114,7 +115,7 @@ impl Grouping {
 
     pub(super) fn reader<'a>(&'a self, batch: &'a RecordBatch) -> Result<Reader<'a>, QueryError> {
         let columns = self.columns();
-        let attributes = columns.contains(&column::ATTR_STR).then(|| Attributes::of(batch)).transpose()?;
+        let attributes = self.fields.iter().map(|field| Values::of_each(batch, field.attributes())).collect::<Result<_, _>>()?;
         let resources = columns.contains(&column::RESOURCE).then(|| columns::binary(batch, column::RESOURCE)).transpose()?;
         Ok(Reader { grouping: self, batch, attributes, resources, known: HashMap::new(), key: Vec::new() })
     }
@@ -131,6 +132,14 @@ impl Source {
             _ => None,
         }
     }
+
+    /// Names of the attribute of the record that it is.
+    fn attributes(&self) -> &[String] {
+        match self {
+            Self::Attribute(names) | Self::Either(names) => names,
+            _ => &[],
+        }
+    }
 }
 
 impl Reader<'_> {
@@ -145,14 +154,14 @@ impl Reader<'_> {
                     let text = columns::text(self.batch, name).map_or("", |texts| columns::text_or_empty(texts, row));
                     put(&mut key, Some(text).filter(|text| !text.is_empty()));
                 }
-                Source::Attribute(names) => {
-                    if !self.attribute(row, names, &mut key) {
+                Source::Attribute(_) => {
+                    if !self.attribute(row, place, &mut key) {
                         put(&mut key, None);
                     }
                 }
                 Source::Resource(names) => self.resource(row, place, names, &mut key),
                 Source::Either(names) => {
-                    if !self.attribute(row, names, &mut key) {
+                    if !self.attribute(row, place, &mut key) {
                         self.resource(row, place, names, &mut key);
                     }
                 }
@@ -164,10 +173,9 @@ impl Reader<'_> {
     }
 
     /// Writes the value of an attribute of the record; false when there is none.
-    fn attribute(&self, row: usize, names: &[String], key: &mut Vec<u8>) -> bool {
-        let Some(attributes) = &self.attributes else { return false };
-        names.iter().any(|name| {
-            let (found, _) = attributes.any_under(row, name, |found| {
+    fn attribute(&self, row: usize, place: usize, key: &mut Vec<u8>) -> bool {
+        self.attributes.get(place).into_iter().flatten().any(|values| {
+            let (found, _) = values.any(row, |found| {
                 match found {
                     Found::Text(text) => put(key, Some(text)),
                     Found::Int(value) => put(key, Some(&value.to_string())),

@@ -90,7 +90,7 @@ pub(crate) fn fields(snapshot: &Snapshot, signal: Signal, query: &str, range: Ti
     note.into_iter().for_each(|note| scan.note(note));
     // One after the other, so that the same question sees the same rows.
     scan.run(
-        Wanted { columns: &wanted, predicate: &predicate },
+        Wanted { columns: &wanted, keys: &[], predicate: &predicate },
         |_| {
             more = found.borrow().rows >= MAX_ROWS;
             more

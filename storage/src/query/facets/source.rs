@@ -11,7 +11,7 @@ use super::super::language::{Field, equivalents};
 use super::super::question::QueryError;
 use super::super::wire::{self, Any};
 use super::counts::Counts;
-use crate::attributes::{ATTRIBUTES, Attributes, Found};
+use crate::attributes::{Found, Values};
 use crate::model::{Severity, SpanKind, StatusCode};
 use crate::schema::column;
 use crate::store::Signal;
@@ -90,15 +90,9 @@ impl Source {
     /// Columns that [`Self::count`] reads.
     pub(super) fn columns(&self) -> Vec<&'static str> {
         match self {
-            Self::Attribute(_, resource) => {
-                let mut all = ATTRIBUTES.to_vec();
-                if *resource {
-                    all.push(column::RESOURCE);
-                }
-                all
-            }
-            Self::TextAnd(name, _) => [&ATTRIBUTES[..], &[*name]].concat(),
+            Self::Attribute(_, resource) => resource.then_some(column::RESOURCE).into_iter().collect(),
             Self::Text(name)
+            | Self::TextAnd(name, _)
             | Self::Word(name, _)
             | Self::Nanos(name)
             | Self::Id(name)
@@ -106,6 +100,14 @@ impl Source {
             | Self::Lines(name)
             | Self::Envelope(name, _)
             | Self::Nested(name, _) => vec![*name],
+        }
+    }
+
+    /// Attributes that [`Self::count`] looks up.
+    pub(super) fn keys(&self) -> &[String] {
+        match self {
+            Self::Attribute(keys, _) | Self::TextAnd(_, keys) => keys,
+            _ => &[],
         }
     }
 
@@ -172,7 +174,7 @@ fn attributes(
     resource: bool,
     counts: &mut Counts,
 ) -> Result<(), QueryError> {
-    let attributes = Attributes::of(batch)?;
+    let values = Values::of_each(batch, keys)?;
     let beside = beside.map(|name| columns::text(batch, name)).transpose()?;
     let resources = if resource { Some(columns::binary(batch, column::RESOURCE)?) } else { None };
     let mut text = String::new();
@@ -182,8 +184,8 @@ fn attributes(
             counts.add(value);
         }
         let mut has_any = false;
-        for key in keys {
-            let (_, present) = attributes.any_under(row, key, |found| {
+        for values in &values {
+            let (_, present) = values.any(row, |found| {
                 add(found, &mut text, counts);
                 false
             });

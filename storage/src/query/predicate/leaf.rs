@@ -1,7 +1,5 @@
 //! Single conditions over columns.
 
-use std::collections::BTreeSet;
-
 use arrow::array::{Array, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 
@@ -10,9 +8,10 @@ use super::super::language::{Field, Literal, Operand, Operator, Presence, Reach,
 use super::super::question::QueryError;
 use super::envelope::{Envelope, EnvelopeTest};
 use super::finder::Finder;
+use super::needs::Needs;
 use super::nested::Nested;
 use super::value::ValueTest;
-use crate::attributes::{ATTRIBUTES, Attributes};
+use crate::attributes::{ATTRIBUTES, Attributes, Values};
 use crate::model::{Severity, SpanId, TraceId};
 use crate::schema::column;
 use crate::store::Signal;
@@ -160,7 +159,7 @@ impl Leaf {
         }
     }
 
-    pub(super) fn columns(&self, into: &mut BTreeSet<&'static str>) {
+    pub(super) fn needs<'a>(&'a self, into: &mut Needs<'a>) {
         match self {
             Self::Text(name, _)
             | Self::Lines(name, _)
@@ -169,32 +168,24 @@ impl Leaf {
             | Self::Trace(name, _)
             | Self::Span(name, _)
             | Self::Present(name)
-            | Self::Absent(name) => {
-                into.insert(name);
-            }
-            Self::Attribute(scope, ..) => {
-                into.extend(ATTRIBUTES);
+            | Self::Absent(name) => into.column(name),
+            Self::Attribute(scope, keys, _) => {
+                into.keys(keys);
                 if *scope == Scope::Either {
-                    into.insert(column::RESOURCE);
+                    into.column(column::RESOURCE);
                 }
             }
-            Self::Envelope(envelope) => {
-                into.insert(envelope.column());
+            Self::Envelope(envelope) => into.column(envelope.column()),
+            Self::Nested(nested) => into.column(nested.column()),
+            Self::AttributeOrText(keys, name, _) => {
+                into.keys(keys);
+                into.column(name);
             }
-            Self::Nested(nested) => {
-                into.insert(nested.column());
-            }
-            Self::AttributeOrText(_, name, _) => {
-                into.extend(ATTRIBUTES);
-                into.insert(name);
-            }
-            Self::AnyOf(leaves) => leaves.iter().for_each(|leaf| leaf.columns(into)),
-            Self::Body(_) => {
-                into.insert(column::BODY);
-            }
+            Self::AnyOf(leaves) => leaves.iter().for_each(|leaf| leaf.needs(into)),
+            Self::Body(_) => into.column(column::BODY),
             Self::SpanText(_) => {
-                into.extend(SPAN_TEXTS);
-                into.extend(ATTRIBUTES);
+                into.columns.extend(SPAN_TEXTS);
+                into.columns.extend(ATTRIBUTES);
             }
         }
     }
@@ -277,7 +268,7 @@ fn attribute(
     keys: &[String],
     test: &ValueTest,
 ) -> Result<BooleanBuffer, QueryError> {
-    let attributes = Attributes::of(batch)?;
+    let values = Values::of_each(batch, keys)?;
     let envelope = (scope == Scope::Either).then(|| Envelope::ResourceAttribute(keys.to_vec(), test.clone()));
     let mut resource = match &envelope {
         None => None,
@@ -285,8 +276,8 @@ fn attribute(
     };
     Ok(keep(alive, |row| {
         let mut has_any = false;
-        for key in keys {
-            let (hit, present) = attributes.any_under(row, key, |found| test.found(found));
+        for values in &values {
+            let (hit, present) = values.any(row, |found| test.found(found));
             if hit {
                 return true;
             }

@@ -161,11 +161,25 @@ impl Condition {
             if !may_hold {
                 continue;
             }
+            let mut rows = RowRanges::new();
             for hash in self.hashes(owner, key) {
-                found = union(found, segment.attribute_rows(hash)?);
+                rows = union(rows, segment.attribute_rows(hash)?);
             }
+            if owner == Owner::Record
+                && let Some(pages) = self.in_pages(segment, key)
+            {
+                rows = intersect(&rows, &pages);
+            }
+            found = union(found, rows);
         }
         Some(found)
+    }
+
+    /// Rows of pages in which a number of a promoted attribute can pass.
+    fn in_pages(&self, segment: &Segment, key: &str) -> Option<RowRanges> {
+        let ValueTest::Order(_, Bound::Number(_)) = self.test else { return None };
+        // As with bounds of all values.
+        segment.number_rows(key, |min, max| self.test.found(found(min)) || self.test.found(found(max)))
     }
 
     /// Whether any of the values of a key can pass.

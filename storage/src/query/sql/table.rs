@@ -230,7 +230,7 @@ fn read(
     let mut scan = Scan::new(snapshot, signal, range, hints, &control)?;
     scan.every(PARTITIONS, part);
     scan.run(
-        Wanted { columns: &sources, predicate: &predicate },
+        Wanted { columns: &sources, keys: &[], predicate: &predicate },
         |_| sender.is_closed(),
         |rows| {
             let arrays = columns.iter().map(|column| column.array(rows.batch)).collect::<Result<Vec<_>, _>>()?;

@@ -138,7 +138,7 @@ fn traces_with(snapshot: &Snapshot, leg: &Leg, stats: &mut QueryStats, control: 
     let mut scan = Scan::new(snapshot, leg.signal, TimeRange::ALL, &leg.predicate.hints, control)?;
     let found = std::cell::RefCell::new(HashSet::new());
     scan.run(
-        Wanted { columns: &[column::TRACE_ID], predicate: &leg.predicate },
+        Wanted { columns: &[column::TRACE_ID], keys: &[], predicate: &leg.predicate },
         |_| found.borrow().len() > MAX_NAMED,
         |rows| {
             let ids = columns::id(rows.batch, column::TRACE_ID)?;

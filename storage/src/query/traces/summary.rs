@@ -10,7 +10,7 @@ use super::super::columns;
 use super::super::predicate::Predicate;
 use super::super::question::{QueryError, TraceOrder, TraceSearch};
 use super::super::scan::{Control, Scan, Wanted};
-use crate::attributes::{ATTRIBUTES, Attributes, Found};
+use crate::attributes::{Found, Values};
 use crate::model::{StatusCode, TimeRange, TraceId, UnixNanos};
 use crate::schema::column;
 use crate::snapshot::Snapshot;
@@ -103,6 +103,9 @@ pub(super) fn gather(
     Ok(())
 }
 
+/// What an error is called by.
+const ERROR_TYPE: &str = "error.type";
+
 /// First errors without any message are called by their `error.type`, else by the type of their exception.
 pub(super) fn name_errors(
     snapshot: &Snapshot,
@@ -118,7 +121,7 @@ pub(super) fn name_errors(
     let of_traces = Predicate::traces(mute);
     let mut scan = Scan::new(snapshot, Signal::Traces, TimeRange::ALL, &of_traces.hints, control)?;
     scan.run(
-        Wanted { columns: &[&READ[..], &ATTRIBUTES[..]].concat(), predicate: &of_traces },
+        Wanted { columns: &READ, keys: &[ERROR_TYPE.to_owned()], predicate: &of_traces },
         |_| false,
         |rows| {
             let ids = columns::id(rows.batch, column::TRACE_ID)?;
@@ -126,14 +129,14 @@ pub(super) fn name_errors(
             let starts = columns::long(rows.batch, column::START_TIME)?;
             let statuses = columns::int(rows.batch, column::STATUS_CODE)?;
             let exceptions = columns::text(rows.batch, column::EXCEPTION_TYPE)?;
-            let attributes = Attributes::of(rows.batch)?;
+            let types = Values::of(rows.batch, ERROR_TYPE)?;
             for row in rows.alive.set_indices().filter(|row| statuses.value(*row) == StatusCode::Error.number()) {
                 let (Some(trace), Some(span)) = (columns::trace_id(ids, row), columns::span_id(spans, row)) else { continue };
                 let rank = (columns::nanos(starts, row), u64::from_be_bytes(*span.as_bytes()));
                 if let Some((first, message @ None)) = traces.get_mut(&trace).and_then(|gathered| gathered.first_error.as_mut())
                     && *first == rank
                 {
-                    *message = error_type(&attributes, row)
+                    *message = error_type(&types, row)
                         .or_else(|| Some(columns::text_or_empty(exceptions, row)).filter(|text| !text.is_empty()))
                         .map(str::to_owned);
                 }
@@ -144,9 +147,9 @@ pub(super) fn name_errors(
     Ok(scan.stats)
 }
 
-fn error_type<'a>(attributes: &Attributes<'a>, row: usize) -> Option<&'a str> {
+fn error_type<'a>(types: &Values<'a>, row: usize) -> Option<&'a str> {
     let mut found = None;
-    attributes.any_under(row, "error.type", |value| {
+    types.any(row, |value| {
         if let Found::Text(text) = value {
             found = Some(text).filter(|text| !text.is_empty());
         }

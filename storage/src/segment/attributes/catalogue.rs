@@ -42,6 +42,9 @@ pub(crate) struct Values {
     pub(crate) kind: Kind,
     /// How many there are, one per row.
     pub(crate) count: u64,
+    /// Bytes of all texts. Older versions did not count them.
+    #[serde(default)]
+    pub(crate) bytes: u64,
     /// About how many different ones, exact when `complete`.
     pub(crate) distinct: u64,
     /// Smallest and largest number; for other types none.
@@ -110,6 +113,7 @@ struct KeyState {
 #[derive(Debug, Default)]
 struct Counts {
     count: u64,
+    bytes: u64,
     bounds: Option<(Listed, Listed)>,
     candidates: HashMap<u64, Candidate, Spread>,
     /// Largest run of zeros by group of hashes, once there are more values than candidates.
@@ -222,7 +226,7 @@ impl KeyState {
             kinds.into_iter().zip(self.types).filter_map(|(kind, counts)| Some(counts?.finish(kind, bytes))).collect();
         if self.other > 0 {
             let (top, sketch) = (Vec::new(), String::new());
-            types.push(Values { kind: Kind::Other, count: self.other, distinct: 0, bounds: None, top, complete: false, sketch });
+            types.push(Values { kind: Kind::Other, count: self.other, bytes: 0, distinct: 0, bounds: None, top, complete: false, sketch });
         }
         Entry { owner: self.owner, key: self.key, types }
     }
@@ -233,6 +237,9 @@ impl KeyState {
 impl Counts {
     fn add(&mut self, hash: Option<u64>, value: Scalar<'_>, rows: u64, granule: u32) -> Seen {
         self.count += rows;
+        if let Scalar::Text(text) = value {
+            self.bytes += text.len() as u64 * rows;
+        }
         // No number: equal to nothing, found by its text.
         let Some(hash) = hash else {
             self.overflowed = true;
@@ -254,6 +261,7 @@ impl Counts {
 
     fn inherit(&mut self, other: &Values, key_hash: u64) {
         self.count += other.count;
+        self.bytes += other.bytes;
         for bound in other.bounds.iter().flat_map(|(min, max)| [min, max]) {
             self.widen(bound.scalar());
         }
@@ -324,7 +332,7 @@ impl Counts {
         complete &= top.len() == wanted;
         let sketch =
             self.sketch.iter().flat_map(|sketch| sketch.iter()).map(|zeros| char::from(zeros.saturating_add(SKETCH_ZERO))).collect();
-        Values { kind, count: self.count, distinct, bounds: self.bounds, top, complete, sketch }
+        Values { kind, count: self.count, bytes: self.bytes, distinct, bounds: self.bounds, top, complete, sketch }
     }
 }
 

@@ -132,9 +132,16 @@ proptest! {
             record
         }).collect();
         let half = rows / 2;
-        let of_spans = |signal, batches: [RecordBatch; 2]| {
+        let mut of_spans = |signal, batches: [RecordBatch; 2]| {
             let plain = fixtures::snapshot(folder.path(), signal, batches.to_vec(), Vec::new());
-            let indexed = fixtures::snapshot(folder.path(), signal, Vec::new(), batches.map(|batch| vec![batch]).to_vec());
+            // One of the two segments has columns of promoted attributes.
+            let mut promoted = dice.roll(2) == 0;
+            let layout = || {
+                promoted = !promoted;
+                promoted.then(|| fixtures::layout(&mut dice, &KEYS))
+            };
+            let segments = batches.map(|batch| vec![batch]).to_vec();
+            let indexed = fixtures::snapshot_in(layout, folder.path(), signal, Vec::new(), segments);
             (plain, indexed)
         };
         let (plain, indexed) = of_spans(Signal::Traces, [fixtures::spans(&spans[..half]), fixtures::spans(&spans[half..])]);

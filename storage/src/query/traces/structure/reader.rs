@@ -123,7 +123,7 @@ impl<'a> Reader<'a> {
             let wanted = if signal == Signal::Traces { &self.span_columns } else { &self.log_columns };
             let mut scan = Scan::new(self.snapshot, signal, TimeRange::ALL, &of_traces.hints, self.control)?;
             scan.run(
-                Wanted { columns: wanted, predicate: &of_traces },
+                Wanted { columns: wanted, keys: &[], predicate: &of_traces },
                 |_| room.get() == 0,
                 |rows| {
                     let left = self.gather(signal, rows.batch, &rows.alive, &mut traces, room.get())?;
