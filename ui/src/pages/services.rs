@@ -16,7 +16,7 @@ use crate::view::format;
 use crate::view::frame::Place;
 use crate::view::link::term;
 use crate::view::services::{
-    Latency, OperationPage, Service, Services, Tab, dependencies, error_rows, instance_rows, operations, peers, row,
+    Latency, OperationPage, Service, Services, Tab, dependencies, error_rows, instance_rows, operations, peers, request_time, row,
 };
 use crate::view::{logs, traces};
 
@@ -92,7 +92,10 @@ fn frame_of(visit: &Visit, name: &str, tab: Tab, window: &Window, summary: Optio
 type Filled = Result<(), storage::QueryError>;
 
 async fn fill_operations(page: &mut Service, visit: &Visit, name: &str, range: TimeRange) -> Filled {
-    page.operations = operations(name, visit.state.store().operations(name, range).await?, range, &visit.links());
+    let found = visit.state.store().operations(name, range).await?;
+    let (whole, has_requests) = request_time(&found);
+    page.operations = operations(name, &found, whole, range, &visit.links());
+    page.has_requests = has_requests;
     Ok(())
 }
 
@@ -162,7 +165,7 @@ pub(super) async fn operation(mut visit: Visit, Path((service, name)): Path<(Str
         frame: visit.frame(Place::Services, &format!("{} – {}", format::name(&name), format::name(&service)), Some(&window)),
         chip: palette.chip(&service),
         service: links.service(&service).href(),
-        row: found.and_then(|op| operations(&service, vec![op.clone()], range, &links).pop()),
+        row: found.and_then(|op| operations(&service, std::slice::from_ref(op), request_time(&all).0, range, &links).pop()),
         latency: grid.map(|grid| Latency::new(&grid, &query, &marks, range, &links)).unwrap_or_default(),
         examples: examples(&visit, &query, &marks, range).await,
         slow: list(slow),

@@ -20,7 +20,7 @@ use crate::view::heat::{Heat, Selection};
 use crate::view::home::{Compared, Home, attention, totals};
 use crate::view::link::Links;
 use crate::view::logs::Logs;
-use crate::view::map::{Drawing, Map, Picture, calls, panel as edge_panel, tray};
+use crate::view::map::{Drawing, Map, Order, Picture, calls, panel as edge_panel, tray};
 use crate::view::plain::{FailurePage, Saved, SavedRow, Sql, table};
 use crate::view::search::{Builder, Problem};
 use crate::view::services::{
@@ -334,7 +334,10 @@ fn skeleton(html: &str) -> Vec<String> {
         let inside = tag.get(..end).unwrap();
         // Attribute values are cut out; what is left are names.
         let names: String = inside.split('"').step_by(2).collect();
-        tags.push(names);
+        // Names may break at their separators, of which payloads have more.
+        if names != "wbr" {
+            tags.push(names);
+        }
         rest = tag.get(end..).unwrap();
     }
     tags

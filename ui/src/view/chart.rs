@@ -5,6 +5,10 @@ use storage::{Histogram, TimeRange};
 use super::format::{self, Clockface};
 use super::link::Address;
 
+mod axis;
+
+pub(crate) use self::axis::{Scale, ticks};
+
 /// Stacked bars over time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Bars {
@@ -12,8 +16,10 @@ pub(crate) struct Bars {
     pub(crate) bars: Vec<Bar>,
     /// Labels below, at percent of the width.
     pub(crate) ticks: Vec<(String, String)>,
-    /// The tallest bar.
-    pub(crate) max: String,
+    /// Labels at the left.
+    pub(crate) scale: Scale,
+    /// What a bar covers: `per 5 min`.
+    pub(crate) per: String,
     /// What the chart says, for those who do not see it.
     pub(crate) summary: String,
     /// Whether there is anything to draw.
@@ -43,8 +49,7 @@ pub(crate) struct Lines {
     /// Paths: class, line.
     pub(crate) paths: Vec<(&'static str, String)>,
     pub(crate) ticks: Vec<(String, String)>,
-    /// The greatest value.
-    pub(crate) max: String,
+    pub(crate) scale: Scale,
     pub(crate) summary: String,
 }
 
@@ -91,6 +96,7 @@ impl Bars {
         let total_of = |counts: &[u64; 7]| series.iter().filter_map(|(index, ..)| counts.get(*index)).sum::<u64>();
         let max = histogram.buckets.iter().map(|bucket| total_of(&bucket.counts)).max().unwrap_or(0);
         let all: u64 = histogram.buckets.iter().map(|bucket| total_of(&bucket.counts)).sum();
+        let scale = Scale::counts(max);
         let width = WIDTH / format::ratio(histogram.buckets.len().max(1) as u64, 1);
         let mut bars = Vec::with_capacity(histogram.buckets.len());
         for (place, bucket) in histogram.buckets.iter().enumerate() {
@@ -109,7 +115,7 @@ impl Bars {
             bars.push(Bar {
                 x: format!("{:.2}", format::ratio(place as u64, 1) * width),
                 width: format!("{:.2}", (width - 1.0).max(0.5)),
-                parts: parts(&bucket.counts, series, max),
+                parts: parts(&bucket.counts, series, scale.top),
                 title: format!("{}: {}", clock.second(bucket.start), detail.join(", ")),
                 href,
             });
@@ -118,9 +124,10 @@ impl Bars {
         Self {
             bars,
             ticks: ticks(range, clock),
-            max: format::count(max),
+            per: format!("per {}", format::each(histogram.step)),
             summary: format!("{} from {}", format::counted(all, noun.0, noun.1), clock.range(range)),
             is_empty: max == 0,
+            scale,
             legend: series.iter().filter(present).map(|(_, word, class)| (*word, *class)).collect(),
         }
     }
@@ -132,20 +139,21 @@ impl Lines {
     /// Draws series of durations; parts where `counted` says that nothing happened are gaps.
     pub(crate) fn durations(series: &[(&'static str, Vec<u64>)], range: TimeRange, clock: &Clockface) -> Option<Self> {
         let max = series.iter().flat_map(|(_, values)| values.iter().copied()).max().filter(|max| *max > 0)?;
-        let paths = series.iter().map(|(class, values)| (*class, broken_line(values, max))).collect();
-        let peak = format::duration(max);
-        Some(Self { paths, ticks: ticks(range, clock), summary: format!("at most {peak}, {}", clock.range(range)), max: peak })
+        let scale = Scale::durations(max);
+        let paths = series.iter().map(|(class, values)| (*class, broken_line(values, scale.top))).collect();
+        let summary = format!("at most {}, {}", format::duration(max), clock.range(range));
+        Some(Self { paths, ticks: ticks(range, clock), scale, summary })
     }
 }
 
 /// A line through values from left to right that breaks at zeros; a value alone is a short stroke.
-fn broken_line(values: &[u64], max: u64) -> String {
+fn broken_line(values: &[u64], top: u64) -> String {
     let step = WIDTH / format::ratio(values.len().max(1) as u64, 1);
     let mut path = String::new();
     let mut before = 0;
     for (place, value) in values.iter().enumerate() {
         if *value > 0 {
-            let (x, y) = ((format::ratio(place as u64, 1) + 0.5) * step, HEIGHT - format::ratio(*value, max) * (HEIGHT - 4.0));
+            let (x, y) = ((format::ratio(place as u64, 1) + 0.5) * step, HEIGHT - format::ratio(*value, top) * HEIGHT);
             let next = values.get(place + 1).copied().unwrap_or(0);
             match (before, next) {
                 (0, 0) => path.push_str(&format!("M{:.1} {y:.1}h{:.1}", x - step / 2.0, step)),
@@ -190,20 +198,14 @@ impl Spark {
     }
 }
 
-/// Where the labels of a time axis stand, in percent, and what they say.
-pub(crate) fn ticks(range: TimeRange, clock: &Clockface) -> Vec<(String, String)> {
-    let span = range.to.since(range.from);
-    (0..=4_u64).map(|quarter| (format!("{}", quarter * 25), clock.tick(range.from.plus(span / 4 * quarter), span))).collect()
-}
-
-fn parts(counts: &[u64; 7], series: &[Series], max: u64) -> Vec<(&'static str, String, String)> {
+fn parts(counts: &[u64; 7], series: &[Series], top_of_scale: u64) -> Vec<(&'static str, String, String)> {
     let mut below = 0_u64;
     let mut parts = Vec::new();
     for (index, _, class) in series {
         let Some(n) = counts.get(*index).filter(|n| **n > 0) else { continue };
-        let top = HEIGHT - format::ratio(below + n, max) * HEIGHT;
+        let top = HEIGHT - format::ratio(below + n, top_of_scale) * HEIGHT;
         // One failure among thousands must still be seen.
-        let height = (format::ratio(*n, max) * HEIGHT).max(1.5);
+        let height = (format::ratio(*n, top_of_scale) * HEIGHT).max(1.5);
         parts.push((*class, format!("{:.2}", top.min(HEIGHT - height)), format!("{height:.2}")));
         below += n;
     }
@@ -239,12 +241,13 @@ mod tests {
             [("bar-ok", "15.00".to_owned(), "45.00".to_owned()), ("bar-error", "0.00".to_owned(), "15.00".to_owned())]
         );
         assert_eq!(bars.bars[0].href, "/traces?from=0&to=10");
+        assert_eq!(bars.scale.marks.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["4", "2", "0"]);
         assert_eq!(bars.legend, [("ok", "bar-ok"), ("error", "bar-error")]);
     }
 
     #[test]
     fn a_line_breaks_where_nothing_happened() {
-        assert_eq!(broken_line(&[2, 0, 1, 2, 0], 2), "M0.0 4.0h120.0M300.0 32.0L420.0 4.0");
+        assert_eq!(broken_line(&[2, 0, 1, 2, 0], 2), "M0.0 0.0h120.0M300.0 30.0L420.0 0.0");
         assert_eq!(broken_line(&[], 1), "");
     }
 

@@ -34,6 +34,31 @@ pub(crate) fn duration(nanos: u64) -> String {
     }
 }
 
+/// A duration that is a round number of one unit: `5 ms`, `2.5 s`, `10 min`, `36 h`, `14 d`.
+pub(crate) fn round_duration(nanos: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(86_400_000_000_000, "d"), (3_600_000_000_000, "h"), (60_000_000_000, "min")];
+    let long = UNITS.into_iter().find(|(unit, _)| nanos >= *unit && nanos.is_multiple_of(*unit));
+    if let Some((unit, name)) = long {
+        return format!("{}{NNBSP}{name}", exact(nanos / unit));
+    }
+    let said = duration(nanos);
+    match said.split_once(NNBSP) {
+        Some((number, unit)) if !unit.contains(NNBSP) => format!("{}{NNBSP}{unit}", trimmed(number)),
+        _ => said,
+    }
+}
+
+/// What happens once in so long, after `per`: `minute`, `5 min`.
+pub(crate) fn each(nanos: u64) -> String {
+    match nanos {
+        1_000_000_000 => "second".to_owned(),
+        60_000_000_000 => "minute".to_owned(),
+        3_600_000_000_000 => "hour".to_owned(),
+        86_400_000_000_000 => "day".to_owned(),
+        _ => round_duration(nanos),
+    }
+}
+
 /// A duration with all its digits, for titles: `1,203,456 ns`.
 pub(crate) fn exact_nanos(nanos: u64) -> String {
     format!("{}{NNBSP}ns", exact(nanos))
@@ -151,6 +176,11 @@ pub(crate) fn name(raw: &str) -> String {
     if raw.trim().is_empty() { "(no name)".to_owned() } else { line(raw, MAX_NAME) }
 }
 
+/// A name in pieces between which a line may break: after its separators, never within a word.
+pub(crate) fn pieces(name: &str) -> impl Iterator<Item = &str> {
+    name.split_inclusive(|c: char| "/._-:,@=&?".contains(c))
+}
+
 /// Bytes as lower-case hex.
 pub(crate) fn hex(raw: &[u8]) -> String {
     raw.iter().fold(String::with_capacity(raw.len() * 2), |mut out, byte| {
@@ -231,6 +261,23 @@ mod tests {
     }
 
     #[test]
+    fn round_durations_are_written_without_zeros() {
+        let second = 1_000_000_000;
+        for (nanos, expected) in [
+            (5_000_000, "5 ms"),
+            (2_500_000_000, "2.5 s"),
+            (600 * second, "10 min"),
+            (36 * 3_600 * second, "36 h"),
+            (14 * 86_400 * second, "14 d"),
+            (90 * second, "1 min 30 s"),
+            (0, "0 ns"),
+        ] {
+            assert_eq!(plain(&round_duration(nanos)), expected);
+        }
+        assert_eq!((each(60 * second).as_str(), plain(&each(300 * second)).as_str()), ("minute", "5 min"));
+    }
+
+    #[test]
     fn counts_stay_exact_below_ten_thousand() {
         for (n, expected) in [(0, "0"), (9_412, "9,412"), (12_400, "12.4 k"), (999_600, "1.00 M"), (3_100_000, "3.10 M")] {
             assert_eq!(plain(&count(n)), expected, "{n}");
@@ -277,5 +324,13 @@ mod tests {
         assert_eq!(line("one\ntwo", 10), "one");
         assert_eq!(line("abcdef", 3), "abc…");
         assert_eq!(name("  "), "(no name)");
+    }
+
+    #[test]
+    fn names_break_after_separators_and_keep_every_character() {
+        let name = "com.shop.payment/Card_Declined";
+        assert_eq!(pieces(name).collect::<Vec<_>>(), ["com.", "shop.", "payment/", "Card_", "Declined"]);
+        assert_eq!(pieces(name).collect::<String>(), name);
+        assert_eq!(pieces("").count(), 0);
     }
 }

@@ -10,10 +10,13 @@ use super::colour::{Chip, Palette};
 use super::format::{self, Clockface, Moment};
 use super::frame::Frame;
 use super::link::{Links, term};
+use super::map::Facts;
 
 mod detail;
+mod latency;
 
-pub(crate) use self::detail::{Latency, OperationPage, Service, Tab, error_rows, instance_rows};
+pub(crate) use self::detail::{OperationPage, Service, Tab, error_rows, instance_rows};
+pub(crate) use self::latency::Latency;
 
 /// `/services`.
 #[derive(Debug, Default, Template)]
@@ -77,7 +80,7 @@ pub(crate) struct OperationRow {
     pub(crate) p50: String,
     pub(crate) p95: String,
     pub(crate) p99: String,
-    /// Share of the time of all operations, for the bar and as text.
+    /// Share of the time of the service's requests, for the bar and as text; see [`request_time`].
     pub(crate) share: String,
     pub(crate) part: String,
 }
@@ -88,13 +91,8 @@ pub(crate) struct Dependency {
     pub(crate) chip: Option<Chip>,
     pub(crate) name: String,
     pub(crate) kind: &'static str,
-    pub(crate) how: &'static str,
     pub(crate) href: String,
-    pub(crate) rate: String,
-    pub(crate) errors: String,
-    pub(crate) is_failing: bool,
-    pub(crate) p50: String,
-    pub(crate) p95: String,
+    pub(crate) facts: Facts,
     /// A call to look at.
     pub(crate) example: String,
 }
@@ -144,12 +142,22 @@ pub(crate) fn peers(map: &ServiceMap, range: TimeRange, links: &Links) -> Vec<Pe
     others.map(peer).collect()
 }
 
-/// Operations by the time they took in all, the greatest first.
-pub(crate) fn operations(service: &str, mut operations: Vec<Operation>, range: TimeRange, links: &Links) -> Vec<OperationRow> {
+/// The time that a service's requests took, of which operations have their share, and whether there were requests: the time of its
+/// server and consumer spans, and of all its spans where it has none of these.
+pub(crate) fn request_time(operations: &[Operation]) -> (u64, bool) {
+    let sum = |of: fn(&&Operation) -> bool| operations.iter().filter(of).map(|operation| operation.total).fold(0, u64::saturating_add);
+    match sum(|operation| matches!(operation.kind, "server" | "consumer")) {
+        0 => (sum(|_| true), false),
+        requests => (requests, true),
+    }
+}
+
+/// Operations by the time they took in all, the greatest first; `whole` is what that time is a share of.
+pub(crate) fn operations(service: &str, operations: &[Operation], whole: u64, range: TimeRange, links: &Links) -> Vec<OperationRow> {
     let window = range.to.since(range.from);
-    operations.sort_by_key(|operation| Reverse(operation.total));
-    let all = operations.iter().fold(0_u64, |all, operation| all.saturating_add(operation.total)).max(1);
-    let row = |operation: &Operation| {
+    let mut sorted: Vec<&Operation> = operations.iter().collect();
+    sorted.sort_by_key(|operation| Reverse(operation.total));
+    let row = |operation: &&Operation| {
         let query = format!("{} {}", term("service", service), term("name", &operation.name));
         OperationRow {
             name: format::name(&operation.name),
@@ -163,11 +171,11 @@ pub(crate) fn operations(service: &str, mut operations: Vec<Operation>, range: T
             p50: format::duration(operation.p50),
             p95: format::duration(operation.p95),
             p99: format::duration(operation.p99),
-            share: format::position(operation.total, all),
-            part: format::percent(operation.total, all),
+            share: format::position(operation.total, whole),
+            part: format::percent(operation.total, whole),
         }
     };
-    operations.iter().take(MAX_OPERATIONS).map(row).collect()
+    sorted.iter().take(MAX_OPERATIONS).map(row).collect()
 }
 
 /// Edges that end at a service, and edges that begin there.
@@ -186,13 +194,8 @@ pub(crate) fn dependencies(
             chip: is_service.then(|| palette.chip(name)),
             name: format::name(name),
             kind: kind.as_str(),
-            how: edge.kind.as_str(),
             href: if is_service { links.service(name).href() } else { links.windowed("/map").with("focus", name).href() },
-            rate: format::rate(edge.calls, window),
-            errors: format::percent(edge.errors, edge.calls),
-            is_failing: edge.errors > 0,
-            p50: format::duration(edge.p50),
-            p95: format::duration(edge.p95),
+            facts: Facts::new(edge, map, None, window),
             example: example(edge, links),
         }
     };

@@ -62,7 +62,7 @@ fn one_service(text: &str) -> Vec<String> {
         row: Some(row(&service(text), range, &links, &clock, &palette)),
         tab,
         tabs: tab.list(text, &links),
-        operations: operations(text, vec![operation(text)], range, &links),
+        operations: operations(text, &[operation(text)], 40, range, &links),
         callers: callers.clone(),
         callees: callees.clone(),
         errors: error_rows(&[error(text)], &links, &clock),
@@ -78,7 +78,7 @@ fn one_service(text: &str) -> Vec<String> {
         frame: frame(text),
         chip: palette.chip(text),
         name: text.to_owned(),
-        row: operations(text, vec![operation(text)], range, &links).pop(),
+        row: operations(text, &[operation(text)], 40, range, &links).pop(),
         latency: Latency::new(&grid, text, &[("p50", 9)], range, &links),
         slow: lines(text),
         failed: lines(text),
@@ -92,13 +92,15 @@ fn one_service(text: &str) -> Vec<String> {
 fn drawn(text: &str) -> String {
     let (links, palette, range, map) = (Links::default(), Palette::default(), window().range, map(text));
     let here = links.plain("/map");
-    let picture = Picture { map: &map, before: None, range, focus: text, selected: None, page: &here };
+    let groups = std::collections::HashMap::from([(text.to_owned(), "/map".to_owned())]);
+    let picture = Picture { map: &map, before: None, range, focus: text, selected: None, page: &here, groups: &groups };
     let page = Map {
         frame: frame(text),
         drawing: Some(Drawing::new(&picture, &links, &palette)),
-        panel: map.edges.first().map(|edge| edge_panel(edge, &map, None, 1_000, (&links, &here))),
+        panel: map.edges.first().map(|edge| edge_panel(edge, (&map, None), 1_000, &groups, (&links, &here))),
         gone: vec![(text.to_owned(), text.to_owned())],
-        calls: calls(&map, None, range, (&links, &here)),
+        calls: calls(&map, None, range, Order::Calls, (&links, &here)),
+        open: vec![(text.to_owned(), "/map".to_owned())],
         tray: tray(&map, &links, &palette),
         focus: text.to_owned(),
         names: vec![text.to_owned()],

@@ -71,11 +71,18 @@ impl Clockface {
     /// The label of a tick of an axis whose whole length is `span`.
     pub(crate) fn tick(&self, time: UnixNanos, span: u64) -> String {
         let pattern = match span {
-            0..=120_000_000_000 => "%H:%M:%S",
+            0..=4_000_000_000 => "%H:%M:%S%.3f",
+            4_000_000_001..=120_000_000_000 => "%H:%M:%S",
             120_000_000_001..=172_800_000_000_000 => "%H:%M",
-            _ => "%b %d",
+            172_800_000_000_001..=34_560_000_000_000_000 => "%b %d",
+            _ => "%Y-%m",
         };
         self.zoned(time).strftime(pattern).to_string()
+    }
+
+    /// How far the zone is ahead of UTC at that time.
+    pub(crate) fn offset_nanos(&self, time: UnixNanos) -> i64 {
+        i64::from(self.zoned(time).offset().seconds()) * 1_000_000_000
     }
 
     /// `14:00:00 – 15:00:00`, for the label of a window.

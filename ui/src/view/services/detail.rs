@@ -1,9 +1,8 @@
 //! One service in detail: its tabs, and one of its operations.
 
 use askama::Template;
-use storage::{Grid, GridCell, TimeRange};
 
-use super::{Dependency, OperationRow, Row};
+use super::{Dependency, Latency, OperationRow, Row};
 use crate::ask::{ErrorGroup, Instance};
 use crate::view::chart::{Bars, Lines};
 use crate::view::colour::Chip;
@@ -37,6 +36,8 @@ pub(crate) struct Service {
     /// Word, address, whether it is the present one, and its key.
     pub(crate) tabs: Vec<(&'static str, String, bool, usize)>,
     pub(crate) operations: Vec<OperationRow>,
+    /// Whether shares of time are of requests, else of all spans.
+    pub(crate) has_requests: bool,
     pub(crate) callers: Vec<Dependency>,
     pub(crate) callees: Vec<Dependency>,
     pub(crate) errors: Vec<ErrorRow>,
@@ -99,31 +100,6 @@ pub(crate) struct OperationPage {
     pub(crate) compare: String,
     pub(crate) notes: Vec<String>,
     pub(crate) all_time: String,
-}
-
-/// How many spans took how long, on a logarithmic axis.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Latency {
-    pub(crate) bars: Vec<LatencyBar>,
-    /// Position in percent and duration.
-    pub(crate) ticks: Vec<(String, String)>,
-    /// Position in percent, and what is there: `p50`.
-    pub(crate) marks: Vec<(String, &'static str)>,
-    pub(crate) summary: String,
-}
-
-/// Spans of about one duration.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct LatencyBar {
-    pub(crate) x: String,
-    pub(crate) width: String,
-    /// Top edge and height of all, and of those that failed, in a box of 100.
-    pub(crate) y: String,
-    pub(crate) height: String,
-    pub(crate) failed_y: String,
-    pub(crate) failed_height: String,
-    pub(crate) title: String,
-    pub(crate) href: String,
 }
 
 // === impl Tab ===
@@ -193,79 +169,12 @@ pub(crate) fn instance_rows(service: &str, instances: &[Instance], links: &Links
     instances.iter().take(MAX_ROWS).map(row).collect()
 }
 
-// === impl Latency ===
-
-impl Latency {
-    /// Draws the rows of a grid; `marks` are percentiles. A bar leads to the traces of its durations.
-    pub(crate) fn new(grid: &Grid, query: &str, marks: &[(&'static str, u64)], range: TimeRange, links: &Links) -> Self {
-        let mut rows: std::collections::BTreeMap<usize, GridCell> = std::collections::BTreeMap::new();
-        for cell in &grid.cells {
-            let row = rows.entry(cell.row).or_default();
-            row.count += cell.count;
-            row.errors += cell.errors;
-        }
-        let (Some(first), Some(last)) = (rows.keys().next().copied(), rows.keys().next_back().copied()) else { return Self::default() };
-        // A little air on both sides.
-        let (first, last) = (first.saturating_sub(1), last + 2);
-        let whole = (last - first) as u64;
-        let max = rows.values().map(|row| row.count).max().unwrap_or(1);
-        let all: u64 = rows.values().map(|row| row.count).sum();
-        let bar = |(row, cell): (&usize, &GridCell)| {
-            let (from, to) = Grid::bounds(*row);
-            let height = (format::ratio(cell.count, max) * 100.0).max(1.5);
-            let failed = if cell.errors == 0 { 0.0 } else { (format::ratio(cell.errors, max) * 100.0).max(1.5) };
-            let only = format!("{query} duration>={from}ns duration<{to}ns");
-            LatencyBar {
-                x: format::position((row - first) as u64, whole),
-                width: format::position(1, whole),
-                y: format!("{:.2}", 100.0 - height),
-                height: format!("{height:.2}"),
-                failed_y: format!("{:.2}", 100.0 - failed),
-                failed_height: format!("{failed:.2}"),
-                title: format!(
-                    "{} – {}: {}, {} failed",
-                    format::duration(from),
-                    format::duration(to),
-                    format::counted(cell.count, "span", "spans"),
-                    format::exact(cell.errors)
-                ),
-                href: links.traces(&only).href(),
-            }
-        };
-        let position = |row: usize| format::position(row.saturating_sub(first) as u64, whole);
-        let every = ((last - first) / 6).max(1);
-        let tick = |row: usize| (position(row), format::duration(Grid::bounds(row).0));
-        let seconds = range.to.since(range.from);
-        Self {
-            bars: rows.iter().map(bar).collect(),
-            ticks: (first + 1..last).step_by(every).map(tick).collect(),
-            marks: marks.iter().map(|(word, nanos)| (position(Grid::row_of(*nanos)), *word)).collect(),
-            summary: format!("{} by duration, {}", format::counted(all, "span", "spans"), format::rate(all, seconds)),
-        }
-    }
-}
-
 /// More errors or instances are not listed.
 const MAX_ROWS: usize = 100;
 
 #[cfg(test)]
 mod tests {
-    use storage::UnixNanos;
-
     use super::*;
-
-    #[test]
-    fn latencies_are_drawn_on_a_logarithmic_axis_and_lead_to_their_traces() {
-        let cell = |row, count, errors| GridCell { column: 0, row, count, errors };
-        let grid = Grid { step: 1, columns: 1, cells: vec![cell(31, 10, 0), cell(41, 5, 5)], ..Grid::default() };
-        let range = TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(1_000_000_000) };
-        let latency = Latency::new(&grid, "service:a", &[("p50", 1_000_000)], range, &Links::default());
-        assert_eq!(latency.bars.len(), 2);
-        assert_eq!((latency.bars[0].height.as_str(), latency.bars[0].failed_height.as_str()), ("100.00", "0.00"));
-        assert_eq!((latency.bars[1].y.as_str(), latency.bars[1].failed_height.as_str()), ("50.00", "50.00"));
-        assert_eq!(latency.bars[0].href, "/traces?q=service%3Aa%20duration%3E%3D1000000ns%20duration%3C1250000ns");
-        assert_eq!(latency.marks[0].0, latency.bars[0].x);
-    }
 
     #[test]
     fn tabs_are_addresses_of_which_the_first_is_plain() {

@@ -62,7 +62,8 @@ pub(crate) fn trace_map(scene: &Scene) -> TraceMap {
     TraceMap {
         drawing: (!map.edges.is_empty() && map.nodes.len() <= MAX_NODES).then(|| {
             let page = scene.links.windowed("/map");
-            let picture = Picture { map: &map, before: None, range, focus: "", selected: None, page: &page };
+            let groups = std::collections::HashMap::new();
+            let picture = Picture { map: &map, before: None, range, focus: "", selected: None, page: &page, groups: &groups };
             let mut drawing = Drawing::new(&picture, &scene.links, &scene.palette);
             count(&mut drawing, &map, scene);
             drawing
