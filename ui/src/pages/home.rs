@@ -1,15 +1,16 @@
 //! `/`: Home, or *Getting started* while nothing has been received.
 
 use axum::response::Response;
-use storage::{ServiceSummary, TimeRange, TraceOrder, TraceSearch, TraceSummary};
+use storage::{NodeKind, ServiceMap, ServiceSummary, TimeRange, TraceOrder, TraceSearch, TraceSummary};
 
 use super::Visit;
 use super::visit::html;
 use crate::ask::errors;
 use crate::error::Failure;
 use crate::params::Window;
+use crate::view::chart::{Bars, SPANS, requests};
 use crate::view::frame::Place;
-use crate::view::home::{Compared, FAILED_SAMPLE, Home, attention, totals};
+use crate::view::home::{Compared, FAILED_SAMPLE, Home, added_up, attention, totals};
 use crate::view::link::Links;
 use crate::view::services::row;
 use crate::view::{format, traces};
@@ -26,21 +27,27 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let (parted, parts) = window.parts(POINTS);
     let search =
         |query: &str, order, limit| store.search_traces(TraceSearch { query: query.to_owned(), range, order, limit, cursor: None });
-    let (now, earlier, failed, slow, errors, errors_before) = tokio::join!(
+    let (now, earlier, failed, slow, errors, errors_before, map) = tokio::join!(
         store.services(parted, parts),
         store.services(before, 1),
         search("status:error", TraceOrder::Newest, FAILED_SAMPLE),
         search("root:true", TraceOrder::Slowest, LISTED),
         errors(store, None, range),
         errors(store, None, before),
+        store.service_map(range),
     );
     let (now, earlier) = (now?, earlier?);
     let failed = failed.map(|page| page.traces).unwrap_or_default();
     let slow = slow.map(|page| page.traces).unwrap_or_default();
     // Without the errors before, every error would seem new.
     let (errors, errors_before) = errors.ok().zip(errors_before.ok()).unwrap_or_default();
-    let compared = Compared { now: &now, before: &earlier, failed: &failed, errors: &errors, errors_before: &errors_before };
-    Ok(html(&home(&visit, &window, compared, slow)))
+    let calls = map.map(|map| calls(&map)).unwrap_or_default();
+    let compared = Compared { now: &now, before: &earlier, failed: &failed, errors: &errors, errors_before: &errors_before, calls: &calls };
+    let mut page = home(&visit, &window, compared, slow);
+    let (links, clock) = (visit.links(), visit.clock());
+    let bars = Bars::new(&requests(&added_up(&now), parted), parted, &SPANS, ("request", "requests"), &clock, &links.plain("/"));
+    page.requests = Some(bars).filter(|bars| !bars.is_empty);
+    Ok(html(&page))
 }
 
 fn home(visit: &Visit, window: &Window, compared: Compared<'_>, slow: Vec<TraceSummary>) -> Home {
@@ -56,6 +63,7 @@ fn home(visit: &Visit, window: &Window, compared: Compared<'_>, slow: Vec<TraceS
     Home {
         frame: visit.frame(Place::Home, "Home", Some(window)),
         totals: totals(now, window.range, &links),
+        requests: None,
         attention: attention(compared, window.range, (&links, &palette)),
         services: by_rate.into_iter().map(|service| row(service, window.range, &links, &clock, &palette)).collect(),
         failed: listed(compared.failed.to_vec()),
@@ -68,6 +76,12 @@ fn home(visit: &Visit, window: &Window, compared: Compared<'_>, slow: Vec<TraceS
         saved: saved(visit, &links),
         demo: visit.state.config().demo,
     }
+}
+
+/// Which service calls which.
+fn calls(map: &ServiceMap) -> Vec<(String, String)> {
+    let both = map.edges.iter().filter(|edge| edge.from.1 == NodeKind::Service && edge.to.1 == NodeKind::Service);
+    both.map(|edge| (edge.from.0.clone(), edge.to.0.clone())).collect()
 }
 
 /// The newest saved views.

@@ -1,0 +1,111 @@
+use storage::ServiceInTrace;
+
+use super::*;
+
+fn service(name: &str, requests: u64, errors: u64, p95: u64) -> ServiceSummary {
+    ServiceSummary {
+        name: name.to_owned(),
+        span_count: requests,
+        requests,
+        errors,
+        p50: p95 / 2,
+        p95,
+        p99: p95,
+        log_count: 0,
+        last_seen: UnixNanos::new(0),
+        points: Vec::new(),
+    }
+}
+
+fn failed(root: &str, operation: &str, services: &[(&str, usize)]) -> TraceSummary {
+    let part = |(name, error_count): &(&str, usize)| ServiceInTrace {
+        name: (*name).to_owned(),
+        span_count: 1,
+        error_count: *error_count,
+        spans: Vec::new(),
+    };
+    TraceSummary {
+        trace_id: storage::TraceId::from_slice(&[7; 16]).unwrap(),
+        root_service: root.to_owned(),
+        root_name: operation.to_owned(),
+        has_root: true,
+        start: UnixNanos::new(9),
+        duration: 9,
+        span_count: services.len(),
+        error_count: 1,
+        matched: 1,
+        services: services.iter().map(part).collect(),
+        first_error: Some("502".to_owned()),
+    }
+}
+
+fn error(service: &str, message: &str, count: u64) -> ErrorGroup {
+    let (first, last) = (UnixNanos::new(1), UnixNanos::new(2));
+    ErrorGroup { service: service.to_owned(), kind: String::new(), message: message.to_owned(), count, first, last, example: None }
+}
+
+fn told(compared: Compared<'_>) -> Vec<Attention> {
+    let range = TimeRange { from: UnixNanos::new(100), to: UnixNanos::new(200) };
+    attention(compared, range, (&Links::default(), &Palette::default()))
+}
+
+fn evidence(item: &Attention) -> String {
+    item.evidence.iter().map(|one| one.text.replace('\u{a0}', " ")).collect::<Vec<_>>().join(" | ")
+}
+
+#[test]
+fn one_cause_is_one_line_with_what_it_reaches() {
+    let now = [service("gateway", 100, 5, 1), service("orders", 40, 4, 1), service("payment", 40, 4, 1)];
+    let mut traces = vec![failed("gateway", "POST /pay", &[("gateway", 1), ("orders", 1), ("payment", 1)]); 4];
+    traces.push(failed("gateway", "POST /login", &[("gateway", 1), ("users", 0)]));
+    let errors = [error("payment", "card declined", 3), error("orders", "payment failed", 4)];
+    let items = told(Compared { now: &now, failed: &traces, errors: &errors, ..Compared::default() });
+    let lines: Vec<_> = items.iter().map(|item| (item.chip.name.as_str(), item.text.replace('\u{202f}', " "))).collect();
+    assert_eq!(lines, [("payment", "10 % of requests fail".to_owned()), ("gateway", "POST /login fails".to_owned())]);
+    assert_eq!(evidence(&items[0]), "3 × card declined | 4 traces of gateway POST /pay through orders");
+    assert_eq!(evidence(&items[1]), "502 | 1 trace");
+    assert_eq!(items[0].href, "/traces?q=service%3Apayment%20status%3Aerror");
+}
+
+#[test]
+fn what_fails_without_its_requests_failing_is_told_so() {
+    let now = [service("gateway", 100, 0, 1), service("shipping", 40, 0, 1)];
+    let traces = [failed("gateway", "POST /pay", &[("gateway", 0), ("shipping", 2)])];
+    let items = told(Compared { now: &now, failed: &traces, ..Compared::default() });
+    assert_eq!((items.len(), items[0].text.as_str()), (1, "fails within, while its requests succeed"));
+}
+
+#[test]
+fn failing_slow_and_silent_services_come_in_this_order() {
+    let before = [service("slow", 50, 0, 10_000_000), service("gone", 50, 0, 1), service("bad", 100, 0, 1)];
+    let now = [service("slow", 50, 0, 90_000_000), service("bad", 100, 3, 1), service("fine", 10, 0, 1)];
+    let items = told(Compared { now: &now, before: &before, ..Compared::default() });
+    let classes: Vec<_> = items.iter().map(|item| (item.class, item.chip.name.as_str())).collect();
+    assert_eq!(classes, [("error", "bad"), ("slow", "slow"), ("silent", "gone")]);
+    assert_eq!(items[0].href, "/traces?q=service%3Abad%20status%3Aerror");
+    assert_eq!(items[2].href, "/services/gone?from=0&to=100");
+}
+
+#[test]
+fn who_waits_for_a_slow_service_is_told_with_it() {
+    let before = [service("web", 50, 0, 10_000_000), service("store", 50, 0, 10_000_000)];
+    let now = [service("web", 50, 0, 99_000_000), service("store", 50, 0, 90_000_000)];
+    let calls = [("web".to_owned(), "store".to_owned())];
+    let items = told(Compared { now: &now, before: &before, calls: &calls, ..Compared::default() });
+    assert_eq!(items.iter().map(|item| item.chip.name.as_str()).collect::<Vec<_>>(), ["store"]);
+    assert_eq!(evidence(&items[0]), "against the window before, and with it web");
+    let ring = [("web".to_owned(), "store".to_owned()), ("store".to_owned(), "web".to_owned())];
+    assert_eq!(told(Compared { now: &now, before: &before, calls: &ring, ..Compared::default() }).len(), 2, "neither waits alone");
+}
+
+#[test]
+fn an_error_is_new_when_its_service_was_there_before_without_it() {
+    let (now, old) = ([error("cart", "old one", 2), error("cart", "new one", 2)], [error("cart", "old one", 2)]);
+    let services = [service("cart", 9, 0, 1)];
+    let texts = |before: &[ServiceSummary]| {
+        let compared = Compared { before, errors: &now, errors_before: &old, now: &services, ..Compared::default() };
+        told(compared).into_iter().map(|item| item.text).collect::<Vec<_>>()
+    };
+    assert_eq!(texts(&services), ["new error: new one"]);
+    assert!(texts(&[]).is_empty());
+}
