@@ -13,6 +13,8 @@ use crate::state::AppState;
 mod process;
 mod report;
 
+pub(crate) use self::process::Process;
+
 /// Every operational route.
 pub(crate) fn router() -> Router<AppState> {
     routes().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route))
@@ -52,7 +54,7 @@ async fn readyz(State(state): State<AppState>) -> Response {
 async fn metrics(State(state): State<AppState>) -> Response {
     state.store().observe();
     let mut text = state.registry().render();
-    process::Process::read(state.started()).render(&mut text);
+    Process::read(state.started()).render(&mut text);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 

@@ -1,5 +1,6 @@
 //! How the store is doing.
 
+use crate::retention::Retention;
 use crate::segment::SegmentMeta;
 
 use super::{Signal, SignalStatus, Store, StoreStatus};
@@ -17,6 +18,12 @@ impl Store {
         let disk =
             inner.registry.gauge("throughline_disk_used_bytes", "Bytes of the log and of all segments, those being written included.", &[]);
         disk.set(inner.keeper.segment_bytes().saturating_add(inner.wal.disk_bytes()));
+    }
+
+    /// How long data is kept.
+    #[must_use]
+    pub fn retention(&self) -> &Retention {
+        &self.inner.config.retention
     }
 
     /// How the store is doing.

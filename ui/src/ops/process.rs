@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// A moment's reading. Where `/proc` is not there, memory and processor time are not known and left out.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(super) struct Process {
+pub(crate) struct Process {
     uptime_seconds: f64,
     resident_bytes: Option<u64>,
     cpu_seconds: Option<f64>,
@@ -16,13 +16,18 @@ pub(super) struct Process {
 }
 
 impl Process {
-    pub(super) fn read(started: Instant) -> Self {
+    pub(crate) fn read(started: Instant) -> Self {
         Self {
             uptime_seconds: seconds(started.elapsed()),
             resident_bytes: fs::read_to_string("/proc/self/status").ok().as_deref().and_then(resident_bytes),
             cpu_seconds: fs::read_to_string("/proc/self/stat").ok().as_deref().and_then(cpu_seconds),
             open_files: fs::read_dir("/proc/self/fd").ok().map(Iterator::count),
         }
+    }
+
+    /// Bytes of memory that this process holds, where that is known.
+    pub(crate) fn resident_bytes(&self) -> Option<u64> {
+        self.resident_bytes
     }
 
     /// Appends the series under the names that Prometheus clients use.

@@ -5,25 +5,20 @@ use http::HeaderValue;
 use http::header::SET_COOKIE;
 
 use super::Visit;
+use super::status::limits;
 use super::visit::html;
 use crate::error::Failure;
 use crate::view::frame::Place;
-use crate::view::plain::{Choice, Settings};
+use crate::view::plain::Settings;
 
 /// `/settings`.
 pub(super) async fn page(visit: Visit) -> Response {
-    let links = visit.links();
-    let choose = |name: &str, value: &str| links.plain("/preferences").with(name, value).with("back", "/settings").href();
-    let theme = |label, value: &str, kept: &str| Choice { label, href: choose("theme", kept), is_current: visit.theme() == value };
-    let keys = |label, value: &str, is_current| Choice { label, href: choose("keys", value), is_current };
+    let clock = visit.clock();
     html(&Settings {
-        themes: vec![theme("As the system", "", "system"), theme("Light", "light", "light"), theme("Dark", "dark", "dark")],
-        keys: vec![keys("On", "on", !visit.quiet_keys()), keys("Off", "off", visit.quiet_keys())],
-        zones: ZONES
-            .into_iter()
-            .map(|zone| Choice { label: zone, href: choose("zone", zone), is_current: visit.clock().label() == zone })
-            .collect(),
-        now: visit.clock().moment(visit.clock().now()),
+        keys: vec![visit.choice("keys", "On", "on", !visit.quiet_keys()), visit.choice("keys", "Off", "off", visit.quiet_keys())],
+        zones: ZONES.into_iter().map(|zone| visit.choice("zone", zone, zone, clock.label() == zone)).collect(),
+        limits: limits(&visit.state),
+        now: clock.moment(clock.now()),
         frame: visit.frame(Place::Elsewhere, "Settings", None),
     })
 }

@@ -1,48 +1,99 @@
 //! `/status`.
 
+use std::net::SocketAddr;
+
 use axum::response::Response;
 use storage::TimeRange;
 
 use super::Visit;
 use super::visit::html;
 use crate::ask::senders;
+use crate::ops::Process;
+use crate::state::AppState;
 use crate::view::format;
 use crate::view::frame::Place;
-use crate::view::status::{Status, clients, intake, kept, others, received, recent, refusals};
+use crate::view::status::{
+    Counters, Status, balance, books, clients, consumers, disk, kept, kept_for, listed, losses, received, recent, rules, value, warnings,
+};
 
-/// Counters since the start of this process, what is stored, and who sent lately.
+/// The books since the start of this process, what is stored and what it takes, and who sent lately.
 pub(super) async fn page(visit: Visit) -> Response {
     let now = visit.state.now();
-    let senders = senders(visit.state.store(), TimeRange { from: now.minus(LATELY), to: now.plus(1) }).await.unwrap_or_default();
-    let status = visit.state.store().status();
-    let counters = visit.state.registry().values();
-    let config = visit.state.config();
-    let clock = visit.clock();
-    let uptime = u64::try_from(visit.state.started().elapsed().as_nanos()).unwrap_or(u64::MAX);
-    let listens = |addr: Option<std::net::SocketAddr>| addr.map_or_else(|| "off".to_owned(), |addr| addr.to_string());
-    let not_ready = config.readiness.iter().filter_map(|part| part.check().err().map(|reason| format!("{}: {reason}", part.name())));
-    let faults = status.write_refusal.iter().map(|reason| format!("nothing new is taken in: {reason}"));
-    let faults = faults.chain(status.background_error.iter().map(|reason| format!("background work failed: {reason}"))).chain(not_ready);
+    let store = visit.state.store();
+    let senders = senders(store, TimeRange { from: now.minus(LATELY), to: now.plus(1) }).await.unwrap_or_default();
+    store.observe();
+    let status = store.status();
+    let (registry, config, clock) = (visit.state.registry(), visit.state.config(), visit.clock());
+    let (counters, ledger) = (registry.values(), registry.ledger());
+    let resident = Process::read(visit.state.started()).resident_bytes();
+    let (balance, unbalanced) = match balance(ledger) {
+        Ok(told) => (told, None),
+        Err(fault) => (String::new(), Some(fault)),
+    };
     html(&Status {
-        faults: faults.map(|fault| crate::view::search::sentence(&fault)).collect(),
-        facts: vec![
-            ("Version", config.version.to_owned()),
-            ("Running for", format::duration(uptime)),
-            ("Received", received(&counters)),
-            ("OTLP/gRPC", listens(config.otlp_grpc)),
-            ("OTLP/HTTP", listens(config.otlp_http)),
-            ("Log on disk", format::bytes(status.wal_bytes)),
-            ("Free disk", format::bytes(status.free_bytes)),
-        ],
-        ingest: intake(&counters),
-        refusals: refusals(&counters),
+        faults: faults(&visit.state, &status, unbalanced),
+        facts: facts(&visit.state, &counters),
+        books: books(ledger),
+        balance,
+        losses: losses(&counters, ledger),
         recent: recent(&config.refusals.list(), &clock),
-        signals: kept(&status, &clock),
-        counters: others(&counters),
+        warnings: warnings(&counters),
+        signals: kept(&status, store.retention(), &counters, &clock),
+        rules: rules(store.retention()),
+        disk: disk(&status),
+        memory: consumers(&counters, resident),
+        counters: listed(&counters),
         clients: clients(&senders, LATELY, &visit.links(), &clock, &visit.palette()),
+        deletes: visit.links().plain("/api/v1/deletes").href(),
         now: clock.moment(clock.now()),
         frame: visit.frame(Place::Status, "Status", None),
     })
+}
+
+fn faults(state: &AppState, status: &storage::StoreStatus, unbalanced: Option<String>) -> Vec<String> {
+    let not_ready =
+        state.config().readiness.iter().filter_map(|part| part.check().err().map(|reason| format!("{}: {reason}", part.name())));
+    let refused = status.write_refusal.iter().map(|reason| format!("nothing new is taken in: {reason}"));
+    let failed = status.background_error.iter().map(|reason| format!("background work failed: {reason}"));
+    refused.chain(failed).chain(not_ready).chain(unbalanced).map(|fault| crate::view::search::sentence(&fault)).collect()
+}
+
+fn facts(state: &AppState, counters: &Counters) -> Vec<(&'static str, String)> {
+    let uptime = u64::try_from(state.started().elapsed().as_nanos()).unwrap_or(u64::MAX);
+    let now = |name| format::exact(value(counters, name, &[]));
+    vec![
+        ("Version", state.config().version.to_owned()),
+        ("Running for", format::duration(uptime)),
+        ("Received", received(counters)),
+        ("OTLP/gRPC", listens(state.config().otlp_grpc)),
+        ("OTLP/HTTP", listens(state.config().otlp_http)),
+        ("Connections of senders", now("throughline_connections")),
+        ("Questions running", now("throughline_queries_running")),
+    ]
+}
+
+/// What was set where the program was started.
+pub(super) fn limits(state: &AppState) -> Vec<(&'static str, String)> {
+    let (config, retention) = (state.config(), state.store().retention());
+    let rules = retention.rules.len() as u64;
+    let bytes = |bytes: u64| if bytes == 0 { format::MISSING.to_owned() } else { format::bytes(bytes) };
+    let counters = state.registry().values();
+    let memory = |consumer| bytes(value(&counters, "throughline_memory_bound_bytes", &[("consumer", consumer)]));
+    vec![
+        ("OTLP/gRPC", listens(config.otlp_grpc)),
+        ("OTLP/HTTP", listens(config.otlp_http)),
+        ("Spans are kept", kept_for(retention.traces)),
+        ("Log records are kept", kept_for(retention.logs)),
+        ("Kept longer by", if rules == 0 { "no rule".to_owned() } else { format::counted(rules, "rule", "rules") }),
+        ("Disk", state.store().status().max_disk_bytes.map_or_else(|| "what there is".to_owned(), format::bytes)),
+        ("Memory for rows", memory("rows")),
+        ("Memory for SQL", memory("sql")),
+        ("Memory for requests", memory("requests")),
+    ]
+}
+
+fn listens(addr: Option<SocketAddr>) -> String {
+    addr.map_or_else(|| "off".to_owned(), |addr| addr.to_string())
 }
 
 /// How far back senders are looked for.

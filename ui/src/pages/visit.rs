@@ -15,7 +15,7 @@ use crate::params::{Params, Window};
 use crate::state::AppState;
 use crate::view::colour::Palette;
 use crate::view::format::Clockface;
-use crate::view::frame::{Frame, Place, WindowPicker, navigation};
+use crate::view::frame::{Choice, Frame, Place, WindowPicker, navigation};
 use crate::view::link::Links;
 
 /// One request for a page.
@@ -113,11 +113,6 @@ impl Visit {
         self.quiet_keys
     }
 
-    /// The theme that the reader chose; empty to follow the system.
-    pub(crate) fn theme(&self) -> &'static str {
-        self.theme
-    }
-
     /// The present address with the window written as times, so that it shows the same later.
     fn absolute(&self, window: Option<&Window>) -> String {
         let address = self.links().plain(&self.path).with_all(self.params.pairs(), &["live"]);
@@ -135,9 +130,8 @@ impl Visit {
     pub(crate) fn frame(&self, place: Place, title: &str, window: Option<&Window>) -> Frame {
         let (links, clock) = (self.links(), self.clock());
         let pairs: Vec<(String, String)> = self.params.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let preference = |name: &str, value: &str| links.plain("/preferences").with(name, value).with("back", &self.here).href();
         let theme = |label: &'static str, value: &'static str| {
-            (label, preference("theme", if value.is_empty() { "system" } else { value }), self.theme == value)
+            self.choice("theme", label, if value.is_empty() { "system" } else { value }, self.theme == value)
         };
         let refusal = self.state.store().status().write_refusal;
         Frame {
@@ -148,8 +142,8 @@ impl Visit {
             nav: navigation(&links, place),
             window: window.map(|window| WindowPicker::new(window, &self.path, &pairs, &links, &clock)),
             zone: clock.label().to_owned(),
-            utc: preference("zone", "UTC"),
-            themes: vec![theme("System", ""), theme("Light", "light"), theme("Dark", "dark")],
+            utc: self.choice("zone", "UTC", "UTC", false).href,
+            themes: vec![theme("As the system", ""), theme("Light", "light"), theme("Dark", "dark")],
             here: self.here.clone(),
             absolute: self.absolute(window),
             relative: links.plain(&self.path).with_all(self.params.pairs(), &[]).href(),
@@ -157,6 +151,11 @@ impl Visit {
             search: String::new(),
             alerts: refusal.map(|reason| format!("Nothing new is taken in: {reason}")).into_iter().collect(),
         }
+    }
+
+    /// A preference that leads back to where its reader is.
+    pub(super) fn choice(&self, name: &str, label: &'static str, value: &str, is_current: bool) -> Choice {
+        Choice { label, href: self.links().plain("/preferences").with(name, value).with("back", &self.here).href(), is_current }
     }
 }
 

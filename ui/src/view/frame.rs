@@ -23,8 +23,8 @@ pub(crate) struct Frame {
     pub(crate) zone: String,
     /// Makes all times UTC.
     pub(crate) utc: String,
-    /// Choices of theme: word, address, whether it is the present one.
-    pub(crate) themes: Vec<(&'static str, String, bool)>,
+    /// Choices of theme.
+    pub(crate) themes: Vec<Choice>,
     /// The present address, for forms that lead back.
     pub(crate) here: String,
     /// The present address with its window as times; what is copied and saved.
@@ -37,6 +37,14 @@ pub(crate) struct Frame {
     pub(crate) search: String,
     /// What everybody must know, such as that writes are refused.
     pub(crate) alerts: Vec<String>,
+}
+
+/// One of several that a reader may prefer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Choice {
+    pub(crate) label: &'static str,
+    pub(crate) href: String,
+    pub(crate) is_current: bool,
 }
 
 /// One place of the rail.

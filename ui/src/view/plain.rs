@@ -4,7 +4,7 @@ use askama::Template;
 use storage::SqlAnswer;
 
 use super::format;
-use super::frame::Frame;
+use super::frame::{Choice, Frame};
 use super::link::Links;
 use super::search::Problem;
 
@@ -53,19 +53,30 @@ pub(crate) struct Cell {
 #[template(path = "settings.html")]
 pub(crate) struct Settings {
     pub(crate) frame: Frame,
-    pub(crate) themes: Vec<Choice>,
     pub(crate) keys: Vec<Choice>,
     pub(crate) zones: Vec<Choice>,
     /// The time now, as the reader sees times.
     pub(crate) now: format::Moment,
+    /// What was set where the program was started.
+    pub(crate) limits: Vec<(&'static str, String)>,
 }
 
-/// One of several.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Choice {
-    pub(crate) label: &'static str,
-    pub(crate) href: String,
-    pub(crate) is_current: bool,
+/// `/help`.
+#[derive(Debug, Default, Template)]
+#[template(path = "help.html")]
+pub(crate) struct Help {
+    pub(crate) frame: Frame,
+    pub(crate) version: &'static str,
+    pub(crate) parts: Vec<HelpPart>,
+}
+
+/// Something that is explained.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HelpPart {
+    pub(crate) title: &'static str,
+    pub(crate) about: &'static str,
+    /// Word and address.
+    pub(crate) ways: Vec<(&'static str, String)>,
 }
 
 /// `/saved`.

@@ -1,0 +1,165 @@
+//! What was not taken in, in words that lead to the mending: requests refused, items rejected, and warnings.
+
+use storage::{Ledger, Signal};
+
+use super::{Counters, label, named};
+use crate::Refused;
+use crate::view::format::{self, Clockface, Moment};
+
+/// A kind of request that was refused lately.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) times: String,
+    /// What the sender was told.
+    pub(crate) what: String,
+    /// How the sender is mended; empty when the message says it.
+    pub(crate) advice: &'static str,
+    /// What the sender calls itself, and how it came.
+    pub(crate) who: String,
+    pub(crate) last: Moment,
+}
+
+/// Something that senders should mend, since the start of this process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Loss {
+    pub(crate) what: String,
+    pub(crate) times: String,
+    pub(crate) advice: &'static str,
+    /// Clients, where they are known.
+    pub(crate) who: String,
+}
+
+/// The last refusals, newest first.
+pub(crate) fn recent(refused: &[Refused], clock: &Clockface) -> Vec<Refusal> {
+    let row = |refused: &Refused| Refusal {
+        times: format::exact(refused.count),
+        what: crate::view::search::sentence(&format::line(&refused.message, 400)),
+        advice: advice(refused.reason),
+        who: [refused.transport, &format::line(&refused.user_agent, 80)]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(" · "),
+        last: clock.moment(refused.last),
+    };
+    refused.iter().map(row).collect()
+}
+
+/// Why requests were refused and items rejected, with who sent them, the most frequent first.
+pub(crate) fn losses(counters: &Counters, ledger: &Ledger) -> Vec<Loss> {
+    let accounts = ledger.accounts();
+    let mut losses: Vec<(String, u64, &'static str, Vec<String>)> = Vec::new();
+    for (labels, n) in named(counters, "throughline_refused_requests_total").filter(|(_, n)| *n > 0) {
+        let reason = label(labels, "reason").unwrap_or("no reason given");
+        let who = accounts.iter().filter(|(_, _, account)| account.refused.contains_key(reason)).map(|(_, who, _)| who.clone());
+        losses.push((format!("requests: {}", reason.replace('_', " ")), n, advice(reason), who.collect()));
+    }
+    for (signal, who, account) in &accounts {
+        // Items of requests that were refused are counted with them.
+        for (reason, n) in account.rejected.iter().filter(|(reason, n)| **n > 0 && !account.refused.contains_key(*reason)) {
+            let what = format!("{}: {}", if *signal == Signal::Logs { "log records" } else { "spans" }, reason.replace('_', " "));
+            match losses.iter_mut().find(|(known, ..)| *known == what) {
+                Some((_, count, _, clients)) => {
+                    *count = count.saturating_add(*n);
+                    clients.push(who.clone());
+                }
+                None => losses.push((what, *n, advice(reason), vec![who.clone()])),
+            }
+        }
+    }
+    losses.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    losses.into_iter().map(|(what, n, advice, who)| loss(&what, n, advice, who)).collect()
+}
+
+/// What was taken in although its sender should mend something, the most frequent first.
+pub(crate) fn warnings(counters: &Counters) -> Vec<Loss> {
+    let mut found: Vec<(&str, u64)> = named(counters, "throughline_request_warnings_total")
+        .filter(|(_, n)| *n > 0)
+        .map(|(labels, n)| (label(labels, "kind").unwrap_or_default(), n))
+        .collect();
+    found.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    found.into_iter().map(|(kind, n)| loss(&kind.replace('_', " "), n, warned(kind), Vec::new())).collect()
+}
+
+fn loss(what: &str, n: u64, advice: &'static str, mut who: Vec<String>) -> Loss {
+    who.sort();
+    who.dedup();
+    let more = who.len().saturating_sub(MAX_NAMES);
+    let mut named: Vec<String> = who.iter().take(MAX_NAMES).map(|who| format::line(who, 60)).collect();
+    if more > 0 {
+        named.push(format!("and {more} more"));
+    }
+    Loss { what: format::text(what), times: format::exact(n), advice, who: named.join(", ") }
+}
+
+/// What mends the sender.
+fn advice(reason: &str) -> &'static str {
+    match reason {
+        "media_type" => "Send with Content-Type application/x-protobuf or application/json.",
+        "content_encoding" => "Send with gzip, zstd or no compression.",
+        "not_found" => "Send traces to /v1/traces and logs to /v1/logs; many exporters add that to the endpoint by themselves.",
+        "method" => "Exporters use POST.",
+        "signal_not_stored" => "Metrics and profiles are not kept here; set OTEL_METRICS_EXPORTER=none.",
+        "malformed" => "The protocol may be another than the content type says; set OTEL_EXPORTER_OTLP_PROTOCOL.",
+        "protocol" | "framing" => "The port may be wrong: gRPC and HTTP have one each.",
+        "origin" => "Allow the page's origin in the settings of the HTTP receiver.",
+        "too_large" => "Let the exporter send smaller batches.",
+        "busy" | "unavailable" | "deadline" => "Exporters try again by themselves.",
+        "future" => "Check the clock of the sender: its times are more than a day ahead.",
+        "expired" => "Check the clock of the sender, or keep data longer: its times are older than what is kept.",
+        "trace_id" | "span_id" => "Ids are 16 and 8 bytes, in JSON 32 and 16 hex digits, and not all zeros.",
+        _ => "",
+    }
+}
+
+/// What mends the sender of something that was taken in.
+fn warned(kind: &str) -> &'static str {
+    match kind {
+        "enum_name" => "OTLP/JSON writes enums as numbers.",
+        "snake_case" => "OTLP/JSON writes keys in lowerCamelCase; others are left out.",
+        "null_element" => "An array held a null.",
+        "dropped_value" => "A value had a type that its field cannot hold, and was left out.",
+        "id" => "An id was not hex of the right length.",
+        "depth" => "Values were nested deeper than anything sends, and were cut.",
+        _ => "",
+    }
+}
+
+/// Clients that are named.
+const MAX_NAMES: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use storage::Settlement;
+
+    use super::*;
+
+    #[test]
+    fn losses_are_told_with_their_senders_and_the_most_frequent_first() {
+        let ledger = Ledger::default();
+        let send = |client: &str, received, settlement| {
+            let mut booking = ledger.open(Signal::Traces, client);
+            booking.received(received);
+            booking.settle(settlement);
+        };
+        send("a/1", 9, Settlement::Taken { stored: 2, rejected: vec![("future", 7)] });
+        send("b/1", 5, Settlement::Taken { stored: 4, rejected: vec![("future", 1)] });
+        send("c/1", 50, Settlement::Refused("too_large"));
+        let counters = [
+            ("throughline_refused_requests_total", "reason=\"too_large\"".to_owned(), 2),
+            ("throughline_refused_requests_total", "reason=\"busy\"".to_owned(), 0),
+        ];
+        let losses = losses(&counters, &ledger);
+        let told: Vec<_> = losses.iter().map(|loss| (loss.what.as_str(), loss.times.as_str(), loss.who.as_str())).collect();
+        assert_eq!(told, [("spans: future", "8", "a/1, b/1"), ("requests: too large", "2", "c/1")]);
+        assert!(losses[0].advice.contains("clock"));
+    }
+
+    #[test]
+    fn every_warning_says_what_is_written_instead() {
+        for kind in ["enum_name", "snake_case", "null_element", "dropped_value", "id", "depth"] {
+            let counters = [("throughline_request_warnings_total", format!("kind=\"{kind}\""), 1)];
+            assert!(!warnings(&counters)[0].advice.is_empty(), "{kind}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What takes disk and memory, and how much of it may.
+
+use storage::StoreStatus;
+
+use super::{Counters, value};
+use crate::view::format;
+
+/// The disk as one bar.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Disk {
+    /// Class, left edge and width in percent, what it is and its size.
+    pub(crate) parts: Vec<Slice>,
+    /// `1.20 GiB of 20.0 GiB, 6 %`.
+    pub(crate) summary: String,
+    /// What happens when it is full.
+    pub(crate) bound: String,
+}
+
+/// A part of the disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Slice {
+    pub(crate) class: &'static str,
+    pub(crate) x: String,
+    pub(crate) width: String,
+    pub(crate) what: &'static str,
+    pub(crate) bytes: String,
+}
+
+/// What holds memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Consumer {
+    pub(crate) what: &'static str,
+    pub(crate) used: String,
+    pub(crate) bound: String,
+    /// Share of its bound in percent.
+    pub(crate) share: String,
+}
+
+/// What takes the disk: of the byte budget, or without one of what is free and taken together.
+pub(crate) fn disk(status: &StoreStatus) -> Disk {
+    let [traces, logs] = &status.signals;
+    let rest = status.disk_bytes.saturating_sub(traces.segment_bytes).saturating_sub(logs.segment_bytes);
+    let whole = status.max_disk_bytes.unwrap_or_else(|| status.disk_bytes.saturating_add(status.free_bytes)).max(1);
+    let mut below = 0_u64;
+    let taken =
+        [("bar-ok", "spans", traces.segment_bytes), ("bar-warn", "log records", logs.segment_bytes), ("bar-rest", "write-ahead log", rest)];
+    let parts = taken.into_iter().map(|(class, what, bytes)| {
+        let x = format::position(below, whole);
+        below = below.saturating_add(bytes);
+        Slice { class, x, width: format::position(bytes, whole), what, bytes: format::bytes(bytes) }
+    });
+    Disk {
+        parts: parts.collect(),
+        summary: format!("{} of {}, {}", format::bytes(status.disk_bytes), format::bytes(whole), format::percent(status.disk_bytes, whole)),
+        bound: match status.max_disk_bytes {
+            Some(bytes) => format!("The byte budget is {}; before more is taken, the oldest segments go.", format::bytes(bytes)),
+            None => "There is no byte budget: it takes what the disk has, and refuses what is new while too little is free.".to_owned(),
+        },
+    }
+}
+
+/// Consumers of memory with their bounds; the process itself comes first.
+pub(crate) fn consumers(counters: &Counters, resident: Option<u64>) -> Vec<Consumer> {
+    let of = |name, consumer| value(counters, name, &[("consumer", consumer)]);
+    let bound = |consumer| of("throughline_memory_bound_bytes", consumer);
+    let used = |consumer| of("throughline_memory_used_bytes", consumer);
+    let limit = value(counters, "throughline_memory_limit_bytes", &[]);
+    let process = resident.map(|bytes| ("this process", bytes, limit));
+    let parts = [
+        ("rows not yet in segments", used("rows"), bound("rows")),
+        ("SQL", used("sql"), bound("sql")),
+        ("requests of senders under way", value(counters, "throughline_in_flight_bytes", &[]), bound("requests")),
+    ];
+    let row = |(what, used, bound): (&'static str, u64, u64)| Consumer {
+        what,
+        used: format::bytes(used),
+        bound: if bound == 0 { format::MISSING.to_owned() } else { format::bytes(bound) },
+        share: format::position(used, bound),
+    };
+    process.into_iter().chain(parts).map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_disk_is_measured_by_the_budget_where_there_is_one() {
+        let mut status = StoreStatus { disk_bytes: 600, free_bytes: 1_400, ..StoreStatus::default() };
+        status.signals[0].segment_bytes = 300;
+        status.signals[1].segment_bytes = 200;
+        let free = disk(&status);
+        assert_eq!(free.parts.iter().map(|part| part.width.as_str()).collect::<Vec<_>>(), ["15", "10", "5"]);
+        assert_eq!(free.parts[2].x, "25");
+        status.max_disk_bytes = Some(1_000);
+        assert_eq!(disk(&status).parts[0].width, "30");
+        assert!(disk(&status).bound.contains("oldest segments go"));
+    }
+
+    #[test]
+    fn consumers_are_told_with_their_bounds() {
+        let gauge = |name, consumer: &str, bytes| (name, format!("consumer=\"{consumer}\""), bytes);
+        let counters = [
+            gauge("throughline_memory_bound_bytes", "rows", 400),
+            gauge("throughline_memory_used_bytes", "rows", 100),
+            gauge("throughline_memory_bound_bytes", "sql", 100),
+            gauge("throughline_memory_bound_bytes", "requests", 100),
+        ];
+        let told = consumers(&counters, None);
+        assert_eq!((told.len(), told[0].share.as_str(), told[1].share.as_str()), (3, "25", "0"));
+        assert_eq!(consumers(&counters, Some(5))[0].bound, "—");
+    }
+}
