@@ -54,6 +54,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/settings", get(preferences::page))
         .route("/complete", get(complete::page))
         .route("/open", get(open::resolve))
+        .route("/help", get(help::index))
         .route("/help/shortcuts", get(help::shortcuts))
         .route("/help/query", get(help::query))
         .route("/preferences", get(preferences::set))

@@ -1,4 +1,4 @@
-//! `/help/…`, and the page that is shown in place of one that failed.
+//! `/help` and `/help/…`, and the page that is shown in place of one that failed.
 
 use axum::response::Response;
 use http::StatusCode;
@@ -7,10 +7,55 @@ use super::Visit;
 use super::visit::{html, html_with};
 use crate::error::Failure;
 use crate::view::frame::Place;
-use crate::view::plain::{FailurePage, QueryHelp, Shortcuts};
+use crate::view::plain::{FailurePage, Help, HelpPart, QueryHelp, Shortcuts};
 use crate::view::search::sentence;
 
 mod language;
+
+/// `/help`: where what is explained.
+pub(super) async fn index(visit: Visit) -> Response {
+    let links = visit.links();
+    let part = |title, about, ways: &[(&'static str, &str)]| HelpPart {
+        title,
+        about,
+        ways: ways.iter().map(|(label, path)| (*label, links.plain(path).href())).collect(),
+    };
+    html(&Help {
+        parts: vec![
+            part(
+                "Find",
+                "One language searches traces and logs. The box completes fields and values, and points at what it does not understand.",
+                &[
+                    ("Query language", "/help/query"),
+                    ("Failed requests", "/traces?q=status%3Aerror"),
+                    ("Warnings and worse", "/logs?q=severity%3E%3Dwarn"),
+                ],
+            ),
+            part(
+                "Keys",
+                "Every page can be used without a mouse: j and k walk through rows, Enter opens, g and a letter goes to a page.",
+                &[("All shortcuts", "/help/shortcuts"), ("Switch single keys off", "/settings")],
+            ),
+            part(
+                "Send",
+                "Any OpenTelemetry SDK or Collector sends here. What is refused, and how to mend it, is told where it is looked for.",
+                &[("Getting started", "/start"), ("What was refused", "/status#refused")],
+            ),
+            part(
+                "Ask by program",
+                "What pages show, programs get as JSON; Jaeger's read API is served too. Tables are read by SQL, in the console or by the API.",
+                &[("OpenAPI description", "/api/v1/openapi.json"), ("SQL console", "/query"), ("Tables", "/api/v1/tables")],
+            ),
+            part(
+                "Operate",
+                "What came in, what is kept and for how long, what takes memory and disk; and the same for Prometheus.",
+                &[("Status", "/status"), ("Prometheus", "/metrics"), ("Readiness", "/readyz")],
+            ),
+        ],
+        version: visit.state.config().version,
+        frame: visit.frame(Place::Elsewhere, "Help", None),
+    })
+}
 
 /// Every key.
 pub(super) async fn shortcuts(visit: Visit) -> Response {
@@ -25,7 +70,7 @@ pub(super) async fn shortcuts(visit: Visit) -> Response {
                     ("t", "choose the time"),
                     ("c", "copy a link to exactly what is shown"),
                     ("r", "ask again"),
-                    ("?", "this page"),
+                    ("?", "this list"),
                     ("Esc", "close what is open, leave the field"),
                 ],
             ),

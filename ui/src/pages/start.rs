@@ -8,7 +8,7 @@ use super::visit::html;
 use crate::view::format;
 use crate::view::frame::Place;
 use crate::view::start::{Receivers, Start, snippets};
-use crate::view::status::{received, recent};
+use crate::view::status::{losses, received, recent, value};
 
 /// Settings to copy for the address by which the page was opened, and who sent lately.
 pub(super) async fn page(visit: Visit) -> Response {
@@ -25,6 +25,7 @@ pub(super) async fn page(visit: Visit) -> Response {
         frame: visit.frame(Place::Home, "Getting started", None),
         snippets: snippets(&receivers, clock.now()),
         refused: recent(&config.refusals.list(), &clock).into_iter().take(5).collect(),
+        lost: losses(&[], visit.state.registry().ledger()).into_iter().take(5).collect(),
         received: received(&visit.state.registry().values()),
         senders: services.iter().take(8).map(sender).collect(),
         live: links.plain("/live").with("for", "start").href(),
@@ -38,5 +39,7 @@ const LATELY: u64 = 600_000_000_000;
 /// What changes when something arrived or was refused.
 pub(super) fn state_of(state: &crate::state::AppState) -> String {
     let refused: u64 = state.config().refusals.list().iter().map(|refused| refused.count).sum();
-    format!("{} {}", received(&state.registry().values()), format::exact(refused))
+    let counters = state.registry().values();
+    let rejected = value(&counters, "throughline_items_total", &[("outcome", "rejected")]);
+    format!("{} {}", received(&counters), format::exact(refused.saturating_add(rejected)))
 }

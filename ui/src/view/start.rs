@@ -18,6 +18,8 @@ pub(crate) struct Start {
     pub(crate) snippets: Vec<Snippet>,
     /// What was refused lately, and how it is mended.
     pub(crate) refused: Vec<super::status::Refusal>,
+    /// What was left out of requests that were taken in, such as spans of a clock that is wrong.
+    pub(crate) lost: Vec<super::status::Loss>,
     pub(crate) received: String,
     /// Who sent lately: service, how long ago, and its page.
     pub(crate) senders: Vec<(super::colour::Chip, String, String)>,
@@ -30,6 +32,8 @@ pub(crate) struct Receivers {
     /// `http://host:4317` and `http://host:4318`; empty when that receiver is off.
     pub(crate) grpc: String,
     pub(crate) http: String,
+    /// Whether senders on other machines, in containers and pods do not reach them.
+    pub(crate) is_local: bool,
     /// What a reader on another machine must know; empty when there is nothing.
     pub(crate) note: &'static str,
 }
@@ -62,6 +66,7 @@ impl Receivers {
         Self {
             grpc: grpc.map(at).unwrap_or_default(),
             http: http.map(at).unwrap_or_default(),
+            is_local,
             note: if is_local && !is_here { LOCAL_ONLY } else { "" },
         }
     }
@@ -78,7 +83,7 @@ pub(crate) fn snippets(receivers: &Receivers, now: UnixNanos) -> Vec<Snippet> {
         snippets.push(Snippet { title: "curl, right now", text: curl(http, now), is_open: true });
     }
     let closed = |(title, text)| Snippet { title, text, is_open: false };
-    snippets.extend(recipes::languages(grpc, http).into_iter().map(closed));
+    snippets.extend(recipes::languages(grpc, http, receivers.is_local).into_iter().map(closed));
     snippets
 }
 
@@ -101,7 +106,7 @@ fn is_this_machine(host: &str) -> bool {
 }
 
 const LOCAL_ONLY: &str = "The receivers listen on the machine of the server only. To send from other machines, start it with \
-    --otlp-grpc 0.0.0.0:4317 --otlp-http 0.0.0.0:4318.";
+    --listen-all, or with THROUGHLINE_LISTEN_ALL=true in its environment.";
 
 #[cfg(test)]
 mod tests {
@@ -121,6 +126,18 @@ mod tests {
         let local = receivers("127.0.0.1:4318", "traces.example.org");
         assert_eq!((local.http.as_str(), local.note), ("http://localhost:4318", LOCAL_ONLY));
         assert_eq!(receivers("127.0.0.1:4318", "127.0.0.1").note, "");
+    }
+
+    #[test]
+    fn recipes_for_containers_say_how_the_receivers_are_reached() {
+        let containers = |listen: &str| {
+            let snippets = snippets(&receivers(listen, "localhost"), UnixNanos::new(1));
+            let found = snippets.into_iter().filter(|snippet| ["Docker Compose", "Kubernetes"].contains(&snippet.title));
+            found.map(|snippet| snippet.text).collect::<Vec<_>>()
+        };
+        let local = containers("127.0.0.1:4318");
+        assert!(local.len() == 2 && local.iter().all(|text| text.contains("--listen-all") && text.contains("THROUGHLINE_LISTEN_ALL=true")));
+        assert!(containers("0.0.0.0:4318").iter().all(|text| !text.contains("listen-all")));
     }
 
     #[test]

@@ -8,27 +8,33 @@ pub(super) fn environment(grpc: &str, http: &str) -> String {
     )
 }
 
-/// Title and text. The variables of [`environment`] are set besides, where a recipe does not set them itself.
-pub(super) fn languages(grpc: &str, http: &str) -> Vec<(&'static str, String)> {
+/// Title and text. The variables of [`environment`] are set besides, where a recipe does not set them itself. `is_local` says that the
+/// receivers listen on their own machine only, which containers and pods do not reach.
+pub(super) fn languages(grpc: &str, http: &str, is_local: bool) -> Vec<(&'static str, String)> {
     let (endpoint, protocol) = preferred(grpc, http);
     let mut recipes: Vec<(&'static str, String)> = CODE.iter().map(|(title, text)| (*title, (*text).to_owned())).collect();
     recipes.push(("OpenTelemetry Collector", collector(grpc, http)));
     let inside = endpoint.replace("//localhost:", "//host.docker.internal:");
+    let reach = if is_local { REACH } else { "" };
     recipes.push((
         "Docker Compose",
         format!(
-            "services:\n  my-service:\n    environment:\n      OTEL_EXPORTER_OTLP_ENDPOINT: {inside}\n      OTEL_EXPORTER_OTLP_PROTOCOL: {protocol}\n      OTEL_SERVICE_NAME: my-service\n    extra_hosts: [\"host.docker.internal:host-gateway\"]"
+            "{reach}services:\n  my-service:\n    environment:\n      OTEL_EXPORTER_OTLP_ENDPOINT: {inside}\n      OTEL_EXPORTER_OTLP_PROTOCOL: {protocol}\n      OTEL_SERVICE_NAME: my-service\n    extra_hosts: [\"host.docker.internal:host-gateway\"]"
         ),
     ));
     recipes.push((
         "Kubernetes",
         format!(
-            "# in the container of your Deployment; the address must be one that pods reach\nenv:\n  - {{name: OTEL_EXPORTER_OTLP_ENDPOINT, value: \"{endpoint}\"}}\n  - {{name: OTEL_EXPORTER_OTLP_PROTOCOL, value: \"{protocol}\"}}\n  - {{name: OTEL_SERVICE_NAME, value: \"my-service\"}}"
+            "{reach}# in the container of your Deployment; the address must be one that pods reach\nenv:\n  - {{name: OTEL_EXPORTER_OTLP_ENDPOINT, value: \"{endpoint}\"}}\n  - {{name: OTEL_EXPORTER_OTLP_PROTOCOL, value: \"{protocol}\"}}\n  - {{name: OTEL_SERVICE_NAME, value: \"my-service\"}}"
         ),
     ));
     recipes.push(("The sample shop", "throughline --demo".to_owned()));
     recipes
 }
+
+/// What containers need and a receiver of one machine does not give.
+const REACH: &str = "# Containers reach this Throughline once it listens on every network: start it with --listen-all,\n\
+    # or with THROUGHLINE_LISTEN_ALL=true in its environment. Its own image does so by itself.\n";
 
 fn preferred<'a>(grpc: &'a str, http: &'a str) -> (&'a str, &'static str) {
     if http.is_empty() { (grpc, "grpc") } else { (http, "http/protobuf") }
@@ -44,7 +50,7 @@ fn collector(grpc: &str, http: &str) -> String {
 const CODE: [(&str, &str); 8] = [
     (
         "Python",
-        "pip install opentelemetry-distro opentelemetry-exporter-otlp\nopentelemetry-bootstrap -a install\nopentelemetry-instrument python app.py",
+        "pip install opentelemetry-distro opentelemetry-exporter-otlp\nopentelemetry-bootstrap -a install\nexport OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED=true   # logs too\nopentelemetry-instrument python app.py",
     ),
     (
         "Node",
