@@ -87,10 +87,43 @@ async function keysAreSwitchedOff(browser) {
   await context.close();
 }
 
+// What is drawn can be read: the map is scrolled, not shrunk, beside or without its panel; rows of tables fit a phone; charts say their values.
+async function isLegible(browser) {
+  for (const width of [1440, 390]) {
+    const page = await watched(await browser.newContext({ viewport: { width, height: 900 } }));
+    for (const path of ["/map", "/map?caller=orders&callee=payment", "/map?group=namespace"]) {
+      await page.goto(base + path);
+      const scale = await page.evaluate(() => { const svg = document.querySelector(".map svg[viewBox]"); return svg.getBoundingClientRect().width / svg.viewBox.baseVal.width; });
+      check(scale > 0.75 && scale < 1.02, `${path} is drawn at ${scale.toFixed(2)} of its size at ${width} px`);
+    }
+    check((await page.locator(".map a.node.group").count()) > 0, "no namespace is one node of the map");
+    for (const path of ["/", "/services", "/services/orders", "/services/orders?tab=dependencies", "/map", "/status"]) {
+      await page.goto(base + path);
+      const cut = await page.evaluate(() => [...document.querySelectorAll("table.fold")].filter((table) => table.scrollWidth > table.parentElement.clientWidth + 1).length);
+      check(cut === 0 || width > 720, `${path} has ${cut} tables that are cut off at ${width} px`);
+    }
+    await page.goto(`${base}/services/orders`);
+    for (const label of [".scale text", ".axis-labels text"]) check((await page.locator(`.histogram ${label}`).count()) > 2, `a chart has no ${label}`);
+    await page.close();
+  }
+}
+
+// One cause is one line: the service in which the failing checkout starts is named once.
+async function namesACauseOnce(browser) {
+  const page = await watched(await browser.newContext());
+  await page.goto(base);
+  const lines = await page.locator(".attention > li").evaluateAll((all) => all.map((line) => line.querySelector(".chip-name").textContent));
+  check(lines.filter((name) => name === "payment").length === 1, `payment is told of in ${lines.filter((name) => name === "payment").length} lines: ${lines.join(", ")}`);
+  check(!lines.includes("orders"), "orders fails because of payment, and is a line of its own");
+  await page.close();
+}
+
 await withBrowser(async (browser) => {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
   await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: base }).catch(() => {});
   await json("/api/v1/status");
   for (const act of [completes, selects, saves, hearsNews]) await act(context);
   await keysAreSwitchedOff(browser);
+  await isLegible(browser);
+  await namesACauseOnce(browser);
 });

@@ -102,9 +102,9 @@ export async function states() {
     ["logs", "/logs"], ["logs-warnings", "/logs?q=severity%3E%3Dwarn&wrap=1"], ["logs-patterns", "/logs?view=patterns"],
     ["logs-columns", "/logs?cols=http.route,order.id"], ["logs-open", `/logs?q=severity%3E%3Dwarn&row=${record}&ctx=5&by=service`],
     ["map", "/map"], ["map-focus", "/map?focus=orders"], ["map-edge", "/map?caller=orders&callee=payment"], ["map-change", "/map?change=1&from=now-1m"],
-    ["map-table", "/map?view=table&peers=off"],
+    ["map-table", "/map?view=table&peers=off&sort=failed"], ["map-groups", "/map?group=namespace"],
     ["query", "/query"], ["query-chart", `/query?sql=${sql}`], ["query-wrong", "/query?sql=SELECT%20nothing"],
-    ["saved", "/saved"], ["status", "/status"], ["settings", "/settings"], ["help", "/help/query"], ["shortcuts", "/help/shortcuts"],
+    ["saved", "/saved"], ["status", "/status"], ["settings", "/settings"], ["help", "/help"], ["help-query", "/help/query"], ["shortcuts", "/help/shortcuts"],
     ["nowhere", "/nowhere"], ["menu-time", "/traces", open(".tools .menu >> nth=0")], ["menu-share", "/traces", open(".tools .menu summary[title=Share]")],
   ];
 }
@@ -112,7 +112,7 @@ export async function states() {
 // One state of each template, the fullest, for a run that must be short.
 const fullest = new Set([
   "home", "start", "services", "service-dependencies", "operation", "traces-selected", "traces-wrong", "contrast", "trace-span", "trace-flame", "trace-map", "compare", "span",
-  "logs-open", "logs-patterns", "map-edge", "query-chart", "saved", "status", "settings", "help", "nowhere",
+  "logs-open", "logs-patterns", "map-edge", "query-chart", "saved", "status", "settings", "help", "help-query", "map-groups", "nowhere",
 ]);
 
 // Addresses of states, each once: of all, or of one per template.

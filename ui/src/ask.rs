@@ -2,6 +2,7 @@
 //!
 //! Owns the statements. Every value from outside is quoted here.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -113,6 +114,17 @@ pub(crate) async fn senders(store: &Store, range: TimeRange) -> Result<Vec<Sende
     Ok(rows(store, sql, MAX_INSTANCES).await?.iter().map(sender).collect())
 }
 
+/// The namespace of every service that names one.
+pub(crate) async fn namespaces(store: &Store, range: TimeRange) -> Result<HashMap<String, String>, QueryError> {
+    let sql = format!(
+        "SELECT service_name AS service, max(coalesce(resource['service.namespace'], '')) AS namespace FROM spans WHERE {} GROUP BY 1",
+        within("start_time", range)
+    );
+    let pair = |row: &Map<String, Value>| (text(row, "service"), text(row, "namespace"));
+    let named = rows(store, sql, MAX_MESSAGES).await?;
+    Ok(named.iter().map(pair).filter(|(_, namespace)| !namespace.is_empty()).collect())
+}
+
 /// A text as SQL takes it.
 pub(crate) fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', "''"))
@@ -144,7 +156,7 @@ fn number(row: &Map<String, Value>, name: &str) -> u64 {
 /// Groups whose messages became alike, as one.
 fn merged(groups: impl Iterator<Item = ErrorGroup>) -> Vec<ErrorGroup> {
     let mut merged: Vec<ErrorGroup> = Vec::new();
-    let mut places = std::collections::HashMap::new();
+    let mut places = HashMap::new();
     for group in groups {
         let key = (group.service.clone(), group.kind.clone(), group.message.clone());
         match places.get(&key).and_then(|place: &usize| merged.get_mut(*place)) {
@@ -233,6 +245,7 @@ mod tests {
         }
         let instances = instances(app.store(), "checkout", all).await.unwrap();
         assert_eq!((instances.len(), instances[0].spans, instances[0].errors), (1, 2, 1));
+        assert!(namespaces(app.store(), all).await.unwrap().is_empty(), "none names one");
         let senders = senders(app.store(), all).await.unwrap();
         assert_eq!((senders.len(), senders[0].service.as_str(), senders[0].spans), (2, "checkout", 2));
     }

@@ -1,17 +1,22 @@
 //! `/map`: who calls whom, one dependency in detail, and what changed against the window before.
 
+use std::collections::{HashMap, HashSet};
+
 use axum::response::Response;
-use storage::{ServiceMap, TimeRange};
+use storage::{QueryError, ServiceMap, TimeRange};
 
 use super::Visit;
 use super::traces::DEFAULT_WINDOW;
 use super::visit::html;
+use crate::ask::namespaces;
 use crate::error::Failure;
 use crate::params::Window;
 use crate::view::format;
 use crate::view::frame::Place;
 use crate::view::link::{Address, Links};
-use crate::view::map::{Drawing, MAX_NODES, Map, Picture, around, calls, gone, graph, panel, services_only, summary, tray};
+use crate::view::map::{
+    Drawing, Grouped, MAX_NODES, Map, Order, Picture, around, calls, gone, graph, grouped, panel, services_only, summary, tray,
+};
 
 /// What the address asks for.
 #[derive(Clone, Debug, Default)]
@@ -23,21 +28,66 @@ struct Asked {
     is_compared: bool,
     is_table: bool,
     services_only: bool,
+    is_grouped: bool,
+    /// Namespaces that are not folded.
+    open: Vec<String>,
+    order: Order,
 }
 
-/// `?from=&to=&focus=&hops=1..6&caller=&callee=&change=1&view=table&peers=off`.
+/// The map as it is asked for, and the same of the window before.
+#[derive(Debug, Default)]
+struct Shown {
+    whole: ServiceMap,
+    before: Option<ServiceMap>,
+    /// Namespaces by the name of the node that stands for them.
+    groups: HashMap<String, String>,
+    notes: Vec<String>,
+}
+
+/// `?from=&to=&focus=&hops=1..6&caller=&callee=&change=1&view=table&peers=off&group=namespace&open=&sort=calls|failed|p95|share`.
 pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let window = visit.window(DEFAULT_WINDOW)?;
     let asked = Asked::read(&visit)?;
     let range = window.range;
     let earlier = TimeRange { from: range.from.minus(range.to.since(range.from)), to: range.from };
     let store = visit.state.store();
-    let (map, before) =
-        tokio::join!(store.service_map(range), async { if asked.is_compared { store.service_map(earlier).await.ok() } else { None } });
-    let whole = asked.shown(map?);
-    let before = before.map(|before| asked.shown(before));
-    let page = build(&visit, &window, &asked, &whole, before.as_ref());
-    Ok(html(&draw(page, &visit, &window, &asked, around(&whole, &asked.focus, asked.hops), before).await))
+    let (map, before, namespaces) = tokio::join!(
+        store.service_map(range),
+        async { if asked.is_compared { store.service_map(earlier).await.ok() } else { None } },
+        async { if asked.is_grouped { Some(namespaces(store, range).await) } else { None } },
+    );
+    let shown = Shown::new(asked.shown(map?), before.map(|before| asked.shown(before)), namespaces, &asked);
+    let page = build(&visit, &window, &asked, &shown);
+    Ok(html(&draw(page, &visit, &window, &asked, shown).await))
+}
+
+// === impl Shown ===
+
+impl Shown {
+    fn new(
+        whole: ServiceMap,
+        before: Option<ServiceMap>,
+        namespaces: Option<Result<HashMap<String, String>, QueryError>>,
+        asked: &Asked,
+    ) -> Self {
+        let namespaces = match namespaces {
+            None => return Self { whole, before, ..Self::default() },
+            Some(Ok(namespaces)) if namespaces.is_empty() => {
+                let note =
+                    "No service names its namespace, so none are grouped; it is the resource attribute service.namespace.".to_owned();
+                return Self { whole, before, notes: vec![note], ..Self::default() };
+            }
+            Some(Ok(namespaces)) => namespaces,
+            Some(Err(error)) => {
+                return Self { whole, before, notes: vec![format!("The namespaces are missing: {error}")], ..Self::default() };
+            }
+        };
+        let open: HashSet<String> = asked.open.iter().cloned().collect();
+        let before = before.map(|before| grouped(&before, &namespaces, &open).map);
+        let Grouped { map, groups } = grouped(&whole, &namespaces, &open);
+        let note = (!groups.is_empty()).then(|| "Percentiles of a group are those of its slowest part.".to_owned());
+        Self { whole: map, before, groups, notes: note.into_iter().collect() }
+    }
 }
 
 // === impl Asked ===
@@ -53,6 +103,9 @@ impl Asked {
             is_compared: is("change", "1"),
             is_table: is("view", "table"),
             services_only: is("peers", "off"),
+            is_grouped: is("group", "namespace"),
+            open: text("open").split(',').filter(|name| !name.is_empty()).take(MAX_OPEN).map(str::to_owned).collect(),
+            order: visit.params.word("sort", &Order::WORDS)?.unwrap_or_default(),
         })
     }
 
@@ -69,6 +122,9 @@ impl Asked {
             .with("change", if self.is_compared { "1" } else { "" })
             .with("view", if self.is_table { "table" } else { "" })
             .with("peers", if self.services_only { "off" } else { "" })
+            .with("group", if self.is_grouped { "namespace" } else { "" })
+            .with("open", &self.open.join(","))
+            .with("sort", if self.order == Order::Calls { "" } else { self.order.as_str() })
     }
 
     fn switches(&self, links: &Links) -> Vec<(&'static str, String, bool)> {
@@ -77,31 +133,45 @@ impl Asked {
         };
         vec![
             switch("Change against the window before", "change", "1", self.is_compared),
+            switch("Group by namespace", "group", "namespace", self.is_grouped),
             switch("Services only", "peers", "off", self.services_only),
             switch("Table only", "view", "table", self.is_table),
         ]
     }
+
+    /// Open namespaces, and the page with each of them folded.
+    fn folds(&self, links: &Links) -> Vec<(String, String)> {
+        let without = |name: &String| {
+            let rest: Vec<&str> = self.open.iter().filter(|other| *other != name).map(String::as_str).collect();
+            (format::name(name), self.address(links).with("open", &rest.join(",")).href())
+        };
+        self.open.iter().filter(|_| self.is_grouped).map(without).collect()
+    }
 }
 
-fn build(visit: &Visit, window: &Window, asked: &Asked, whole: &ServiceMap, before: Option<&ServiceMap>) -> Map {
+fn build(visit: &Visit, window: &Window, asked: &Asked, shown: &Shown) -> Map {
     let (links, palette, range) = (visit.links(), visit.palette(), window.range);
+    let (whole, before) = (&shown.whole, shown.before.as_ref());
     let part = around(whole, &asked.focus, asked.hops);
     let address = asked.address(&links);
     let chosen = |(from, to): &(String, String)| whole.edges.iter().find(|edge| edge.from.0 == *from && edge.to.0 == *to);
     let length = range.to.since(range.from);
+    let detail = |edge| panel(edge, (whole, before), length, &shown.groups, (&links, &address));
     Map {
         frame: visit.frame(Place::Map, &title(&asked.focus), Some(window)),
-        calls: calls(&part, before, range, (&links, &address)),
-        panel: asked.edge.as_ref().and_then(chosen).map(|edge| panel(edge, whole, before, length, (&links, &address))),
+        calls: calls(&part, before, range, asked.order, (&links, &address)),
+        orders: asked.order.list(&address),
+        panel: asked.edge.as_ref().and_then(chosen).map(detail),
         is_compared: asked.is_compared,
         gone: before.map(|before| gone(whole, before)).unwrap_or_default(),
         switches: asked.switches(&links),
+        open: asked.folds(&links),
         tray: if asked.focus.is_empty() { tray(whole, &links, &palette) } else { Vec::new() },
         summary: summary(&part),
         names: whole.nodes.iter().map(|node| node.name.clone()).collect(),
         hidden: kept(visit),
-        whole: if asked.focus.is_empty() { String::new() } else { address.with("focus", "").with("hops", "").href() },
-        notes: notes(asked, whole, before),
+        whole: if asked.focus.is_empty() { String::new() } else { address.clone().with("focus", "").with("hops", "").href() },
+        notes: shown.notes.iter().cloned().chain(notes(asked, whole, before)).collect(),
         json: links.plain("/api/v1/map").with("from", &window.from).with("to", &window.to).href(),
         focus: asked.focus.clone(),
         hops: asked.hops,
@@ -121,7 +191,8 @@ fn notes(asked: &Asked, whole: &ServiceMap, before: Option<&ServiceMap>) -> Vec<
     notes
 }
 
-async fn draw(mut page: Map, visit: &Visit, window: &Window, asked: &Asked, part: ServiceMap, before: Option<ServiceMap>) -> Map {
+async fn draw(mut page: Map, visit: &Visit, window: &Window, asked: &Asked, shown: Shown) -> Map {
+    let part = around(&shown.whole, &asked.focus, asked.hops);
     let (links, palette, range) = (visit.links(), visit.palette(), window.range);
     let nodes = graph(&part).0.len();
     if nodes == 0 {
@@ -129,7 +200,7 @@ async fn draw(mut page: Map, visit: &Visit, window: &Window, asked: &Asked, part
         page.otherwise = vec![wide("Last 24 h", "now-24h"), wide("All time", "0")];
     } else if nodes > MAX_NODES && !asked.is_table {
         page.no_drawing = format!(
-            "The map has {}, too many to draw legibly. Focus on one of them to see what is around it.",
+            "The map has {}, too many to draw legibly. Focus on one of them to see what is around it, or group them by namespace.",
             format::counted(nodes as u64, "node", "nodes")
         );
     } else if !asked.is_table {
@@ -137,7 +208,13 @@ async fn draw(mut page: Map, visit: &Visit, window: &Window, asked: &Asked, part
         // A hundred nodes take some milliseconds of pure computing.
         let drawn = tokio::task::spawn_blocking(move || {
             let selected = asked.edge.as_ref().map(|(from, to)| (from.as_str(), to.as_str()));
-            let picture = Picture { map: &part, before: before.as_ref(), range, focus: &asked.focus, selected, page: &address };
+            let opened = |namespace: &String| {
+                let open = asked.open.iter().chain([namespace]).map(String::as_str).collect::<Vec<_>>().join(",");
+                address.clone().with("open", &open).href()
+            };
+            let groups: HashMap<String, String> = shown.groups.iter().map(|(name, namespace)| (name.clone(), opened(namespace))).collect();
+            let (before, focus) = (shown.before.as_ref(), asked.focus.as_str());
+            let picture = Picture { map: &part, before, range, focus, selected, page: &address, groups: &groups };
             Drawing::new(&picture, &links, &palette)
         });
         page.drawing = drawn.await.ok().filter(|drawing| !drawing.boxes.is_empty());
@@ -150,10 +227,13 @@ async fn draw(mut page: Map, visit: &Visit, window: &Window, asked: &Asked, part
 }
 
 fn kept(visit: &Visit) -> Vec<(String, String)> {
-    let names = ["from", "to", "change", "view", "peers"];
+    let names = ["from", "to", "change", "view", "peers", "group", "open", "sort"];
     visit.params.pairs().filter(|(name, _)| names.contains(name)).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 fn title(focus: &str) -> String {
     if focus.is_empty() { "Map".to_owned() } else { format!("{} – Map", format::name(focus)) }
 }
+
+/// Namespaces that may be open.
+const MAX_OPEN: usize = 50;

@@ -12,11 +12,15 @@ use super::link::{Address, Links};
 
 mod drawing;
 mod edge;
+mod facts;
+mod groups;
 mod layered;
 mod ranks;
 
 pub(crate) use self::drawing::{Drawing, Picture};
 pub(crate) use self::edge::{EdgePanel, gone, panel};
+pub(crate) use self::facts::Facts;
+pub(crate) use self::groups::{Grouped, grouped};
 
 /// `/map`.
 #[derive(Debug, Default, Template)]
@@ -41,6 +45,10 @@ pub(crate) struct Map {
     pub(crate) gone: Vec<(String, String)>,
     /// Switches of the page: word, address, whether on.
     pub(crate) switches: Vec<(&'static str, String, bool)>,
+    /// Open namespaces, and the page with them folded again.
+    pub(crate) open: Vec<(String, String)>,
+    /// Orders of the table: word, address, whether it is the present one.
+    pub(crate) orders: Vec<(&'static str, String, bool)>,
     /// The node in focus, and how far around it the map reaches.
     pub(crate) focus: String,
     pub(crate) hops: usize,
@@ -56,23 +64,21 @@ pub(crate) struct Map {
 /// One row of the table.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Call {
-    pub(crate) from: String,
-    pub(crate) to: String,
-    pub(crate) how: &'static str,
-    pub(crate) rate: String,
-    pub(crate) calls: String,
-    pub(crate) errors: String,
-    pub(crate) is_failing: bool,
-    pub(crate) p50: String,
-    pub(crate) p95: String,
-    pub(crate) p99: String,
+    pub(crate) facts: Facts,
     /// A call to look at.
     pub(crate) example: String,
     /// Its panel.
     pub(crate) panel: String,
-    /// How it differs from the window before; empty when it does not.
-    pub(crate) change: String,
-    pub(crate) is_worse: bool,
+}
+
+/// What the table begins with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Order {
+    #[default]
+    Calls,
+    Failures,
+    Slowest,
+    Share,
 }
 
 /// A node by name and kind, as edges name it.
@@ -117,32 +123,32 @@ pub(crate) fn services_only(map: &ServiceMap) -> ServiceMap {
     }
 }
 
-/// The table: every dependency, the most frequent first.
-pub(crate) fn calls(map: &ServiceMap, before: Option<&ServiceMap>, range: TimeRange, (links, page): (&Links, &Address)) -> Vec<Call> {
+/// The table: every dependency in an order.
+pub(crate) fn calls(
+    map: &ServiceMap,
+    before: Option<&ServiceMap>,
+    range: TimeRange,
+    order: Order,
+    (links, page): (&Links, &Address),
+) -> Vec<Call> {
     let window = range.to.since(range.from);
     let mut edges: Vec<&Edge> = map.edges.iter().collect();
-    edges.sort_by_key(|edge| std::cmp::Reverse(edge.calls));
-    edges.into_iter().take(MAX_CALLS).map(|edge| call(edge, (map, before), window, (links, page))).collect()
-}
-
-fn call(edge: &Edge, (map, before): (&ServiceMap, Option<&ServiceMap>), window: u64, (links, page): (&Links, &Address)) -> Call {
-    let change = before.and_then(|before| edge::change(edge, before, window)).unwrap_or_default();
-    Call {
-        from: shown(&edge.from, map),
-        to: shown(&edge.to, map),
-        how: edge::how(edge.kind),
-        rate: format::rate(edge.calls, window),
-        calls: format::counted(edge.calls, "call", "calls"),
-        errors: format::percent(edge.errors, edge.calls),
-        is_failing: edge.errors > 0,
-        p50: format::duration(edge.p50),
-        p95: format::duration(edge.p95),
-        p99: format::duration(edge.p99),
+    edges.sort_by(|a, b| {
+        let share = |edge: &Edge, of: u64, whole: u64| if edge.calls == 0 { 0.0 } else { format::ratio(of, whole.max(1)) };
+        let by_order = match order {
+            Order::Calls => std::cmp::Ordering::Equal,
+            Order::Failures => share(b, b.errors, b.calls).total_cmp(&share(a, a.errors, a.calls)),
+            Order::Slowest => b.p95.cmp(&a.p95),
+            Order::Share => share(b, b.calls, facts::made(&b.from, map)).total_cmp(&share(a, a.calls, facts::made(&a.from, map))),
+        };
+        by_order.then(b.calls.cmp(&a.calls))
+    });
+    let call = |edge: &&Edge| Call {
+        facts: Facts::new(edge, map, before, window),
         example: super::services::example(edge, links),
         panel: edge::address(page, edge),
-        change: change.text,
-        is_worse: change.is_worse,
-    }
+    };
+    edges.iter().take(MAX_CALLS).map(call).collect()
 }
 
 /// The name of a node; databases say what they are, since they often have the name of their service, or a number.
@@ -170,6 +176,29 @@ pub(crate) fn summary(map: &ServiceMap) -> String {
     }
     parts.push(format::counted(map.edges.len() as u64, "dependency", "dependencies"));
     parts.join(", ")
+}
+
+// === impl Order ===
+
+impl Order {
+    /// Words of the address.
+    pub(crate) const WORDS: [(&'static str, Self); 4] =
+        [("calls", Self::Calls), ("failed", Self::Failures), ("p95", Self::Slowest), ("share", Self::Share)];
+
+    /// The orders as links; `page` is the map without one.
+    pub(crate) fn list(self, page: &Address) -> Vec<(&'static str, String, bool)> {
+        let labels = ["Calls", "Failed", "p95", "Share"];
+        let link = |(label, (word, order)): (&'static str, (&'static str, Self))| {
+            let word = if order == Self::Calls { "" } else { word };
+            (label, format!("{}#calls", page.clone().with("sort", word).href()), order == self)
+        };
+        labels.into_iter().zip(Self::WORDS).map(link).collect()
+    }
+
+    /// The word of the address.
+    pub(crate) fn as_str(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, order)| *order == self).map_or("", |(word, _)| word)
+    }
 }
 
 /// A graph without names: what a layout needs to know.

@@ -113,15 +113,19 @@ fn distances_are_those_of_the_published_pairs() {
 fn text_can_be_read_on_every_ground() {
     let tokens = tokens();
     for (theme, at) in THEMES {
-        for ground in ["surface", "raised", "hover", "tint", "error-tint", "warn-tint"] {
+        for ground in ["ground", "surface", "raised", "hover", "tint", "error-tint", "warn-tint"] {
             for text in ["text", "muted", "accent", "error", "warn"] {
                 let found = contrast(&tokens[text][at], &tokens[ground][at]);
                 assert!(found >= 4.5, "{theme}: {text} on {ground} has {found:.2}");
             }
         }
-        for (one, other, least) in
-            [("ok", "surface", 4.5), ("ok", "raised", 4.5), ("on-accent", "accent", 4.5), ("control", "surface", 3.0)]
-        {
+        for (one, other, least) in [
+            ("ok", "ground", 4.5),
+            ("ok", "surface", 4.5),
+            ("ok", "raised", 4.5),
+            ("on-accent", "accent", 4.5),
+            ("control", "surface", 3.0),
+        ] {
             let found = contrast(&tokens[one][at], &tokens[other][at]);
             assert!(found >= least, "{theme}: {one} on {other} has {found:.2}");
         }

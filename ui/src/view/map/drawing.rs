@@ -1,10 +1,12 @@
 //! From places to a picture: boxes, arrows that go around boxes, and cards that say what flows.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use storage::{Edge, EdgeKind, NodeKind, ServiceMap, TimeRange};
 
-use super::{Key, Place, arrange, graph, shown};
+use super::facts::made;
+use super::{Facts, Key, Place, arrange, graph, shown};
 use crate::view::colour::Palette;
 use crate::view::format;
 use crate::view::link::{Address, Links};
@@ -14,6 +16,9 @@ use crate::view::link::{Address, Links};
 pub(crate) struct Drawing {
     pub(crate) width: String,
     pub(crate) height: String,
+    /// The width below which it would not be legible, and what is missing to its own.
+    pub(crate) least: String,
+    pub(crate) rest: String,
     pub(crate) boxes: Vec<Box>,
     pub(crate) arrows: Vec<Arrow>,
 }
@@ -30,6 +35,8 @@ pub(crate) struct Picture<'a> {
     pub(crate) selected: Option<(&'a str, &'a str)>,
     /// The page without a selection.
     pub(crate) page: &'a Address,
+    /// Nodes that stand for namespaces, and the address at which they are open.
+    pub(crate) groups: &'a HashMap<String, String>,
 }
 
 /// One node.
@@ -86,7 +93,7 @@ type Point = (f64, f64);
 impl Drawing {
     /// Draws every node that calls or is called.
     pub(crate) fn new(picture: &Picture<'_>, links: &Links, palette: &Palette) -> Self {
-        let Picture { map, range, focus, .. } = *picture;
+        let Picture { map, range, .. } = *picture;
         let (keys, graph) = graph(map);
         let places = arrange(&graph);
         if places.len() != keys.len() || keys.is_empty() {
@@ -99,10 +106,13 @@ impl Drawing {
         let bottom = canvas.places.iter().map(|place| place.y + BOX_HEIGHT).fold(0.0, f64::max);
         let lowest_card = arrows.iter().filter(|arrow| !arrow.is_rare).map(|arrow| arrow.y + CARD_HEIGHT + 12.0).fold(0.0, f64::max);
         let has_return = map.edges.iter().any(|edge| canvas.is_return(edge));
+        let width = left_of(columns) + BOX_WIDTH + MARGIN;
         Self {
-            width: rounded(left_of(columns) + BOX_WIDTH + MARGIN),
+            width: rounded(width),
+            least: rounded(width * LEGIBLE),
+            rest: rounded(width * (1.0 - LEGIBLE)),
             height: rounded((bottom + MARGIN + if has_return { 60.0 } else { 0.0 }).max(lowest_card)),
-            boxes: canvas.boxes(map, focus, links, palette),
+            boxes: canvas.boxes(picture, links, palette),
             arrows,
         }
     }
@@ -124,21 +134,20 @@ impl Canvas {
         matches!((self.place(&edge.from), self.place(&edge.to)), (Some(from), Some(to)) if to.column <= from.column)
     }
 
-    fn boxes(&self, map: &ServiceMap, focus: &str, links: &Links, palette: &Palette) -> Vec<Box> {
+    fn boxes(&self, picture: &Picture<'_>, links: &Links, palette: &Palette) -> Vec<Box> {
         let mut order: Vec<usize> = (0..self.keys.len()).collect();
         // Readers and tab keys go column by column, from the top.
         order.sort_by(|a, b| {
             let place = |index: &usize| self.places.get(*index).map_or((0, 0.0), |place| (place.column, place.y));
             place(a).0.cmp(&place(b).0).then(place(a).1.total_cmp(&place(b).1))
         });
-        order
-            .into_iter()
-            .filter_map(|index| self.node(self.keys.get(index)?, *self.places.get(index)?, (map, focus), links, palette))
-            .collect()
+        order.into_iter().filter_map(|index| self.node(self.keys.get(index)?, *self.places.get(index)?, picture, links, palette)).collect()
     }
 
-    fn node(&self, key: &Key, place: Place, (map, focus): (&ServiceMap, &str), links: &Links, palette: &Palette) -> Option<Box> {
+    fn node(&self, key: &Key, place: Place, picture: &Picture<'_>, links: &Links, palette: &Palette) -> Option<Box> {
+        let Picture { map, focus, .. } = *picture;
         let (name, kind) = key;
+        let group = picture.groups.get(name);
         let node = map.nodes.iter().find(|node| node.name == *name && node.kind == *kind);
         let (requests, errors, p95) = node.map_or((0, 0, 0), |node| (node.requests, node.errors, node.p95));
         let rate = format::rate(requests, self.window);
@@ -148,7 +157,7 @@ impl Canvas {
             (_, true) => format!("{rate} · {} · {}", format::percent(errors, requests), format::duration(p95)),
             (_, false) => format!("{rate} · p95 {}", format::duration(p95)),
         };
-        let is_service = *kind == NodeKind::Service;
+        let is_service = *kind == NodeKind::Service && group.is_none();
         let chip = palette.chip(name);
         let focused = if name == focus { " focused" } else { "" };
         let title =
@@ -156,11 +165,27 @@ impl Canvas {
         Some(Box {
             x: rounded(left_of(place.column)),
             y: rounded(place.y + MARGIN - BOX_HEIGHT / 2.0),
-            href: if is_service { links.service(name).href() } else { links.windowed("/map").with("focus", name).href() },
-            class: if is_service { format!("service {}{focused}", chip.class) } else { format!("{}{focused}", kind.as_str()) },
+            href: match group {
+                Some(opened) => opened.clone(),
+                None if is_service => links.service(name).href(),
+                None => picture.page.clone().with("focus", name).href(),
+            },
+            class: if group.is_some() {
+                format!("group{focused}")
+            } else if is_service {
+                format!("service {}{focused}", chip.class)
+            } else {
+                format!("{}{focused}", kind.as_str())
+            },
             mono: if is_service { chip.mono } else { String::new() },
-            icon: if is_service { "" } else { kind.as_str() },
-            name: format::line(&shown(key, map), 16),
+            icon: if is_service {
+                ""
+            } else if group.is_some() {
+                "map"
+            } else {
+                kind.as_str()
+            },
+            name: format::line(&shown(key, map), 17),
             facts,
             is_failing: failing,
             title: format::text(&title),
@@ -172,14 +197,13 @@ impl Canvas {
         let (from, to) = (self.place(&edge.from)?, self.place(&edge.to)?);
         let points = if to.column > from.column { self.forward(edge, map, from, to) } else { Vec::new() };
         let (path, end, card) = if points.is_empty() { self.backward(from, to) } else { smooth(&points) };
-        let (class, failing) = match (edge.kind, edge.errors > 0) {
-            (EdgeKind::Call, false) => ("", ""),
-            (EdgeKind::Call, true) => ("failing", " ✕"),
-            (EdgeKind::Message, false) => ("message", ""),
-            (EdgeKind::Message, true) => ("message failing", " ✕"),
+        let class = match (edge.kind, edge.errors > 0) {
+            (EdgeKind::Call, false) => "",
+            (EdgeKind::Call, true) => "failing",
+            (EdgeKind::Message, false) => "message",
+            (EdgeKind::Message, true) => "message failing",
         };
-        let rate = format::rate(edge.calls, self.window);
-        let errors = format::percent(edge.errors, edge.calls);
+        let facts = Facts::new(edge, map, picture.before, self.window);
         let per_second = format::ratio(edge.calls, 1) / format::ratio(self.window.max(1), 1_000_000_000);
         Some(Arrow {
             path,
@@ -191,16 +215,13 @@ impl Canvas {
             y: card.1,
             card_x: String::new(),
             card_y: String::new(),
-            rate: rate.clone(),
-            errors: if edge.errors > 0 { format!("{errors}{failing}") } else { String::new() },
-            latency: format!("p95 {}", format::duration(edge.p95)),
             href: super::edge::address(picture.page, edge),
             is_selected: picture.selected == Some((edge.from.0.as_str(), edge.to.0.as_str())),
-            is_worse: picture
-                .before
-                .and_then(|before| super::edge::change(edge, before, self.window))
-                .is_some_and(|change| change.is_worse),
-            title: format::text(&format!("{} to {}: {rate}, {errors} failed, p95 {}", edge.from.0, edge.to.0, format::duration(edge.p95))),
+            title: format::text(&format!("{} to {}: {}, {} failed, p95 {}", edge.from.0, edge.to.0, facts.rate, facts.errors, facts.p95)),
+            is_worse: facts.is_worse,
+            errors: if facts.is_failing { format!("{} ✕", facts.errors) } else { String::new() },
+            latency: format!("p95 {}", facts.p95),
+            rate: facts.rate,
         })
     }
 
@@ -309,19 +330,21 @@ fn rounded(value: f64) -> String {
 
 /// Whether the caller makes far more calls elsewhere, and none of these failed.
 fn is_rare(edge: &Edge, map: &ServiceMap) -> bool {
-    let made: u64 = map.edges.iter().filter(|other| other.from == edge.from).map(|other| other.calls).fold(0, u64::saturating_add);
-    edge.errors == 0 && edge.calls < made / RARE
+    edge.errors == 0 && edge.calls < made(&edge.from, map) / RARE
 }
 
 /// Of a node.
-pub(super) const BOX_WIDTH: f64 = 172.0;
+pub(super) const BOX_WIDTH: f64 = 168.0;
 pub(super) const BOX_HEIGHT: f64 = 52.0;
 
 /// Between columns: room for a card and the bend of an arrow.
-const GAP: f64 = 132.0;
+const GAP: f64 = 112.0;
 
 /// An arrow is rare below one in so many calls of its caller.
 const RARE: u64 = 50;
+
+/// The part of its own width below which a picture is scrolled and not made smaller.
+const LEGIBLE: f64 = 0.78;
 
 /// Around the picture.
 const MARGIN: f64 = 16.0;

@@ -1,27 +1,19 @@
 //! One dependency in detail, and how dependencies differ from the window before.
 
+use std::collections::HashMap;
+
 use storage::{Edge, NodeKind, ServiceMap};
 
-use super::{Key, shown};
+use super::{Facts, Key, shown};
 use crate::view::format;
 use crate::view::link::{Address, Links, term};
 
 /// The panel of a dependency.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EdgePanel {
-    pub(crate) from: String,
-    pub(crate) to: String,
-    pub(crate) how: &'static str,
-    pub(crate) rate: String,
-    pub(crate) calls: String,
-    pub(crate) errors: String,
-    pub(crate) is_failing: bool,
-    pub(crate) p50: String,
-    pub(crate) p95: String,
-    pub(crate) p99: String,
-    /// The same in the window before, and what became of it.
+    pub(crate) facts: Facts,
+    /// The same in the window before.
     pub(crate) before: String,
-    pub(crate) change: String,
     /// Which call, and its span.
     pub(crate) examples: Vec<(&'static str, String)>,
     /// Traces of the calling and of the called side, and those that failed.
@@ -41,38 +33,19 @@ pub(crate) fn address(page: &Address, edge: &Edge) -> String {
     format!("{}#edge", page.clone().with("caller", &edge.from.0).with("callee", &edge.to.0).href())
 }
 
-/// How the caller talks to the called, between their names.
-pub(super) fn how(kind: storage::EdgeKind) -> &'static str {
-    match kind {
-        storage::EdgeKind::Call => "calls",
-        storage::EdgeKind::Message => "sends to",
-    }
-}
-
-/// Fills the panel of an edge; `page` is the map without it.
+/// Fills the panel of an edge; `page` is the map without it, `groups` are the nodes that stand for namespaces.
 pub(crate) fn panel(
     edge: &Edge,
-    map: &ServiceMap,
-    before: Option<&ServiceMap>,
+    (map, before): (&ServiceMap, Option<&ServiceMap>),
     window: u64,
+    groups: &HashMap<String, String>,
     (links, page): (&Links, &Address),
 ) -> EdgePanel {
-    let earlier = before.and_then(|before| twin(edge, before));
     EdgePanel {
-        from: shown(&edge.from, map),
-        to: shown(&edge.to, map),
-        how: how(edge.kind),
-        rate: format::rate(edge.calls, window),
-        calls: format::counted(edge.calls, "call", "calls"),
-        errors: format::percent(edge.errors, edge.calls),
-        is_failing: edge.errors > 0,
-        p50: format::duration(edge.p50),
-        p95: format::duration(edge.p95),
-        p99: format::duration(edge.p99),
-        before: earlier.map(|old| told(old, window)).unwrap_or_default(),
-        change: before.and_then(|before| change(edge, before, window)).map(|change| change.text).unwrap_or_default(),
+        facts: Facts::new(edge, map, before, window),
+        before: before.and_then(|before| twin(edge, before)).map(|old| told(old, window)).unwrap_or_default(),
         examples: examples(edge, links),
-        searches: searches(edge, links),
+        searches: searches(edge, groups, links),
         close: page.href(),
     }
 }
@@ -133,8 +106,11 @@ fn examples(edge: &Edge, links: &Links) -> Vec<(&'static str, String)> {
     edge.examples.iter().enumerate().map(link).collect()
 }
 
-fn searches(edge: &Edge, links: &Links) -> Vec<(&'static str, String)> {
-    let side = |(name, kind): &Key| (*kind == NodeKind::Service).then(|| term("service", name));
+fn searches(edge: &Edge, groups: &HashMap<String, String>, links: &Links) -> Vec<(&'static str, String)> {
+    let side = |(name, kind): &Key| match groups.get(name) {
+        Some(namespace) => Some(term("resource.service.namespace", namespace)),
+        None => (*kind == NodeKind::Service).then(|| term("service", name)),
+    };
     let calling = side(&edge.from).map(|service| match edge.to.1 {
         NodeKind::Service => service,
         _ => format!("{service} {}", term("peer", &edge.to.0)),

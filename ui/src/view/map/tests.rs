@@ -27,7 +27,8 @@ fn minute() -> TimeRange {
 
 fn draw(map: &ServiceMap) -> Drawing {
     let page = Links::default().plain("/map");
-    let picture = Picture { map, before: None, range: minute(), focus: "", selected: None, page: &page };
+    let groups = HashMap::new();
+    let picture = Picture { map, before: None, range: minute(), focus: "", selected: None, page: &page, groups: &groups };
     Drawing::new(&picture, &Links::default(), &Palette::default())
 }
 
@@ -106,10 +107,35 @@ fn a_database_says_what_it_is() {
         edge.to.1 = NodeKind::Database;
     }
     assert_eq!(
-        calls(&known, None, minute(), (&Links::default(), &Links::default().plain("/map")))
+        calls(&known, None, minute(), Order::Calls, (&Links::default(), &Links::default().plain("/map")))
             .iter()
-            .map(|call| call.to.as_str())
+            .map(|call| call.facts.to.as_str())
             .collect::<Vec<_>>(),
         ["redis 0", "redis-cache"]
     );
+}
+
+#[test]
+fn the_table_comes_in_the_order_that_is_asked_for() {
+    let mut known = map(&[("web", "cart"), ("web", "orders"), ("orders", "mail")]);
+    (known.edges[0].calls, known.edges[0].p95) = (90, 9);
+    (known.edges[1].calls, known.edges[1].errors) = (10, 5);
+    (known.edges[2].calls, known.edges[2].p95) = (30, 50);
+    let told = |order| {
+        let calls = calls(&known, None, minute(), order, (&Links::default(), &Links::default().plain("/map")));
+        calls.into_iter().map(|call| call.facts.to).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(told(Order::Calls), "cart mail orders");
+    assert_eq!(told(Order::Failures), "orders cart mail");
+    assert_eq!(told(Order::Slowest), "mail cart orders");
+    assert_eq!(told(Order::Share), "mail cart orders");
+    let share = calls(&known, None, minute(), Order::Calls, (&Links::default(), &Links::default().plain("/map")));
+    assert_eq!(share[0].facts.share, "90\u{202f}%");
+}
+
+#[test]
+fn a_picture_says_how_narrow_it_may_become() {
+    let drawing = draw(&map(&[("a", "b"), ("b", "c")]));
+    let number = |text: &str| text.parse::<f64>().unwrap();
+    assert!((number(&drawing.least) + number(&drawing.rest) - number(&drawing.width)).abs() < 0.2 && number(&drawing.rest) > 0.0);
 }
