@@ -42,6 +42,7 @@ struct Shown {
     /// Namespaces by the name of the node that stands for them.
     groups: HashMap<String, String>,
     notes: Vec<String>,
+    hint: &'static str,
 }
 
 /// `?from=&to=&focus=&hops=1..6&caller=&callee=&change=1&view=table&peers=off&group=namespace&open=&sort=calls|failed|p95|share`.
@@ -85,8 +86,8 @@ impl Shown {
         let open: HashSet<String> = asked.open.iter().cloned().collect();
         let before = before.map(|before| grouped(&before, &namespaces, &open).map);
         let Grouped { map, groups } = grouped(&whole, &namespaces, &open);
-        let note = (!groups.is_empty()).then(|| "Percentiles of a group are those of its slowest part.".to_owned());
-        Self { whole: map, before, groups, notes: note.into_iter().collect() }
+        let hint = if groups.is_empty() { "" } else { "Percentiles of a group are those of its slowest part. A click opens it." };
+        Self { whole: map, before, groups, notes: Vec::new(), hint }
     }
 }
 
@@ -173,6 +174,7 @@ fn build(visit: &Visit, window: &Window, asked: &Asked, shown: &Shown) -> Map {
         whole: if asked.focus.is_empty() { String::new() } else { address.clone().with("focus", "").with("hops", "").href() },
         notes: shown.notes.iter().cloned().chain(notes(asked, whole, before)).collect(),
         json: links.plain("/api/v1/map").with("from", &window.from).with("to", &window.to).href(),
+        hint: shown.hint,
         focus: asked.focus.clone(),
         hops: asked.hops,
         ..Map::default()

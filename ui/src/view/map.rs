@@ -57,6 +57,8 @@ pub(crate) struct Map {
     pub(crate) hidden: Vec<(String, String)>,
     pub(crate) whole: String,
     pub(crate) notes: Vec<String>,
+    /// How groups are read.
+    pub(crate) hint: &'static str,
     pub(crate) otherwise: Vec<(String, String)>,
     pub(crate) json: String,
 }

@@ -70,7 +70,8 @@ pub(crate) fn attention(compared: Compared<'_>, range: TimeRange, (links, palett
 /// request itself, each of its operations is a cause of its own.
 fn failures(failed: &[TraceSummary]) -> Vec<Failure<'_>> {
     let mut found: Vec<Failure<'_>> = Vec::new();
-    for trace in failed {
+    // What a trace begins with is not known before its root is there.
+    for trace in failed.iter().filter(|trace| trace.has_root) {
         let (root, operation) = (trace.root_service.as_str(), trace.root_name.as_str());
         let failing = || trace.services.iter().filter(|service| service.error_count > 0).map(|service| service.name.as_str());
         let origin = failing().next_back().unwrap_or(root);

@@ -52,6 +52,8 @@ pub(crate) struct Box {
     /// Name in the icon sprite, for all that are not services.
     pub(crate) icon: &'static str,
     pub(crate) name: String,
+    /// Whether its letters must move together to fit.
+    pub(crate) is_long: bool,
     pub(crate) facts: String,
     pub(crate) is_failing: bool,
     /// In words.
@@ -159,6 +161,7 @@ impl Canvas {
         };
         let is_service = *kind == NodeKind::Service && group.is_none();
         let chip = palette.chip(name);
+        let name_shown = format::line(&shown(key, map), LONGEST);
         let focused = if name == focus { " focused" } else { "" };
         let title =
             format!("{} {name}: {rate} in, {} failed, p95 {}", kind.as_str(), format::percent(errors, requests), format::duration(p95));
@@ -185,7 +188,8 @@ impl Canvas {
             } else {
                 kind.as_str()
             },
-            name: format::line(&shown(key, map), 17),
+            is_long: name_shown.chars().nth(FITTING).is_some(),
+            name: name_shown,
             facts,
             is_failing: failing,
             title: format::text(&title),
@@ -337,18 +341,22 @@ fn is_rare(edge: &Edge, map: &ServiceMap) -> bool {
 pub(super) const BOX_WIDTH: f64 = 168.0;
 pub(super) const BOX_HEIGHT: f64 = 52.0;
 
+/// Characters of a name that fit into a box, and those that do when they move together.
+const FITTING: usize = 13;
+const LONGEST: usize = 17;
+
 /// Between columns: room for a card and the bend of an arrow.
-const GAP: f64 = 112.0;
+const GAP: f64 = 120.0;
 
 /// An arrow is rare below one in so many calls of its caller.
 const RARE: u64 = 50;
 
 /// The part of its own width below which a picture is scrolled and not made smaller.
-const LEGIBLE: f64 = 0.78;
+const LEGIBLE: f64 = 0.76;
 
 /// Around the picture.
 const MARGIN: f64 = 16.0;
 
 /// Of the card of an arrow.
-const CARD_WIDTH: f64 = 92.0;
-const CARD_HEIGHT: f64 = 30.0;
+const CARD_WIDTH: f64 = 104.0;
+const CARD_HEIGHT: f64 = 32.0;
