@@ -51,11 +51,16 @@ pub(crate) enum Refusal {
     NotFound { path: String },
     #[error("there is no method {path}; the only one of this service is Export")]
     Call { path: String },
+    #[error(
+        "nothing is served at {path}; spans are exported to opentelemetry.proto.collector.trace.v1.TraceService/Export and log records to \
+         opentelemetry.proto.collector.logs.v1.LogsService/Export"
+    )]
+    Service { path: String },
     #[error("{method} is not taken here; send OTLP with POST")]
     Method { method: String },
     #[error("{signal} are not stored here; traces and logs are. Turn the {signal} exporter off with {variable}=none")]
     Signal { signal: &'static str, variable: &'static str },
-    #[error("the origin {origin} may not send; allow it in the collector's list of origins")]
+    #[error("the origin {origin} may not send; allow it with the setting cors_origins")]
     Origin { origin: String },
     #[error("{reason}; try again in {} s", seconds(.retry_after))]
     Busy { reason: String, retry_after: Duration },
@@ -63,6 +68,9 @@ pub(crate) enum Refusal {
     Unavailable { reason: String, retry_after: Duration },
     #[error("the caller's deadline passed before the request was stored")]
     Deadline,
+    /// The first bytes of a connection are of another protocol.
+    #[error("{0}")]
+    Speech(&'static str),
     /// Broken gRPC framing.
     #[error("{0}")]
     Frame(String),
@@ -84,19 +92,20 @@ impl Refusal {
             Self::BodyTimeout => "body_timeout",
             Self::MediaType { .. } => "media_type",
             Self::Coding { .. } => "content_encoding",
-            Self::NotFound { .. } | Self::Call { .. } => "not_found",
+            Self::NotFound { .. } | Self::Call { .. } | Self::Service { .. } => "not_found",
             Self::Method { .. } => "method",
             Self::Signal { .. } => "signal_not_stored",
             Self::Origin { .. } => "origin",
             Self::Busy { .. } => "busy",
             Self::Unavailable { .. } => "unavailable",
             Self::Deadline => "deadline",
+            Self::Speech(_) => "protocol",
             Self::Frame(_) | Self::Cardinality(_) => "framing",
             Self::Internal => "internal",
         }
     }
 
-    /// Every word [`Self::reason`] gives, and those of connections closed without an answer.
+    /// Every word [`Self::reason`] gives, and that of connections closed for want of room.
     pub(crate) const REASONS: [&str; 16] = [
         "malformed",
         "too_large",
@@ -126,11 +135,11 @@ impl Refusal {
 
     pub(crate) fn http_status(&self) -> StatusCode {
         match self {
-            Self::Malformed(_) | Self::Frame(_) | Self::Cardinality(_) => StatusCode::BAD_REQUEST,
+            Self::Malformed(_) | Self::Speech(_) | Self::Frame(_) | Self::Cardinality(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::MediaType { .. } | Self::Coding { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::NotFound { .. } | Self::Call { .. } | Self::Signal { .. } => StatusCode::NOT_FOUND,
+            Self::NotFound { .. } | Self::Call { .. } | Self::Service { .. } | Self::Signal { .. } => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Origin { .. } => StatusCode::FORBIDDEN,
             Self::Busy { .. } | Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -142,13 +151,16 @@ impl Refusal {
     /// TooLarge is RESOURCE_EXHAUSTED without `RetryInfo`, which OTLP defines as final.
     pub(crate) fn code(&self) -> Code {
         match self {
-            Self::Malformed(_) | Self::MediaType { .. } => Code::InvalidArgument,
+            Self::Malformed(_) | Self::Speech(_) | Self::MediaType { .. } => Code::InvalidArgument,
             Self::TooLarge { .. } => Code::ResourceExhausted,
             Self::BodyTimeout | Self::Deadline => Code::DeadlineExceeded,
             Self::NotFound { .. } => Code::NotFound,
-            Self::Coding { .. } | Self::Method { .. } | Self::Signal { .. } | Self::Call { .. } | Self::Cardinality(_) => {
-                Code::Unimplemented
-            }
+            Self::Coding { .. }
+            | Self::Method { .. }
+            | Self::Signal { .. }
+            | Self::Call { .. }
+            | Self::Service { .. }
+            | Self::Cardinality(_) => Code::Unimplemented,
             Self::Origin { .. } => Code::PermissionDenied,
             Self::Busy { .. } | Self::Unavailable { .. } => Code::Unavailable,
             Self::Frame(_) | Self::Internal => Code::Internal,

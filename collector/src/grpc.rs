@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use ::http::header::{self, HeaderMap, HeaderValue};
-use ::http::{Request, Response, StatusCode};
+use ::http::{Request, Response, StatusCode, Uri};
 use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -40,7 +40,13 @@ pub(crate) fn routes(ingest: &Arc<Ingest>) -> Routes {
         .add_service(Export::<Metrics>::new(ingest))
         .add_service(Export::<Profiles>::new(ingest))
         .add_service(health::Service::new(ingest));
-    routes.routes().prepare()
+    let ingest = Arc::clone(ingest);
+    let rest = async move |uri: Uri, headers: HeaderMap| {
+        let refusal = Refusal::Service { path: shown(uri.path()) };
+        ingest.note_refusal(Transport::Grpc, &refusal, agent_of(&headers));
+        refusal.status().into_http::<Body>()
+    };
+    Routes::from(routes.routes().into_axum_router().fallback(rest)).prepare()
 }
 
 /// Refuses what is not gRPC before it reaches a service: HTTP 415, as gRPC over HTTP/2 asks for.
@@ -58,6 +64,15 @@ pub(crate) fn not_grpc() -> Response<Body> {
     *answer.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     answer
+}
+
+fn agent_of(headers: &HeaderMap) -> &str {
+    headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// A path as it may stand in an answer.
+fn shown(path: &str) -> String {
+    bounded(path.escape_default().to_string(), 128)
 }
 
 /// An OTLP signal by the service that exports it.
@@ -114,7 +129,7 @@ impl<K: Kind> Export<K> {
 
     async fn answer(&self, request: Request<Body>, agent: &str) -> Result<Response<Body>, Refusal> {
         if !request.uri().path().ends_with("/Export") {
-            return Err(Refusal::Call { path: bounded(request.uri().path().escape_default().to_string(), 128) });
+            return Err(Refusal::Call { path: shown(request.uri().path()) });
         }
         let signal = match K::TARGET {
             Target::Store(signal) => signal,
@@ -139,7 +154,7 @@ impl<K: Kind> Export<K> {
     }
 
     async fn call_inner(self, request: Request<Body>) -> Response<Body> {
-        let agent = request.headers().get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+        let agent = agent_of(request.headers()).to_owned();
         let deadline = deadline_of(request.headers());
         let work = AssertUnwindSafe(self.answer(request, &agent)).catch_unwind();
         let result = match tokio::time::timeout(deadline, work).await {

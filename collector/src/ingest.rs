@@ -20,7 +20,7 @@ use crate::error::{MAX_MESSAGE_BYTES, Refusal, bounded};
 use crate::metrics::{Encoding, Metrics, Outcome, Route, Transport};
 use crate::refusals::Refusals;
 use crate::sink::Sink;
-use crate::warnings::{Limiter, Warning, Warnings};
+use crate::warnings::Limiter;
 use crate::{items, json};
 
 /// What all transports share.
@@ -99,7 +99,11 @@ impl Ingest {
     /// Counts a refusal by reason and keeps it for people to see.
     pub(crate) fn note_refusal(&self, transport: Transport, refusal: &Refusal, user_agent: &str) {
         self.metrics.refused(refusal.reason());
-        self.refusals.note(transport, refusal, user_agent);
+        let alike = self.refusals.note(transport, refusal, user_agent);
+        if alike == 1 && matches!(refusal, Refusal::Speech(_)) {
+            // Its sender cannot read an answer: whoever looks after it must.
+            tracing::warn!(transport = transport.as_str(), "a sender speaks another protocol: {refusal}; others alike are counted only");
+        }
         tracing::debug!(transport = transport.as_str(), reason = refusal.reason(), "refused a request");
     }
 
@@ -131,7 +135,7 @@ impl Ingest {
     async fn process(&self, signal: Signal, mut parcel: Parcel, booking: &mut Booking) -> Result<(Taken, Settlement), Refusal> {
         let limit = self.config.max_message_bytes;
         let body = coding::expand(parcel.coding, parcel.body, limit, &mut parcel.lease).await?;
-        let (payload, notes) = match parcel.encoding {
+        let (payload, mut notes) = match parcel.encoding {
             Encoding::Protobuf => (body, json::Notes::default()),
             Encoding::Json => {
                 let made = transcode(signal.into(), body).await?;
@@ -153,26 +157,18 @@ impl Ingest {
         let rejected = appended.rejected.saturating_add(notes.rejected);
         self.metrics.items(signal, &appended, rejected);
         let settlement = settlement(&appended, notes.rejected);
-        Ok((Taken { rejected, message: self.message(rejected, appended.message, &notes) }, settlement))
+        for (flaw, values) in &appended.flaws {
+            notes.warnings.add(*flaw, *values);
+        }
+        Ok((Taken { rejected, message: self.message(booking.client(), appended.message, &notes) }, settlement))
     }
 
     /// Rejections are explained every time; mere warnings once in a while.
-    fn message(&self, rejected: u64, stored: Option<String>, notes: &json::Notes) -> Option<String> {
-        let mut parts = Vec::new();
+    fn message(&self, client: &str, stored: Option<String>, notes: &json::Notes) -> Option<String> {
         self.limiter.count(&notes.warnings);
-        if rejected > 0 {
-            parts.extend(notes.first_rejection.clone());
-            parts.extend(stored);
-            parts.extend(notes.warnings.get(Warning::Id).map(str::to_owned));
-        } else {
-            parts.extend(stored);
-            parts.extend(self.due(&notes.warnings));
-        }
+        let parts: Vec<String> =
+            [notes.first_rejection.clone(), stored, self.limiter.due(client, &notes.warnings)].into_iter().flatten().collect();
         (!parts.is_empty()).then(|| bounded(parts.join("; "), MAX_MESSAGE_BYTES))
-    }
-
-    fn due(&self, warnings: &Warnings) -> Option<String> {
-        self.limiter.due(warnings)
     }
 }
 

@@ -8,7 +8,7 @@
 //! rules reject it as in protobuf.
 
 use bytes::Bytes;
-use storage::Signal;
+use storage::{Flaw, Signal};
 
 use crate::error::bounded;
 use crate::warnings::{Warning, Warnings};
@@ -208,6 +208,7 @@ impl<'a> Transcoder<'a> {
             _ => {
                 match scalar::write(field, &value, &mut self.writer) {
                     Fit::Written => {}
+                    Fit::Repaired => self.notes.warnings.add(Flaw::Text, 1),
                     Fit::ByName => self.warn(Warning::EnumName, field, "is given by name, OTLP/JSON sends numbers"),
                     Fit::Dropped(why) => self.warn(Warning::DroppedValue, field, why),
                     Fit::Rejected(why) => self.fault(field, why),
@@ -220,7 +221,7 @@ impl<'a> Transcoder<'a> {
     fn open(&mut self, field: &'static Field, message: &'static Message) -> Result<(), Syntax> {
         let depth = self.depth() + u32::from(message.is_value);
         if depth > MAX_VALUE_DEPTH {
-            self.warn(Warning::Depth, field, "is nested too deep, its inner values are left out");
+            self.warn(Warning::Stored(Flaw::Depth), field, "is nested too deep, its inner values are left out");
             self.empty(field);
             return self.lexer.skip(&Token::ObjectStart);
         }

@@ -45,7 +45,8 @@ impl Refusals {
         Self { clock, table: Arc::default() }
     }
 
-    pub(crate) fn note(&self, transport: Transport, refusal: &Refusal, user_agent: &str) {
+    /// Notes one; the answer is how many alike there are now.
+    pub(crate) fn note(&self, transport: Transport, refusal: &Refusal, user_agent: &str) -> u64 {
         let status = match transport {
             Transport::Http => refusal.http_status().as_u16(),
             Transport::Grpc => u16::try_from(refusal.code() as i32).unwrap_or_default(),
@@ -69,6 +70,7 @@ impl Refusals {
             user_agent,
         });
         table.truncate(MAX_ENTRIES);
+        count
     }
 
     pub(crate) fn reader(&self) -> RecentRefusals {

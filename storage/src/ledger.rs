@@ -178,6 +178,12 @@ impl Booking {
         self.received = items;
     }
 
+    /// What the client is called.
+    #[must_use]
+    pub fn client(&self) -> &str {
+        &self.client
+    }
+
     /// Books what became of the request.
     pub fn settle(mut self, settlement: Settlement) {
         self.book(settlement);

@@ -52,6 +52,7 @@ pub use self::model::{
     Event, KeyValue, Link, LogRecord, ParseIdError, Resource, Scope, Severity, Span, SpanId, SpanKind, Status, StatusCode, TimeRange,
     TraceId, UNKNOWN_SERVICE, UnixNanos, Value,
 };
+pub use self::otlp::Flaw;
 pub use self::query::{
     Aggregate, AggregateGroup, Aggregation, Bar, Cursor, Edge, EdgeKind, ExportPart, Facets, FieldCount, Fields, Grid, GridCell, Histogram,
     HistogramBucket, LogContext, LogContextSearch, LogOrder, LogPage, LogSearch, Measure, Measured, Node, NodeKind, OpenTrace, Operation,

@@ -6,6 +6,7 @@
 mod attributes;
 mod columns;
 mod envelope;
+mod flaw;
 mod logs;
 mod notes;
 mod peer;
@@ -24,6 +25,7 @@ use crate::store::Signal;
 
 use self::columns::{Blocks, Source};
 use self::envelope::{Envelope, Envelopes};
+pub use self::flaw::Flaw;
 use self::notes::Notes;
 pub(crate) use self::shape::MAX_NESTING;
 use self::shape::Walker;
@@ -58,8 +60,10 @@ pub(crate) struct Decoded {
     pub(crate) rejected: u64,
     /// How many of them for which reason.
     pub(crate) rejected_by: Vec<(&'static str, u64)>,
-    /// Why records were refused, or a warning when none was. At most 1 KiB.
+    /// Why records were refused. At most 1 KiB.
     pub(crate) message: Option<String>,
+    /// What the sender should mend in what was not refused, and how often it was found.
+    pub(crate) flaws: Vec<(Flaw, u64)>,
 }
 
 /// The bytes are not the message they claim to be.
@@ -116,7 +120,8 @@ fn decode_into<'a, R: Rows<'a>>(mut rows: R, payload: &'a Bytes, context: &Conte
     let batch = rows.finish(&mut blocks).map_err(|error| Malformed(format!("the request cannot be stored: {error}")))?;
     notes.repaired_texts = blocks.repaired;
     notes.oddities = walker.oddities;
-    Ok(Decoded { batch, rejected: notes.rejected, message: notes.message(R::NOUN), rejected_by: notes.rejected_by })
+    let (message, flaws) = (notes.message(R::NOUN), notes.flaws());
+    Ok(Decoded { batch, rejected: notes.rejected, rejected_by: notes.rejected_by, message, flaws })
 }
 
 fn walk<'a, R: Rows<'a>>(rows: &mut R, shared: &mut Shared<'a, '_>) -> Result<(), WireError> {

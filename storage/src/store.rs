@@ -23,6 +23,7 @@ use crate::flush::Keeper;
 use crate::memo::Memo;
 use crate::metrics::Registry;
 use crate::model::UnixNanos;
+use crate::otlp::Flaw;
 use crate::query::Engine;
 use crate::requests::Requests;
 use crate::snapshot::Snapshot;
@@ -103,8 +104,10 @@ pub struct Appended {
     pub rejected_by: Vec<(&'static str, u64)>,
     /// Whether the request was taken in before, so that nothing was stored this time.
     pub repeated: bool,
-    /// Why items were refused, or a warning when none was; names the first offender and the rule. At most 1 KiB.
+    /// Why items were refused; names the first offender and the rule. At most 1 KiB.
     pub message: Option<String>,
+    /// What the sender should mend in what was taken in, and how often it was found.
+    pub flaws: Vec<(Flaw, u64)>,
 }
 
 /// How the store is doing, for `/readyz` and the status page.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 
 /// An answer, read to its end.
@@ -70,6 +70,27 @@ pub(crate) async fn get_json(from: SocketAddr, path: &str) -> serde_json::Value 
 /// POSTs a body with a content type.
 pub(crate) async fn post(to: SocketAddr, path: &str, content_type: &str, body: impl Into<Bytes>) -> Result<Answer, String> {
     send(to, Method::POST, path, &[("content-type", content_type)], body.into()).await
+}
+
+/// Makes one gRPC call: the status with its message, and the frames of the reply.
+pub(crate) async fn grpc(to: SocketAddr, path: &str, frame: Bytes) -> (String, Bytes) {
+    let stream = TcpStream::connect(to).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake::<_, _, Full<Bytes>>(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    let driver = tokio::spawn(connection);
+    let request = Request::post(format!("http://{to}{path}")).header("content-type", "application/grpc").header("te", "trailers");
+    let answered = async {
+        let response = sender.send_request(request.body(Full::new(frame)).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap();
+        // An error comes in the headers alone.
+        let end = body.trailers().unwrap_or(&parts.headers).clone();
+        (end, body.to_bytes())
+    };
+    let (end, reply) = tokio::time::timeout(Duration::from_secs(90), answered).await.unwrap();
+    driver.abort();
+    let word = |name: &str| end.get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
+    (format!("{} {}", word("grpc-status"), word("grpc-message").replace("%20", " ")).trim_end().to_owned(), reply)
 }
 
 /// Percent-encodes everything but unreserved characters.

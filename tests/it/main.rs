@@ -20,4 +20,5 @@ mod pages;
 mod sdk;
 mod server;
 mod tools;
+mod warnings;
 mod wire;

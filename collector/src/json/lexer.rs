@@ -241,24 +241,33 @@ impl<'a> Lexer<'a> {
 impl<'a> Text<'a> {
     /// The characters meant, as bytes that may not be UTF-8.
     pub(super) fn bytes(&self) -> Cow<'a, [u8]> {
-        if self.escapes { Cow::Owned(unescape(self.raw)) } else { Cow::Borrowed(self.raw) }
+        if self.escapes { Cow::Owned(unescape(self.raw).0) } else { Cow::Borrowed(self.raw) }
     }
 
     /// The characters meant; what is not UTF-8 becomes U+FFFD.
     pub(super) fn decode(&self) -> Cow<'a, str> {
-        match self.bytes() {
-            Cow::Borrowed(raw) => String::from_utf8_lossy(raw),
-            Cow::Owned(bytes) => Cow::Owned(match String::from_utf8(bytes) {
-                Ok(text) => text,
-                Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-            }),
+        self.repair().0
+    }
+
+    /// The characters meant, and whether any of them had to be replaced.
+    pub(super) fn repair(&self) -> (Cow<'a, str>, bool) {
+        if !self.escapes {
+            let text = String::from_utf8_lossy(self.raw);
+            let repaired = matches!(text, Cow::Owned(_));
+            return (text, repaired);
+        }
+        let (bytes, lone) = unescape(self.raw);
+        match String::from_utf8(bytes) {
+            Ok(text) => (Cow::Owned(text), lone),
+            Err(error) => (Cow::Owned(String::from_utf8_lossy(error.as_bytes()).into_owned()), true),
         }
     }
 }
 
-/// Escapes were checked when the string was read. Surrogates without a partner become U+FFFD.
-fn unescape(raw: &[u8]) -> Vec<u8> {
+/// Escapes were checked when the string was read. Surrogates without a partner become U+FFFD; whether there were any.
+fn unescape(raw: &[u8]) -> (Vec<u8>, bool) {
     let mut out = Vec::with_capacity(raw.len());
+    let mut lone = false;
     let mut rest = raw;
     while let Some((byte, after)) = rest.split_first() {
         rest = after;
@@ -276,16 +285,17 @@ fn unescape(raw: &[u8]) -> Vec<u8> {
             b't' => out.push(b'\t'),
             b'u' => {
                 let meant = code_point(&mut rest);
-                out.extend_from_slice(meant.encode_utf8(&mut [0; 4]).as_bytes());
+                lone |= meant.is_none();
+                out.extend_from_slice(meant.unwrap_or(char::REPLACEMENT_CHARACTER).encode_utf8(&mut [0; 4]).as_bytes());
             }
             other => out.push(*other),
         }
     }
-    out
+    (out, lone)
 }
 
-/// Takes the digits after `\u`, and those of a second surrogate.
-fn code_point(rest: &mut &[u8]) -> char {
+/// Takes the digits after `\u`, and those of a second surrogate. `None` for a surrogate alone.
+fn code_point(rest: &mut &[u8]) -> Option<char> {
     let high = hex4(rest);
     *rest = rest.get(4..).unwrap_or_default();
     if let 0xd800..=0xdbff = high
@@ -294,9 +304,9 @@ fn code_point(rest: &mut &[u8]) -> char {
     {
         *rest = after.get(4..).unwrap_or_default();
         let joined = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
-        return char::from_u32(joined).unwrap_or(char::REPLACEMENT_CHARACTER);
+        return char::from_u32(joined);
     }
-    char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER)
+    char::from_u32(high)
 }
 
 fn hex4(text: &[u8]) -> u32 {

@@ -15,6 +15,8 @@ pub(super) enum Fit {
     Written,
     /// Written, from the name of an enum's value.
     ByName,
+    /// Written, with U+FFFD where the text was not UTF-8.
+    Repaired,
     /// Left out; the item stays.
     Dropped(&'static str),
     /// The item cannot be kept as its sender meant it.
@@ -26,8 +28,9 @@ pub(super) fn write(field: &Field, value: &Token<'_>, writer: &mut Writer) -> Fi
     match field.kind {
         Kind::String => match value {
             Token::String(text) => {
-                writer.bytes(field.number, text.decode().as_bytes());
-                Fit::Written
+                let (text, repaired) = text.repair();
+                writer.bytes(field.number, text.as_bytes());
+                if repaired { Fit::Repaired } else { Fit::Written }
             }
             _ => Fit::Dropped("is not a string and is left out"),
         },

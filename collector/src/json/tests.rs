@@ -302,7 +302,7 @@ fn values_64_deep_are_kept_whole() {
         let made = transcode(Request::Logs, whole.as_bytes()).unwrap();
         let body = (0..64).fold(vec![0x18, 1], |inner, _| wrap(&inner));
         assert_eq!(made.payload, wrapped(1, &wrapped(2, &wrapped(2, &wrapped(5, &body)))));
-        assert_eq!(made.notes.warnings.get(Warning::Depth), None);
+        assert_eq!(made.notes.warnings.get(Warning::Stored(Flaw::Depth)), None);
     }
 }
 
@@ -312,7 +312,7 @@ fn absurd_depth_costs_the_inner_values_and_no_stack() {
         let text = format!("{}{{}}{}", open.repeat(200_000), close.repeat(200_000));
         let whole = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"attributes":[{{"value":{text}}}]}},{{}}]}}]}}]}}"#);
         let made = transcode(Request::Traces, whole.as_bytes()).unwrap();
-        assert!(made.notes.warnings.get(Warning::Depth).is_some());
+        assert!(made.notes.warnings.get(Warning::Stored(Flaw::Depth)).is_some());
         assert!(made.payload.len() < 10_000);
     }
     let open = format!("{{\"zzz\":{}{}}}", "[".repeat(1_000_000), "]".repeat(1_000_000));

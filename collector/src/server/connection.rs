@@ -24,8 +24,10 @@ use tower::Service as _;
 
 use super::accept::Protocol;
 use super::socket::{Phase, Socket};
+use crate::error::Refusal;
 use crate::grpc;
 use crate::ingest::Ingest;
+use crate::metrics::Transport;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -47,7 +49,13 @@ pub(super) async fn serve(stream: TcpStream, protocol: Protocol, ingest: &Ingest
     };
     let Ok(Some(speech)) = listened.map(Result::transpose).map(|speech| speech.and_then(Result::ok)) else { return Ok(()) };
     match (speech, protocol) {
-        (Speech::Tls, _) => Err("TLS on a port that speaks plain text; use http:// in the exporter's endpoint".into()),
+        (Speech::Tls, protocol) => {
+            let transport = if matches!(protocol, Protocol::Grpc(_)) { Transport::Grpc } else { Transport::Http };
+            let refusal =
+                Refusal::Speech("TLS on a port that speaks plain text; use http:// in the exporter's endpoint, or insecure: true");
+            ingest.note_refusal(transport, &refusal, "");
+            Ok(())
+        }
         (Speech::Http2, Protocol::Grpc(routes)) => {
             let socket = Socket::new(stream, None, config);
             serve_http2(socket, service_fn(move |request| answer_grpc(routes.clone(), request)), stop).await
@@ -55,8 +63,8 @@ pub(super) async fn serve(stream: TcpStream, protocol: Protocol, ingest: &Ingest
         (Speech::Http1, Protocol::Grpc(_)) => {
             let phase = Arc::new(Phase::default());
             let socket = Socket::new(stream, Some(Arc::clone(&phase)), config);
-            ingest.metrics.refused("protocol");
-            tracing::debug!("HTTP/1.1 on the gRPC port; senders of OTLP/HTTP use the other port");
+            let refusal = Refusal::Speech("HTTP/1.1 on the port of OTLP/gRPC; send OTLP/HTTP to its own port, 4318 by default");
+            ingest.note_refusal(Transport::Grpc, &refusal, "");
             let answer = service_fn(async |_: Request<Incoming>| Ok::<_, Infallible>(grpc::not_grpc()));
             serve_http1(socket, answer, stop).await
         }

@@ -189,6 +189,20 @@ async fn stopping_answers_what_is_under_way_and_takes_nothing_new() {
 }
 
 #[tokio::test]
+async fn another_protocol_on_a_port_is_shown_to_those_who_look_for_their_data() {
+    let running = Running::start(|_| {}).await;
+    for (port, transport) in [(running.grpc, "grpc"), (running.http, "http")] {
+        let mut stream = TcpStream::connect(port).await.unwrap();
+        stream.write_all(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03").await.unwrap();
+        assert!(!matches!(stream.read(&mut [0]).await, Ok(1..)));
+        let refusals = (running.refusals)();
+        assert_eq!((refusals[0].transport, refusals[0].reason), (transport, "protocol"));
+        assert!(refusals[0].message.contains("http://"), "{refusals:?}");
+    }
+    assert!(running.metric("throughline_refused_requests_total{reason=\"protocol\"} 2"));
+}
+
+#[tokio::test]
 async fn connections_beyond_the_bound_are_closed_and_counted() {
     let running = Running::start(|config| config.max_connections = 1).await;
     let mut first = TcpStream::connect(running.http).await.unwrap();

@@ -42,6 +42,8 @@ pub(super) struct AttributeColumns {
     bools: Maps<Vec<bool>>,
     any: Maps<Binaries>,
     order: Vec<usize>,
+    /// Texts among `any` that are not UTF-8.
+    wrong_texts: u64,
 }
 
 /// Reads one `KeyValue`.
@@ -84,7 +86,9 @@ pub(super) fn scalar(block: u32, blob: Blob<'_>, walker: &mut Walker) -> Result<
     let mut cursor = Cursor::new("AnyValue", blob);
     let mut value = Scalar::Other;
     let mut nested = false;
+    let (before, mut member) = (walker.oddities, 0);
     while let Some(field) = cursor.next()? {
+        walker.member(&mut member, field.number);
         match field.number {
             1 => value = Scalar::Text(Piece { block, ..Piece::from(field.blob()?) }),
             2 => value = Scalar::Bool(field.varint()? != 0),
@@ -107,6 +111,8 @@ pub(super) fn scalar(block: u32, blob: Blob<'_>, walker: &mut Walker) -> Result<
         }
     }
     if nested {
+        // The walk notes again what was noted here.
+        walker.oddities = before;
         walker.walk(Shape::AnyValue, blob)?;
     }
     Ok(value)
@@ -116,7 +122,15 @@ pub(super) fn scalar(block: u32, blob: Blob<'_>, walker: &mut Walker) -> Result<
 
 impl AttributeColumns {
     pub(super) fn new() -> Self {
-        Self { texts: Maps::new(), ints: Maps::new(), doubles: Maps::new(), bools: Maps::new(), any: Maps::new(), order: Vec::new() }
+        Self {
+            texts: Maps::new(),
+            ints: Maps::new(),
+            doubles: Maps::new(),
+            bools: Maps::new(),
+            any: Maps::new(),
+            order: Vec::new(),
+            wrong_texts: 0,
+        }
     }
 
     /// Adds the attributes of the next row.
@@ -125,7 +139,12 @@ impl AttributeColumns {
         for attribute in attributes {
             let key = view(attribute.key);
             match attribute.value {
-                _ if attribute.repeated => self.any.push(key, source.view(attribute.any)),
+                value if attribute.repeated => {
+                    if let Scalar::Text(piece) = value {
+                        self.wrong_texts += u64::from(std::str::from_utf8(source.bytes(piece)).is_err());
+                    }
+                    self.any.push(key, source.view(attribute.any));
+                }
                 Scalar::Text(piece) => self.texts.push(key, source.view(piece)),
                 Scalar::Int(number) => self.ints.push(key, number),
                 Scalar::Double(number) => self.doubles.push(key, number),
@@ -178,6 +197,7 @@ impl AttributeColumns {
 
     /// The columns in the schema's order.
     pub(super) fn finish(self, blocks: &mut Blocks) -> Result<[ArrayRef; 5], ArrowError> {
+        blocks.repaired += self.wrong_texts;
         Ok([
             self.texts.finish(blocks)?,
             self.ints.finish(blocks)?,

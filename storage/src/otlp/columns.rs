@@ -177,6 +177,14 @@ impl Views {
         blocks.texts(self.views, nulls)
     }
 
+    /// Texts that stand elsewhere as well, where their repair is counted.
+    pub(super) fn derived(self, blocks: &mut Blocks) -> Result<ArrayRef, ArrowError> {
+        let counted = blocks.repaired;
+        let array = self.texts(blocks);
+        blocks.repaired = counted;
+        array
+    }
+
     pub(super) fn binaries(mut self, blocks: &Blocks) -> Result<ArrayRef, ArrowError> {
         let array = BinaryViewArray::try_new(ScalarBuffer::from(self.views), Arc::clone(&blocks.buffers), self.nulls.finish())?;
         Ok(Arc::new(array))

@@ -70,7 +70,7 @@ impl Envelopes {
                     service = service_name(field.blob()?, source, walker, &mut named)?.or(service);
                 }
                 3 => {
-                    field.blob()?;
+                    walker.text(field.blob()?);
                     self.schema_urls.add(field.start, field.end);
                 }
                 _ => {}
@@ -99,7 +99,7 @@ impl Envelopes {
                     self.ranges.add(field.start, field.end);
                 }
                 3 => {
-                    field.blob()?;
+                    walker.text(field.blob()?);
                     self.schema_urls.add(field.start, field.end);
                 }
                 _ => {}

@@ -13,6 +13,7 @@ use crate::store::Signal;
 use super::attributes::{Attribute, AttributeColumns, Scalar, key_value, scalar};
 use super::columns::{Blocks, Ids, Piece, Views};
 use super::envelope::Envelope;
+use super::notes::YEAR_2000;
 use super::spans::long;
 use super::wire::{Blob, Cursor, WireError};
 use super::{DAY, Row, Rows, Shared};
@@ -93,6 +94,9 @@ impl<'a> Rows<'a> for LogRows<'a> {
         let now = shared.context.now;
         let sent = [log.time, log.observed].into_iter().find(|time| *time != 0).map_or(now, UnixNanos::new);
         let time = sent.min(now.plus(DAY)).min(UnixNanos::new(i64::MAX.unsigned_abs()));
+        let known = [log.time, log.observed].into_iter().filter(|time| *time != 0);
+        shared.notes.early += u64::from(known.clone().any(|time| time < YEAR_2000));
+        shared.notes.late += u64::from(known.clone().any(|time| UnixNanos::new(time) > now.plus(DAY)));
         let number = u64::try_from(self.record_id.len()).unwrap_or(u64::MAX);
         self.record_id.push(shared.context.first_record_id.saturating_add(number).cast_signed());
         self.time.push(time.get().cast_signed());
@@ -127,7 +131,7 @@ impl<'a> Rows<'a> for LogRows<'a> {
             self.span_id.finish()?,
             Arc::new(Int32Array::from(self.severity_number)),
             self.severity_text.texts(blocks)?,
-            self.service.texts(blocks)?,
+            self.service.derived(blocks)?,
             self.body.texts(blocks)?,
             self.body_any.binaries(blocks)?,
             self.resource.binaries(blocks)?,

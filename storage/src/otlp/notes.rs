@@ -1,7 +1,8 @@
-//! What a sender is told about a request that was taken in: what was refused and why, or what it should mend.
+//! What a sender is told about a request that was taken in: what was refused and why, and what it should mend.
 
 use std::fmt::Write;
 
+use super::Flaw;
 use super::shape::Oddities;
 
 /// Longest message in bytes.
@@ -9,6 +10,9 @@ const MAX_MESSAGE: usize = 1024;
 
 /// Longest part of a span's name in a message, in characters.
 const MAX_NAME: usize = 100;
+
+/// Earlier times come from senders that count in other units, or not at all.
+pub(super) const YEAR_2000: u64 = 946_684_800_000_000_000;
 
 /// Counts, and the first offender.
 #[derive(Debug, Default)]
@@ -23,6 +27,12 @@ pub(super) struct Notes {
     /// Fields 1000.
     pub(super) legacy: u64,
     pub(super) repaired_texts: u64,
+    /// Spans that end before they start.
+    pub(super) backwards: u64,
+    /// Records with a time before [`YEAR_2000`].
+    pub(super) early: u64,
+    /// Records with a time more than a day ahead of the server's clock.
+    pub(super) late: u64,
     pub(super) oddities: Oddities,
 }
 
@@ -49,33 +59,33 @@ impl Notes {
         let _ = write!(self.first, ": {rule}");
     }
 
-    /// The message, if there is anything to say.
+    /// Why records were refused, if any was.
     pub(super) fn message(&self, noun: &str) -> Option<String> {
-        let mut message = String::new();
-        if self.rejected > 0 {
-            let _ = write!(message, "refused {} of {} {noun}, first {}", self.rejected, self.stored + self.rejected, self.first);
-        } else {
-            for warning in self.warnings().into_iter().flatten() {
-                let separator = if message.is_empty() { "" } else { "; " };
-                let _ = write!(message, "{separator}{warning}");
-            }
+        if self.rejected == 0 {
+            return None;
         }
-        let end = message.floor_char_boundary(MAX_MESSAGE);
-        message.truncate(end);
-        (!message.is_empty()).then_some(message)
+        let mut message = format!("refused {} of {} {noun}, first {}", self.rejected, self.stored + self.rejected, self.first);
+        message.truncate(message.floor_char_boundary(MAX_MESSAGE));
+        Some(message)
     }
 
-    fn warnings(&self) -> [Option<String>; 5] {
-        let say = |count: u64, what: &str| (count > 0).then(|| format!("{count} {what}"));
-        [
-            say(
-                self.legacy,
-                "field(s) 1000 (instrumentation_library_spans or _logs of OTLP before 0.15) were ignored with their records; update the sender",
-            ),
-            say(self.repaired_texts, "text(s) were not UTF-8; their wrong bytes are stored as U+FFFD"),
-            say(self.oddities.deep, "value(s) are nested deeper than 128 levels and read as \"…\" there"),
-            say(self.wrong_parents, "parent span id(s) do not have 8 bytes; their spans are stored as roots"),
-            say(self.oddities.profiles, "field(s) key_strindex or string_value_strindex were ignored; they belong to profiles"),
-        ]
+    /// What the sender should mend, and how often it was found.
+    pub(super) fn flaws(&self) -> Vec<(Flaw, u64)> {
+        let found = Flaw::ALL.map(|flaw| (flaw, self.count(flaw)));
+        found.into_iter().filter(|(_, count)| *count > 0).collect()
+    }
+
+    fn count(&self, flaw: Flaw) -> u64 {
+        match flaw {
+            Flaw::LegacyField => self.legacy,
+            Flaw::Text => self.repaired_texts.saturating_add(self.oddities.texts),
+            Flaw::Depth => self.oddities.deep,
+            Flaw::ParentId => self.wrong_parents,
+            Flaw::ProfilesField => self.oddities.profiles,
+            Flaw::Members => self.oddities.members,
+            Flaw::EndBeforeStart => self.backwards,
+            Flaw::Early => self.early,
+            Flaw::Late => self.late,
+        }
     }
 }

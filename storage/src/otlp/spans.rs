@@ -12,6 +12,7 @@ use crate::store::Signal;
 use super::attributes::{Attribute, AttributeColumns, Scalar, key_value};
 use super::columns::{Blocks, Ids, Piece, Views, view};
 use super::envelope::{Envelope, Ranges};
+use super::notes::YEAR_2000;
 use super::peer;
 use super::shape::Shape;
 use super::wire::{Blob, Cursor, WireError};
@@ -159,7 +160,7 @@ impl<'a> Rows<'a> for SpanRows<'a> {
             Arc::new(Int32Array::from(self.kind)),
             Arc::new(Int32Array::from(self.status_code)),
             self.status_message.texts(blocks)?,
-            self.service.texts(blocks)?,
+            self.service.derived(blocks)?,
             self.resource.binaries(blocks)?,
             self.scope.binaries(blocks)?,
             texts,
@@ -174,12 +175,12 @@ impl<'a> Rows<'a> for SpanRows<'a> {
             long(self.dropped_links),
             self.events.binaries(blocks)?,
             self.links.binaries(blocks)?,
-            self.event_names.texts(blocks)?,
-            self.exception_type.texts(blocks)?,
-            self.exception_message.texts(blocks)?,
-            self.peer.texts(blocks)?,
+            self.event_names.derived(blocks)?,
+            self.exception_type.derived(blocks)?,
+            self.exception_message.derived(blocks)?,
+            self.peer.derived(blocks)?,
             Arc::new(Int32Array::from(self.peer_kind)),
-            self.peer_system.texts(blocks)?,
+            self.peer_system.derived(blocks)?,
         ];
         RecordBatch::try_new(schema::of(Signal::Traces), columns)
     }
@@ -228,6 +229,9 @@ impl<'a> SpanRows<'a> {
         let parent = span.parent.try_into().ok().filter(|parent| *parent != &[0; 8]);
         shared.notes.wrong_parents += u64::from(!span.parent.is_empty() && span.parent.len() != 8);
         self.parent_span_id.push(parent);
+        shared.notes.backwards += u64::from(span.end < span.start);
+        shared.notes.early += u64::from(span.start < YEAR_2000);
+        shared.notes.late += u64::from(UnixNanos::new(span.end) > shared.context.now.plus(DAY));
         self.start.push(span.start.cast_signed());
         self.end.push(span.end.cast_signed());
         self.duration.push(i64::try_from(span.end.saturating_sub(span.start)).unwrap_or(i64::MAX));

@@ -169,8 +169,8 @@ pub(super) fn retention_nanos(retention: Option<Duration>) -> u64 {
 fn prepare(signal: Signal, payload: &Bytes, hash: [u8; 16], context: &otlp::Context) -> Result<Prepared, AppendError> {
     let decoded = otlp::decode(signal, payload, context).map_err(|error| AppendError::Malformed(error.to_string()))?;
     let accepted = decoded.batch.num_rows();
-    let Decoded { batch, rejected, rejected_by, message } = decoded;
-    let appended = Appended { accepted: accepted as u64, rejected, rejected_by, repeated: false, message };
+    let Decoded { batch, rejected, rejected_by, message, flaws } = decoded;
+    let appended = Appended { accepted: accepted as u64, rejected, rejected_by, repeated: false, message, flaws };
     let compressed = if accepted > 0 && payload.len() > COMPRESS_ABOVE { compress(payload) } else { None };
     let record = Record {
         signal,

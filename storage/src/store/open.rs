@@ -219,7 +219,7 @@ impl Replay<'_> {
                     "a frame of the log holds another number of rows than it says"
                 );
             }
-            appended.message = decoded.message;
+            (appended.message, appended.flaws) = (decoded.message, decoded.flaws);
             let room = self.room.force(estimated_bytes(payload.len(), rows));
             let waiting = self.tables.insert([(seq, record.signal, Entry { batch: decoded.batch, room })]);
             if waiting >= self.config.buffer_bytes && !self.flush_failed.get() {

@@ -128,14 +128,18 @@ async fn malformed_and_unavailable_carry_details() {
 #[tokio::test]
 async fn what_is_not_served_says_so() {
     let running = Running::start(|_| {}).await;
-    for path in [
-        "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
-        "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export",
-        "/opentelemetry.proto.collector.trace.v1.TraceService/Import",
-        "/x.Y/Z",
+    for (path, part) in [
+        ("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", "OTEL_METRICS_EXPORTER=none"),
+        ("/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export", "OTEL_PROFILES_EXPORTER=none"),
+        ("/opentelemetry.proto.collector.trace.v1.TraceService/Import", "Export"),
+        ("/x.Y/Z", "nothing is served at /x.Y/Z; spans are exported to opentelemetry.proto.collector.trace.v1.TraceService/Export"),
+        ("/", "nothing is served at /;"),
     ] {
-        assert_eq!(code(&call(&running, path, &[], framed(0, b"")).await), Code::Unimplemented, "{path}");
+        let answer = call(&running, path, &[], framed(0, b"")).await;
+        assert_eq!(code(&answer), Code::Unimplemented, "{path}");
+        assert!(answer.status.unwrap().message().contains(part), "{path}");
     }
+    assert!(running.metric("throughline_refused_requests_total{reason=\"not_found\"} 3"));
     let answer = call(&running, TRACES, &[("content-type", "application/json")], b"{}".to_vec()).await;
     assert_eq!(answer.http_status, 415);
     let request = "POST /v1/traces HTTP/1.1\r\nhost: t\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";

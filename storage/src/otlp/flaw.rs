@@ -1,0 +1,84 @@
+//! What is taken in although its sender should mend it.
+//!
+//! Owns the kinds, the words that count them and the sentences for senders. How often a sender is told is not decided here.
+
+/// A kind of thing that is stored as well as it can be, and is not as OTLP wants it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Flaw {
+    /// A field 1000, where OTLP before 0.15 had its records.
+    LegacyField,
+    /// A text that is not UTF-8.
+    Text,
+    /// A value nested so deep that it cannot be read to its end.
+    Depth,
+    /// A parent span id of wrong length.
+    ParentId,
+    /// A field that only profiles may use.
+    ProfilesField,
+    /// A value with two members of which only one can hold.
+    Members,
+    /// A span that ends before it starts.
+    EndBeforeStart,
+    /// A time in the years after 1970.
+    Early,
+    /// A time well ahead of the server's clock.
+    Late,
+}
+
+impl Flaw {
+    /// Every kind.
+    pub const ALL: [Self; 9] = [
+        Self::LegacyField,
+        Self::Text,
+        Self::Depth,
+        Self::ParentId,
+        Self::ProfilesField,
+        Self::Members,
+        Self::EndBeforeStart,
+        Self::Early,
+        Self::Late,
+    ];
+
+    /// The word under which it is counted.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LegacyField => "legacy_field",
+            Self::Text => "utf8",
+            Self::Depth => "depth",
+            Self::ParentId => "parent_id",
+            Self::ProfilesField => "profiles_field",
+            Self::Members => "two_values",
+            Self::EndBeforeStart => "end_before_start",
+            Self::Early => "before_2000",
+            Self::Late => "future",
+        }
+    }
+
+    /// Whether something that was sent cannot be read back.
+    #[must_use]
+    pub fn loses(self) -> bool {
+        !matches!(self, Self::EndBeforeStart | Self::Early | Self::Late)
+    }
+
+    /// Says it to the sender, for so many of them.
+    #[must_use]
+    pub fn sentence(self, count: u64) -> String {
+        let what = match self {
+            Self::LegacyField => {
+                "field(s) 1000 (instrumentation_library_spans or _logs of OTLP before 0.15) were ignored with their records; update the sender"
+            }
+            Self::Text => "text(s) were not UTF-8; their wrong bytes read as U+FFFD",
+            Self::Depth => "value(s) are nested deeper than 128 levels and read as \"…\" there",
+            Self::ParentId => "parent span id(s) do not have 8 bytes; their spans are stored as roots",
+            Self::ProfilesField => "field(s) key_strindex or string_value_strindex were ignored; they belong to profiles",
+            Self::Members => "value(s) were given twice with different types; the last one holds",
+            Self::EndBeforeStart => "span(s) end before they start; they are stored as sent and shown without a duration",
+            Self::Early => "record(s) have a time before the year 2000 and are stored as sent; times are nanoseconds since 1970",
+            Self::Late => {
+                "record(s) have a time more than a day ahead of the server's clock and are stored as sent; check the sender's clock"
+            }
+        };
+        format!("{count} {what}")
+    }
+}
