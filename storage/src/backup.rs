@@ -25,6 +25,7 @@ mod restore;
 mod stream;
 mod vault;
 
+pub(crate) use self::restore::RESTORING;
 pub use self::restore::{Restored, Watch, restore};
 pub use self::stream::Stream;
 pub use self::vault::{Kept, Point, Receiver, Vault};

@@ -52,6 +52,14 @@ pub enum OpenError {
         /// What to do.
         hint: &'static str,
     },
+    /// It is somebody else's: it has other files and none of ours. Use another folder; nothing in this one was touched.
+    #[error("{} is not a data folder of Throughline, it holds {holds}; name one, or a new or empty folder to begin in", .path.display())]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// What is in it, for people to recognise it by.
+        holds: String,
+    },
     /// A file that must be whole is not. Run `throughline check`.
     #[error("{} is damaged: {detail}; run `throughline check` on the data folder", .path.display())]
     Damaged {

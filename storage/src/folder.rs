@@ -22,6 +22,7 @@ use parking_lot::Mutex;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use ulid::Ulid;
 
+use crate::backup::RESTORING;
 use crate::error::OpenError;
 use crate::files::{File, Place};
 use crate::store::Signal;
@@ -37,15 +38,18 @@ pub(crate) struct Folder {
 // === impl Folder ===
 
 impl Folder {
-    /// Creates the folder when absent, locks it and checks its version.
+    /// Creates the folder when absent, locks it and checks its version. One that is not ours is left as it is.
     pub(crate) fn open(root: &Place) -> Result<Self, OpenError> {
+        if read_format(root)?.is_none() {
+            check_unused(root)?;
+        }
         root.create_folder().map_err(io_error("cannot create the data folder", root))?;
         let lock = lock(root, true)?;
         let mut folder = Self { root: root.clone(), id: [0; 16], lock: Mutex::new(Some(lock)) };
         for path in folder.subfolders() {
             path.create_folder().map_err(io_error("cannot create the folder", &path))?;
         }
-        folder.id = match folder.read_format()? {
+        folder.id = match read_format(root)? {
             Some(id) => {
                 folder.sync_names()?;
                 id
@@ -58,13 +62,17 @@ impl Folder {
 
     /// Locks an existing folder and checks its version. Writes nothing.
     pub(crate) fn inspect(root: &Place) -> Result<Self, OpenError> {
+        if read_format(root)?.is_none() {
+            let found = names(root)?;
+            if !found.iter().any(|name| DATA.contains(&name.as_str())) {
+                return Err(foreign(root, &found));
+            }
+        }
         let lock = lock(root, false)?;
-        let mut folder = Self { root: root.clone(), id: [0; 16], lock: Mutex::new(Some(lock)) };
-        let format = folder.root.join(FORMAT);
-        folder.id = folder
-            .read_format()?
-            .ok_or_else(|| OpenError::Damaged { path: format.path().to_owned(), detail: "it is missing".to_owned() })?;
-        Ok(folder)
+        let format = root.join(FORMAT);
+        let missing = || OpenError::Damaged { path: format.path().to_owned(), detail: "it is missing".to_owned() };
+        let id = read_format(root)?.ok_or_else(missing)?;
+        Ok(Self { root: root.clone(), id, lock: Mutex::new(Some(lock)) })
     }
 
     /// What stands in FORMAT.
@@ -99,7 +107,7 @@ impl Folder {
 
     /// Where files are written before they are renamed.
     pub(crate) fn tmp(&self) -> Place {
-        self.root.join("tmp")
+        self.root.join(TMP)
     }
 
     /// Whether the folder was in use before.
@@ -143,33 +151,6 @@ impl Folder {
 
     fn subfolders(&self) -> [Place; 6] {
         [self.manifest(), self.wal(), self.segments(Signal::Traces), self.segments(Signal::Logs), self.memo(), self.tmp()]
-    }
-
-    fn read_format(&self) -> Result<Option<[u8; 16]>, OpenError> {
-        let place = self.root.join(FORMAT);
-        let path = place.path().to_owned();
-        let text = match place.read() {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(OpenError::Io { action: "cannot read", path, source }),
-        };
-        let mut lines = text.lines();
-        let version = match (lines.next(), lines.next().and_then(|line| line.strip_prefix("format "))) {
-            (Some("throughline"), Some(version)) => version.parse::<u32>().ok(),
-            _ => None,
-        };
-        let Some(found) = version else {
-            return Err(OpenError::Damaged { path, detail: "it names no format version".to_owned() });
-        };
-        if !(OLDEST_VERSION..=VERSION).contains(&found) {
-            let hint = if found > VERSION { "use a newer program or another folder" } else { "use an older program or another folder" };
-            return Err(OpenError::Version { path: self.root.path().to_owned(), found, oldest: OLDEST_VERSION, newest: VERSION, hint });
-        }
-        let id = lines.next().and_then(|line| line.strip_prefix("store ")).filter(|hex| hex.len() == 32);
-        match id.and_then(|hex| u128::from_str_radix(hex, 16).ok()) {
-            Some(id) => Ok(Some(id.to_be_bytes())),
-            None => Err(OpenError::Damaged { path, detail: "it names no store id".to_owned() }),
-        }
     }
 
     /// Writes FORMAT. Done before anything else is stored, so a folder with data but without FORMAT has lost it.
@@ -262,10 +243,71 @@ fn segment_of(name: &str) -> Option<Ulid> {
     if ours && stem.len() == 26 { Ulid::from_string(stem).ok() } else { None }
 }
 
+/// The id in FORMAT, when there is such a file.
+fn read_format(root: &Place) -> Result<Option<[u8; 16]>, OpenError> {
+    let place = root.join(FORMAT);
+    let path = place.path().to_owned();
+    let text = match place.read() {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        // Where a file stands instead of the folder, making the folder says so.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
+        Err(source) => return Err(OpenError::Io { action: "cannot read", path, source }),
+    };
+    let mut lines = text.lines();
+    let version = match (lines.next(), lines.next().and_then(|line| line.strip_prefix("format "))) {
+        (Some("throughline"), Some(version)) => version.parse::<u32>().ok(),
+        _ => None,
+    };
+    let Some(found) = version else {
+        return Err(OpenError::Damaged { path, detail: "it names no format version".to_owned() });
+    };
+    if !(OLDEST_VERSION..=VERSION).contains(&found) {
+        let hint = if found > VERSION { "use a newer program or another folder" } else { "use an older program or another folder" };
+        return Err(OpenError::Version { path: root.path().to_owned(), found, oldest: OLDEST_VERSION, newest: VERSION, hint });
+    }
+    let id = lines.next().and_then(|line| line.strip_prefix("store ")).filter(|hex| hex.len() == 32);
+    match id.and_then(|hex| u128::from_str_radix(hex, 16).ok()) {
+        Some(id) => Ok(Some(id.to_be_bytes())),
+        None => Err(OpenError::Damaged { path, detail: "it names no store id".to_owned() }),
+    }
+}
+
+/// Refuses a folder without FORMAT that holds what no start of ours left there. Writes nothing.
+fn check_unused(root: &Place) -> Result<(), OpenError> {
+    // What is wrong with a folder that cannot be read is said when it is used.
+    let Ok(found) = root.names() else { return Ok(()) };
+    if found.iter().any(|name| name == RESTORING) {
+        let detail = "a restore into it was not finished; run the restore again".to_owned();
+        return Err(OpenError::Damaged { path: root.path().to_owned(), detail });
+    }
+    let strange: Vec<String> = found.into_iter().filter(|name| !OURS.contains(&name.as_str()) && name != LOST_AND_FOUND).collect();
+    if !strange.is_empty() {
+        return Err(foreign(root, &strange));
+    }
+    // Ours is emptied at every start.
+    let drafts = root.join(TMP).names().unwrap_or_default();
+    let drafts: Vec<String> = drafts.into_iter().filter(|name| name != FORMAT).map(|name| format!("{TMP}/{name}")).collect();
+    if drafts.is_empty() { Ok(()) } else { Err(foreign(root, &drafts)) }
+}
+
+fn foreign(root: &Place, found: &[String]) -> OpenError {
+    let named: Vec<String> = found.iter().take(NAMED).map(|name| format!("`{}`", name.escape_debug())).collect();
+    let holds = match found.len() {
+        0 => "nothing".to_owned(),
+        all if all > NAMED => format!("{} and {} more", named.join(", "), all - NAMED),
+        _ => named.join(", "),
+    };
+    OpenError::Foreign { path: root.path().to_owned(), holds }
+}
+
 fn lock(root: &Place, create: bool) -> Result<Arc<dyn File>, OpenError> {
     let path = root.join("LOCK");
     let opened = if create { path.open_or_create() } else { path.open() };
-    let file = opened.map_err(io_error("cannot open", &path))?;
+    let file = opened.map_err(|error| {
+        let denied = matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem);
+        let action = if denied { "the data folder must be writable for the user that runs this; cannot open" } else { "cannot open" };
+        OpenError::Io { action, path: path.path().to_owned(), source: error }
+    })?;
     if !file.try_lock().map_err(io_error("cannot lock", &path))? {
         let mut bytes = [0; 20];
         let read = file.read_at(&mut bytes, 0).unwrap_or(0);
@@ -290,6 +332,20 @@ fn format_text(id: [u8; 16]) -> String {
 
 const FORMAT: &str = "FORMAT";
 
+const TMP: &str = "tmp";
+
+/// Folders that hold data.
+const DATA: [&str; 3] = ["manifest", "wal", "seg"];
+
+/// Everything that a start puts into an empty folder.
+const OURS: [&str; 7] = ["LOCK", FORMAT, "manifest", "wal", "seg", "memo", TMP];
+
+/// On every fresh disk of some file systems.
+const LOST_AND_FOUND: &str = "lost+found";
+
+/// Names that an error lists.
+const NAMED: usize = 3;
+
 /// The version this program writes.
 const VERSION: u32 = 1;
 
@@ -297,66 +353,4 @@ const VERSION: u32 = 1;
 const OLDEST_VERSION: u32 = 1;
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    #[test]
-    fn a_folder_keeps_its_id_and_lets_in_one_process() {
-        let dir = tempfile::tempdir().unwrap();
-        let root = Place::real(dir.path().join("data"));
-        let first = Folder::open(&root).unwrap();
-        let id = first.id();
-        assert_ne!(id, [0; 16]);
-        let error = Folder::open(&root).unwrap_err();
-        assert!(matches!(&error, OpenError::Locked { holder, .. } if holder.contains(&std::process::id().to_string())), "{error}");
-        first.unlock();
-        assert_eq!(Folder::open(&root).unwrap().id(), id);
-    }
-
-    #[test]
-    fn another_version_is_refused_with_what_to_do() {
-        let dir = tempfile::tempdir().unwrap();
-        drop(Folder::open(&Place::real(dir.path())).unwrap());
-        fs::write(dir.path().join(FORMAT), "throughline\nformat 2\nstore 0\n").unwrap();
-        let error = Folder::open(&Place::real(dir.path())).unwrap_err();
-        assert!(matches!(error, OpenError::Version { found: 2, oldest: 1, newest: 1, .. }), "{error}");
-        assert!(error.to_string().contains("newer program"), "{error}");
-    }
-
-    #[test]
-    fn a_lost_or_broken_format_file_is_damage_and_not_a_new_folder() {
-        let dir = tempfile::tempdir().unwrap();
-        let id = Folder::open(&Place::real(dir.path())).unwrap().id();
-        fs::write(dir.path().join(FORMAT), "through").unwrap();
-        assert!(matches!(Folder::open(&Place::real(dir.path())).unwrap_err(), OpenError::Damaged { .. }));
-        fs::remove_file(dir.path().join(FORMAT)).unwrap();
-        assert_ne!(Folder::open(&Place::real(dir.path())).unwrap().id(), id, "an empty folder begins anew");
-        fs::remove_file(dir.path().join(FORMAT)).unwrap();
-        fs::write(dir.path().join("wal/00000000000000000001.wal"), "x").unwrap();
-        assert!(matches!(Folder::open(&Place::real(dir.path())).unwrap_err(), OpenError::Damaged { .. }));
-    }
-
-    #[test]
-    fn a_file_where_the_folder_should_be_is_named() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let error = Folder::open(&Place::real(file.path())).unwrap_err();
-        assert!(matches!(&error, OpenError::Io { path, .. } if path == file.path()), "{error}");
-    }
-
-    #[test]
-    fn only_files_named_like_segments_are_removed_as_orphans() {
-        let dir = tempfile::tempdir().unwrap();
-        let folder = Folder::open(&Place::real(dir.path())).unwrap();
-        let (kept, orphan) = (Ulid::new(), Ulid::new());
-        let seg = folder.segments(Signal::Logs);
-        for name in [format!("{kept}.parquet"), format!("{orphan}.parquet"), format!("{orphan}.idx"), "notes.parquet".to_owned()] {
-            fs::write(seg.join(name).path(), "x").unwrap();
-        }
-        assert_eq!(folder.remove_orphans(Signal::Logs, &HashSet::from([kept])).unwrap(), 2);
-        let mut left = vec![format!("{kept}.parquet"), "notes.parquet".to_owned()];
-        left.sort();
-        assert_eq!(names(&seg).unwrap(), left);
-    }
-}
+mod tests;

@@ -46,7 +46,7 @@ pub fn restore(vault: &Vault, point: &Point, into: &Path, watch: Watch<'_>) -> R
             restored.damaged.push(name.clone());
         }
     }
-    let mark = root.join(MARK);
+    let mark = root.join(RESTORING);
     // As a stopped server leaves it, for those who only look.
     root.join("LOCK").open_or_create().map_err(io_error("cannot create the lock of", &root))?;
     mark.remove().and_then(|()| root.sync_folder()).map_err(io_error("cannot finish", &root))?;
@@ -55,7 +55,7 @@ pub fn restore(vault: &Vault, point: &Point, into: &Path, watch: Watch<'_>) -> R
 
 fn begin(root: &Place, point: &Point) -> Result<(), OpenError> {
     root.create_folder().map_err(io_error("cannot create the folder", root))?;
-    let mark = root.join(MARK);
+    let mark = root.join(RESTORING);
     let names = root.names().map_err(io_error("cannot list the folder", root))?;
     if mark.read().is_ok_and(|bytes| bytes == point.id.as_bytes()) {
         return Ok(());
@@ -121,6 +121,7 @@ fn copy(from: &Place, to: &Place, bytes: u64, crc: u32) -> Result<bool, OpenErro
     copied().map_err(io_error("cannot restore", to))
 }
 
-const MARK: &str = "RESTORING";
+/// Stands in a folder while it is made.
+pub(crate) const RESTORING: &str = "RESTORING";
 const PARTIAL: &str = "restoring.partial";
 const COPY_BYTES: usize = 256 << 10;
