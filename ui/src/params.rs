@@ -143,7 +143,9 @@ impl Params {
         let Some((name, _)) = self.pairs.iter().find(|(name, _)| !known.contains(&name.as_str())) else { return Ok(()) };
         let mut message = format!("there is no parameter `{}` here", shown(name));
         let suggestions = nearest(name, known);
-        if suggestions.is_empty() {
+        if known.is_empty() {
+            message.push_str("; none is taken");
+        } else if suggestions.is_empty() {
             let _ = write!(message, "; there are {}", known.join(", "));
         }
         Err(Failure { suggestions, ..Failure::bad_request("unknown_parameter", message) })

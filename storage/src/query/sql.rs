@@ -26,6 +26,7 @@ use crate::store::Signal;
 mod bounds;
 mod columns;
 mod json;
+mod mistake;
 mod table;
 
 pub(super) use self::columns::text_of;
@@ -100,8 +101,10 @@ async fn answer(snapshot: Arc<Snapshot>, runtime: Arc<RuntimeEnv>, sql: String, 
     let notes = Notes::default();
     let context = session(&snapshot, runtime, &notes).map_err(|error| explain(&error))?;
     let state = context.state();
-    let statement = bounds::statement(&state, sql.trim().trim_end_matches(';'))?;
-    let plan = state.statement_to_plan(statement).await.map_err(|error| explain(&error))?;
+    let before = sql.len() - sql.trim_start().len();
+    let sql = sql.trim().trim_end_matches(';');
+    let statement = bounds::statement(&state, sql, before)?;
+    let plan = state.statement_to_plan(statement).await.map_err(|error| mistake::locate(&error, sql, before))?;
     let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     if read_only.verify_plan(&plan).is_err() {
         return Err(QueryError::Invalid(
@@ -118,6 +121,7 @@ async fn answer(snapshot: Arc<Snapshot>, runtime: Arc<RuntimeEnv>, sql: String, 
 fn session(snapshot: &Arc<Snapshot>, runtime: Arc<RuntimeEnv>, notes: &Notes) -> Result<SessionContext, DataFusionError> {
     let mut config = SessionConfig::new().with_target_partitions(2).with_information_schema(true).with_batch_size(8_192);
     config.options_mut().execution.time_zone = Some("UTC".to_owned());
+    config.options_mut().sql_parser.collect_spans = true;
     let context = SessionContext::new_with_config_rt(config, runtime);
     for name in bounds::UNBOUNDED_FUNCTIONS {
         context.deregister_udf(name);
@@ -184,7 +188,7 @@ fn explain(error: &DataFusionError) -> QueryError {
 fn one_line(error: &DataFusionError) -> String {
     let text = error.find_root().strip_backtrace();
     let mut line = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
-    for prefix in ["SQL error: ", "Error during planning: ", "Schema error: ", "Execution error: ", "Resources exhausted: "] {
+    for prefix in PREFIXES {
         if let Some(rest) = line.strip_prefix(prefix) {
             line = rest.to_owned();
         }
@@ -198,6 +202,17 @@ fn one_line(error: &DataFusionError) -> String {
     line.truncate(end);
     line
 }
+
+/// What the engine writes before its messages, outermost first.
+const PREFIXES: [&str; 7] = [
+    "SQL error: ",
+    "Error during planning: ",
+    "Schema error: ",
+    "Execution error: ",
+    "Resources exhausted: ",
+    "Arrow error: ",
+    "Cast error: ",
+];
 
 #[cfg(test)]
 mod tests;

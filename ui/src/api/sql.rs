@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value as AnyJson};
 use storage::{SqlAnswer, SqlColumn, SqlQuery, sql_tables};
 
@@ -23,12 +23,19 @@ pub(super) mod csv;
 #[derive(Debug, Serialize)]
 struct Answer<'a> {
     columns: Vec<Column<'a>>,
-    rows: &'a [Map<String, AnyJson>],
+    rows: Vec<Row<'a>>,
     row_count: usize,
     truncated: bool,
     complete: bool,
     notes: &'a [String],
     elapsed_ms: f64,
+}
+
+/// One row as an object, its members in the order of the SELECT.
+#[derive(Debug)]
+struct Row<'a> {
+    columns: &'a [SqlColumn],
+    values: &'a Map<String, AnyJson>,
 }
 
 #[derive(Debug, Serialize)]
@@ -166,8 +173,8 @@ fn from_json(body: &str) -> Result<Params, Failure> {
 
 fn lines(answer: &SqlAnswer) -> serde_json::Result<Vec<u8>> {
     let mut out = Vec::new();
-    for row in &answer.rows {
-        serde_json::to_writer(&mut out, row)?;
+    for row in Row::all(answer) {
+        serde_json::to_writer(&mut out, &row)?;
         out.push(b'\n');
     }
     Ok(out)
@@ -178,12 +185,24 @@ fn with_type(mut response: Response, content_type: &'static str) -> Response {
     response
 }
 
+impl<'a> Row<'a> {
+    fn all(answer: &'a SqlAnswer) -> impl Iterator<Item = Self> {
+        answer.rows.iter().map(|values| Self { columns: &answer.columns, values })
+    }
+}
+
+impl Serialize for Row<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.columns.iter().map(|column| (&column.name, self.values.get(&column.name))))
+    }
+}
+
 impl<'a> From<&'a SqlAnswer> for Answer<'a> {
     fn from(answer: &'a SqlAnswer) -> Self {
         let columns = answer.columns.iter().map(|column| Column { name: &column.name, sql_type: &column.sql_type });
         Self {
             columns: columns.collect(),
-            rows: &answer.rows,
+            rows: Row::all(answer).collect(),
             row_count: answer.rows.len(),
             truncated: answer.truncated,
             complete: answer.notes.is_empty(),

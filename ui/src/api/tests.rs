@@ -2,7 +2,9 @@ use std::collections::BTreeSet;
 
 use http::{Method, StatusCode};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message as _;
 use serde_json::{Value as AnyJson, json};
+use storage::Signal;
 
 use super::*;
 use crate::harness::{App, NOW, TRACE, spans};
@@ -271,6 +273,41 @@ async fn jaeger_clients_find_name_and_miss_traces() {
     assert_eq!(calls["data"], json!([{ "parent": "checkout", "child": "payment", "callCount": 1 }]));
     let bad = app.get("/api/traces?tags=x").await;
     assert_eq!((bad.status, bad.json()["errors"][0]["code"].as_u64()), (StatusCode::BAD_REQUEST, Some(400)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_without_a_name_is_one_service_to_jaeger_clients() {
+    let app = App::empty().await;
+    let mut request = spans();
+    for resource in &mut request.resource_spans {
+        resource.resource = None;
+    }
+    app.append(Signal::Traces, request.encode_to_vec()).await;
+    let listed = app.json("/api/services").await["data"].clone();
+    assert_eq!(listed, json!(["OTLPResourceNoServiceName"]));
+    let name = listed[0].as_str().unwrap();
+    let found = app.json(&format!("/api/traces?service={name}")).await;
+    assert_eq!(found["data"][0]["processes"]["p1"]["serviceName"], name);
+    assert!(!app.json(&format!("/api/services/{name}/operations")).await["data"].as_array().unwrap().is_empty());
+    assert_eq!(app.json("/api/v1/services").await["services"][0]["name"], "unknown_service");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_keep_the_order_of_the_select_and_mistakes_their_place() {
+    let app = App::filled().await;
+    let sql = "SELECT name AS zebra, 1 AS apple, service_name AS moose FROM spans ORDER BY name LIMIT 1";
+    let lines = app.call(Method::POST, "/api/v1/sql?format=ndjson", "text/plain", sql).await.text();
+    assert_eq!(lines, "{\"zebra\":\"POST /pay\",\"apple\":1,\"moose\":\"checkout\"}\n");
+    let rows = app.call(Method::POST, "/api/v1/sql", "text/plain", sql).await.text();
+    assert!(rows.contains(lines.trim()), "{rows}");
+    let wrong = app.call(Method::POST, "/api/v1/sql", "text/plain", "SELECT 1,\n  naem FROM spans").await;
+    let error = &wrong.json()["error"];
+    assert_eq!(
+        (wrong.status, &error["code"], &error["offset"], &error["length"], &error["suggestions"][0]),
+        (StatusCode::BAD_REQUEST, &json!("query_syntax"), &json!(12), &json!(4), &json!("name")),
+        "{error}"
+    );
+    assert_eq!(app.get("/api/v1/tables?x=1").await.status, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test(flavor = "multi_thread")]

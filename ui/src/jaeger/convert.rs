@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::Value as AnyJson;
 use storage::trace::{Sheet, Trace, skew};
-use storage::{Event, KeyValue, Link, Resource, Scope, Span, SpanId, SpanKind, StatusCode, TraceId, UnixNanos, Value};
+use storage::{Event, KeyValue, Link, Resource, Scope, Span, SpanId, SpanKind, StatusCode, TraceId, UNKNOWN_SERVICE, UnixNanos, Value};
 
 use crate::distinct::Distinct;
 use crate::otlp_json::resource_content;
@@ -246,10 +246,12 @@ impl Log {
 
 impl Process {
     fn new(resource: &Resource, raw: bool) -> Self {
-        let service_name = resource.attribute("service.name").map(Value::to_string).filter(|name| !name.is_empty());
+        let service_name = resource.service_name();
         let mut tags = attribute_tags(&resource.attributes, raw);
-        tags.retain(|tag| tag.key != "service.name");
-        Self { service_name: service_name.unwrap_or_else(|| NO_SERVICE_NAME.to_owned()), tags }
+        if service_name != UNKNOWN_SERVICE {
+            tags.retain(|tag| tag.key != "service.name");
+        }
+        Self { service_name: jaeger_service(service_name.to_owned()), tags }
     }
 }
 
@@ -277,7 +279,17 @@ fn process_id(number: usize) -> String {
 }
 
 /// What Jaeger's clients know a resource without name by.
-pub(super) const NO_SERVICE_NAME: &str = "OTLPResourceNoServiceName";
+const NO_SERVICE_NAME: &str = "OTLPResourceNoServiceName";
+
+/// A service as Jaeger's clients know it.
+pub(super) fn jaeger_service(name: String) -> String {
+    if name == UNKNOWN_SERVICE { NO_SERVICE_NAME.to_owned() } else { name }
+}
+
+/// A service that a client of Jaeger names, as it is known here.
+pub(super) fn own_service(name: &str) -> &str {
+    if name == NO_SERVICE_NAME { UNKNOWN_SERVICE } else { name }
+}
 
 /// Estimates of clock skew above one hour are not believed.
 const MAX_SKEW: u64 = 3_600_000_000_000;

@@ -7,9 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::{Map, Value as AnyJson};
-use storage::{Cursor, TimeRange, TraceId, TraceOrder, TraceSearch, UNKNOWN_SERVICE, UnixNanos};
+use storage::{Cursor, TimeRange, TraceId, TraceOrder, TraceSearch, UnixNanos};
 
-use super::convert::{NO_SERVICE_NAME, TraceJson};
+use super::convert::{TraceJson, own_service};
 use super::{Complaint, Envelope, HOUR, MICROSECOND, epoch, is_set};
 use crate::api::written;
 use crate::error::Failure;
@@ -84,7 +84,7 @@ async fn matching(state: &AppState, params: &Params) -> Result<Vec<TraceId>, Fai
 fn query(params: &Params) -> Result<String, Failure> {
     let mut filter = Filter::default();
     if let Some(service) = params.get("service") {
-        filter.is("service", if service == NO_SERVICE_NAME { UNKNOWN_SERVICE } else { service });
+        filter.is("service", own_service(service));
     }
     if let Some(operation) = params.get("operation") {
         filter.is("name", operation);

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Serialize;
-use storage::{NodeKind, Operation, TimeRange, UNKNOWN_SERVICE, UnixNanos};
+use storage::{NodeKind, Operation, TimeRange, UnixNanos};
 
-use super::convert::NO_SERVICE_NAME;
+use super::convert::{jaeger_service, own_service};
 use super::{Envelope, HOUR, MILLISECOND, epoch};
 use crate::error::Failure;
 use crate::params::{Params, wrong};
@@ -31,7 +31,8 @@ struct Dependency {
 
 /// `GET /api/services`
 pub(super) async fn services(State(state): State<AppState>, params: Params) -> Result<Response, Failure> {
-    let names = state.store().service_names();
+    let mut names: Vec<String> = state.store().service_names().into_iter().map(jaeger_service).collect();
+    names.sort_unstable();
     let total = names.len();
     Envelope::with_total(names, total).respond(&params)
 }
@@ -65,13 +66,13 @@ pub(super) async fn dependencies(State(state): State<AppState>, params: Params) 
     let to = epoch(&params, "endTs", MILLISECOND)?.map_or_else(|| state.now(), UnixNanos::new);
     let lookback = epoch(&params, "lookback", MILLISECOND)?.unwrap_or(24 * HOUR);
     let map = state.store().service_map(TimeRange { from: to.minus(lookback), to }).await?;
-    let service = params.get("service");
+    let service = params.get("service").map(own_service);
     let mut calls: BTreeMap<(String, String), u64> = BTreeMap::new();
     for edge in map.edges {
         let (parent, child) = (edge.from, edge.to);
         let between_services = parent.1 == NodeKind::Service && child.1 == NodeKind::Service;
         if between_services && service.is_none_or(|service| parent.0 == service || child.0 == service) {
-            *calls.entry((parent.0, child.0)).or_default() += edge.calls;
+            *calls.entry((jaeger_service(parent.0), jaeger_service(child.0))).or_default() += edge.calls;
         }
     }
     let calls: Vec<_> = calls.into_iter().map(|((parent, child), call_count)| Dependency { parent, child, call_count }).collect();
@@ -80,7 +81,7 @@ pub(super) async fn dependencies(State(state): State<AppState>, params: Params) 
 
 /// Jaeger's lists have no window: what was seen in the last week, else at all.
 async fn known(state: &AppState, service: &str) -> Result<Vec<Operation>, Failure> {
-    let service = if service == NO_SERVICE_NAME { UNKNOWN_SERVICE } else { service };
+    let service = own_service(service);
     let now = state.now();
     let week = TimeRange { from: now.minus(7 * 24 * HOUR), to: now.plus(HOUR) };
     let recent = state.store().operations(service, week).await?;

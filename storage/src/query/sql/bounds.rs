@@ -28,11 +28,11 @@ const MAX_TABLES: usize = 50;
 /// Steps of a plan, with those of tables that `WITH` names counted wherever they are used.
 const MAX_STEPS: usize = 1_000;
 
-/// Reads a statement.
-pub(super) fn statement(state: &SessionState, sql: &str) -> Result<Statement, QueryError> {
+/// Reads a statement, before which so many bytes stood.
+pub(super) fn statement(state: &SessionState, sql: &str, before: usize) -> Result<Statement, QueryError> {
     check_operators(sql)?;
     let dialect = state.config_options().sql_parser.dialect;
-    let statement = state.sql_to_statement(sql, &dialect).map_err(|error| super::explain(&error))?;
+    let statement = state.sql_to_statement(sql, &dialect).map_err(|error| super::mistake::locate(&error, sql, before))?;
     let mut tables = 0;
     let counted = count_tables(&statement, &mut tables);
     if counted.is_break() {

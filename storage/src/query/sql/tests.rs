@@ -95,8 +95,33 @@ async fn nothing_can_be_changed_or_reached_outside() {
         "SELECT nope FROM spans",
     ] {
         let error = ask(sql).await.expect_err(sql);
-        assert!(matches!(error, QueryError::Invalid(_)), "{sql}: {error:?}");
+        assert!(matches!(error, QueryError::Invalid(_) | QueryError::Parse(_)), "{sql}: {error:?}");
         assert!(!error.to_string().contains('\n'), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_mistake_is_shown_where_it_is_with_what_may_have_been_meant() {
+    // The statement, the part that is wrong, a word of the message, and the best suggestion.
+    let cases = [
+        ("  SELECT naem FROM spans", "naem", "no column `naem`", "name"),
+        ("SELECT count(*)\nFROM spans\nWHERE \"Duration\" > 1", "\"Duration\"", "no column", "duration"),
+        ("SELECT 'ä', s.servicename FROM spans s", "servicename", "no column", "service_name"),
+        ("SELECT http.route FROM spans", "http.route", "attributes['http.route']", ""),
+        ("SELECT nothing_like_it FROM spans", "nothing_like_it", "DESCRIBE", ""),
+        ("SELECT 1 FROM span", "span", "no table `span`; SHOW TABLES", "spans"),
+        ("SELECT uper(name) FROM spans", "uper", "no function `uper`", "upper"),
+        ("SELEC 1", "SELEC", "expected an SQL statement", ""),
+        ("SELECT 1\nFROM spans WHERE", "", "found the end", ""),
+        ("SELECT 1 FROM spans GROUP name", "name", "expected BY", ""),
+        ("SELECT 'open", "'", "Unterminated string", ""),
+    ];
+    for (sql, part, said, suggestion) in cases {
+        let error = ask(sql).await.unwrap_err();
+        let QueryError::Parse(mistake) = error else { panic!("{sql}: {error:?}") };
+        assert_eq!(sql.get(mistake.offset..mistake.offset + mistake.length), Some(part), "{sql}: {mistake:?}");
+        assert!(mistake.message.to_lowercase().contains(&said.to_lowercase()), "{sql}: {mistake:?}");
+        assert_eq!(mistake.suggestions.first().map_or("", String::as_str), suggestion, "{sql}: {mistake:?}");
     }
 }
 
@@ -142,7 +167,7 @@ async fn statements_that_nest_or_join_without_end_are_refused_before_planning() 
 #[tokio::test]
 async fn functions_that_make_values_of_any_length_do_not_exist() {
     for sql in ["repeat('x', 1000000000)", "lpad('x', 1000000000)", "range(1, 10000000000)", "array_repeat(1, 1000000000)"] {
-        assert!(matches!(ask(&format!("SELECT {sql}")).await, Err(QueryError::Invalid(_))), "{sql}");
+        assert!(matches!(ask(&format!("SELECT {sql}")).await, Err(QueryError::Parse(_))), "{sql}");
     }
     assert_eq!(json("SELECT count(*) AS n FROM generate_series(1, 10)").await, r#"[{"n":10}]"#);
 }
