@@ -60,10 +60,10 @@ pub(crate) struct Flags {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Load {
     /// Spans to send
-    #[arg(long, default_value = "0", value_parser = value::count)]
+    #[arg(long, default_value = "0", value_parser = value::count, allow_hyphen_values = true)]
     pub(crate) spans: u64,
     /// Log records to send, after the spans
-    #[arg(long, default_value = "0", value_parser = value::count)]
+    #[arg(long, default_value = "0", value_parser = value::count, allow_hyphen_values = true)]
     pub(crate) logs: u64,
     /// Where to send [default: the protocol's port on this machine]
     #[arg(long, value_name = "URL")]
@@ -139,6 +139,8 @@ impl Args for Flags {
                 format!("{} [default: {}]", setting.help, setting.default)
             };
             let flag = Arg::new(setting.key).long(setting.flag_name()).value_name(setting.form).help(help).action(ArgAction::Set);
+            // A value such as -3 is judged with all other settings, not alone and before them.
+            let flag = flag.allow_hyphen_values(!setting.is_switch());
             // `--demo` means `--demo=true`.
             let flag = if setting.is_switch() { flag.num_args(0..=1).require_equals(true).default_missing_value("true") } else { flag };
             command.arg(flag)
@@ -153,6 +155,14 @@ impl Args for Flags {
 impl FromArgMatches for Flags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let given = |key| matches.get_one::<String>(key).cloned();
+        for setting in SETTINGS {
+            // A value may begin with a dash; two of them are the next flag.
+            if let Some(flag) = given(setting.key).filter(|value| value.starts_with("--")) {
+                let name = setting.flag_name();
+                let message = format!("--{name} needs a value {}, and `{flag}` is a flag; give --{name}=VALUE\n", setting.form);
+                return Err(clap::Error::raw(clap::error::ErrorKind::InvalidValue, message));
+            }
+        }
         let values = SETTINGS.iter().filter_map(|setting| Some((setting.key, given(setting.key)?))).collect();
         Ok(Self { config: given(CONFIG).map(PathBuf::from), values })
     }
@@ -184,6 +194,16 @@ mod tests {
         assert_eq!(flags.values, [("data_dir", "/tmp/x".to_owned()), ("demo", "true".to_owned())]);
         let Ok(Command::Serve(flags)) = parse("serve --demo=false --otlp-grpc off") else { panic!() };
         assert_eq!(flags.values, [("otlp_grpc", "off".to_owned()), ("demo", "false".to_owned())]);
+    }
+
+    #[test]
+    fn a_value_may_be_negative_and_the_next_flag_is_no_value() {
+        let Ok(Command::Serve(flags)) = parse("--demo-rate -3 --query-timeout -1s") else { panic!() };
+        assert_eq!(flags.values, [("demo_rate", "-3".to_owned()), ("query_timeout", "-1s".to_owned())]);
+        let said = parse("--data-dir --demo").unwrap_err();
+        assert!(said.contains("--data-dir needs a value") && said.contains("`--demo` is a flag"), "{said}");
+        let said = parse("load --spans -5").unwrap_err();
+        assert!(said.contains("`-5` is not a number"), "{said}");
     }
 
     #[test]

@@ -42,6 +42,7 @@ struct Tally {
 /// When a file cannot be read, or nobody takes it in; says where to go on.
 pub(crate) fn run(arguments: &Import) -> anyhow::Result<ExitCode> {
     quiet_log();
+    message::check(&arguments.files)?;
     crate::runtime()?.block_on(async {
         let target = match &arguments.endpoint {
             Some(endpoint) => Target::receiver(endpoint)?,
@@ -51,6 +52,7 @@ pub(crate) fn run(arguments: &Import) -> anyhow::Result<ExitCode> {
                 Target::Folder(opened.context("to send to the server that has it open, give its OTLP/HTTP port with --endpoint")?)
             }
         };
+        target.check().await?;
         let mut tally = Tally { done: arguments.skip, ..Tally::default() };
         let imported = all(arguments, &target, &mut tally).await;
         target.close().await?;

@@ -92,6 +92,27 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// There is no receiver. Start one or name one.
+    #[error("nobody listens at {endpoint} ({reason}); start `throughline`, or say with --endpoint where it listens")]
+    Nobody {
+        /// Who was asked.
+        endpoint: String,
+        /// What happened.
+        reason: String,
+    },
+    /// It is a receiver of something else. Name another port or another protocol.
+    #[error(
+        "{endpoint} does not take {protocol} ({reason}); --protocol grpc goes with the port of OTLP/gRPC, 4317 by default, and --protocol http with \
+         that of OTLP/HTTP, 4318 by default"
+    )]
+    Receiver {
+        /// Who was asked.
+        endpoint: String,
+        /// In which protocol.
+        protocol: &'static str,
+        /// What it said.
+        reason: String,
+    },
     /// The ledger cannot be written. Choose another file.
     #[error("cannot write the ledger {}", .path.display())]
     Ledger {
@@ -117,6 +138,7 @@ pub enum Signal {
 /// When it cannot start. What is not acknowledged is part of the report.
 pub async fn run(config: Config) -> Result<Report, Error> {
     let connector = Arc::new(Connector::new(config.protocol, config.endpoint.as_deref())?);
+    connector.check().await?;
     let ledger = config.ledger.as_deref().map(Ledger::create).transpose()?.map(Arc::new);
     let seed = config.seed.unwrap_or_else(clock::unix_nanos);
     let mut report = Report { endpoint: connector.endpoint().to_owned(), ..Report::default() };

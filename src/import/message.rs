@@ -35,6 +35,18 @@ pub(super) struct Messages {
     number: u64,
 }
 
+/// Fails when one of the files cannot be read, so that nothing is begun, nor a data folder made, for a mistyped name.
+///
+/// # Errors
+/// Names the file.
+pub(super) fn check(files: &[PathBuf]) -> anyhow::Result<()> {
+    for path in files.iter().filter(|path| path.as_os_str() != "-") {
+        let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+        ensure!(!file.metadata()?.is_dir(), "{} is a folder; name the files in it", path.display());
+    }
+    Ok(())
+}
+
 // === impl Messages ===
 
 impl Messages {

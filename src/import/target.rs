@@ -47,6 +47,17 @@ impl Target {
         Ok(Self::Receiver(Arc::new(Connector::new(Protocol::Http, Some(endpoint))?)))
     }
 
+    /// Fails when the receiver is not there or is another.
+    ///
+    /// # Errors
+    /// Says what to name instead.
+    pub(super) async fn check(&self) -> anyhow::Result<()> {
+        match self {
+            Self::Folder(_) => Ok(()),
+            Self::Receiver(connector) => Ok(connector.check().await?),
+        }
+    }
+
     pub(super) fn way(&self) -> Way {
         match self {
             Self::Folder(store) => Way::Folder(store.clone()),

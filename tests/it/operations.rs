@@ -80,6 +80,22 @@ fn a_data_folder_of_another_version_is_refused_with_what_to_do() {
 }
 
 #[test]
+fn a_folder_of_somebody_else_is_refused_by_name_and_left_as_it_is() {
+    let data = tempfile::tempdir().unwrap();
+    fs::write(data.path().join("thesis.odt"), "three years of work").unwrap();
+    fs::create_dir(data.path().join("tmp")).unwrap();
+    fs::write(data.path().join("tmp/draft"), "not ours to empty").unwrap();
+    let error = Server::try_start(data.path(), &[]).unwrap_err();
+    assert!(error.contains("is not a data folder of Throughline, it holds `thesis.odt`"), "{error}");
+    let checked = run(&["check", data.path().to_str().unwrap()]);
+    assert!(!checked.status.success() && said(&checked).contains("not a data folder"), "{}", said(&checked));
+    let mut names: Vec<_> = fs::read_dir(data.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["thesis.odt", "tmp"]);
+    assert!(data.path().join("tmp/draft").exists());
+}
+
+#[test]
 fn a_data_folder_that_cannot_be_made_is_refused_by_name() {
     let parent = tempfile::tempdir().unwrap();
     let file = parent.path().join("plain");
@@ -98,12 +114,12 @@ fn every_mistake_in_the_configuration_is_reported_at_once_with_its_place() {
         .arg("serve")
         .arg("--config")
         .arg(&file)
-        .args(["--ui", "also nonsense"])
+        .args(["--ui", "also nonsense", "--demo-rate", "-3", "--query-timeout", "-1s"])
         .output()
         .unwrap();
     assert!(!output.status.success());
     let text = said(&output);
-    for place in ["no_such_key", "throughline.toml", "THROUGHLINE_OTLP_GRPC", "--ui"] {
+    for place in ["no_such_key", "throughline.toml", "THROUGHLINE_OTLP_GRPC", "--ui", "--demo-rate: `-3`", "--query-timeout: `-1s`"] {
         assert!(text.contains(place), "{place} is not named in:\n{text}");
     }
 }

@@ -48,3 +48,34 @@ fn health_is_told_by_exit_code_in_one_line() {
     let output = command().env("THROUGHLINE_UI", "nowhere").arg("health").output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
 }
+
+#[test]
+fn a_command_that_cannot_do_its_work_says_what_to_do_instead() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"), &[]);
+    let [grpc, http, pages] = [server.grpc, server.http, server.ui].map(|address| format!("http://{address}"));
+    let nobody = format!("http://{}", std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    let missing = folder.path().join("no such file");
+    let new = folder.path().join("new");
+    let cases: [(&[&str], &[&str]); 11] = [
+        (&["query", "--url", &pages, "servise:a"], &["no field `servise`", "did you mean `service`?"]),
+        (&["query", "--url", &pages, "--sql", "SELECT naem FROM spans"], &["no column `naem`", "at character 8", "did you mean `name`?"]),
+        (&["query", "--url", &nobody, "a"], &["cannot connect", "is the server running"]),
+        (&["query", "--url", &http, "a"], &["send spans to /v1/traces", "the address of the pages"]),
+        (&["query", "--url", &grpc, "a"], &["speaks OTLP/gRPC", "the address of the pages"]),
+        (&["load", "--spans", "10", "--endpoint", &nobody], &["nobody listens", "start `throughline`"]),
+        (&["load", "--spans", "10", "--endpoint", &grpc], &["does not take OTLP/HTTP", "--protocol grpc goes with"]),
+        (&["load", "--spans", "10", "--endpoint", &http, "--protocol", "grpc"], &["does not take OTLP/gRPC", "4318 by default"]),
+        (&["load", "--spans", "10", "--endpoint", &pages], &["does not take OTLP/HTTP"]),
+        (&["import", word(&missing), "--data-dir", word(&new)], &["cannot open", "no such file"]),
+        (&["import", word(folder.path()), "--data-dir", word(&new)], &["is a folder"]),
+    ];
+    for (arguments, parts) in cases {
+        let text = expect(1, arguments);
+        for part in parts {
+            assert!(text.contains(part), "{part} is not in what {arguments:?} says:\n{text}");
+        }
+        assert_eq!(text.lines().count(), 1, "{arguments:?}\n{text}");
+    }
+    assert!(!new.exists(), "a data folder was made for nothing");
+}

@@ -185,7 +185,7 @@ async fn spans_keep_what_they_say_and_bad_ones_are_counted_alone() {
     let (_data, server) = start(&[]);
     let kept = [
         json!({ "kind": 99, "status": { "code": 7, "message": "m" }, "flags": 4_294_967_295_u32 }),
-        json!({ "startTimeUnixNano": "1544712660000000123", "endTimeUnixNano": "1544712660000000122" }),
+        json!({ "startTimeUnixNano": "1544712660000000123", "endTimeUnixNano": "1544712660000000124" }),
         json!({ "traceState": "ot=th:c;rv:d", "droppedAttributesCount": 4_294_967_295_u32 }),
         json!({ "name": "\0\n\u{202e}😀<script>" }),
         json!({ "parentSpanId": "1111111111111111" }),

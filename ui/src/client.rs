@@ -186,7 +186,8 @@ impl Client {
                     let (mut sender, connection) = connect(authority).await?;
                     let request = request.uri(format!("{base_path}{path}")).header(HOST, authority);
                     let request = request.body(Body::from(body)).map_err(|error| broken(&error))?;
-                    let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
+                    let response =
+                        sender.send_request(request).await.map_err(|error| broken(&format_args!("{error}; {WHERE_PAGES_ARE}")))?;
                     Ok(Answer { response: response.map(Body::new), _connection: Some(connection) })
                 }
             }
@@ -231,12 +232,18 @@ pub fn rfc3339(nanos: u64) -> String {
     jiff::Timestamp::from_nanosecond(i128::from(nanos)).map_or_else(|_| nanos.to_string(), |time| format!("{time:.9}"))
 }
 
-/// The message in an answer of `/api/v1` or `/readyz`, else the answer itself in one line.
+/// The message in an answer of `/api/v1` or `/readyz`, else the beginning of the answer in one line.
 fn said(text: &str) -> String {
     let json: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-    if let Some(message) = json.pointer("/error/message").and_then(serde_json::Value::as_str) {
+    let words = |at: &str| json.pointer(at).and_then(serde_json::Value::as_str);
+    if let Some(message) = words("/error/message") {
         let place = json.pointer("/error/offset").and_then(serde_json::Value::as_u64);
-        return place.map_or_else(|| message.to_owned(), |offset| format!("{message}, at character {}", offset + 1));
+        let place = place.map_or_else(String::new, |offset| format!(", at character {}", offset + 1));
+        return format!("{message}{place}{}", suggested(&json));
+    }
+    // Receivers answer so.
+    if let Some(message) = words("/message") {
+        return format!("{message}; {WHERE_PAGES_ARE}");
     }
     let parts = json.get("parts").and_then(serde_json::Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let unready = parts.iter().filter(|part| part.get("ready") == Some(&false.into())).map(|part| {
@@ -244,7 +251,19 @@ fn said(text: &str) -> String {
         format!("{}: {}", word("name"), word("reason"))
     });
     let unready: Vec<String> = unready.collect();
-    if unready.is_empty() { text.split_whitespace().collect::<Vec<_>>().join(" ") } else { unready.join("; ") }
+    if !unready.is_empty() {
+        return unready.join("; ");
+    }
+    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let beginning: String = line.chars().take(MAX_SHOWN_CHARS).collect();
+    format!("{beginning}{}; {WHERE_PAGES_ARE}", if beginning.len() < line.len() { "…" } else { "" })
+}
+
+/// The names that an answer says may have been meant.
+fn suggested(json: &serde_json::Value) -> String {
+    let names = json.pointer("/error/suggestions").and_then(serde_json::Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let names: Vec<String> = names.iter().filter_map(serde_json::Value::as_str).map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { String::new() } else { format!("; did you mean {}?", names.join(" or ")) }
 }
 
 // === impl Answer ===
@@ -318,6 +337,11 @@ const PIECE_WITHIN: Duration = Duration::from_secs(60);
 /// Of an answer that is shown as a message.
 const MAX_MESSAGE_BYTES: usize = 64 << 10;
 
+/// Characters of an answer of somebody else.
+const MAX_SHOWN_CHARS: usize = 200;
+
+const WHERE_PAGES_ARE: &str = "is this the address of the pages, http://127.0.0.1:16686 by default?";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -337,7 +361,11 @@ mod tests {
         assert_eq!(said(r#"{"error":{"code":"x","message":"no such field","offset":3}}"#), "no such field, at character 4");
         let unready = r#"{"ready":false,"parts":[{"name":"store","ready":false,"reason":"full"},{"name":"b","ready":true,"reason":null}]}"#;
         assert_eq!(said(unready), "store: full");
-        assert_eq!(said("  odd\n text "), "odd text");
+        let typo = r#"{"error":{"code":"x","message":"unknown field","offset":0,"suggestions":["service","severity"]}}"#;
+        assert_eq!(said(typo), "unknown field, at character 1; did you mean `service` or `severity`?");
+        assert!(said(r#"{"code":5,"message":"send spans to /v1/traces"}"#).starts_with("send spans to /v1/traces; is this the address of"));
+        assert!(said("  odd\n text ").starts_with("odd text; is this"));
+        assert!(said(&"<html>".repeat(100)).contains("<h…; is this"));
     }
 
     #[tokio::test]

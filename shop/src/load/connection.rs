@@ -1,6 +1,6 @@
 //! One connection to a receiver: sends encoded requests as they are and reads the answers.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, BufMut, Bytes};
 use http::uri::PathAndQuery;
@@ -29,6 +29,13 @@ pub struct Connector {
 enum Kind {
     Http { authority: String },
     Grpc(Box<Endpoint>),
+}
+
+/// `google.rpc.Status`, as far as people read it.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Problem {
+    #[prost(string, tag = "2")]
+    message: String,
 }
 
 /// A connection, opened when first used and again after a failure.
@@ -102,6 +109,41 @@ impl Connector {
         &self.endpoint
     }
 
+    /// Sends an empty request, which stores nothing, so that a wrong address is told before the load begins.
+    ///
+    /// # Errors
+    /// When nobody listens there, or what listens does not take this protocol.
+    pub async fn check(&self) -> Result<(), Error> {
+        self.try_out(START_WITHIN).await
+    }
+
+    async fn try_out(&self, patience: Duration) -> Result<(), Error> {
+        let began = Instant::now();
+        let mut connection = self.connection();
+        loop {
+            let reason = match connection.send(Signal::Traces, Bytes::new()).await {
+                Answer::Acknowledged { .. } => return Ok(()),
+                Answer::Refused(reason) => return Err(self.wrong_receiver(reason)),
+                Answer::Later { reason, .. } => reason,
+            };
+            if began.elapsed() < patience {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            } else if ["HTTP 503", "HTTP 429", "gRPC ResourceExhausted"].iter().any(|busy| reason.starts_with(busy)) {
+                // It is the right one and has no room yet. The load waits for it.
+                return Ok(());
+            } else if ["cannot connect", "gRPC Unavailable"].iter().any(|gone| reason.starts_with(gone)) {
+                return Err(Error::Nobody { endpoint: self.endpoint.clone(), reason });
+            } else {
+                return Err(self.wrong_receiver(reason));
+            }
+        }
+    }
+
+    fn wrong_receiver(&self, reason: String) -> Error {
+        let protocol = if matches!(self.kind, Kind::Http { .. }) { "OTLP/HTTP" } else { "OTLP/gRPC" };
+        Error::Receiver { endpoint: self.endpoint.clone(), protocol, reason }
+    }
+
     /// A connection of its own; opened when it is first used.
     #[must_use]
     pub fn connection(&self) -> Connection {
@@ -162,7 +204,7 @@ impl OverHttp {
                 let after = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
                 Answer::Later { after: after.map(Duration::from_secs), reason: format!("HTTP {}", head.status) }
             }
-            status => Answer::Refused(format!("HTTP {status}: {}", String::from_utf8_lossy(&body))),
+            status => Answer::Refused(format!("HTTP {status}: {}", words(&body))),
         })
     }
 
@@ -180,6 +222,16 @@ impl OverHttp {
         });
         Ok(sender)
     }
+}
+
+/// What an answer that is no success says: in protobuf, in JSON, or as text.
+fn words(body: &[u8]) -> String {
+    let json = || serde_json::from_slice::<serde_json::Value>(body).ok()?.get("message")?.as_str().map(str::to_owned);
+    let problem = || Problem::decode(body).ok().map(|problem| problem.message).filter(|message| !message.is_empty());
+    json().or_else(problem).unwrap_or_else(|| {
+        let text = String::from_utf8_lossy(body.get(..MAX_WORDS).unwrap_or(body)).into_owned();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    })
 }
 
 fn read_answer(signal: Signal, body: &[u8]) -> Answer {
@@ -262,3 +314,32 @@ impl Decoder for Raw {
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_ANSWER_BYTES: usize = 64 << 10;
+
+/// Bytes of an answer in no known form that are shown.
+const MAX_WORDS: usize = 300;
+
+/// How long a receiver that is just starting is waited for.
+const START_WITHIN: Duration = Duration::from_secs(3);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_in_words_whatever_its_form() {
+        let problem = Problem { message: "too large".to_owned() };
+        assert_eq!(words(&problem.encode_to_vec()), "too large");
+        assert_eq!(words(br#"{"code":3,"message":"send OTLP"}"#), "send OTLP");
+        assert_eq!(words(b"<html>\n 404 </html>"), "<html> 404 </html>");
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_said_before_anything_is_sent() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        for protocol in [Protocol::Http, Protocol::Grpc] {
+            let connector = Connector::new(protocol, Some(&format!("http://{free}"))).unwrap();
+            let error = connector.try_out(Duration::from_millis(50)).await.unwrap_err().to_string();
+            assert!(error.contains("nobody listens") && error.contains("--endpoint"), "{error}");
+        }
+    }
+}
