@@ -74,3 +74,27 @@ pub(crate) fn totals(services: &[ServiceSummary], range: TimeRange, links: &Link
         total(format::exact(services.len() as u64), "services", links.windowed("/services").href()),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_of_services_are_added_up_where_they_stand() {
+        let service = |points: &[(u64, u64)]| ServiceSummary {
+            name: String::new(),
+            span_count: 0,
+            requests: 0,
+            errors: 0,
+            p50: 0,
+            p95: 0,
+            p99: 0,
+            log_count: 0,
+            last_seen: storage::UnixNanos::new(0),
+            points: points.iter().map(|(requests, errors)| ServicePoint { requests: *requests, errors: *errors, p95: 7 }).collect(),
+        };
+        let sums = added_up(&[service(&[(1, 0), (2, 1)]), service(&[(5, 5)]), service(&[])]);
+        assert_eq!(sums.iter().map(|sum| (sum.requests, sum.errors)).collect::<Vec<_>>(), [(6, 5), (2, 1)]);
+        assert!(added_up(&[]).is_empty());
+    }
+}
