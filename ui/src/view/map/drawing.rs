@@ -52,7 +52,7 @@ pub(crate) struct Box {
     /// Name in the icon sprite, for all that are not services.
     pub(crate) icon: &'static str,
     pub(crate) name: String,
-    /// Whether its letters must move together to fit.
+    /// Whether its letters must be smaller to fit.
     pub(crate) is_long: bool,
     pub(crate) facts: String,
     pub(crate) is_failing: bool,
@@ -341,7 +341,7 @@ fn is_rare(edge: &Edge, map: &ServiceMap) -> bool {
 pub(super) const BOX_WIDTH: f64 = 168.0;
 pub(super) const BOX_HEIGHT: f64 = 52.0;
 
-/// Characters of a name that fit into a box, and those that do when they move together.
+/// Characters of a name that fit into a box, and those that do when they are smaller.
 const FITTING: usize = 13;
 const LONGEST: usize = 17;
 
