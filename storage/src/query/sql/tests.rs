@@ -113,7 +113,7 @@ async fn a_mistake_is_shown_where_it_is_with_what_may_have_been_meant() {
         ("SELECT uper(name) FROM spans", "uper", "no function `uper`", "upper"),
         ("SELEC 1", "SELEC", "expected an SQL statement", ""),
         ("SELECT 1\nFROM spans WHERE", "", "found the end", ""),
-        ("SELECT 1 FROM spans GROUP name", "name", "expected BY", ""),
+        ("SELECT 1 FROM spans GROUP name", "GROUP", "expected end of statement", ""),
         ("SELECT 'open", "'", "Unterminated string", ""),
     ];
     for (sql, part, said, suggestion) in cases {
