@@ -7,6 +7,7 @@ use serde_json::json;
 use storage::CheckReport;
 
 use crate::cli::Check;
+use crate::progress::Progress;
 use crate::source::{must_be_data_folder, quiet_log};
 
 /// Reads everything. Fails when anything is not whole.
@@ -17,7 +18,9 @@ pub(crate) fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
     let folder = &arguments.data_dir;
     must_be_data_folder(folder)?;
     quiet_log();
-    let report = storage::check(folder)?;
+    let mut progress = Progress::new("checked", "segments");
+    let report = storage::check(folder, &mut |what| progress.say(what))?;
+    drop(progress);
     let mut out = std::io::stdout().lock();
     if arguments.json {
         writeln!(out, "{}", to_json(&report))?;
@@ -29,6 +32,9 @@ pub(crate) fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
             }
         }
         writeln!(out, "{} looked at, {} damaged", report.lines.len(), damaged(&report))?;
+        if !report.is_ok() {
+            writeln!(out, "`throughline repair {}` makes it whole again, as far as it can; --dry-run says how", folder.display())?;
+        }
     }
     Ok(if report.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

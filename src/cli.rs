@@ -10,7 +10,9 @@ use crate::config::{SETTINGS, value};
 
 mod tools;
 
-pub(crate) use self::tools::{Backup, Bench, Check, Export, ExportFormat, Health, Import, Query, Restore, Signal, TableFormat, Where};
+pub(crate) use self::tools::{
+    Backup, Bench, Check, Export, ExportFormat, Health, Import, Query, Repair, Restore, Signal, TableFormat, Where,
+};
 
 /// Keeps the traces and logs of your services, and shows the thread of every request.
 #[derive(Debug, Parser)]
@@ -33,6 +35,8 @@ pub(crate) enum Command {
     Health(Health),
     /// Read everything in a data folder and say what is whole and what is not
     Check(Check),
+    /// Make a data folder whole again from what is left of it, and say what is lost; nothing is deleted
+    Repair(Repair),
     /// Copy everything stored at one moment to a folder of backups, also while a server runs
     Backup(Backup),
     /// Make a data folder of a backup

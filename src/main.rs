@@ -19,6 +19,7 @@ mod import;
 mod load;
 mod progress;
 mod query;
+mod repair;
 mod shutdown;
 mod source;
 mod telemetry;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Command::Load(arguments) => finish(load::run(arguments)),
         Command::Health(arguments) => finish(health::run(&arguments)),
         Command::Check(arguments) => finish(check::run(&arguments)),
+        Command::Repair(arguments) => finish(repair::run(&arguments)),
         Command::Backup(arguments) => finish(backup::run(&arguments)),
         Command::Restore(arguments) => finish(backup::restore(&arguments)),
         Command::Export(arguments) => finish(export::run(&arguments)),

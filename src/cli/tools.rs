@@ -34,6 +34,20 @@ pub(crate) struct Check {
     pub(crate) json: bool,
 }
 
+/// Arguments of `repair`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Repair {
+    /// The data folder, which no server may have open
+    #[arg(value_name = "DIR", default_value = "./throughline-data")]
+    pub(crate) data_dir: PathBuf,
+    /// Say what would be done, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Arguments of `bench`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Bench {

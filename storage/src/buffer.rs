@@ -7,6 +7,7 @@
 mod coalesce;
 mod room;
 
+use std::ops::RangeInclusive;
 use std::time::Instant;
 
 use arrow::array::RecordBatch;
@@ -22,6 +23,8 @@ pub(crate) struct Buffer {
     tables: [Table; 2],
     /// Everything up to this frame of the log was inserted.
     last_seq: u64,
+    /// The first frame whose rows may be frozen now.
+    frozen_from: u64,
     /// Everything up to this frame is frozen, or was flushed earlier.
     frozen_through: u64,
     /// When the oldest active row was inserted.
@@ -48,7 +51,7 @@ struct Table {
 impl Buffer {
     /// An empty buffer that continues after frame `last_seq`.
     pub(crate) fn after(last_seq: u64) -> Self {
-        Self { last_seq, frozen_through: last_seq, ..Self::default() }
+        Self { last_seq, frozen_from: last_seq.saturating_add(1), frozen_through: last_seq, ..Self::default() }
     }
 
     /// Adds the rows of frame `seq`; frames come in order.
@@ -60,16 +63,17 @@ impl Buffer {
         coalesce(active);
     }
 
-    /// Makes the active rows the frozen ones, unless rows are frozen already. Returns the last frame they cover.
-    pub(crate) fn freeze(&mut self) -> u64 {
+    /// Makes the active rows the frozen ones, unless rows are frozen already. Returns the frames they come from.
+    pub(crate) fn freeze(&mut self) -> RangeInclusive<u64> {
         if self.tables.iter().all(|table| table.frozen.is_empty()) {
             for table in &mut self.tables {
                 table.frozen = std::mem::take(&mut table.active);
             }
+            self.frozen_from = self.frozen_through.saturating_add(1);
             self.frozen_through = self.last_seq;
             self.oldest = None;
         }
-        self.frozen_through
+        self.frozen_from..=self.frozen_through
     }
 
     /// The rows being flushed.

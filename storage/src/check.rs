@@ -1,18 +1,26 @@
 //! `throughline check`: reads everything in a data folder and says what is whole and what is not.
 //!
-//! Owns the report. Changes nothing on disk; needs the lock, so the store must not be open.
+//! Owns the report. Changes nothing on disk; needs the lock, so the store must not be open. Checked are: the manifest; every frame of the
+//! log, decoded; every byte of every segment against its checksum, its footer against the manifest, and each of its indexes against its
+//! rows (`check/rows.rs`); what is remembered besides; and the names in the folder against the manifest.
 
-use std::io;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::error::OpenError;
 use crate::files::Place;
-use crate::folder::Folder;
+use crate::folder::{self, Folder};
 use crate::manifest::{self, Contents};
+use crate::memo;
 use crate::otlp;
 use crate::segment::{Segment, SegmentMeta};
-use crate::store::{context_of, payload};
+use crate::store::{Signal, context_of, payload};
 use crate::wal;
+
+mod file;
+mod rows;
+
+pub(crate) use self::file::sums;
 
 /// What a check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +40,9 @@ pub struct CheckLine {
     pub problem: Option<String>,
 }
 
+/// Told what is looked at next. Work on large folders takes minutes.
+pub type Watch<'a> = &'a mut dyn FnMut(&str);
+
 // === impl CheckReport ===
 
 impl CheckReport {
@@ -41,30 +52,36 @@ impl CheckReport {
         self.lines.iter().all(|line| line.problem.is_none())
     }
 
-    fn push(&mut self, path: impl Into<PathBuf>, summary: impl Into<String>, problem: Option<String>) {
-        self.lines.push(CheckLine { path: path.into(), summary: summary.into(), problem });
+    fn push(&mut self, path: impl AsRef<Path>, summary: impl Into<String>, problem: Option<String>) {
+        self.lines.push(CheckLine { path: path.as_ref().to_owned(), summary: summary.into(), problem });
     }
 }
 
-/// Reads a data folder: its version, the manifest, every frame of the log, both files of every segment. Blocks, and reads everything
-/// once.
+/// Reads a data folder: its version, the manifest, every frame of the log, every segment. Blocks, and reads everything once.
 ///
 /// # Errors
 /// When the folder is in use, is no data folder, or its version is another.
-pub fn check(data_dir: &Path) -> Result<CheckReport, OpenError> {
-    check_place(&Place::real(data_dir))
+pub fn check(data_dir: &Path, watch: Watch<'_>) -> Result<CheckReport, OpenError> {
+    check_place(&Place::real(data_dir), watch)
 }
 
-/// As [`check`], on any file system.
-pub(crate) fn check_place(root: &Place) -> Result<CheckReport, OpenError> {
+pub(crate) fn check_place(root: &Place, watch: Watch<'_>) -> Result<CheckReport, OpenError> {
     let folder = Folder::inspect(root)?;
     let mut report = CheckReport::default();
+    watch("reading the list of segments");
     let contents = check_manifest(&folder, &mut report);
+    watch("reading the log");
     check_log(&folder, contents.as_ref(), &mut report);
     if let Some(contents) = contents {
-        for meta in contents.segments.values() {
+        for (number, meta) in contents.segments.values().enumerate() {
+            watch(&format!("reading segment {} of {}", number + 1, contents.segments.len()));
             check_segment(&folder.segments(meta.signal), meta, &mut report);
         }
+        check_deletes(&folder, &contents, &mut report);
+        check_names(&folder, &contents, &mut report)?;
+    }
+    for (place, is_whole) in memo::files(&folder.memo()) {
+        report.push(place, "what is remembered besides", (!is_whole).then(|| "it does not match its checksum".to_owned()));
     }
     Ok(report)
 }
@@ -89,12 +106,15 @@ fn check_log(folder: &Folder, contents: Option<&Contents>, report: &mut CheckRep
     // Without a manifest it is not known where the log must begin: then it may begin anywhere.
     let through = contents.map_or(u64::MAX - 1, |contents| contents.wal_through);
     let pristine = contents.is_none_or(|contents| *contents == Contents::default());
-    let mut waiting = 0u64;
+    let (mut waiting, mut odd) = (0u64, Vec::new());
     let read = wal::verify(&path, folder.id(), through, pristine, &mut |frame| {
         let damaged =
             |detail: String| OpenError::Damaged { path: path.path().to_owned(), detail: format!("frame {}: {detail}", frame.seq) };
         let raw = payload(&frame.record).map_err(&damaged)?;
-        otlp::decode(frame.record.signal, &raw, &context_of(&frame.record)).map_err(|error| damaged(error.to_string()))?;
+        let decoded = otlp::decode(frame.record.signal, &raw, &context_of(&frame.record)).map_err(|error| damaged(error.to_string()))?;
+        if decoded.batch.num_rows() as u64 != u64::from(frame.record.accepted) {
+            odd.push(frame.seq);
+        }
         waiting += u64::from(frame.seq > through);
         Ok(())
     });
@@ -105,7 +125,8 @@ fn check_log(folder: &Folder, contents: Option<&Contents>, report: &mut CheckRep
             } else {
                 ""
             };
-            report.push(path, format!("{} requests, {waiting} of them in no segment yet{torn}", read.frames), None);
+            let problem = odd.first().map(|seq| format!("frame {seq} decodes into another number of rows than were acknowledged"));
+            report.push(path, format!("{} requests, {waiting} of them in no segment yet{torn}", read.frames), problem);
         }
         Err(OpenError::Damaged { path, detail }) => report.push(path, "a file of the log", Some(detail)),
         Err(error) => report.push(path, "the log", Some(detail(error))),
@@ -113,60 +134,59 @@ fn check_log(folder: &Folder, contents: Option<&Contents>, report: &mut CheckRep
 }
 
 fn check_segment(folder: &Place, meta: &SegmentMeta, report: &mut CheckReport) {
-    let parquet = folder.join(format!("{}.parquet", meta.id));
-    let problem = check_file(&parquet, meta.parquet_bytes, meta.parquet_crc).err().or_else(|| {
-        let segment = Segment::open(folder, meta.clone()).map_err(|error| error.detail);
-        segment.and_then(|segment| check_rows(&segment)).err()
-    });
-    report.push(parquet, format!("{} rows of {}, level {}", meta.rows, meta.signal.as_str(), meta.level), problem);
-    let index = folder.join(format!("{}.idx", meta.id));
-    let problem = check_file(&index, meta.index_bytes, meta.index_crc).err();
-    report.push(index, "its index", problem);
-}
-
-fn check_rows(segment: &Segment) -> Result<(), String> {
-    let column = crate::schema::time_column(segment.meta().signal);
-    let mut rows = 0u64;
-    for batch in segment.read(&[column], None).map_err(|error| error.detail)? {
-        rows += batch.map_err(|error| error.detail)?.num_rows() as u64;
-    }
-    let expected = segment.meta().rows;
-    if rows != expected {
-        return Err(format!("it has {rows} rows, {expected} are recorded"));
-    }
-    match segment.operations() {
-        Some(operations) if operations.complete => {
-            let counted: u64 = operations.entries.iter().map(|entry| entry.count).sum();
-            if counted == rows { Ok(()) } else { Err(format!("its list of operations counts {counted} rows of {rows}")) }
-        }
-        _ => Ok(()),
-    }
-}
-
-fn check_file(path: &Place, bytes: u64, crc: u32) -> Result<(), String> {
-    let read = || -> io::Result<(u64, u32)> {
-        let file = path.open()?;
-        let (mut length, mut sum, mut block) = (0, 0, vec![0; 1 << 20]);
-        loop {
-            let read = file.read_at(&mut block, length)?;
-            if read == 0 {
-                return Ok((length, sum));
-            }
-            length += read as u64;
-            sum = crc32c::crc32c_append(sum, block.get(..read).unwrap_or_default());
-        }
+    let (parquet, index) = (meta.parquet_path(folder), meta.index_path(folder));
+    let of_parquet = file::check(&parquet, meta.parquet_bytes, meta.parquet_crc);
+    let of_index = file::check(&index, meta.index_bytes, meta.index_crc);
+    let rows = || -> Result<Vec<String>, String> {
+        let segment = Segment::open(folder, meta.clone()).map_err(|error| error.detail)?;
+        segment.check_footer()?;
+        rows::check(&segment, of_index.is_ok())
     };
-    let (found, sum) = read().map_err(|error| error.to_string())?;
-    if found != bytes {
-        return Err(format!("it has {found} bytes, {bytes} are recorded"));
-    }
-    if sum == crc { Ok(()) } else { Err("it does not match its checksum".to_owned()) }
+    let (parquet_problem, index_problem) = match of_parquet {
+        Err(problem) => (Some(problem), of_index.err()),
+        Ok(()) => match rows() {
+            Err(problem) => (Some(problem), of_index.err()),
+            // The rows are the truth; an index that says otherwise is wrong.
+            Ok(faults) => (None, of_index.err().or_else(|| (!faults.is_empty()).then(|| faults.join("; ")))),
+        },
+    };
+    report.push(parquet, format!("{} rows of {}, level {}", meta.rows, meta.signal.as_str(), meta.level), parquet_problem);
+    report.push(index, "its index", index_problem);
 }
 
-fn detail(error: OpenError) -> String {
+/// The second record of deletes.
+fn check_deletes(folder: &Folder, contents: &Contents, report: &mut CheckReport) {
+    let (place, pending) = (folder.deletes(), contents.deletions.values().filter(|deletion| deletion.done.is_none()).count());
+    let problem = manifest::read_copy(&place, folder.id()).err();
+    if place.is_there() || pending > 0 {
+        report.push(place, format!("the second record of {pending} deletes that are not done"), problem);
+    }
+}
+
+/// Names beside those that the manifest lists.
+fn check_names(folder: &Folder, contents: &Contents, report: &mut CheckReport) -> Result<(), OpenError> {
+    let listed: BTreeSet<_> = contents.segments.keys().copied().collect();
+    for signal in [Signal::Traces, Signal::Logs] {
+        let place = folder.segments(signal);
+        for name in folder::names(&place)? {
+            match folder::segment_of(&name) {
+                Some(id) if listed.contains(&id) => {}
+                Some(_) => report.push(place.join(name), "left over from an interrupted flush or merge; the next start removes it", None),
+                None => report.push(place.join(name), "not a file of this program; it is left alone", None),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong, without the name of the file.
+pub(crate) fn detail(error: OpenError) -> String {
     match error {
         OpenError::Damaged { detail, .. } => detail,
         OpenError::Io { source, .. } => source.to_string(),
         other => other.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

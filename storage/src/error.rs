@@ -60,13 +60,19 @@ pub enum OpenError {
         /// What is in it, for people to recognise it by.
         holds: String,
     },
-    /// A file that must be whole is not. Run `throughline check`.
-    #[error("{} is damaged: {detail}; run `throughline check` on the data folder", .path.display())]
+    /// A file that must be whole is not. Run `throughline repair`.
+    #[error("{} is damaged: {detail}; run `throughline repair` on the data folder, which keeps what is whole and sets the rest aside; with --dry-run it only says what it would do", .path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         detail: String,
+    },
+    /// A repair was interrupted after it had begun to move files. Run it again.
+    #[error("a repair of the data folder {} was interrupted; run `throughline repair` on it again", .path.display())]
+    Unrepaired {
+        /// The data folder.
+        path: PathBuf,
     },
     /// The operating system refused.
     #[error("{action} {}", .path.display())]

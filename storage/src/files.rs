@@ -164,6 +164,22 @@ impl Place {
         self.system.read(&self.path)
     }
 
+    /// Reads the whole file; where it cannot be read, its bytes are 0xFF.
+    pub(crate) fn read_what_can_be(&self) -> io::Result<Vec<u8>> {
+        if let Ok(bytes) = self.read() {
+            return Ok(bytes);
+        }
+        let file = self.open()?;
+        let mut bytes = vec![0xff; usize::try_from(file.len()?).map_err(io::Error::other)?];
+        for (number, block) in (0u64..).zip(bytes.chunks_mut(BLOCK_BYTES)) {
+            let mut read = vec![0; block.len()];
+            if file.read_exact_at(&mut read, number * BLOCK_BYTES as u64).is_ok() {
+                block.copy_from_slice(&read);
+            }
+        }
+        Ok(bytes)
+    }
+
     /// The file to be read in place.
     pub(crate) fn map(&self) -> io::Result<FileSlice> {
         self.system.map(&self.path)
@@ -236,6 +252,9 @@ impl fmt::Debug for Place {
         self.path.fmt(f)
     }
 }
+
+/// What is given up where a file cannot be read.
+const BLOCK_BYTES: usize = 512;
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@
 //! | snapshot swapped | the same |
 //! | files of the log removed | the same |
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,9 +21,9 @@ use crate::budget::{Asked, Budget, InUse, Share};
 use crate::deletion::{Deletion, MAX_RECEIPTS};
 use crate::files::Place;
 use crate::folder::Folder;
-use crate::manifest::{Change, CommitError, Contents, Manifest};
+use crate::manifest::{self, Change, CommitError, Contents, Manifest};
 use crate::model::UnixNanos;
-use crate::segment::{self, RowRanges, Segment, SegmentError, SegmentMeta};
+use crate::segment::{self, Origin, RowRanges, Segment, SegmentError, SegmentMeta};
 use crate::store::{LetGo, Signal, Tables};
 
 /// Writes segments and the manifest.
@@ -39,6 +39,8 @@ pub(crate) struct Keeper {
     flushing: Mutex<()>,
     /// Held while files are removed: until then they are there.
     removing: Mutex<()>,
+    /// Segments that were written and are not to be listed: their files are removed.
+    discarded: Mutex<Vec<SegmentMeta>>,
     #[cfg(test)]
     steps: Mutex<Option<Hook>>,
 }
@@ -52,6 +54,9 @@ pub(crate) enum KeepError {
     /// The manifest could not be written.
     #[error(transparent)]
     Manifest(#[from] CommitError),
+    /// The second record of deletes could not be written.
+    #[error("the deletes could not be written to memo/deletes")]
+    Deletes(#[source] std::io::Error),
     /// Segments changed while something was made of them. What was made was thrown away; it is done again.
     #[error("segments changed while they were read; it is tried again")]
     Outdated,
@@ -76,6 +81,7 @@ impl Keeper {
             budget,
             flushing: Mutex::new(()),
             removing: Mutex::new(()),
+            discarded: Mutex::default(),
             #[cfg(test)]
             steps: Mutex::new(None),
         }
@@ -86,17 +92,24 @@ impl Keeper {
     pub(crate) fn flush(&self, next_record_id: impl FnOnce() -> u64) -> Result<(u64, bool), KeepError> {
         let _one_at_a_time = self.flushing.lock();
         let frozen = self.tables.freeze();
-        let through = frozen.through;
+        let through = *frozen.frames.end();
+        let origin = Origin::flush(&frozen.frames);
         if frozen.spans.is_empty() && frozen.logs.is_empty() {
             return Ok((through, false));
         }
         let _share = self.make_room(frozen.bytes as u64)?;
-        let mut metas = self.write(Signal::Traces, frozen.spans)?;
-        metas.extend(self.write(Signal::Logs, frozen.logs)?);
+        let mut metas = self.write(Signal::Traces, &origin, frozen.spans)?;
+        match self.write(Signal::Logs, &origin, frozen.logs) {
+            Ok(logs) => metas.extend(logs),
+            Err(error) => {
+                self.discard(metas);
+                return Err(error.into());
+            }
+        }
         self.step("segments renamed");
-        let segments = self.open(&metas)?;
+        let segments = self.open_or_discard(&metas)?;
         let change = Change { add: metas, wal_through: through, next_record_id: next_record_id(), ..Change::default() };
-        self.commit(&mut self.manifest.lock(), change)?;
+        self.commit_or_discard(&mut self.manifest.lock(), change)?;
         self.step("edit synced");
         self.tables.flushed(segments);
         self.step("snapshot swapped");
@@ -106,20 +119,17 @@ impl Keeper {
     /// Replaces segments by what they were made into; `why` says where rows went that are in none of the outputs.
     pub(crate) fn replace(&self, inputs: &[Arc<Segment>], outputs: Vec<SegmentMeta>, why: LetGo) -> Result<(), KeepError> {
         self.step("outputs renamed");
-        let segments = self.open(&outputs)?;
+        let segments = self.open_or_discard(&outputs)?;
         let remove: Vec<Ulid> = inputs.iter().map(|segment| segment.meta().id).collect();
         let gone = remove.iter().copied().collect();
         // Held until questions see it: rows that are hidden meanwhile must not come back with the outputs.
         let mut manifest = self.manifest.lock();
         if !self.tables.are_current(inputs) {
             drop(manifest);
-            for meta in &outputs {
-                // What stays is an orphan, removed at the next start.
-                let _ = self.remove(meta);
-            }
+            self.discard(outputs);
             return Err(KeepError::Outdated);
         }
-        self.commit(&mut manifest, Change { add: outputs, remove, ..Change::default() })?;
+        self.commit_or_discard(&mut manifest, Change { add: outputs, remove, ..Change::default() })?;
         self.step("inputs replaced");
         self.tables.replaced(&gone, segments, why);
         Ok(())
@@ -157,7 +167,15 @@ impl Keeper {
         let done = manifest.contents().deletions.values().filter(|known| known.done.is_some());
         let surplus = done.clone().count().saturating_sub(MAX_RECEIPTS);
         let forget = done.take(surplus).map(|known| known.id).collect();
-        self.commit(&mut manifest, Change { deletions: vec![deletion], forget, ..Change::default() })?;
+        let mut deletions = manifest.contents().deletions.clone();
+        deletions.insert(deletion.id, deletion.clone());
+        // First, so that no delete is answered that a repair would not know of.
+        self.remember(&deletions).map_err(KeepError::Deletes)?;
+        if let Err(error) = self.commit(&mut manifest, Change { deletions: vec![deletion], forget, ..Change::default() }) {
+            // What this leaves behind is put right by the next start.
+            let _ = self.remember(&manifest.contents().deletions);
+            return Err(error.into());
+        }
         self.step("delete recorded");
         self.tables.hide(views);
         Ok(true)
@@ -169,7 +187,13 @@ impl Keeper {
         let _nothing_is_being_removed = self.removing.lock();
         let pending: Vec<Deletion> =
             self.manifest.lock().contents().deletions.values().filter(|deletion| deletion.done.is_none()).cloned().collect();
-        let rewritten: Vec<Deletion> = pending.into_iter().filter(|deletion| !self.tables.hold(&deletion.segments)).collect();
+        if pending.is_empty() {
+            return Ok(false);
+        }
+        // What could not be opened is there all the same.
+        let unopened: BTreeSet<Ulid> = self.listed().into_iter().filter(|id| !self.tables.is_open(*id)).collect();
+        let holds = |deletion: &Deletion| self.tables.hold(&deletion.segments) || !deletion.segments.is_disjoint(&unopened);
+        let rewritten: Vec<Deletion> = pending.into_iter().filter(|deletion| !holds(deletion)).collect();
         let (done, waiting): (Vec<Deletion>, Vec<Deletion>) = rewritten.into_iter().partition(|known| known.wal_through < oldest_frame);
         if !done.is_empty() {
             let folders = [self.folder.segments(Signal::Traces), self.folder.segments(Signal::Logs), self.folder.wal()];
@@ -178,10 +202,31 @@ impl Keeper {
                     .sync_folder()
                     .map_err(|error| SegmentError::io(Ulid::nil(), format!("cannot sync {}: {error}", folder.display())))?;
             }
-            let deletions = done.into_iter().map(|deletion| Deletion { done: Some(now), ..deletion }).collect();
-            self.commit(&mut self.manifest.lock(), Change { deletions, ..Change::default() })?;
+            let deletions: Vec<Deletion> = done.into_iter().map(|deletion| Deletion { done: Some(now), ..deletion }).collect();
+            let mut manifest = self.manifest.lock();
+            // First: the receipt says that no file names what was asked for but the receipts themselves.
+            let mut known = manifest.contents().deletions.clone();
+            known.extend(deletions.iter().map(|deletion| (deletion.id, deletion.clone())));
+            self.remember_or_warn(&known);
+            self.commit(&mut manifest, Change { deletions, ..Change::default() })?;
         }
         Ok(!waiting.is_empty())
+    }
+
+    /// Makes the second record of deletes what the manifest says.
+    pub(crate) fn remember_deletes(&self) {
+        self.remember_or_warn(&self.manifest.lock().contents().deletions);
+    }
+
+    /// For where the second record names a delete too many at worst.
+    fn remember_or_warn(&self, deletions: &BTreeMap<Ulid, Deletion>) {
+        if let Err(error) = self.remember(deletions) {
+            tracing::warn!(%error, "the second record of deletes could not be written; it is tried again");
+        }
+    }
+
+    fn remember(&self, deletions: &BTreeMap<Ulid, Deletion>) -> std::io::Result<()> {
+        manifest::write_copy(&self.folder.deletes(), &self.folder.tmp(), self.folder.id(), deletions)
     }
 
     /// All deletes that are known, the oldest first.
@@ -223,6 +268,7 @@ impl Keeper {
     /// Removes the files of segments that are no longer listed and that no query reads. A crash before leaves orphans.
     pub(crate) fn remove_files(&self) {
         let _one_at_a_time = self.removing.lock();
+        self.discarded.lock().retain(|meta| self.remove(meta).is_err());
         for segment in self.tables.removable() {
             if let Err(error) = self.remove(segment.meta()) {
                 tracing::warn!(segment.id = %segment.meta().id, %error, "a file that is not needed any more could not be removed; it is tried again");
@@ -273,11 +319,33 @@ impl Keeper {
         self.manifest.lock().contents().segments.keys().copied().collect()
     }
 
-    fn write(&self, signal: Signal, batches: Vec<RecordBatch>) -> Result<Vec<SegmentMeta>, SegmentError> {
+    /// Removes the files of what was written in vain: they are no part of the store, and take room. What cannot be removed now is tried again,
+    /// and at the latest by the next start.
+    fn discard(&self, metas: Vec<SegmentMeta>) {
+        self.discarded.lock().extend(metas);
+        self.remove_files();
+    }
+
+    fn open_or_discard(&self, metas: &[SegmentMeta]) -> Result<Vec<Arc<Segment>>, SegmentError> {
+        self.open(metas).inspect_err(|_| self.discard(metas.to_vec()))
+    }
+
+    /// Where it is certain that nothing was recorded, what was to be added is discarded, a little later: whoever removes files may wait for
+    /// the manifest.
+    fn commit_or_discard(&self, manifest: &mut Manifest, change: Change) -> Result<(), CommitError> {
+        let added = change.add.clone();
+        self.commit(manifest, change).inspect_err(|_| {
+            if !manifest.has_failed() {
+                self.discarded.lock().extend(added);
+            }
+        })
+    }
+
+    fn write(&self, signal: Signal, origin: &Origin, batches: Vec<RecordBatch>) -> Result<Vec<SegmentMeta>, SegmentError> {
         if batches.is_empty() {
             return Ok(Vec::new());
         }
-        segment::write(&self.folder.tmp(), &self.folder.segments(signal), signal, 0, batches)
+        segment::write(&self.folder.tmp(), &self.folder.segments(signal), signal, 0, origin.clone(), batches)
     }
 
     fn open(&self, metas: &[SegmentMeta]) -> Result<Vec<Arc<Segment>>, SegmentError> {

@@ -10,6 +10,8 @@
 //! seg/<signal>/   `<ulid>.parquet` and `<ulid>.idx`, see `segment`
 //! memo/           what is remembered besides telemetry, see `memo`
 //! tmp/            files being written; emptied at open
+//! repair/         files that a repair prepares, see `repair`; none outside of one
+//! set-aside/<id>/ what a repair took away; nothing reads it
 //! ```
 
 use std::collections::HashSet;
@@ -26,6 +28,7 @@ use crate::backup::RESTORING;
 use crate::error::OpenError;
 use crate::files::{File, Place};
 use crate::store::Signal;
+use crate::{manifest, repair, wal};
 
 /// An open, locked data folder.
 #[derive(Debug)]
@@ -46,6 +49,7 @@ impl Folder {
         root.create_folder().map_err(io_error("cannot create the data folder", root))?;
         let lock = lock(root, true)?;
         let mut folder = Self { root: root.clone(), id: [0; 16], lock: Mutex::new(Some(lock)) };
+        folder.must_not_be_under_repair()?;
         for path in folder.subfolders() {
             path.create_folder().map_err(io_error("cannot create the folder", &path))?;
         }
@@ -69,15 +73,48 @@ impl Folder {
             }
         }
         let lock = lock(root, false)?;
-        let format = root.join(FORMAT);
+        let mut folder = Self { root: root.clone(), id: [0; 16], lock: Mutex::new(Some(lock)) };
+        folder.must_not_be_under_repair()?;
+        let format = folder.format_path();
         let missing = || OpenError::Damaged { path: format.path().to_owned(), detail: "it is missing".to_owned() };
-        let id = read_format(root)?.ok_or_else(missing)?;
-        Ok(Self { root: root.clone(), id, lock: Mutex::new(Some(lock)) })
+        folder.id = read_format(root)?.ok_or_else(missing)?;
+        Ok(folder)
+    }
+
+    /// Locks a folder of which anything may be damaged but its version; without `write` it stays as it is. Returns what is wrong with
+    /// FORMAT; then the id is that of the other files.
+    pub(crate) fn rescue(root: &Place, write: bool) -> Result<(Self, Option<String>), OpenError> {
+        let lock = lock(root, write)?;
+        let mut folder = Self { root: root.clone(), id: [0; 16], lock: Mutex::new(Some(lock)) };
+        for path in folder.subfolders().iter().filter(|_| write) {
+            path.create_folder().map_err(io_error("cannot create the folder", path))?;
+        }
+        let (by_manifest, by_log) = (manifest::store_of(&folder.manifest()), wal::store_of(&folder.wal()));
+        // FORMAT has no checksum: where all others agree, it is wrong.
+        let known = by_manifest.or(by_log).filter(|id| by_log.is_none_or(|other| other == *id));
+        let problem = match read_format(root) {
+            Ok(Some(id)) if known.is_none_or(|known| known == id) => {
+                folder.id = id;
+                return Ok((folder, None));
+            }
+            Ok(Some(_)) => "it names another store than the files beside it".to_owned(),
+            Ok(None) => "it is missing".to_owned(),
+            Err(OpenError::Damaged { detail, .. }) => detail,
+            Err(OpenError::Io { source, .. }) => source.to_string(),
+            Err(other) => return Err(other),
+        };
+        folder.id = known.unwrap_or_else(|| folder.fresh_id());
+        Ok((folder, Some(problem)))
+    }
+
+    /// Where the version is.
+    pub(crate) fn format_path(&self) -> Place {
+        self.root.join(FORMAT)
     }
 
     /// What stands in FORMAT.
     pub(crate) fn format_text(&self) -> String {
-        format_text(self.id)
+        format!("throughline\nformat {VERSION}\nstore {:032x}\n", u128::from_be_bytes(self.id))
     }
 
     /// Drawn at random when the folder was created. Ties its files to each other and keys request hashes.
@@ -98,6 +135,11 @@ impl Folder {
     /// Where a signal's segments are.
     pub(crate) fn segments(&self, signal: Signal) -> Place {
         self.root.join("seg").join(signal.as_str())
+    }
+
+    /// Where deletes are remembered that are not done, besides the manifest.
+    pub(crate) fn deletes(&self) -> Place {
+        self.memo().join("deletes")
     }
 
     /// Where is what is remembered besides telemetry.
@@ -136,6 +178,10 @@ impl Folder {
                 removed += 1;
             }
         }
+        // Durably: without the list of segments, names that a power failure brings back might count.
+        if removed > 0 {
+            folder.sync_folder().map_err(io_error("cannot sync the folder", &folder))?;
+        }
         Ok(removed)
     }
 
@@ -154,14 +200,13 @@ impl Folder {
     }
 
     /// Writes FORMAT. Done before anything else is stored, so a folder with data but without FORMAT has lost it.
-    fn initialise(&self) -> Result<[u8; 16], OpenError> {
-        let path = self.root.join(FORMAT);
+    fn initialise(&mut self) -> Result<[u8; 16], OpenError> {
+        let path = self.format_path();
         if self.holds_data()? {
             let detail = "it is missing although the folder holds data".to_owned();
             return Err(OpenError::Damaged { path: path.path().to_owned(), detail });
         }
-        let id = self.root.fresh_id().0.rotate_left(64) ^ self.root.fresh_id().0;
-        let text = format!("throughline\nformat {VERSION}\nstore {id:032x}\n");
+        self.id = self.fresh_id();
         self.sync_names()?;
         let above = std::iter::successors(self.root.parent(), Place::parent);
         for folder in above {
@@ -171,8 +216,17 @@ impl Folder {
                 synced => synced.map_err(io_error("cannot sync the folder", &folder))?,
             }
         }
-        replace_file(&self.tmp(), &path, text.as_bytes()).map_err(io_error("cannot write", &path))?;
-        Ok(id.to_be_bytes())
+        replace_file(&self.tmp(), &path, self.format_text().as_bytes()).map_err(io_error("cannot write", &path))?;
+        Ok(self.id)
+    }
+
+    fn fresh_id(&self) -> [u8; 16] {
+        (self.root.fresh_id().0.rotate_left(64) ^ self.root.fresh_id().0).to_be_bytes()
+    }
+
+    /// A repair that was interrupted has moved files: what is there is not what counts.
+    fn must_not_be_under_repair(&self) -> Result<(), OpenError> {
+        if repair::is_unfinished(&self.root) { Err(OpenError::Unrepaired { path: self.root.path().to_owned() }) } else { Ok(()) }
     }
 
     /// Makes durable that the folders and FORMAT are there: whoever made them may have been killed before he could.
@@ -236,7 +290,7 @@ pub(crate) fn io_error(action: &'static str, path: impl AsRef<Path>) -> impl FnO
 }
 
 /// The segment that a file name belongs to; `None` when the name is not one of ours.
-fn segment_of(name: &str) -> Option<Ulid> {
+pub(crate) fn segment_of(name: &str) -> Option<Ulid> {
     let path = Path::new(name);
     let ours = matches!(path.extension().and_then(OsStr::to_str), Some("parquet" | "idx"));
     let stem = path.file_stem()?.to_str()?;
@@ -326,10 +380,6 @@ fn lock(root: &Place, create: bool) -> Result<Arc<dyn File>, OpenError> {
     Ok(file)
 }
 
-fn format_text(id: [u8; 16]) -> String {
-    format!("throughline\nformat {VERSION}\nstore {:032x}\n", u128::from_be_bytes(id))
-}
-
 const FORMAT: &str = "FORMAT";
 
 const TMP: &str = "tmp";
@@ -337,8 +387,8 @@ const TMP: &str = "tmp";
 /// Folders that hold data.
 const DATA: [&str; 3] = ["manifest", "wal", "seg"];
 
-/// Everything that a start puts into an empty folder.
-const OURS: [&str; 7] = ["LOCK", FORMAT, "manifest", "wal", "seg", "memo", TMP];
+/// Everything that a start or a repair puts into a folder.
+const OURS: [&str; 9] = ["LOCK", FORMAT, "manifest", "wal", "seg", "memo", TMP, "repair", "set-aside"];
 
 /// On every fresh disk of some file systems.
 const LOST_AND_FOUND: &str = "lost+found";

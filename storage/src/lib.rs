@@ -25,6 +25,7 @@ mod metrics;
 mod model;
 mod otlp;
 mod query;
+mod repair;
 mod requests;
 mod retention;
 mod rollup;
@@ -37,10 +38,8 @@ mod text;
 pub mod trace;
 mod wal;
 
-pub use self::backup::{
-    Backup, Kept, Point, Receiver as BackupReceiver, Restored, Stream as BackupStream, Vault, Watch as RestoreWatch, restore,
-};
-pub use self::check::{CheckLine, CheckReport, check};
+pub use self::backup::{Backup, Kept, Point, Receiver as BackupReceiver, Restored, Stream as BackupStream, Vault, restore};
+pub use self::check::{CheckLine, CheckReport, Watch, check};
 pub use self::clock::Clock;
 pub use self::config::{Config, SyncPolicy};
 pub use self::deletion::{DeleteError, DeleteReceipt, DeleteWhat};
@@ -59,5 +58,6 @@ pub use self::query::{
     ParseError, QueryError, QueryStats, SameOrigin, ServiceInTrace, ServiceMap, ServicePoint, ServiceSummary, SqlAnswer, SqlColumn,
     SqlQuery, TraceOrder, TracePage, TraceSearch, TraceSummary, sql_tables,
 };
+pub use self::repair::{RepairLine, RepairOutcome, RepairReport, repair};
 pub use self::retention::{KeepRule, Retention};
 pub use self::store::{Appended, Signal, SignalStatus, Store, StoreStatus};

@@ -9,10 +9,12 @@
 //! ```
 //!
 //! Numbers are little-endian. Every edit is synced before it counts, so only the last one can be torn. When the file has grown, it is
-//! replaced by one whose first edit holds everything.
+//! replaced by one whose first edit holds everything. Deletes that are not done are kept a second time, see `manifest/copy.rs`.
 
+mod copy;
 mod deletions;
 mod edit;
+mod salvage;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -29,8 +31,10 @@ use crate::files::{File, Place, is_full};
 use crate::folder::{draft, io_error, put_in_place, replace_file};
 use crate::segment::SegmentMeta;
 
+pub(crate) use self::copy::{copy_of, read_copy, write_copy};
 pub(crate) use self::edit::Change;
 use self::edit::Edit;
+pub(crate) use self::salvage::{Salvaged, salvage, store_of};
 
 /// The open manifest.
 #[derive(Debug)]
@@ -191,26 +195,31 @@ pub(crate) fn read(folder: &Place, store: [u8; 16]) -> Result<Read, OpenError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(damaged("it is missing".to_owned())),
         read => read.map_err(io_error("cannot read", &path))?,
     };
+    parse(&bytes, store).map_err(damaged)
+}
+
+/// What the bytes of a manifest say; the error says what is wrong with them.
+fn parse(bytes: &[u8], store: [u8; 16]) -> Result<Read, String> {
     let header = header(store);
     if bytes.get(..header.len()) != Some(header.as_slice()) {
-        return Err(damaged("its header is broken or belongs to another data folder".to_owned()));
+        return Err("its header is broken or belongs to another data folder".to_owned());
     }
     let mut contents = Contents::default();
     let (mut offset, mut last) = (header.len(), header.len());
     while offset < bytes.len() {
-        let Some((body, next)) = frame_at(&bytes, offset) else { break };
+        let Some((body, next)) = frame_at(bytes, offset) else { break };
         let applied = Edit::decode(body).ok().and_then(|edit| edit.apply(&mut contents));
         if applied.is_none() {
-            return Err(damaged(format!("the edit at offset {offset} cannot be understood")));
+            return Err(format!("the edit at offset {offset} cannot be understood"));
         }
         (last, offset) = (offset, next);
     }
     // Every edit is synced before the next one is written: a whole edit after a broken one means that the broken one was whole once.
-    if (offset + 1..bytes.len()).any(|later| frame_at(&bytes, later).is_some()) {
-        return Err(damaged(format!("the edit at offset {offset} is broken")));
+    if (offset + 1..bytes.len()).any(|later| frame_at(bytes, later).is_some()) {
+        return Err(format!("the edit at offset {offset} is broken"));
     }
     if offset == header.len() {
-        return Err(damaged("its first edit is broken".to_owned()));
+        return Err("its first edit is broken".to_owned());
     }
     let edit = bytes.get(last..offset).unwrap_or_default().to_owned();
     Ok(Read { contents, len: offset as u64, last: (last as u64, edit), torn_bytes: (bytes.len() - offset) as u64 })
@@ -258,7 +267,8 @@ fn checksum(offset: u64, len: u32, body: &[u8]) -> u32 {
     crc32c::crc32c_append(crc, body)
 }
 
-const FILE: &str = "log";
+/// Its name in the folder.
+pub(crate) const FILE: &str = "log";
 
 /// A file below this size is not worth replacing. Tests replace it often.
 const REPLACE_AT: u64 = if cfg!(test) { 4 << 10 } else { 1 << 20 };

@@ -80,6 +80,12 @@ impl Memo {
     }
 }
 
+/// The files that are there, and whether each is whole.
+pub(crate) fn files(folder: &Place) -> Vec<(Place, bool)> {
+    let there = [SERVICES, VIEWS].map(|name| folder.join(name)).into_iter().filter(Place::is_there);
+    there.map(|place| (place.clone(), place.read().is_ok_and(|bytes| body(&bytes).is_some()))).collect()
+}
+
 /// What a file holds; nothing when it is absent or damaged.
 fn read<T: DeserializeOwned>(path: &Place) -> Option<T> {
     let bytes = match path.read() {

@@ -24,11 +24,13 @@ use crate::text;
 mod attributes;
 mod bundle;
 mod checked;
+mod discover;
 mod encoding;
 mod error;
 mod file;
 mod indexes;
 mod order;
+mod origin;
 mod output;
 mod pages;
 mod promotion;
@@ -44,14 +46,17 @@ pub(crate) mod fixture;
 
 pub(crate) use self::attributes::{AttributeIndex, Entry, GRANULE_ROWS, Kind, Owner, Scalar, key_hash, value_hash};
 pub(crate) use self::bundle::{Blob, Bundle, BundleWriter, damaged as bundle_damaged};
+pub(crate) use self::checked::{BLOCK_SUMS, BlockSums};
+pub(crate) use self::discover::discover;
 pub(crate) use self::error::{SegmentError, SegmentErrorKind};
-pub(crate) use self::indexes::rebuild as rebuild_index;
+pub(crate) use self::indexes::{rebuild as rebuild_index, rebuild_beside as rebuild_index_beside};
 pub(crate) use self::order::SortColumns;
+pub(crate) use self::origin::{Origin, Part, Recorded};
 pub(crate) use self::output::{Limits, Output};
 pub(crate) use self::promotion::{choose as choose_layout, layout_before};
 #[cfg(test)]
 use self::rows::merged as merged_rows;
-pub(crate) use self::rows::{push as push_row, union as union_rows, without as without_rows};
+pub(crate) use self::rows::{holds as holds_rows, push as push_row, union as union_rows, without as without_rows};
 pub(crate) use self::stack::stack;
 pub(crate) use self::summary::Operations;
 
@@ -144,9 +149,10 @@ pub(crate) fn write(
     seg_dir: &Place,
     signal: Signal,
     level: u8,
+    origin: Origin,
     batches: Vec<RecordBatch>,
 ) -> Result<Vec<SegmentMeta>, SegmentError> {
-    sort_into(Output::new(tmp_dir, seg_dir, signal, level), signal, batches)
+    sort_into(Output::new(tmp_dir, seg_dir, signal, level).with_origin(origin), signal, batches)
 }
 
 fn sort_into(mut output: Output<'_>, signal: Signal, batches: Vec<RecordBatch>) -> Result<Vec<SegmentMeta>, SegmentError> {
@@ -222,6 +228,28 @@ impl Segment {
 
     pub(crate) fn meta(&self) -> &SegmentMeta {
         &self.meta
+    }
+
+    /// What its rows come from, as its own footer says.
+    pub(crate) fn origin(&self) -> Result<(Origin, Option<Part>), SegmentError> {
+        Ok(Origin::from_metadata(self.footer()?.parquet.metadata().file_metadata().key_value_metadata()))
+    }
+
+    /// Whether the footer of the Parquet file says what is recorded of it; what is wrong otherwise.
+    pub(crate) fn check_footer(&self) -> Result<(), String> {
+        let footer = self.footer().map_err(|error| error.detail)?;
+        let said = Recorded::from_metadata(footer.parquet.metadata().file_metadata().key_value_metadata())
+            .ok_or("its footer does not say which segment it is")?;
+        let SegmentMeta { id, signal, level, rows, min_time, max_time, .. } = self.meta;
+        let recorded = Recorded { id, signal, level, rows, min_time, max_time };
+        if said == recorded { Ok(()) } else { Err("its footer says something else than is recorded of it".to_owned()) }
+    }
+
+    /// What the text index holds, added up; `None` when there is none. The error says why it cannot be read.
+    pub(crate) fn text_digest(&self) -> Result<Option<text::TextDigest>, String> {
+        let Some(index) = &self.index else { return Ok(None) };
+        let text = text::Index::open(&index.bundle, &index.path).map_err(|error| error.to_string())?;
+        text.map(|text| text.digest().map_err(|error| error.to_string())).transpose()
     }
 
     /// The same files without `rows`: they are as if they were not there, until the segment is written anew.
@@ -359,7 +387,7 @@ impl Index {
         let bundle = Bundle::open(&path, meta.index_bytes)?;
         let summary = bundle.read(SUMMARY)?.ok_or_else(|| bundle::damaged("no summary"))?;
         let summary: summary::Summary = serde_json::from_slice(&summary)?;
-        let sums = bundle.read(checked::BLOCK_SUMS)?.ok_or_else(|| bundle::damaged("no checksums of blocks"))?;
+        let sums = bundle.read(BLOCK_SUMS)?.ok_or_else(|| bundle::damaged("no checksums of blocks"))?;
         let parquet = checked::CheckedFile::new(parquet.clone(), &sums)?;
         let trace_keys = bundle.find(TRACE_KEYS).and_then(|blob| trace_keys::TraceKeys::new(bundle.file().clone(), blob));
         // A damaged filter must not be asked; the keys then answer alone.

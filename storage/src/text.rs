@@ -9,7 +9,7 @@ use std::ops::Range;
 mod index;
 mod wildcard;
 
-pub(crate) use self::index::{Index, IndexBuilder, Stack};
+pub(crate) use self::index::{Digest as TextDigest, Index, IndexBuilder, Stack};
 pub(crate) use self::wildcard::{Exact, Wildcard};
 
 /// Changes when the tokenizer does; an index of another version is not used.

@@ -9,11 +9,15 @@
 mod file;
 mod frame;
 mod replay;
+mod salvage;
 mod writer;
 
-pub(crate) use self::file::path as file_path;
+pub(crate) use self::file::{first_seq, path as file_path};
 pub(crate) use self::frame::{Frame, MAX_PAYLOAD, Record};
 pub(crate) use self::replay::{Replayed, recover, verify};
+#[cfg(test)]
+pub(crate) use self::salvage::begin;
+pub(crate) use self::salvage::{NewLog, salvage, store_of};
 pub(crate) use self::writer::{Log, Options, Refusal, Writer};
 
 /// The bytes of a log file without frames, whose first one will be `first_seq`.

@@ -17,6 +17,7 @@ mod ledger;
 mod operations;
 mod otlp;
 mod pages;
+mod repair;
 mod sdk;
 mod server;
 mod tools;

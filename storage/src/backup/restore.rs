@@ -8,12 +8,10 @@ use std::path::Path;
 
 use super::vault::{Point, Vault};
 use super::{FORMAT, is_of_segment};
+use crate::check::Watch;
 use crate::error::OpenError;
 use crate::files::Place;
 use crate::folder::io_error;
-
-/// Told what is restored next.
-pub type Watch<'a> = &'a mut dyn FnMut(&str);
 
 /// What a restore did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

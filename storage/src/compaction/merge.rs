@@ -11,7 +11,7 @@ use ulid::Ulid;
 use crate::attributes::Layout;
 use crate::files::Place;
 use crate::schema;
-use crate::segment::{Limits, Output, Segment, SegmentError, SegmentMeta, SortColumns, choose_layout};
+use crate::segment::{Limits, Origin, Output, Segment, SegmentError, SegmentMeta, SortColumns, choose_layout};
 use crate::store::Signal;
 
 /// Rows gathered at a time.
@@ -86,6 +86,7 @@ fn merge_to(level: u8, inputs: &[Arc<Segment>], target: &Target<'_>) -> Result<V
     inputs.sort_unstable_by_key(|segment| segment.meta().id);
     let Some(newest) = inputs.last().map(|segment| segment.meta()) else { return Ok(Vec::new()) };
     let mut output = Output::new(target.tmp_dir, target.seg_dir, newest.signal, level)
+        .with_origin(Origin::replacing(inputs.iter().copied())?)
         .with_limits(target.limits)
         .with_layout(choose_layout(&inputs, &target.layout_before, target.limits))
         .with_arrival(newest.id.timestamp_ms());

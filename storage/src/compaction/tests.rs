@@ -12,7 +12,7 @@ use crate::attributes::{Layout, Type};
 use crate::files::Place;
 use crate::schema;
 use crate::segment::fixture::{Shape, batches, write_in};
-use crate::segment::{Limits, SegmentErrorKind, write};
+use crate::segment::{Limits, Origin, SegmentErrorKind, write};
 
 const MINUTE: u64 = 60_000_000_000;
 
@@ -38,7 +38,7 @@ impl Folders {
     }
 
     fn write(&self, signal: Signal, rows: Vec<RecordBatch>) -> Arc<Segment> {
-        let meta = write(&self.tmp(), &self.seg(), signal, 0, rows).unwrap().remove(0);
+        let meta = write(&self.tmp(), &self.seg(), signal, 0, Origin::default(), rows).unwrap().remove(0);
         // Ids made within one millisecond are in no order.
         std::thread::sleep(std::time::Duration::from_millis(2));
         Arc::new(Segment::open(&self.seg(), meta).unwrap())

@@ -107,6 +107,21 @@ impl From<Change> for Edit {
 }
 
 impl Edit {
+    /// The segments that it adds and those that it removes, as far as they can be understood.
+    pub(super) fn segments(&self) -> (Vec<SegmentMeta>, Vec<Ulid>) {
+        (self.add.iter().filter_map(Entry::meta).collect(), self.remove.iter().filter_map(|id| ulid(id)).collect())
+    }
+
+    /// The deletes that it records and those that it forgets, likewise.
+    pub(super) fn deletions(&self) -> (Vec<Deletion>, Vec<Ulid>) {
+        (self.deletions.iter().filter_map(deletions::Entry::deletion).collect(), self.forget.iter().filter_map(|id| ulid(id)).collect())
+    }
+
+    /// New values of what is counted.
+    pub(super) fn numbers(&self) -> (u64, u64) {
+        (self.wal_through, self.next_record_id)
+    }
+
     /// `None` when a value is out of its range or a removed segment is not there.
     pub(super) fn apply(&self, contents: &mut Contents) -> Option<()> {
         if ![PLAIN_FORM, DELETING_FORM].contains(&self.form) {

@@ -111,7 +111,7 @@ pub(crate) fn snapshot_in(
     let folder = &Place::real(folder);
     for batches in segments {
         let metas = match layout() {
-            None => segment::write(folder, folder, signal, 0, batches).unwrap(),
+            None => segment::write(folder, folder, signal, 0, segment::Origin::default(), batches).unwrap(),
             Some(layout) => segment::fixture::write_in(layout, (folder, folder), signal, batches),
         };
         table.segments.extend(metas.into_iter().map(|meta| Arc::new(Segment::open(folder, meta).unwrap())));

@@ -17,14 +17,14 @@ use super::bundle::damaged;
 use super::file::SharedFile;
 
 /// The blob of the bundle that holds the checksums of the Parquet file's blocks.
-pub(super) const BLOCK_SUMS: &str = "parquet.blocks";
+pub(crate) const BLOCK_SUMS: &str = "parquet.blocks";
 
 /// Bytes of a block; the last one is shorter.
 pub(super) const BLOCK_BYTES: usize = 16 << 10;
 
 /// Makes the checksums of the blocks of a file as it is written.
 #[derive(Debug, Default)]
-pub(super) struct BlockSums {
+pub(crate) struct BlockSums {
     whole: Vec<u32>,
     begun: u32,
     begun_bytes: usize,
@@ -56,7 +56,7 @@ struct Blocks {
 
 impl BlockSums {
     /// Adds the next bytes of the file.
-    pub(super) fn push(&mut self, mut bytes: &[u8]) {
+    pub(crate) fn push(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let (now, later) = bytes.split_at(bytes.len().min(BLOCK_BYTES - self.begun_bytes));
             self.begun = crc32c::crc32c_append(self.begun, now);
@@ -70,7 +70,7 @@ impl BlockSums {
     }
 
     /// The blob: four bytes per block, little-endian.
-    pub(super) fn finish(mut self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Vec<u8> {
         if self.begun_bytes > 0 {
             self.whole.push(self.begun);
         }
@@ -101,6 +101,11 @@ impl CheckedFile {
         }
         let seen = (0..sums.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
         Ok(Self { file, blocks: Some(Arc::new(Blocks { sums, seen })) })
+    }
+
+    /// For a file that was looked at as a whole before, or of which nothing says what it was.
+    pub(super) fn unchecked(file: SharedFile) -> Self {
+        Self { file, blocks: None }
     }
 
     /// Reads the whole file now, for want of the checksums of its blocks.

@@ -17,6 +17,7 @@ use super::attributes::AttributesBuilder;
 use super::bundle::{Bundle, BundleWriter};
 use super::checked::{self, BLOCK_SUMS};
 use super::file::SyncedFile;
+use super::origin::Recorded;
 use super::summary::SummaryBuilder;
 use super::trace_keys::TraceKeysBuilder;
 use super::{Segment, SegmentError, SegmentMeta, writer};
@@ -41,6 +42,23 @@ pub(super) struct Indexes {
 /// Makes the index bundle of a segment again from its rows and puts it in the place of the old one, synced. The caller records the
 /// returned lengths and checksums; until then the new bundle is not used.
 pub(crate) fn rebuild(segment: &Segment, tmp_dir: &Place, seg_dir: &Place, stop: &AtomicBool) -> Result<SegmentMeta, SegmentError> {
+    let (meta, bundle) = build(segment, tmp_dir, seg_dir, stop)?;
+    // The text index is opened by name: what still reads the old bundle must not open the new one.
+    segment.settle();
+    let renamed = bundle.rename(&meta.index_path(seg_dir)).and_then(|()| seg_dir.sync_folder());
+    renamed.map_err(|e| SegmentError::io(meta.id, format!("cannot put its new index bundle in place: {e}")))?;
+    Ok(meta)
+}
+
+/// As [`rebuild`], but the new bundle is left in `into`, from where the caller puts it in its place.
+pub(crate) fn rebuild_beside(segment: &Segment, seg_dir: &Place, into: &Place) -> Result<SegmentMeta, SegmentError> {
+    let (meta, bundle) = build(segment, into, seg_dir, &AtomicBool::new(false))?;
+    let renamed = bundle.rename(&meta.index_path(into));
+    renamed.map_err(|e| SegmentError::io(meta.id, format!("cannot write its new index bundle: {e}")))?;
+    Ok(meta)
+}
+
+fn build(segment: &Segment, tmp_dir: &Place, seg_dir: &Place, stop: &AtomicBool) -> Result<(SegmentMeta, SyncedFile), SegmentError> {
     let meta = segment.meta();
     let failed = |detail: &str, e: &dyn std::fmt::Display| SegmentError::io(meta.id, format!("{detail}: {e}"));
     let (blocks, crc) = checked::sums(&meta.parquet_path(seg_dir)).map_err(|e| failed("cannot read its Parquet file", &e))?;
@@ -60,12 +78,7 @@ pub(crate) fn rebuild(segment: &Segment, tmp_dir: &Place, seg_dir: &Place, stop:
         return Err(SegmentError::damaged(meta.id, "not all of its rows can be read"));
     }
     let bundle = indexes.finish(&blocks)?;
-    let meta = SegmentMeta { index_bytes: bundle.len, index_crc: bundle.crc, ..meta.clone() };
-    // The text index is opened by name: what still reads the old bundle must not open the new one.
-    segment.settle();
-    let renamed = bundle.rename(&meta.index_path(seg_dir)).and_then(|()| seg_dir.sync_folder());
-    renamed.map_err(|e| failed("cannot put its new index bundle in place", &e))?;
-    Ok(meta)
+    Ok((SegmentMeta { index_bytes: bundle.len, index_crc: bundle.crc, ..meta.clone() }, bundle))
 }
 
 /// What a bundle of this program has and this one lacks: one of an older version, which answers less.
@@ -118,6 +131,12 @@ impl Indexes {
 
     pub(super) fn rows(&self) -> u32 {
         self.rows
+    }
+
+    /// What is to be recorded of the segment, all rows being in.
+    pub(super) fn recorded(&self, id: Ulid, signal: Signal, level: u8) -> Recorded {
+        let (min_time, max_time) = self.bounds();
+        Recorded { id, signal, level, rows: u64::from(self.rows), min_time, max_time }
     }
 
     /// Earliest and latest time of all rows.

@@ -8,6 +8,7 @@ use crate::files::Place;
 use crate::store::Signal;
 
 use super::order::{SortColumns, bucket};
+use super::origin::{Origin, Part};
 use super::writer::{Writer, Written};
 use super::{SegmentError, SegmentMeta};
 
@@ -18,6 +19,8 @@ pub(crate) struct Output<'a> {
     seg_dir: &'a Place,
     signal: Signal,
     level: u8,
+    origin: Origin,
+    group: Ulid,
     limits: Limits,
     layout: Layout,
     arrival_ms: Option<u64>,
@@ -51,8 +54,24 @@ impl Default for Limits {
 
 impl<'a> Output<'a> {
     pub(crate) fn new(tmp_dir: &'a Place, seg_dir: &'a Place, signal: Signal, level: u8) -> Self {
-        let limits = Limits::default();
-        Self { tmp_dir, seg_dir, signal, level, limits, layout: Layout::default(), arrival_ms: None, current: None, written: Vec::new() }
+        Self {
+            tmp_dir,
+            seg_dir,
+            signal,
+            level,
+            origin: Origin::default(),
+            group: seg_dir.fresh_id(),
+            limits: Limits::default(),
+            layout: Layout::default(),
+            arrival_ms: None,
+            current: None,
+            written: Vec::new(),
+        }
+    }
+
+    /// Says what the rows to come take the place of; without the manifest nothing else does.
+    pub(crate) fn with_origin(self, origin: Origin) -> Self {
+        Self { origin, ..self }
     }
 
     /// Cuts at other limits than the default ones.
@@ -94,7 +113,7 @@ impl<'a> Output<'a> {
                     || writer.bytes() >= limits.bytes
                     || (*last_day != day && writer.rows() > limits.rows_for_day_cut)
             }) {
-                self.cut()?;
+                self.cut(false)?;
             }
             let mut current = match self.current.take() {
                 Some((writer, _)) => writer,
@@ -110,22 +129,32 @@ impl<'a> Output<'a> {
 
     /// Syncs what was written and gives it its lasting names. Nothing is visible in `seg_dir` before.
     pub(crate) fn finish(mut self) -> Result<Vec<SegmentMeta>, SegmentError> {
-        self.cut()?;
+        // Something was pushed after the cut before, if there was one.
+        self.cut(true)?;
         let mut metas = Vec::with_capacity(self.written.len());
         for written in self.written {
             let id = written.meta.id;
-            metas.push(written.rename(self.seg_dir).map_err(|e| SegmentError::io(id, format!("cannot rename its files: {e}")))?);
+            match written.rename(self.seg_dir) {
+                Ok(meta) => metas.push(meta),
+                Err(error) => {
+                    take_back(self.seg_dir, &metas, id);
+                    return Err(SegmentError::io(id, format!("cannot rename its files: {error}")));
+                }
+            }
         }
         if let Some(meta) = metas.first() {
-            let sync = self.seg_dir.sync_folder();
-            sync.map_err(|e| SegmentError::io(meta.id, format!("cannot sync the folder {}: {e}", self.seg_dir.display())))?;
+            if let Err(error) = self.seg_dir.sync_folder() {
+                take_back(self.seg_dir, &metas, meta.id);
+                return Err(SegmentError::io(meta.id, format!("cannot sync the folder {}: {error}", self.seg_dir.display())));
+            }
         }
         Ok(metas)
     }
 
-    fn cut(&mut self) -> Result<(), SegmentError> {
+    fn cut(&mut self, last: bool) -> Result<(), SegmentError> {
         if let Some((writer, _)) = self.current.take() {
-            self.written.push(writer.finish()?);
+            let part = Part { group: self.group, number: self.written.len() + 1, last };
+            self.written.push(writer.finish(&self.origin, part)?);
         }
         Ok(())
     }
@@ -137,6 +166,13 @@ impl<'a> Output<'a> {
             None => fresh,
         }
     }
+}
+
+/// Removes what got its lasting name in vain, as far as it can: a start removes the rest.
+fn take_back(seg_dir: &Place, metas: &[SegmentMeta], last: Ulid) {
+    let names = metas.iter().flat_map(|meta| [meta.parquet_path(seg_dir), meta.index_path(seg_dir)]);
+    let last = ["idx", "parquet"].map(|extension| seg_dir.join(format!("{last}.{extension}")));
+    names.chain(last).for_each(|path| drop(path.remove()));
 }
 
 /// How many of the numbers below `len` satisfy `holds`, which is true for a first part of them and false for the rest.

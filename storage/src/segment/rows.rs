@@ -24,6 +24,12 @@ pub(crate) fn union(mut rows: RowRanges, more: RowRanges) -> RowRanges {
     merged(rows)
 }
 
+/// Whether `row` is one of these.
+pub(crate) fn holds(ranges: &RowRanges, row: u32) -> bool {
+    let after = ranges.partition_point(|range| range.end <= row);
+    ranges.get(after).is_some_and(|range| range.start <= row)
+}
+
 /// Adds `row`, greater than all before, to `ranges`.
 pub(crate) fn push(ranges: &mut RowRanges, row: u32) {
     match ranges.last_mut() {

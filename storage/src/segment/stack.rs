@@ -26,6 +26,7 @@ use crate::store::Signal;
 
 use super::file::NewFile;
 use super::indexes::Indexes;
+use super::origin::{Origin, Part};
 use super::writer::{self, Written};
 use super::{Limits, RowGroup, RowRanges, Segment, SegmentError, SegmentMeta, encoding, promotion};
 
@@ -63,6 +64,7 @@ pub(crate) fn stack(
     let Some(newest) = inputs.iter().map(|segment| segment.meta().id).max() else { return Ok(None) };
     let id = Ulid::from_parts(newest.timestamp_ms(), seg_dir.fresh_id().random());
     let signal = inputs.first().map_or(Signal::Traces, |segment| segment.meta().signal);
+    let origin = Origin::replacing(inputs.iter().copied())?;
     let mut stack = Stack::create(tmp_dir, id, signal, layout_of(&inputs))?;
     for segment in inputs {
         stack.push(segment, stop)?;
@@ -70,7 +72,7 @@ pub(crate) fn stack(
             return Ok(None);
         }
     }
-    let Some(written) = stack.finish()? else { return Ok(None) };
+    let Some(written) = stack.finish(&origin)? else { return Ok(None) };
     let placed = written.rename(seg_dir).and_then(|meta| seg_dir.sync_folder().map(|()| meta));
     placed.map(Some).map_err(|e| SegmentError::io(id, format!("cannot put its files in place: {e}")))
 }
@@ -223,7 +225,7 @@ impl Stack {
     }
 
     /// `None` when a span is there twice.
-    fn finish(mut self) -> Result<Option<Written>, SegmentError> {
+    fn finish(mut self, origin: &Origin) -> Result<Option<Written>, SegmentError> {
         let mut spans = std::mem::take(&mut self.spans);
         spans.sort_unstable();
         if spans.windows(2).any(|pair| pair.first() == pair.last()) {
@@ -232,7 +234,8 @@ impl Stack {
         drop(spans);
         self.flush()?;
         let Self { id, signal, mut file, promoter, indexes, .. } = self;
-        for pair in writer::footer(id, signal, LEVEL, &indexes, promoter.layout()) {
+        let part = Part { group: id, number: 1, last: true };
+        for pair in writer::footer(indexes.recorded(id, signal, LEVEL), promoter.layout(), origin, part) {
             file.append_key_value_metadata(pair);
         }
         let close = |file: SerializedFileWriter<NewFile>| Ok::<_, ParquetError>(file.into_inner()?.sync()?);

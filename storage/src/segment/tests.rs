@@ -27,7 +27,7 @@ impl Folders {
     }
 
     pub(super) fn write(&self, signal: Signal, level: u8, rows: Vec<RecordBatch>) -> Segment {
-        let metas = write(&self.tmp, &self.seg, signal, level, rows).unwrap();
+        let metas = write(&self.tmp, &self.seg, signal, level, Origin::default(), rows).unwrap();
         assert_eq!(metas.len(), 1);
         assert_eq!(self.tmp.names().unwrap().len(), 0, "temporary files are gone");
         Segment::open(&self.seg, metas.into_iter().next().unwrap()).unwrap()

@@ -15,11 +15,11 @@ use ulid::Ulid;
 
 use crate::attributes::{FOOTER_KEY, Layout, Promoter};
 use crate::files::Place;
-use crate::model::UnixNanos;
 use crate::store::Signal;
 
 use super::file::{NewFile, SyncedFile};
 use super::indexes::Indexes;
+use super::origin::{Origin, Part, Recorded};
 use super::{SegmentError, SegmentMeta, encoding};
 
 /// One segment being written under temporary names. Dropping it removes them.
@@ -80,9 +80,9 @@ impl Writer {
     }
 
     /// Writes footers and indexes and syncs both files.
-    pub(super) fn finish(mut self) -> Result<Written, SegmentError> {
+    pub(super) fn finish(mut self, origin: &Origin, part: Part) -> Result<Written, SegmentError> {
         let Self { id, signal, level, .. } = self;
-        for pair in footer(id, signal, level, &self.indexes, self.promoter.layout()) {
+        for pair in footer(self.indexes.recorded(id, signal, level), self.promoter.layout(), origin, part) {
             self.parquet.append_key_value_metadata(pair);
         }
         let close = |writer: ArrowWriter<NewFile>| -> Result<SyncedFile, ParquetError> { Ok(writer.into_inner()?.sync()?) };
@@ -92,20 +92,13 @@ impl Writer {
 }
 
 /// What the footer of the Parquet file says of the segment.
-pub(super) fn footer(id: Ulid, signal: Signal, level: u8, indexes: &Indexes, layout: &Layout) -> impl Iterator<Item = KeyValue> + use<> {
-    let (rows, (min, max)): (u32, (UnixNanos, UnixNanos)) = (indexes.rows(), indexes.bounds());
+pub(super) fn footer(of: Recorded, layout: &Layout, origin: &Origin, part: Part) -> Vec<KeyValue> {
     let format = if layout.is_plain() { PLAIN_FORMAT } else { FORMAT_VERSION };
-    let promoted = layout.written().map(|list| KeyValue::new(FOOTER_KEY.to_owned(), list));
-    let pairs = [
-        ("throughline.id", id.to_string()),
-        (FORMAT, format.to_string()),
-        ("throughline.signal", signal.as_str().to_owned()),
-        ("throughline.level", level.to_string()),
-        ("throughline.min_time", min.get().to_string()),
-        ("throughline.max_time", max.get().to_string()),
-        ("throughline.rows", rows.to_string()),
-    ];
-    pairs.into_iter().map(|(key, value)| KeyValue::new(key.to_owned(), value)).chain(promoted)
+    let mut pairs = of.to_metadata();
+    pairs.push(KeyValue::new(FORMAT.to_owned(), format.to_string()));
+    pairs.extend(layout.written().map(|list| KeyValue::new(FOOTER_KEY.to_owned(), list)));
+    pairs.extend(origin.to_metadata(part));
+    pairs
 }
 
 pub(super) fn temporary(tmp_dir: &Place, id: Ulid, extension: &str) -> Place {

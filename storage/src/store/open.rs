@@ -68,6 +68,7 @@ pub(super) fn prepare(
     let all_readable = unreadable.is_empty();
     let tables = Tables::new(segments, unreadable, contents.wal_through, meters.clone());
     let keeper = Arc::new(Keeper::new(folder.clone(), tables.clone(), manifest, Budget::new(&config)));
+    keeper.remember_deletes();
     let replay = Replay {
         config: &config,
         contents: &contents,
@@ -298,14 +299,7 @@ fn new_wal(
     tables: Arc<Tables>,
     wake: Arc<Wake>,
 ) -> (Writer<Pending>, wal::Log<Pending>) {
-    let options = Options {
-        folder: folder.wal(),
-        store: folder.id(),
-        sync: config.sync,
-        file_bytes,
-        #[cfg(test)]
-        faults: Arc::default(),
-    };
+    let options = Options { folder: folder.wal(), store: folder.id(), sync: config.sync, file_bytes };
     let buffer_bytes = config.buffer_bytes;
     Writer::new(options, replayed, registry, move |group: Vec<(u64, Pending)>| {
         let mut visible = Vec::with_capacity(group.len());

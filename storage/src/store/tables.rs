@@ -3,6 +3,7 @@
 //! Owns the current snapshot. Every change happens under one lock and is seen by queries at once and as a whole.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -31,8 +32,8 @@ pub(crate) struct Tables {
 pub(crate) struct Frozen {
     pub(crate) spans: Vec<RecordBatch>,
     pub(crate) logs: Vec<RecordBatch>,
-    /// Once they are in segments, every frame of the log up to this one is.
-    pub(crate) through: u64,
+    /// Where they come from in the log. Once they are in segments, every frame up to the last of these is.
+    pub(crate) frames: RangeInclusive<u64>,
     /// Bytes that they take in memory; segments take fewer.
     pub(crate) bytes: usize,
 }
@@ -81,9 +82,9 @@ impl Tables {
     /// Takes what is in memory for a flush; the same again when the flush before did not succeed.
     pub(crate) fn freeze(&self) -> Frozen {
         let mut state = self.state.lock();
-        let through = state.buffer.freeze();
+        let frames = state.buffer.freeze();
         let bytes = state.buffer.frozen_bytes();
-        Frozen { spans: state.buffer.frozen(Signal::Traces), logs: state.buffer.frozen(Signal::Logs), through, bytes }
+        Frozen { spans: state.buffer.frozen(Signal::Traces), logs: state.buffer.frozen(Signal::Logs), frames, bytes }
     }
 
     /// Replaces the frozen rows by the segments that hold them.
@@ -147,10 +148,16 @@ impl Tables {
         segments.iter().all(|segment| state.all().any(|known| Arc::ptr_eq(known, segment)))
     }
 
-    /// Whether the files of any of these segments are still there.
+    /// Whether questions read this segment.
+    pub(crate) fn is_open(&self, id: Ulid) -> bool {
+        self.state.lock().all().any(|segment| segment.meta().id == id)
+    }
+
+    /// Whether any of these segments still has rows to be hidden, or files of one that is no longer listed are still there.
     pub(crate) fn hold(&self, ids: &BTreeSet<Ulid>) -> bool {
         let state = self.state.lock();
-        state.all().chain(&state.retired).any(|segment| ids.contains(&segment.meta().id))
+        let hiding = state.all().filter(|segment| !segment.hidden().is_empty());
+        hiding.chain(&state.retired).any(|segment| ids.contains(&segment.meta().id))
     }
 
     /// Takes one view of each segment that is no longer listed and that nobody reads any more.

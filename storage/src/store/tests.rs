@@ -23,6 +23,7 @@ use crate::retention::Retention;
 
 mod deletes;
 mod keeping;
+mod repair;
 
 const NOW: UnixNanos = UnixNanos::new(1_700_000_000_000_000_000);
 
@@ -160,7 +161,7 @@ async fn a_crash_between_any_two_steps_of_a_flush_loses_and_doubles_nothing() {
         let files = fs::read_dir(copy.path().join("seg/logs")).unwrap().count();
         let listed = crashed.inner.keeper.listed().len();
         assert!(files <= 2 * listed, "left-over files are gone after: {step}");
-        assert!(check(copy.path()).unwrap().is_ok());
+        assert!(check(copy.path(), &mut |_| ()).unwrap().is_ok());
     }
     assert_eq!(contents(&store), [once(0..20), once(0..25)]);
 }
@@ -314,7 +315,7 @@ async fn a_crash_between_any_two_steps_of_a_merge_loses_and_doubles_nothing() {
         let crashed = open(copy.path()).await;
         assert_eq!(contents(&crashed), [once(0..50), once(0..50)], "crash after: {step}");
         crashed.close().await.unwrap();
-        assert!(check(copy.path()).unwrap().is_ok());
+        assert!(check(copy.path(), &mut |_| ()).unwrap().is_ok());
         let files =
             fs::read_dir(copy.path().join("seg/logs")).unwrap().count() + fs::read_dir(copy.path().join("seg/traces")).unwrap().count();
         assert_eq!(files, 2 * crashed.inner.keeper.listed().len(), "left-over files are gone after: {step}");
@@ -356,7 +357,7 @@ async fn rows_go_through_log_flush_merge_and_stack_and_are_written_four_times() 
     }
     assert_eq!(value("throughline_segments", "level=\"2\""), [1, 1]);
     store.close().await.unwrap();
-    assert!(check(dir.path()).unwrap().is_ok());
+    assert!(check(dir.path(), &mut |_| ()).unwrap().is_ok());
     let store = open(dir.path()).await;
     assert_eq!(contents(&store), [once(0..100), once(0..100)]);
 }
@@ -441,9 +442,9 @@ async fn check_names_the_file_that_is_damaged() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).await;
     append(&store, Signal::Traces, spans(0, 50)).await;
-    assert!(matches!(check(dir.path()), Err(OpenError::Locked { .. })));
+    assert!(matches!(check(dir.path(), &mut |_| ()), Err(OpenError::Locked { .. })));
     store.close().await.unwrap();
-    let report = check(dir.path()).unwrap();
+    let report = check(dir.path(), &mut |_| ()).unwrap();
     assert!(report.is_ok(), "{report:?}");
     for extension in ["parquet", "idx"] {
         let copy = crash(dir.path());
@@ -453,7 +454,7 @@ async fn check_names_the_file_that_is_damaged() {
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
         fs::write(&file, bytes).unwrap();
-        let report = check(copy.path()).unwrap();
+        let report = check(copy.path(), &mut |_| ()).unwrap();
         let broken: Vec<_> = report.lines.iter().filter(|line| line.problem.is_some()).map(|line| &line.path).collect();
         assert_eq!(broken, [&file], "{report:?}");
     }
@@ -479,7 +480,7 @@ async fn an_index_that_is_damaged_or_lost_is_made_again_and_no_crash_in_between_
         fs::remove_file(index("logs")).unwrap();
     };
     damage();
-    assert!(!check(dir.path()).unwrap().is_ok());
+    assert!(!check(dir.path(), &mut |_| ()).unwrap().is_ok());
     let store = open(dir.path()).await;
     let copies = Arc::new(Mutex::new(Vec::new()));
     let (seen, root) = (copies.clone(), dir.path().to_owned());
@@ -493,14 +494,14 @@ async fn an_index_that_is_damaged_or_lost_is_made_again_and_no_crash_in_between_
     assert_eq!(store.inner.meters.reindexed.get(), 2);
     assert_eq!(contents(&store), [once(0..50), once(0..5)]);
     store.close().await.unwrap();
-    assert!(check(dir.path()).unwrap().is_ok());
+    assert!(check(dir.path(), &mut |_| ()).unwrap().is_ok());
     let copies = std::mem::take(&mut *copies.lock());
     for (step, copy) in copies {
         let crashed = open(copy.path()).await;
         assert_eq!(contents(&crashed), [once(0..50), once(0..5)], "crash after: {step}");
         wait_until(&crashed, |_| wanting(&crashed) == 0).await;
         crashed.close().await.unwrap();
-        assert!(check(copy.path()).unwrap().is_ok(), "crash after: {step}");
+        assert!(check(copy.path(), &mut |_| ()).unwrap().is_ok(), "crash after: {step}");
     }
 }
 

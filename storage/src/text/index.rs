@@ -23,9 +23,11 @@ use crate::segment::{Blob, Bundle, BundleWriter, RowRanges, bundle_damaged, push
 
 use super::{Tokenizer, VERSION, truncated};
 
+mod digest;
 mod prefix;
 mod stack;
 
+pub(crate) use self::digest::Digest;
 pub(crate) use self::stack::Stack;
 
 /// Indexes bodies row by row into a bundle.

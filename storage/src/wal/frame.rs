@@ -156,17 +156,24 @@ pub(crate) fn decode(file: &Bytes, offset: usize, first_seq: u64) -> Next {
 /// Finds a whole frame with a sequence number above `expected` that begins after `offset`: proof that what is at `offset` was damaged
 /// after it was written.
 pub(crate) fn find_after(file: &Bytes, offset: usize, first_seq: u64, expected: u64) -> Option<Frame> {
+    next_after(file, offset, first_seq, expected).map(|(frame, _)| frame)
+}
+
+/// As [`find_after`], with the place where the frame begins. A frame is not further on in the count than frames fit in between:
+/// what looks like one may be in the text of a request.
+pub(crate) fn next_after(file: &Bytes, offset: usize, first_seq: u64, expected: u64) -> Option<(Frame, usize)> {
     for start in offset + 1..file.len().saturating_sub(FRAME_HEADER) {
         let mut fields = Fields(file.get(start..)?);
         let (len, _crc, [kind]) = (fields.u32()?, fields.u32()?, fields.take::<1>()?);
         let seq = fields.u64()?;
         // Cheap tests first: nearly all places fail them, so that checksums are rarely computed.
-        let plausible = kind <= 3 && len as usize >= BODY && seq > expected && seq - expected < MAX_FRAMES;
+        let plausible =
+            kind <= 3 && len as usize >= BODY && seq > expected && seq - expected <= ((start - offset) / FRAME_HEADER + 1) as u64;
         if !plausible {
             continue;
         }
         if let Next::Frame(frame, _) = decode(file, start, first_seq) {
-            return Some(frame);
+            return Some((frame, start));
         }
     }
     None
@@ -232,6 +239,3 @@ const BODY: usize = 1 + 5 * 8 + 2 * 4 + 16 + 4;
 
 /// Bytes of a frame before its payload.
 const FRAME_HEADER: usize = 8 + BODY;
-
-/// More frames than fit into one file.
-const MAX_FRAMES: u64 = 1 << 24;

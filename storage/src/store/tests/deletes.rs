@@ -82,7 +82,7 @@ async fn a_deleted_trace_is_in_no_answer_and_does_not_come_back() {
     assert_eq!(done(&crashed, &receipt).await.spans, 8);
     ask(&crashed).await;
     crashed.close().await.unwrap();
-    assert!(check(copy.path()).unwrap().is_ok());
+    assert!(check(copy.path(), &mut |_| ()).unwrap().is_ok());
 
     done(&store, &receipt).await;
     ask(&store).await;
@@ -169,7 +169,7 @@ async fn deletes_amid_flushes_and_merges_take_exactly_their_rows() {
     let rows = i64::try_from(store.status().signals[1].segment_rows + store.status().signals[1].buffered_rows).unwrap();
     assert_eq!(series("throughline_stored_items_total") - series("throughline_rows_let_go_total"), rows, "rows balance");
     store.close().await.unwrap();
-    assert!(check(dir.path()).unwrap().is_ok());
+    assert!(check(dir.path(), &mut |_| ()).unwrap().is_ok());
     let crashed = open(copy.path()).await;
     assert_eq!(contents(&crashed)[1], expected);
     assert_eq!(crashed.deletions().len(), receipts.len());

@@ -1,0 +1,105 @@
+//! The log: left as it is while it can be read to its end; else its whole frames are written anew.
+
+use crate::check::Watch;
+use crate::error::OpenError;
+use crate::folder::Folder;
+use crate::otlp;
+use crate::store::{context_of, payload};
+use crate::wal::{self, Frame, NewLog};
+
+use super::plan;
+use super::{Repair, RepairOutcome};
+
+/// Which frames are there.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    /// The first frame that the log may hold, by the names of its files; `None` when there is none.
+    pub(super) first: Option<u64>,
+    /// First and last of frames that follow each other, all of them whole.
+    ranges: Vec<(u64, u64)>,
+}
+
+// === impl Held ===
+
+impl Held {
+    pub(super) fn read(folder: &Folder) -> Result<Self, OpenError> {
+        let wal = folder.wal();
+        let first = plan::names(&wal)?.iter().filter_map(|name| wal::first_seq(name)).min();
+        let mut ranges: Vec<(u64, u64)> = Vec::new();
+        wal::salvage(&wal, folder.id(), 0, &mut |frame| {
+            match ranges.last_mut() {
+                Some((_, last)) if *last + 1 == frame.seq => *last = frame.seq,
+                _ => ranges.push((frame.seq, frame.seq)),
+            }
+            Ok(())
+        })?;
+        Ok(Self { first, ranges })
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(first: u64, ranges: &[(u64, u64)]) -> Self {
+        Self { first: Some(first), ranges: ranges.to_vec() }
+    }
+
+    /// Whether all of these are there.
+    pub(super) fn all(&self, first: u64, last: u64) -> bool {
+        self.ranges.iter().any(|(from, to)| *from <= first && last <= *to)
+    }
+}
+
+/// Makes the log one that a start reads to its end. Every frame beyond `wal_through` that is whole stays.
+pub(super) fn mend(repair: &mut Repair<'_>, wal_through: u64, pristine: bool, watch: Watch<'_>) -> Result<(), OpenError> {
+    let folder = repair.folder.wal();
+    let verified = if folder.is_there() {
+        wal::verify(&folder, repair.folder.id(), wal_through, pristine, &mut |frame| {
+            if frame.seq <= wal_through {
+                return Ok(());
+            }
+            undecodable(&frame).map_or(Ok(()), |detail| Err(OpenError::Damaged { path: folder.path().to_owned(), detail }))
+        })
+    } else {
+        Err(OpenError::Damaged { path: folder.path().to_owned(), detail: "it is missing".to_owned() })
+    };
+    let problem = match verified {
+        Ok(_) => return Ok(()),
+        Err(OpenError::Damaged { path, detail }) => format!("{}: {detail}", path.display()),
+        Err(OpenError::Io { path, source, .. }) => format!("{} cannot be read: {source}", path.display()),
+        Err(other) => return Err(other),
+    };
+    watch("writing the log anew");
+    for name in plan::names(&folder)?.iter().filter(|name| wal::first_seq(name).is_some()) {
+        repair.plan.set_aside(&folder.join(name), &format!("wal-{name}"));
+    }
+    let mut log = NewLog::new(repair.folder.id(), wal_through + 1);
+    let mut odd = Vec::new();
+    let mut lost = wal::salvage(&folder, repair.folder.id(), wal_through, &mut |frame| match undecodable(&frame) {
+        Some(detail) => {
+            odd.push(format!("{detail}; it is lost"));
+            Ok(())
+        }
+        None => log.push(&frame.record).map_or(Ok(()), |file| stage(repair, file)),
+    })?;
+    lost.extend(odd);
+    let kept = log.frames();
+    stage(repair, log.finish())?;
+    if lost.is_empty() {
+        repair.report.push(&folder, RepairOutcome::Rebuilt, format!("{problem}; {kept} requests were kept, and no other is known of"));
+    }
+    for what in lost {
+        repair.report.push(&folder, RepairOutcome::Lost, format!("{what}; {kept} requests were kept"));
+    }
+    Ok(())
+}
+
+fn stage(repair: &mut Repair<'_>, (first_seq, bytes): (u64, Vec<u8>)) -> Result<(), OpenError> {
+    let to = wal::file_path(&repair.folder.wal(), first_seq);
+    repair.stage(&format!("wal-{first_seq:020}"), &to, &bytes)
+}
+
+/// Why a whole frame cannot be read back by a start.
+fn undecodable(frame: &Frame) -> Option<String> {
+    let raw = payload(&frame.record);
+    let decoded =
+        raw.and_then(|raw| otlp::decode(frame.record.signal, &raw, &context_of(&frame.record)).map_err(|error| error.to_string()));
+    decoded.err().map(|error| format!("request {} cannot be understood: {error}", frame.seq))
+}
