@@ -14,15 +14,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tantivy::directory::FileSlice;
-use ulid::Ulid;
 
 use crate::segment::fixture::Dice;
 
-use super::{File, FileSystem, Mode};
-
+mod handle;
+mod mounted;
 mod node;
 
+pub(crate) use self::mounted::Mounted;
 use self::node::{Node, SECTOR};
 
 /// The disk. It outlives the processes that use it.
@@ -62,17 +61,6 @@ struct State {
     bad_sector: Option<(usize, u64)>,
     ids: u64,
 }
-
-#[derive(Debug)]
-struct Handle {
-    disk: Arc<Simulated>,
-    node: usize,
-    epoch: u64,
-}
-
-/// The file system that a [`super::Place`] holds.
-#[derive(Debug)]
-pub(crate) struct Mounted(pub(crate) Arc<Simulated>);
 
 /// What an operation does when its turn comes.
 enum Turn {
@@ -174,10 +162,6 @@ impl Simulated {
     pub(crate) fn lose(&self, path: &Path) {
         self.state.lock().names.remove(path);
     }
-
-    fn handle(self: &Arc<Self>, node: usize, epoch: u64) -> Arc<dyn File> {
-        Arc::new(Handle { disk: self.clone(), node, epoch })
-    }
 }
 
 // === impl State ===
@@ -274,244 +258,6 @@ impl State {
 
 fn stopped() -> io::Error {
     io::Error::other("the machine has stopped")
-}
-
-// === impl Mounted ===
-
-impl FileSystem for Mounted {
-    fn open(&self, path: &Path, mode: Mode) -> io::Result<Arc<dyn File>> {
-        let mut state = self.0.state.lock();
-        let epoch = state.epoch;
-        let found = state.file(path);
-        let node = match (mode, found) {
-            (Mode::Read | Mode::Write | Mode::Keep, Ok(node)) => node,
-            (Mode::Create, Ok(node)) => state.whole(false, |state| {
-                state.nodes[node].set_len(0);
-                Ok(node)
-            })?,
-            (Mode::Create | Mode::Keep, Err(error)) if error.kind() == io::ErrorKind::NotFound => {
-                state.folder(path.parent().unwrap())?;
-                state.whole(true, |state| {
-                    state.nodes.push(Node::file());
-                    let node = state.nodes.len() - 1;
-                    state.name(path, Some(node));
-                    Ok(node)
-                })?
-            }
-            (_, Err(error)) => return Err(error),
-        };
-        Ok(self.0.handle(node, epoch))
-    }
-
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let file = self.open(path, Mode::Read)?;
-        let mut bytes = vec![0; usize::try_from(file.len()?).unwrap()];
-        file.read_exact_at(&mut bytes, 0)?;
-        Ok(bytes)
-    }
-
-    fn map(&self, path: &Path) -> io::Result<FileSlice> {
-        self.read(path).map(FileSlice::from)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let mut state = self.0.state.lock();
-        let node = state.file(from)?;
-        state.folder(to.parent().unwrap())?;
-        state.whole(true, |state| {
-            state.name(to, Some(node));
-            state.name(from, None);
-            Ok(())
-        })
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        let mut state = self.0.state.lock();
-        state.file(path)?;
-        state.whole(false, |state| {
-            state.name(path, None);
-            Ok(())
-        })
-    }
-
-    fn remove_all(&self, path: &Path) -> io::Result<()> {
-        let node = self.0.state.lock().find(path)?;
-        if !self.0.state.lock().nodes[node].is_folder() {
-            return self.remove(path);
-        }
-        for name in self.names(path)? {
-            self.remove_all(&path.join(name))?;
-        }
-        self.0.state.lock().whole(false, |state| {
-            state.name(path, None);
-            Ok(())
-        })
-    }
-
-    fn create_folder(&self, path: &Path) -> io::Result<()> {
-        let mut state = self.0.state.lock();
-        state.folder(path.parent().unwrap())?;
-        match state.folder(path) {
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => state.whole(true, |state| {
-                state.nodes.push(Node::folder());
-                let node = state.nodes.len() - 1;
-                state.name(path, Some(node));
-                Ok(())
-            }),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        let mut state = self.0.state.lock();
-        state.folder(path)?;
-        state.whole(false, |state| {
-            for (_, versions) in state.names.iter_mut().filter(|(name, _)| name.parent() == Some(path)) {
-                versions.drain(..versions.len() - 1);
-            }
-            state.names.retain(|_, versions| versions.as_slice() != [None]);
-            Ok(())
-        })
-    }
-
-    fn names(&self, path: &Path) -> io::Result<Vec<String>> {
-        let state = self.0.state.lock();
-        state.folder(path)?;
-        let inside = state.names.iter().filter(|(name, versions)| name.parent() == Some(path) && versions.last() != Some(&None));
-        Ok(inside.map(|(name, _)| name.file_name().unwrap().to_str().unwrap().to_owned()).collect())
-    }
-
-    fn is_there(&self, path: &Path) -> bool {
-        self.0.state.lock().find(path).is_ok()
-    }
-
-    fn free_bytes(&self, _: &Path) -> io::Result<u64> {
-        Ok(1 << 40)
-    }
-
-    fn fresh_id(&self) -> Ulid {
-        let mut state = self.0.state.lock();
-        state.ids += 1;
-        let random = state.dice.roll();
-        Ulid::from_parts(FIRST_ID_MS + state.ids, random.into())
-    }
-}
-
-// === impl Handle ===
-
-impl Handle {
-    fn node<T>(&self, work: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
-        let mut state = self.disk.state.lock();
-        if state.stopped || state.epoch != self.epoch {
-            return Err(stopped());
-        }
-        work(&mut state)
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        self.node(|state| match state.turn(false)? {
-            Turn::Works => {
-                state.nodes[self.node].sync();
-                Ok(())
-            }
-            // What could not be written counts as written from now on, whether it was or not.
-            Turn::Fails(error) => {
-                state.nodes[self.node].give_up();
-                Err(error)
-            }
-            Turn::Stops { done } => {
-                if done {
-                    state.nodes[self.node].sync();
-                }
-                Err(stopped())
-            }
-        })
-    }
-}
-
-impl File for Handle {
-    fn len(&self) -> io::Result<u64> {
-        self.node(|state| Ok(state.nodes[self.node].live().len() as u64))
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.node(|state| {
-            let bytes = state.nodes[self.node].live();
-            let start = bytes.len().min(usize::try_from(offset).unwrap());
-            let length = buffer.len().min(bytes.len() - start);
-            let sectors = offset / SECTOR as u64..=(offset + length as u64) / SECTOR as u64;
-            if state.bad_sector.is_some_and(|(node, sector)| node == self.node && sectors.contains(&sector)) {
-                return Err(io::Error::other("the sector cannot be read"));
-            }
-            buffer[..length].copy_from_slice(&bytes[start..start + length]);
-            Ok(length)
-        })
-    }
-
-    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        if self.read_at(buffer, offset)? < buffer.len() { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
-    }
-
-    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.node(|state| {
-            let end = offset + bytes.len() as u64;
-            let grows = end > state.nodes[self.node].live().len() as u64;
-            let turn = state.turn(grows)?;
-            let part = usize::try_from(state.dice.below(bytes.len() as u64 + 1)).unwrap();
-            let (written, result) = match turn {
-                Turn::Works => (bytes.len(), Ok(())),
-                Turn::Fails(error) => (part, Err(error)),
-                Turn::Stops { done } => (if done { bytes.len() } else { part }, Err(stopped())),
-            };
-            state.nodes[self.node].write(&bytes[..written], offset);
-            result
-        })
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.node(|state| {
-            state.whole(false, |state| {
-                state.nodes[self.node].set_len(len);
-                Ok(())
-            })
-        })
-    }
-
-    fn preallocate(&self, bytes: u64) -> io::Result<bool> {
-        self.node(|state| {
-            state.whole(true, |state| {
-                let len = state.nodes[self.node].live().len() as u64;
-                state.nodes[self.node].set_len(len.max(bytes));
-                Ok(true)
-            })
-        })
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.sync()
-    }
-
-    fn sync_all(&self) -> io::Result<()> {
-        self.sync()
-    }
-
-    fn try_lock(&self) -> io::Result<bool> {
-        self.node(|state| {
-            let free = state.locked.is_none_or(|node| node != self.node);
-            state.locked = Some(self.node);
-            Ok(free)
-        })
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        let mut state = self.disk.state.lock();
-        if state.epoch == self.epoch && state.locked == Some(self.node) {
-            state.locked = None;
-        }
-    }
 }
 
 mod tests;

@@ -1,5 +1,4 @@
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -17,24 +16,11 @@ use crate::store::Signal;
 use super::frame::{self, FILE_HEADER, Frame};
 use super::{Options, Record, Refusal, Replayed, Writer, file};
 
+mod faults;
+mod properties;
+mod salvage;
+
 const STORE: [u8; 16] = *b"one data folder!";
-
-/// What a disk is made to do wrong, once each.
-#[derive(Debug, Default)]
-pub(crate) struct Faults {
-    write: Mutex<Option<io::ErrorKind>>,
-    sync: Mutex<Option<io::ErrorKind>>,
-}
-
-impl Faults {
-    pub(super) fn write(&self) -> io::Result<()> {
-        self.write.lock().take().map_or(Ok(()), |kind| Err(kind.into()))
-    }
-
-    pub(super) fn sync(&self) -> io::Result<()> {
-        self.sync.lock().take().map_or(Ok(()), |kind| Err(kind.into()))
-    }
-}
 
 fn record(payload: &[u8]) -> Record {
     Record {
@@ -96,7 +82,7 @@ fn running<T: Send + 'static>(options: Options, replayed: &Replayed, on_durable:
 }
 
 fn options(folder: &Path, file_bytes: u64) -> Options {
-    Options { folder: Place::real(folder), store: STORE, sync: SyncPolicy::Group, file_bytes, faults: Arc::default() }
+    Options { folder: Place::real(folder), store: STORE, sync: SyncPolicy::Group, file_bytes }
 }
 
 fn empty() -> Replayed {
@@ -306,64 +292,6 @@ fn a_log_that_cannot_start_a_file_refuses_until_it_can() {
 
 type Durable = std::sync::mpsc::Sender<()>;
 
-fn start_faulty(folder: &Path, sync: SyncPolicy) -> (Writer<Durable>, Arc<Faults>) {
-    let options = Options { sync, ..options(folder, 1 << 16) };
-    let faults = options.faults.clone();
-    let writer = running(options, &empty(), |group: Vec<(u64, Durable)>| {
-        for (_, durable) in group {
-            durable.send(()).unwrap();
-        }
-    });
-    (writer, faults)
-}
-
-#[test]
-fn after_a_failed_sync_nothing_is_acknowledged_until_a_restart() {
-    let dir = tempfile::tempdir().unwrap();
-    let (writer, faults) = start_faulty(dir.path(), SyncPolicy::Group);
-    assert!(settle(&writer));
-    *faults.sync.lock() = Some(io::ErrorKind::Other);
-    assert!(!settle(&writer));
-    assert!(!settle(&writer), "the next sync would succeed and is not believed");
-    assert!(matches!(writer.refusal(), Some(Refusal::Failed(reason)) if reason.contains("restart")));
-    writer.stop();
-    let (replayed, _) = replay(dir.path()).unwrap();
-    assert!(replayed.next_seq >= 2);
-}
-
-#[test]
-fn a_full_disk_loses_nothing_and_writing_goes_on_when_there_is_room() {
-    let dir = tempfile::tempdir().unwrap();
-    let (writer, faults) = start_faulty(dir.path(), SyncPolicy::Group);
-    assert!(settle(&writer));
-    *faults.write.lock() = Some(io::ErrorKind::StorageFull);
-    assert!(!settle(&writer));
-    assert!(matches!(writer.refusal(), Some(Refusal::NoRoom(_))));
-    assert!(settle(&writer));
-    assert_eq!(writer.refusal(), None);
-    *faults.write.lock() = Some(io::ErrorKind::Other);
-    assert!(!settle(&writer) && !settle(&writer), "any other failed write ends writing");
-    writer.stop();
-    let (_, frames) = replay(dir.path()).unwrap();
-    assert_eq!(frames.iter().take(2).map(|frame| frame.seq).collect::<Vec<_>>(), [1, 2], "what the full disk refused left no trace");
-}
-
-#[test]
-fn with_an_interval_records_are_acknowledged_before_they_are_synced() {
-    let dir = tempfile::tempdir().unwrap();
-    let (writer, faults) = start_faulty(dir.path(), SyncPolicy::Interval(std::time::Duration::from_secs(2)));
-    *faults.sync.lock() = Some(io::ErrorKind::Other);
-    let begun = std::time::Instant::now();
-    assert!(settle(&writer));
-    while writer.refusal().is_none() {
-        assert!(begun.elapsed().as_secs() < 30, "the sync at the interval is done and its failure noticed");
-        std::thread::yield_now();
-    }
-    assert!(!settle(&writer));
-    writer.stop();
-    assert_eq!(replay(dir.path()).unwrap().1.len(), 1);
-}
-
 #[test]
 fn a_panic_on_the_logs_thread_ends_writing() {
     let dir = tempfile::tempdir().unwrap();
@@ -374,40 +302,4 @@ fn a_panic_on_the_logs_thread_ends_writing() {
     }
     assert!(matches!(writer.append(record(b"x"), channel().0), Err(Refusal::Failed(_))));
     writer.stop();
-}
-
-mod proptests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn frames_round_trip(
-            payload in proptest::collection::vec(any::<u8>(), 0..300), seq in 1u64.., synced: u64, times: (u64, u64, u64),
-            counts: (u32, u32), hash: [u8; 16], kind: (bool, bool), first_seq: u64,
-        ) {
-            let record = Record {
-                signal: if kind.0 { Signal::Logs } else { Signal::Traces },
-                ingest_time: UnixNanos::new(times.0), retention: times.1, first_record_id: times.2,
-                accepted: counts.0, rejected: counts.1, hash, raw_len: counts.0, compressed: kind.1, payload: Bytes::from(payload),
-            };
-            let mut bytes = vec![1];
-            frame::encode(&mut bytes, first_seq, seq, synced, &record);
-            let end = bytes.len();
-            prop_assert_eq!(end - 1, frame::encoded_len(&record));
-            bytes.extend([0; 8]);
-            let bytes = Bytes::from(bytes);
-            prop_assert_eq!(frame::decode(&bytes, 1, first_seq), frame::Next::Frame(Frame { seq, synced, record }, end));
-            prop_assert_eq!(frame::decode(&bytes, end, first_seq), frame::Next::End);
-        }
-
-        #[test]
-        fn arbitrary_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-            let bytes = Bytes::from(bytes);
-            let _ = frame::decode_header(&bytes);
-            let _ = frame::decode(&bytes, 0, 1);
-            let _ = frame::find_after(&bytes, 0, 1, 0);
-        }
-    }
 }

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::check::{CheckReport, check_place};
+use crate::files::Simulated;
 
+use super::model::Look;
 use super::world::{World, pick};
 
 /// What `check` said of a damaged folder.
@@ -29,21 +31,28 @@ impl World {
             let (path, bytes) = files[pick(&mut self.dice, files.len())].clone();
             let byte = self.dice.below(bytes);
             let kind = self.dice.below(8);
-            match kind {
-                0 => self.disk.lose(&path),
-                1 => self.disk.make_unreadable(&path, byte),
-                _ => self.disk.flip(&path, byte, u32::try_from(self.dice.below(8)).unwrap()),
-            }
+            let hurt = |disk: &Simulated, bit| match kind {
+                0 => disk.lose(&path),
+                1 => disk.make_unreadable(&path, byte),
+                _ => disk.flip(&path, byte, bit),
+            };
+            let bit = u32::try_from(self.dice.below(8)).unwrap();
+            hurt(&self.disk, bit);
             self.history.push(format!("damage of kind {kind} at byte {byte} of {bytes} of {}", path.display()));
-            self.tally.damages += 1;
+            self.tally.count("damages", 1);
             let checked = self.checked();
             self.look(&path, &checked).await;
             self.disk.restore(&whole);
+            if self.dice.below(2) == 0 {
+                hurt(&self.disk, bit);
+                self.mend(&path);
+                self.disk.restore(&whole);
+            }
         }
     }
 
     fn checked(&self) -> Checked {
-        match check_place(&self.root) {
+        match check_place(&self.root, &mut |_| ()) {
             Ok(report) => Checked { paths: paths(&report, false), named: paths(&report, true), said: format!("{report:?}") },
             Err(error) => Checked { paths: Vec::new(), named: vec![PathBuf::from("/srv/data")], said: error.to_string() },
         }
@@ -66,7 +75,7 @@ impl World {
             Ok(()) => self.compare_damaged(path, &files_before),
         };
         let told = told || !checked.named.is_empty();
-        self.tally.reported += u64::from(told);
+        self.tally.count("damages told", u64::from(told));
         if told && !is_segment {
             let torn = checked.said.contains("torn");
             assert!(!checked.named.is_empty() || torn, "{}", self.failure(&format!("check says nothing: {}", checked.said)));
@@ -90,7 +99,7 @@ impl World {
         if path.starts_with("/srv/data/wal") {
             found.reports.push("the end of the log".to_owned());
         }
-        let compared = self.model.compare(&found, self.kept_from(), false);
+        let compared = self.compare(&found, Look::Damaged);
         assert_eq!(compared, Ok(()), "{}", self.failure("damage was read as data, or what is missing was not told"));
         told
     }
@@ -102,6 +111,6 @@ impl World {
 }
 
 fn paths(report: &CheckReport, only_problems: bool) -> Vec<PathBuf> {
-    let lines = report.lines.iter().filter(|line| !only_problems || line.problem.is_some());
+    let lines = report.lines.iter().filter(|line| !line.summary.starts_with("left over") && (!only_problems || line.problem.is_some()));
     lines.map(|line| line.path.clone()).collect()
 }

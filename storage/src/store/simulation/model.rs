@@ -1,35 +1,46 @@
 //! What must be there, what must not, and what may.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
-use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
-use opentelemetry_proto::tonic::logs::v1::{LogRecord as WireLog, ResourceLogs, ScopeLogs};
-use opentelemetry_proto::tonic::resource::v1::Resource;
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span as WireSpan};
-use prost::Message as _;
-
-use crate::model::{LogRecord, Span, UnixNanos, Value};
+use crate::model::{LogRecord, Span, UnixNanos};
 use crate::store::Signal;
 
-/// All requests, by the number of their first item.
+mod request;
+
+pub(super) use self::request::{Request, log_number, span_number, word};
+use super::keeping::Keeping;
+
+/// All requests, by the number of their first item, and what became of items.
 #[derive(Debug, Default)]
 pub(super) struct Model {
     pub(super) requests: BTreeMap<u64, Request>,
+    /// Items that a delete took, with a receipt.
+    pub(super) deleted: BTreeSet<u64>,
+    /// Deletes without an answer: all of it is gone or nothing.
+    pub(super) undecided: Vec<BTreeSet<u64>>,
+    /// Items that were past their age, or too many, and are gone.
+    let_go: BTreeSet<u64>,
     next: u64,
 }
 
-/// One request: consecutive numbers, whose items are made from them.
-#[derive(Clone, Debug)]
-pub(super) struct Request {
-    pub(super) signal: Signal,
-    pub(super) first: u64,
-    pub(super) count: u64,
-    pub(super) sent: UnixNanos,
-    pub(super) fate: Fate,
+/// When the store is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// While it runs.
+    Live,
+    /// It has just started: what is found or not found is so for good.
+    Settle,
+    /// Something is damaged; another look follows when it is whole again.
+    Damaged,
+    /// It was repaired, and will be as it was before: what was let go may be there again.
+    Repaired,
+}
+
+/// What a look saw for the first time.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen {
+    pub(super) let_go: u64,
+    pub(super) kept_by_rule: u64,
 }
 
 /// What is known of a request.
@@ -63,42 +74,90 @@ impl Model {
         first
     }
 
-    /// Holds what was found against what must be there; items sent before `kept_from` may have aged out. With `settle`, what is found or
-    /// not found is so for good.
-    pub(super) fn compare(&mut self, found: &Found, kept_from: UnixNanos, settle: bool) -> Result<(), String> {
-        let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
+    /// Holds what was found against what must be there.
+    pub(super) fn compare(&mut self, found: &Found, keeping: &Keeping<'_>, look: Look) -> Result<Seen, String> {
+        let present = self.numbers(found)?;
+        if let Some(number) = present.intersection(&self.deleted).next() {
+            return Err(format!("item {number} was deleted and is there"));
+        }
+        if let Some(number) = present.intersection(&self.let_go).next().filter(|_| look != Look::Repaired) {
+            return Err(format!("item {number} was let go and is there again"));
+        }
+        let mut seen = Seen::default();
+        let mut missing = BTreeSet::new();
+        for request in self.requests.values() {
+            let is_here = request.numbers().any(|number| present.contains(&number));
+            if request.fate == Fate::Absent && is_here {
+                return Err(format!("{request:?} is not to be there"));
+            }
+            let must_be_whole = request.fate == Fate::Stored || (request.fate == Fate::Unknown && is_here);
+            for number in request.numbers().filter(|number| must_be_whole && !present.contains(number) && !self.is_gone(*number)) {
+                if !keeping.may_be_gone(request, number) && found.reports.is_empty() {
+                    return Err(format!("item {number} of {request:?} is not there"));
+                }
+                missing.insert(number);
+            }
+            let ruled = |number: &u64| present.contains(number) && keeping.is_kept_by_rule(request, *number);
+            seen.kept_by_rule += request.numbers().filter(ruled).count() as u64;
+        }
+        self.compare_undecided(&present, keeping, found.reports.is_empty())?;
+        if matches!(look, Look::Live | Look::Settle) {
+            seen.let_go = missing.len() as u64;
+            self.let_go.extend(missing);
+        }
+        if look == Look::Settle {
+            self.settle(&present);
+        }
+        Ok(seen)
+    }
+
+    /// Numbers of everything found, each of which is what was sent.
+    fn numbers(&self, found: &Found) -> Result<BTreeSet<u64>, String> {
+        let mut present = BTreeSet::new();
+        let mut once = |number: u64| if present.insert(number) { Ok(()) } else { Err(format!("item {number} is there twice")) };
         for log in &found.logs {
             let number = log_number(log).ok_or_else(|| format!("a record that nobody sent: {log:?}"))?;
-            let request = self.request_of(number, Signal::Logs)?;
-            request.check_log(number, log)?;
-            *counts.entry(number).or_default() += 1;
+            self.request_of(number, Signal::Logs)?.check_log(number, log)?;
+            once(number)?;
         }
         for span in &found.spans {
-            let number = u64::from_be_bytes(*span.span_id.as_bytes()) - 1;
-            let request = self.request_of(number, Signal::Traces)?;
-            request.check_span(number, span)?;
-            *counts.entry(number).or_default() += 1;
+            let number = span_number(span);
+            self.request_of(number, Signal::Traces)?.check_span(number, span)?;
+            once(number)?;
         }
-        if let Some((number, times)) = counts.iter().find(|(_, times)| **times > 1) {
-            return Err(format!("item {number} is there {times} times"));
-        }
-        for request in self.requests.values_mut() {
-            let present = counts.range(request.first..request.first + request.count).count() as u64;
-            let aged = request.sent < kept_from;
-            let excused = aged || !found.reports.is_empty();
-            match request.fate {
-                Fate::Stored if present < request.count && !excused => {
-                    return Err(format!("{request:?} was acknowledged and {present} of its items are there"));
-                }
-                Fate::Absent if present > 0 => return Err(format!("{request:?} is not to be there")),
-                Fate::Unknown if present > 0 && present < request.count && !excused => {
-                    return Err(format!("{request:?} is there in part: {present} items"));
-                }
-                Fate::Unknown if settle => request.fate = if present > 0 { Fate::Stored } else { Fate::Absent },
-                _ => {}
+        Ok(present)
+    }
+
+    /// Whether an item may be missing for a reason that is known.
+    fn is_gone(&self, number: u64) -> bool {
+        self.deleted.contains(&number) || self.let_go.contains(&number) || self.undecided.iter().any(|set| set.contains(&number))
+    }
+
+    fn compare_undecided(&self, present: &BTreeSet<u64>, keeping: &Keeping<'_>, is_whole: bool) -> Result<(), String> {
+        for set in &self.undecided {
+            // Of others it is not known, or known better.
+            let alone = set.iter().filter(|number| {
+                let others = self.undecided.iter().filter(|other| other.contains(number)).count();
+                let request = self.requests.range(..=**number).next_back().map(|(_, request)| request);
+                let may_be_gone = request.is_some_and(|request| keeping.may_be_gone(request, **number));
+                others == 1 && !may_be_gone && !self.deleted.contains(number) && !self.let_go.contains(number)
+            });
+            let (here, gone): (Vec<&u64>, Vec<&u64>) = alone.partition(|number| present.contains(number));
+            if is_whole && !here.is_empty() && !gone.is_empty() {
+                return Err(format!("a delete was done in part: {gone:?} are gone and {here:?} are there"));
             }
         }
         Ok(())
+    }
+
+    fn settle(&mut self, present: &BTreeSet<u64>) {
+        for set in std::mem::take(&mut self.undecided) {
+            self.deleted.extend(set.into_iter().filter(|number| !present.contains(number) && !self.let_go.contains(number)));
+        }
+        for request in self.requests.values_mut().filter(|request| request.fate == Fate::Unknown) {
+            let is_here = request.numbers().any(|number| present.contains(&number));
+            request.fate = if is_here { Fate::Stored } else { Fate::Absent };
+        }
     }
 
     fn request_of(&self, number: u64, signal: Signal) -> Result<&Request, String> {
@@ -106,104 +165,5 @@ impl Model {
         request
             .filter(|request| number < request.first + request.count && request.signal == signal)
             .ok_or_else(|| format!("item {number} was never sent"))
-    }
-}
-
-/// The number of a record.
-pub(super) fn log_number(log: &LogRecord) -> Option<u64> {
-    log.attributes.iter().find(|attribute| attribute.key == "n").and_then(|attribute| match &attribute.value {
-        Value::Int(number) => u64::try_from(*number).ok(),
-        _ => None,
-    })
-}
-
-/// A word that only one record has.
-pub(super) fn word(number: u64) -> String {
-    format!("order{number}x")
-}
-
-fn body(number: u64) -> String {
-    format!("{} was placed {}", word(number), "and paid ".repeat(usize::try_from(number % 40).unwrap()))
-}
-
-fn text(key: &str, value: &str) -> KeyValue {
-    KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(Any::StringValue(value.to_owned())) }), ..KeyValue::default() }
-}
-
-fn int(key: &str, value: u64) -> KeyValue {
-    KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(Any::IntValue(value.cast_signed())) }), ..KeyValue::default() }
-}
-
-// === impl Request ===
-
-impl Request {
-    /// The bytes that are sent.
-    pub(super) fn payload(&self) -> Bytes {
-        let numbers = self.first..self.first + self.count;
-        let resource = Some(Resource { attributes: vec![text("service.name", &self.service())], ..Resource::default() });
-        match self.signal {
-            Signal::Logs => {
-                let scope = ScopeLogs { log_records: numbers.map(|number| self.wire_log(number)).collect(), ..ScopeLogs::default() };
-                let logs = ResourceLogs { resource, scope_logs: vec![scope], ..ResourceLogs::default() };
-                ExportLogsServiceRequest { resource_logs: vec![logs] }.encode_to_vec().into()
-            }
-            Signal::Traces => {
-                let scope = ScopeSpans { spans: numbers.map(|number| self.wire_span(number)).collect(), ..ScopeSpans::default() };
-                let spans = ResourceSpans { resource, scope_spans: vec![scope], ..ResourceSpans::default() };
-                ExportTraceServiceRequest { resource_spans: vec![spans] }.encode_to_vec().into()
-            }
-        }
-    }
-
-    fn service(&self) -> String {
-        format!("service-{}", self.first % 3)
-    }
-
-    fn time(&self, number: u64) -> u64 {
-        self.sent.get() + number % 1000
-    }
-
-    fn wire_log(&self, number: u64) -> WireLog {
-        WireLog {
-            time_unix_nano: self.time(number),
-            severity_number: i32::try_from(1 + number % 24).unwrap(),
-            body: Some(AnyValue { value: Some(Any::StringValue(body(number))) }),
-            attributes: vec![int("n", number), text("user", &format!("u{}", number % 7))],
-            ..WireLog::default()
-        }
-    }
-
-    fn wire_span(&self, number: u64) -> WireSpan {
-        WireSpan {
-            trace_id: u128::from(number / 4 + 1).to_be_bytes().to_vec(),
-            span_id: (number + 1).to_be_bytes().to_vec(),
-            name: format!("operation {}", number % 5),
-            start_time_unix_nano: self.time(number),
-            end_time_unix_nano: self.time(number) + number % 5000,
-            attributes: vec![int("n", number), text("user", &format!("u{}", number % 7))],
-            ..WireSpan::default()
-        }
-    }
-
-    fn check_log(&self, number: u64, log: &LogRecord) -> Result<(), String> {
-        let same = log.time.get() == self.time(number)
-            && u64::try_from(log.severity_number) == Ok(1 + number % 24)
-            && log.body == Value::String(body(number))
-            && log.resource.service_name() == self.service()
-            && log.attributes.len() == 2
-            && log.attributes.iter().any(|a| a.key == "user" && a.value == Value::String(format!("u{}", number % 7)));
-        if same { Ok(()) } else { Err(format!("record {number} is not what was sent: {log:?}")) }
-    }
-
-    fn check_span(&self, number: u64, span: &Span) -> Result<(), String> {
-        let same = *span.trace_id.as_bytes() == u128::from(number / 4 + 1).to_be_bytes()
-            && span.name == format!("operation {}", number % 5)
-            && span.start.get() == self.time(number)
-            && span.duration() == number % 5000
-            && span.service_name() == self.service()
-            && span.attributes.len() == 2
-            && span.attribute("n") == Some(&Value::Int(number.cast_signed()))
-            && span.attribute("user") == Some(&Value::String(format!("u{}", number % 7)));
-        if same { Ok(()) } else { Err(format!("span {number} is not what was sent: {span:?}")) }
     }
 }

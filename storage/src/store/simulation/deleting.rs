@@ -1,0 +1,65 @@
+//! Deletes: by trace, by word, by attribute and by name.
+
+use std::collections::BTreeSet;
+
+use crate::deletion::{DeleteError, DeleteWhat};
+use crate::model::{TimeRange, TraceId};
+use crate::query::QueryError;
+use crate::store::Signal;
+
+use super::model::{Found, log_number, span_number, word};
+use super::world::{World, pick};
+
+impl World {
+    /// Deletes some of what is there.
+    pub(super) async fn delete(&mut self) {
+        let found = self.found();
+        let Some((what, gone)) = self.draw_delete(&found) else { return };
+        let (store, hands) = self.open.as_mut().unwrap();
+        let answer = store.delete(what.clone()).await;
+        while hands.log.step() {}
+        self.history.push(format!("delete {what:?}: {answer:?}"));
+        match answer {
+            Ok(receipt) => {
+                let said = receipt.spans + receipt.logs;
+                assert_eq!(said, gone.len() as u64, "{}", self.failure(&format!("the receipt of {gone:?}")));
+                self.model.deleted.extend(gone);
+                self.tally.count("deletes", 1);
+            }
+            Err(error @ (DeleteError::Invalid(_) | DeleteError::Query(QueryError::Parse(_)))) => {
+                panic!("{}", self.failure(&error.to_string()))
+            }
+            // Nobody knows whether it was recorded, until the next start.
+            Err(_) => {
+                self.model.undecided.push(gone);
+                self.tally.count("deletes without an answer", 1);
+            }
+        }
+    }
+
+    /// What to delete, and the numbers of what that is.
+    fn draw_delete(&mut self, found: &Found) -> Option<(DeleteWhat, BTreeSet<u64>)> {
+        let logs: Vec<u64> = found.logs.iter().map(|log| log_number(log).unwrap()).collect();
+        let spans: Vec<u64> = found.spans.iter().map(span_number).collect();
+        let matching = |signal, query| DeleteWhat::Matching { signal, query, range: TimeRange::ALL };
+        let of = |numbers: &[u64], is_one: &dyn Fn(u64) -> bool| numbers.iter().copied().filter(|number| is_one(*number)).collect();
+        let kind = self.dice.below(4);
+        let (log, span) = (logs.get(pick(&mut self.dice, logs.len().max(1))), spans.get(pick(&mut self.dice, spans.len().max(1))));
+        Some(match kind {
+            0 => {
+                let trace = span? / 4;
+                let id = TraceId::from_slice(&u128::from(trace + 1).to_be_bytes()).unwrap();
+                (DeleteWhat::Traces(vec![id]), of(&spans, &|number| number / 4 == trace))
+            }
+            1 => (matching(Signal::Logs, word(*log?)), of(&logs, &|number| number == *log.unwrap_or(&0))),
+            2 => {
+                let user = *log? % 7;
+                (matching(Signal::Logs, format!("attr.user=u{user}")), of(&logs, &|number| number % 7 == user))
+            }
+            _ => {
+                let name = *span? % 5;
+                (matching(Signal::Traces, format!("name=\"operation {name}\"")), of(&spans, &|number| number % 5 == name))
+            }
+        })
+    }
+}

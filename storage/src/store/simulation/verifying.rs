@@ -1,0 +1,102 @@
+//! Holds a store against the model, by everything that can be read and by what indexes find.
+
+use arrow::array::RecordBatch;
+
+use crate::model::{TimeRange, TraceId};
+use crate::query::{LogOrder, LogSearch};
+use crate::rows;
+use crate::schema;
+use crate::snapshot::Snapshot;
+use crate::store::Signal;
+
+use super::keeping::{Keeping, SEGMENT_BYTES};
+use super::model::{Found, Look, log_number, word};
+use super::world::{World, pick};
+
+impl World {
+    /// Holds the store against the model. `settle`: it has just started, so what is not there is gone.
+    pub(super) async fn verify(&mut self, settle: bool) {
+        let found = self.found();
+        assert!(found.reports.is_empty(), "{}", self.failure(&format!("not everything can be read: {:?}", found.reports)));
+        let compared = self.compare(&found, if settle { Look::Settle } else { Look::Live });
+        assert_eq!(compared, Ok(()), "{}", self.failure("the store and the model disagree"));
+        self.ask(&found).await;
+    }
+
+    pub(super) fn compare(&mut self, found: &Found, look: Look) -> Result<(), String> {
+        let keeping = Keeping { config: &self.config, now: self.clock.now() };
+        let seen = self.model.compare(found, &keeping, look)?;
+        let by = if self.config.max_disk_bytes.is_some() { "let go for the budget" } else { "let go by age" };
+        self.tally.count(by, seen.let_go);
+        self.tally.count("kept by rule", seen.kept_by_rule);
+        Ok(())
+    }
+
+    /// Everything that can be read now.
+    pub(super) fn found(&self) -> Found {
+        let (store, _) = self.open.as_ref().unwrap();
+        read_all(&store.inner.snapshot.load_full())
+    }
+
+    /// Asks for one record by its word and for one trace by its id, through the indexes.
+    async fn ask(&mut self, found: &Found) {
+        let (store, _) = self.open.as_ref().unwrap();
+        if let Some(log) = found.logs.get(pick(&mut self.dice, found.logs.len().max(1))) {
+            let query = word(log_number(log).unwrap());
+            let search = LogSearch { query: query.clone(), range: TimeRange::ALL, order: LogOrder::Newest, limit: 10, cursor: None };
+            let page = store.search_logs(search).await.unwrap();
+            assert_eq!(page.records, std::slice::from_ref(log), "{}", self.failure(&format!("the word {query}: {:?}", page.stats)));
+        }
+        if let Some(span) = found.spans.get(pick(&mut self.dice, found.spans.len().max(1))) {
+            let trace = store.trace(span.trace_id).await.unwrap().unwrap();
+            let expected = found.spans.iter().filter(|other| other.trace_id == span.trace_id).count();
+            assert_eq!(trace.spans.len(), expected, "{}", self.failure("a trace by its id"));
+        }
+        let absent = store.trace(TraceId::from_slice(&[0xfe; 16]).unwrap()).await;
+        assert!(matches!(absent, Ok(None)), "{}", self.failure("an absent trace"));
+    }
+
+    /// All work is done: nothing that a crash left over is still there, deletes are, and `check` finds the folder whole.
+    pub(super) fn check_folder(&mut self) {
+        let (store, _) = self.open.as_ref().unwrap();
+        let pending = store.deletions().iter().filter(|deletion| deletion.done.is_none()).count();
+        assert_eq!(pending, 0, "{}", self.failure("deletes are not done"));
+        self.tally.count("deletes done", store.deletions().len() as u64);
+        let stacks = store.inner.keeper.at_one_moment(|contents| contents.segments.values().filter(|meta| meta.level == 2).count());
+        self.tally.count("stacks", stacks as u64);
+        let listed = store.inner.keeper.listed().len();
+        let files = self.disk.files();
+        let segments: Vec<u64> = files.iter().filter(|(path, _)| path.starts_with("/srv/data/seg")).map(|(_, bytes)| *bytes).collect();
+        assert_eq!(segments.len(), 2 * listed, "{}", self.failure(&format!("files of no segment: {files:?}")));
+        let within = self.config.max_disk_bytes.is_none() || segments.iter().sum::<u64>() <= SEGMENT_BYTES;
+        assert!(within, "{}", self.failure(&format!("more than max_disk_bytes: {segments:?}")));
+        assert!(!files.iter().any(|(path, _)| path.starts_with("/srv/data/tmp")), "{}", self.failure("temporary files"));
+        self.end();
+        let report = crate::check::check_place(&self.root, &mut |_| ()).unwrap();
+        assert!(report.is_ok(), "{}", self.failure(&format!("{report:?}")));
+    }
+}
+
+fn read_all(snapshot: &Snapshot) -> Found {
+    let mut found = Found::default();
+    for signal in [Signal::Traces, Signal::Logs] {
+        let table = snapshot.table(signal);
+        let schema = schema::of(signal);
+        let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        found.reports.extend(table.unreadable.iter().cloned());
+        let mut batches: Vec<RecordBatch> = table.buffered.clone();
+        for segment in &table.segments {
+            match segment.read(&columns, None).and_then(|rows| rows.collect::<Result<Vec<_>, _>>()) {
+                Ok(rows) => batches.extend(rows),
+                Err(error) => found.reports.push(error.to_string()),
+            }
+        }
+        for batch in &batches {
+            match signal {
+                Signal::Traces => found.spans.extend(rows::spans(batch, 0..batch.num_rows()).unwrap()),
+                Signal::Logs => found.logs.extend(rows::logs(batch, 0..batch.num_rows()).unwrap()),
+            }
+        }
+    }
+    found
+}
