@@ -5,7 +5,7 @@
 //! that time would have left, so a start from it is a start after a crash. Segments never change; those that a vault has already are not
 //! copied again. While a moment is held, files that it needs are not removed.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ mod stream;
 mod vault;
 
 pub(crate) use self::restore::RESTORING;
-pub use self::restore::{Restored, Watch, restore};
+pub use self::restore::{Restored, restore};
 pub use self::stream::Stream;
 pub use self::vault::{Kept, Point, Receiver, Vault};
 
@@ -71,25 +71,23 @@ impl Backup {
     ) -> Result<Self, OpenError> {
         let folder = keeper.shared_folder();
         let wal = folder.wal();
-        let mut attempts = 0;
-        loop {
+        let mut unopened: Option<BTreeSet<Ulid>> = None;
+        for attempt in 0..ATTEMPTS {
             // An edit of the list, and what it lets go, waits meanwhile: list, log and segments are of one moment.
-            let (contents, files, pinned) = keeper.at_one_moment(|contents| {
-                let open = |(first, bytes): (u64, u64)| Some((first, wal::file_path(&wal, first).open().ok()?, bytes));
-                (contents.clone(), log().into_iter().filter_map(open).collect::<Vec<_>>(), snapshot())
-            });
-            let is_pinned = |id: &Ulid| {
-                let both = pinned.spans.segments.iter().chain(&pinned.logs.segments);
-                both.into_iter().any(|segment| segment.meta().id == *id)
-            };
+            let (contents, files, pinned) = keeper.at_one_moment(|contents| (contents.clone(), open_log(&wal, log()), snapshot()));
+            let both = pinned.spans.segments.iter().chain(&pinned.logs.segments);
+            let is_pinned: BTreeSet<Ulid> = both.map(|segment| segment.meta().id).collect();
+            let others: BTreeSet<Ulid> = contents.segments.keys().filter(|id| !is_pinned.contains(id)).copied().collect();
             // What was just listed is in the snapshot soon after; what could not be opened never is, and nobody removes it.
-            attempts += 1;
-            if attempts < ATTEMPTS && !contents.segments.keys().all(is_pinned) {
-                std::thread::sleep(BETWEEN);
-                continue;
+            let never = unopened.as_ref().map_or(others.clone(), |before| before.intersection(&others).copied().collect());
+            if others.is_empty() || (attempt >= PATIENCE && others == never) {
+                return Ok(Self { folder, contents, log: files?, _pinned: Some(pinned) });
             }
-            return Ok(Self { folder, contents, log: files, _pinned: Some(pinned) });
+            unopened = Some(never);
+            std::thread::sleep(BETWEEN);
         }
+        let source = std::io::Error::other("the list of segments changes all the time; try again");
+        Err(OpenError::Io { action: "cannot hold a moment of", path: wal.parent().unwrap_or(wal).into(), source })
     }
 
     /// The moment at which a data folder was left. Holds its lock.
@@ -149,6 +147,20 @@ impl Backup {
     }
 }
 
+/// Opens the files of the log. One that is not there any more was let go: segments hold all of it.
+fn open_log(wal: &Place, files: Vec<(u64, u64)>) -> Result<Vec<(u64, Arc<dyn File>, u64)>, OpenError> {
+    let mut log = Vec::with_capacity(files.len());
+    for (first, bytes) in files {
+        let place = wal::file_path(wal, first);
+        match place.open() {
+            Ok(file) => log.push((first, file, bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(io_error("cannot open", &place)(error)),
+        }
+    }
+    Ok(log)
+}
+
 impl Piece {
     fn here(name: String, bytes: Vec<u8>) -> Self {
         Self { name, bytes: bytes.len() as u64, crc: Some(crc32c::crc32c(&bytes)), content: Content::Here(Arc::new(bytes)) }
@@ -170,5 +182,8 @@ fn known_name(name: &str, bytes: u64, crc: u32) -> String {
 }
 
 const FORMAT: &str = "FORMAT";
-const ATTEMPTS: u32 = 100;
+/// How often a moment is tried to be held.
+const ATTEMPTS: u32 = 500;
+/// After so many attempts, what was in no snapshot at any of them is taken for what cannot be opened.
+const PATIENCE: u32 = 50;
 const BETWEEN: std::time::Duration = std::time::Duration::from_millis(10);

@@ -21,6 +21,7 @@ use super::*;
 use crate::error::AppendError;
 use crate::retention::Retention;
 
+mod backup;
 mod deletes;
 mod keeping;
 mod repair;

@@ -1,0 +1,63 @@
+//! Backups while the store is busy.
+
+use std::collections::HashSet;
+
+use super::*;
+use crate::backup::{Vault, restore};
+use crate::deletion::DeleteWhat;
+use crate::model::TimeRange;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_while_rows_are_deleted_and_rewritten_is_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, kept) = (dir.path().join("data"), dir.path().join("vault"));
+    let store = open(&data).await;
+    for part in 0..8 {
+        append(&store, Signal::Logs, logs(part * 50, 50)).await;
+        append(&store, Signal::Traces, spans(part * 20, 20)).await;
+        store.flush().await.unwrap();
+    }
+    let deleting = tokio::spawn({
+        let store = store.clone();
+        async move {
+            for number in 0..80 {
+                let range = TimeRange { from: NOW.plus(number * 5), to: NOW.plus(number * 5 + 4) };
+                let receipt = store.delete(DeleteWhat::Matching { signal: Signal::Logs, query: String::new(), range }).await.unwrap();
+                assert_eq!(receipt.logs, 4);
+            }
+        }
+    });
+    let vault = Vault::open(&kept).unwrap();
+    let mut backups = 0;
+    while !deleting.is_finished() || backups < 3 {
+        let stream = store.backup().await.unwrap().stream(HashSet::new());
+        let mut receiver = vault.receive().unwrap();
+        let done = tokio::task::spawn_blocking(move || {
+            for piece in stream {
+                receiver.push(&piece).unwrap();
+                // Long enough for segments to be rewritten meanwhile.
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            receiver.finish().unwrap()
+        });
+        let done = done.await.unwrap();
+        assert_eq!(done.damaged, [""; 0], "backup {backups}");
+        backups += 1;
+    }
+    deleting.await.unwrap();
+    store.close().await.unwrap();
+    for (number, point) in vault.points().unwrap().iter().enumerate() {
+        let restored = dir.path().join(format!("restored-{number}"));
+        restore(&vault, point, &restored, &mut |_| ()).unwrap();
+        assert!(check(&restored, &mut |_| ()).unwrap().is_ok());
+        let store = open(&restored).await;
+        let [spans, logs] = contents(&store);
+        assert_eq!(spans, once(0..160));
+        // Each delete takes four of five, all or none of them.
+        for delete in 0..80 {
+            let left = (delete * 5..delete * 5 + 4).filter(|log| logs.contains_key(log)).count();
+            assert!([0, 4].contains(&left) && logs.contains_key(&(delete * 5 + 4)), "{delete}: {left}");
+        }
+        store.close().await.unwrap();
+    }
+}
