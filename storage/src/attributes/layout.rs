@@ -46,7 +46,7 @@ pub(crate) enum Type {
 }
 
 /// Columns of one segment. Each costs a page whenever a trace is read.
-pub(crate) const MAX_PROMOTED: usize = 16;
+pub(crate) const MAX_PROMOTED: usize = 12;
 /// Key of the footer's entry.
 pub(crate) const FOOTER_KEY: &str = "throughline.promoted";
 /// Where promoted values were in their maps.

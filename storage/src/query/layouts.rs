@@ -155,7 +155,7 @@ async fn columns_of_promoted_attributes_change_no_answer() {
             }
         }
         for number in 0..40 {
-            let spans = |snapshot| trace(snapshot, fixtures::trace_id(number), &control()).unwrap().map(|trace| text(trace));
+            let spans = |snapshot| trace(snapshot, fixtures::trace_id(number), &control()).unwrap().map(text);
             assert_eq!(spans(&plain.0), spans(&promoted.0));
         }
         assert_eq!(of_sql(&plain.0, plain.1.path()).await, of_sql(&promoted.0, promoted.1.path()).await);

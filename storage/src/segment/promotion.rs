@@ -34,9 +34,9 @@ struct Bar {
 }
 
 /// To get a column.
-const ENTER: Bar = Bar { share: 5, one_type: 99, text_bytes: 256, weight: 2 };
+const ENTER: Bar = Bar { share: 10, one_type: 99, text_bytes: 64, weight: 2 };
 /// To keep it.
-const STAY: Bar = Bar { share: 2, one_type: 90, text_bytes: 512, weight: 3 };
+const STAY: Bar = Bar { share: 5, one_type: 90, text_bytes: 128, weight: 3 };
 
 /// The layout for the rows of `inputs`; `before` is that of what was merged before.
 pub(crate) fn choose(inputs: &[&Segment], before: &Layout, limits: Limits) -> Layout {

@@ -11,15 +11,15 @@ fn keys(layout: &Layout) -> Vec<(&str, Type)> {
 
 #[test]
 fn frequent_keys_of_one_type_get_columns() {
-    let known = known(&[("frequent", 50, 0), ("number", 0, 900), ("rare", 49, 0), ("mixed", 500, 6), ("nearly", 500, 5)]);
+    let known = known(&[("frequent", 100, 0), ("number", 0, 900), ("rare", 99, 0), ("mixed", 500, 6), ("nearly", 500, 5)]);
     assert_eq!(keys(&pick(1_000, &known, &Layout::default())), [("frequent", Type::Text), ("nearly", Type::Text), ("number", Type::Int)]);
 }
 
 #[test]
 fn long_texts_get_no_column() {
     let mut known = known(&[("short", 500, 0), ("long", 500, 0)]);
-    known.get_mut("short").unwrap().bytes = 500 * 256;
-    known.get_mut("long").unwrap().bytes = 500 * 256 + 1;
+    known.get_mut("short").unwrap().bytes = 500 * 64;
+    known.get_mut("long").unwrap().bytes = 500 * 64 + 1;
     assert_eq!(keys(&pick(1_000, &known, &Layout::default())), [("short", Type::Text)]);
     // One that has a column keeps it for longer.
     let before = Layout::new([("long".to_owned(), Type::Text)]);
@@ -29,7 +29,7 @@ fn long_texts_get_no_column() {
 #[test]
 fn a_key_keeps_its_column_below_what_it_takes_to_get_one() {
     let before = Layout::new([("a".to_owned(), Type::Text), ("b".to_owned(), Type::Int)]);
-    let known = known(&[("a", 20, 2), ("b", 30, 0), ("c", 49, 0)]);
+    let known = known(&[("a", 50, 5), ("b", 90, 0), ("c", 99, 0)]);
     // `b` has another type now.
     assert_eq!(keys(&pick(1_000, &known, &before)), [("a", Type::Text)]);
 }
