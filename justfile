@@ -41,7 +41,14 @@ load SPANS="1000000":
 
 # Everything that a browser can prove
 ui-tests:
+    npm ci --prefix tests/browser --silent
+    npm ci --prefix tests/browser/lighthouse --silent
     UI_TESTS=all cargo test --workspace --locked --test it -- browser pages
+
+# Keep what a screen reader is told of each page now; look at the difference before it is committed
+aria:
+    cargo build --workspace --locked
+    SHOP_SECONDS=1 tests/browser/with-shop aria.mjs keep
 
 # Pictures of every key state, light and dark, wide and narrow, in FOLDER
 shots FOLDER="target/shots" WORD="":

@@ -9,7 +9,7 @@ export const problems = [];
 export const check = (holds, what) => holds || problems.push(what);
 export const json = async (path) => (await fetch(base + path)).json();
 
-const flags = [
+export const flags = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync",
 ];
@@ -45,7 +45,7 @@ export async function withAssets(page) {
 }
 
 // A page whose console errors, script errors, foreign requests and CSP violations are problems.
-export async function watched(context) {
+export async function watched(context, origin = base) {
   const page = await context.newPage();
   await withAssets(page);
   await page.addInitScript(() => {
@@ -57,7 +57,7 @@ export async function watched(context) {
   // Chromium reports a view transition that it gave up, because the next page came first, as an error of the page.
   const isTransition = (text) => /^(Transition was (aborted|skipped)|Skipped ViewTransition)/.test(text);
   page.on("pageerror", (error) => isTransition(error.message) || problems.push(`${page.url()}: script: ${error.message}`));
-  page.on("request", (request) => new URL(request.url()).origin === base || problems.push(`${page.url()}: foreign request ${request.url()}`));
+  page.on("request", (request) => new URL(request.url()).origin === origin || problems.push(`${page.url()}: foreign request ${request.url()}`));
   return page;
 }
 

@@ -1,0 +1,70 @@
+// How pages are laid out, without comparing pixels (docs/adr/034): nothing lies over anything else, no text is cut without saying so, parts of
+// charts are inside of them, at three widths and with letters twice as large.
+//
+// Usage: layout.mjs BASE_URL CHROMIUM     Ends with 1 and names page and elements when something is not so.
+
+import { base, isWhole, pages, problems, watched, withBrowser } from "./site.mjs";
+
+// Runs in the page; what is wrong, in words.
+function faults() {
+  const found = [];
+  const name = (one) => `<${one.localName}${one.id ? `#${one.id}` : ""}${one.getAttribute("class") ? `.${one.getAttribute("class").replace(/ /g, ".")}` : ""}> "${one.textContent.trim().replace(/\s+/g, " ").slice(0, 40)}"`;
+  const isShown = (one) => one.checkVisibility({ visibilityProperty: true, opacityProperty: true }) && one.getClientRects().length > 0;
+  const box = (one) => one.getBoundingClientRect();
+  const shared = (a, b) => Math.max(0, Math.min(a.right, b.right) - Math.max(a.left, b.left)) * Math.max(0, Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top));
+  // What stays while the rest scrolls lies over it on purpose.
+  const floats = (one) => one !== null && (!["static", "relative"].includes(getComputedStyle(one).position) || floats(one.parentElement));
+  // A link that is broken into lines has one box per line.
+  const sharedBy = (one, other) => { let sum = 0; for (const a of one.getClientRects()) for (const b of other.getClientRects()) sum += shared(a, b); return sum; };
+  const overlaps = (all, part) => {
+    for (const [place, one] of all.entries()) {
+      for (const other of all.slice(place + 1)) {
+        if (one.contains(other) || other.contains(one)) continue;
+        const [a, b] = [box(one), box(other)];
+        if (sharedBy(one, other) > part * Math.min(a.width * a.height, b.width * b.height)) found.push(`${name(one)} and ${name(other)} lie over each other`);
+      }
+    }
+  };
+  // Landmarks, and what follows one another in the page.
+  overlaps([...document.querySelectorAll("body > nav, body > header, body > main")].filter((one) => isShown(one) && !floats(one)), 0.01);
+  for (const parent of [document.querySelector("main"), ...document.querySelectorAll("main section, main form, main figure")]) {
+    overlaps([...parent.children].filter((one) => isShown(one) && !floats(one) && !one.matches(".sr") && box(one).width * box(one).height > 16), 0.05);
+  }
+  // Whatever can be pressed. A link that covers a row lies under the others of it on purpose.
+  const isCover = (one) => one.closest("svg, .sheet, .completion") || getComputedStyle(one, "::after").position === "absolute" || one.classList.contains("cover");
+  overlaps([...document.querySelectorAll("a[href], button, input, select, textarea, summary")].filter((one) => isShown(one) && !isCover(one) && !floats(one) && box(one).width > 2).slice(0, 400), 0.3);
+  // Text that does not fit says so by an ellipsis, or scrolls.
+  for (const one of document.querySelectorAll("main *")) {
+    const style = getComputedStyle(one);
+    if (style.overflowX !== "hidden" && style.overflowX !== "clip") continue;
+    const says = [one, ...one.querySelectorAll("*")].some((part) => getComputedStyle(part).textOverflow === "ellipsis");
+    if (says || one.closest(".sr") || one.closest("svg") || one.localName === "svg" || !isShown(one) || !one.textContent.trim()) continue;
+    if (one.scrollWidth > one.clientWidth + 2) found.push(`${name(one)} is cut: ${one.scrollWidth} px of text in ${one.clientWidth} px`);
+  }
+  // Parts of charts.
+  for (const chart of document.querySelectorAll("main svg[role]")) {
+    if (!isShown(chart)) continue;
+    const outer = box(chart);
+    for (const part of chart.querySelectorAll("rect, circle, text, polygon")) {
+      const inner = box(part);
+      if (inner.width === 0 || inner.height === 0 || part.closest("defs, svg svg")) continue;
+      if (inner.left < outer.left - 3 || inner.right > outer.right + 3 || inner.top < outer.top - 3 || inner.bottom > outer.bottom + 3) {
+        found.push(`a <${part.localName}.${part.getAttribute("class")}> "${part.textContent.trim().slice(0, 30)}" leaves the chart "${chart.getAttribute("aria-label")?.slice(0, 60)}"`);
+        break;
+      }
+    }
+  }
+  return [...new Set(found)].slice(0, 4);
+}
+
+await withBrowser(async (browser) => {
+  for (const [width, letters] of isWhole ? [[1440, 1], [1024, 1], [390, 1], [1440, 2]] : [[1440, 1], [390, 1]]) {
+    const page = await watched(await browser.newContext({ viewport: { width, height: 900 }, reducedMotion: "reduce" }));
+    for (const path of await pages()) {
+      await page.goto(base + path);
+      // As if the reader had chosen larger letters.
+      if (letters > 1) await page.evaluate(() => { document.body.style.zoom = "2"; });
+      for (const fault of await page.evaluate(faults)) problems.push(`${path} (${width} px${letters > 1 ? ", zoomed" : ""}): ${fault}`);
+    }
+  }
+});

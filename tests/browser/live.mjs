@@ -1,0 +1,113 @@
+// News while a page is read: nothing moves under the pointer while hundreds of records arrive each second, streams end with the server, and
+// a page that was left open goes on when the server is there again, without telling anything twice.
+//
+// Usage: live.mjs BASE_URL CHROMIUM OTLP_HTTP_URL     with the program in THROUGHLINE: it is started, stopped and started again here.
+// Ends with 1 and says why when something is not so.
+
+import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { check, isWhole, watched, withBrowser } from "./site.mjs";
+
+const data = await mkdtemp(join(tmpdir(), "throughline-live-"));
+
+// Starts the program with these addresses, or on free ports, and waits until it is ready.
+function start({ ui = "127.0.0.1:0", http = "127.0.0.1:0" } = {}) {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(THROUGHLINE|OTEL)_/.test(name)));
+  const child = spawn(process.env.THROUGHLINE, ["serve", "--data-dir", data, "--ui", ui, "--otlp-http", http, "--otlp-grpc", "off"], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const ended = new Promise((done) => child.once("exit", (code, signal) => done(code ?? signal)));
+  let said = "";
+  child.stderr.on("data", (chunk) => { said = (said + chunk).slice(-4_000); });
+  return new Promise((done, failed) => {
+    let printed = "";
+    child.stdout.on("data", (chunk) => {
+      printed += chunk;
+      const address = (name) => new RegExp(`^ready ${name} http://(\\S+)`, "m").exec(printed)?.[1];
+      if (address("ui") && address("otlp/http")) done({ child, ended, ui: address("ui"), http: address("otlp/http") });
+    });
+    ended.then((code) => failed(new Error(`the program ended with ${code}: ${said}`)));
+  });
+}
+
+async function stop(server) {
+  const began = Date.now();
+  server.child.kill("SIGTERM");
+  const code = await server.ended;
+  check(code === 0, `the program ended with ${code}`);
+  return Date.now() - began;
+}
+
+let sent = 0;
+async function sendRecords(server, count) {
+  const now = BigInt(Date.now()) * 1_000_000n;
+  const logRecords = Array.from({ length: count }, () => ({ timeUnixNano: String(now + BigInt(sent)), severityNumber: 9, body: { stringValue: `record ${sent++}` } }));
+  const resource = { attributes: [{ key: "service.name", value: { stringValue: "busy" } }] };
+  const answer = await fetch(`http://${server.http}/v1/logs`, {
+    method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ resourceLogs: [{ resource, scopeLogs: [{ logRecords }] }] }),
+  });
+  check(answer.ok, `records were answered with ${answer.status}`);
+}
+
+const rows = (page) => page.locator("#list [data-row]");
+const top = (page) => page.evaluate(() => { const row = document.querySelector("#list [data-row]:nth-of-type(3)"); return `${row.id} at ${row.getBoundingClientRect().top}`; });
+
+// 500 records a second; with `live=1` the region may be asked for again, but not while it is pointed at.
+async function nothingMovesUnderThePointer(page, server, query) {
+  await page.goto(`http://${server.ui}/logs${query}`);
+  await rows(page).nth(2).hover();
+  const before = await top(page);
+  for (let batch = 0; batch < (isWhole ? 10 : 6); batch++) {
+    const began = Date.now();
+    await sendRecords(server, 250);
+    check((await top(page)) === before, `/logs${query}: a row under the pointer moved from ${before} to ${await top(page)}`);
+    await page.waitForTimeout(Math.max(0, 500 - (Date.now() - began)));
+  }
+  await page.locator(".news").waitFor({ state: "visible", timeout: 30_000 });
+  check((await top(page)) === before, `/logs${query}: a row under the pointer moved from ${before} to ${await top(page)}`);
+  const first = await rows(page).first().getAttribute("id");
+  if (query) {
+    await page.mouse.move(2, 400);
+    await sendRecords(server, 1);
+  } else await page.locator(".news").click();
+  await page.waitForFunction((known) => document.querySelector("#list [data-row]")?.id !== known, first, { timeout: 30_000 });
+}
+
+async function goesOnAfterARestart(context, server) {
+  const pages = [];
+  for (let number = 0; number < 4; number++) {
+    const page = await context.newPage();
+    await Promise.all([page.waitForResponse((answer) => answer.url().includes("/live")), page.goto(`http://${server.ui}/logs?q=record`)]);
+    pages.push(page);
+  }
+  const took = await stop(server);
+  check(took < 10_000, `with open streams stopping took ${took} ms`);
+  const again = await start({ ui: server.ui, http: server.http });
+  const page = pages[0];
+  await page.bringToFront();
+  await page.waitForResponse((answer) => answer.url().includes("/live") && answer.ok(), { timeout: 60_000 });
+  await sendRecords(again, 1);
+  await page.locator(".news").waitFor({ state: "visible", timeout: 60_000 });
+  await page.locator(".news").click();
+  const body = `record ${sent - 1}`;
+  await page.getByText(body, { exact: true }).first().waitFor({ timeout: 30_000 });
+  const listed = await rows(page).filter({ hasText: new RegExp(`${body}\\b`) }).count();
+  check(listed === 1, `after a restart a record is listed ${listed} times`);
+  return again;
+}
+
+await withBrowser(async (browser) => {
+  let server = await start();
+  try {
+    await sendRecords(server, 60);
+    const page = await watched(await browser.newContext(), `http://${server.ui}`);
+    for (const query of ["", "?live=1"]) await nothingMovesUnderThePointer(page, server, query);
+    await page.close();
+    server = await goesOnAfterARestart(await browser.newContext(), server);
+    await stop(server);
+  } finally {
+    server.child.kill("SIGKILL");
+    await rm(data, { recursive: true });
+  }
+});

@@ -1,0 +1,100 @@
+// What a page shows is in its address: a state that was reached by clicking opens the same in another browser, Back leads to what was there
+// before, and without a script there are the same rows and words.
+//
+// Usage: parity.mjs BASE_URL CHROMIUM     Ends with 1 and says which address shows something else, and what.
+
+import { base, check, isWhole, pages, problems, watched, withBrowser } from "./site.mjs";
+
+// A window that is over: what is still on its way would make two looks differ.
+const now = Date.now();
+const ends = { from: String(BigInt(now - 600_000) * 1_000_000n), to: String(BigInt(now - 30_000) * 1_000_000n) };
+
+// What stands in a page: its words, where its links lead, its rows. How long ago something was changes while one looks.
+function shown() {
+  const plain = (text) => text.replace(/\s+/g, " ")
+    .replace(/\d+ (ns|µs|ms|s|min|h|d)( \d+ (s|min|h))? ago|just now/g, "").replace(/[\d.,]+ ?(ns|µs|ms|s) ?· ?[\d.,]+ ?[kMG]? ?rows? looked at/g, "").trim();
+  const main = document.querySelector("main").cloneNode(true);
+  // What the script adds for itself: buttons that copy, lists of suggestions.
+  for (const extra of main.querySelectorAll("button.copy, .completion, [data-tools]")) extra.remove();
+  const place = (link) => { const url = new URL(link.href.baseVal ?? link.href, location.href); return url.pathname + url.search; };
+  return {
+    words: plain(main.textContent).replace(/\bCop(y|ied)\b/g, ""),
+    links: [...main.querySelectorAll("a[href]")].filter((link) => !link.matches("[data-load]")).map(place).join("\n"),
+    rows: [...main.querySelectorAll("[data-row]")].map((row) => row.id).join(" "),
+  };
+}
+
+function compare(one, other, what) {
+  for (const part of Object.keys(one)) {
+    if (one[part] === other[part]) continue;
+    const at = [...one[part]].findIndex((sign, place) => sign !== other[part][place]);
+    const near = (text) => text.slice(Math.max(0, at - 40), at + 80);
+    problems.push(`${what}: other ${part}:\n    ${near(one[part])}\n    ${near(other[part])}`);
+    return;
+  }
+}
+
+async function opened(context, url) {
+  const page = await watched(context);
+  await page.goto(url);
+  const seen = await page.evaluate(shown);
+  await page.close();
+  return seen;
+}
+
+// Links that change the state of the page they stand on.
+const stateLinks = () => [...document.querySelectorAll("main a[href]")].map((link, place) => [link, place]).filter(([link]) => {
+  const url = new URL(link.href.baseVal ?? link.href, location.href);
+  // look.mjs sees to the spans that open in place.
+  return url.pathname === location.pathname && url.search !== location.search && link.checkVisibility() && !link.matches("[data-panel]");
+}).map(([, place]) => place);
+
+async function clicks(context, fresh, path, most) {
+  const page = await watched(context);
+  await page.goto(path);
+  const links = await page.evaluate(stateLinks);
+  const chosen = [...new Set(Array.from({ length: Math.min(most, links.length) }, (_, i) => links[Math.floor((i * links.length) / most) % links.length]))];
+  for (const place of chosen) {
+    const [before, url] = [await page.evaluate(shown), page.url()];
+    // By the keyboard, because a link may lie under a header that stays.
+    const link = await page.evaluate((at) => { const one = document.querySelectorAll("main a[href]")[at]; one.focus(); return one.outerHTML.slice(0, 200); }, place);
+    const left = page.waitForURL((to) => to.href !== url).catch(() => problems.push(`${url}: Enter does not follow ${link}`));
+    await page.keyboard.press("Enter");
+    await left;
+    if (page.url() === url) continue;
+    await page.locator("html[data-ready]").waitFor();
+    await page.waitForLoadState("networkidle");
+    const reached = page.url();
+    // What follows a fragment of the address is the same page.
+    compare(await page.evaluate(shown), await opened(fresh, reached), `${reached} opens otherwise than it was reached from ${url}`);
+    await page.goBack();
+    await page.locator("html[data-ready]").waitFor();
+    await page.waitForLoadState("networkidle");
+    check(page.url() === url, `Back leads to ${page.url()} and not to ${url}`);
+    compare(await page.evaluate(shown), before, `${url}: Back from ${reached} shows something else`);
+  }
+  await page.close();
+}
+
+// Fragments that load by themselves are links for those without a script.
+function unreachable() {
+  const parts = [...document.querySelectorAll("[data-load], [data-panel], [data-link]")];
+  return parts.filter((part) => !part.hasAttribute("href") && !part.hasAttribute("action")).map((part) => part.outerHTML.slice(0, 120));
+}
+
+await withBrowser(async (browser) => {
+  const [context, fresh, plain] = [await browser.newContext(), await browser.newContext(), await browser.newContext({ javaScriptEnabled: false })];
+  // Pages that tell of this moment differ from one look to the next.
+  const steady = (await pages()).filter((path) => !/^\/(start|status|saved)?$|nowhere|from=now/.test(path));
+  const some = steady.filter((path) => isWhole || /^\/(services|traces|logs|map|trace\/[0-9a-f]+)$/.test(path));
+  for (const path of some) {
+    const url = new URL(path, base);
+    for (const [name, value] of Object.entries(ends)) if (!url.searchParams.has(name) && !path.startsWith("/trace/")) url.searchParams.set(name, value);
+    compare(await opened(context, url.href), await opened(plain, url.href), `${url.href} without a script`);
+    await clicks(context, fresh, url.href, isWhole ? 5 : 2);
+    const page = await plain.newPage();
+    await page.goto(url.href);
+    for (const part of await page.evaluate(unreachable)) problems.push(`${url.href}: leads nowhere without a script: ${part}`);
+    await page.close();
+  }
+});
