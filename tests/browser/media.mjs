@@ -43,7 +43,7 @@ async function inChosenColours(browser, all) {
   }
 }
 
-// Runs in the page as it is printed on A4.
+// Runs in the page as it is printed on A4 with margins of a centimetre.
 function misprinted() {
   const found = [];
   for (const part of document.querySelectorAll("nav.rail, nav[aria-label=Pages], header [role=search], header details, .skip")) if (part.checkVisibility()) found.push(`${part.localName} is printed`);
@@ -53,11 +53,13 @@ function misprinted() {
   if (Math.min(r, g, b) < 240) found.push("the ground is printed dark");
   // One or two are borders.
   if (document.documentElement.scrollWidth > innerWidth + 2) found.push(`it is ${document.documentElement.scrollWidth - innerWidth} px wider than the paper`);
+  const beyond = [...document.querySelectorAll("main :is(td, th, p, li)")].filter((one) => one.checkVisibility() && one.getBoundingClientRect().right > innerWidth + 2);
+  if (beyond.length > 0) found.push(`${beyond.length} cells and paragraphs leave the paper, such as "${beyond[0].textContent.trim().slice(0, 40)}"`);
   return found;
 }
 
 async function onPaper(browser, all) {
-  const context = await browser.newContext({ viewport: { width: 794, height: 1123 }, colorScheme: "dark" });
+  const context = await browser.newContext({ viewport: { width: 718, height: 1047 }, colorScheme: "dark" });
   const page = await watched(context);
   for (const path of all) {
     await page.goto(base + path);
