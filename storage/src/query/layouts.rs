@@ -11,6 +11,8 @@ use super::question::{LogOrder, LogSearch, SqlQuery, TraceOrder, TraceSearch};
 use super::rolled::Rolls;
 use super::{Aggregate, ExportPart, aggregate, export, facets, fields, search_logs, search_traces, trace};
 use crate::config::Config;
+use crate::files::Place;
+
 use crate::metrics::Registry;
 use crate::model::{KeyValue, LogRecord, Span, StatusCode, TimeRange, UnixNanos, Value};
 use crate::query::Control;
@@ -78,7 +80,7 @@ fn stored(folder: &Path, seed: Option<u64>, (spans, logs): &(Vec<Span>, Vec<LogR
     let (old, new) = spans.split_at(spans.len() / 4 * 3);
     let segments = old.chunks(old.len() / 2 + 1).map(|rows| vec![fixtures::spans(rows)]).collect();
     let own = folder.join("spans");
-    std::fs::create_dir(&own).unwrap();
+    Place::real(&own).create_folder().unwrap();
     let of_spans = fixtures::snapshot_in(&mut layout, &own, Signal::Traces, vec![fixtures::spans(new)], segments);
     let (old, new) = logs.split_at(logs.len() / 4 * 3);
     let segments = old.chunks(old.len() / 2 + 1).map(|rows| vec![fixtures::logs(rows)]).collect();
