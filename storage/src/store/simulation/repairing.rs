@@ -60,16 +60,16 @@ impl World {
         let first = repair_place(&self.root, false, &mut |_| ());
         self.history.push(format!("repair: {first:?}"));
         self.tally.count("repairs interrupted", u64::from(first.is_err()));
-        let had_planned = is_unfinished(&self.root);
         self.disk.kill();
-        let had_planned = had_planned || is_unfinished(&self.root);
+        // It may have been stopped at the very end, when it had only its plan to remove.
+        let had_begun = is_unfinished(&self.root) || self.root.join("set-aside").is_there();
         let mut report = self.repair_to_its_end();
         match first {
             Ok(first) => {
                 report.lines.extend(first.lines);
                 (report, true)
             }
-            Err(_) => (report, !had_planned),
+            Err(_) => (report, !had_begun),
         }
     }
 
