@@ -8,6 +8,7 @@ mod background;
 mod backup;
 mod budget;
 mod buffer;
+mod calls;
 mod check;
 mod clock;
 mod compaction;

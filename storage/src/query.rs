@@ -14,6 +14,7 @@ mod facets;
 #[cfg(test)]
 mod fixtures;
 mod grid;
+mod kept;
 mod language;
 #[cfg(test)]
 mod layouts;

@@ -12,10 +12,16 @@ use arrow::datatypes::{Int32Type, Int64Type};
 use crate::schema::{column, time_column};
 use crate::store::Signal;
 
+mod buckets;
 mod codec;
+mod numbers;
 mod sketch;
+mod texts;
 
-pub(crate) use self::sketch::{Sketch, bounds_of};
+pub(crate) use self::buckets::{Buckets, bounds_of, bucket_of};
+pub(crate) use self::numbers::{Reader, put, put_buckets, put_texts};
+pub(crate) use self::sketch::Sketch;
+pub(crate) use self::texts::Texts;
 
 /// The roll-up of one segment.
 #[derive(Clone, Debug, Default)]
@@ -73,33 +79,10 @@ pub(crate) struct RollBuilder {
     max_cells: usize,
 }
 
-/// Every text once, by number.
-#[derive(Debug, Default)]
-struct Texts {
-    numbers: HashMap<Arc<str>, u32>,
-    texts: Vec<Arc<str>>,
-    /// Numbers of texts that were asked for lately, by a hash that costs next to nothing.
-    recent: Vec<u32>,
-}
-
 /// A minute in nanoseconds.
 pub(crate) const MINUTE: u64 = 60_000_000_000;
 /// Cells of one segment. Beyond, names are no longer told apart; beyond that again, there is no roll-up.
 const MAX_CELLS: usize = 50_000;
-
-/// Texts that are found again without hashing them; a power of two.
-const RECENT: usize = 256;
-
-/// Where a text is looked for among the recent ones: texts of one program differ in their length, or at their begin or end.
-fn slot_of(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    let first = bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    let last = bytes
-        .last_chunk()
-        .map_or_else(|| bytes.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)), |bytes| u64::from_le_bytes(*bytes));
-    let mixed = (first.rotate_left(32) ^ last ^ bytes.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    usize::try_from(mixed >> 56).unwrap_or_default() & (RECENT - 1)
-}
 
 /// Whether something outside of its service caused a span, as far as the span itself says: it has no parent, or flags it as remote.
 pub(crate) fn is_entry(has_parent: bool, flags: i64) -> bool {
@@ -196,7 +179,7 @@ impl RollBuilder {
         let mut cells: Vec<(Key, Cell)> = self.cells.into_iter().collect();
         cells.sort_unstable_by_key(|(key, _)| *key);
         let cells = cells.into_iter().map(|(_, cell)| cell).collect();
-        let roll = Roll { services: self.services.texts, names: self.names.texts, has_names: self.has_names, cells };
+        let roll = Roll { services: self.services.into_texts(), names: self.names.into_texts(), has_names: self.has_names, cells };
         codec::encode(self.signal, &roll)
     }
 
@@ -284,25 +267,6 @@ impl Cell {
     fn new(key: Key) -> Self {
         let Key { minute, service, name, kind, status, entry } = key;
         Self { minute, service, name, kind, status, entry, count: 0, last: 0, durations: Sketch::default() }
-    }
-}
-
-impl Texts {
-    fn number(&mut self, text: &str) -> u32 {
-        self.recent.resize(RECENT, 0);
-        let Some(recent) = self.recent.get_mut(slot_of(text)) else { return 0 };
-        if self.texts.get(*recent as usize).is_some_and(|known| **known == *text) {
-            return *recent;
-        }
-        let number = self.numbers.get(text).copied().unwrap_or_else(|| {
-            let number = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
-            let text: Arc<str> = text.into();
-            self.texts.push(text.clone());
-            self.numbers.insert(text, number);
-            number
-        });
-        *recent = number;
-        number
     }
 }
 

@@ -4,8 +4,8 @@
 //!
 //! The Parquet file is complete in itself and any engine reads it; a merge may have moved attributes of some keys to columns of their own
 //! (`attributes/layout.rs`). The bundle (see `segment/bundle.rs`) holds what can be made again
-//! from it: `parquet.blocks` (`segment/checked.rs`), `trace.keys` and `trace.fuse` (`segment/trace_keys.rs`), `summary` and `operations` (`segment/summary.rs`), `roll.red` (`rollup/codec.rs`), and for merged
-//! logs `ft/*` (`text/index.rs`), and `attr.*` (`segment/attributes.rs`). A file appears in the segment folder whole and synced, or not at all.
+//! from it: `parquet.blocks` (`segment/checked.rs`), `trace.keys` and `trace.fuse` (`segment/trace_keys.rs`), `summary` and `operations` (`segment/summary.rs`), `roll.red` (`rollup/codec.rs`), for merged
+//! spans `roll.edge` and `roll.edge.cells` (`calls/codec.rs`), for merged logs `ft/*` (`text/index.rs`), and `attr.*` (`segment/attributes.rs`). A file appears in the segment folder whole and synced, or not at all.
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -23,6 +23,7 @@ use crate::text;
 
 mod attributes;
 mod bundle;
+mod calls;
 mod checked;
 mod discover;
 mod encoding;
@@ -139,6 +140,8 @@ const TRACE_FUSE: &str = "trace.fuse";
 const SUMMARY: &str = "summary";
 const OPERATIONS: &str = "operations";
 const ROLL: &str = "roll.red";
+const ROLL_EDGE: &str = "roll.edge";
+const ROLL_EDGE_CELLS: &str = "roll.edge.cells";
 const GATHER_ROWS: usize = 32_768;
 const MAX_BATCHES: usize = 1_024;
 

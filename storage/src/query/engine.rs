@@ -13,6 +13,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinHandle};
 
+use super::map::CallRolls;
 use super::question::QueryError;
 use super::rolled::Rolls;
 use super::scan::Control;
@@ -42,6 +43,8 @@ pub(crate) struct Engine {
     pub(crate) sheets: Arc<Sheets>,
     /// Roll-ups of segments.
     pub(super) rolls: Arc<Rolls>,
+    /// The same of calls.
+    pub(super) calls: Arc<CallRolls>,
 }
 
 /// How much a question may cost, by what it asks.
@@ -92,6 +95,7 @@ impl Engine {
             cache: Cache::default(),
             sheets: Arc::default(),
             rolls: Arc::default(),
+            calls: Arc::default(),
         }
     }
 

@@ -25,7 +25,7 @@ mod ranges;
 mod selected;
 
 pub(crate) use self::control::Control;
-use self::numbers::Numbers;
+pub(super) use self::numbers::Numbers;
 pub(super) use self::ranges::{from_rows, intersect};
 use self::selected::{read, select};
 

@@ -9,8 +9,7 @@
 //!
 //! The bundle has the checksum of the blob. What does not fit together is no roll-up.
 
-use std::sync::Arc;
-
+use super::numbers::{Reader, fold, put, put_buckets, put_texts, unfold};
 use super::{Cell, MAX_CELLS, MINUTE, Roll, Sketch};
 use crate::store::Signal;
 
@@ -31,11 +30,7 @@ pub(super) fn is_given_up(signal: Signal, blob: &[u8]) -> bool {
 pub(super) fn encode(signal: Signal, roll: &Roll) -> Vec<u8> {
     let mut out = vec![VERSION, code(signal), if roll.has_names { HAS_NAMES } else { 0 }];
     for texts in [&roll.services, &roll.names] {
-        put(&mut out, texts.len() as u128);
-        for text in texts {
-            put(&mut out, text.len() as u128);
-            out.extend_from_slice(text.as_bytes());
-        }
+        put_texts(&mut out, texts);
     }
     put(&mut out, roll.cells.len() as u128);
     let mut minute = 0;
@@ -58,7 +53,7 @@ pub(super) fn decode(signal: Signal, blob: &[u8]) -> Option<Roll> {
     if version != VERSION || signal_code != code(signal) {
         return None;
     }
-    let mut reader = Reader(rest);
+    let mut reader = Reader::new(rest);
     let (services, names) = (reader.texts()?, reader.texts()?);
     let count = reader.count(MAX_CELLS)?;
     let mut roll = Roll { services, names, has_names: flags & HAS_NAMES != 0, cells: Vec::with_capacity(count) };
@@ -69,7 +64,7 @@ pub(super) fn decode(signal: Signal, blob: &[u8]) -> Option<Roll> {
         let (kind, status, entry) = (unfold(reader.number()?), unfold(reader.number()?), reader.number::<u8>()? == 1);
         let (rows, offset): (u64, u64) = (reader.number()?, reader.number()?);
         let last = u64::from(minute).checked_mul(MINUTE)?.checked_add(offset)?;
-        let durations = if signal == Signal::Traces { reader.sketch()? } else { Sketch::default() };
+        let durations = if signal == Signal::Traces { sketch(&mut reader)? } else { Sketch::default() };
         let knows_name = signal == Signal::Logs || !roll.has_names || (name as usize) < roll.names.len();
         if rows == 0 || (service as usize) >= roll.services.len() || !knows_name || (signal == Signal::Traces && durations.count() != rows)
         {
@@ -77,7 +72,7 @@ pub(super) fn decode(signal: Signal, blob: &[u8]) -> Option<Roll> {
         }
         roll.cells.push(Cell { minute, service, name, kind, status, entry, count: rows, last, durations });
     }
-    reader.0.is_empty().then_some(roll)
+    reader.is_empty().then_some(roll)
 }
 
 fn code(signal: Signal) -> u8 {
@@ -91,87 +86,10 @@ fn put_sketch(out: &mut Vec<u8>, sketch: &Sketch) {
     put(out, sketch.sum());
     put(out, sketch.min().into());
     put(out, (sketch.max() - sketch.min()).into());
-    put(out, sketch.buckets().count() as u128);
-    let mut before = 0;
-    for (bucket, n) in sketch.buckets() {
-        put(out, (bucket - before).into());
-        put(out, n.into());
-        before = bucket;
-    }
+    put_buckets(out, sketch.buckets());
 }
 
-fn put(out: &mut Vec<u8>, mut number: u128) {
-    loop {
-        let low = u8::try_from(number & 0x7f).unwrap_or_default();
-        number >>= 7;
-        if number == 0 {
-            out.push(low);
-            return;
-        }
-        out.push(low | 0x80);
-    }
-}
-
-/// Small signed numbers as small unsigned ones.
-fn fold(number: i32) -> u32 {
-    (number.cast_unsigned() << 1) ^ (number >> 31).cast_unsigned()
-}
-
-fn unfold(number: u32) -> i32 {
-    (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
-}
-
-/// Takes numbers and texts off the front.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
-        let (head, rest) = self.0.split_at_checked(len)?;
-        self.0 = rest;
-        Some(head)
-    }
-
-    fn number<T: TryFrom<u128>>(&mut self) -> Option<T> {
-        let mut number = 0_u128;
-        for shift in (0..128).step_by(7) {
-            let byte = *self.take(1)?.first()?;
-            let low = u128::from(byte & 0x7f);
-            if (low << shift) >> shift != low {
-                return None;
-            }
-            number |= low << shift;
-            if byte & 0x80 == 0 {
-                return T::try_from(number).ok();
-            }
-        }
-        None
-    }
-
-    /// How many follow, each at least one byte long.
-    fn count(&mut self, max: usize) -> Option<usize> {
-        self.number().filter(|count| *count <= self.0.len().min(max))
-    }
-
-    fn texts(&mut self) -> Option<Vec<Arc<str>>> {
-        let count = self.count(usize::MAX)?;
-        (0..count)
-            .map(|_| {
-                let len = self.number()?;
-                std::str::from_utf8(self.take(len)?).ok().map(Arc::from)
-            })
-            .collect()
-    }
-
-    fn sketch(&mut self) -> Option<Sketch> {
-        let (sum, min, width): (u128, u64, u64) = (self.number()?, self.number()?, self.number()?);
-        let count = self.count(usize::from(super::sketch::BUCKETS))?;
-        let mut bucket = 0_u16;
-        let buckets = (0..count)
-            .map(|_| {
-                bucket = bucket.checked_add(self.number()?)?;
-                Some((bucket, self.number()?))
-            })
-            .collect::<Option<Vec<_>>>()?;
-        Sketch::from_parts(sum, min, min.checked_add(width)?, buckets)
-    }
+fn sketch(reader: &mut Reader<'_>) -> Option<Sketch> {
+    let (sum, min, width): (u128, u64, u64) = (reader.number()?, reader.number()?, reader.number()?);
+    Sketch::from_parts(sum, min, min.checked_add(width)?, reader.buckets()?)
 }

@@ -1,88 +1,56 @@
 //! Quantiles of durations within 1 %, mergeable in any order with the same result; count, sum, smallest and largest are exact.
-//!
-//! A value below 128 has a bucket of its own. Above, each power of two is divided into 64 equal buckets, so that the middle of a bucket
-//! is at most 1 in 128 away from every value in it. Buckets are found with integers alone.
 
-/// Counts durations in buckets.
+use super::buckets::{Buckets, bucket_of, middle_of, rank};
+
+/// Counts durations in buckets, and knows their sum and extremes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sketch {
-    /// Few different buckets, sorted, with their counts; none is zero.
-    few: Vec<(u16, u64)>,
-    /// Otherwise the counts of the buckets `first`, `first + 1`, …
-    many: Vec<u64>,
-    first: u16,
-    count: u64,
+    buckets: Buckets,
     sum: u128,
     min: u64,
     max: u64,
 }
 
-/// Different buckets that are kept as a list.
-const FEW: usize = 96;
-/// Values below have their own bucket.
-const EXACT: u64 = 128;
-/// Buckets of one power of two, as a power of two.
-const SUB_BITS: u32 = 6;
-const SUBS: u64 = 1 << SUB_BITS;
-/// One more than the last bucket.
-pub(super) const BUCKETS: u16 = 128 + 57 * 64;
-
 impl Sketch {
     /// One more value.
     pub(crate) fn add(&mut self, value: u64) {
         self.extremes(value, value);
-        self.count += 1;
         self.sum += u128::from(value);
-        self.bucket(bucket_of(value), 1);
+        self.buckets.add(bucket_of(value), 1);
     }
 
     /// One value less, which was added more than once: the extremes stay.
     pub(crate) fn remove(&mut self, value: u64) {
-        let bucket = bucket_of(value);
-        let place = if self.many.is_empty() {
-            self.few.binary_search_by_key(&bucket, |(bucket, _)| *bucket).ok().and_then(|at| self.few.get_mut(at)).map(|(_, n)| n)
-        } else {
-            bucket.checked_sub(self.first).and_then(|at| self.many.get_mut(usize::from(at)))
-        };
-        if let Some(n) = place.filter(|n| **n > 0) {
-            *n -= 1;
-            self.count -= 1;
+        if self.buckets.remove(bucket_of(value), 1) {
             self.sum = self.sum.saturating_sub(u128::from(value));
-            self.few.retain(|(_, n)| *n > 0);
         }
     }
 
     /// All values of another one.
     pub(crate) fn merge(&mut self, other: &Self) {
-        if other.count == 0 {
+        if other.count() == 0 {
             return;
         }
         self.extremes(other.min, other.max);
-        self.count += other.count;
         self.sum += other.sum;
-        other.buckets().for_each(|(bucket, n)| self.bucket(bucket, n));
+        self.buckets.merge(&other.buckets);
     }
 
     /// The value that the share `q` of all values does not exceed; zero when there are none.
     pub(crate) fn quantile(&self, q: f64) -> u64 {
-        let rank = rank(q, self.count);
+        let rank = rank(q, self.count());
         if rank == 0 {
             return self.min;
         }
-        if rank + 1 >= self.count {
+        if rank + 1 >= self.count() {
             return self.max;
         }
-        let mut seen = 0;
-        let found = self.buckets().find(|(_, n)| {
-            seen += n;
-            seen > rank
-        });
-        found.map_or(0, |(bucket, _)| middle_of(bucket).clamp(self.min, self.max))
+        self.buckets.at(rank).map_or(0, |bucket| middle_of(bucket).clamp(self.min, self.max))
     }
 
     /// How many values.
     pub(crate) fn count(&self) -> u64 {
-        self.count
+        self.buckets.count()
     }
 
     /// Their sum.
@@ -101,112 +69,35 @@ impl Sketch {
     }
 
     /// Buckets that are not empty, in order, with their counts.
-    pub(crate) fn buckets(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
-        let many = (self.first..).zip(&self.many).filter(|(_, n)| **n > 0).map(|(bucket, n)| (bucket, *n));
-        self.few.iter().copied().chain(many)
+    pub(crate) fn buckets(&self) -> impl Iterator<Item = (u16, u64)> + Clone + '_ {
+        self.buckets.iter()
     }
 
     /// From its parts; `None` when they contradict each other.
     pub(super) fn from_parts(sum: u128, min: u64, max: u64, buckets: Vec<(u16, u64)>) -> Option<Self> {
-        let sorted = buckets.windows(2).all(|pair| matches!(pair, [a, b] if a.0 < b.0));
-        let (first, last) = (buckets.first()?, buckets.last()?);
-        let fits = bucket_of(min) >= first.0 && bucket_of(max) <= last.0 && last.0 < BUCKETS && min <= max;
-        let count = buckets.iter().try_fold(0_u64, |sum, (_, n)| sum.checked_add(*n).filter(|_| *n > 0))?;
-        if !(sorted && fits) {
-            return None;
-        }
-        let mut sketch = Self { count, sum, min, max, ..Self::default() };
-        buckets.into_iter().for_each(|(bucket, n)| sketch.bucket(bucket, n));
-        Some(sketch)
+        let (first, last) = (buckets.first()?.0, buckets.last()?.0);
+        let fits = bucket_of(min) >= first && bucket_of(max) <= last && min <= max;
+        Buckets::from_parts(buckets).filter(|_| fits).map(|buckets| Self { buckets, sum, min, max })
     }
 
     /// Bytes of memory beside itself.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.few.capacity() * size_of::<(u16, u64)>() + self.many.capacity() * size_of::<u64>()
+        self.buckets.heap_bytes()
     }
 
     fn extremes(&mut self, min: u64, max: u64) {
-        self.min = if self.count == 0 { min } else { self.min.min(min) };
+        self.min = if self.count() == 0 { min } else { self.min.min(min) };
         self.max = self.max.max(max);
     }
-
-    fn bucket(&mut self, bucket: u16, n: u64) {
-        if self.many.is_empty() {
-            match self.few.binary_search_by_key(&bucket, |(bucket, _)| *bucket) {
-                Ok(at) => self.few.get_mut(at).into_iter().for_each(|(_, count)| *count += n),
-                Err(at) => self.few.insert(at, (bucket, n)),
-            }
-            if self.few.len() > FEW {
-                for (bucket, n) in std::mem::take(&mut self.few) {
-                    self.spread(bucket, n);
-                }
-            }
-        } else {
-            self.spread(bucket, n);
-        }
-    }
-
-    fn spread(&mut self, bucket: u16, n: u64) {
-        if self.many.is_empty() {
-            self.first = bucket;
-        }
-        if bucket < self.first {
-            let missing = usize::from(self.first - bucket);
-            self.many.splice(0..0, std::iter::repeat_n(0, missing));
-            self.first = bucket;
-        }
-        let place = usize::from(bucket - self.first);
-        if place >= self.many.len() {
-            self.many.resize(place + 1, 0);
-        }
-        if let Some(count) = self.many.get_mut(place) {
-            *count += n;
-        }
-    }
-}
-
-/// Nearest rank, counted from zero.
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a rank may be off by 2^-52 of the count"
-)]
-fn rank(q: f64, count: u64) -> u64 {
-    ((q * count as f64).ceil() as u64).clamp(1, count.max(1)) - 1
-}
-
-/// The bucket of a value.
-fn bucket_of(value: u64) -> u16 {
-    if value < EXACT {
-        return u16::try_from(value).unwrap_or_default();
-    }
-    let exponent = value.ilog2();
-    let sub = (value >> (exponent - SUB_BITS)) & (SUBS - 1);
-    let bucket = EXACT + u64::from(exponent - SUB_BITS - 1) * SUBS + sub;
-    u16::try_from(bucket).unwrap_or(BUCKETS - 1)
-}
-
-/// The smallest value of a bucket, and how many values it holds.
-pub(crate) fn bounds_of(bucket: u16) -> (u64, u64) {
-    let bucket = u64::from(bucket);
-    let Some(above) = bucket.checked_sub(EXACT) else { return (bucket, 1) };
-    let shift = u32::try_from(above / SUBS).unwrap_or_default() + 1;
-    let lower = (SUBS + above % SUBS).checked_shl(shift).unwrap_or(u64::MAX);
-    (lower, 1_u64.checked_shl(shift).unwrap_or(1))
-}
-
-fn middle_of(bucket: u16) -> u64 {
-    let (lower, width) = bounds_of(bucket);
-    lower.saturating_add(width / 2)
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use super::super::buckets::BUCKETS;
     use super::*;
 
     /// Numbers of every size that look random.
-    fn numbers(seed: u64, count: usize) -> Vec<u64> {
+    pub(in super::super) fn numbers(seed: u64, count: usize) -> Vec<u64> {
         let mut x = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         let mut next = || {
             x ^= x << 13;
@@ -221,18 +112,6 @@ mod tests {
         let mut sketch = Sketch::default();
         values.iter().for_each(|value| sketch.add(*value));
         sketch
-    }
-
-    #[test]
-    fn every_value_lies_in_its_bucket_and_within_one_percent_of_its_middle() {
-        let edges = (0..64).flat_map(|bit| [(1_u64 << bit) - 1, 1 << bit, (1 << bit) + 1]);
-        for value in edges.chain(numbers(1, 10_000)).chain([u64::MAX]) {
-            let bucket = bucket_of(value);
-            let (lower, width) = bounds_of(bucket);
-            assert!(bucket < BUCKETS && lower <= value && value - lower < width, "{value}: {bucket} {lower} {width}");
-            assert!(middle_of(bucket).abs_diff(value) as f64 <= value as f64 / 128.0, "{value}");
-        }
-        assert!((1..BUCKETS).all(|bucket| bounds_of(bucket - 1).0 + bounds_of(bucket - 1).1 == bounds_of(bucket).0));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arrow::array::{AsArray, RecordBatch};
 use ulid::Ulid;
 
+use crate::calls;
 use crate::files::Place;
 use crate::model::UnixNanos;
 use crate::rollup::RollBuilder;
@@ -30,7 +31,9 @@ pub(super) struct Indexes {
     trace_keys: TraceKeysBuilder,
     summary: SummaryBuilder,
     roll: RollBuilder,
-    /// Whether `roll` is summed up from other roll-ups, not from rows.
+    /// Of spans that are merged; who asks for calls of others sums them up.
+    calls: Option<calls::RollWriter>,
+    /// Whether roll-ups are summed up from other roll-ups, not from rows.
     inherits_roll: bool,
     attributes: AttributesBuilder,
     text: Option<text::IndexBuilder>,
@@ -89,11 +92,18 @@ pub(super) fn lacking(bundle: &Bundle, meta: &SegmentMeta) -> Option<&'static st
     if bundle.find(super::ROLL).is_none() {
         return Some("roll-ups");
     }
+    if sums_up_calls(meta.signal, meta.level) && bundle.find(super::ROLL_EDGE).is_none() {
+        return Some("calls");
+    }
     (indexes_text(meta.signal, meta.level) && !text::Index::is_in(bundle)).then_some("text")
 }
 
 fn indexes_text(signal: Signal, level: u8) -> bool {
     signal == Signal::Logs && level > 0
+}
+
+fn sums_up_calls(signal: Signal, level: u8) -> bool {
+    signal == Signal::Traces && level > 0
 }
 
 // === impl Indexes ===
@@ -108,6 +118,7 @@ impl Indexes {
             trace_keys: TraceKeysBuilder::default(),
             summary: SummaryBuilder::new(signal),
             roll: RollBuilder::new(signal),
+            calls: sums_up_calls(signal, level).then(calls::RollWriter::default),
             inherits_roll: false,
             attributes: AttributesBuilder::default(),
             text: indexes_text(signal, level).then(text::IndexBuilder::default),
@@ -123,6 +134,7 @@ impl Indexes {
         Ok(Self {
             attributes: AttributesBuilder::stacked(),
             summary: SummaryBuilder::new(signal).without_row_limit(),
+            calls: (signal == Signal::Traces).then(calls::RollWriter::default),
             texts,
             inherits_roll: true,
             ..indexes
@@ -159,6 +171,9 @@ impl Indexes {
         self.attributes.inherit(attributes, first_row, rows).ok_or_else(|| missing("attributes"))?;
         // A roll-up counts rows that are hidden by now.
         self.roll.absorb(segment.roll().filter(|_| segment.hidden.is_empty()));
+        if let Some(calls) = &mut self.calls {
+            calls.inherit(segment.whole_call_roll().filter(|_| segment.hidden.is_empty()), rows);
+        }
         let Some(texts) = &mut self.texts else { return Ok(()) };
         let text = segment.index.as_ref().and_then(|index| segment.text(index)).ok_or_else(|| missing("text"))?;
         texts
@@ -208,6 +223,7 @@ impl Indexes {
         self.summary.push(batch)?;
         if !self.inherits_roll {
             self.roll.push(batch)?;
+            self.calls.as_mut().map_or(Some(()), |calls| calls.push(batch))?;
         }
         let traces = batch.column_by_name(column::TRACE_ID)?.as_fixed_size_binary_opt()?;
         for (row, trace) in (self.rows..).zip(traces) {
@@ -239,6 +255,11 @@ impl Indexes {
             bundle.add(super::OPERATIONS, &operations)?;
         }
         bundle.add(super::ROLL, &self.roll.finish())?;
+        if let Some(calls) = self.calls {
+            let (roll, cells) = calls.finish();
+            bundle.add(super::ROLL_EDGE, &roll)?;
+            bundle.add(super::ROLL_EDGE_CELLS, &cells)?;
+        }
         self.attributes.finish(bundle)?;
         self.text.map_or(Ok(()), |text| text.finish(bundle))?;
         self.texts.map_or(Ok(()), |texts| texts.finish(bundle))?;

@@ -1,45 +1,23 @@
 //! Counts calls between parties, and turns them into nodes and edges.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 
 use super::super::answer::{Edge, EdgeKind, Node, NodeKind};
-use super::{Call, Name, Names};
+use crate::calls::{Cell, Fact, Instance, Name, Names, Party, Sample, Subject, Sums, Unit, Way, slot_of};
 use crate::model::{SpanId, TimeRange, TraceId, UnixNanos};
-use crate::rollup::Sketch;
-
-/// Who calls or is called. What spans name carries its system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Party {
-    Service(Name),
-    Database(Name, Name),
-    Queue(Name, Name),
-    External(Name, Name),
-    User,
-    /// The caller of a span whose parent was never received.
-    Unknown,
-}
+use crate::rollup::{bucket_of, minute_of};
 
 /// Which calls count.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
     pub(super) range: TimeRange,
-    /// A call that ended since, up to `now`, may lack its other half only because that has not come yet.
-    pub(super) settled: UnixNanos,
+    /// A call that ended shortly before may lack its other half only because that has not come yet.
     pub(super) now: UnixNanos,
 }
 
-/// One call.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Instance {
-    pub(super) at: u64,
-    pub(super) duration: u64,
-    pub(super) error: bool,
-    pub(super) trace: u128,
-    pub(super) span: u64,
-}
-
 /// The map, sorted.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Derived {
     pub(super) nodes: Vec<Node>,
     pub(super) edges: Vec<Edge>,
@@ -50,40 +28,26 @@ pub(super) struct Derived {
 /// All counts.
 #[derive(Debug)]
 pub(super) struct Tally {
-    names: Names,
+    pub(super) names: Names,
     window: Window,
-    open: bool,
-    /// Who answers at an address; nobody when several do.
-    answering: HashMap<Name, Option<Name>>,
     other: Name,
-    services: BTreeMap<Name, Counts>,
-    edges: HashMap<(Party, Party, EdgeKind), EdgeCounts>,
-    named: HashMap<NodeKind, BTreeSet<Party>>,
+    services: HashMap<Name, Sums>,
+    edges: HashMap<Link, Sums>,
+    /// Calls to a service by somebody who was not received, by when they ended.
+    orphans: HashMap<(Name, u64), Sums>,
+    /// Who answered at an address, and how often.
+    answers: HashMap<(Name, Name), u64>,
 }
 
-#[derive(Debug, Default)]
-struct Counts {
-    calls: u64,
-    errors: u64,
-    durations: Sketch,
-}
-
-#[derive(Debug, Default)]
-struct EdgeCounts {
-    counts: Counts,
-    samples: Vec<Sample>,
-    slowest: Option<Sample>,
-    failed: Option<Sample>,
-}
+type Link = (Party, Party, Way);
 
 /// A node by name and kind.
 type Named = (String, NodeKind);
 
-/// Duration, trace, span.
-type Sample = (u64, u128, u64);
-
-/// Parties of one kind that spans only name; further ones are counted as one.
+/// Parties of one kind that spans only name; the others with fewer calls are counted as one.
 const MAX_NAMED: usize = 1_000;
+/// Different edges while they are counted; beyond, what spans only name is counted as one.
+const MAX_EDGES: usize = 100_000;
 /// Calls of an edge among which typical ones are looked for.
 const MAX_SAMPLES: usize = 256;
 const OTHER: &str = "other";
@@ -93,134 +57,177 @@ const UNKNOWN: &str = "unknown caller";
 impl Tally {
     pub(super) fn new(mut names: Names, window: Window) -> Self {
         let other = names.number(OTHER);
-        let (services, edges, named, answering) = (BTreeMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
-        Self { names, window, open: false, answering, other, services, edges, named }
+        let (services, edges, orphans, answers) = (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
+        Self { names, window, other, services, edges, orphans, answers }
     }
 
-    /// A service was seen.
-    pub(super) fn service(&mut self, name: Name, at: u64) {
-        if self.window.counts(at) {
-            self.services.entry(name).or_default();
-        }
-    }
-
-    /// A service was asked for something.
-    pub(super) fn request(&mut self, name: Name, request: Instance) {
-        if self.window.counts(request.at) {
-            self.services.entry(name).or_default().add(request.duration, request.error);
-        }
-    }
-
-    /// A service answered a call to an address, inside of the window or not.
-    pub(super) fn answered_at(&mut self, address: Name, service: Name) {
-        let known = self.answering.entry(address).or_insert(Some(service));
-        if *known != Some(service) {
-            *known = None;
+    /// Counts what a trace shows inside of the window.
+    pub(super) fn add(&mut self, facts: &[Fact]) {
+        let window = self.window;
+        for fact in facts.iter().filter(|fact| window.counts(time_of(fact))) {
+            match *fact {
+                Fact::Seen(service, _) => self.services.entry(service).or_default().rows += 1,
+                Fact::Request(service, call) => count(self.services.entry(service).or_default(), &call),
+                Fact::Call(from, to, way, call) => add(self.edge((from, to, way)), &call),
+                Fact::Orphan(service, call) => add(self.orphans.entry((service, ended(&call))).or_default(), &call),
+                Fact::Answer(address, service, _) => *self.answers.entry((address, service)).or_default() += 1,
+            }
         }
     }
 
-    /// Whether the other half of a call that ended then may be on its way.
-    pub(super) fn is_open(&mut self, end: u64) -> bool {
-        let end = UnixNanos::new(end);
-        let open = self.window.settled < end && end <= self.window.now;
-        self.open |= open;
-        open
-    }
-
-    /// One party called another.
-    pub(super) fn call(&mut self, from: Party, to: Party, kind: EdgeKind, call: Instance) {
-        if !self.window.counts(call.at) {
-            return;
-        }
-        let (from, to) = (self.bounded(from), self.bounded(to));
-        let edge = self.edges.entry((from, to, kind)).or_default();
-        edge.counts.add(call.duration, call.error);
-        let sample = (call.duration, call.trace, call.span);
-        if edge.samples.len() < MAX_SAMPLES {
-            edge.samples.push(sample);
-        }
-        edge.slowest = edge.slowest.max(Some(sample));
-        if call.error {
-            edge.failed = edge.failed.max(Some(sample));
+    /// Takes off what a trace shows in these minutes, which [`Self::add_cells`] counted.
+    pub(super) fn take_off(&mut self, facts: &[Fact], minutes: &Range<u64>) {
+        for fact in facts.iter().filter(|fact| minutes.contains(&minute_of(time_of(fact)).into())) {
+            match *fact {
+                Fact::Seen(service, _) => {
+                    let sums = self.services.entry(service).or_default();
+                    sums.rows = sums.rows.saturating_sub(1);
+                }
+                Fact::Request(service, call) => discount(self.services.entry(service).or_default(), &call),
+                Fact::Call(from, to, way, call) => discount(self.edge((from, to, way)), &call),
+                Fact::Orphan(service, call) => discount(self.orphans.entry((service, ended(&call))).or_default(), &call),
+                Fact::Answer(address, service, _) => {
+                    let count = self.answers.entry((address, service)).or_default();
+                    *count = count.saturating_sub(1);
+                }
+            }
         }
     }
 
-    /// The service that an address belongs to, as far as is known.
-    fn service_at(&self, address: Name) -> Option<Name> {
-        match self.answering.get(&address) {
-            Some(known) => *known,
-            None => self.services.contains_key(&address).then_some(address),
+    /// Counts cells of a unit. Calls of the traces in `apart` are taken off again, so they are no examples.
+    pub(super) fn add_cells(&mut self, unit: &Unit, cells: &[Cell], apart: &HashSet<u128>) {
+        let numbers = self.names.take_in(&unit.names);
+        let number = |name: Name| numbers.get(name.0 as usize).copied().unwrap_or(name);
+        for cell in cells {
+            let sums = match cell.subject {
+                Subject::Service(name) => self.services.entry(number(name)).or_default(),
+                Subject::Edge(edge) => {
+                    let Some((from, to, way)) = unit.edges.get(edge as usize) else { continue };
+                    self.edge((from.renamed(number), to.renamed(number), *way))
+                }
+                Subject::Orphans(name, slot) => self.orphans.entry((number(name), slot)).or_default(),
+                Subject::Answers(address, name) => {
+                    *self.answers.entry((number(address), number(name))).or_default() += cell.sums.rows;
+                    continue;
+                }
+            };
+            sums.rows += cell.sums.rows;
+            sums.errors += cell.sums.errors;
+            sums.durations.merge(&cell.sums.durations);
+            sums.samples.extend(cell.sums.samples.iter().filter(|sample| !apart.contains(&sample.trace)));
+            bound(sums);
         }
     }
 
-    /// Calls that nobody answered, to addresses where a service is known to answer, as calls to that service.
-    fn resolve(&mut self) {
-        let (resolved, rest): (HashMap<_, _>, _) = std::mem::take(&mut self.edges).into_iter().partition(|((_, to, _), _)| match to {
-            Party::External(address, _) => self.service_at(*address).is_some(),
-            _ => false,
-        });
-        self.edges = rest;
-        for ((from, to, kind), counts) in resolved {
-            let Party::External(address, _) = to else { continue };
-            let Some(service) = self.service_at(address) else { continue };
-            self.services.entry(service).or_default();
-            self.edges.entry((from, Party::Service(service), kind)).or_default().merge(counts);
-        }
-    }
-
-    fn bounded(&mut self, party: Party) -> Party {
-        let kind = party.kind();
-        if matches!(kind, NodeKind::Service | NodeKind::User) {
-            return party;
-        }
-        let known = self.named.entry(kind).or_default();
-        if known.contains(&party) {
-            return party;
-        }
-        if known.len() < MAX_NAMED {
-            known.insert(party);
-            return party;
-        }
-        match party {
-            Party::Database(..) => Party::Database(self.other, self.other),
-            Party::Queue(..) => Party::Queue(self.other, self.other),
-            _ => Party::External(self.other, self.other),
-        }
+    fn edge(&mut self, link: Link) -> &mut Sums {
+        let (from, to, way) = link;
+        let is_known = self.edges.len() < MAX_EDGES || self.edges.contains_key(&link);
+        let link = if is_known { link } else { (from.folded(self.other), to.folded(self.other), way) };
+        self.edges.entry(link).or_default()
     }
 
     pub(super) fn finish(mut self) -> Derived {
+        let open = self.settle();
+        self.edges.retain(|_, sums| sums.durations.count() > 0);
+        self.services.retain(|_, sums| sums.rows > 0);
         self.resolve();
-        let mut incoming: HashMap<Named, (Counts, String)> = HashMap::new();
-        let mut edges: BTreeMap<(Named, Named, EdgeKind), EdgeCounts> = BTreeMap::new();
-        for ((from, to, kind), counts) in self.edges {
-            let node = |party: Party| (party.name(&self.names).to_owned(), party.kind());
+        self.fold();
+        let mut incoming: HashMap<Named, (Sums, String)> = HashMap::new();
+        let mut edges: BTreeMap<(Named, Named, EdgeKind), Sums> = BTreeMap::new();
+        for ((from, to, way), sums) in self.edges {
+            let node = |party: Party| (name_of(party, &self.names).to_owned(), kind_of(party));
             for (party, called) in [(from, false), (to, true)] {
-                if party.kind() != NodeKind::Service {
+                if kind_of(party) != NodeKind::Service {
                     let (sum, system) = incoming.entry(node(party)).or_default();
-                    if let Party::Database(_, name) | Party::Queue(_, name) | Party::External(_, name) = party
-                        && name != self.other
-                        && let text = self.names.text(name)
-                        && !text.is_empty()
-                        // Of several systems always the same one.
-                        && (system.is_empty() || text < system.as_str())
-                    {
+                    let text = system_of(party).filter(|name| *name != self.other).map_or("", |name| self.names.text(name));
+                    // Of several systems always the same one.
+                    if !text.is_empty() && (system.is_empty() || text < system.as_str()) {
                         text.clone_into(system);
                     }
                     if called {
-                        sum.merge(&counts.counts);
+                        sum.errors += sums.errors;
+                        sum.durations.merge(&sums.durations);
                     }
                 }
             }
             // The same name under two systems is one node.
-            edges.entry((node(from), node(to), kind)).or_default().merge(counts);
+            edges.entry((node(from), node(to), kind(way))).or_default().merge(&sums);
         }
-        let services =
-            self.services.into_iter().map(|(name, counts)| counts.node(self.names.text(name).to_owned(), NodeKind::Service, String::new()));
-        let named = incoming.into_iter().map(|((name, kind), (counts, system))| counts.node(name, kind, system));
+        let services = self.services.into_iter().map(|(name, sums)| {
+            let name = self.names.text(name).to_owned();
+            node(&sums, name, NodeKind::Service, String::new())
+        });
+        let named = incoming.into_iter().map(|((name, kind), (sums, system))| node(&sums, name, kind, system));
         let mut nodes: Vec<_> = services.chain(named).collect();
         nodes.sort_by(|a, b| (&a.name, a.kind).cmp(&(&b.name, b.kind)));
-        let edges = edges.into_iter().map(|((from, to, kind), counts)| counts.finish(from, to, kind)).collect();
-        Derived { nodes, edges, open: self.open }
+        let edges = edges.into_iter().map(|((from, to, kind), sums)| edge(sums, from, to, kind)).collect();
+        Derived { nodes, edges, open }
+    }
+
+    /// Calls without a caller are by somebody unknown, once it has had the time to come. True when some still wait.
+    fn settle(&mut self) -> bool {
+        let now = slot_of(self.window.now.get());
+        let mut open = false;
+        for ((service, slot), sums) in std::mem::take(&mut self.orphans) {
+            if sums.durations.count() == 0 {
+                continue;
+            }
+            if slot <= now && now - slot <= 1 {
+                open = true;
+                continue;
+            }
+            let edge = self.edges.entry((Party::Unknown, Party::Service(service), Way::Call)).or_default();
+            edge.merge(&sums);
+            bound(edge);
+        }
+        open
+    }
+
+    /// An unanswered call to an address where only one service answered in this window, or to the name of a service, is a call to that
+    /// service: its server's half is late, lost or elsewhere.
+    fn resolve(&mut self) {
+        let mut answering: HashMap<Name, Option<Name>> = HashMap::new();
+        for ((address, service), _) in self.answers.iter().filter(|(_, count)| **count > 0) {
+            answering.entry(*address).and_modify(|known| *known = None).or_insert(Some(*service));
+        }
+        let service_at = |address: Name| match answering.get(&address) {
+            Some(known) => *known,
+            None => self.services.contains_key(&address).then_some(address),
+        };
+        let target = |link: &Link| if let Party::External(address, _) = link.1 { service_at(address) } else { None };
+        let found: Vec<(Link, Name)> = self.edges.keys().filter_map(|link| Some((*link, target(link)?))).collect();
+        for (link, service) in found {
+            let Some(sums) = self.edges.remove(&link) else { continue };
+            self.services.entry(service).or_default();
+            self.edges.entry((link.0, Party::Service(service), link.2)).or_default().merge(&sums);
+        }
+    }
+
+    /// Of what spans only name, keeps the most called; the rest is counted as one.
+    fn fold(&mut self) {
+        let mut calls: BTreeMap<NodeKind, HashMap<Party, u64>> = BTreeMap::new();
+        for ((from, to, _), sums) in &self.edges {
+            for party in [from, to].into_iter().filter(|party| system_of(**party).is_some()) {
+                *calls.entry(kind_of(*party)).or_default().entry(*party).or_default() += sums.durations.count();
+            }
+        }
+        let mut surplus: HashSet<Party> = HashSet::new();
+        for known in calls.into_values().filter(|known| known.len() > MAX_NAMED) {
+            let names = &self.names;
+            let order = |party: Party| (name_of(party, names), system_of(party).map(|name| names.text(name)));
+            let mut known: Vec<(Party, u64)> = known.into_iter().collect();
+            known.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| order(a.0).cmp(&order(b.0))));
+            surplus.extend(known.into_iter().skip(MAX_NAMED).map(|(party, _)| party));
+        }
+        let folded: BTreeSet<Link> =
+            self.edges.keys().filter(|(from, to, _)| surplus.contains(from) || surplus.contains(to)).copied().collect();
+        for link in folded {
+            let Some(sums) = self.edges.remove(&link) else { continue };
+            let other = |party: Party| if surplus.contains(&party) { party.folded(self.other) } else { party };
+            let edge = self.edges.entry((other(link.0), other(link.1), link.2)).or_default();
+            edge.merge(&sums);
+            bound(edge);
+        }
     }
 }
 
@@ -231,72 +238,91 @@ impl Window {
     }
 }
 
-impl Instance {
-    /// A call that one span shows.
-    pub(super) fn of(span: &Call) -> Self {
-        Self { at: span.start, duration: span.duration, error: span.error, trace: span.trace, span: span.span }
+fn time_of(fact: &Fact) -> u64 {
+    match fact {
+        Fact::Seen(_, at) | Fact::Answer(_, _, at) => *at,
+        Fact::Request(_, call) | Fact::Call(_, _, _, call) | Fact::Orphan(_, call) => call.at,
     }
 }
 
-impl Party {
-    fn kind(self) -> NodeKind {
-        match self {
-            Self::Service(_) => NodeKind::Service,
-            Self::Database(..) => NodeKind::Database,
-            Self::Queue(..) => NodeKind::Queue,
-            Self::External(..) => NodeKind::External,
-            Self::User | Self::Unknown => NodeKind::User,
-        }
-    }
+fn ended(call: &Instance) -> u64 {
+    slot_of(call.at.saturating_add(call.duration))
+}
 
-    fn name(self, names: &Names) -> &str {
-        match self {
-            Self::Service(name) | Self::Database(name, _) | Self::Queue(name, _) | Self::External(name, _) => names.text(name),
-            Self::User => USER,
-            Self::Unknown => UNKNOWN,
-        }
+fn count(sums: &mut Sums, call: &Instance) {
+    sums.errors += u64::from(call.error);
+    sums.durations.add(bucket_of(call.duration), 1);
+}
+
+fn add(sums: &mut Sums, call: &Instance) {
+    count(sums, call);
+    sums.samples.push(Sample::of(call));
+    bound(sums);
+}
+
+fn discount(sums: &mut Sums, call: &Instance) {
+    sums.errors = sums.errors.saturating_sub(u64::from(call.error));
+    sums.durations.remove(bucket_of(call.duration), 1);
+}
+
+fn bound(sums: &mut Sums) {
+    if sums.samples.len() > 2 * MAX_SAMPLES {
+        sums.thin_out(MAX_SAMPLES);
     }
 }
 
-impl Counts {
-    fn add(&mut self, duration: u64, error: bool) {
-        self.calls += 1;
-        self.errors += u64::from(error);
-        self.durations.add(duration);
-    }
-
-    fn merge(&mut self, other: &Self) {
-        self.calls += other.calls;
-        self.errors += other.errors;
-        self.durations.merge(&other.durations);
-    }
-
-    fn node(self, name: String, kind: NodeKind, system: String) -> Node {
-        let (p50, p95) = (self.durations.quantile(0.5), self.durations.quantile(0.95));
-        Node { name, kind, system, requests: self.calls, errors: self.errors, p50, p95 }
+fn kind(way: Way) -> EdgeKind {
+    match way {
+        Way::Call => EdgeKind::Call,
+        Way::Message => EdgeKind::Message,
     }
 }
 
-impl EdgeCounts {
-    fn merge(&mut self, other: Self) {
-        self.counts.merge(&other.counts);
-        self.samples.extend(other.samples);
-        self.slowest = self.slowest.max(other.slowest);
-        self.failed = self.failed.max(other.failed);
+fn kind_of(party: Party) -> NodeKind {
+    match party {
+        Party::Service(_) => NodeKind::Service,
+        Party::Database(..) => NodeKind::Database,
+        Party::Queue(..) => NodeKind::Queue,
+        Party::External(..) => NodeKind::External,
+        Party::User | Party::Unknown => NodeKind::User,
     }
+}
 
-    fn finish(mut self, from: Named, to: Named, kind: EdgeKind) -> Edge {
-        let quantile = |q| self.counts.durations.quantile(q);
-        let (p50, p95, p99) = (quantile(0.5), quantile(0.95), quantile(0.99));
-        self.samples.sort_unstable();
-        let nearest = |wanted: u64| self.samples.iter().min_by_key(|(duration, ..)| duration.abs_diff(wanted)).copied();
-        let mut examples = Vec::new();
-        for (_, trace, span) in [nearest(p50), nearest(p95), self.slowest, self.failed].into_iter().flatten() {
-            let ids = TraceId::from_slice(&trace.to_be_bytes()).zip(SpanId::from_slice(&span.to_be_bytes()));
-            if let Some(ids) = ids.filter(|ids| !examples.contains(ids)) {
-                examples.push(ids);
-            }
-        }
-        Edge { from, to, kind, calls: self.counts.calls, errors: self.counts.errors, p50, p95, p99, examples }
+fn name_of(party: Party, names: &Names) -> &str {
+    match party {
+        Party::Service(name) | Party::Database(name, _) | Party::Queue(name, _) | Party::External(name, _) => names.text(name),
+        Party::User => USER,
+        Party::Unknown => UNKNOWN,
     }
+}
+
+fn system_of(party: Party) -> Option<Name> {
+    match party {
+        Party::Database(_, system) | Party::Queue(_, system) | Party::External(_, system) => Some(system),
+        Party::Service(_) | Party::User | Party::Unknown => None,
+    }
+}
+
+fn node(sums: &Sums, name: String, kind: NodeKind, system: String) -> Node {
+    let durations = &sums.durations;
+    let (p50, p95) = (durations.quantile(0.5), durations.quantile(0.95));
+    Node { name, kind, system, requests: durations.count(), errors: sums.errors, p50, p95 }
+}
+
+fn edge(mut sums: Sums, from: Named, to: Named, kind: EdgeKind) -> Edge {
+    let quantile = |q| sums.durations.quantile(q);
+    let (p50, p95, p99) = (quantile(0.5), quantile(0.95), quantile(0.99));
+    sums.samples.sort_unstable();
+    let nearest = |wanted: u64| sums.samples.iter().min_by_key(|sample| sample.duration.abs_diff(wanted)).copied();
+    let (slowest, failed) = (sums.samples.last().copied(), sums.samples.iter().rfind(|sample| sample.error).copied());
+    // Where calls failed, the last example is a failed one: better none than another.
+    let has_last = sums.errors == 0 || failed.is_some();
+    let mut examples = Vec::new();
+    for sample in [nearest(p50), nearest(p95), slowest, failed].into_iter().flatten().filter(|_| has_last) {
+        let ids = TraceId::from_slice(&sample.trace.to_be_bytes()).zip(SpanId::from_slice(&sample.span.to_be_bytes()));
+        if let Some(ids) = ids.filter(|ids| !examples.contains(ids)) {
+            examples.push(ids);
+        }
+    }
+    Edge { from, to, kind, calls: sums.durations.count(), errors: sums.errors, p50, p95, p99, examples }
 }

@@ -4,14 +4,14 @@ use crate::segment::RowRanges;
 
 /// Row numbers behind positions in what is read.
 #[derive(Debug)]
-pub(super) struct Numbers<'a> {
+pub(in super::super) struct Numbers<'a> {
     ranges: &'a RowRanges,
     /// Position of the first row of each range.
     starts: Vec<usize>,
 }
 
 impl<'a> Numbers<'a> {
-    pub(super) fn new(ranges: &'a RowRanges) -> Self {
+    pub(in super::super) fn new(ranges: &'a RowRanges) -> Self {
         let mut next = 0;
         let starts = ranges
             .iter()
@@ -24,7 +24,7 @@ impl<'a> Numbers<'a> {
         Self { ranges, starts }
     }
 
-    pub(super) fn of(&self, position: usize) -> u32 {
+    pub(in super::super) fn of(&self, position: usize) -> u32 {
         let i = self.starts.partition_point(|start| *start <= position).saturating_sub(1);
         let base = self.ranges.get(i).map_or(0, |range| range.start);
         let offset = position - self.starts.get(i).copied().unwrap_or_default();

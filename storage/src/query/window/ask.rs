@@ -62,7 +62,8 @@ impl Engine {
             return Ok(ServiceMap::clone(&known));
         }
         let started = Instant::now();
-        let work = move |control: &_| map::service_map(&snapshot, range, now, control);
+        let rolls = self.calls.clone();
+        let work = move |control: &_| map::service_map(&snapshot, range, now, &rolls, control);
         let (mut found, open) = self.run("service_map", Weight::Heavy, work).await?;
         found.stats.elapsed = started.elapsed();
         // What could not be read may be readable the next time, and what waits now will not wait then.

@@ -1,0 +1,65 @@
+//! Every text once, by number.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Gives texts numbers.
+#[derive(Debug, Default)]
+pub(crate) struct Texts {
+    numbers: HashMap<Arc<str>, u32>,
+    texts: Vec<Arc<str>>,
+    /// Numbers of texts that were asked for lately, by a hash that costs next to nothing.
+    recent: Vec<u32>,
+}
+
+/// Texts that are found again without hashing them; a power of two.
+const RECENT: usize = 256;
+
+/// Where a text is looked for among the recent ones: texts of one program differ in their length, or at their begin or end.
+fn slot_of(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let first = bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    let last = bytes
+        .last_chunk()
+        .map_or_else(|| bytes.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)), |bytes| u64::from_le_bytes(*bytes));
+    let mixed = (first.rotate_left(32) ^ last ^ bytes.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    usize::try_from(mixed >> 56).unwrap_or_default() & (RECENT - 1)
+}
+
+impl Texts {
+    /// All texts in the order of their numbers.
+    pub(crate) fn into_texts(self) -> Vec<Arc<str>> {
+        self.texts
+    }
+
+    pub(crate) fn texts(&self) -> &[Arc<str>] {
+        &self.texts
+    }
+
+    /// The text of a number.
+    pub(crate) fn text(&self, number: u32) -> &str {
+        self.texts.get(number as usize).map_or("", |text| text)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// The number of a text.
+    pub(crate) fn number(&mut self, text: &str) -> u32 {
+        self.recent.resize(RECENT, 0);
+        let Some(recent) = self.recent.get_mut(slot_of(text)) else { return 0 };
+        if self.texts.get(*recent as usize).is_some_and(|known| **known == *text) {
+            return *recent;
+        }
+        let number = self.numbers.get(text).copied().unwrap_or_else(|| {
+            let number = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
+            let text: Arc<str> = text.into();
+            self.texts.push(text.clone());
+            self.numbers.insert(text, number);
+            number
+        });
+        *recent = number;
+        number
+    }
+}
