@@ -48,7 +48,7 @@ fn random_spans(dice: &mut Dice) -> Vec<Span> {
 
 fn segment_of(folder: &Path, level: u8, spans: &[Span]) -> Vec<Arc<Segment>> {
     let folder = &Place::real(folder);
-    let metas = segment::write(folder, folder, Signal::Traces, level, vec![fixtures::spans(spans)]).unwrap();
+    let metas = segment::write(folder, folder, Signal::Traces, level, segment::Origin::default(), vec![fixtures::spans(spans)]).unwrap();
     metas.into_iter().map(|meta| Arc::new(Segment::open(folder, meta).unwrap())).collect()
 }
 
