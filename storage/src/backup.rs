@@ -35,11 +35,13 @@ pub use self::vault::{Kept, Point, Receiver, Vault};
 pub struct Backup {
     folder: Arc<Folder>,
     contents: Contents,
-    /// Files of the log: first frame, handle, bytes.
-    log: Vec<(u64, Arc<dyn File>, u64)>,
+    log: LogFiles,
     /// Keeps the files of its segments from being removed.
     _pinned: Option<Arc<Snapshot>>,
 }
+
+/// Files of the log: first frame, handle, bytes.
+type LogFiles = Vec<(u64, Arc<dyn File>, u64)>;
 
 /// A file of a moment.
 #[derive(Clone, Debug)]
@@ -148,7 +150,7 @@ impl Backup {
 }
 
 /// Opens the files of the log. One that is not there any more was let go: segments hold all of it.
-fn open_log(wal: &Place, files: Vec<(u64, u64)>) -> Result<Vec<(u64, Arc<dyn File>, u64)>, OpenError> {
+fn open_log(wal: &Place, files: Vec<(u64, u64)>) -> Result<LogFiles, OpenError> {
     let mut log = Vec::with_capacity(files.len());
     for (first, bytes) in files {
         let place = wal::file_path(wal, first);

@@ -16,6 +16,11 @@ struct Original {
     acknowledged: HashMap<(String, String), u64>,
 }
 
+/// Done to a data folder.
+type Damage = fn(&Path);
+/// Done to a file of so many bytes.
+type DamageFile = fn(&Path, usize);
+
 const ITEMS: [(&str, u64); 2] = [("spans", 6_000), ("logs", 2_000)];
 const PER_REQUEST: u64 = 100;
 
@@ -123,7 +128,7 @@ async fn counted(server: &Server) -> [u64; 2] {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_folder_is_repaired_and_says_what_is_lost() {
     let original = Original::new();
-    let without_loss: [(&str, bool, fn(&Path)); 5] = [
+    let without_loss: [(&str, bool, Damage); 5] = [
         ("a deleted index", true, |data| fs::remove_file(of_kind(data, "seg/traces", "idx")).unwrap()),
         ("a flipped bit in an index", true, |data| flip(&of_kind(data, "seg/logs", "idx"), 100)),
         ("a deleted manifest", true, |data| fs::remove_file(data.join("manifest/log")).unwrap()),
@@ -145,7 +150,7 @@ async fn a_damaged_folder_is_repaired_and_says_what_is_lost() {
 async fn what_cannot_be_read_any_more_is_named_and_the_rest_is_kept() {
     let original = Original::new();
     let [spans, logs] = ITEMS.map(|(_, count)| count);
-    let damages: [(&str, fn(&Path, usize)); 2] = [
+    let damages: [(&str, DamageFile); 2] = [
         ("a flipped bit", |path, len| flip(path, len / 2)),
         ("a truncated file", |path, len| fs::File::options().write(true).open(path).unwrap().set_len(len as u64 / 2).unwrap()),
     ];

@@ -142,11 +142,11 @@ impl<'a> Output<'a> {
                 }
             }
         }
-        if let Some(meta) = metas.first() {
-            if let Err(error) = self.seg_dir.sync_folder() {
-                take_back(self.seg_dir, &metas, meta.id);
-                return Err(SegmentError::io(meta.id, format!("cannot sync the folder {}: {error}", self.seg_dir.display())));
-            }
+        if let Some(meta) = metas.first()
+            && let Err(error) = self.seg_dir.sync_folder()
+        {
+            take_back(self.seg_dir, &metas, meta.id);
+            return Err(SegmentError::io(meta.id, format!("cannot sync the folder {}: {error}", self.seg_dir.display())));
         }
         Ok(metas)
     }

@@ -43,7 +43,7 @@ pub(crate) fn salvage(
         let first_seq = header.map_or(named, |header| header.first_seq);
         let mut frames = Frames { bytes: &bytes, first_seq, at: FILE_HEADER, last: first_seq.saturating_sub(1) };
         let mut damage = None;
-        while let Some(next) = frames.next() {
+        for next in frames.by_ref() {
             let frame = match next {
                 Ok(frame) => frame,
                 Err(place) => {

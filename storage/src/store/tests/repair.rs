@@ -188,8 +188,10 @@ fn at_every_step(store: &Store, dir: &Path) -> Arc<Mutex<Vec<(&'static str, temp
     copies
 }
 
+type Lose = fn(&Path);
+
 /// Ways to lose the list of segments.
-const LOST_LISTS: [(&str, fn(&Path)); 3] = [
+const LOST_LISTS: [(&str, Lose); 3] = [
     ("the file is gone", |dir| fs::remove_file(dir.join("manifest/log")).unwrap()),
     ("the folder is gone", |dir| fs::remove_dir_all(dir.join("manifest")).unwrap()),
     ("its head is broken", |dir| flip(&dir.join("manifest/log"), 3)),
