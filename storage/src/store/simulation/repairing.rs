@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use crate::check::check_place;
+use crate::error::OpenError;
 use crate::files::Plan;
+use crate::folder::Folder;
 use crate::repair::{RepairReport, is_unfinished, repair_place};
 
 use super::model::Look;
@@ -14,6 +16,10 @@ const LIST: &str = "/srv/data/manifest/log";
 impl World {
     /// Repairs the folder, which is damaged in one place and closed, opens it and holds it against the model.
     pub(super) fn mend(&mut self, damaged: &Path) {
+        if matches!(Folder::inspect(&self.root), Err(OpenError::Version { .. })) {
+            self.history.push("it looks like a folder of another version, which is not repaired".to_owned());
+            return;
+        }
         let list_is_gone = !self.disk.files().iter().any(|(path, _)| path == Path::new(LIST));
         let (report, says_all) = self.repaired();
         let said = format!("{report:?}");
