@@ -1,6 +1,6 @@
 //! An assembled trace, and what can be said of it: pure functions without I/O.
 //!
-//! Owns the tree, self times, the critical path, clock skew, the findings, the summary, and the columns that pages of large traces are
+//! Owns the tree, self times, the critical path, clock skew, the findings, and the columns that pages of large traces are
 //! made from. Knows nothing of storage or pages. Spans are named by their place in [`Trace::spans`] and [`Sheet::spans`], which agree.
 //! Nothing here recurses, so a trace may be as deep as it likes.
 
@@ -8,7 +8,6 @@ mod critical;
 mod findings;
 mod sheet;
 mod skew;
-mod summary;
 mod tree;
 
 use std::collections::HashMap;
@@ -20,7 +19,6 @@ pub use self::findings::{Finding, FindingKind, Usual, findings};
 pub(crate) use self::sheet::Collector;
 pub use self::sheet::{Brief, Sheet};
 pub use self::skew::{Jump, Skew, skew};
-pub use self::summary::summary;
 pub use self::tree::{Tree, self_times};
 
 /// All received spans of one trace, duplicates removed, ordered by start, then span id.
@@ -70,6 +68,16 @@ pub(crate) fn human(nanos: u64) -> String {
         10..100 => format!("{whole}.{} {unit}", thousandths / 100),
         _ => format!("{whole} {unit}"),
     }
+}
+
+/// What a failed span says of its failure: its status message, else the message of its first exception.
+fn error_message(span: &Span) -> Option<&str> {
+    let status = Some(span.status.message.as_str()).filter(|message| !message.is_empty());
+    status.or_else(|| {
+        let exception = span.events.iter().find(|event| event.name == "exception")?;
+        let message = exception.attributes.iter().find(|pair| pair.key == "exception.message")?;
+        message.value.as_str().filter(|message| !message.is_empty())
+    })
 }
 
 #[cfg(test)]

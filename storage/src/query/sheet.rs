@@ -301,11 +301,24 @@ impl Gathering {
         let (said, thrown) = (columns::text(batch, column::STATUS_MESSAGE)?, columns::text(batch, column::EXCEPTION_MESSAGE)?);
         let resources = columns::binary(batch, column::RESOURCE)?;
         let mut clocks: HashMap<&[u8], u32> = HashMap::new();
+        // Rows beside each other mostly share their resource and service.
+        let mut clock_of: Option<(&[u8], u32)> = None;
+        let mut service_of: Option<(&str, u32)> = None;
         for (row, number) in rows {
             // The index of a segment may name rows of another trace.
             let Some(span_id) = columns::span_id(ids, row).filter(|_| traces.value(row) == self.id.as_bytes()) else { continue };
             let resource = resources.value(row);
-            let clock = *clocks.entry(resource).or_insert_with(|| self.collector.clock(&rows::resource(resource)));
+            let clock = match clock_of {
+                Some((known, clock)) if std::ptr::eq(known, resource) => clock,
+                _ => *clocks.entry(resource).or_insert_with(|| self.collector.clock(&rows::resource(resource))),
+            };
+            clock_of = Some((resource, clock));
+            let service = services.value(row);
+            let service = match service_of {
+                Some((known, number)) if known == service => number,
+                _ => self.collector.service(service),
+            };
+            service_of = Some((services.value(row), service));
             let brief = Brief {
                 span_id,
                 parent_span_id: columns::span_id(parents, row),
@@ -313,7 +326,7 @@ impl Gathering {
                 status: codes.value(row).into(),
                 start: UnixNanos::new(columns::nanos(starts, row)),
                 end: UnixNanos::new(columns::nanos(ends, row)),
-                service: self.collector.service(services.value(row)),
+                service,
                 name: self.collector.name(columns::text_or_empty(names, row)),
                 clock,
             };

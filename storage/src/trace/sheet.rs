@@ -9,8 +9,7 @@ use std::sync::{Arc, OnceLock};
 use crate::model::{Resource, Span, SpanId, SpanKind, StatusCode, TraceId, UnixNanos};
 
 use super::skew::clock_key;
-use super::summary::error_message;
-use super::{Finding, Section, Trace, Tree, critical_path, findings, self_times};
+use super::{Finding, Section, Trace, Tree, critical_path, error_message, findings, self_times};
 
 /// What is known of one span without reading it whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +51,6 @@ pub struct Sheet {
     pub notes: Vec<String>,
     tree: Tree,
     rank: Vec<u32>,
-    by_id: Vec<(SpanId, u32)>,
     self_times: Vec<u64>,
     errors_below: Vec<u32>,
     /// By span, then time.
@@ -131,8 +129,7 @@ impl Sheet {
     /// The span with this id; of a client and a server that share one, the earlier.
     #[must_use]
     pub fn place_of(&self, id: SpanId) -> Option<usize> {
-        let at = self.by_id.partition_point(|(known, _)| *known < id);
-        self.by_id.get(at).filter(|(known, _)| *known == id).map(|(_, place)| *place as usize)
+        self.tree.place_of(id)
     }
 
     /// The service of a span.
@@ -230,7 +227,7 @@ impl Sheet {
 }
 
 /// A brief, a node of the tree and the entries of all other columns.
-const BYTES_PER_SPAN: usize = size_of::<Brief>() + 72 + 8 + 8 + 4 + 16 + 8 + 4 + 8;
+const BYTES_PER_SPAN: usize = size_of::<Brief>() + 28 + 16 + 8 + 8 + 4 + 8 + 4 + 8;
 
 // === impl Collector ===
 
@@ -307,8 +304,6 @@ fn sheet(
             *known = number(row);
         }
     }
-    let mut by_id: Vec<(SpanId, u32)> = spans.iter().enumerate().map(|(place, span)| (span.span_id, number(place))).collect();
-    by_id.sort_unstable();
     let mut path = critical_path(&spans, &tree);
     path.sort_unstable_by_key(|section| (section.span, section.from));
     let start = spans.iter().map(|span| span.start).min().unwrap_or_default();
@@ -322,7 +317,6 @@ fn sheet(
         lasting: OnceLock::new(),
         tree,
         rank,
-        by_id,
         path,
         messages,
         spans,

@@ -241,17 +241,6 @@ fn the_uncertainty_of_a_skew_is_the_room_the_server_has_inside_its_caller() {
 mod findings;
 
 #[test]
-fn summaries_tell_root_services_and_first_error() {
-    let failed = Status { code: StatusCode::Error, message: "card refused".to_owned() };
-    let pay = Span { status: failed, ..span("pay", 2, 1, 20, 200) };
-    let summary = summary(&trace(vec![span("pay", 3, 2, 30, 5), pay, span("web", 1, 0, 10, 100)]), 1);
-    assert_eq!((summary.root_service.as_str(), summary.root_name.as_str(), summary.has_root), ("web", "op1", true));
-    assert_eq!((summary.start.get(), summary.duration, summary.span_count, summary.error_count), (10, 210, 3, 1));
-    assert_eq!(summary.services[1].spans, [(10, 200), (20, 5)]);
-    assert_eq!(summary.first_error.as_deref(), Some("card refused"));
-}
-
-#[test]
 fn durations_read_with_three_digits() {
     let read = [0, 999, 1_000, 12_345, 999_999, 1_500_000, 12_000_000_000].map(human);
     assert_eq!(read, ["0 ns", "999 ns", "1.00 µs", "12.3 µs", "999 µs", "1.50 ms", "12.0 s"]);
