@@ -65,3 +65,8 @@ pub(crate) fn check(signal: crate::store::Signal, text: &str) -> Result<(), Pars
         crate::store::Signal::Logs => language::Query::parse(signal, text).map(|_| ()),
     }
 }
+
+/// The fields that a query compares, as the query language writes them, each once.
+pub(crate) fn compared(signal: crate::store::Signal, text: &str) -> Result<Vec<String>, ParseError> {
+    language::Query::rows(signal, text).map(|(query, _)| query.fields())
+}

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use storage::{Cursor, TimeRange, UnixNanos};
+use storage::{Cursor, TimeRange, TraceOrder, UnixNanos};
 
 use crate::error::Failure;
 
@@ -238,6 +238,14 @@ fn hex_digit(digit: u8) -> u8 {
         _ => 0,
     }
 }
+
+/// How found traces can be sorted, as addresses of pages and of the API say it.
+pub(crate) const TRACE_ORDERS: [(&str, TraceOrder); 4] = [
+    ("newest", TraceOrder::Newest),
+    ("slowest", TraceOrder::Slowest),
+    ("spans", TraceOrder::MostSpans),
+    ("errors", TraceOrder::MostErrors),
+];
 
 /// More than any link or form sends.
 const MAX_PAIRS: usize = 1_000;

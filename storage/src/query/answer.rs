@@ -40,6 +40,8 @@ pub struct TraceSummary {
     pub error_count: usize,
     /// Spans of this trace that match the query.
     pub matched: usize,
+    /// What the list is sorted by, see [`super::TraceOrder`]: start or duration in nanoseconds of the best matching span, or how many there are.
+    pub key: u64,
     /// Services in the order of their first span.
     pub services: Vec<ServiceInTrace>,
     /// Message of the first span, by start, with status ERROR: its status message, else its exception message.

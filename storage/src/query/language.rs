@@ -88,6 +88,23 @@ impl Query {
             }
         })
     }
+
+    /// The fields that it compares, as it would write them itself, each once.
+    pub(crate) fn fields(&self) -> Vec<String> {
+        let mut open = vec![&self.root];
+        let mut names = Vec::new();
+        while let Some(node) = open.pop() {
+            match node {
+                Node::And(nodes) | Node::Or(nodes) => open.extend(nodes),
+                Node::Not(node) => open.push(node),
+                Node::Test(test) => names.push(test.field.to_string()),
+                Node::All | Node::Text(_) | Node::Exact(_) => {}
+            }
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
 }
 
 /// The field that a name outside of a query means, as one after `attr.` or `resource.` also with unusual characters. The error says what

@@ -30,6 +30,10 @@ pub enum TraceOrder {
     Newest,
     /// By the duration of the longest matching span, longest first.
     Slowest,
+    /// By how many of its spans match, most first.
+    MostSpans,
+    /// By how many of its matching spans have status ERROR, most first; traces without such a span are left out.
+    MostErrors,
 }
 
 /// Finds log records.
@@ -60,7 +64,7 @@ pub enum LogOrder {
 /// Where a page ended: the sort key of its last row. Opaque text to clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    /// Start time in nanoseconds, or the duration, of the last row.
+    /// What the last row is sorted by: see [`TraceOrder`] and [`LogOrder`].
     pub key: u64,
     /// The trace id, or the record id in the last eight bytes, of the last row.
     pub tie: [u8; 16],

@@ -22,6 +22,7 @@ use crate::snapshot::Snapshot;
 use crate::store::Signal;
 use crate::trace::Trace;
 
+mod counted;
 mod structure;
 mod summary;
 
@@ -107,9 +108,17 @@ pub(crate) fn search(snapshot: &Snapshot, search: &TraceSearch, control: &Contro
     let after = search.cursor.map(rank_of).transpose()?;
     let query = match Asked::parse(&search.query).map_err(QueryError::Parse)? {
         Asked::Rows(query) => query,
+        Asked::Trace(_) if counted::counts(search.order) => {
+            return Err(QueryError::Invalid(
+                "a question about whole traces is answered newest or slowest first, not by a count".to_owned(),
+            ));
+        }
         Asked::Trace(node) => return structure::search(snapshot, search, &node, after, control),
     };
     let predicate = Predicate::new(&query);
+    if counted::counts(search.order) {
+        return counted::search(snapshot, search, &predicate, after, control);
+    }
     let mut want = search.limit + 1;
     loop {
         let (candidates, mut stats) = candidates(snapshot, search, (Signal::Traces, &predicate), after, want, control)?;
@@ -256,7 +265,7 @@ fn summaries(
         for (Reverse(key), id) in chunk {
             if let Some(gathered) = gathered.remove(id) {
                 let key = gathered.best_key.unwrap_or(*key);
-                found.push(((Reverse(key), *id), gathered.finish(*id)));
+                found.push(((Reverse(key), *id), gathered.finish(*id, key)));
             }
         }
     }

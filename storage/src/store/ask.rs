@@ -265,6 +265,14 @@ impl Store {
         query::check(signal, query)
     }
 
+    /// The fields that a query compares, as the query language writes them, each once.
+    ///
+    /// # Errors
+    /// What is wrong with the query and where.
+    pub fn query_fields(&self, signal: Signal, query: &str) -> Result<Vec<String>, ParseError> {
+        query::compared(signal, query)
+    }
+
     fn snapshot(&self) -> Arc<Snapshot> {
         self.inner.snapshot.load_full()
     }

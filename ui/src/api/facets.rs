@@ -39,6 +39,8 @@ pub(super) struct FieldsJson {
 struct FieldJson {
     name: String,
     count: u64,
+    #[serde(rename = "type")]
+    kind: &'static str,
 }
 
 /// `GET /api/v1/traces/facets`
@@ -86,6 +88,6 @@ async fn values(state: &AppState, params: &Params, signal: Signal, query: &str) 
 async fn fields(state: &AppState, params: &Params, signal: Signal, query: &str) -> Result<Json<FieldsJson>, Failure> {
     let range = params.window(state.now(), "now-1h")?.range;
     let found = state.store().fields(signal, query, range).await?;
-    let field = |FieldCount { name, rows }| FieldJson { name, count: rows };
+    let field = |FieldCount { name, rows, kind }| FieldJson { name, count: rows, kind };
     Ok(Json(FieldsJson { fields: found.fields.into_iter().map(field).collect(), rows: found.rows, stats: found.stats.into() }))
 }

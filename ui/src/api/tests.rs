@@ -166,7 +166,7 @@ async fn a_record_is_shown_with_what_lies_around_it_and_fields_with_their_values
     let values = app.json("/api/v1/logs/facets?field=severity&text=payment").await;
     assert_eq!(values["values"], json!([{ "value": "error", "count": 1 }]));
     let fields = app.json("/api/v1/logs/fields").await;
-    assert!(fields["fields"].as_array().unwrap().contains(&json!({ "name": "attr.attempt", "count": 2 })), "{fields:#}");
+    assert!(fields["fields"].as_array().unwrap().contains(&json!({ "name": "attr.attempt", "count": 2, "type": "int" })), "{fields:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,12 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
-use storage::{Signal, TraceOrder, TracePage, TraceSearch};
+use storage::{Signal, TracePage, TraceSearch};
 
 use super::search::{TRACE_FILTERS, trace_query};
 use super::shape::{Bars, Stats, Summary};
 use crate::error::Failure;
-use crate::params::Params;
+use crate::params::{Params, TRACE_ORDERS};
 use crate::state::AppState;
 
 /// Found traces.
@@ -35,7 +35,7 @@ pub(super) async fn search(State(state): State<AppState>, params: Params) -> Res
     let search = TraceSearch {
         query: trace_query(&state, &params)?,
         range: params.window(state.now(), "now-1h")?.range,
-        order: params.word("order", &[("newest", TraceOrder::Newest), ("slowest", TraceOrder::Slowest)])?.unwrap_or_default(),
+        order: params.word("order", &TRACE_ORDERS)?.unwrap_or_default(),
         limit: params.limit(20, 1_000)?,
         cursor: params.cursor()?,
     };

@@ -16,7 +16,7 @@ use super::super::question::QueryError;
 use super::super::scan::{Control, Scan, Wanted};
 use super::super::wire;
 use super::counts::Counts;
-use crate::attributes::{ATTRIBUTES, Attributes};
+use crate::attributes::{self, ATTRIBUTES, Attributes};
 use crate::model::TimeRange;
 use crate::schema::column;
 use crate::snapshot::Snapshot;
@@ -40,11 +40,15 @@ pub struct FieldCount {
     pub name: String,
     /// Rows with a value.
     pub rows: u64,
+    /// What its values are: `text`, `int`, `double`, `bool`, `bytes`, `array`, `map`, `empty`, `id`, `word`, `duration`, or `mixed`.
+    pub kind: &'static str,
 }
 
 /// Rows that are looked at before it is said that there are more.
 const MAX_ROWS: u64 = 200_000;
 const MAX_FIELDS: usize = 5_000;
+/// Rows, or resources and scopes, that say what the values of attributes are.
+const TYPED_ROWS: u64 = 2_000;
 
 /// Columns that are fields, with the field; null where a row has none.
 const SPANS: [(&str, Field); 14] = [
@@ -101,7 +105,7 @@ pub(crate) fn fields(snapshot: &Snapshot, signal: Signal, query: &str, range: Ti
         scan.note(format!("the fields of the newest {} rows were counted, there are more rows", found.borrow().rows));
     }
     let found = found.into_inner();
-    if found.keys.iter().any(|(_, counts)| counts.is_full()) {
+    if found.keys.iter().any(|keys| keys.counts.is_full()) {
         scan.note("not all attributes were counted: there are too many different ones".to_owned());
     }
     let rows = found.rows;
@@ -120,9 +124,58 @@ type FieldOf = fn(String) -> Field;
 struct Found {
     rows: u64,
     known: Vec<(&'static str, Field, u64)>,
-    /// Keys of attributes by where they are.
-    keys: [(FieldOf, Counts); 5],
+    /// Attributes by where they are.
+    keys: [Keys; 5],
     is_spans: bool,
+}
+
+/// Keys of attributes in one place.
+struct Keys {
+    field: FieldOf,
+    counts: Counts,
+    kinds: HashMap<String, &'static str>,
+    begun: u64,
+}
+
+impl Keys {
+    fn new(field: FieldOf) -> Self {
+        Self { field, counts: Counts::default(), kinds: HashMap::new(), begun: 0 }
+    }
+
+    fn begin(&mut self, weight: u64) {
+        self.begun += 1;
+        self.counts.begin(weight);
+    }
+
+    fn add(&mut self, key: &str, kind: impl FnOnce() -> &'static str) {
+        self.counts.add(key);
+        if self.begun > TYPED_ROWS {
+            return;
+        }
+        let kind = kind();
+        match self.kinds.get_mut(key) {
+            Some(known) if *known == kind => {}
+            Some(known) => *known = "mixed",
+            None => {
+                if self.kinds.len() < MAX_FIELDS {
+                    self.kinds.insert(key.to_owned(), kind);
+                }
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        self.counts.end();
+    }
+
+    fn finish(self) -> impl Iterator<Item = FieldCount> {
+        let Self { field, counts, kinds, .. } = self;
+        let counted = counts.most_frequent(usize::MAX).into_iter().filter(|(key, _)| !key.is_empty());
+        counted.map(move |(key, rows)| {
+            let kind = kinds.get(&key).copied().unwrap_or("text");
+            FieldCount { name: field(key).to_string(), rows, kind }
+        })
+    }
 }
 
 impl Found {
@@ -130,13 +183,7 @@ impl Found {
         Self {
             rows: 0,
             known: known.iter().map(|(name, field)| (*name, field.clone(), 0)).collect(),
-            keys: [
-                (Field::Attribute, Counts::default()),
-                (Field::Resource, Counts::default()),
-                (Field::Scope, Counts::default()),
-                (Field::EventAttribute, Counts::default()),
-                (Field::LinkAttribute, Counts::default()),
-            ],
+            keys: [Field::Attribute, Field::Resource, Field::Scope, Field::EventAttribute, Field::LinkAttribute].map(Keys::new),
             is_spans: signal == Signal::Traces,
         }
     }
@@ -150,61 +197,86 @@ impl Found {
                 Some(nulls) => (alive & nulls.inner()).count_set_bits() as u64,
             };
         }
-        let [(_, own), (_, resource), (_, scope), (_, event), (_, link)] = &mut self.keys;
+        let [own, resource, scope, event, link] = &mut self.keys;
         let attributes = Attributes::of(batch)?;
         for row in alive.set_indices() {
             own.begin(1);
-            attributes.all(row).for_each(|(key, _)| own.add(key));
+            attributes.all(row).for_each(|(key, value)| own.add(key, || kind_of(value)));
             own.end();
         }
-        envelopes(columns::binary(batch, column::RESOURCE)?, alive, resource, |bytes, counts| {
-            wire::resource_attributes(bytes).for_each(|(key, _)| counts.add(key));
+        envelopes(columns::binary(batch, column::RESOURCE)?, alive, resource, |bytes, keys| {
+            wire::resource_attributes(bytes).for_each(|(key, value)| keys.add(key, || kind_in(value)));
         });
-        envelopes(columns::binary(batch, column::SCOPE)?, alive, scope, |bytes, counts| {
-            wire::scope_attributes(bytes).for_each(|(key, _)| counts.add(key));
+        envelopes(columns::binary(batch, column::SCOPE)?, alive, scope, |bytes, keys| {
+            wire::scope_attributes(bytes).for_each(|(key, value)| keys.add(key, || kind_in(value)));
         });
         if self.is_spans {
-            nested(columns::binary(batch, column::EVENTS)?, alive, event, |bytes, counts| {
-                wire::event_attributes(bytes).for_each(|(key, _)| counts.add(key));
+            nested(columns::binary(batch, column::EVENTS)?, alive, event, |bytes, keys| {
+                wire::event_attributes(bytes).for_each(|(key, value)| keys.add(key, || kind_in(value)));
             });
-            nested(columns::binary(batch, column::LINKS)?, alive, link, |bytes, counts| {
-                wire::link_attributes(bytes).for_each(|(key, _)| counts.add(key));
+            nested(columns::binary(batch, column::LINKS)?, alive, link, |bytes, keys| {
+                wire::link_attributes(bytes).for_each(|(key, value)| keys.add(key, || kind_in(value)));
             });
         }
         Ok(())
     }
 
     fn finish(self) -> Vec<FieldCount> {
-        let known = self.known.into_iter().map(|(_, field, rows)| (field, rows));
-        let attributes = self.keys.into_iter().flat_map(|(field, counts)| {
-            counts.most_frequent(usize::MAX).into_iter().filter(|(key, _)| !key.is_empty()).map(move |(key, rows)| (field(key), rows))
+        let known = self.known.into_iter().map(|(_, field, rows)| {
+            let kind = match field {
+                Field::Kind | Field::Status | Field::Severity => "word",
+                Field::Trace | Field::Span | Field::Parent => "id",
+                Field::Duration => "duration",
+                _ => "text",
+            };
+            FieldCount { name: field.to_string(), rows, kind }
         });
-        let mut fields: Vec<_> = known
-            .chain(attributes)
-            .filter(|(_, rows)| *rows > 0)
-            .map(|(field, rows)| FieldCount { name: field.to_string(), rows })
-            .collect();
+        let mut fields: Vec<FieldCount> =
+            known.chain(self.keys.into_iter().flat_map(Keys::finish)).filter(|field| field.rows > 0).collect();
         fields.sort_by(|a, b| b.rows.cmp(&a.rows).then_with(|| a.name.cmp(&b.name)));
         fields
     }
 }
 
-fn envelopes(array: &BinaryViewArray, alive: &BooleanBuffer, counts: &mut Counts, each: impl Fn(&[u8], &mut Counts)) {
+fn kind_of(value: attributes::Found<'_>) -> &'static str {
+    match value {
+        attributes::Found::Text(_) => "text",
+        attributes::Found::Int(_) => "int",
+        attributes::Found::Double(_) => "double",
+        attributes::Found::Bool(_) => "bool",
+        attributes::Found::Encoded(value) => kind_in(value),
+    }
+}
+
+fn kind_in(value: &[u8]) -> &'static str {
+    match wire::any(value) {
+        wire::Any::Empty => "empty",
+        wire::Any::Text(_) => "text",
+        wire::Any::Bool(_) => "bool",
+        wire::Any::Int(_) => "int",
+        wire::Any::Double(_) => "double",
+        wire::Any::Bytes(_) => "bytes",
+        wire::Any::Array(_) => "array",
+        wire::Any::Map(_) => "map",
+    }
+}
+
+fn envelopes(array: &BinaryViewArray, alive: &BooleanBuffer, keys: &mut Keys, each: impl Fn(&[u8], &mut Keys)) {
     let mut rows: HashMap<u128, (usize, u64)> = HashMap::new();
     for row in alive.set_indices() {
         rows.entry(array.views().get(row).copied().unwrap_or_default()).or_insert((row, 0)).1 += 1;
     }
     for (row, weight) in rows.into_values() {
-        counts.begin(weight);
-        each(array.value(row), counts);
-        counts.end();
+        keys.begin(weight);
+        each(array.value(row), keys);
+        keys.end();
     }
 }
 
-fn nested(array: &BinaryViewArray, alive: &BooleanBuffer, counts: &mut Counts, each: impl Fn(&[u8], &mut Counts)) {
+fn nested(array: &BinaryViewArray, alive: &BooleanBuffer, keys: &mut Keys, each: impl Fn(&[u8], &mut Keys)) {
     for row in alive.set_indices().filter(|row| array.is_valid(*row)) {
-        counts.begin(1);
-        each(array.value(row), counts);
-        counts.end();
+        keys.begin(1);
+        each(array.value(row), keys);
+        keys.end();
     }
 }

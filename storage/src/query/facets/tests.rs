@@ -220,11 +220,21 @@ fn fields_of_logs_are_counted_too() {
     let mut snapshot = Snapshot::default();
     let mut records: Vec<LogRecord> = (1..=5).map(|id| fixtures::log(id, "api", "text", id)).collect();
     records[0].attributes = vec![fixtures::text("user", "u1")];
+    records[2].attributes = vec![KeyValue { key: "user".to_owned(), value: Value::Int(1) }];
     records[1].event_name = "login".to_owned();
     snapshot.logs.buffered = vec![fixtures::logs(&records)];
     let found = fields(&snapshot, Signal::Logs, "", TimeRange::ALL, &control()).unwrap();
-    let listed: Vec<_> = found.fields.iter().map(|field| (field.name.as_str(), field.rows)).collect();
-    assert_eq!(listed, [("body", 5), ("resource.service.name", 5), ("service", 5), ("severity", 5), ("attr.user", 1), ("event", 1)]);
+    let listed: Vec<_> = found.fields.iter().map(|field| (field.name.as_str(), field.rows, field.kind)).collect();
+    let text = |name, rows| (name, rows, "text");
+    let expected = [
+        text("body", 5),
+        text("resource.service.name", 5),
+        text("service", 5),
+        ("severity", 5, "word"),
+        ("attr.user", 2, "mixed"),
+        text("event", 1),
+    ];
+    assert_eq!(listed, expected);
     let values = facets(&snapshot, Signal::Logs, "", TimeRange::ALL, "severity", 9, &control()).unwrap().values;
     assert_eq!(values, [("info".to_owned(), 5)]);
 }

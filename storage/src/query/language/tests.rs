@@ -198,6 +198,12 @@ fn fragment() -> impl Strategy<Value = String> {
     ]
 }
 
+#[test]
+fn a_query_names_the_fields_it_compares() {
+    let query = Query::parse(Signal::Traces, "(service:a OR -attr.x:1) duration>1s \"free text\" service:b").unwrap();
+    assert_eq!(query.fields(), ["attr.x", "duration", "service"]);
+}
+
 proptest! {
     #[test]
     fn any_text_is_answered_without_panic(text in "\\PC{0,60}") {

@@ -38,7 +38,7 @@ const SPANS_SHOWN: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     seen: HashSet<(u64, i32, u64)>,
-    /// Sort key of the best matching span in range.
+    /// Sort key that its matching spans in range make.
     pub(super) best_key: Option<u64>,
     start: Option<u64>,
     end: u64,
@@ -177,8 +177,13 @@ impl Gathered {
         if row.matches {
             self.matched += 1;
             if search.range.contains(UnixNanos::new(row.start)) {
-                let key = if search.order == TraceOrder::Newest { row.start } else { row.duration };
-                self.best_key = self.best_key.max(Some(key));
+                let so_far = self.best_key.unwrap_or(0);
+                self.best_key = Some(match search.order {
+                    TraceOrder::Newest => so_far.max(row.start),
+                    TraceOrder::Slowest => so_far.max(row.duration),
+                    TraceOrder::MostSpans => so_far + 1,
+                    TraceOrder::MostErrors => so_far + u64::from(row.is_error),
+                });
             }
         }
         // Roots before others, then the earliest.
@@ -205,7 +210,7 @@ impl Gathered {
         &mut self.services[at]
     }
 
-    pub(super) fn finish(mut self, trace_id: TraceId) -> TraceSummary {
+    pub(super) fn finish(mut self, trace_id: TraceId, key: u64) -> TraceSummary {
         let start = self.start.unwrap_or_default();
         let (rank, root_service, root_name) = self.root.unwrap_or_default();
         self.services.sort_by_key(|service| service.first);
@@ -219,6 +224,7 @@ impl Gathered {
             span_count: self.seen.len(),
             error_count: self.error_count,
             matched: self.matched,
+            key,
             services: self.services.into_iter().map(|service| service.finish(start)).collect(),
             first_error: self.first_error.and_then(|(_, message)| message),
         }

@@ -88,7 +88,7 @@ fn stored(folder: &std::path::Path, dice: &mut Dice, spans: &[Span]) -> Snapshot
 }
 
 /// The whole answer, found the slow way: ranks with spans matched and spans in all.
-fn expected(spans: &[Span], check: &dyn Fn(&Span) -> bool, range: TimeRange, order: TraceOrder) -> Vec<(TraceId, usize, usize)> {
+fn expected(spans: &[Span], check: &dyn Fn(&Span) -> bool, range: TimeRange, order: TraceOrder) -> Vec<(TraceId, u64, usize, usize)> {
     let mut distinct = BTreeMap::new();
     for span in spans {
         distinct.insert((span.trace_id, span.span_id, span.start), span);
@@ -100,14 +100,21 @@ fn expected(spans: &[Span], check: &dyn Fn(&Span) -> bool, range: TimeRange, ord
         if check(span) {
             entry.1 += 1;
             if range.contains(span.start) {
-                entry.0 = entry.0.max(Some(if order == TraceOrder::Newest { span.start.get() } else { span.duration() }));
+                let so_far = entry.0.unwrap_or(0);
+                entry.0 = Some(match order {
+                    TraceOrder::Newest => so_far.max(span.start.get()),
+                    TraceOrder::Slowest => so_far.max(span.duration()),
+                    TraceOrder::MostSpans => so_far + 1,
+                    TraceOrder::MostErrors => so_far + u64::from(span.is_error()),
+                });
             }
         }
     }
     let mut found: Vec<_> =
         traces.into_iter().filter_map(|(id, (key, matched, count))| Some((Reverse(key?), id, matched, count))).collect();
+    found.retain(|(Reverse(key), ..)| order != TraceOrder::MostErrors || *key > 0);
     found.sort();
-    found.into_iter().map(|(_, id, matched, count)| (id, matched, count)).collect()
+    found.into_iter().map(|(Reverse(key), id, matched, count)| (id, key, matched, count)).collect()
 }
 
 #[test]
@@ -125,14 +132,14 @@ fn pages_of_a_search_join_to_what_looking_at_every_span_finds() {
                 let from = 1_000 + dice.roll(400);
                 TimeRange { from: UnixNanos::new(from), to: UnixNanos::new(from + dice.roll(2_000)) }
             };
-            let order = *dice.pick(&[TraceOrder::Newest, TraceOrder::Slowest]);
+            let order = *dice.pick(&[TraceOrder::Newest, TraceOrder::Slowest, TraceOrder::MostSpans, TraceOrder::MostErrors]);
             let mut query = TraceSearch { query: text.clone(), range, order, limit: dice.count(9) + 1, cursor: None };
             let mut found = Vec::new();
             loop {
                 let page = search(&snapshot, &query, &control()).unwrap();
                 assert!(page.stats.complete);
                 assert!(page.traces.len() <= query.limit);
-                found.extend(page.traces.iter().map(|t| (t.trace_id, t.matched, t.span_count)));
+                found.extend(page.traces.iter().map(|t| (t.trace_id, t.key, t.matched, t.span_count)));
                 query.cursor = page.next;
                 if query.cursor.is_none() {
                     break;
@@ -217,6 +224,8 @@ fn questions_that_make_no_sense_are_refused() {
     assert!(matches!(search(&snapshot, &query("", 0), &control()), Err(QueryError::Invalid(_))));
     assert!(matches!(search(&snapshot, &query("", usize::MAX), &control()), Err(QueryError::Invalid(_))));
     assert!(matches!(search(&snapshot, &query("a(", 1), &control()), Err(QueryError::Parse(_))));
+    let by_count = TraceSearch { order: TraceOrder::MostSpans, ..query("trace.spans>1", 1) };
+    assert!(matches!(search(&snapshot, &by_count, &control()), Err(QueryError::Invalid(_))));
     let mut forged = query("", 1);
     forged.cursor = Some(Cursor { key: u64::MAX, tie: [0; 16] });
     assert!(matches!(search(&snapshot, &forged, &control()), Err(QueryError::Invalid(_))));
