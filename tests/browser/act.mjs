@@ -49,6 +49,35 @@ async function selects(context) {
   await page.close();
 }
 
+async function walksAlongTheList(context) {
+  const page = await watched(context);
+  const [from, to] = [Date.now() - 600_000, Date.now() - 30_000].map((ms) => BigInt(ms) * 1_000_000n);
+  await page.goto(`${base}/traces?q=service%3Apayment&sort=slowest&from=${from}&to=${to}`);
+  const numbers = await page.locator("#list tbody td:nth-child(3) > [title]").evaluateAll((cells) => cells.map((cell) => Number(cell.title.replace(/\D/g, ""))));
+  check(numbers.every((number, at) => at === 0 || number <= numbers[at - 1]), `a list of the slowest does not show what it is sorted by: ${numbers.slice(0, 5)}`);
+  const list = await page.locator("#list a[data-open]").evaluateAll((links) => links.map((link) => new URL(link.href).pathname));
+  await page.keyboard.press("j");
+  await Promise.all([page.waitForURL((url) => url.pathname === list[0]), page.keyboard.press("Enter")]);
+  check((await page.locator("nav.back").innerText()).includes("1 of "), "the page of a trace does not say where it stands in its list");
+  for (const [key, at] of [[">", 1], [">", 2], ["<", 1]]) {
+    await page.locator(`nav.back a[data-key="${key}"]`).waitFor({ timeout: 5_000 });
+    await Promise.all([page.waitForURL((url) => url.pathname === list[at]), page.keyboard.press(key)]);
+  }
+  await Promise.all([page.waitForURL(/\/traces\?.*sort=slowest/), page.locator("nav.back > a").click()]);
+  await page.close();
+}
+
+async function keepsStatements(context) {
+  const page = await watched(context);
+  await page.goto(`${base}/query?sql=SELECT%201%20AS%20one`);
+  await page.locator("#sql").fill("SELECT 2 AS two");
+  await Promise.all([page.waitForURL(/two/), page.keyboard.press("Control+Enter")]);
+  await page.locator(".earlier summary").click();
+  await Promise.all([page.waitForURL(/sql=SELECT%201/), page.locator(".earlier a", { hasText: "SELECT 1 AS one" }).click()]);
+  check((await page.locator("#sql").inputValue()) === "SELECT 1 AS one", "an earlier statement is not shown again");
+  await page.close();
+}
+
 async function saves(context) {
   const page = await watched(context);
   await page.goto(`${base}/logs?q=severity%3E%3Dwarn`);
@@ -122,7 +151,7 @@ await withBrowser(async (browser) => {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
   await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: base }).catch(() => {});
   await json("/api/v1/status");
-  for (const act of [completes, selects, saves, hearsNews]) await act(context);
+  for (const act of [completes, selects, walksAlongTheList, keepsStatements, saves, hearsNews]) await act(context);
   await keysAreSwitchedOff(browser);
   await isLegible(browser);
   await namesACauseOnce(browser);

@@ -78,7 +78,7 @@ async function staysTheSame(page, one, good) {
 async function everywhere(page, query) {
   const q = encodeURIComponent(`"${query.replaceAll("\\", "\\\\").replaceAll("\"", "\\\"")}"`);
   const lists = ["/", "/status", "/services", `/traces?q=${q}`, "/logs", "/map?view=table", `/complete?for=traces&before=${q}`];
-  const more = ["/start", "/traces", `/traces/compare-groups?q=${q}`, `/logs?q=${q}`, "/logs?view=patterns", "/map", `/open?id=${q}`];
+  const more = ["/start", "/traces", `/traces/compare-groups?q=${q}`, `/logs?q=${q}`, "/logs?view=patterns", "/logs?view=fields", "/map", `/open?id=${q}`];
   for (const path of isWhole ? [...lists, ...more] : lists) await look(page, path);
 }
 

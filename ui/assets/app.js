@@ -382,7 +382,8 @@
       stream = new EventSource(region().dataset.live);
       stream.addEventListener("news", (event) => {
         const element = region();
-        const isFree = !element.matches(":hover") && !element.contains(document.activeElement) && scrollY < 200 && getSelection().isCollapsed;
+        const isUsed = $("[data-rows] :hover, a:hover, summary:hover, svg:hover", element) || element.contains(document.activeElement);
+        const isFree = !isUsed && scrollY < 200 && getSelection().isCollapsed;
         const isOnly = element.dataset.refresh === "only";
         if (element.hasAttribute("data-refresh") && (isOnly || isFree)) { refresh(); return; }
         pill.textContent = `${event.data} – show`;
@@ -393,7 +394,13 @@
     async function refresh() {
       const content = await fragment("page", location.href);
       const fresh = content && content.querySelector("#" + CSS.escape(liveId));
-      if (fresh) { region().replaceWith(fresh); open(); } else if (content === null) location.reload();
+      if (fresh) {
+        // What the reader closed stays closed.
+        const folded = (root) => $$("details", root);
+        folded(fresh).forEach((one, place) => { const known = folded(region())[place]; if (known) one.open = known.open; });
+        region().replaceWith(fresh);
+        open();
+      } else if (content === null) location.reload();
     }
     pill.addEventListener("click", () => { pill.hidden = true; scrollTo(0, 0); refresh(); });
     addEventListener("pagehide", close);
@@ -454,19 +461,19 @@
   }
 
   // --- Heat map: a drag over cells selects them, a click one -----------------------------------------------------------
-  for (const heat of $$("svg[data-heat]")) {
+  {
     let from = null;
-    const cell = (event) => { const link = event.target.closest && event.target.closest("a[data-cell]"); return link && link.dataset.cell.split(",").map(Number); };
-    heat.addEventListener("pointerdown", (event) => { from = cell(event); });
-    heat.addEventListener("dragstart", (event) => event.preventDefault());
-    heat.addEventListener("pointerup", (event) => {
+    const cell = (event) => { const link = event.target.closest && event.target.closest("svg[data-heat] a[data-cell]"); return link && link.dataset.cell.split(",").map(Number); };
+    document.addEventListener("pointerdown", (event) => { from = cell(event); });
+    document.addEventListener("dragstart", (event) => { if (cell(event)) event.preventDefault(); });
+    document.addEventListener("pointerup", (event) => {
       const to = cell(event), start = from;
       from = null;
       if (!start || !to || (start[0] === to[0] && start[1] === to[1])) return;
       const span = (i) => `${Math.min(start[i], to[i])}-${Math.max(start[i], to[i])}`;
-      const target = new URL(event.target.closest("a").href.baseVal ?? event.target.closest("a").href, location.href);
+      const link = event.target.closest("a"), target = new URL(link.href.baseVal ?? link.href, location.href);
       target.searchParams.set("sel", `${span(0)},${span(1)}`);
-      heat.addEventListener("click", (click) => click.preventDefault(), { once: true, capture: true });
+      link.closest("svg").addEventListener("click", (click) => click.preventDefault(), { once: true, capture: true });
       location.assign(target.href);
     });
   }

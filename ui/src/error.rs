@@ -27,6 +27,8 @@ pub(crate) struct Failure {
     pub(crate) place: Option<(usize, usize)>,
     /// Nearest known names, best first.
     pub(crate) suggestions: Vec<String>,
+    /// Where to go instead, for pages: word and address.
+    pub(crate) ways: Vec<(&'static str, String)>,
 }
 
 // === impl Failure ===
@@ -44,7 +46,7 @@ impl Failure {
 
     /// Any status; prefer the named ones.
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), place: None, suggestions: Vec::new() }
+        Self { status, code, message: message.into(), place: None, suggestions: Vec::new(), ways: Vec::new() }
     }
 
     /// What the router and the middleware mean by a bare status.
@@ -100,6 +102,7 @@ impl From<ParseError> for Failure {
             message: error.message,
             place: Some((error.offset, error.length)),
             suggestions: error.suggestions,
+            ways: Vec::new(),
         }
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod colour;
 pub(crate) mod completion;
 pub(crate) mod contrast;
 pub(crate) mod facets;
+pub(crate) mod fields;
 pub(crate) mod format;
 pub(crate) mod frame;
 pub(crate) mod heat;

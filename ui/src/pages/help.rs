@@ -107,6 +107,7 @@ pub(super) async fn shortcuts(visit: Visit) -> Response {
                     ("z, Z", "show the chosen span as the root, and the real root again"),
                     ("1 to 7, v", "readings of the trace: timeline, flame, services, spans, logs, map, JSON; the next one"),
                     ("y", "copy the id of the span"),
+                    ("< and >", "previous and next trace of the list it was opened from"),
                 ],
             ),
             ("SQL", vec![("Ctrl+Enter", "run")]),
@@ -140,6 +141,13 @@ pub(super) fn failure(visit: &Visit, failure: &Failure) -> Response {
                 "If it should be here, Status says what was refused and why.",
             ],
         ),
+        (_, "expired_trace") => (
+            "This trace is gone",
+            vec![
+                "Status says how long spans are kept, and what is the oldest.",
+                "A rule can keep what matters longer, such as traces with errors: see retention in the configuration.",
+            ],
+        ),
         (_, "invalid_trace_id" | "invalid_id") => (
             "Not an id",
             vec![
@@ -163,12 +171,16 @@ pub(super) fn failure(visit: &Visit, failure: &Failure) -> Response {
         message: sentence(&failure.message),
         suggestions: if is_name { failure.suggestions.iter().map(service).collect() } else { Vec::new() },
         advice,
-        ways: vec![
-            ("Home", links.plain("/").href()),
-            ("Traces", links.plain("/traces").href()),
-            ("Services", links.plain("/services").href()),
-            ("Status", links.plain("/status").href()),
-        ],
+        ways: [
+            failure.ways.clone(),
+            vec![
+                ("Home", links.plain("/").href()),
+                ("Traces", links.plain("/traces").href()),
+                ("Services", links.plain("/services").href()),
+                ("Status", links.plain("/status").href()),
+            ],
+        ]
+        .concat(),
     };
     html_with(failure.status, &page)
 }

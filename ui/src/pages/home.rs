@@ -13,6 +13,7 @@ use crate::view::frame::Place;
 use crate::view::home::{Compared, FAILED_SAMPLE, Home, added_up, attention, totals};
 use crate::view::link::Links;
 use crate::view::services::row;
+use crate::view::traces::Listing;
 use crate::view::{format, traces};
 
 /// `/?from=&to=`.
@@ -53,9 +54,9 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
 fn home(visit: &Visit, window: &Window, compared: Compared<'_>, slow: Vec<TraceSummary>) -> Home {
     let now = compared.now;
     let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
-    let listed = |traces: Vec<TraceSummary>| {
+    let listed = |traces: Vec<TraceSummary>, order| {
         let page = storage::TracePage { traces: traces.into_iter().take(LISTED).collect(), ..storage::TracePage::default() };
-        traces::rows(&page, &links, &clock, &palette)
+        traces::rows(&page, &Listing { order, list: "", links: &links, clock: &clock, palette: &palette })
     };
     let mut by_rate: Vec<&ServiceSummary> = now.iter().collect();
     by_rate.sort_by_key(|service| std::cmp::Reverse(service.requests));
@@ -66,8 +67,8 @@ fn home(visit: &Visit, window: &Window, compared: Compared<'_>, slow: Vec<TraceS
         requests: None,
         attention: attention(compared, window.range, (&links, &palette)),
         services: by_rate.into_iter().map(|service| row(service, window.range, &links, &clock, &palette)).collect(),
-        failed: listed(compared.failed.to_vec()),
-        slow: listed(slow),
+        failed: listed(compared.failed.to_vec(), TraceOrder::Newest),
+        slow: listed(slow, TraceOrder::Slowest),
         notes: Vec::new(),
         map: links.windowed("/map").href(),
         all_failed: links.traces("status:error").href(),

@@ -19,13 +19,28 @@ use crate::view::search::{Builder, Problem, effort};
 use crate::view::{format, patterns};
 
 mod context;
+mod fields;
+
+/// How what is found is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum View {
+    /// One line per record.
+    #[default]
+    List,
+    /// Texts that are alike.
+    Patterns,
+    /// Which fields there are.
+    Fields,
+}
+
+const VIEWS: [(&str, View); 3] = [("list", View::List), ("patterns", View::Patterns), ("fields", View::Fields)];
 
 /// What the address asks for.
 #[derive(Clone, Debug, Default)]
 struct Asked {
     query: String,
     order: LogOrder,
-    is_patterns: bool,
+    view: View,
     columns: Vec<String>,
     wrap: bool,
     /// The record that is open.
@@ -35,7 +50,7 @@ struct Asked {
     by: Around,
 }
 
-/// `?q=&from=&to=&sort=newest|oldest&view=list|patterns&cols=a,b&wrap=1&row=&ctx=&by=&live=1&cursor=&limit=`; the plain form sends its
+/// `?q=&from=&to=&sort=newest|oldest&view=list|patterns|fields&cols=a,b&wrap=1&row=&ctx=&by=&live=1&cursor=&limit=`; the plain form sends its
 /// fields with `form=1`.
 pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let window = visit.window(DEFAULT_WINDOW)?;
@@ -44,7 +59,11 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
         return Ok(Redirect::to(&composed(&visit, &links)).into_response());
     }
     let asked = Asked::read(&visit)?;
-    let limit = if asked.is_patterns { SAMPLE } else { visit.params.limit(PAGE, 1_000)? };
+    let limit = match asked.view {
+        View::List => visit.params.limit(PAGE, 1_000)?,
+        View::Patterns => SAMPLE,
+        View::Fields => 1,
+    };
     let cursor = visit.params.cursor()?;
     let search = LogSearch { query: asked.query.clone(), range: window.range, order: asked.order, limit, cursor };
     let store = visit.state.store();
@@ -59,7 +78,10 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
             let address = asked.address(&links);
             page.facets = counted.iter().map(|(title, field, values)| Group::new(title, field, values, &asked.query, &address)).collect();
             draw(&mut page, &visit, chart, &window, &address);
-            fill(&mut page, &visit, &found, &asked, &window).await;
+            match asked.view {
+                View::Fields => fields::fill(&mut page, &visit, &asked, window.range).await?,
+                View::List | View::Patterns => fill(&mut page, &visit, &found, &asked, &window).await,
+            }
             StatusCode::OK
         }
         Err(error) => {
@@ -79,7 +101,7 @@ impl Asked {
         Ok(Self {
             query: visit.params.get("q").unwrap_or_default().to_owned(),
             order: visit.params.word("sort", &[("newest", LogOrder::Newest), ("oldest", LogOrder::Oldest)])?.unwrap_or_default(),
-            is_patterns: visit.params.get("view") == Some("patterns"),
+            view: visit.params.word("view", &VIEWS)?.unwrap_or_default(),
             columns: columns.take(MAX_COLUMNS).map(str::to_owned).collect(),
             wrap: visit.params.get("wrap") == Some("1"),
             row: visit.params.get("row").and_then(|row| row.parse().ok()),
@@ -93,7 +115,7 @@ impl Asked {
         links
             .logs(&self.query)
             .with("sort", if self.order == LogOrder::Oldest { "oldest" } else { "" })
-            .with("view", if self.is_patterns { "patterns" } else { "" })
+            .with("view", self.view.as_str())
             .with("cols", &self.columns.join(","))
             .with("wrap", if self.wrap { "1" } else { "" })
     }
@@ -108,6 +130,13 @@ impl Asked {
     }
 }
 
+impl View {
+    /// As addresses name it; the default is left out.
+    fn as_str(self) -> &'static str {
+        VIEWS.iter().find(|(_, known)| *known == self && self != Self::List).map_or("", |(word, _)| word)
+    }
+}
+
 fn frame_of(visit: &Visit, window: &Window, asked: &Asked, is_later: bool) -> Logs {
     let links = visit.links();
     let address = || asked.address(&links);
@@ -115,15 +144,15 @@ fn frame_of(visit: &Visit, window: &Window, asked: &Asked, is_later: bool) -> Lo
     let is_live = is_open && visit.params.get("live") == Some("1");
     let since = visit.state.now().get().to_string();
     let live = links.plain("/live").with("for", "logs").with("q", &asked.query).with("since", &since);
-    let view = |label, word, is_current| (label, address().with("view", word).href(), is_current);
+    let view = |label, view: View| (label, address().with("view", view.as_str()).href(), asked.view == view);
     let order = |label, word, value| (label, address().with("sort", word).href(), asked.order == value);
     Logs {
         frame: visit.frame(Place::Logs, &title(&asked.query), Some(window)),
         builder: Builder::parse(&asked.query),
         services: visit.state.store().service_names(),
         hidden: kept(visit),
-        views: vec![view("List", "", !asked.is_patterns), view("Patterns", "patterns", asked.is_patterns)],
-        is_patterns: asked.is_patterns,
+        views: vec![view("List", View::List), view("Patterns", View::Patterns), view("Fields", View::Fields)],
+        is_list: asked.view == View::List,
         orders: vec![order("Newest", "", LogOrder::Newest), order("Oldest", "oldest", LogOrder::Oldest)],
         older_label: if asked.order == LogOrder::Oldest { "Newer →" } else { "Older →" },
         json: links.plain("/api/v1/logs").with("q", &asked.query).with("from", &window.from).with("to", &window.to).href(),
@@ -159,8 +188,10 @@ async fn fill(page: &mut Logs, visit: &Visit, found: &LogPage, asked: &Asked, wi
     if found.records.is_empty() {
         page.otherwise = otherwise(&links, &page.query);
     }
-    if asked.is_patterns {
-        page.patterns = patterns::rows(&found.records, window.range, (&asked.query, &address), &clock, &palette);
+    if asked.view == View::Patterns {
+        let period = patterns::period(&found.records, found.next.is_some(), window.range);
+        page.patterns = patterns::rows(&found.records, period, (&asked.query, &address), &clock, &palette);
+        page.period = clock.range(period);
         let sample = if found.next.is_some() { format!("the newest {records}") } else { records };
         page.summary = format!("{} in {sample}", format::counted(page.patterns.len() as u64, "pattern", "patterns"));
         return;

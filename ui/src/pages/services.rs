@@ -18,6 +18,7 @@ use crate::view::link::term;
 use crate::view::services::{
     Latency, OperationPage, Service, Services, Tab, dependencies, error_rows, instance_rows, operations, peers, request_time, row,
 };
+use crate::view::traces::Listing;
 use crate::view::{logs, traces};
 
 /// `/services?from=&to=`.
@@ -112,7 +113,8 @@ async fn fill_errors(page: &mut Service, visit: &Visit, name: &str, range: TimeR
     let (groups, failed) = tokio::join!(ask::errors(store, Some(name), range), store.search_traces(search));
     let (links, clock) = (visit.links(), visit.clock());
     page.errors = error_rows(&groups?, &links, &clock);
-    page.failures = traces::rows(&failed.unwrap_or_default(), &links, &clock, &visit.palette());
+    let listing = Listing { order: TraceOrder::Newest, list: "", links: &links, clock: &clock, palette: &visit.palette() };
+    page.failures = traces::rows(&failed.unwrap_or_default(), &listing);
     Ok(())
 }
 
@@ -159,7 +161,9 @@ pub(super) async fn operation(mut visit: Visit, Path((service, name)): Path<(Str
     let found = fitting.first().copied();
     let marks: Vec<(&'static str, u64)> = found.map(|op| vec![("p50", op.p50), ("p95", op.p95), ("p99", op.p99)]).unwrap_or_default();
     let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
-    let list = |page: Result<TracePage, storage::QueryError>| traces::rows(&page.unwrap_or_default(), &links, &clock, &palette);
+    let list = |page: Result<TracePage, storage::QueryError>, order| {
+        traces::rows(&page.unwrap_or_default(), &Listing { order, list: "", links: &links, clock: &clock, palette: &palette })
+    };
     let slowest = found.map(|op| format!("duration>={}ns", op.p95)).unwrap_or_default();
     Ok(html(&OperationPage {
         frame: visit.frame(Place::Services, &format!("{} – {}", format::name(&name), format::name(&service)), Some(&window)),
@@ -168,8 +172,8 @@ pub(super) async fn operation(mut visit: Visit, Path((service, name)): Path<(Str
         row: found.and_then(|op| operations(&service, std::slice::from_ref(op), request_time(&all).0, range, &links).pop()),
         latency: grid.map(|grid| Latency::new(&grid, &query, &marks, range, &links)).unwrap_or_default(),
         examples: examples(&visit, &query, &marks, range).await,
-        slow: list(slow),
-        failed: list(failed),
+        slow: list(slow, TraceOrder::Slowest),
+        failed: list(failed, TraceOrder::Newest),
         traces: links.traces(&query).href(),
         failures: links.traces(&format!("{query} status:error")).href(),
         compare: links.windowed("/traces/compare-groups").with("q", &query).with("with", &slowest).href(),

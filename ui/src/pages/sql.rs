@@ -11,23 +11,31 @@ use super::visit::html_with;
 use crate::error::Failure;
 use crate::view::format;
 use crate::view::frame::Place;
-use crate::view::plain::{Sql, table};
+use crate::view::plain::{Sql, schema, table};
 use crate::view::search::Problem;
 use crate::view::sql_chart::chart;
 
-/// `?sql=`. Runs when there is a statement.
+/// `?sql=` and `past=`, earlier statements with a line of two dashes between them. Runs when there is a statement.
 pub(super) async fn page(visit: Visit) -> Result<Response, Failure> {
     let sql = visit.params.get("sql").unwrap_or_default().trim().to_owned();
     let links = visit.links();
     let title = if sql.is_empty() { "SQL".to_owned() } else { format!("{} – SQL", format::line(&sql, 60)) };
     let export = |form: &str| links.plain("/api/v1/sql").with("query", &sql).with("format", form).href();
-    let example = |(about, sql): (&'static str, &'static str)| (about, links.plain("/query").with("sql", sql).href(), sql);
+    let past = past(&visit, &sql);
+    // What is asked next knows what was asked before.
+    let joined = past.join(BETWEEN);
+    let next = |sql: &str| links.plain("/query").with("sql", sql).with("past", &joined).href();
+    let example = |(about, sql): (&'static str, &'static str)| (about, next(sql), sql);
+    let earlier = past.iter().filter(|known| **known != sql).map(|known| (format::line(known, 120), next(known)));
     let mut page = Sql {
         frame: visit.frame(Place::Sql, &title, None),
         examples: EXAMPLES.into_iter().map(example).collect(),
         csv: export("csv"),
         ndjson: export("ndjson"),
-        explain: if is_explained(&sql) { String::new() } else { links.plain("/query").with("sql", &format!("EXPLAIN {sql}")).href() },
+        explain: if is_explained(&sql) { String::new() } else { next(&format!("EXPLAIN {sql}")) },
+        earlier: earlier.collect(),
+        tables: schema(next),
+        past: joined.clone(),
         sql: sql.clone(),
         ..Sql::default()
     };
@@ -36,16 +44,34 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Failure> {
         match visit.state.store().sql(SqlQuery { sql: sql.clone(), max_rows: MAX_ROWS, timeout: TIMEOUT }).await {
             Ok(answer) => {
                 page.chart = chart(&answer, &visit.clock());
-                page.result = Some(table(&answer, &links));
+                page.result = Some(table(&answer, &links, &visit.clock()));
             }
             Err(error) => {
                 let failure = Failure::from(error);
                 status = failure.status;
-                page.problem = Some(Problem::new(&failure, &sql, |mended| links.plain("/query").with("sql", mended).href()));
+                page.problem = Some(Problem::new(&failure, &sql, next));
             }
         }
     }
     Ok(html_with(status, &page))
+}
+
+/// The statements of this address, the last one first, each once and as many as an address should hold.
+fn past(visit: &Visit, sql: &str) -> Vec<String> {
+    let mut past: Vec<String> = Vec::new();
+    let mut bytes = 0;
+    // Forms send line breaks as two characters.
+    let before = visit.params.get("past").unwrap_or_default().replace("\r\n", "\n");
+    for known in std::iter::once(sql).chain(before.split(BETWEEN)).map(str::trim).filter(|known| !known.is_empty()) {
+        bytes += known.len();
+        if past.len() == MAX_PAST || bytes > MAX_PAST_BYTES {
+            break;
+        }
+        if !past.iter().any(|one| one == known) {
+            past.push(known.to_owned());
+        }
+    }
+    past
 }
 
 /// Whether it cannot be explained: nothing, or no SELECT.
@@ -74,8 +100,29 @@ const EXAMPLES: [(&str, &str); 8] = [
     ("Logs by severity", "SELECT service_name, severity, count(*) AS n\nFROM logs\nGROUP BY service_name, severity\nORDER BY n DESC"),
 ];
 
+/// A comment without text, between statements.
+const BETWEEN: &str = "\n--\n";
+
+/// Earlier statements that an address carries, and their bytes together.
+const MAX_PAST: usize = 8;
+const MAX_PAST_BYTES: usize = 1_500;
+
 /// Rows on the page; CSV and NDJSON give more.
 const MAX_ROWS: usize = 1_000;
 
 /// The longest a statement may take here.
 const TIMEOUT: Duration = Duration::from_secs(20);
+
+#[cfg(test)]
+mod tests {
+    use crate::harness::App;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_statement_is_followed_by_those_before_it() {
+        let app = App::filled().await;
+        let page = app.get("/query?sql=SELECT%202%20AS%20two&past=SELECT%201%20AS%20one%0D%0A--%0D%0ASELECT%202%20AS%20two").await.text();
+        assert!(page.contains("name=\"past\" value=\"SELECT 2 AS two\n--\nSELECT 1 AS one\""), "{page}");
+        assert!(page.contains("/query?sql=SELECT%201%20AS%20one&#38;past=SELECT%202%20AS%20two%0A--%0ASELECT%201%20AS%20one"), "{page}");
+        assert!(page.contains(">attributes<"), "{page}");
+    }
+}

@@ -29,12 +29,12 @@ use crate::view::services::{
 use crate::view::start::Start;
 use crate::view::status::{Status, clients, recent};
 use crate::view::trace::{
-    ComparePage, LogMarks, Note, PanelPart, PanelTab, RowsPart, Scene, Side, SpanPage, Tools, TracePage as TraceView, View, Wanted,
-    comparison, findings, flame, header, json, minimap, panel, plan, sample, shares, table as span_table, tabs, tools, trace_map,
+    ComparePage, LogMarks, Neighbours, Note, PanelPart, PanelTab, RowsPart, Scene, Side, SpanPage, Tools, TracePage as TraceView, View,
+    Wanted, comparison, findings, flame, header, json, minimap, panel, plan, sample, shares, table as span_table, tabs, tools, trace_map,
     waterfall,
 };
 use crate::view::traces::{ContrastPage, Traces};
-use crate::view::{logs, patterns, traces};
+use crate::view::{fields, logs, patterns, traces};
 
 mod services;
 
@@ -91,7 +91,9 @@ fn problem(text: &str) -> Problem {
 
 fn scene(text: &str, wanted: Wanted) -> Scene {
     let means = (Links::default(), clock(), Palette::default());
-    sample::scene(&sample::hostile(text), vec![sample::record(text)], wanted, means)
+    let mut scene = sample::scene(&sample::hostile(text), vec![sample::record(text)], wanted, means);
+    scene.linked = vec![summary(text)];
+    scene
 }
 
 /// The charge, which has all that a sender may fill.
@@ -109,6 +111,7 @@ fn trace_page(text: &str, view: View, marks: LogMarks, tab: PanelTab) -> String 
         findings: findings(&scene),
         notes: vec![Note { text: text.to_owned(), ..Note::default() }],
         minimap: minimap(&scene),
+        neighbours: Some(Neighbours { query: text.to_owned(), place: "1 of 2".to_owned(), ..Neighbours::default() }),
         view,
         tabs: tabs(&scene),
         tools: Tools { find: text.to_owned(), found: String::new(), ways: Vec::new(), ..tools(&scene) },
@@ -169,6 +172,7 @@ fn summary(text: &str) -> TraceSummary {
         span_count: 3,
         error_count: 1,
         matched: 1,
+        key: 4,
         services: vec![ServiceInTrace { name: text.to_owned(), span_count: 3, error_count: 1, spans: vec![(0, 9)] }],
         first_error: Some(text.to_owned()),
     }
@@ -227,7 +231,8 @@ fn contrast(text: &str) -> String {
 fn lists(text: &str) -> Vec<String> {
     let (links, clock, palette) = (Links::default(), clock(), Palette::default());
     let page = TracePage { traces: vec![summary(text)], ..TracePage::default() };
-    let rows = || traces::rows(&page, &links, &clock, &palette);
+    let order = storage::TraceOrder::Slowest;
+    let rows = || traces::rows(&page, &traces::Listing { order, list: text, links: &links, clock: &clock, palette: &palette });
     let record = || logs::row(&sample::record(text), String::new(), true, &links, &clock, &palette);
     let builder = || Builder {
         service: text.to_owned(),
@@ -261,7 +266,14 @@ fn lists(text: &str) -> Vec<String> {
     let mut alike = patterns::rows(&[sample::record(text)], window().range, (text, &links.plain("/logs")), &clock, &palette);
     // Which words are holes depends on the text; their tags must not.
     alike.iter_mut().for_each(|pattern| pattern.parts = vec![text.to_owned(), String::new()]);
-    let patterns = Logs { frame: frame(text), is_patterns: true, patterns: alike, ..Logs::default() };
+    let patterns = Logs { frame: frame(text), period: text.to_owned(), patterns: alike, ..Logs::default() };
+    let field = storage::FieldCount { name: format!("attr.{text}"), rows: 1, kind: "text" };
+    let found = storage::Fields { fields: vec![field], rows: 2, ..storage::Fields::default() };
+    let values = vec![vec![(text.to_owned(), 1)]];
+    let mut listed = fields::rows(&found, values, text, &Links::default().plain("/logs"));
+    // Which keys can be columns depends on the text.
+    listed.iter_mut().for_each(|field| text.clone_into(&mut field.column));
+    let fields = Logs { frame: frame(text), fields: listed, ..Logs::default() };
     let logs = Logs {
         chart: Some(chart()),
         frame: frame(text),
@@ -273,7 +285,10 @@ fn lists(text: &str) -> Vec<String> {
         facets: traces.facets.clone(),
         ..Logs::default()
     };
-    [traces.render(), broken.render(), empty.render(), logs.render(), patterns.render()].into_iter().map(Result::unwrap).collect()
+    [traces.render(), broken.render(), empty.render(), logs.render(), patterns.render(), fields.render()]
+        .into_iter()
+        .map(Result::unwrap)
+        .collect()
 }
 
 fn plain(text: &str) -> Vec<String> {
@@ -286,7 +301,9 @@ fn plain(text: &str) -> Vec<String> {
         frame: frame(text),
         sql: text.to_owned(),
         problem: Some(problem(text)),
-        result: Some(table(&answer, &Links::default())),
+        result: Some(table(&answer, &Links::default(), &clock())),
+        past: text.to_owned(),
+        earlier: vec![(text.to_owned(), "/".to_owned())],
         ..Sql::default()
     };
     let failure = FailurePage {

@@ -5,19 +5,21 @@ use std::sync::Arc;
 use axum::extract::Path;
 use axum::response::Response;
 use storage::trace::{Sheet, findings as found};
-use storage::{LogRecord, OpenTrace, SpanId, TraceId};
+use storage::{LogRecord, OpenTrace, SpanId, TimeRange, TraceId, TraceOrder, TraceSearch, TraceSummary};
 
 use super::Visit;
 use super::visit::html;
 use crate::error::Failure;
 use crate::view::frame::Place;
 use crate::view::trace::{
-    Needle, PanelPart, PanelTab, Plan, RowsPart, Scene, SpanPage, TracePage, View, Wanted, findings, flame, header, json, minimap, notes,
-    panel, plan, shares, table, tabs, tools, trace_map, waterfall,
+    Needle, PanelPart, PanelTab, Plan, RowsPart, Scene, SpanPage, TracePage, View, Wanted, findings, flame, header, json, minimap,
+    mute_failures, notes, panel, plan, shares, table, tabs, tools, trace_map, waterfall,
 };
 use crate::view::{format, logs};
 
 mod compare;
+mod missing;
+mod neighbours;
 mod usual;
 
 pub(crate) use self::usual::Known as Usual;
@@ -42,20 +44,25 @@ pub(super) async fn page(visit: Visit, Path(id): Path<String>) -> Result<Respons
         }
         _ => {}
     }
-    let (usual, plan, scene) = match scene.wanted.view {
+    let wanted = scene.wanted.clone();
+    let beside = async { tokio::join!(usual::of_root(&visit, &open), neighbours::of(&visit, id, &wanted)) };
+    let ((usual, neighbours), plan, mut scene) = match wanted.view {
         View::Timeline => {
-            let (usual, planned) = tokio::join!(usual::of_root(&visit, &open), planned(&visit, &open, scene));
+            let (beside, planned) = tokio::join!(beside, planned(&visit, &open, scene));
             let (plan, scene) = planned?;
-            (usual, plan, scene)
+            (beside, plan, scene)
         }
-        _ => (usual::of_root(&visit, &open).await, Plan::default(), scene),
+        _ => (beside.await, Plan::default(), scene),
     };
-    let mut scene = scene;
     scene.findings = found(&scene.sheet, usual, visit.state.now());
+    let mute: Vec<usize> = mute_failures(&scene.findings).filter(|place| !scene.details.contains_key(place)).collect();
+    if !mute.is_empty() {
+        scene.details.extend(visit.state.store().trace_spans(&open, mute).await?);
+    }
     let text = if scene.wanted.view == View::Json { indented(&visit, id, &scene.sheet).await? } else { None };
     let head = header(&scene);
     let title = format!("{} {} – Trace {}", head.operation, head.duration, head.short_id);
-    let page = TracePage { frame: visit.frame(Place::Traces, &title, None), header: head, ..TracePage::default() };
+    let page = TracePage { frame: visit.frame(Place::Traces, &title, None), header: head, neighbours, ..TracePage::default() };
     heavy(move || html(&filled(page, &scene, &plan, text.as_deref()))).await
 }
 
@@ -108,7 +115,7 @@ pub(super) async fn span(visit: Visit, Path((id, span)): Path<(String, String)>)
 async fn scene(visit: &Visit, id: TraceId, wanted: Wanted) -> Result<(OpenTrace, Scene), Failure> {
     let store = visit.state.store();
     let (open, logs) = tokio::join!(store.open_trace(id), store.trace_logs(id, MAX_LOGS));
-    let open = open?.ok_or_else(|| unknown(id))?;
+    let Some(open) = open? else { return Err(missing::why(visit, id, &wanted).await) };
     let (records, lost) = match logs {
         Ok(page) => (page.records, page.stats.notes),
         Err(error) => (Vec::new(), vec![format!("its logs are missing: {error}")]),
@@ -144,7 +151,24 @@ async fn detail(visit: &Visit, open: &OpenTrace, scene: &mut Scene, plan: Option
     if let Some(chosen) = scene.chosen.filter(|_| matches!(scene.wanted.tab, Some(PanelTab::Timing | PanelTab::All))) {
         scene.usual = usual::of(visit, &scene.sheet, chosen).await;
     }
+    if let Some(chosen) = scene.chosen.filter(|_| matches!(scene.wanted.tab, Some(PanelTab::Links | PanelTab::All))) {
+        scene.linked = linked(visit, &scene.sheet, chosen).await;
+    }
     Ok(())
+}
+
+/// Other traces with a link to a span. Who links to it began about then or later.
+async fn linked(visit: &Visit, sheet: &Sheet, chosen: usize) -> Vec<TraceSummary> {
+    let Some(span) = sheet.spans.get(chosen) else { return Vec::new() };
+    let search = TraceSearch {
+        query: format!("link.trace:{} link.span:{}", sheet.id, span.span_id),
+        range: TimeRange { from: span.start.minus(LINKED_BEFORE), to: TimeRange::ALL.to },
+        order: TraceOrder::Newest,
+        limit: MAX_LINKED,
+        cursor: None,
+    };
+    let found = visit.state.store().search_traces(search).await.map(|page| page.traces).unwrap_or_default();
+    found.into_iter().filter(|trace| trace.trace_id != sheet.id).collect()
 }
 
 async fn indented(visit: &Visit, id: TraceId, sheet: &Sheet) -> Result<Option<String>, Failure> {
@@ -163,14 +187,6 @@ async fn heavy<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
     })
 }
 
-fn unknown(id: TraceId) -> Failure {
-    Failure::new(
-        http::StatusCode::NOT_FOUND,
-        "unknown_trace",
-        format!("there is no trace {id}; it was not received, is still on its way, or has aged out"),
-    )
-}
-
 fn parse_id(text: &str) -> Result<TraceId, Failure> {
     text.trim().parse().map_err(|error: storage::ParseIdError| Failure::bad_request("invalid_trace_id", error.to_string()))
 }
@@ -184,11 +200,18 @@ fn log_rows(scene: &Scene) -> Vec<logs::Row> {
         // Within its trace a record leads to its bar.
         if let Some(place) = record.span_id.and_then(|id| scene.sheet.place_of(id)) {
             row.trace = scene.to_span(place);
+            row.way = "span";
         }
         row
     };
     scene.logs.iter().map(row).collect()
 }
+
+/// Nanoseconds by which a span that links may have begun before the one that it links to.
+const LINKED_BEFORE: u64 = 3_600_000_000_000;
+
+/// Traces that link to a span, as far as they are listed.
+const MAX_LINKED: usize = 20;
 
 /// Records of one trace that a page holds.
 const MAX_LOGS: usize = 1_000;

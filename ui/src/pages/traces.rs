@@ -2,71 +2,69 @@
 
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
-use storage::{Grid, QueryError, Signal, TimeRange, TraceOrder, TracePage, TraceSearch};
+use storage::{Cursor, Grid, QueryError, Signal, TimeRange, TraceOrder, TracePage, TraceSearch};
 
 use super::Visit;
 use super::visit::html_with;
 use crate::error::Failure;
-use crate::params::Window;
+use crate::params::{Params, TRACE_ORDERS, Window};
 use crate::view::facets::{Group, with};
 use crate::view::format;
 use crate::view::frame::Place;
 use crate::view::heat::{COLUMNS, Heat, Selection};
 use crate::view::link::{Address, Links};
 use crate::view::search::{Builder, Problem, effort};
-use crate::view::traces::{Traces, rows};
+use crate::view::traces::{Columns, Listing, Traces, rows};
 
 mod contrast;
 mod values;
 
 pub(super) use self::contrast::page as contrast;
-pub(super) use self::values::facets;
+pub(super) use self::values::{AT_ONCE, facets};
 
-/// What is asked for: the query, and the part of the heat map that is selected.
+/// What is asked for: the query, the part of the heat map that is selected, and which page of what is found.
 #[derive(Clone, Debug)]
-struct Asked {
+pub(super) struct Asked {
     query: String,
     range: TimeRange,
     order: TraceOrder,
     selected: Option<Selection>,
+    pub(super) limit: usize,
+    cursor: Option<Cursor>,
 }
 
-/// `?q=&from=&to=&sort=newest|slowest&sel=&cursor=&limit=&live=1`; the plain form sends its fields with `form=1` and is sent on to the
-/// query they make.
+/// `?q=&from=&to=&sort=newest|slowest|spans|errors&sel=&cursor=&limit=&live=1`; the plain form sends its fields with `form=1` and is sent
+/// on to the query they make.
 pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let window = visit.window(DEFAULT_WINDOW)?;
     let links = visit.links();
     if visit.params.get("form").is_some() {
         return Ok(Redirect::to(&composed(&visit, &links)).into_response());
     }
-    let asked = Asked {
-        query: visit.params.get("q").unwrap_or_default().to_owned(),
-        range: window.range,
-        order: visit.params.word("sort", &[("newest", TraceOrder::Newest), ("slowest", TraceOrder::Slowest)])?.unwrap_or_default(),
-        selected: visit.params.get("sel").and_then(Selection::parse),
-    };
-    let limit = visit.params.limit(PAGE, 200)?;
-    let cursor = visit.params.cursor()?;
+    let asked = Asked::read(&visit.params, window.range)?;
     let (narrowed, charted) = (asked.narrowed(), asked.charted());
-    let search = TraceSearch { query: narrowed.clone(), range: asked.part(), order: asked.order, limit, cursor };
     let store = visit.state.store();
     let (found, grid, counted) = tokio::join!(
-        store.search_traces(search),
+        store.search_traces(asked.search(asked.limit)),
         store.grid(&charted, asked.range, COLUMNS),
         facets(store, Signal::Traces, &narrowed, asked.part(), &FACETS),
     );
     let address = asked.address(&links);
-    let mut page = frame_of(&visit, &window, &asked, &address, cursor.is_some());
+    let mut page = frame_of(&visit, &window, &asked, &address);
     let status = match found {
         Ok(found) => {
-            fill(&mut page, &visit, &found, &address);
+            fill(&mut page, &visit, &found, &asked, &address);
             chart(&mut page, &visit, grid, &asked, &address);
             page.facets = counted.iter().map(|(title, field, values)| Group::new(title, field, values, &asked.query, &address)).collect();
             StatusCode::OK
         }
         Err(error) => {
             let failure = Failure::from(error);
-            page.problem = Some(Problem::new(&failure, &asked.narrowed(), |mended| links.traces(mended).href()));
+            let mut problem = Problem::new(&failure, &asked.narrowed(), |mended| links.traces(mended).href());
+            if asked.order != TraceOrder::Newest && problem.suggestions.is_empty() && failure.status == StatusCode::BAD_REQUEST {
+                problem.suggestions.push(("newest first".to_owned(), links.traces(&asked.query).href()));
+            }
+            page.problem = Some(problem);
             failure.status
         }
     };
@@ -76,6 +74,22 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
 // === impl Asked ===
 
 impl Asked {
+    pub(super) fn read(params: &Params, range: TimeRange) -> Result<Self, Failure> {
+        Ok(Self {
+            query: params.get("q").unwrap_or_default().to_owned(),
+            range,
+            order: params.word("sort", &TRACE_ORDERS)?.unwrap_or_default(),
+            selected: params.get("sel").and_then(Selection::parse),
+            limit: params.limit(PAGE, 200)?,
+            cursor: params.cursor()?,
+        })
+    }
+
+    /// At most `limit` of what is asked for.
+    pub(super) fn search(&self, limit: usize) -> TraceSearch {
+        TraceSearch { query: self.narrowed(), range: self.part(), order: self.order, limit, cursor: self.cursor }
+    }
+
     /// The query with the durations that are selected.
     fn narrowed(&self) -> String {
         self.selected.map_or_else(|| self.query.clone(), |selected| with(&self.query, &selected.condition()))
@@ -92,11 +106,18 @@ impl Asked {
     }
 
     fn address(&self, links: &Links) -> Address {
-        links.traces(&self.query).with("sort", if self.order == TraceOrder::Slowest { "slowest" } else { "" })
+        links.traces(&self.query).with("sort", word_of(self.order))
     }
 }
 
-fn frame_of(visit: &Visit, window: &Window, asked: &Asked, address: &Address, is_later: bool) -> Traces {
+/// As addresses name an order; the default is left out.
+fn word_of(order: TraceOrder) -> &'static str {
+    let word = TRACE_ORDERS.iter().find(|(_, known)| *known == order).map_or("", |(word, _)| *word);
+    if order == TraceOrder::default() { "" } else { word }
+}
+
+fn frame_of(visit: &Visit, window: &Window, asked: &Asked, address: &Address) -> Traces {
+    let is_later = asked.cursor.is_some();
     let (links, query) = (visit.links(), &asked.query);
     let is_open = window.to == "now" && asked.selected.is_none() && !is_later && asked.order == TraceOrder::Newest;
     let is_live = is_open && visit.params.get("live") == Some("1");
@@ -108,6 +129,7 @@ fn frame_of(visit: &Visit, window: &Window, asked: &Asked, address: &Address, is
         services: visit.state.store().service_names(),
         hidden: kept(visit),
         orders: orders(&links, query, asked.order),
+        columns: Columns::new(asked.order, !query.trim().is_empty() || asked.selected.is_some()),
         json: json_link(&links, query, asked.order, window),
         newest: if is_later { address.href() } else { String::new() },
         live: if is_open { live.href() } else { String::new() },
@@ -119,9 +141,11 @@ fn frame_of(visit: &Visit, window: &Window, asked: &Asked, address: &Address, is
     }
 }
 
-fn fill(page: &mut Traces, visit: &Visit, found: &TracePage, address: &Address) {
-    let (links, clock) = (visit.links(), visit.clock());
-    page.rows = rows(found, &links, &clock, &visit.palette());
+fn fill(page: &mut Traces, visit: &Visit, found: &TracePage, asked: &Asked, address: &Address) {
+    let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
+    let list = reference(visit);
+    let listing = Listing { order: asked.order, list: &list, links: &links, clock: &clock, palette: &palette };
+    page.rows = rows(found, &listing);
     let here = address.clone().with("sel", visit.params.get("sel").unwrap_or_default());
     page.older = found.next.map(|next| here.with("cursor", &next.to_string()).href()).unwrap_or_default();
     page.notes.clone_from(&found.stats.notes);
@@ -160,14 +184,23 @@ fn otherwise(links: &Links, query: &str) -> Vec<(String, String)> {
 }
 
 fn orders(links: &Links, query: &str, order: TraceOrder) -> Vec<(&'static str, String, bool)> {
-    let choice = |label, word, value| (label, links.traces(query).with("sort", word).href(), order == value);
-    vec![choice("Newest", "", TraceOrder::Newest), choice("Slowest", "slowest", TraceOrder::Slowest)]
+    let labels = ["Newest", "Slowest", "Most spans", "Most errors"];
+    let choice = |(label, (_, value)): (&'static str, &(&str, TraceOrder))| {
+        (label, links.traces(query).with("sort", word_of(*value)).href(), order == *value)
+    };
+    labels.into_iter().zip(&TRACE_ORDERS).map(choice).collect()
 }
 
 fn json_link(links: &Links, query: &str, order: TraceOrder, window: &Window) -> String {
-    let sort = if order == TraceOrder::Slowest { "slowest" } else { "" };
-    let address = links.plain("/api/v1/traces").with("q", query).with("order", sort);
+    let address = links.plain("/api/v1/traces").with("q", query).with("order", word_of(order));
     address.with("from", &window.from).with("to", &window.to).href()
+}
+
+/// This list and the moment it shows, for the pages of its traces, which lead on to the next.
+fn reference(visit: &Visit) -> String {
+    let kept = visit.params.pairs().filter(|(name, _)| REFERRED.contains(name));
+    let address = Address::default().with_all(kept, &[]).with("seen", &visit.state.now().get().to_string());
+    address.href().trim_start_matches('?').to_owned()
 }
 
 /// What the forms of this page carry along.
@@ -205,6 +238,9 @@ const FACETS: [(&str, &str); 8] = [
     ("Environment", "resource.deployment.environment.name"),
     ("Version", "resource.service.version"),
 ];
+
+/// Parameters that decide what a list holds.
+const REFERRED: [&str; 7] = ["q", "from", "to", "sort", "sel", "cursor", "limit"];
 
 /// Rows of one page.
 const PAGE: usize = 50;

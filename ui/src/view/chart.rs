@@ -1,6 +1,6 @@
 //! Geometry of small charts: bars over time and sparklines, as numbers for SVG attributes.
 
-use storage::{Histogram, TimeRange};
+use storage::{Histogram, TimeRange, UnixNanos};
 
 use super::format::{self, Clockface};
 use super::link::Address;
@@ -53,6 +53,15 @@ pub(crate) struct Lines {
     pub(crate) summary: String,
 }
 
+/// A window in equal parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Parts {
+    range: TimeRange,
+    count: usize,
+    /// Width of a part in nanoseconds.
+    pub(crate) step: u64,
+}
+
 /// What the counts of a histogram mean: index, word for people, class.
 type Series = (usize, &'static str, &'static str);
 
@@ -64,6 +73,13 @@ pub(crate) struct Spark {
     /// The area below it.
     pub(crate) area: String,
     /// In words.
+    pub(crate) summary: String,
+}
+
+/// A small column per part of a window, as SVG path data in a box of 100 by 20, and what it says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Columns {
+    pub(crate) path: String,
     pub(crate) summary: String,
 }
 
@@ -168,12 +184,53 @@ fn broken_line(values: &[u64], top: u64) -> String {
 
 /// Requests of equal parts of a window as a histogram, failed ones apart.
 pub(crate) fn requests(points: &[storage::ServicePoint], range: TimeRange) -> Histogram {
-    let step = range.to.since(range.from).div_ceil(points.len().max(1) as u64).max(1);
+    let parts = Parts::new(range, points.len());
     let bucket = |(place, point): (usize, &storage::ServicePoint)| storage::HistogramBucket {
-        start: range.from.plus(step.saturating_mul(place as u64)),
+        start: parts.start(place),
         counts: [point.requests.saturating_sub(point.errors), 0, 0, 0, 0, point.errors, 0],
     };
-    Histogram { buckets: points.iter().enumerate().map(bucket).collect(), step, ..Histogram::default() }
+    Histogram { buckets: points.iter().enumerate().map(bucket).collect(), step: parts.step, ..Histogram::default() }
+}
+
+// === impl Parts ===
+
+impl Parts {
+    /// At least one part of at least a nanosecond.
+    pub(crate) fn new(range: TimeRange, count: usize) -> Self {
+        let step = range.to.since(range.from).div_ceil(count.max(1) as u64).max(1);
+        Self { range, count, step }
+    }
+
+    /// When a part begins.
+    pub(crate) fn start(&self, part: usize) -> UnixNanos {
+        self.range.from.plus(self.step.saturating_mul(part as u64))
+    }
+
+    /// The window from the begin of one part to the end of another.
+    pub(crate) fn window(&self, first: usize, last: usize) -> TimeRange {
+        TimeRange { from: self.start(first), to: self.start(last.saturating_add(1)).min(self.range.to) }
+    }
+
+    /// The part in which a time lies.
+    pub(crate) fn of(&self, time: UnixNanos) -> Option<usize> {
+        let part = usize::try_from(time.since(self.range.from) / self.step).ok()?;
+        Some(part).filter(|part| *part < self.count && self.range.contains(time))
+    }
+}
+
+// === impl Columns ===
+
+impl Columns {
+    /// One column per value, scaled to the greatest; what is not nothing is seen.
+    pub(crate) fn new(values: &[u64], summary: String) -> Self {
+        let max = values.iter().copied().max().unwrap_or(0);
+        let slot = 100.0 / format::ratio(values.len().max(1) as u64, 1);
+        let column = |(place, value): (usize, &u64)| {
+            let height = (format::ratio(*value, max) * 19.0).max(1.5);
+            format!("M{:.1} 20v-{height:.1}h{:.1}v{height:.1}z", format::ratio(place as u64, 1) * slot, slot * 0.8)
+        };
+        Self { path: values.iter().enumerate().filter(|(_, value)| **value > 0).map(column).collect(), summary }
+    }
 }
 
 // === impl Spark ===
@@ -249,6 +306,21 @@ mod tests {
     fn a_line_breaks_where_nothing_happened() {
         assert_eq!(broken_line(&[2, 0, 1, 2, 0], 2), "M0.0 0.0h120.0M300.0 30.0L420.0 0.0");
         assert_eq!(broken_line(&[], 1), "");
+    }
+
+    #[test]
+    fn times_fall_into_parts_and_parts_are_windows() {
+        let range = TimeRange { from: UnixNanos::new(100), to: UnixNanos::new(195) };
+        let parts = Parts::new(range, 10);
+        assert_eq!((parts.of(UnixNanos::new(100)), parts.of(UnixNanos::new(194)), parts.of(UnixNanos::new(195))), (Some(0), Some(9), None));
+        assert_eq!(parts.of(UnixNanos::new(99)), None);
+        assert_eq!(parts.window(2, 9), TimeRange { from: UnixNanos::new(120), to: UnixNanos::new(195) });
+    }
+
+    #[test]
+    fn small_columns_leave_out_what_is_nothing() {
+        assert_eq!(Columns::new(&[0, 2], String::new()).path, "M50.0 20v-19.0h40.0v19.0z");
+        assert_eq!(Columns::new(&[], String::new()).path, "");
     }
 
     #[test]

@@ -6,7 +6,9 @@ use super::link::{Links, term};
 /// Values by how much their shares differ.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Contrast {
-    pub(crate) rows: Vec<ContrastRow>,
+    /// Values that the selection has more often, and less often.
+    pub(crate) more: Vec<ContrastRow>,
+    pub(crate) less: Vec<ContrastRow>,
     /// How many spans each group has.
     pub(crate) selected: String,
     pub(crate) rest: String,
@@ -17,6 +19,8 @@ pub(crate) struct Contrast {
 pub(crate) struct ContrastRow {
     pub(crate) field: String,
     pub(crate) value: String,
+    /// Values of other fields that as many spans have on both sides; empty for none.
+    pub(crate) also: String,
     /// Share in each group, for bars of 100 and as text.
     pub(crate) selected: String,
     pub(crate) selected_text: String,
@@ -41,52 +45,84 @@ impl Contrast {
     /// Ranks values by the difference of their shares; `query` is what both groups have in common.
     pub(crate) fn new(counted: &[Counted], totals: (u64, u64), query: &str, links: &Links) -> Self {
         let (selected, rest) = totals;
-        let mut ranked: Vec<(f64, ContrastRow)> = Vec::new();
+        let mut ranked: Vec<Ranked<'_>> = Vec::new();
         for field in counted {
             let mut values: Vec<&String> = field.selected.iter().chain(&field.rest).map(|(value, _)| value).collect();
             values.sort();
             values.dedup();
             for value in values {
                 let of = |counts: &[(String, u64)]| counts.iter().find(|(known, _)| known == value).map_or(0, |(_, count)| *count);
-                let (inside, outside) = (of(&field.selected).min(selected), of(&field.rest).min(rest));
-                let difference = share(inside, selected) - share(outside, rest);
+                let counts = (of(&field.selected).min(selected), of(&field.rest).min(rest));
+                let difference = share(counts.0, selected) - share(counts.1, rest);
                 if difference.abs() >= LEAST {
-                    ranked.push((difference, row(&field.field, value, (inside, selected), (outside, rest), query, links)));
+                    ranked.push(Ranked { difference, counts, field: &field.field, value });
                 }
             }
         }
-        ranked.sort_by(|a, b| b.0.abs().total_cmp(&a.0.abs()).then_with(|| (&a.1.field, &a.1.value).cmp(&(&b.1.field, &b.1.value))));
+        ranked.sort_by(|a, b| {
+            let name = |one: &Ranked<'_>| (place(one.field), one.field.to_owned(), one.value.to_owned());
+            b.difference.abs().total_cmp(&a.difference.abs()).then_with(|| b.counts.cmp(&a.counts)).then_with(|| name(a).cmp(&name(b)))
+        });
+        let alike: Vec<&[Ranked<'_>]> = ranked.chunk_by(|a, b| a.counts == b.counts).collect();
+        let side = |is_more: bool| {
+            let of_side = alike.iter().filter(|alike| alike.first().is_some_and(|one| (one.difference > 0.0) == is_more));
+            of_side.take(MAX_ROWS).filter_map(|alike| row(alike, totals, query, links)).collect()
+        };
         Self {
-            rows: ranked.into_iter().take(MAX_ROWS).map(|(_, row)| row).collect(),
+            more: side(true),
+            less: side(false),
             selected: format::counted(selected, "span", "spans"),
             rest: format::counted(rest, "span", "spans"),
         }
     }
 }
 
+/// A value with how many spans of each side have it.
+struct Ranked<'a> {
+    difference: f64,
+    counts: (u64, u64),
+    field: &'a str,
+    value: &'a str,
+}
+
+/// What every span has before attributes, and these before those of resources.
+fn place(field: &str) -> u8 {
+    if field.starts_with("resource.") { 2 } else { u8::from(field.contains('.')) }
+}
+
 fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { format::ratio(part, whole) }
 }
 
-fn row(field: &str, value: &str, inside: (u64, u64), outside: (u64, u64), query: &str, links: &Links) -> ContrastRow {
-    let only = term(field, value);
-    ContrastRow {
-        field: format::line(field, 80),
-        value: format::line(value, 160),
-        selected: format::position(inside.0, inside.1),
-        selected_text: format::percent(inside.0, inside.1),
-        rest: format::position(outside.0, outside.1),
-        rest_text: format::percent(outside.0, outside.1),
+/// Values that as many spans have, as one row.
+fn row(alike: &[Ranked<'_>], (selected, rest): (u64, u64), query: &str, links: &Links) -> Option<ContrastRow> {
+    let (first, others) = alike.split_first()?;
+    let only = term(first.field, first.value);
+    let mut also: Vec<String> = others.iter().take(MAX_ALSO).map(|one| format::line(&format!("{} {}", one.field, one.value), 80)).collect();
+    if others.len() > MAX_ALSO {
+        also.push(format!("{} more", others.len() - MAX_ALSO));
+    }
+    Some(ContrastRow {
+        field: format::line(first.field, 80),
+        value: format::line(first.value, 160),
+        also: also.join(", "),
+        selected: format::position(first.counts.0, selected),
+        selected_text: format::percent(first.counts.0, selected),
+        rest: format::position(first.counts.1, rest),
+        rest_text: format::percent(first.counts.1, rest),
         with: links.traces(&super::facets::with(query, &only)).href(),
         without: links.traces(&super::facets::with(query, &format!("-{only}"))).href(),
-    }
+    })
 }
 
 /// Smaller differences are chance.
 const LEAST: f64 = 0.05;
 
-/// Values listed.
-const MAX_ROWS: usize = 40;
+/// Values listed on each side.
+const MAX_ROWS: usize = 20;
+
+/// Values named beside one that as many spans have.
+const MAX_ALSO: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -100,9 +136,25 @@ mod tests {
             Counted { field: "attr.region".to_owned(), selected: counts(&[("eu", 9), ("us", 1)]), rest: counts(&[("eu", 10), ("us", 90)]) },
         ];
         let contrast = Contrast::new(&counted, (10, 100), "service:x", &Links::default());
-        let rows: Vec<_> = contrast.rows.iter().map(|row| (row.value.as_str(), row.selected.as_str(), row.rest.as_str())).collect();
-        assert_eq!(rows, [("eu", "90", "10"), ("us", "10", "90")]);
-        assert_eq!(contrast.rows[0].with, "/traces?q=service%3Ax%20attr.region%3Aeu");
-        assert_eq!(contrast.rows[0].without, "/traces?q=service%3Ax%20-attr.region%3Aeu");
+        let told = |rows: &[ContrastRow]| -> Vec<_> {
+            rows.iter().map(|row| [row.value.as_str(), row.selected.as_str(), row.rest.as_str()].map(str::to_owned)).collect()
+        };
+        assert_eq!(told(&contrast.more), [["eu", "90", "10"].map(str::to_owned)]);
+        assert_eq!(told(&contrast.less), [["us", "10", "90"].map(str::to_owned)]);
+        assert_eq!(contrast.more[0].with, "/traces?q=service%3Ax%20attr.region%3Aeu");
+        assert_eq!(contrast.more[0].without, "/traces?q=service%3Ax%20-attr.region%3Aeu");
+    }
+
+    #[test]
+    fn values_that_as_many_spans_have_are_one_row() {
+        let counted = |field: &str, value: &str| Counted {
+            field: field.to_owned(),
+            selected: vec![(value.to_owned(), 9)],
+            rest: vec![(value.to_owned(), 2)],
+        };
+        let all = [counted("resource.host", "h1"), counted("attr.route", "/pay"), counted("name", "POST /pay")];
+        let contrast = Contrast::new(&all, (10, 100), "", &Links::default());
+        let [row] = contrast.more.as_slice() else { panic!("{contrast:?}") };
+        assert_eq!((row.field.as_str(), row.value.as_str(), row.also.as_str()), ("name", "POST /pay", "attr.route /pay, resource.host h1"));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use storage::{Grid, TimeRange, UnixNanos};
 
-use super::chart::ticks;
+use super::chart::{Parts, ticks};
 use super::format::{self, Clockface};
 use super::link::Address;
 
@@ -63,9 +63,7 @@ impl Selection {
 
     /// The part of the window.
     pub(crate) fn range(&self, range: TimeRange) -> TimeRange {
-        let step = range.to.since(range.from).div_ceil(COLUMNS as u64).max(1);
-        let at = |column: usize| range.from.plus(step.saturating_mul(column as u64));
-        TimeRange { from: at(self.columns.0), to: at(self.columns.1 + 1).min(range.to) }
+        Parts::new(range, COLUMNS).window(self.columns.0, self.columns.1)
     }
 
     /// The condition on durations.

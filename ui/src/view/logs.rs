@@ -7,6 +7,7 @@ use super::attributes::{self, Asked, Row as Attribute};
 use super::chart::Bars;
 use super::colour::{Chip, Palette};
 use super::facets::Group;
+use super::fields::FieldRow;
 use super::format::{self, Clockface, Moment};
 use super::frame::Frame;
 use super::link::Links;
@@ -31,7 +32,12 @@ pub(crate) struct Logs {
     pub(crate) pinned: Vec<Row>,
     /// Instead of rows: texts that are alike.
     pub(crate) patterns: Vec<PatternRow>,
-    pub(crate) is_patterns: bool,
+    /// Or: which fields records have.
+    pub(crate) fields: Vec<FieldRow>,
+    /// Whether records are shown one by one.
+    pub(crate) is_list: bool,
+    /// The time that the patterns tell of.
+    pub(crate) period: String,
     /// Word, address and whether it is the present view.
     pub(crate) views: Vec<(&'static str, String, bool)>,
     pub(crate) facets: Vec<Group>,
@@ -81,8 +87,9 @@ pub(crate) struct Row {
     pub(crate) more: String,
     /// Opens or closes the row.
     pub(crate) toggle: String,
-    /// The trace with the span selected; empty without trace.
+    /// The trace with the span selected; empty without trace. And what that is called.
     pub(crate) trace: String,
+    pub(crate) way: &'static str,
     /// Key and value of the columns that were added.
     pub(crate) extra: Vec<(String, String)>,
     /// Whether a long body takes several lines.
@@ -127,6 +134,7 @@ pub(crate) fn row(record: &LogRecord, toggle: String, is_open: bool, links: &Lin
         more: if lines > 1 { format!("+{}", format::counted(lines as u64 - 1, "line", "lines")) } else { String::new() },
         toggle,
         trace: trace_link(record, links),
+        way: "trace",
         extra: Vec::new(),
         wrap: false,
         is_centre: false,
@@ -205,8 +213,13 @@ fn severity_words(record: &LogRecord) -> String {
     if record.severity_text.is_empty() { range.to_owned() } else { format::line(&record.severity_text, 24) }
 }
 
-pub(crate) fn letter(number: i32) -> (&'static str, &'static str) {
-    match Severity::from_number(number) {
+fn letter(number: i32) -> (&'static str, &'static str) {
+    letter_of(Severity::from_number(number))
+}
+
+/// Letter and class of a severity.
+pub(crate) fn letter_of(severity: Option<Severity>) -> (&'static str, &'static str) {
+    match severity {
         None => ("–", "sev-none"),
         Some(Severity::Trace) => ("T", "sev-trace"),
         Some(Severity::Debug) => ("D", "sev-debug"),

@@ -3,15 +3,15 @@
 //! Words that hold digits are holes from the start. A text joins the first pattern of as many words that begins alike and has at least
 //! half of its words; words that differ become holes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use storage::{LogRecord, Severity, TimeRange, UnixNanos};
 
-use super::chart::Spark;
+use super::chart::{Columns, Parts};
 use super::colour::{Chip, Palette};
 use super::format::{self, Clockface, Moment};
 use super::link::Address;
-use super::logs::{body, letter};
+use super::logs::{body, letter_of};
 
 /// One pattern as a row.
 #[derive(Clone, Debug, Default)]
@@ -21,11 +21,11 @@ pub(crate) struct PatternRow {
     pub(crate) count: String,
     pub(crate) share: String,
     pub(crate) part: String,
-    pub(crate) line: Spark,
-    /// The worst severity among its records.
-    pub(crate) letter: &'static str,
-    pub(crate) class: &'static str,
-    pub(crate) severity: &'static str,
+    /// How many over time, and the most in one part of it.
+    pub(crate) trend: Columns,
+    pub(crate) peak: String,
+    /// Its severities, the most frequent first: letter, class, and how many of which.
+    pub(crate) severities: Vec<(&'static str, &'static str, String)>,
     pub(crate) services: Vec<Chip>,
     pub(crate) last: Moment,
     /// Its records.
@@ -38,13 +38,20 @@ struct Pattern {
     /// `None` is a hole.
     words: Vec<Option<String>>,
     count: u64,
-    worst: i32,
+    /// Records by severity; `None` has none.
+    severities: BTreeMap<Option<Severity>, u64>,
     services: Vec<String>,
     last: UnixNanos,
     over_time: Vec<u64>,
 }
 
-/// Patterns of `records`, the most frequent first; each leads to its records on `page`.
+/// The part of `range` that `records`, the newest first, tell of: from the oldest of them when there are more.
+pub(crate) fn period(records: &[LogRecord], is_cut: bool, range: TimeRange) -> TimeRange {
+    let oldest = records.iter().map(|record| record.time).min().filter(|_| is_cut);
+    TimeRange { from: oldest.unwrap_or(range.from).max(range.from), to: range.to }
+}
+
+/// Patterns of `records` over `range`, the most frequent first; each leads to its records on `page`.
 pub(crate) fn rows(
     records: &[LogRecord],
     range: TimeRange,
@@ -56,17 +63,17 @@ pub(crate) fn rows(
     patterns.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.words.cmp(&b.words)));
     let most = patterns.first().map_or(0, |pattern| pattern.count);
     let row = |pattern: &Pattern| {
-        let (letter, class) = letter(pattern.worst);
+        let peak = pattern.over_time.iter().copied().max().unwrap_or(0);
+        let step = format::duration(Parts::new(range, POINTS).step);
         let matching = super::facets::with(query, &format!("body~\"{}\"", pattern.regex().replace('"', "\\\"")));
         PatternRow {
             parts: pattern.parts(),
             count: format::count(pattern.count),
             share: format::position(pattern.count, most),
             part: format::percent(pattern.count, records.len() as u64),
-            line: Spark::new(&pattern.over_time, "over time".to_owned()),
-            letter,
-            class,
-            severity: Severity::from_number(pattern.worst).map_or("no severity", Severity::as_str),
+            trend: Columns::new(&pattern.over_time, format!("at most {} in {step}", format::exact(peak))),
+            peak: format::count(peak),
+            severities: pattern.severities(),
             services: pattern.services.iter().map(|name| palette.chip(name)).collect(),
             last: clock.moment(pattern.last),
             href: page.clone().with("q", &matching).with("view", "").href(),
@@ -108,17 +115,26 @@ impl Pattern {
             }
         }
         self.count += 1;
-        self.worst = self.worst.max(record.severity_number);
+        *self.severities.entry(Severity::from_number(record.severity_number)).or_default() += 1;
         self.last = self.last.max(record.time);
         let service = record.service_name();
         if self.services.len() < MAX_SERVICES && !self.services.iter().any(|known| known == service) {
             self.services.push(service.to_owned());
         }
-        let step = range.to.since(range.from).div_ceil(POINTS as u64).max(1);
-        let point = usize::try_from(record.time.since(range.from) / step).unwrap_or(POINTS);
-        if let Some(count) = self.over_time.get_mut(point) {
+        if let Some(count) = Parts::new(range, POINTS).of(record.time).and_then(|point| self.over_time.get_mut(point)) {
             *count += 1;
         }
+    }
+
+    /// The most frequent first, of equals the worst.
+    fn severities(&self) -> Vec<(&'static str, &'static str, String)> {
+        let mut counts: Vec<(Option<Severity>, u64)> = self.severities.iter().map(|(severity, count)| (*severity, *count)).collect();
+        counts.sort_by_key(|(severity, count)| std::cmp::Reverse((*count, *severity)));
+        let told = |(severity, count): (Option<Severity>, u64)| {
+            let (letter, class) = letter_of(severity);
+            (letter, class, format!("{} {}", format::exact(count), severity.map_or("without severity", Severity::as_str)))
+        };
+        counts.into_iter().map(told).collect()
     }
 
     fn parts(&self) -> Vec<String> {
@@ -207,6 +223,21 @@ mod tests {
         assert_eq!(found.len(), 2);
         assert_eq!(found[0].0, ["card", "", "declined for", ""]);
         assert_eq!((found[0].1.as_str(), found[1].1.as_str()), ("3", "1"));
+    }
+
+    #[test]
+    fn a_pattern_tells_its_severities_and_how_many_at_most_came_at_once() {
+        let mut records = records(&["card 1 declined", "card 2 declined", "card 3 declined"]);
+        for (record, (number, time)) in records.iter_mut().zip([(17, 100), (9, 101), (9, 190)]) {
+            (record.severity_number, record.time) = (number, UnixNanos::new(time));
+        }
+        let window = TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(190) };
+        let period = period(&records, true, TimeRange { to: UnixNanos::new(191), ..window });
+        assert_eq!((period.from.get(), super::period(&records, false, window)), (100, window));
+        let page = Links::default().plain("/logs");
+        let row = rows(&records, period, ("", &page), &Clockface::new(UnixNanos::new(1), None), &Palette::default()).remove(0);
+        assert_eq!(row.severities, [("I", "sev-info", "2 info".to_owned()), ("E", "sev-error", "1 error".to_owned())]);
+        assert_eq!((row.peak.as_str(), row.trend.path.matches('M').count()), ("2", 2));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Pages that are mostly text: the SQL console, help, and what is said when something is not there.
 
 use askama::Template;
-use storage::SqlAnswer;
+use storage::{SqlAnswer, UnixNanos};
 
-use super::format;
+use super::format::{self, Clockface};
 use super::frame::{Choice, Frame};
 use super::link::Links;
 use super::search::Problem;
@@ -22,8 +22,23 @@ pub(crate) struct Sql {
     pub(crate) chart: Option<super::sql_chart::Chart>,
     /// How the statement is carried out.
     pub(crate) explain: String,
+    /// Statements that ran before this one, the last one first: for the form, and as links.
+    pub(crate) past: String,
+    pub(crate) earlier: Vec<(String, String)>,
+    /// What statements can name.
+    pub(crate) tables: Vec<SchemaTable>,
     pub(crate) csv: String,
     pub(crate) ndjson: String,
+}
+
+/// A table that statements can name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SchemaTable {
+    pub(crate) name: &'static str,
+    /// Some of its rows.
+    pub(crate) href: String,
+    /// Name, type and, where they can be counted, the most frequent values.
+    pub(crate) columns: Vec<(String, String, String)>,
 }
 
 /// A result.
@@ -44,6 +59,8 @@ pub(crate) struct Cell {
     pub(crate) text: String,
     pub(crate) is_number: bool,
     pub(crate) is_null: bool,
+    /// A number of nanoseconds as people read it; empty for others.
+    pub(crate) reads: String,
     /// The trace that an id names.
     pub(crate) href: String,
 }
@@ -138,8 +155,27 @@ pub(crate) struct FailurePage {
     pub(crate) ways: Vec<(&'static str, String)>,
 }
 
+/// The tables with a statement for each and for each of their columns; `link` makes the address of a statement.
+pub(crate) fn schema(link: impl Fn(&str) -> String) -> Vec<SchemaTable> {
+    let table = |(table, columns): (&'static str, Vec<(storage::SqlColumn, bool)>)| {
+        let time = if table == "spans" { "start_time" } else { "time" };
+        let column = |(column, _): (storage::SqlColumn, bool)| {
+            let is_nested = ["MAP", "LIST", "STRUCT", "ARRAY"].iter().any(|word| column.sql_type.to_uppercase().contains(word));
+            let name = &column.name;
+            let values = format!("SELECT {name}, count(*) AS n\nFROM {table}\nGROUP BY {name}\nORDER BY n DESC\nLIMIT 50");
+            (name.clone(), column.sql_type.clone(), if is_nested { String::new() } else { link(&values) })
+        };
+        SchemaTable {
+            name: table,
+            href: link(&format!("SELECT *\nFROM {table}\nORDER BY {time} DESC\nLIMIT 20")),
+            columns: columns.into_iter().map(column).collect(),
+        }
+    };
+    storage::sql_tables().into_iter().map(table).collect()
+}
+
 /// Lays out the rows of an SQL answer.
-pub(crate) fn table(answer: &SqlAnswer, links: &Links) -> Table {
+pub(crate) fn table(answer: &SqlAnswer, links: &Links, clock: &Clockface) -> Table {
     let is_number = |sql_type: &str| {
         let lower = sql_type.to_lowercase();
         ["int", "double", "float", "decimal", "real"].iter().any(|word| lower.contains(word))
@@ -154,7 +190,7 @@ pub(crate) fn table(answer: &SqlAnswer, links: &Links) -> Table {
             .columns
             .iter()
             .zip(&columns)
-            .map(|(column, (.., is_number))| cell(&column.name, row.get(&column.name), *is_number, links))
+            .map(|(column, (.., is_number))| cell(&column.name, row.get(&column.name), *is_number, (links, clock)))
             .collect()
     };
     let rows: Vec<Vec<Cell>> = answer.rows.iter().map(row).collect();
@@ -168,7 +204,7 @@ pub(crate) fn table(answer: &SqlAnswer, links: &Links) -> Table {
     }
 }
 
-fn cell(name: &str, value: Option<&serde_json::Value>, is_number: bool, links: &Links) -> Cell {
+fn cell(name: &str, value: Option<&serde_json::Value>, is_number: bool, (links, clock): (&Links, &Clockface)) -> Cell {
     let text = match value {
         None | Some(serde_json::Value::Null) => return Cell { text: "null".to_owned(), is_null: true, ..Cell::default() },
         Some(serde_json::Value::String(text)) => format::text(text),
@@ -178,8 +214,22 @@ fn cell(name: &str, value: Option<&serde_json::Value>, is_number: bool, links: &
     let href = trace.map(|id| links.trace(&id).href()).unwrap_or_default();
     let is_long = text.chars().nth(MAX_CELL).is_some();
     let text = if is_long { text.chars().take(MAX_CELL).chain(['…']).collect() } else { text };
-    Cell { text, is_number, is_null: false, href }
+    let reads = if is_number { reads(name, &text, clock) } else { String::new() };
+    Cell { text, is_number, is_null: false, reads, href }
 }
+
+/// Columns are called what the tables call theirs when they hold times and durations.
+fn reads(name: &str, text: &str, clock: &Clockface) -> String {
+    let Ok(nanos) = text.parse::<u64>() else { return String::new() };
+    match name {
+        "duration" => format::duration(nanos),
+        _ if (name == "time" || name.ends_with("_time")) && nanos > YEAR_2000 => clock.moment(UnixNanos::new(nanos)).text,
+        _ => String::new(),
+    }
+}
+
+/// In nanoseconds since 1970.
+const YEAR_2000: u64 = 946_684_800_000_000_000;
 
 /// Longer values are cut on the page; CSV and NDJSON have them whole.
 const MAX_CELL: usize = 1_000;
@@ -193,6 +243,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_schema_asks_for_rows_of_a_table_and_values_of_a_column() {
+        let tables = schema(str::to_owned);
+        assert_eq!(tables.iter().map(|table| table.name).collect::<Vec<_>>(), ["spans", "logs"]);
+        assert_eq!(tables[1].href, "SELECT *\nFROM logs\nORDER BY time DESC\nLIMIT 20");
+        let column = |name: &str| tables[0].columns.iter().find(|(known, ..)| known == name).unwrap();
+        assert!(column("name").2.starts_with("SELECT name, count(*) AS n\nFROM spans"));
+        assert_eq!(column("attributes").2, "");
+    }
+
+    #[test]
     fn trace_ids_become_links_and_nulls_are_told_from_texts() {
         let column = |name: &str, sql_type: &str| SqlColumn { name: name.to_owned(), sql_type: sql_type.to_owned() };
         let row = serde_json::json!({ "trace_id": "5b8efff798038103d269b633813fc60c", "n": 3, "x": null });
@@ -203,7 +263,11 @@ mod tests {
             notes: Vec::new(),
             elapsed: Duration::from_millis(2),
         };
-        let table = table(&answer, &Links::default());
+        let clock = Clockface::new(UnixNanos::new(1_795_176_300_000_000_000), None);
+        let table = table(&answer, &Links::default(), &clock);
+        assert_eq!(reads("start_time", "1795176202123456789", &clock), "12:03:22.123");
+        assert_eq!(reads("duration", "2500", &clock).replace('\u{202f}', " "), "2.50 µs");
+        assert_eq!((reads("n", "1795176202123456789", &clock).as_str(), reads("time", "17", &clock).as_str()), ("", ""));
         assert_eq!(table.rows[0][0].href, "/trace/5b8efff798038103d269b633813fc60c");
         assert!(table.rows[0][1].is_number && table.rows[0][2].is_null);
     }

@@ -3,28 +3,30 @@
 use serde_json::Value;
 use storage::{SqlAnswer, UnixNanos};
 
+use super::chart::Scale;
 use super::format::{self, Clockface};
 
-/// The chart.
+/// The chart: lines over numbers or times, or a group of bars for each word.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Chart {
-    pub(crate) series: Vec<Series>,
-    /// Position in percent and text.
+    /// Name, class and, of a line, its path.
+    pub(crate) series: Vec<[String; 3]>,
+    /// Position in percent and text of the labels below lines.
     pub(crate) labels: Vec<(String, String)>,
-    pub(crate) max: String,
+    /// What lines are measured by.
+    pub(crate) scale: Scale,
+    pub(crate) bars: Vec<Bars>,
+    /// How many rows have no bars.
+    pub(crate) left_out: String,
     pub(crate) summary: String,
 }
 
-/// One column of numbers.
+/// The bars of one row.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Series {
-    pub(crate) name: String,
-    /// Class of its colour.
-    pub(crate) class: String,
-    /// Path of a line; empty for bars.
-    pub(crate) line: String,
-    /// Left, top, width, height and title of each bar.
-    pub(crate) bars: Vec<[String; 5]>,
+pub(crate) struct Bars {
+    pub(crate) label: String,
+    /// Class, percent of the greatest, and number.
+    pub(crate) parts: Vec<[String; 3]>,
 }
 
 /// Draws an answer with at least two rows, a first column and a column of numbers; else there is nothing to draw.
@@ -45,19 +47,17 @@ pub(crate) fn chart(answer: &SqlAnswer, clock: &Clockface) -> Option<Chart> {
     let texts: Vec<String> = rows.iter().map(|row| label(&first.name, row.get(&first.name), clock)).collect();
     let is_line = is_number(&first.sql_type) || first.sql_type == "TIMESTAMP";
     let series = columns.iter().enumerate().map(|(place, (name, values))| {
-        let class = format!("s{place}");
-        let name = format::line(name, 60);
-        if is_line {
-            Series { name, class, line: line(values, max), bars: Vec::new() }
-        } else {
-            Series { bars: bars(values, max, (place, columns.len()), &texts), name, class, line: String::new() }
-        }
+        [format::line(name, 60), format!("s{place}"), if is_line { line(values, max) } else { String::new() }]
     });
-    Some(Chart {
-        series: series.collect(),
-        labels: labels(&texts, is_line),
-        max: short(max),
-        summary: format!("{} by {}", columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "), first.name),
+    let summary = format!("{} by {}", columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "), first.name);
+    let chart = Chart { series: series.collect(), summary, ..Chart::default() };
+    Some(if is_line {
+        Chart { labels: labels(&texts), scale: scale(max), ..chart }
+    } else {
+        let left_out = answer.rows.len().saturating_sub(MAX_BARS);
+        let left_out =
+            if left_out == 0 { String::new() } else { format!("{} below are not drawn", format::counted(left_out as u64, "row", "rows")) };
+        Chart { bars: bars(&columns, &texts, max), left_out, ..chart }
     })
 }
 
@@ -94,35 +94,34 @@ fn line(values: &[Option<f64>], max: f64) -> String {
             continue;
         };
         let letter = if is_open { 'L' } else { 'M' };
-        path.push_str(&format!("{letter}{:.2} {:.2}", format::ratio(place as u64, 1) / last * 600.0, 118.0 - value / max * 112.0));
+        path.push_str(&format!("{letter}{:.2} {:.2}", format::ratio(place as u64, 1) / last * 600.0, 120.0 - value / max * 120.0));
         is_open = true;
     }
     path
 }
 
-fn bars(values: &[Option<f64>], max: f64, (place, of): (usize, usize), texts: &[String]) -> Vec<[String; 5]> {
-    let slot = 600.0 / format::ratio(values.len().max(1) as u64, 1);
-    let width = slot * 0.8 / format::ratio(of.max(1) as u64, 1);
-    let bar = |(index, (value, text)): (usize, (&Option<f64>, &String))| {
-        let value = (*value)?;
-        let left = slot * (format::ratio(index as u64, 1) + 0.1) + width * format::ratio(place as u64, 1);
-        let height = value / max * 112.0;
-        let number = |value: f64| format!("{value:.2}");
-        Some([number(left), number(120.0 - height), number(width), number(height), format!("{text}: {}", short(value))])
-    };
-    values.iter().zip(texts).enumerate().filter_map(bar).collect()
+/// Whatever the numbers mean, lines end at the upper edge.
+fn scale(max: f64) -> Scale {
+    Scale { top: 0, marks: vec![("0", short(max)), ("50", short(max / 2.0)), ("100", "0".to_owned())] }
 }
 
-/// At most eight of the texts.
-fn labels(texts: &[String], is_line: bool) -> Vec<(String, String)> {
-    let every = texts.len().div_ceil(if is_line { 5 } else { 8 }).max(1);
-    let whole = if is_line { texts.len().saturating_sub(1).max(1) } else { texts.len() } as u64;
-    let place = |index: usize| {
-        let centre =
-            if is_line { format::ratio(index as u64, whole) } else { (format::ratio(index as u64, 1) + 0.5) / format::ratio(whole, 1) };
-        format!("{:.2}", centre * 100.0)
+fn bars(columns: &[(&str, Vec<Option<f64>>)], texts: &[String], max: f64) -> Vec<Bars> {
+    let row = |(index, text): (usize, &String)| {
+        let part = |(place, (_, values)): (usize, &(&str, Vec<Option<f64>>))| {
+            let value = values.get(index).copied().flatten()?;
+            Some([format!("s{place}"), format!("{:.2}", value / max * 100.0), short(value)])
+        };
+        Bars { label: text.clone(), parts: columns.iter().enumerate().filter_map(part).collect() }
     };
-    texts.iter().enumerate().step_by(every).map(|(index, text)| (place(index), format::line(text, 18))).collect()
+    texts.iter().enumerate().take(MAX_BARS).map(row).collect()
+}
+
+/// At most five of the texts.
+fn labels(texts: &[String]) -> Vec<(String, String)> {
+    let every = texts.len().div_ceil(5).max(1);
+    let last = texts.len().saturating_sub(1).max(1) as u64;
+    let place = |index: usize| format!("{:.2}", format::ratio(index as u64, last) * 100.0);
+    texts.iter().enumerate().step_by(every).map(|(index, text)| (place(index), format::line(text, 24))).collect()
 }
 
 fn short(value: f64) -> String {
@@ -132,6 +131,9 @@ fn short(value: f64) -> String {
 
 /// More rows are not drawn.
 const MAX_POINTS: usize = 500;
+
+/// More rows have no bars.
+const MAX_BARS: usize = 30;
 
 /// More columns are not drawn.
 const MAX_SERIES: usize = 4;
@@ -168,11 +170,15 @@ mod tests {
     #[test]
     fn words_become_bars_and_numbers_a_line() {
         let bars = draw(&answer(("service", "TEXT"), &[("a".into(), 10.0), ("b".into(), 5.0)])).unwrap();
-        assert_eq!(bars.series[0].line, "");
-        assert_eq!(bars.series[0].bars[1], ["330.00", "64.00", "240.00", "56.00", "b: 5"].map(str::to_owned));
+        assert_eq!(bars.series, [["n", "s0", ""].map(str::to_owned)]);
+        assert_eq!((bars.bars[1].label.as_str(), &bars.bars[1].parts), ("b", &vec![["s0", "50.00", "5"].map(str::to_owned)]));
+        let many: Vec<(Value, f64)> = (0..33).map(|n| (Value::from(format!("w{n}")), 1.0)).collect();
+        let cut = draw(&answer(("service", "TEXT"), &many)).unwrap();
+        assert_eq!((cut.bars.len(), cut.left_out.replace('\u{a0}', " ").as_str()), (30, "3 rows below are not drawn"));
         let line =
             draw(&answer(("start_time", "BIGINT"), &[("1795176202123456789".into(), 1.0), ("1795176262123456789".into(), 2.0)])).unwrap();
-        assert_eq!(line.series[0].line, "M0.00 62.00L600.00 6.00");
+        assert_eq!(line.series[0][2], "M0.00 60.00L600.00 0.00");
+        assert_eq!(line.scale.marks.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["2", "1", "0"]);
         assert!(line.labels[0].1.contains(':'), "{:?}", line.labels);
     }
 

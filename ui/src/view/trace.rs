@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use storage::trace::{Finding as Found, Sheet};
-use storage::{LogRecord, Span, UnixNanos};
+use storage::{LogRecord, Span, TraceSummary, UnixNanos};
 
 use super::colour::Palette;
 use super::format::{Clockface, Moment};
@@ -25,6 +25,7 @@ mod header;
 mod json;
 mod map;
 mod minimap;
+mod neighbours;
 mod shares;
 mod table;
 mod tools;
@@ -37,10 +38,11 @@ pub(crate) use self::detail::{Panel, panel};
 pub(crate) use self::find::Needle;
 pub(crate) use self::flame::{Flame, flame};
 pub(crate) use self::fold::{Plan, plan};
-pub(crate) use self::header::{Finding, Header, Note, findings, header, notes};
+pub(crate) use self::header::{Finding, Header, Note, findings, header, mute_failures, notes};
 pub(crate) use self::json::{Json, MAX_SPANS as MAX_JSON_SPANS, json};
 pub(crate) use self::map::{TraceMap, trace_map};
 pub(crate) use self::minimap::{Minimap, minimap};
+pub(crate) use self::neighbours::Neighbours;
 pub(crate) use self::shares::{Share, shares};
 pub(crate) use self::table::{Table, table};
 pub(crate) use self::tools::{Tab, Tools, tabs, tools};
@@ -53,6 +55,8 @@ pub(crate) use self::waterfall::{Waterfall, waterfall};
 pub(crate) struct TracePage {
     pub(crate) frame: Frame,
     pub(crate) header: Header,
+    /// The list it was opened from.
+    pub(crate) neighbours: Option<Neighbours>,
     pub(crate) findings: Vec<Finding>,
     /// How far the picture can be trusted, and why not further.
     pub(crate) notes: Vec<Note>,
@@ -123,12 +127,14 @@ pub(crate) struct Scene {
     pub(crate) offsets: Vec<i64>,
     /// How long spans of the chosen one's operation usually take.
     pub(crate) usual: Option<storage::trace::Usual>,
+    /// Other traces with a link to the chosen span.
+    pub(crate) linked: Vec<TraceSummary>,
 }
 
 // === impl Scene ===
 
 impl Scene {
-    /// Puts together what the parts share. `findings`, `matches`, `details` and `usual` are filled in by who asks the store.
+    /// Puts together what the parts share. `findings`, `matches`, `details`, `usual` and `linked` are filled in by who asks the store.
     pub(crate) fn new(
         sheet: Arc<Sheet>,
         logs: Vec<LogRecord>,
@@ -161,6 +167,7 @@ impl Scene {
             axis,
             offsets,
             usual: None,
+            linked: Vec::new(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The page that finds traces.
 
 use askama::Template;
-use storage::{ServiceInTrace, TracePage, TraceSummary};
+use storage::{ServiceInTrace, TraceOrder, TracePage, TraceSummary, UnixNanos};
 
 use super::colour::{Chip, Palette};
 use super::contrast::Contrast;
@@ -45,6 +45,8 @@ pub(crate) struct Traces {
     pub(crate) summary: String,
     /// Word, address and whether it is the present order.
     pub(crate) orders: Vec<(&'static str, String, bool)>,
+    /// What the columns of numbers hold in this order.
+    pub(crate) columns: Columns,
     /// The next page; empty at the end.
     pub(crate) older: String,
     /// The first page, when this is not it.
@@ -76,6 +78,29 @@ pub(crate) struct ContrastPage {
     pub(crate) back: String,
 }
 
+/// Headings of the columns of numbers. The one that the list is sorted by says so, and its cells show what it is sorted by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Columns {
+    pub(crate) duration: &'static str,
+    pub(crate) spans: &'static str,
+    pub(crate) start: &'static str,
+    /// Which of them is sorted by: `duration`, `spans`, `errors` or `start`.
+    pub(crate) sorted: &'static str,
+    /// The way to the next page.
+    pub(crate) next: &'static str,
+}
+
+/// How traces are listed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Listing<'a> {
+    pub(crate) order: TraceOrder,
+    /// The list, for the pages of its traces; empty where they need not lead on.
+    pub(crate) list: &'a str,
+    pub(crate) links: &'a Links,
+    pub(crate) clock: &'a Clockface,
+    pub(crate) palette: &'a Palette,
+}
+
 /// One trace of a list.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Row {
@@ -89,12 +114,21 @@ pub(crate) struct Row {
     pub(crate) error: String,
     pub(crate) id: String,
     pub(crate) short_id: String,
+    /// Of the trace, or of its newest matching span when the list is sorted by it.
     pub(crate) start: Moment,
+    /// How far into the trace that is; empty at its start.
+    pub(crate) into: String,
+    /// Of the trace, or of its longest matching span when the list is sorted by it.
     pub(crate) duration: String,
     pub(crate) exact: String,
+    /// How long the trace is, when that is something else.
+    pub(crate) of_trace: String,
     /// Percent of the longest in the list.
     pub(crate) share: String,
+    /// In all, or those that match when the list is sorted by them.
     pub(crate) spans: String,
+    /// How many there are in all, when that is something else.
+    pub(crate) of_spans: String,
     pub(crate) errors: String,
     pub(crate) services: Vec<(Chip, String)>,
     /// Services that are not listed.
@@ -105,14 +139,53 @@ pub(crate) struct Row {
     pub(crate) picture: String,
 }
 
-/// Rows of a page of found traces.
-pub(crate) fn rows(page: &TracePage, links: &Links, clock: &Clockface, palette: &Palette) -> Vec<Row> {
-    let longest = page.traces.iter().map(|trace| trace.duration).max().unwrap_or(0);
-    page.traces.iter().map(|trace| row(trace, longest, links, clock, palette)).collect()
+// === impl Columns ===
+
+impl Columns {
+    /// `is_narrowed` when a query decides which spans match.
+    pub(crate) fn new(order: TraceOrder, is_narrowed: bool) -> Self {
+        let either = |narrowed, all| if is_narrowed { narrowed } else { all };
+        let plain = Self { duration: "Duration", spans: "Spans", start: "Started", sorted: "", next: "More →" };
+        match order {
+            TraceOrder::Newest => Self { start: either("Newest match", "Newest span"), sorted: "start", next: "Older →", ..plain },
+            TraceOrder::Slowest => {
+                Self { duration: either("Longest match", "Longest span"), sorted: "duration", next: "Faster →", ..plain }
+            }
+            TraceOrder::MostSpans => Self { spans: either("Matches", "Spans"), sorted: "spans", ..plain },
+            TraceOrder::MostErrors => Self { spans: "Failed", sorted: "errors", ..plain },
+        }
+    }
 }
 
-fn row(trace: &TraceSummary, longest: u64, links: &Links, clock: &Clockface, palette: &Palette) -> Row {
+/// Rows of a page of found traces.
+pub(crate) fn rows(page: &TracePage, listing: &Listing<'_>) -> Vec<Row> {
+    let longest = page.traces.iter().map(|trace| listing.duration(trace)).max().unwrap_or(0);
+    page.traces.iter().map(|trace| row(trace, longest, listing)).collect()
+}
+
+impl Listing<'_> {
+    fn duration(&self, trace: &TraceSummary) -> u64 {
+        if self.order == TraceOrder::Slowest { trace.key } else { trace.duration }
+    }
+
+    /// What is shown of the spans, and of how many when that is not all.
+    fn spans(&self, trace: &TraceSummary) -> (String, String) {
+        let all = format::count(trace.span_count as u64);
+        match self.order {
+            TraceOrder::MostSpans if trace.key != trace.span_count as u64 => (format::count(trace.key), format!("of {all}")),
+            TraceOrder::MostErrors => (format::count(trace.key), format!("of {all}")),
+            _ => (all, String::new()),
+        }
+    }
+}
+
+fn row(trace: &TraceSummary, longest: u64, listing: &Listing<'_>) -> Row {
+    let Listing { list, links, clock, palette, .. } = *listing;
     let id = trace.trace_id.to_string();
+    let duration = listing.duration(trace);
+    let start = if listing.order == TraceOrder::Newest { UnixNanos::new(trace.key) } else { trace.start };
+    let into = start.since(trace.start);
+    let (spans, of_spans) = listing.spans(trace);
     let mut by_size: Vec<&ServiceInTrace> = trace.services.iter().collect();
     by_size.sort_by_key(|service| std::cmp::Reverse(service.span_count));
     let listed = trace.services.iter().take(MAX_CHIPS);
@@ -121,7 +194,7 @@ fn row(trace: &TraceSummary, longest: u64, links: &Links, clock: &Clockface, pal
     let picture =
         trace.services.iter().take(6).map(|service| format!("{} {}", service.name, service.span_count)).collect::<Vec<_>>().join(", ");
     Row {
-        href: links.trace(&trace.trace_id).href(),
+        href: links.trace(&trace.trace_id).with("list", list).href(),
         is_error: trace.error_count > 0,
         chip: palette.chip(&trace.root_service),
         operation: format::name(&trace.root_name),
@@ -133,11 +206,14 @@ fn row(trace: &TraceSummary, longest: u64, links: &Links, clock: &Clockface, pal
         error: trace.first_error.as_deref().map(|message| format::line(message, 160)).unwrap_or_default(),
         short_id: id.chars().take(8).collect(),
         id,
-        start: clock.moment(trace.start),
-        duration: format::duration(trace.duration),
-        exact: format::exact_nanos(trace.duration),
-        share: format::position(trace.duration, longest),
-        spans: format::count(trace.span_count as u64),
+        start: clock.moment(start),
+        into: if into == 0 { String::new() } else { format::duration(into) },
+        duration: format::duration(duration),
+        exact: format::exact_nanos(duration),
+        of_trace: if duration == trace.duration { String::new() } else { format::duration(trace.duration) },
+        share: format::position(duration, longest),
+        spans,
+        of_spans,
         errors: if trace.error_count == 0 { String::new() } else { format::count(trace.error_count as u64) },
         more_services: trace.services.len().saturating_sub(services.len()),
         services,
@@ -174,7 +250,7 @@ const YOUNG: u64 = 15_000_000_000;
 
 #[cfg(test)]
 mod tests {
-    use storage::{TraceId, UnixNanos};
+    use storage::TraceId;
 
     use super::*;
 
@@ -191,28 +267,44 @@ mod tests {
             span_count: 3,
             error_count: 1,
             matched: 1,
+            key: 500,
             services: vec![service("gateway", vec![(0, 1_000)]), service("payment", vec![(250, 500), (800, 0)])],
             first_error: Some("card declined\nat line 2".to_owned()),
         }
     }
 
+    fn shown(order: TraceOrder, now: u64) -> Row {
+        let page = TracePage { traces: vec![summary()], ..TracePage::default() };
+        let (links, clock, palette) = (Links::default(), Clockface::new(UnixNanos::new(now), None), Palette::default());
+        rows(&page, &Listing { order, list: "", links: &links, clock: &clock, palette: &palette }).remove(0)
+    }
+
     #[test]
     fn a_trace_without_root_is_still_arriving_for_some_seconds() {
-        let page = TracePage { traces: vec![summary()], ..TracePage::default() };
-        let remark = |now| rows(&page, &Links::default(), &Clockface::new(UnixNanos::new(now), None), &Palette::default())[0].remark;
-        assert_eq!(remark(10_000_000_000), "still arriving");
-        assert_eq!(remark(20_000_000_000), "root not received");
+        assert_eq!(shown(TraceOrder::Newest, 10_000_000_000).remark, "still arriving");
+        assert_eq!(shown(TraceOrder::Newest, 20_000_000_000).remark, "root not received");
     }
 
     #[test]
     fn a_row_says_what_failed_and_draws_lanes_in_time() {
-        let page = TracePage { traces: vec![summary()], ..TracePage::default() };
-        let row = rows(&page, &Links::default(), &Clockface::new(UnixNanos::new(20_000_000_000), None), &Palette::default()).remove(0);
+        let row = shown(TraceOrder::Newest, 20_000_000_000);
         assert_eq!((row.error.as_str(), row.errors.as_str(), row.remark), ("card declined", "1", "root not received"));
         assert_eq!(row.lanes.len(), 3);
         let (_, y, x, width) = &row.lanes[1];
         assert_eq!((y.as_str(), x.as_str(), width.as_str()), ("4", "25", "50"));
         assert_eq!(row.lanes[2].3, "0.5", "a span without length is still seen");
         assert_eq!(row.href, "/trace/07070707070707070707070707070707");
+    }
+
+    #[test]
+    fn a_row_shows_what_the_list_is_sorted_by_and_what_that_is_part_of() {
+        let numbers = |order| {
+            let row = shown(order, 20_000_000_000);
+            [row.into, row.duration, row.of_trace, row.spans, row.of_spans].map(|text| text.replace('\u{202f}', " ").replace('\u{a0}', " "))
+        };
+        assert_eq!(numbers(TraceOrder::Newest), ["495 ns", "1.00 µs", "", "3", ""]);
+        assert_eq!(numbers(TraceOrder::Slowest), ["", "500 ns", "1.00 µs", "3", ""]);
+        assert_eq!(numbers(TraceOrder::MostSpans), ["", "1.00 µs", "", "500", "of 3"]);
+        assert_eq!(Columns::new(TraceOrder::Slowest, true).duration, "Longest match");
     }
 }

@@ -30,7 +30,11 @@ fn operation(text: &str) -> Operation {
 
 fn lines(text: &str) -> Vec<traces::Row> {
     let page = TracePage { traces: vec![summary(text)], ..TracePage::default() };
-    traces::rows(&page, &Links::default(), &clock(), &Palette::default())
+    let (links, clock, palette) = (Links::default(), clock(), Palette::default());
+    traces::rows(
+        &page,
+        &traces::Listing { order: storage::TraceOrder::Newest, list: text, links: &links, clock: &clock, palette: &palette },
+    )
 }
 
 fn home_and_list(text: &str) -> Vec<String> {

@@ -29,7 +29,7 @@ pub(in crate::pages) async fn page(mut visit: Visit) -> Result<Response, Failure
         query: query.clone(),
         ..ContrastPage::default()
     };
-    let groups = Groups { inner: with(&base, &condition), part, base, range };
+    let groups = Groups { inner: with(&base, &condition), condition, part, base, range };
     let status = match fill(&mut page, &visit, &groups).await {
         Ok(()) => StatusCode::OK,
         Err(error) => {
@@ -44,6 +44,8 @@ pub(in crate::pages) async fn page(mut visit: Visit) -> Result<Response, Failure
 /// Two searches of which the second holds the first.
 struct Groups {
     inner: String,
+    /// What the first has beyond the second.
+    condition: String,
     part: TimeRange,
     base: String,
     range: TimeRange,
@@ -53,7 +55,8 @@ async fn fill(page: &mut ContrastPage, visit: &Visit, groups: &Groups) -> Result
     let store = visit.state.store();
     let (inside, all) = tokio::join!(total(store, &groups.inner, groups.part), total(store, &groups.base, groups.range));
     let (inside, all) = (inside?, all?);
-    let fields = fields(store, groups).await;
+    let made_by = store.query_fields(Signal::Traces, &groups.condition).unwrap_or_default();
+    let fields = fields(store, groups, &made_by).await;
     let ask = |field: String| async move {
         let ask = |query, range| store.facets(Signal::Traces, query, range, &field, VALUES);
         let (inner, whole) = tokio::join!(ask(&groups.inner, groups.part), ask(&groups.base, groups.range));
@@ -82,10 +85,17 @@ async fn total(store: &Store, query: &str, range: TimeRange) -> Result<u64, Quer
     Ok(counted.buckets.iter().flat_map(|bucket| bucket.counts).sum())
 }
 
-/// Fields that the selection has and whose values can be shared, the most frequent first.
-async fn fields(store: &Store, groups: &Groups) -> Vec<String> {
+/// Fields that the selection has and whose values can be shared, the most frequent first. Those that the selection was `made_by` would only
+/// say so again.
+async fn fields(store: &Store, groups: &Groups, made_by: &[String]) -> Vec<String> {
     let found = store.fields(Signal::Traces, &groups.inner, groups.part).await.unwrap_or_default();
-    found.fields.into_iter().map(|field| field.name).filter(|name| is_shared(name)).take(FIELDS).collect()
+    let is_new = |name: &String| !made_by.iter().any(|known| is_same(name, known));
+    found.fields.into_iter().map(|field| field.name).filter(|name| is_shared(name) && is_new(name)).take(FIELDS).collect()
+}
+
+/// Whether a field is the one that a query names, which may leave the place of an attribute open.
+fn is_same(field: &str, named: &str) -> bool {
+    field == named || ["attr.", "resource."].iter().any(|place| field.strip_prefix(place) == Some(named))
 }
 
 /// Whether spans can have the same value: neither ids nor durations.
@@ -99,3 +109,15 @@ const FIELDS: usize = 30;
 
 /// Values per field.
 const VALUES: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use crate::harness::App;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_the_selection_was_made_by_is_no_difference() {
+        let app = App::filled().await;
+        let page = app.get("/traces/compare-groups?q=&with=status%3Aerror&from=0").await.text();
+        assert!(page.contains("Compared:") && !page.contains(">status</span>"), "{page}");
+    }
+}

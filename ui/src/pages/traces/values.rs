@@ -27,4 +27,4 @@ pub(in crate::pages) async fn facets(
 const LISTED: usize = 8;
 
 /// Questions of one page that run side by side.
-pub(super) const AT_ONCE: usize = 2;
+pub(in crate::pages) const AT_ONCE: usize = 2;

@@ -163,7 +163,7 @@ fn rows(ways: &[Way], sheets: [&Sheet; 2], by_change: bool, (links, _, palette):
         Amount {
             own: format::duration(sum.own),
             percent: format::position(sum.own, most),
-            count: format!("×{}", format::exact(sum.count)),
+            count: if sum.count == 1 { String::new() } else { format!("×{}", format::exact(sum.count)) },
             errors: if sum.errors > 0 { format::counted(sum.errors, "error", "errors") } else { String::new() },
             href: format!("{}#s{id}", links.trace(&sheet.id).with("span", &id).href()),
         }

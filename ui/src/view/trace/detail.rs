@@ -38,6 +38,8 @@ pub(crate) struct Panel {
     pub(crate) attributes: Vec<Group>,
     pub(crate) events: Vec<EventView>,
     pub(crate) links: Vec<LinkView>,
+    /// Traces with a link to this span: address, service, operation, and when they began.
+    pub(crate) linked: Vec<(String, Chip, String, Moment)>,
     pub(crate) logs: Vec<LogRow>,
     pub(crate) resource: Vec<Group>,
     /// Name and value: scope, ids, flags …
@@ -146,6 +148,7 @@ pub(crate) fn panel(scene: &Scene, place: usize) -> Option<Panel> {
         attributes: groups(scene, &span.attributes, Asked::Spans),
         events: span.events.iter().take(MAX_EVENTS).map(|event| event_view(scene, event, start)).collect(),
         links: span.links.iter().take(MAX_LINKS).map(|link| link_view(scene, link)).collect(),
+        linked: linked(scene),
         logs: log_rows(scene, place),
         resource: groups(scene, &span.resource.attributes, Asked::Resource),
         origin: origin(span),
@@ -247,6 +250,14 @@ fn link_view(scene: &Scene, link: &Link) -> LinkView {
         href: href.unwrap_or_default(),
         attributes: attributes::rows(&link.attributes, Asked::Nowhere, &scene.links),
     }
+}
+
+fn linked(scene: &Scene) -> Vec<(String, Chip, String, Moment)> {
+    let row = |trace: &storage::TraceSummary| {
+        let href = scene.links.trace(&trace.trace_id).href();
+        (href, scene.palette.chip(&trace.root_service), format::name(&trace.root_name), scene.clock.moment(trace.start))
+    };
+    scene.linked.iter().map(row).collect()
 }
 
 fn log_rows(scene: &Scene, place: usize) -> Vec<LogRow> {

@@ -110,9 +110,45 @@ pub(crate) fn findings(scene: &Scene) -> Vec<Finding> {
             }
             _ => at(),
         };
-        Some(Finding { icon, class, text: format::line(&finding.sentence(), 300), href })
+        Some(Finding { icon, class, text: format::line(&sentence(scene, finding), 300), href })
     });
     told.take(MAX_FINDINGS).collect()
+}
+
+/// The spans at which an error starts and of which nothing is known but that: their attributes say more.
+pub(crate) fn mute_failures(findings: &[storage::trace::Finding]) -> impl Iterator<Item = usize> {
+    let is_mute = |finding: &&storage::trace::Finding| matches!(finding.kind, FindingKind::ErrorStart { message: None, .. });
+    findings.iter().filter(is_mute).filter_map(|finding| finding.span)
+}
+
+/// The finding in words; of a failure also what its span and its service's log records say of it.
+fn sentence(scene: &Scene, finding: &storage::trace::Finding) -> String {
+    let mut told = finding.sentence();
+    let (FindingKind::ErrorStart { message, .. }, Some(place)) = (&finding.kind, finding.span) else { return told };
+    if message.is_none()
+        && let Some(kind) = scene.details.get(&place).and_then(|span| span.attribute("error.type")).and_then(storage::Value::as_str)
+    {
+        told = format!("{}: {kind}", told.trim_end_matches('.'));
+    }
+    match logged(scene, place) {
+        Some(body) => format!("{} – \u{201c}{body}\u{201d}", told.trim_end_matches('.')),
+        None => told,
+    }
+}
+
+/// What was logged of a failure: the worst record of its span, else of the nearest span above it in the same service.
+fn logged(scene: &Scene, place: usize) -> Option<String> {
+    let sheet = &scene.sheet;
+    let mut at = Some(place);
+    for _ in 0..MAX_STEPS {
+        let span = at.filter(|at| sheet.service(*at) == sheet.service(place))?;
+        let failures = scene.records(span).filter(|record| record.severity_number >= ERROR);
+        if let Some(record) = failures.max_by_key(|record| (record.severity_number, std::cmp::Reverse(record.time))) {
+            return Some(format::line(&crate::view::logs::body(&record.body, &record.event_name), 120));
+        }
+        at = sheet.tree().parent(span);
+    }
+    None
 }
 
 /// How far the picture can be trusted, in plain words.
@@ -198,6 +234,12 @@ fn stray_logs(scene: &Scene) -> Option<Note> {
         ..Note::default()
     })
 }
+
+/// Spans in which a failure's log records are looked for.
+const MAX_STEPS: usize = 4;
+
+/// The least severity number of an error.
+const ERROR: i32 = 17;
 
 /// More would no longer be a glance.
 const MAX_FINDINGS: usize = 5;

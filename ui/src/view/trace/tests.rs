@@ -250,3 +250,36 @@ fn times_of_services_are_their_own() {
     let own: Vec<(&str, &str)> = shares.iter().map(|share| (share.chip.name.as_str(), share.self_time.as_str())).collect();
     assert_eq!(own, [("payment", "50.0\u{202f}ms"), ("gateway", "25.0\u{202f}ms"), ("orders", "25.0\u{202f}ms")]);
 }
+
+#[test]
+fn what_does_not_match_the_search_steps_back() {
+    let wanted = Wanted { find: "ChargeCard".to_owned(), is_dim: true, ..Wanted::default() };
+    let dim: Vec<bool> = fall(&sample::checkout(), wanted.clone()).rows.iter().map(|row| row.is_dim).collect();
+    assert_eq!(dim, [true, true, true, false]);
+    let nothing = fall(&sample::checkout(), Wanted { find: "nothing like it".to_owned(), ..wanted });
+    assert!(nothing.rows.iter().all(|row| !row.is_dim));
+}
+
+#[test]
+fn a_pill_does_not_repeat_the_name() {
+    let mut trace = sample::checkout();
+    let query = |value: &str| storage::KeyValue { key: "db.operation.name".to_owned(), value: storage::Value::String(value.to_owned()) };
+    trace.spans[2].attributes = vec![query("select")];
+    trace.spans[1].attributes = vec![query("UPDATE")];
+    let rows = fall(&trace, Wanted::default()).rows;
+    assert_eq!(rows.iter().map(|row| row.pill.as_str()).collect::<Vec<_>>(), ["", "UPDATE", "", "402"]);
+}
+
+#[test]
+fn a_failure_without_message_is_told_by_its_type_and_what_was_logged_of_it() {
+    let mut trace = sample::checkout();
+    trace.spans[3].status.message.clear();
+    trace.spans[3].events.clear();
+    trace.spans[3].attributes =
+        vec![storage::KeyValue { key: "error.type".to_owned(), value: storage::Value::String("card_declined".to_owned()) }];
+    let mut scene = scene(&trace, Wanted::default());
+    assert_eq!(mute_failures(&scene.findings).collect::<Vec<_>>(), [3]);
+    assert_eq!(findings(&scene)[0].text, "The error starts in payment, ChargeCard: card_declined");
+    scene.logs[0].severity_number = 17;
+    assert_eq!(findings(&scene)[0].text, "The error starts in payment, ChargeCard: card_declined – “card declined”");
+}

@@ -79,7 +79,6 @@ pub(crate) fn tools(scene: &Scene) -> Tools {
     let failed = |place: &usize| sheet.spans.get(*place).is_some_and(Brief::is_error);
     let errors: Vec<usize> = sheet.tree().preorder().iter().copied().filter(failed).collect();
     let here = || scene.here().with("at", "");
-    let only = |label, value: Only| (label, here().with("only", value.as_str()).href(), wanted.only == value);
     let logs = |label, value: LogMarks| (label, here().with("logs", value.as_str()).href(), wanted.marks == value);
     let (services, more_services) = services(scene);
     Tools {
@@ -87,14 +86,14 @@ pub(crate) fn tools(scene: &Scene) -> Tools {
         hidden: carried(scene),
         find: wanted.find.clone(),
         found: if wanted.find.trim().is_empty() { String::new() } else { position(scene, &scene.matches) },
-        clear: here().with("find", "").with("only", if wanted.only == Only::Matches { "" } else { wanted.only.as_str() }).href(),
+        clear: here()
+            .with("find", "")
+            .with("mode", "")
+            .with("only", if wanted.only == Only::Matches { "" } else { wanted.only.as_str() })
+            .href(),
         errors: if errors.is_empty() { String::new() } else { position(scene, &errors) },
         ways: ways(scene, &errors),
-        only: [("All", Only::All), ("Errors", Only::Errors), ("Critical path", Only::Critical), ("Matches", Only::Matches)]
-            .into_iter()
-            .filter(|(_, value)| *value != Only::Matches || !scene.matches.is_empty())
-            .map(|(label, value)| only(label, value))
-            .collect(),
+        only: shown(scene),
         logs: if scene.logs.is_empty() {
             Vec::new()
         } else {
@@ -104,6 +103,20 @@ pub(crate) fn tools(scene: &Scene) -> Tools {
         services,
         more_services,
     }
+}
+
+/// Which rows are kept, and whether those that do not match step back.
+fn shown(scene: &Scene) -> Vec<(&'static str, String, bool)> {
+    let choice = |label, only: Only, is_dim: bool| {
+        let address = scene.here().with("at", "").with("only", only.as_str()).with("mode", if is_dim { "dim" } else { "" });
+        (label, address.href(), scene.wanted.only == only && scene.wanted.is_dim == is_dim)
+    };
+    let mut shown =
+        vec![choice("All", Only::All, false), choice("Errors", Only::Errors, false), choice("Critical path", Only::Critical, false)];
+    if !scene.matches.is_empty() {
+        shown.extend([choice("Matches", Only::Matches, false), choice("Dim others", Only::All, true)]);
+    }
+    shown
 }
 
 /// What the find form keeps of the page: everything but the window of rows, the chosen span and the search itself.
@@ -116,10 +129,12 @@ fn carried(scene: &Scene) -> Vec<(&'static str, String)> {
     };
     vec![
         ("view", wanted.view.as_str().to_owned()),
+        ("mode", if wanted.is_dim { "dim".to_owned() } else { String::new() }),
         ("logs", wanted.marks.as_str().to_owned()),
         ("depth", depth),
         ("group", if wanted.is_ungrouped { "off".to_owned() } else { String::new() }),
         ("root", wanted.root.map(|id| id.to_string()).unwrap_or_default()),
+        ("list", wanted.list.clone()),
     ]
 }
 

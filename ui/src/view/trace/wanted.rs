@@ -15,6 +15,8 @@ pub(crate) struct Wanted {
     pub(crate) tab: Option<PanelTab>,
     pub(crate) find: String,
     pub(crate) only: Only,
+    /// Whether what does not match the search steps back.
+    pub(crate) is_dim: bool,
     pub(crate) marks: LogMarks,
     /// Spans and groups that are open, and spans that are closed, against the rule.
     pub(crate) open: Vec<SpanId>,
@@ -37,6 +39,8 @@ pub(crate) struct Wanted {
     pub(crate) row: Option<u64>,
     pub(crate) flame: FlameKind,
     pub(crate) sort: SpanOrder,
+    /// The list of traces that this one was opened from, as a query string of `/traces`.
+    pub(crate) list: String,
 }
 
 /// Which reading of the trace.
@@ -187,6 +191,7 @@ impl Wanted {
             tab: params.word("tab", &TABS)?,
             find: params.get("find").unwrap_or_default().chars().take(MAX_FIND).collect(),
             only: params.word("only", &ONLY)?.unwrap_or_default(),
+            is_dim: params.get("mode") == Some("dim"),
             marks: params.word("logs", &MARKS)?.unwrap_or_default(),
             open: ids("open"),
             closed: ids("closed"),
@@ -205,6 +210,7 @@ impl Wanted {
             row: params.get("row").and_then(|row| row.parse().ok()),
             flame: params.word("flame", &FLAMES)?.unwrap_or_default(),
             sort: params.word("sort", &ORDERS)?.unwrap_or_default(),
+            list: params.get("list").filter(|list| list.len() <= MAX_LIST).unwrap_or_default().to_owned(),
         })
     }
 
@@ -223,6 +229,7 @@ impl Wanted {
             .with("root", &id(self.root))
             .with("find", &self.find)
             .with("only", self.only.as_str())
+            .with("mode", &word(self.is_dim, "dim"))
             .with("logs", self.marks.as_str())
             .with("group", &word(self.is_ungrouped, "off"))
             .with("depth", &depth)
@@ -237,6 +244,7 @@ impl Wanted {
             .with("at", &self.at.map(|at| at.to_string()).unwrap_or_default())
             .with("span", &id(self.span))
             .with("tab", self.tab.map_or("", PanelTab::as_str))
+            .with("list", &self.list)
     }
 }
 
@@ -323,6 +331,9 @@ fn edge(name: &str, text: &str) -> Result<Edge, Failure> {
 /// Span ids in each list of exceptions.
 pub(super) const MAX_EXCEPTIONS: usize = 40;
 
+/// Bytes of the list; a longer one is left out.
+const MAX_LIST: usize = 4_000;
+
 /// More characters of a search are left out.
 const MAX_FIND: usize = 1_000;
 
@@ -333,9 +344,9 @@ mod tests {
 
     #[test]
     fn what_an_address_says_is_written_back_the_same() {
-        let query = "view=spans&root=00000000000000aa&find=a%20b&only=critical&logs=rows&group=off&depth=2&open=00000000000000ab&closed=\
+        let query = "view=spans&root=00000000000000aa&find=a%20b&only=critical&mode=dim&logs=rows&group=off&depth=2&open=00000000000000ab&closed=\
                      00000000000000ac&groups=00000000000000ad,00000000000000ae&t0=5&t1=90&skew=adjust&flame=time&sort=self&at=7&span=\
-                     00000000000000af&tab=events";
+                     00000000000000af&tab=events&list=q%3Da%2520b";
         let wanted = Wanted::read(&Params::parse(query)).unwrap();
         let written = wanted.write(Links::default().plain("/trace/x")).href();
         assert_eq!(written, format!("/trace/x?{}", query.replace(',', "%2C")));

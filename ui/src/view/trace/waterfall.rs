@@ -55,6 +55,8 @@ pub(crate) struct Row {
     pub(crate) has_error_below: bool,
     pub(crate) is_critical: bool,
     pub(crate) is_match: bool,
+    /// Whether it steps back behind the matches.
+    pub(crate) is_dim: bool,
     pub(crate) is_chosen: bool,
     /// Whether its times were moved.
     pub(crate) is_moved: bool,
@@ -106,7 +108,10 @@ pub(crate) struct LogLine {
 /// Lays out the rows in view.
 pub(crate) fn waterfall(scene: &Scene, plan: &Plan) -> Waterfall {
     let context = Context { scene, matches: in_view(scene, plan) };
-    let rows: Vec<Row> = plan.lines.iter().enumerate().filter_map(|(row, line)| context.row(plan.first + row, line)).collect();
+    let mut rows: Vec<Row> = plan.lines.iter().enumerate().filter_map(|(row, line)| context.row(plan.first + row, line)).collect();
+    if scene.wanted.is_dim && !scene.matches.is_empty() {
+        rows.iter_mut().for_each(|row| row.is_dim = !row.is_match);
+    }
     let (at, until, total) = (plan.first, plan.first + plan.lines.len(), plan.total);
     let page = |row: usize| scene.here().with("at", &row.to_string()).with("span", "").href();
     let spans = format::exact(scene.sheet.spans.len() as u64);
@@ -178,7 +183,8 @@ impl Context<'_> {
             format!("{} · {} of the trace", format::exact_nanos(brief.duration()), format::percent(brief.duration(), scene.axis.whole));
         row.words = self.words(place, row.is_critical);
         if let Some(span) = scene.details.get(&place) {
-            row.pill = pill(span);
+            // A name such as `GET /cart` says it already.
+            row.pill = Some(pill(span)).filter(|pill| !row.name.split(' ').any(|word| word.eq_ignore_ascii_case(pill))).unwrap_or_default();
             row.links = span.links.len();
         }
         row.bar = self.bar(place);

@@ -34,6 +34,7 @@ fn failed(root: &str, operation: &str, services: &[(&str, usize)]) -> TraceSumma
         span_count: services.len(),
         error_count: 1,
         matched: 1,
+        key: 1,
         services: services.iter().map(part).collect(),
         first_error: Some("502".to_owned()),
     }

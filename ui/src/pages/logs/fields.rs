@@ -1,0 +1,35 @@
+//! The fields of what a search finds, and the values of those that most records have.
+
+use futures::StreamExt as _;
+use storage::{FieldCount, QueryError, Signal, TimeRange};
+
+use super::super::traces::AT_ONCE;
+use super::{Asked, Logs, Visit};
+use crate::view::{fields, format};
+
+pub(super) async fn fill(page: &mut Logs, visit: &Visit, asked: &Asked, range: TimeRange) -> Result<(), QueryError> {
+    let store = visit.state.store();
+    let found = store.fields(Signal::Logs, &asked.query, range).await?;
+    let values = |field: FieldCount| async move {
+        // Ids are as many as records.
+        if field.kind == "id" {
+            return Vec::new();
+        }
+        let counted = store.facets(Signal::Logs, &asked.query, range, &field.name, VALUES).await;
+        counted.map(|counted| counted.values).unwrap_or_default()
+    };
+    let wanted: Vec<_> = found.fields.iter().take(COUNTED).cloned().map(values).collect();
+    let values: Vec<_> = futures::stream::iter(wanted).buffered(AT_ONCE).collect().await;
+    let list = Asked { view: super::View::List, ..asked.clone() }.address(&visit.links());
+    page.fields = fields::rows(&found, values, &asked.query, &list);
+    let records = format::counted(found.rows, "record", "records");
+    page.summary = format!("{} in {records}", format::counted(found.fields.len() as u64, "field", "fields"));
+    page.notes.extend(found.stats.notes);
+    Ok(())
+}
+
+/// Fields whose values are counted; the others are rarer.
+const COUNTED: usize = 40;
+
+/// Values of each.
+const VALUES: usize = 4;

@@ -1,0 +1,104 @@
+//! Why a trace is not there: never received, aged out or deleted, as far as what is left of it tells.
+
+use http::StatusCode;
+use storage::{TraceId, UnixNanos};
+
+use super::{MAX_LOGS, Visit};
+use crate::error::Failure;
+use crate::params::Params;
+use crate::view::format::{self, Clockface};
+use crate::view::trace::Wanted;
+
+/// What is known of a trace without spans.
+#[derive(Clone, Copy, Debug, Default)]
+struct Remains {
+    /// How many log records name it, and the newest of them.
+    logs: Option<(usize, UnixNanos)>,
+    /// The oldest span that is kept of any trace.
+    oldest: Option<UnixNanos>,
+    /// When a list showed it.
+    seen: Option<UnixNanos>,
+}
+
+pub(super) async fn why(visit: &Visit, id: TraceId, wanted: &Wanted) -> Failure {
+    let store = visit.state.store();
+    let records = store.trace_logs(id, MAX_LOGS).await.map(|page| page.records).unwrap_or_default();
+    let [spans, _] = store.status().signals;
+    let left = Remains {
+        logs: records.iter().map(|record| record.time).max().map(|newest| (records.len(), newest)),
+        oldest: spans.time.map(|(oldest, _)| oldest),
+        seen: Params::parse(&wanted.list).get("seen").and_then(|seen| seen.parse().ok()).map(UnixNanos::new),
+    };
+    let mut failure = told(id, left, &visit.clock());
+    if left.logs.is_some() {
+        let logs = visit.links().plain("/logs").with("q", &format!("trace:{id}")).with("from", "0");
+        failure.ways.push(("Its log records", logs.href()));
+    }
+    failure
+}
+
+fn told(id: TraceId, left: Remains, clock: &Clockface) -> Failure {
+    let time = |time: UnixNanos| clock.moment(time).full;
+    let kept = left.oldest.map(|oldest| format!("spans are kept from {} on", time(oldest)));
+    let gone = |message| Failure::new(StatusCode::GONE, "expired_trace", message);
+    let unknown = |message| Failure::new(StatusCode::NOT_FOUND, "unknown_trace", message);
+    match (left.logs, left.seen) {
+        (Some((count, newest)), _) if left.oldest.is_some_and(|oldest| newest < oldest) => gone(format!(
+            "the spans of trace {id} have aged out: its {} from {} or before, and {}",
+            if count == 1 { "log record is".to_owned() } else { format!("{} log records are", format::exact(count as u64)) },
+            time(newest),
+            kept.unwrap_or_default()
+        )),
+        (_, Some(seen)) if seen < clock.now() => {
+            gone(format!("trace {id} was here at {} and is no longer: it has aged out, or was deleted on request", time(seen)))
+        }
+        (Some((count, _)), _) => unknown(format!(
+            "no span of trace {id} is here, but {} it; its spans were not received, were left out by sampling, or are still on their way",
+            if count == 1 { "a log record names".to_owned() } else { format!("{} log records name", format::exact(count as u64)) }
+        )),
+        (None, _) => unknown(format!(
+            "there is no trace {id}; it was not received, is still on its way, or has aged out{}",
+            kept.map(|kept| format!(": {kept}")).unwrap_or_default()
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harness::{App, NOW};
+
+    fn failure(left: Remains) -> (u16, &'static str, String) {
+        let clock = Clockface::new(UnixNanos::new(NOW), None);
+        let failure = told(TraceId::from_slice(&[7; 16]).unwrap(), left, &clock);
+        (failure.status.as_u16(), failure.code, failure.message)
+    }
+
+    #[test]
+    fn a_trace_whose_log_records_are_older_than_any_span_has_aged_out() {
+        let at = |age| UnixNanos::new(NOW - age);
+        let left = Remains { logs: Some((3, at(500))), oldest: Some(at(100)), seen: None };
+        let (status, code, message) = failure(left);
+        assert_eq!((status, code), (410, "expired_trace"));
+        assert!(message.contains("its 3 log records are from") && message.contains("spans are kept from"), "{message}");
+        assert_eq!(failure(Remains { oldest: Some(at(900)), ..left }).0, 404);
+    }
+
+    #[test]
+    fn a_trace_that_a_list_showed_is_gone_and_an_unknown_one_was_perhaps_never_here() {
+        let seen = Remains { seen: Some(UnixNanos::new(NOW - 1)), ..Remains::default() };
+        assert_eq!(failure(seen).0, 410);
+        assert_eq!(failure(Remains { seen: Some(UnixNanos::new(NOW + 1)), ..seen }).0, 404);
+        let (status, code, message) = failure(Remains::default());
+        assert_eq!((status, code), (404, "unknown_trace"));
+        assert!(message.ends_with("or has aged out"), "{message}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_page_of_a_missing_trace_says_which_spans_are_kept() {
+        let app = App::filled().await;
+        let answer = app.get("/trace/0af7651916cd43dd8448eb211c80319c").await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND);
+        assert!(answer.text().contains("spans are kept from 20"), "{}", answer.text());
+    }
+}
