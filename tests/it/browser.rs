@@ -9,7 +9,7 @@ use crate::http::get_json;
 use crate::server::Server;
 
 /// In the order in which they are run: what reads the shop alone comes first. `UI_TESTS=all` runs all of them, and each in full.
-const SCRIPTS: [(&str, When); 16] = [
+const SCRIPTS: [(&str, When); 17] = [
     ("walk.mjs", When::Always),
     ("tasks.mjs", When::Always),
     ("markup.mjs", When::Always),
@@ -19,6 +19,7 @@ const SCRIPTS: [(&str, When); 16] = [
     ("media.mjs", When::All),
     ("parity.mjs", When::All),
     ("lighthouse.mjs", When::All),
+    ("aria.mjs", When::All),
     ("look.mjs", When::Always),
     ("trace.mjs", When::Always),
     ("large.mjs", When::Always),
