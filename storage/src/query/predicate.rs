@@ -22,7 +22,7 @@ mod value;
 use self::finder::Finder;
 use self::leaf::Leaf;
 pub(crate) use self::needs::Needs;
-use self::prune::Prune;
+pub(crate) use self::prune::{Prune, Shown};
 
 /// A query made ready for batches.
 #[derive(Debug)]

@@ -25,6 +25,7 @@ use crate::store::Signal;
 
 mod bounds;
 mod columns;
+mod filters;
 mod json;
 mod mistake;
 mod table;

@@ -9,6 +9,10 @@ use crate::attributes::Found;
 use crate::encoded;
 use crate::segment::{AttributeIndex, Entry, Kind, Owner, RowRanges, Scalar, Segment, key_hash, union_rows as union, value_hash};
 
+mod shown;
+
+pub(crate) use self::shown::Shown;
+
 /// What every matching row has, as far as indexes know of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) enum Prune {
@@ -23,6 +27,8 @@ pub(crate) enum Prune {
     Attribute(Condition),
     /// A span name.
     Name(Condition),
+    /// An attribute by what it reads.
+    Shown(Shown),
 }
 
 /// Whose attribute it is.
@@ -79,7 +85,7 @@ impl Prune {
     }
 
     /// Both must hold.
-    pub(super) fn both(self, other: Self) -> Self {
+    pub(crate) fn both(self, other: Self) -> Self {
         match (self, other) {
             (Self::Anything, other) | (other, Self::Anything) => other,
             (Self::All(mut parts), other) => {
@@ -91,7 +97,7 @@ impl Prune {
     }
 
     /// One must hold.
-    pub(super) fn either(self, other: Self) -> Self {
+    pub(crate) fn either(self, other: Self) -> Self {
         match (self, other) {
             (Self::Anything, _) | (_, Self::Anything) => Self::Anything,
             (Self::Any(mut parts), other) => {
@@ -120,6 +126,7 @@ impl Prune {
             }
             Self::Any(parts) => parts.iter().try_fold(RowRanges::new(), |found, part| Some(union(found, part.rows(segment)?))),
             Self::Attribute(condition) => condition.rows(segment),
+            Self::Shown(shown) => shown.rows(segment),
             Self::Name(condition) => {
                 let operations = segment.operations().filter(|operations| operations.complete)?;
                 let named = operations.entries.iter().any(|operation| condition.test.text(&operation.name));

@@ -1,6 +1,6 @@
 //! One table over buffer and segments, as DataFusion reads it.
 //!
-//! Filters only choose what is read: times, services and traces. DataFusion applies them again to every row. What cannot be read is
+//! Filters only choose what is read: times, services, traces and attributes (`filters`). DataFusion applies them again to every row. What cannot be read is
 //! left out and written down in the [`Notes`] of the statement.
 
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{DataFusionError, ScalarValue};
+use datafusion::common::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
@@ -22,8 +22,9 @@ use super::super::predicate::{Hints, Predicate};
 use super::super::question::QueryError;
 use super::super::scan::{Control, Scan, Wanted};
 use super::columns::{self, Column};
-use crate::model::{TimeRange, TraceId, UnixNanos};
-use crate::schema::{self, column};
+use super::filters::Bounds;
+use crate::model::{TimeRange, UnixNanos};
+use crate::schema::column;
 use crate::snapshot::Snapshot;
 use crate::store::Signal;
 
@@ -87,8 +88,7 @@ impl TableProvider for Table {
             None => all.to_vec(),
         };
         let schema = columns::schema(self.signal, &wanted);
-        let mut bounds = Bounds { signal: self.signal, range: TimeRange::ALL, hints: Hints::default(), signed: self.is_signed()? };
-        filters.iter().for_each(|filter| bounds.narrow(filter));
+        let bounds = Bounds::of(self.signal, self.is_signed()?, filters);
         let partition = |part| {
             let partition = Partition {
                 snapshot: self.snapshot.clone(),
@@ -104,72 +104,6 @@ impl TableProvider for Table {
         };
         let partitions = (0..PARTITIONS).map(partition).collect();
         Ok(Arc::new(StreamingTableExec::try_new(schema, partitions, None, None, false, None)?))
-    }
-}
-
-/// What filters say about the rows that are wanted.
-struct Bounds {
-    signal: Signal,
-    range: TimeRange,
-    hints: Hints,
-    /// Whether the order of stored numbers is the order of times.
-    signed: bool,
-}
-
-impl Bounds {
-    fn narrow(&mut self, filter: &Expr) {
-        match filter {
-            Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
-                self.narrow(left);
-                self.narrow(right);
-            }
-            Expr::BinaryExpr(BinaryExpr { left, op, right }) => match (left.as_ref(), right.as_ref()) {
-                (Expr::Column(column), Expr::Literal(value, _)) => self.compare(column.name(), *op, value),
-                (Expr::Literal(value, _), Expr::Column(column)) => {
-                    if let Some(op) = op.swap() {
-                        self.compare(column.name(), op, value);
-                    }
-                }
-                _ => {}
-            },
-            Expr::Between(between) if !between.negated => {
-                if let (Expr::Column(column), Expr::Literal(low, _), Expr::Literal(high, _)) =
-                    (between.expr.as_ref(), between.low.as_ref(), between.high.as_ref())
-                {
-                    self.compare(column.name(), Operator::GtEq, low);
-                    self.compare(column.name(), Operator::LtEq, high);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn compare(&mut self, name: &str, op: Operator, value: &ScalarValue) {
-        if name == schema::time_column(self.signal) {
-            if let ScalarValue::Int64(Some(nanos)) = value
-                && let Ok(nanos) = u64::try_from(*nanos)
-            {
-                self.time(op, UnixNanos::new(nanos));
-            }
-            return;
-        }
-        let (Operator::Eq, Some(Some(text))) = (op, value.try_as_str()) else { return };
-        match name {
-            "service_name" => self.hints.services = Some(vec![text.to_owned()]),
-            // Other forms of an id are never equal to the written one.
-            "trace_id" => self.hints.traces = Some(text.parse::<TraceId>().into_iter().collect()),
-            _ => {}
-        }
-    }
-
-    fn time(&mut self, op: Operator, time: UnixNanos) {
-        match op {
-            Operator::Lt if self.signed => self.range.to = self.range.to.min(time),
-            Operator::LtEq if self.signed => self.range.to = self.range.to.min(time.plus(1)),
-            Operator::Gt | Operator::GtEq => self.range.from = self.range.from.max(time),
-            Operator::Eq => self.range = TimeRange { from: time, to: time.plus(1) },
-            _ => {}
-        }
     }
 }
 

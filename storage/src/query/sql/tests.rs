@@ -213,3 +213,68 @@ async fn a_statement_ends_when_nobody_waits_for_it_any_more() {
     let next = tokio::time::timeout(Duration::from_secs(10), engine.sql(snapshot, asked("SELECT count(*) AS n FROM spans"))).await;
     assert_eq!(serde_json::to_string(&next.expect("the place was not given back").unwrap().rows).unwrap(), r#"[{"n":3000}]"#);
 }
+
+/// Values of every type, some of them as texts that others read like.
+fn values() -> Vec<Value> {
+    let array = |values: &[Value]| Value::Array(values.to_vec());
+    let text = |text: &str| Value::String(text.to_owned());
+    vec![
+        text("207"),
+        Value::Int(207),
+        Value::Double(207.0),
+        Value::Double(2.5),
+        text("2.5"),
+        Value::Double(f64::NAN),
+        text("NaN"),
+        Value::Bool(true),
+        text("true"),
+        Value::Bytes(vec![0xab, 0xcd]),
+        text("abcd"),
+        array(&[text("a"), Value::Int(1)]),
+        text("[\"a\",1]"),
+        text(""),
+        Value::Int(-7),
+    ]
+}
+
+#[tokio::test]
+async fn conditions_on_attributes_read_less_and_find_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let values = values();
+    // The last keys have values of plain types only, the first one of all.
+    let spans = |from: u64| -> Vec<Span> {
+        let span = |i: u64| {
+            let mut span = fixtures::span(i, i, 0, "api", "x", 1_000 + i, i);
+            let value = |i: u64| values[usize::try_from(i).unwrap() % values.len()].clone();
+            let plain = |i: u64| values[usize::try_from(i).unwrap() % 9].clone();
+            let kv = |key: &str, value| KeyValue { key: key.to_owned(), value };
+            span.attributes = vec![kv("any", value(i)), kv("plain", plain(i))];
+            span.resource = Arc::new(crate::model::Resource {
+                attributes: vec![fixtures::text("service.name", "api"), kv("of.resource", value(i / 7))],
+                ..crate::model::Resource::default()
+            });
+            span
+        };
+        (from..from + 60).map(span).collect()
+    };
+    let segments = vec![vec![fixtures::spans(&spans(1))], vec![fixtures::spans(&spans(100))]];
+    let snapshot = Arc::new(fixtures::snapshot(folder.path(), Signal::Traces, vec![fixtures::spans(&spans(200))], segments));
+    let engine = Engine::new(&Config::new(folder.path().to_owned()), &Registry::default());
+    let ask = async |sql: String| {
+        let query = SqlQuery { sql: sql.clone(), max_rows: 1_000, timeout: Duration::from_secs(20) };
+        engine.sql(snapshot.clone(), query).await.unwrap_or_else(|error| panic!("{sql}: {error}")).rows
+    };
+    for of in ["attributes['any']", "attributes['plain']", "resource['of.resource']"] {
+        for found in ask(format!("SELECT {of} AS v, count(*) AS n FROM spans GROUP BY 1")).await {
+            let text = found["v"].as_str().unwrap().replace('\'', "''");
+            for condition in [format!("= '{text}'"), format!("IN ('{text}', 'absent')")] {
+                let counted = ask(format!("SELECT count(*) AS n FROM spans WHERE {of} {condition}")).await;
+                assert_eq!(counted[0]["n"], found["n"], "{of} {condition}");
+            }
+        }
+        let all = ask(format!("SELECT count(*) AS n FROM spans WHERE {of} IS NOT NULL OR {of} = 'x' OR {of} LIKE 'y%'")).await;
+        assert_eq!(all[0]["n"], 180);
+    }
+    let none = ask("SELECT count(*) AS n FROM spans WHERE attributes['absent'] > '1' AND attributes['any'] <> 'x'".to_owned()).await;
+    assert_eq!(none[0]["n"], 0);
+}
