@@ -119,6 +119,23 @@ impl Roll {
         self.names.get(cell.name as usize).map_or("", |text| text)
     }
 
+    /// The same with names or minutes no longer told apart. Without minutes all cells are of the first one.
+    pub(crate) fn summed(&self, names: bool, minutes: bool) -> Self {
+        let first = self.cells.first().map_or(0, |cell| cell.minute);
+        let mut sums: HashMap<Key, Cell> = HashMap::new();
+        for cell in &self.cells {
+            let Cell { minute, service, name, kind, status, entry, .. } = *cell;
+            let (minute, name) = (if minutes { minute } else { first }, if names { name } else { 0 });
+            let key = Key { minute, service, name, kind, status, entry };
+            sums.entry(key).or_insert_with(|| Cell::new(key)).absorb(cell);
+        }
+        let mut cells: Vec<(Key, Cell)> = sums.into_iter().collect();
+        cells.sort_unstable_by_key(|(key, _)| *key);
+        let texts = if names { self.names.clone() } else { Vec::new() };
+        let cells = cells.into_iter().map(|(_, cell)| cell).collect();
+        Self { services: self.services.clone(), names: texts, has_names: self.has_names && names, cells }
+    }
+
     /// Bytes of memory, about.
     pub(crate) fn bytes(&self) -> usize {
         let texts = self.services.iter().chain(&self.names).map(|text| text.len() + 32).sum::<usize>();
@@ -251,10 +268,7 @@ impl RollBuilder {
         }
         let Cell { minute, service, name, kind, status, entry, .. } = *cell;
         let key = Key { minute, service, name, kind, status, entry };
-        let sum = self.cells.entry(key).or_insert_with(|| Cell::new(key));
-        sum.count += cell.count;
-        sum.last = sum.last.max(cell.last);
-        sum.durations.merge(&cell.durations);
+        self.cells.entry(key).or_insert_with(|| Cell::new(key)).absorb(cell);
     }
 
     fn give_up(&mut self) {
@@ -267,6 +281,12 @@ impl Cell {
     fn new(key: Key) -> Self {
         let Key { minute, service, name, kind, status, entry } = key;
         Self { minute, service, name, kind, status, entry, count: 0, last: 0, durations: Sketch::default() }
+    }
+
+    fn absorb(&mut self, other: &Self) {
+        self.count += other.count;
+        self.last = self.last.max(other.last);
+        self.durations.merge(&other.durations);
     }
 }
 

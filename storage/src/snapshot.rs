@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{AsArray as _, RecordBatch};
 use arrow::datatypes::Int64Type;
 
-use crate::model::UnixNanos;
+use crate::model::{TimeRange, UnixNanos};
 use crate::schema;
 use crate::segment::Segment;
 use crate::store::Signal;
@@ -35,6 +35,18 @@ pub(crate) struct TableSnapshot {
 }
 
 impl Snapshot {
+    /// The part of a window in which something is stored, so that windows with the same content are the same. Of one without any, and of
+    /// all time, the window itself.
+    pub(crate) fn within(&self, range: TimeRange) -> TimeRange {
+        if range == TimeRange::ALL {
+            return range;
+        }
+        let bounds = [Signal::Traces, Signal::Logs].into_iter().filter_map(|signal| self.table(signal).time_bounds(signal));
+        let Some((oldest, newest)) = bounds.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else { return range };
+        let within = TimeRange { from: range.from.max(oldest), to: range.to.min(newest.plus(1)) };
+        if within.from < within.to { within } else { range }
+    }
+
     pub(crate) fn table(&self, signal: Signal) -> &TableSnapshot {
         match signal {
             Signal::Traces => &self.spans,

@@ -8,7 +8,7 @@ use super::answer::QueryStats;
 use super::language::Query;
 use super::predicate::Predicate;
 use super::question::QueryError;
-use super::rolled::{self, Question, Rolls, View};
+use super::rolled::{self, Moment, Question, Rolls, View};
 use super::scan::{Control, Scan, Wanted};
 use super::window::Seen;
 use crate::model::{TimeRange, UnixNanos};
@@ -93,7 +93,11 @@ pub(crate) fn aggregate(snapshot: &Snapshot, ask: &Aggregate, rolls: &Rolls, con
         range: ask.range,
         names: grouping.has_names(),
         bare: false,
-        by_minute: parts.steps.is_none_or(|(step, _)| step.is_multiple_of(MINUTE)),
+        moment: match parts.steps {
+            None => Moment::Nothing,
+            Some((step, _)) if step.is_multiple_of(MINUTE) => Moment::Minute,
+            Some(_) => Moment::All,
+        },
         filter: &filter,
     };
     let new = || Groups::new(parts.count);

@@ -7,7 +7,7 @@ use super::columns;
 use super::language::Query;
 use super::predicate::Predicate;
 use super::question::{Cursor, LogOrder, LogSearch, QueryError};
-use super::rolled::{self, Question, Rolls};
+use super::rolled::{self, Moment, Question, Rolls};
 use super::scan::{Control, Place, Scan, Wanted, from_rows};
 use super::traces::by_place;
 use super::unknown;
@@ -241,7 +241,12 @@ pub(crate) fn histogram(
     let filter = Predicate::new(&query);
     // Roll-ups answer when every bucket begins with a minute.
     let by_minute = step.is_multiple_of(MINUTE) && range.from.get().is_multiple_of(MINUTE);
-    let question = Question { snapshot, signal, range, names: false, bare: true, by_minute, filter: &filter };
+    let moment = match count {
+        1 => Moment::Nothing,
+        _ if by_minute => Moment::Minute,
+        _ => Moment::All,
+    };
+    let question = Question { snapshot, signal, range, names: false, bare: true, moment, filter: &filter };
     let new = || vec![[0_i64; 7]; count];
     let (counted, mut stats) = rolled::fold(question, rolls, control, new, |counts, item| {
         let bucket = UnixNanos::new(item.time).since(range.from) / step;

@@ -8,7 +8,7 @@ use super::answer::{Operation, QueryStats, ServicePoint, ServiceSummary};
 use super::columns;
 use super::predicate::Predicate;
 use super::question::QueryError;
-use super::rolled::{self, Counts, Item, Question, Rolls};
+use super::rolled::{self, Counts, Item, Moment, Question, Rolls};
 use super::scan::Control;
 use crate::model::{SpanKind, StatusCode, TimeRange, UnixNanos};
 use crate::rollup::MINUTE;
@@ -43,8 +43,7 @@ pub(super) fn services(
     }
     let parts = Parts::new(range, points);
     let filter = Predicate::all();
-    let question =
-        Question { snapshot, signal: Signal::Traces, range, names: false, bare: false, by_minute: parts.by_minute, filter: &filter };
+    let question = Question { snapshot, signal: Signal::Traces, range, names: false, bare: false, moment: parts.moment, filter: &filter };
     let (states, mut stats) = rolled::fold(question, rolls, control, HashMap::<String, Service>::new, |services, item| {
         if let Some(service) = entry(services, item.service) {
             service.spans.take(item);
@@ -57,7 +56,7 @@ pub(super) fn services(
     })?;
     let mut services = states.into_iter().reduce(merge).unwrap_or_default();
     let question = Question { signal: Signal::Logs, ..question };
-    let (states, of_logs) = rolled::fold(question, rolls, control, HashMap::<String, Counts>::new, |counts, item| {
+    let (states, of_logs) = rolled::fold(question, rolls, control, HashMap::<String, Rows>::new, |counts, item| {
         if let Some(counts) = entry(counts, item.service) {
             counts.take(item);
         }
@@ -104,7 +103,7 @@ pub(super) fn operations(
 ) -> Result<(Vec<Operation>, QueryStats), QueryError> {
     type Found = BTreeMap<(String, &'static str), Requests>;
     let filter = Predicate::services(&[service.to_owned()]);
-    let question = Question { snapshot, signal: Signal::Traces, range, names: true, bare: false, by_minute: true, filter: &filter };
+    let question = Question { snapshot, signal: Signal::Traces, range, names: true, bare: false, moment: Moment::Nothing, filter: &filter };
     let (states, stats) = rolled::fold(question, rolls, control, Found::new, |found, item| {
         let mut key = (item.name.to_owned(), SpanKind::from(item.kind).as_str());
         if found.len() >= MAX_OPERATIONS && !found.contains_key(&key) {
@@ -131,11 +130,18 @@ fn is_error(status: i32) -> bool {
 /// What is known of one service so far.
 #[derive(Debug, Default)]
 struct Service {
-    spans: Counts,
+    spans: Rows,
     requests: Spread,
     /// Spans that were caused from outside, for services that neither serve nor consume.
     entries: Spread,
-    logs: Counts,
+    logs: Rows,
+}
+
+/// How many rows, and the time of the latest.
+#[derive(Debug, Default)]
+struct Rows {
+    rows: u64,
+    last: u64,
 }
 
 /// Requests in a window and in its parts.
@@ -148,7 +154,7 @@ struct Spread {
 #[derive(Debug, Default)]
 struct Requests {
     counts: Counts,
-    errors: Counts,
+    errors: u64,
 }
 
 /// Equal parts of a window. Parts of a minute or more begin with the minutes that begin in them, so that every minute lies in one part.
@@ -156,17 +162,22 @@ struct Requests {
 struct Parts {
     range: TimeRange,
     count: usize,
-    by_minute: bool,
+    moment: Moment,
 }
 
 impl Parts {
     fn new(range: TimeRange, count: usize) -> Self {
         let width = range.to.since(range.from) / (count.max(1) as u64);
-        Self { range, count, by_minute: count == 0 || width >= MINUTE }
+        let moment = match count {
+            0 | 1 => Moment::Nothing,
+            _ if width >= MINUTE => Moment::Minute,
+            _ => Moment::All,
+        };
+        Self { range, count, moment }
     }
 
     fn of(&self, time: u64) -> usize {
-        let time = if self.by_minute { (time / MINUTE * MINUTE).max(self.range.from.get()) } else { time };
+        let time = if self.moment == Moment::Minute { (time / MINUTE * MINUTE).max(self.range.from.get()) } else { time };
         let width = u128::from(self.range.to.since(self.range.from).max(1));
         let offset = u128::from(UnixNanos::new(time).since(self.range.from));
         usize::try_from(offset * self.count as u128 / width).unwrap_or(self.count).min(self.count.saturating_sub(1))
@@ -201,7 +212,7 @@ impl Service {
         let point = |part| {
             requests.points.get(&part).map_or_else(ServicePoint::default, |point| ServicePoint {
                 requests: point.counts.rows,
-                errors: point.errors.rows,
+                errors: point.errors,
                 p95: point.counts.durations.quantile(0.95),
             })
         };
@@ -210,7 +221,7 @@ impl Service {
             name,
             span_count: self.spans.rows,
             requests: requests.all.counts.rows,
-            errors: requests.all.errors.rows,
+            errors: requests.all.errors,
             p50: durations.quantile(0.5),
             p95: durations.quantile(0.95),
             p99: durations.quantile(0.99),
@@ -218,6 +229,18 @@ impl Service {
             last_seen: UnixNanos::new(self.spans.last.max(self.logs.last)),
             points: (0..points).map(point).collect(),
         }
+    }
+}
+
+impl Rows {
+    fn take(&mut self, item: &Item<'_>) {
+        self.rows = self.rows.saturating_add_signed(item.rows());
+        self.last = self.last.max(item.last());
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.last = self.last.max(other.last);
     }
 }
 
@@ -241,13 +264,13 @@ impl Requests {
     fn take(&mut self, item: &Item<'_>) {
         self.counts.take(item);
         if is_error(item.status) {
-            self.errors.take(item);
+            self.errors = self.errors.saturating_add_signed(item.rows());
         }
     }
 
     fn merge(&mut self, other: &Self) {
         self.counts.merge(&other.counts);
-        self.errors.merge(&other.errors);
+        self.errors += other.errors;
     }
 
     fn finish(&self, name: String, kind: &'static str) -> Operation {
@@ -256,7 +279,7 @@ impl Requests {
             name,
             kind,
             count: self.counts.rows,
-            errors: self.errors.rows,
+            errors: self.errors,
             p50: durations.quantile(0.5),
             p95: durations.quantile(0.95),
             p99: durations.quantile(0.99),

@@ -11,7 +11,8 @@ use super::super::question::QueryError;
 use super::super::scan::Control;
 use super::super::window::{DEDUPLICATION, SpanKeys};
 use super::view::{self, View};
-use super::{Amount, Item, Predicate, Question, Snapshot, TimeRange, UnixNanos};
+use super::{Amount, Item, Moment, Predicate, Question, Snapshot, TimeRange};
+use crate::model::UnixNanos;
 use crate::segment::{RowRanges, Segment, union_rows};
 use crate::store::Signal;
 
@@ -67,7 +68,7 @@ pub(super) fn shared(older: &Segment, newer: &Segment, runs: &mut Runs, control:
         range: TimeRange::ALL,
         names: true,
         bare: false,
-        by_minute: true,
+        moment: Moment::Nothing,
         filter: &filter,
     };
     let read = each(older, &view::columns(&question), old_rows.as_ref(), control, |batch| {

@@ -49,6 +49,15 @@ impl Item<'_> {
             Amount::Less(_) => -1,
         }
     }
+
+    /// The latest time, as far as it counts.
+    pub(in super::super) fn last(&self) -> u64 {
+        match self.amount {
+            Amount::Row(_) => self.time,
+            Amount::Cell(cell) => cell.last,
+            Amount::Less(_) => 0,
+        }
+    }
 }
 
 impl Counts {

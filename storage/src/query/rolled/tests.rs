@@ -1,12 +1,14 @@
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::fixtures::{self, Dice};
 use super::super::histogram;
 use super::super::window::{operations, services};
 use super::*;
-use crate::model::{LogRecord, Span, SpanKind, StatusCode};
-use crate::segment::Bundle;
+use crate::model::{LogRecord, Span, SpanKind, StatusCode, UnixNanos};
+use crate::rollup::MINUTE;
+use crate::segment::{Bundle, Segment};
 
 const NOON: u64 = 1_700_000_000_000_000_000 / MINUTE * MINUTE;
 
@@ -83,7 +85,7 @@ fn roll_ups_and_rows_give_the_same_answers() {
 
 fn count(snapshot: &Snapshot, range: TimeRange, rolls: &Rolls) -> (u64, QueryStats) {
     let filter = Predicate::all();
-    let question = Question { snapshot, signal: Signal::Traces, range, names: false, bare: false, by_minute: true, filter: &filter };
+    let question = Question { snapshot, signal: Signal::Traces, range, names: false, bare: false, moment: Moment::Minute, filter: &filter };
     let (states, stats) = fold(question, rolls, &control(), Counts::default, Counts::take).unwrap();
     (states.iter().map(|counts| counts.rows).sum(), stats)
 }

@@ -18,6 +18,8 @@ impl Engine {
         range: TimeRange,
         points: usize,
     ) -> Result<(Vec<ServiceSummary>, QueryStats), QueryError> {
+        // Parts depend on where the window ends, sums do not.
+        let range = if points > 1 { range } else { snapshot.within(range) };
         let key = Key::Services(snapshot.version, range, points);
         let started = Instant::now();
         if let Some(Answer::Services(known)) = self.cache.find(&key) {
@@ -40,6 +42,7 @@ impl Engine {
         service: &str,
         range: TimeRange,
     ) -> Result<(Vec<Operation>, QueryStats), QueryError> {
+        let range = snapshot.within(range);
         let key = Key::Operations(snapshot.version, range, service.to_owned());
         let started = Instant::now();
         if let Some(Answer::Operations(known)) = self.cache.find(&key) {
@@ -57,11 +60,11 @@ impl Engine {
     }
 
     pub(crate) async fn service_map(&self, snapshot: Arc<Snapshot>, range: TimeRange, now: UnixNanos) -> Result<ServiceMap, QueryError> {
+        let (asked, range, started) = (Some(range), snapshot.within(range), Instant::now());
         let key = Key::Map(snapshot.version, range);
         if let Some(Answer::Map(known)) = self.cache.find(&key) {
-            return Ok(ServiceMap::clone(&known));
+            return Ok(ServiceMap { range: asked, stats: QueryStats::of_kept(started), ..ServiceMap::clone(&known) });
         }
-        let started = Instant::now();
         let rolls = self.calls.clone();
         let work = move |control: &_| map::service_map(&snapshot, range, now, &rolls, control);
         let (mut found, open) = self.run("service_map", Weight::Heavy, work).await?;
@@ -70,6 +73,6 @@ impl Engine {
         if found.stats.complete && !open {
             self.cache.keep(key, Answer::Map(Arc::new(found.clone())));
         }
-        Ok(found)
+        Ok(ServiceMap { range: asked, ..found })
     }
 }
