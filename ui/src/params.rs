@@ -58,6 +58,18 @@ impl Window {
             _ => (self.range, usize::try_from(most).unwrap_or(1)),
         }
     }
+
+    /// About `most` equal parts for a chart and the range they cover: whole minutes where that leaves at least half as many, because they
+    /// are counted without reading rows.
+    pub(crate) fn bars(&self, most: usize) -> (TimeRange, usize) {
+        let window = self.clone().in_minutes();
+        let minutes = window.range.to.since(window.range.from) / MINUTE;
+        if minutes.saturating_mul(2) < most as u64 {
+            return (self.range, most);
+        }
+        // A window of sixty minutes up to now touches sixty-one.
+        window.parts(most + most / 16)
+    }
 }
 
 // === impl Params ===

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as AnyJson};
 use storage::{LogContextSearch, LogOrder, LogPage, LogRecord, LogSearch, SameOrigin, Severity, Signal, TimeRange};
 
 use super::search::{LOG_FILTERS, log_query, trace_parameter};
-use super::shape::{Bars, Stats, nanos};
+use super::shape::{BARS, Bars, Stats, nanos};
 use super::{to_json, written};
 use crate::error::Failure;
 use crate::otlp_json::LogsData;
@@ -86,8 +86,11 @@ pub(super) async fn search(State(state): State<AppState>, params: Params) -> Res
 pub(super) async fn histogram(State(state): State<AppState>, params: Params) -> Result<Json<Bars>, Failure> {
     params.refuse_unknown(&[&LOG_FILTERS[..], &["to", "buckets"]].concat())?;
     let query = log_query(&state, &params)?;
-    let range = params.window(state.now(), "now-1h")?.in_minutes().range;
-    let buckets = params.number("buckets", 60, 500)?;
+    let window = params.window(state.now(), "now-1h")?;
+    let (range, buckets) = match params.get("buckets") {
+        Some(_) => (window.in_minutes().range, params.number("buckets", BARS, 500)?),
+        None => window.bars(BARS),
+    };
     let histogram = state.store().histogram(Signal::Logs, &query, range, buckets).await?;
     Ok(Json(Bars::new(Signal::Logs, histogram)))
 }

@@ -49,6 +49,9 @@ struct ServiceShare {
     error_count: usize,
 }
 
+/// Parts of a histogram when nobody says how many.
+pub(super) const BARS: usize = 60;
+
 /// Counts over time.
 #[derive(Debug, Serialize)]
 pub(super) struct Bars {

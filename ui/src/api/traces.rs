@@ -6,7 +6,7 @@ use serde::Serialize;
 use storage::{Signal, TracePage, TraceSearch};
 
 use super::search::{TRACE_FILTERS, trace_query};
-use super::shape::{Bars, Stats, Summary};
+use super::shape::{BARS, Bars, Stats, Summary};
 use crate::error::Failure;
 use crate::params::{Params, TRACE_ORDERS};
 use crate::state::AppState;
@@ -46,8 +46,11 @@ pub(super) async fn search(State(state): State<AppState>, params: Params) -> Res
 pub(super) async fn histogram(State(state): State<AppState>, params: Params) -> Result<Json<Bars>, Failure> {
     params.refuse_unknown(&[&TRACE_FILTERS[..], &["to", "buckets"]].concat())?;
     let query = trace_query(&state, &params)?;
-    let range = params.window(state.now(), "now-1h")?.in_minutes().range;
-    let buckets = params.number("buckets", 60, 500)?;
+    let window = params.window(state.now(), "now-1h")?;
+    let (range, buckets) = match params.get("buckets") {
+        Some(_) => (window.in_minutes().range, params.number("buckets", BARS, 500)?),
+        None => window.bars(BARS),
+    };
     let histogram = state.store().histogram(Signal::Traces, &query, range, buckets).await?;
     Ok(Json(Bars::new(Signal::Traces, histogram)))
 }

@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
-use storage::{Histogram, LogOrder, LogPage, LogRecord, LogSearch, QueryError, Signal};
+use storage::{Histogram, LogOrder, LogPage, LogRecord, LogSearch, QueryError, Signal, TimeRange};
 
 use self::context::Around;
 use super::Visit;
@@ -67,9 +67,10 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let cursor = visit.params.cursor()?;
     let search = LogSearch { query: asked.query.clone(), range: window.range, order: asked.order, limit, cursor };
     let store = visit.state.store();
+    let (charted, bars) = window.bars(BUCKETS);
     let (found, chart, counted) = tokio::join!(
         store.search_logs(search),
-        store.histogram(Signal::Logs, &asked.query, window.range, BUCKETS),
+        store.histogram(Signal::Logs, &asked.query, charted, bars),
         facets(store, Signal::Logs, &asked.query, window.range, &FACETS),
     );
     let mut page = frame_of(&visit, &window, &asked, cursor.is_some());
@@ -77,7 +78,7 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
         Ok(found) => {
             let address = asked.address(&links);
             page.facets = counted.iter().map(|(title, field, values)| Group::new(title, field, values, &asked.query, &address)).collect();
-            draw(&mut page, &visit, chart, &window, &address);
+            draw(&mut page, &visit, chart, charted, &address);
             match asked.view {
                 View::Fields => fields::fill(&mut page, &visit, &asked, window.range).await?,
                 View::List | View::Patterns => fill(&mut page, &visit, &found, &asked, &window).await,
@@ -169,10 +170,10 @@ fn frame_of(visit: &Visit, window: &Window, asked: &Asked, is_later: bool) -> Lo
     }
 }
 
-fn draw(page: &mut Logs, visit: &Visit, counted: Result<Histogram, QueryError>, window: &Window, address: &Address) {
+fn draw(page: &mut Logs, visit: &Visit, counted: Result<Histogram, QueryError>, range: TimeRange, address: &Address) {
     match counted {
         Ok(histogram) => {
-            page.chart = Some(Bars::new(&histogram, window.range, &SEVERITIES, ("record", "records"), &visit.clock(), address));
+            page.chart = Some(Bars::new(&histogram, range, &SEVERITIES, ("record", "records"), &visit.clock(), address));
         }
         Err(error) => page.notes.push(format!("the chart is missing: {error}")),
     }

@@ -112,4 +112,10 @@ fn parts_of_a_window_are_whole_minutes() {
     assert_eq!((range.to.since(range.from), parts), (15 * MINUTE, 15));
     assert_eq!(window(7, 61 * MINUTE).parts(60).1, 60, "a window that begins within a minute is divided as it is");
     assert!(window(0, u64::MAX).parts(60).1 <= 60);
+    // Charts of an hour up to now have a bar for each minute; shorter ones have finer parts than that.
+    let hour = |to: u64| Window { from: "now-1h".to_owned(), ..window(to - 60 * MINUTE, to) };
+    let (range, bars) = hour(661 * MINUTE + 7).bars(60);
+    assert_eq!((range.from.get() % MINUTE, range.to.since(range.from) / bars as u64, bars), (0, MINUTE, 61));
+    let short = window(600 * MINUTE + 5, 615 * MINUTE);
+    assert_eq!(short.bars(60), (short.range, 60));
 }
