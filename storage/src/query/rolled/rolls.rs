@@ -15,11 +15,14 @@ use crate::segment::Segment;
 /// What was read of segments.
 #[derive(Debug)]
 pub(crate) struct Rolls {
-    rolls: Mutex<Kept<(Ulid, Detail), Option<Arc<Roll>>>>,
+    rolls: Mutex<Kept<(Ulid, Detail), Known>>,
     shared: Mutex<Kept<(Ulid, Ulid), Shared>>,
     /// Whether roll-ups are used at all.
     usable: bool,
 }
+
+/// A roll-up, where there is one that can be used.
+type Known = Option<Arc<Roll>>;
 
 /// What a roll-up tells apart, beside everything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
