@@ -8,7 +8,7 @@ use std::path::Path;
 /// Shares that add up to less than the whole: what is not counted (decoding, merging, indexes, the allocator's own) needs room too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shares {
-    /// Rows in memory at which a flush begins. Four times as many may be there.
+    /// Rows in memory at which a flush begins. Three times as many may be there.
     pub(crate) buffer: usize,
     /// Requests being received or stored.
     pub(crate) in_flight: usize,
@@ -116,7 +116,7 @@ mod tests {
         let plenty = Shares::of(None, None);
         assert_eq!((plenty.buffer, plenty.in_flight, plenty.message, plenty.query), (96 << 20, 256 << 20, 64 << 20, 1 << 30));
         let small = Shares::of(Some(512 * MIB), None);
-        assert!(4 * small.buffer + small.in_flight + small.query < 128 << 20, "{small:?}");
+        assert!(3 * small.buffer + small.in_flight + small.query < 128 << 20, "{small:?}");
         assert_eq!((small.in_flight, small.message), (32 << 20, 32 << 20));
         assert_eq!(Shares::of(None, Some(64 * MIB)).buffer, 2 << 20);
     }

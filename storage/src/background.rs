@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::buffer::Reach;
+
 /// Wakes and stops background threads.
 #[derive(Debug, Default)]
 pub(crate) struct Wake {
@@ -44,15 +46,17 @@ pub(crate) enum Work {
 #[derive(Debug, Default)]
 struct State {
     stop: bool,
-    flush: bool,
+    flush: Option<Reach>,
 }
 
 // === impl Wake ===
 
 impl Wake {
     /// Asks for a flush.
-    pub(crate) fn flush(&self) {
-        self.state.lock().flush = true;
+    pub(crate) fn flush(&self, reach: Reach) {
+        let mut state = self.state.lock();
+        state.flush = state.flush.max(Some(reach));
+        drop(state);
         self.changed.notify_all();
     }
 
@@ -73,11 +77,11 @@ impl Wake {
         self.state.lock().stop
     }
 
-    /// Waits up to `time`; true when a flush was asked for. Returns early when stopped.
-    fn wait_flush(&self, time: Duration) -> bool {
+    /// Waits up to `time` until a flush is asked for. Returns early when stopped.
+    fn wait_flush(&self, time: Duration) -> Option<Reach> {
         let mut state = self.state.lock();
-        let _ = self.changed.wait_while_for(&mut state, |state| !state.stop && !state.flush, time);
-        std::mem::take(&mut state.flush)
+        let _ = self.changed.wait_while_for(&mut state, |state| !state.stop && state.flush.is_none(), time);
+        state.flush.take()
     }
 
     /// Waits up to `time`, less when stopped.
@@ -100,7 +104,7 @@ impl Threads {
     pub(crate) fn start(
         &self,
         due: impl Fn() -> bool + Send + 'static,
-        flush: impl Fn() -> bool + Send + 'static,
+        flush: impl Fn(Reach) -> bool + Send + 'static,
         mut merge: impl FnMut() -> Option<bool> + Send + 'static,
     ) -> std::io::Result<()> {
         let (flusher, merger) = (self.wake.clone(), self.wake.clone());
@@ -108,12 +112,10 @@ impl Threads {
             std::thread::Builder::new().name("storage-flush".to_owned()).spawn(move || {
                 let mut not_before = Instant::now();
                 while !flusher.stopped() {
-                    let asked = flusher.wait_flush(TICK);
-                    if flusher.stopped() || !(asked || due()) {
-                        continue;
-                    }
+                    let asked = flusher.wait_flush(TICK).max(due().then_some(Reach::All));
+                    let Some(reach) = asked.filter(|_| !flusher.stopped()) else { continue };
                     flusher.wait(not_before.saturating_duration_since(Instant::now()));
-                    if !flush() {
+                    if !flush(reach) {
                         not_before = Instant::now() + AFTER_FAILURE;
                     }
                 }

@@ -2,11 +2,14 @@
 //!
 //! Owns the batches of both signals, their order and the memory they may take. Knows nothing of files.
 //!
-//! Rows are `active` until a flush freezes them; they stay visible as `frozen` until the segments that hold them replace them.
+//! Rows come into the newest *lot*. When a lot is full the next one begins, and a flush writes one lot at a time, the oldest first: memory is
+//! given back lot by lot, so that nobody waits until everything is written. The rows of a lot stay visible until the segments that hold
+//! them replace them.
 
 mod coalesce;
 mod room;
 
+use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::time::Instant;
 
@@ -20,15 +23,15 @@ pub(crate) use self::room::{Reservation, Room};
 /// Both signals' rows in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Buffer {
-    tables: [Table; 2],
+    /// Full lots, or what a flush was asked to write early; the oldest first.
+    full: VecDeque<Lot>,
+    newest: Lot,
+    /// Bytes that fill a lot.
+    lot_bytes: usize,
     /// Everything up to this frame of the log was inserted.
     last_seq: u64,
-    /// The first frame whose rows may be frozen now.
-    frozen_from: u64,
-    /// Everything up to this frame is frozen, or was flushed earlier.
-    frozen_through: u64,
-    /// When the oldest active row was inserted.
-    oldest: Option<Instant>,
+    /// Everything up to this frame is in segments.
+    flushed_through: u64,
 }
 
 /// Rows of one request, or of many after they were joined.
@@ -40,65 +43,88 @@ pub(crate) struct Entry {
     pub(crate) room: Reservation,
 }
 
+/// How much of what is in memory a flush writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reach {
+    /// Lots that are full.
+    Full,
+    /// All rows that are there now.
+    All,
+}
+
+/// Rows that are written together.
 #[derive(Debug, Default)]
-struct Table {
-    active: Vec<Entry>,
-    frozen: Vec<Entry>,
+pub(crate) struct Lot {
+    entries: [Vec<Entry>; 2],
+    /// The last frame of it.
+    through: u64,
+    /// When its first row came in.
+    since: Option<Instant>,
 }
 
 // === impl Buffer ===
 
 impl Buffer {
-    /// An empty buffer that continues after frame `last_seq`.
-    pub(crate) fn after(last_seq: u64) -> Self {
-        Self { last_seq, frozen_from: last_seq.saturating_add(1), frozen_through: last_seq, ..Self::default() }
+    /// An empty buffer that continues after frame `last_seq`, with lots of so many bytes.
+    pub(crate) fn after(last_seq: u64, lot_bytes: usize) -> Self {
+        Self { last_seq, flushed_through: last_seq, lot_bytes, ..Self::default() }
     }
 
     /// Adds the rows of frame `seq`; frames come in order.
     pub(crate) fn insert(&mut self, seq: u64, signal: Signal, entry: Entry) {
         self.last_seq = self.last_seq.max(seq);
-        self.oldest.get_or_insert_with(Instant::now);
-        let active = &mut self.table_mut(signal).active;
-        active.push(entry);
-        coalesce(active);
-    }
-
-    /// Makes the active rows the frozen ones, unless rows are frozen already. Returns the frames they come from.
-    pub(crate) fn freeze(&mut self) -> RangeInclusive<u64> {
-        if self.tables.iter().all(|table| table.frozen.is_empty()) {
-            for table in &mut self.tables {
-                table.frozen = std::mem::take(&mut table.active);
-            }
-            self.frozen_from = self.frozen_through.saturating_add(1);
-            self.frozen_through = self.last_seq;
-            self.oldest = None;
+        let newest = &mut self.newest;
+        newest.through = self.last_seq;
+        newest.since.get_or_insert_with(Instant::now);
+        let entries = newest.of_mut(signal);
+        entries.push(entry);
+        coalesce(entries);
+        if newest.bytes() >= self.lot_bytes {
+            self.close();
         }
-        self.frozen_from..=self.frozen_through
     }
 
-    /// The rows being flushed.
-    pub(crate) fn frozen(&self, signal: Signal) -> Vec<RecordBatch> {
-        self.table(signal).frozen.iter().map(|entry| entry.batch.clone()).collect()
-    }
-
-    /// Forgets the frozen rows: segments hold them now.
-    pub(crate) fn drop_frozen(&mut self) {
-        for table in &mut self.tables {
-            table.frozen = Vec::new();
+    /// The lot that a flush has to write: the same again until it is written.
+    pub(crate) fn next_lot(&mut self, reach: Reach) -> Option<&Lot> {
+        if self.full.is_empty() && reach == Reach::All && self.newest.since.is_some() {
+            self.close();
         }
+        self.full.front()
+    }
+
+    /// Forgets the lot that a flush took: segments hold it now.
+    pub(crate) fn written(&mut self) -> Option<Lot> {
+        let lot = self.full.pop_front();
+        self.flushed_through = lot.as_ref().map_or(self.flushed_through, |lot| lot.through);
+        lot
+    }
+
+    /// The frame up to which segments hold everything.
+    pub(crate) fn flushed_through(&self) -> u64 {
+        let waiting = self.lots().any(|lot| lot.since.is_some());
+        if waiting { self.flushed_through } else { self.last_seq }
+    }
+
+    /// The frames that the rows of the next lot come from.
+    pub(crate) fn next_frames(&self) -> RangeInclusive<u64> {
+        let through = self.full.front().map_or(self.flushed_through, |lot| lot.through);
+        self.flushed_through.saturating_add(1)..=through
+    }
+
+    /// Whether a lot is full.
+    pub(crate) fn is_due(&self) -> bool {
+        !self.full.is_empty()
     }
 
     /// All rows in order of arrival.
     pub(crate) fn batches(&self, signal: Signal) -> Vec<RecordBatch> {
-        let table = self.table(signal);
-        table.frozen.iter().chain(&table.active).map(|entry| entry.batch.clone()).collect()
+        self.lots().flat_map(|lot| lot.of(signal)).map(|entry| entry.batch.clone()).collect()
     }
 
     /// Rows and bytes of a signal.
     pub(crate) fn size(&self, signal: Signal) -> (u64, u64) {
-        let table = self.table(signal);
-        let all = || table.frozen.iter().chain(&table.active);
-        (all().map(|entry| entry.batch.num_rows() as u64).sum(), all().map(|entry| entry.room.bytes() as u64).sum())
+        let add = |(rows, bytes): (u64, u64), entry: &Entry| (rows + entry.batch.num_rows() as u64, bytes + entry.room.bytes() as u64);
+        self.lots().flat_map(|lot| lot.of(signal)).fold((0, 0), add)
     }
 
     /// The last frame that was inserted.
@@ -106,31 +132,53 @@ impl Buffer {
         self.last_seq
     }
 
-    /// Bytes that are frozen and in no segment yet.
-    pub(crate) fn frozen_bytes(&self) -> usize {
-        self.tables.iter().flat_map(|table| &table.frozen).map(|entry| entry.room.bytes()).sum()
+    /// Bytes of all rows.
+    pub(crate) fn bytes(&self) -> usize {
+        self.lots().map(Lot::bytes).sum()
     }
 
-    /// Bytes that are not frozen.
-    pub(crate) fn active_bytes(&self) -> usize {
-        self.tables.iter().flat_map(|table| &table.active).map(|entry| entry.room.bytes()).sum()
-    }
-
-    /// When the oldest row that is not frozen came in.
+    /// When the oldest row came in.
     pub(crate) fn oldest(&self) -> Option<Instant> {
-        self.oldest
+        self.lots().find_map(|lot| lot.since)
     }
 
-    fn table(&self, signal: Signal) -> &Table {
-        let [spans, logs] = &self.tables;
+    fn lots(&self) -> impl Iterator<Item = &Lot> {
+        self.full.iter().chain([&self.newest])
+    }
+
+    fn close(&mut self) {
+        self.full.push_back(std::mem::take(&mut self.newest));
+    }
+}
+
+// === impl Lot ===
+
+impl Lot {
+    /// Its rows in order of arrival.
+    pub(crate) fn batches(&self, signal: Signal) -> Vec<RecordBatch> {
+        self.of(signal).iter().map(|entry| entry.batch.clone()).collect()
+    }
+
+    /// Rows of a signal.
+    pub(crate) fn rows(&self, signal: Signal) -> usize {
+        self.of(signal).iter().map(|entry| entry.batch.num_rows()).sum()
+    }
+
+    /// Bytes that its rows take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.entries.iter().flatten().map(|entry| entry.room.bytes()).sum()
+    }
+
+    fn of(&self, signal: Signal) -> &[Entry] {
+        let [spans, logs] = &self.entries;
         match signal {
             Signal::Traces => spans,
             Signal::Logs => logs,
         }
     }
 
-    fn table_mut(&mut self, signal: Signal) -> &mut Table {
-        let [spans, logs] = &mut self.tables;
+    fn of_mut(&mut self, signal: Signal) -> &mut Vec<Entry> {
+        let [spans, logs] = &mut self.entries;
         match signal {
             Signal::Traces => spans,
             Signal::Logs => logs,
@@ -148,3 +196,6 @@ const ROW_BYTES: usize = 700;
 
 /// Arrays and buffers of one batch, however small.
 const ENTRY_BYTES: usize = 8 * 1024;
+
+#[cfg(test)]
+mod tests;

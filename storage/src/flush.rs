@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use ulid::Ulid;
 
 use crate::budget::{Asked, Budget, InUse, Share};
+use crate::buffer::Reach;
 use crate::deletion::{Deletion, MAX_RECEIPTS};
 use crate::files::Place;
 use crate::folder::Folder;
@@ -35,6 +36,8 @@ pub(crate) struct Keeper {
     /// What [`Manifest::has_failed`] says, without waiting for a change that is being made.
     failed: AtomicBool,
     budget: Arc<Budget>,
+    /// See [`crate::Config::run_rows`].
+    run_rows: usize,
     /// Held during a flush: one at a time.
     flushing: Mutex<()>,
     /// Held while files are removed: until then they are there.
@@ -72,13 +75,14 @@ struct Hook(Box<dyn FnMut(&'static str) + Send>);
 // === impl Keeper ===
 
 impl Keeper {
-    pub(crate) fn new(folder: Arc<Folder>, tables: Arc<Tables>, manifest: Manifest, budget: Arc<Budget>) -> Self {
+    pub(crate) fn new(folder: Arc<Folder>, tables: Arc<Tables>, manifest: Manifest, budget: Arc<Budget>, run_rows: usize) -> Self {
         Self {
             folder,
             tables,
             manifest: Mutex::new(manifest),
             failed: AtomicBool::new(false),
             budget,
+            run_rows,
             flushing: Mutex::new(()),
             removing: Mutex::new(()),
             discarded: Mutex::default(),
@@ -87,19 +91,16 @@ impl Keeper {
         }
     }
 
-    /// Writes everything that is in memory now to segments and returns the frame of the log up to which segments hold everything; the
-    /// log may forget it. `next_record_id` is above every record id given so far.
-    pub(crate) fn flush(&self, next_record_id: impl FnOnce() -> u64) -> Result<(u64, bool), KeepError> {
+    /// Writes the oldest lot that is in memory to segments and returns the frame of the log up to which segments hold everything, so that
+    /// the log may forget it; `None` when there is nothing to write. `next_record_id` is above every record id given so far.
+    pub(crate) fn flush(&self, reach: Reach, next_record_id: impl FnOnce() -> u64) -> Result<Option<u64>, KeepError> {
         let _one_at_a_time = self.flushing.lock();
-        let frozen = self.tables.freeze();
-        let through = *frozen.frames.end();
-        let origin = Origin::flush(&frozen.frames);
-        if frozen.spans.is_empty() && frozen.logs.is_empty() {
-            return Ok((through, false));
-        }
-        let _share = self.make_room(frozen.bytes as u64)?;
-        let mut metas = self.write(Signal::Traces, &origin, frozen.spans)?;
-        match self.write(Signal::Logs, &origin, frozen.logs) {
+        let Some(rows) = self.tables.next_rows(reach) else { return Ok(None) };
+        let through = *rows.frames.end();
+        let origin = Origin::flush(&rows.frames);
+        let _share = self.make_room(rows.bytes as u64)?;
+        let mut metas = self.write(Signal::Traces, &origin, rows.spans)?;
+        match self.write(Signal::Logs, &origin, rows.logs) {
             Ok(logs) => metas.extend(logs),
             Err(error) => {
                 self.discard(metas);
@@ -113,7 +114,7 @@ impl Keeper {
         self.step("edit synced");
         self.tables.flushed(segments);
         self.step("snapshot swapped");
-        Ok((through, true))
+        Ok(Some(through))
     }
 
     /// Replaces segments by what they were made into; `why` says where rows went that are in none of the outputs.
@@ -345,7 +346,10 @@ impl Keeper {
         if batches.is_empty() {
             return Ok(Vec::new());
         }
-        segment::write(&self.folder.tmp(), &self.folder.segments(signal), signal, 0, origin.clone(), batches)
+        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        // So many spans make a run of their own, which no merge improves: sorted, with all indexes. The text of logs is indexed later.
+        let level = u8::from(signal == Signal::Traces && rows >= self.run_rows);
+        segment::write(&self.folder.tmp(), &self.folder.segments(signal), signal, level, origin.clone(), batches)
     }
 
     fn open(&self, metas: &[SegmentMeta]) -> Result<Vec<Arc<Segment>>, SegmentError> {

@@ -171,7 +171,7 @@ impl Repair<'_> {
         }
         let saved = save::save(&self.folder, segment, self.staging()?.as_ref())?;
         let lost = segment.meta.rows.saturating_sub(saved.rows);
-        let again = if segment.meta.level == 0 { self.unless_replayed } else { "" };
+        let again = if judge::is_flush(segment) { self.unless_replayed } else { "" };
         let what = format!("{why}; {} rows of {} were saved, {lost} are lost{again}", saved.rows, segment.signal.as_str());
         self.report.push(segment.meta.parquet_path(&place), RepairOutcome::Lost, what);
         self.plan.set_segment_aside(&self.folder, segment);

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::background::{Health, Threads, Wake};
 use crate::backup::Backup;
-use crate::buffer::Room;
+use crate::buffer::{Reach, Room};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::OpenError;
@@ -84,6 +84,7 @@ struct Inner {
     assigning: tokio::sync::Mutex<()>,
     health: Arc<Health>,
     meters: Meters,
+    flusher: open::Flusher,
     threads: Threads,
     wake: Arc<Wake>,
     /// Appends in progress.
@@ -230,7 +231,7 @@ impl Store {
 impl Inner {
     /// Writes what is in memory to segments and lets the log forget it; says up to which frame. Blocks.
     fn flush(&self) -> Result<u64, crate::flush::KeepError> {
-        open::flush(&self.keeper, &self.wal, &self.next_record_id, &self.meters, &self.health)
+        self.flusher.flush(Reach::All)
     }
 }
 

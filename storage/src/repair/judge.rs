@@ -18,6 +18,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use ulid::Ulid;
 
+use crate::store::Signal;
+
 use super::examine::Found;
 use super::known::Known;
 use super::log::Held;
@@ -82,9 +84,15 @@ fn by_list(listed: Vec<Found>, known: &Known, held: &Held) -> Judged {
 
 /// Flushes beyond what is proven are read from the log.
 fn split(judged: &mut Judged, segments: Vec<Found>) {
-    let beyond = |segment: &Found| segment.meta.level == 0 && segment.origin.frames.is_some_and(|(first, _)| first > judged.wal_through);
+    let beyond = |segment: &Found| is_flush(segment) && segment.origin.frames.is_some_and(|(first, _)| first > judged.wal_through);
     let (replayed, counting) = segments.into_iter().partition(beyond);
     (judged.replayed, judged.counting) = (replayed, counting);
+}
+
+/// Whether rows came to it from the log and not from segments. A flush of many spans has level 1 from the start.
+pub(super) fn is_flush(segment: &Found) -> bool {
+    let is_run = || segment.signal == Signal::Traces && segment.origin.inputs.is_empty() && segment.origin.before.is_empty();
+    segment.meta.level == 0 || (segment.meta.level == 1 && is_run())
 }
 
 /// The frame up to which segments are proven to hold everything, or must be taken to.
@@ -97,7 +105,7 @@ fn proven(segments: &[Found], held: &Held, at_least: u64) -> u64 {
     }
     loop {
         let counts = |segment: &Found, (first, last): (u64, u64)| {
-            segment.meta.level > 0 || first <= through || (segment.readable && !held.all(first, last))
+            !is_flush(segment) || first <= through || (segment.readable && !held.all(first, last))
         };
         let further = frames().filter(|(segment, frames)| counts(segment, *frames)).map(|(_, (_, last))| last).max().unwrap_or(0);
         if further <= through {

@@ -98,12 +98,19 @@ impl Meters {
         self.signal(signal).stored.add(rows as u64);
     }
 
-    /// Counts rows that were written to a segment.
+    /// Counts rows that a flush wrote to a segment.
+    pub(crate) fn flushed(&self, meta: &SegmentMeta) {
+        self.written_by(0, meta);
+    }
+
+    /// Counts rows that were written to a segment of their level.
     pub(crate) fn written(&self, meta: &SegmentMeta) {
+        self.written_by(usize::from(meta.level), meta);
+    }
+
+    fn written_by(&self, stage: usize, meta: &SegmentMeta) {
         let meters = self.signal(meta.signal);
-        if let (Some(rows), Some(bytes)) =
-            (meters.written_rows.get(usize::from(meta.level)), meters.written_bytes.get(usize::from(meta.level)))
-        {
+        if let (Some(rows), Some(bytes)) = (meters.written_rows.get(stage), meters.written_bytes.get(stage)) {
             rows.add(meta.rows);
             bytes.add(meta.parquet_bytes + meta.index_bytes);
         }
@@ -133,7 +140,7 @@ impl Meters {
             for (level, gauge) in (0..).zip(&meters.segments) {
                 gauge.set(metas().filter(|meta| meta.level == level).count() as u64);
             }
-            // Written to the log, by a flush, and once for every level above.
+            // Written to the log, by a flush, and once for every level above; a flush of many spans skips a level.
             let written = metas().map(|meta| meta.rows * (u64::from(meta.level) + 2)).sum::<u64>() + rows;
             let stored = metas().map(|meta| meta.rows).sum::<u64>() + rows;
             meters.writes.set((written * 100).checked_div(stored).unwrap_or(0));
@@ -176,7 +183,7 @@ impl SignalMeters {
             written_bytes: stages("throughline_written_bytes_total", "Bytes of segments and indexes written, by what wrote them."),
             writes: registry.gauge(
                 "throughline_writes_per_100_rows",
-                "How often 100 rows that are stored now were written, the log included; never above 400.",
+                "How often 100 rows that are stored now were written at most, the log included; never above 400.",
                 &labels,
             ),
         }

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::background::{Health, Threads, Wake, Work};
 use crate::budget::Budget;
-use crate::buffer::{Entry, Room, estimated_bytes};
+use crate::buffer::{Entry, Reach, Room, estimated_bytes};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::OpenError;
@@ -39,7 +39,6 @@ use super::{Appended, Disk, Inner, Meters, Signal, Tables};
 pub(super) struct Hands {
     pub(super) log: wal::Log<Pending>,
     pub(super) merger: Merger,
-    flusher: Flusher,
 }
 
 /// Opens a data folder and starts the background work. Blocks.
@@ -66,11 +65,10 @@ pub(super) fn prepare(
     meters.bounds(&config);
     let (segments, unreadable) = open_segments(&folder, &contents);
     let all_readable = unreadable.is_empty();
-    let tables = Tables::new(segments, unreadable, contents.wal_through, meters.clone());
-    let keeper = Arc::new(Keeper::new(folder.clone(), tables.clone(), manifest, Budget::new(&config)));
+    let tables = Tables::new(segments, unreadable, contents.wal_through, config.buffer_bytes, meters.clone());
+    let keeper = Arc::new(Keeper::new(folder.clone(), tables.clone(), manifest, Budget::new(&config), config.run_rows));
     keeper.remember_deletes();
     let replay = Replay {
-        config: &config,
         contents: &contents,
         tables: tables.clone(),
         keeper: keeper.clone(),
@@ -92,6 +90,7 @@ pub(super) fn prepare(
     let health = Arc::new(Health::default());
     let disk = Arc::new(Disk::new(folder.clone(), config.min_free_bytes, meters.disk_free.clone()));
     let flusher = Flusher {
+        tables: tables.clone(),
         keeper: keeper.clone(),
         wal: wal.clone(),
         next_record_id: next_record_id.clone(),
@@ -100,7 +99,7 @@ pub(super) fn prepare(
     };
     // What was replayed may be on disk by the word of a system that failed to sync it before: bring it to segments soon.
     if tables.waiting().0 > 0 {
-        wake.flush();
+        wake.flush(Reach::All);
     }
     let inner = Inner {
         snapshot: tables.published(),
@@ -118,6 +117,7 @@ pub(super) fn prepare(
         next_record_id,
         health,
         meters,
+        flusher,
         threads: Threads::new(wake.clone()),
         wake,
         tasks: TaskTracker::new(),
@@ -126,7 +126,7 @@ pub(super) fn prepare(
         config,
     };
     let merger = merger(&inner);
-    Ok((inner, Hands { log, merger, flusher }))
+    Ok((inner, Hands { log, merger }))
 }
 
 fn merger(inner: &Inner) -> Merger {
@@ -146,29 +146,8 @@ fn merger(inner: &Inner) -> Merger {
     }
 }
 
-/// Writes what is in memory to segments and lets the log forget it. Blocks.
-pub(super) fn flush(
-    keeper: &Keeper,
-    wal: &Writer<Pending>,
-    next_record_id: &AtomicU64,
-    meters: &Meters,
-    health: &Health,
-) -> Result<u64, KeepError> {
-    let flushed = keeper.flush(|| next_record_id.load(Ordering::Relaxed));
-    health.note(Work::Flush, flushed.as_ref().err().map(|error| format!("writing memory to segments failed: {}", chain(error))));
-    match &flushed {
-        Ok((through, wrote)) => {
-            meters.flushes.add(u64::from(*wrote));
-            wal.release(*through);
-        }
-        Err(_) => meters.background_errors.add(1),
-    }
-    flushed.map(|(through, _)| through)
-}
-
 /// Reads the log back into memory.
 struct Replay<'a> {
-    config: &'a Config,
     contents: &'a Contents,
     tables: Arc<Tables>,
     keeper: Arc<Keeper>,
@@ -194,7 +173,7 @@ impl Replay<'_> {
     /// Makes room while the log is read. Without success the store starts all the same and answers questions; flushing is tried again
     /// in the background.
     fn flush(&self) {
-        if let Err(error) = self.keeper.flush(|| self.next_record_id.load(Ordering::Relaxed)) {
+        if let Err(error) = self.keeper.flush(Reach::Full, || self.next_record_id.load(Ordering::Relaxed)) {
             tracing::warn!(error = chain(&error), "what is read back from the log cannot be written to segments; it stays in memory");
             self.flush_failed.set(true);
         }
@@ -222,8 +201,8 @@ impl Replay<'_> {
             }
             (appended.message, appended.flaws) = (decoded.message, decoded.flaws);
             let room = self.room.force(estimated_bytes(payload.len(), rows));
-            let waiting = self.tables.insert([(seq, record.signal, Entry { batch: decoded.batch, room })]);
-            if waiting >= self.config.buffer_bytes && !self.flush_failed.get() {
+            let is_due = self.tables.insert([(seq, record.signal, Entry { batch: decoded.batch, room })]);
+            if is_due && !self.flush_failed.get() {
                 self.flush();
             }
         } else if record.rejected > 0 {
@@ -300,10 +279,9 @@ fn new_wal(
     wake: Arc<Wake>,
 ) -> (Writer<Pending>, wal::Log<Pending>) {
     let options = Options { folder: folder.wal(), store: folder.id(), sync: config.sync, file_bytes };
-    let buffer_bytes = config.buffer_bytes;
     Writer::new(options, replayed, registry, move |group: Vec<(u64, Pending)>| {
         let mut visible = Vec::with_capacity(group.len());
-        let waiting = tables.insert(group.into_iter().map(|(seq, pending)| {
+        let is_due = tables.insert(group.into_iter().map(|(seq, pending)| {
             visible.push(pending.visible);
             (seq, pending.signal, pending.entry)
         }));
@@ -311,14 +289,16 @@ fn new_wal(
             // Whoever waited may have gone.
             let _ = sender.send(());
         }
-        if waiting >= buffer_bytes {
-            wake.flush();
+        if is_due {
+            wake.flush(Reach::Full);
         }
     })
 }
 
 /// What flushing works with.
-struct Flusher {
+#[derive(Clone, Debug)]
+pub(super) struct Flusher {
+    tables: Arc<Tables>,
     keeper: Arc<Keeper>,
     wal: Arc<Writer<Pending>>,
     next_record_id: Arc<AtomicU64>,
@@ -326,15 +306,37 @@ struct Flusher {
     health: Arc<Health>,
 }
 
+impl Flusher {
+    /// Writes what is in memory to segments and lets the log forget it; says up to which frame. Blocks.
+    pub(super) fn flush(&self, reach: Reach) -> Result<u64, KeepError> {
+        let wanted = self.tables.last_seq();
+        loop {
+            let flushed = self.keeper.flush(reach, || self.next_record_id.load(Ordering::Relaxed));
+            self.health
+                .note(Work::Flush, flushed.as_ref().err().map(|error| format!("writing memory to segments failed: {}", chain(error))));
+            let Some(through) = flushed.inspect_err(|_| self.meters.background_errors.add(1))? else { break };
+            self.meters.flushes.add(1);
+            self.wal.release(through);
+            if reach == Reach::All && through >= wanted {
+                break;
+            }
+        }
+        let through = self.tables.flushed_through();
+        self.wal.release(through);
+        Ok(through)
+    }
+}
+
 impl Hands {
     /// Starts the threads.
     fn start(self, inner: &Inner) -> Result<(), OpenError> {
-        let Self { log, mut merger, flusher } = self;
+        let Self { log, mut merger } = self;
+        let flusher = inner.flusher.clone();
         inner.wal.start(log).map_err(io_error("cannot start the thread that writes", inner.keeper.folder().wal()))?;
         let interval = inner.config.flush_interval;
         let tables = inner.tables.clone();
         let due = move || tables.waiting().1.is_some_and(|oldest| oldest.elapsed() >= interval);
-        let flush = move || match flush(&flusher.keeper, &flusher.wal, &flusher.next_record_id, &flusher.meters, &flusher.health) {
+        let flush = move |reach| match flusher.flush(reach) {
             Ok(_) => true,
             Err(error) => {
                 tracing::error!(error = chain(&error), "writing memory to segments failed; it is tried again");

@@ -12,7 +12,7 @@ use arrow::array::RecordBatch;
 use parking_lot::Mutex;
 use ulid::Ulid;
 
-use crate::buffer::{Buffer, Entry};
+use crate::buffer::{Buffer, Entry, Reach};
 use crate::segment::Segment;
 use crate::snapshot::{Snapshot, TableSnapshot};
 
@@ -29,7 +29,7 @@ pub(crate) struct Tables {
 
 /// What a flush has to write.
 #[derive(Debug)]
-pub(crate) struct Frozen {
+pub(crate) struct Rows {
     pub(crate) spans: Vec<RecordBatch>,
     pub(crate) logs: Vec<RecordBatch>,
     /// Where they come from in the log. Once they are in segments, every frame up to the last of these is.
@@ -52,12 +52,19 @@ struct State {
 // === impl Tables ===
 
 impl Tables {
-    /// Begins with what the manifest lists; `unreadable` says which of it could not be opened.
-    pub(crate) fn new(segments: Vec<Arc<Segment>>, unreadable: Vec<(Signal, String)>, last_seq: u64, meters: Meters) -> Arc<Self> {
+    /// Begins with what the manifest lists, after the log's frame `last_seq`; `unreadable` says which of it could not be opened, and
+    /// `lot_bytes` how many bytes of rows are written together.
+    pub(crate) fn new(
+        segments: Vec<Arc<Segment>>,
+        unreadable: Vec<(Signal, String)>,
+        last_seq: u64,
+        lot_bytes: usize,
+        meters: Meters,
+    ) -> Arc<Self> {
         let (mut spans, mut logs): (Vec<_>, Vec<_>) = segments.into_iter().partition(|s| s.meta().signal == Signal::Traces);
         sort(&mut spans);
         sort(&mut logs);
-        let state = State { buffer: Buffer::after(last_seq), spans, logs, unreadable, ..State::default() };
+        let state = State { buffer: Buffer::after(last_seq, lot_bytes), spans, logs, unreadable, ..State::default() };
         let tables = Self { state: Mutex::new(state), snapshot: Arc::default(), meters };
         tables.change(|_| ());
         Arc::new(tables)
@@ -68,37 +75,50 @@ impl Tables {
         self.snapshot.clone()
     }
 
-    /// Adds the rows of consecutive frames and makes them visible together. Returns the bytes that wait for a flush.
-    pub(crate) fn insert(&self, rows: impl IntoIterator<Item = (u64, Signal, Entry)>) -> usize {
+    /// Adds the rows of consecutive frames and makes them visible together. Says whether there is enough of them for a flush.
+    pub(crate) fn insert(&self, rows: impl IntoIterator<Item = (u64, Signal, Entry)>) -> bool {
         self.change(|state| {
             for (seq, signal, entry) in rows {
                 self.meters.stored(signal, entry.batch.num_rows());
                 state.buffer.insert(seq, signal, entry);
             }
-            state.buffer.active_bytes()
+            state.buffer.is_due()
         })
     }
 
-    /// Takes what is in memory for a flush; the same again when the flush before did not succeed.
-    pub(crate) fn freeze(&self) -> Frozen {
+    /// What a flush has to write next; the same again when the flush before did not succeed.
+    pub(crate) fn next_rows(&self, reach: Reach) -> Option<Rows> {
         let mut state = self.state.lock();
-        let frames = state.buffer.freeze();
-        let bytes = state.buffer.frozen_bytes();
-        Frozen { spans: state.buffer.frozen(Signal::Traces), logs: state.buffer.frozen(Signal::Logs), frames, bytes }
+        let lot = state.buffer.next_lot(reach)?;
+        let (spans, logs, bytes) = (lot.batches(Signal::Traces), lot.batches(Signal::Logs), lot.bytes());
+        Some(Rows { spans, logs, frames: state.buffer.next_frames(), bytes })
     }
 
-    /// Replaces the frozen rows by the segments that hold them.
+    /// The frame of the log up to which segments hold everything.
+    pub(crate) fn flushed_through(&self) -> u64 {
+        self.state.lock().buffer.flushed_through()
+    }
+
+    /// Whether a flush of full lots has something to write.
+    pub(crate) fn is_due(&self) -> bool {
+        self.state.lock().buffer.is_due()
+    }
+
+    /// Replaces the rows of [`Self::next_rows`] by the segments that hold them.
     pub(crate) fn flushed(&self, segments: Vec<Arc<Segment>>) {
-        segments.iter().for_each(|segment| self.meters.written(segment.meta()));
-        self.change(|state| {
+        segments.iter().for_each(|segment| self.meters.flushed(segment.meta()));
+        let lot = self.change(|state| {
+            let lot = state.buffer.written();
             for signal in [Signal::Traces, Signal::Logs] {
-                let before: usize = state.buffer.frozen(signal).iter().map(RecordBatch::num_rows).sum();
+                let before = lot.as_ref().map_or(0, |lot| lot.rows(signal));
                 let after: u64 = rows_of(signal, &segments);
                 self.meters.let_go(signal, LetGo::Duplicate, (before as u64).saturating_sub(after));
             }
-            state.buffer.drop_frozen();
             state.add(segments);
+            lot
         });
+        // Without the lock: giving back that much memory takes a while.
+        drop(lot);
     }
 
     /// Replaces segments by others. Files of the replaced ones become removable when no query reads them.
@@ -207,10 +227,10 @@ impl Tables {
         self.state.lock().buffer.last_seq()
     }
 
-    /// Bytes that no flush has frozen yet, and since when the oldest of them waits.
+    /// Bytes of rows in memory, and since when the oldest of them waits.
     pub(crate) fn waiting(&self) -> (usize, Option<Instant>) {
         let state = self.state.lock();
-        (state.buffer.active_bytes(), state.buffer.oldest())
+        (state.buffer.bytes(), state.buffer.oldest())
     }
 
     /// Rows and bytes in memory.

@@ -170,3 +170,12 @@ fn a_whole_list_decides_unless_the_log_can_make_good_what_is_damaged() {
     // Here it does not.
     assert_eq!(judged(broken, &listed(&found, 9), &Held::of(10, &[(10, 20)])), (vec![1, 2], vec![], 9));
 }
+
+#[test]
+fn a_run_that_came_from_the_log_is_a_flush() {
+    let mut run = segment(1, 1, (1, 9), &[]);
+    run.signal = Signal::Traces;
+    assert!(is_flush(&run));
+    run.origin.inputs.push(id(7));
+    assert!(!is_flush(&run));
+}

@@ -28,6 +28,8 @@ pub(super) fn config(dice: &mut Dice) -> Config {
             (config.buffer_bytes, config.max_buffer_bytes) = (40_000, 1 << 20);
             config.max_disk_bytes = Some(log_share(&config) + SEGMENT_BYTES);
         }
+        // Flushes of some spans are runs.
+        4 => config.run_rows = 6,
         _ => {}
     }
     config
