@@ -346,10 +346,14 @@ impl Keeper {
         if batches.is_empty() {
             return Ok(Vec::new());
         }
+        let (tmp, folder) = (self.folder.tmp(), self.folder.segments(signal));
         let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
         // So many spans make a run of their own, which no merge improves: sorted, with all indexes. The text of logs is indexed later.
-        let level = u8::from(signal == Signal::Traces && rows >= self.run_rows);
-        segment::write(&self.folder.tmp(), &self.folder.segments(signal), signal, level, origin.clone(), batches)
+        if signal == Signal::Logs || rows < self.run_rows {
+            return segment::write(&tmp, &folder, signal, 0, origin.clone(), batches);
+        }
+        let layout = segment::layout_next(&self.tables.published().load().table(signal).segments);
+        segment::write_run(&tmp, &folder, signal, layout, origin.clone(), batches)
     }
 
     fn open(&self, metas: &[SegmentMeta]) -> Result<Vec<Arc<Segment>>, SegmentError> {

@@ -34,6 +34,7 @@ mod rows;
 mod schema;
 mod segment;
 mod snapshot;
+mod spread;
 mod store;
 mod text;
 pub mod trace;

@@ -10,6 +10,7 @@ use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type};
 
 use crate::schema::{column, time_column};
+use crate::spread::Spread;
 use crate::store::Signal;
 
 mod buckets;
@@ -72,7 +73,7 @@ pub(crate) struct RollBuilder {
     signal: Signal,
     services: Texts,
     names: Texts,
-    cells: HashMap<Key, Cell>,
+    cells: HashMap<Key, Cell, Spread>,
     has_names: bool,
     /// There were too many cells even without names.
     given_up: bool,
@@ -151,7 +152,7 @@ impl RollBuilder {
             signal,
             services: Texts::default(),
             names: Texts::default(),
-            cells: HashMap::new(),
+            cells: HashMap::default(),
             has_names: true,
             given_up: false,
             max_cells: MAX_CELLS,
@@ -273,7 +274,7 @@ impl RollBuilder {
 
     fn give_up(&mut self) {
         self.given_up = true;
-        self.cells = HashMap::new();
+        self.cells = HashMap::default();
     }
 }
 

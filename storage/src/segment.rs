@@ -12,8 +12,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::RecordBatch;
-use arrow::compute::{concat_batches, interleave_record_batch};
+use arrow::compute::concat_batches;
 
+use crate::attributes::Layout;
 use crate::files::Place;
 use crate::model::{TraceId, UnixNanos};
 use crate::rollup::Roll;
@@ -25,10 +26,13 @@ mod attributes;
 mod bundle;
 mod calls;
 mod checked;
+mod coded;
 mod discover;
 mod encoding;
 mod error;
 mod file;
+mod gather;
+mod hybrid;
 mod indexes;
 mod order;
 mod origin;
@@ -36,10 +40,12 @@ mod output;
 mod pages;
 mod promotion;
 mod read;
+mod row_group;
 mod rows;
 mod stack;
 mod summary;
 mod trace_keys;
+mod words;
 mod writer;
 
 #[cfg(test)]
@@ -54,7 +60,7 @@ pub(crate) use self::indexes::{rebuild as rebuild_index, rebuild_beside as rebui
 pub(crate) use self::order::SortColumns;
 pub(crate) use self::origin::{Origin, Part, Recorded};
 pub(crate) use self::output::{Limits, Output};
-pub(crate) use self::promotion::{choose as choose_layout, layout_before};
+pub(crate) use self::promotion::{choose as choose_layout, layout_before, layout_next};
 #[cfg(test)]
 use self::rows::merged as merged_rows;
 pub(crate) use self::rows::{holds as holds_rows, push as push_row, union as union_rows, without as without_rows};
@@ -142,7 +148,7 @@ const OPERATIONS: &str = "operations";
 const ROLL: &str = "roll.red";
 const ROLL_EDGE: &str = "roll.edge";
 const ROLL_EDGE_CELLS: &str = "roll.edge.cells";
-const GATHER_ROWS: usize = 32_768;
+const GATHER_ROWS: usize = 16_384;
 const MAX_BATCHES: usize = 1_024;
 
 /// Sorts rows, removes duplicate spans (the later arrival stays) and writes segments of `level`. Both files of each are synced and have
@@ -158,15 +164,26 @@ pub(crate) fn write(
     sort_into(Output::new(tmp_dir, seg_dir, signal, level).with_origin(origin), signal, batches)
 }
 
+/// As [`write`], to segments of level 1, which are not merged any more, with columns for attributes as `layout` says.
+pub(crate) fn write_run(
+    tmp_dir: &Place,
+    seg_dir: &Place,
+    signal: Signal,
+    layout: Layout,
+    origin: Origin,
+    batches: Vec<RecordBatch>,
+) -> Result<Vec<SegmentMeta>, SegmentError> {
+    sort_into(Output::new(tmp_dir, seg_dir, signal, 1).with_layout(layout).with_origin(origin), signal, batches)
+}
+
 fn sort_into(mut output: Output<'_>, signal: Signal, batches: Vec<RecordBatch>) -> Result<Vec<SegmentMeta>, SegmentError> {
     let failed = |e: &dyn std::fmt::Display| SegmentError::damaged(ulid::Ulid::nil(), format!("cannot sort rows to be written: {e}"));
     let batches = fewer(signal, batches).map_err(|e| failed(&e))?;
     let columns = batches.iter().map(|batch| SortColumns::of(signal, batch)).collect::<Option<Vec<_>>>();
     let order = order::sorted(&columns.ok_or_else(|| failed(&"a column of the table is missing"))?);
-    let sources: Vec<&RecordBatch> = batches.iter().collect();
     for chunk in order.chunks(GATHER_ROWS) {
         let indices: Vec<(usize, usize)> = chunk.iter().map(|at| (at.batch as usize, at.row as usize)).collect();
-        output.push(&interleave_record_batch(&sources, &indices).map_err(|e| failed(&e))?)?;
+        output.push(&gather::gather(&batches, &indices).map_err(|e| failed(&e))?)?;
     }
     output.finish()
 }

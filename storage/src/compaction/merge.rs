@@ -10,12 +10,11 @@ use ulid::Ulid;
 
 use crate::attributes::Layout;
 use crate::files::Place;
-use crate::schema;
 use crate::segment::{Limits, Origin, Output, Segment, SegmentError, SegmentMeta, SortColumns, choose_layout};
 use crate::store::Signal;
 
 /// Rows gathered at a time.
-const GATHER_ROWS: usize = 32_768;
+const GATHER_ROWS: usize = 16_384;
 
 type Rows = Box<dyn Iterator<Item = Result<RecordBatch, SegmentError>> + Send>;
 
@@ -105,11 +104,9 @@ fn merge_to(level: u8, inputs: &[Arc<Segment>], target: &Target<'_>) -> Result<V
 
 impl<'a> Merge<'a> {
     fn new(signal: Signal, inputs: &[&Segment], stop: &'a AtomicBool) -> Result<Self, SegmentError> {
-        let table = schema::of(signal);
-        let columns: Vec<&str> = table.fields().iter().map(|field| field.name().as_str()).collect();
         let mut merge = Self { signal, stop, cursors: Vec::with_capacity(inputs.len()), held: Vec::new(), gathered: Vec::new() };
         for segment in inputs {
-            let mut rows = segment.read(&columns, None)?;
+            let mut rows = segment.stream()?;
             if let Some(batch) = merge.hold_next(&mut rows)? {
                 merge.cursors.push(Cursor { rows, batch, row: 0, prefix: merge.prefix(batch, 0) });
             }

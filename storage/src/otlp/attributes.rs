@@ -5,7 +5,7 @@
 use arrow::array::ArrayRef;
 use arrow::error::ArrowError;
 
-use super::columns::{Binaries, Blocks, Maps, Piece, Source, Texts, view};
+use super::columns::{Binaries, Blocks, Maps, Piece, Source, Texts};
 use super::shape::{Shape, Walker};
 use super::wire::{Blob, Cursor, WireError};
 
@@ -134,10 +134,10 @@ impl AttributeColumns {
     }
 
     /// Adds the attributes of the next row.
-    pub(super) fn push(&mut self, attributes: &mut [Attribute<'_>], source: &Source<'_>) {
+    pub(super) fn push(&mut self, attributes: &mut [Attribute<'_>], source: &mut Source<'_>) {
         self.mark_repeated(attributes);
         for attribute in attributes {
-            let key = view(attribute.key);
+            let key = source.shared(Piece::from(attribute.key));
             match attribute.value {
                 value if attribute.repeated => {
                     if let Scalar::Text(piece) = value {
@@ -145,7 +145,7 @@ impl AttributeColumns {
                     }
                     self.any.push(key, source.view(attribute.any));
                 }
-                Scalar::Text(piece) => self.texts.push(key, source.view(piece)),
+                Scalar::Text(piece) => self.texts.push(key, source.shared(piece)),
                 Scalar::Int(number) => self.ints.push(key, number),
                 Scalar::Double(number) => self.doubles.push(key, number),
                 Scalar::Bool(is) => self.bools.push(key, is),

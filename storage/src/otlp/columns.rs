@@ -28,6 +28,8 @@ pub(super) struct Piece {
 pub(super) struct Source<'a> {
     pub(super) payload: &'a [u8],
     side: Vec<u8>,
+    /// Texts that came lately, by a hash that costs next to nothing.
+    recent: Vec<Piece>,
 }
 
 /// A column of texts or bytes.
@@ -78,7 +80,7 @@ pub(super) struct Binaries(Vec<u128>);
 
 impl<'a> Source<'a> {
     pub(super) fn new(payload: &'a [u8]) -> Self {
-        Self { payload, side: Vec::new() }
+        Self { payload, side: Vec::new(), recent: Vec::new() }
     }
 
     /// Keeps bytes beside the request.
@@ -105,6 +107,24 @@ impl<'a> Source<'a> {
         make_view(self.bytes(piece), piece.block, piece.at)
     }
 
+    /// The view of a piece, or that of an equal one that came lately: whoever sees equal views need not compare texts. Which of two equal
+    /// pieces a view points at makes no difference to anything that is stored.
+    #[inline]
+    pub(super) fn shared(&mut self, piece: Piece) -> u128 {
+        if piece.len <= INLINE_BYTES {
+            return self.view(piece);
+        }
+        let bytes = self.bytes(piece);
+        let slot = slot_of(bytes);
+        match self.recent.get(slot) {
+            Some(known) if known.len == piece.len && self.bytes(*known) == bytes => return self.view(*known),
+            Some(_) => {}
+            None => self.recent.resize(RECENT, Piece::default()),
+        }
+        self.recent.get_mut(slot).into_iter().for_each(|known| *known = piece);
+        self.view(piece)
+    }
+
     /// Joins ranges of the request; one range is not copied.
     pub(super) fn join(&mut self, ranges: &[(u32, u32)]) -> Piece {
         match ranges {
@@ -126,6 +146,18 @@ impl<'a> Source<'a> {
         Blocks { buffers: Arc::from(buffers), repaired: 0 }
     }
 }
+
+/// Where a text is looked for among the recent ones: texts of one program differ in their length, or at their begin or end.
+fn slot_of(bytes: &[u8]) -> usize {
+    let word = |bytes: Option<&[u8; 8]>| bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    let mixed = word(bytes.first_chunk()).rotate_left(32) ^ word(bytes.last_chunk()) ^ bytes.len() as u64;
+    usize::try_from(mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - RECENT.ilog2())).unwrap_or_default()
+}
+
+/// Longer texts are not part of their views.
+const INLINE_BYTES: u32 = 12;
+/// A power of two.
+const RECENT: usize = 512;
 
 impl From<Blob<'_>> for Piece {
     fn from(blob: Blob<'_>) -> Self {

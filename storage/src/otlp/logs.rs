@@ -109,7 +109,7 @@ impl<'a> Rows<'a> for LogRows<'a> {
         self.service.push(envelope.service);
         self.resource.push(envelope.resource);
         self.scope.push(envelope.scope);
-        self.maps.push(&mut self.attributes, &shared.source);
+        self.maps.push(&mut self.attributes, &mut shared.source);
         self.event_name.push_non_empty(log.event_name);
         self.flags.push(i64::from(log.flags));
         self.dropped_attributes.push(i64::from(log.dropped_attributes));

@@ -136,10 +136,10 @@ impl<'a> Rows<'a> for SpanRows<'a> {
         self.push(&span, envelope, shared);
         self.push_nested(&facts, shared);
         let peer = peer::of_span(span.kind, &self.attributes, &mut shared.source);
-        self.peer.push_option(peer.map(|peer| shared.source.view(peer.name)));
+        self.peer.push_option(peer.map(|peer| shared.source.shared(peer.name)));
         self.peer_kind.push(peer.map(|peer| peer.kind.number()));
         self.peer_system.push_option(peer.and_then(|peer| peer.system).map(|system| shared.source.view(system)));
-        self.maps.push(&mut self.attributes, &shared.source);
+        self.maps.push(&mut self.attributes, &mut shared.source);
         Ok(Row::Stored)
     }
 
@@ -235,7 +235,7 @@ impl<'a> SpanRows<'a> {
         self.start.push(span.start.cast_signed());
         self.end.push(span.end.cast_signed());
         self.duration.push(i64::try_from(span.end.saturating_sub(span.start)).unwrap_or(i64::MAX));
-        self.name.push(view(span.name));
+        self.name.push(shared.source.shared(Piece::from(span.name)));
         self.kind.push(span.kind);
         self.status_code.push(span.status_code);
         self.status_message.push_non_empty(span.status_message);

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::spread::Spread;
+
 /// Gives texts numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Texts {
-    numbers: HashMap<Arc<str>, u32>,
+    numbers: HashMap<Arc<str>, u32, Spread>,
     texts: Vec<Arc<str>>,
     /// Numbers of texts that were asked for lately, by a hash that costs next to nothing.
     recent: Vec<u32>,

@@ -13,7 +13,7 @@ use parquet::arrow::ArrowSchemaConverter;
 use parquet::basic::{Compression, Encoding, Type, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::schema::types::ColumnDescriptor;
+use parquet::schema::types::{ColumnDescriptor, ColumnPath};
 
 use crate::attributes::{Layout, ORDER, is_promoted};
 use crate::schema::column;
@@ -24,8 +24,8 @@ pub(crate) const ROW_GROUP_ROWS: usize = 131_072;
 const SPAN_PAGE_ROWS: usize = 4_096;
 /// The log records of a trace lie apart: each costs a page per column, so pages are smaller.
 const LOG_PAGE_ROWS: usize = 2_048;
-const PAGE_BYTES: usize = 128 * 1024;
-const DICTIONARY_BYTES: usize = 256 * 1024;
+pub(super) const PAGE_BYTES: usize = 128 * 1024;
+pub(super) const DICTIONARY_BYTES: usize = 256 * 1024;
 
 pub(super) fn properties(signal: Signal, level: u8, layout: &Layout) -> Result<WriterProperties, ParquetError> {
     let zstd = ZstdLevel::try_new(if level == 0 { 1 } else { 3 })?;
@@ -53,6 +53,14 @@ pub(super) fn properties(signal: Signal, level: u8, layout: &Layout) -> Result<W
         }
     }
     Ok(builder.build())
+}
+
+/// The level at which pages are compressed.
+pub(super) fn zstd_level(properties: &WriterProperties) -> i32 {
+    match properties.compression(&ColumnPath::from(column::NAME)) {
+        Compression::ZSTD(level) => level.compression_level(),
+        _ => 1,
+    }
 }
 
 fn root(leaf: &ColumnDescriptor) -> &str {

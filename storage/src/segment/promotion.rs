@@ -55,9 +55,18 @@ pub(crate) fn choose(inputs: &[&Segment], before: &Layout, limits: Limits) -> La
 
 /// The layout that the newest of these segments has which were merged and are large enough to have one.
 pub(crate) fn layout_before(segments: &[Arc<Segment>]) -> Layout {
+    newest(segments).map_or_else(Layout::default, |segment| segment.layout())
+}
+
+/// The layout for rows that come after these segments and are not merged: what comes is like what came last.
+pub(crate) fn layout_next(segments: &[Arc<Segment>]) -> Layout {
+    newest(segments).map_or_else(Layout::default, |segment| choose(&[segment], &segment.layout(), Limits::default()))
+}
+
+fn newest(segments: &[Arc<Segment>]) -> Option<&Segment> {
     let rows = Limits::default().rows_for_columns;
     let merged = segments.iter().filter(|segment| segment.meta().level > 0 && segment.meta().rows >= rows);
-    merged.max_by_key(|segment| (segment.meta().max_time, segment.meta().id)).map_or_else(Layout::default, |segment| segment.layout())
+    merged.max_by_key(|segment| (segment.meta().max_time, segment.meta().id)).map(AsRef::as_ref)
 }
 
 /// The layout in which most of these segments' rows are.

@@ -26,6 +26,8 @@ use super::{Kind, Owner, RowGroup, RowRanges, Rows, Segment, SegmentError, rows,
 
 /// Rows of a batch, at most.
 pub(super) const BATCH_ROWS: usize = 8_192;
+/// Rows of a batch where many segments are read side by side.
+pub(super) const STREAM_ROWS: usize = 2_048;
 
 /// Batches of a segment in file order.
 #[derive(Debug)]
@@ -53,6 +55,15 @@ impl Segment {
     /// Reads `columns` of the table, in the table's order, of `rows` or of all rows, as batches of at most 8,192 rows in file order. Hidden
     /// rows are left out. Promoted attributes are in their maps again.
     pub(crate) fn read(&self, columns: &[&str], rows: Option<&RowRanges>) -> Result<Rows, SegmentError> {
+        self.read_rows(columns, rows, BATCH_ROWS)
+    }
+
+    /// Reads all columns of all rows in small batches, for those who read many segments side by side.
+    pub(crate) fn stream(&self) -> Result<Rows, SegmentError> {
+        self.read_rows(&schema::names(self.meta.signal).collect::<Vec<_>>(), None, STREAM_ROWS)
+    }
+
+    fn read_rows(&self, columns: &[&str], rows: Option<&RowRanges>, batch_rows: usize) -> Result<Rows, SegmentError> {
         if rows.is_some_and(Vec::is_empty) {
             return Ok(Box::new(std::iter::empty()));
         }
@@ -60,8 +71,8 @@ impl Segment {
         let table = schema::of(self.meta.signal);
         let restorer = Restorer::new(footer.layout.clone(), self.part_of(&table, columns)?.1);
         match restorer.needs() {
-            None => self.read_stored(columns, rows, None),
-            Some(needs) => self.read_stored(&needs.iter().map(String::as_str).collect::<Vec<_>>(), rows, Some(restorer)),
+            None => self.read_stored(columns, rows, batch_rows, None),
+            Some(needs) => self.read_stored(&needs.iter().map(String::as_str).collect::<Vec<_>>(), rows, batch_rows, Some(restorer)),
         }
     }
 
@@ -86,7 +97,7 @@ impl Segment {
             }
         }
         stored.extend(promoted.iter().map(String::as_str));
-        self.read_stored(&stored.into_iter().collect::<Vec<_>>(), rows, None)
+        self.read_stored(&stored.into_iter().collect::<Vec<_>>(), rows, BATCH_ROWS, None)
     }
 
     /// Which attributes have columns of their own. A footer that cannot be read names none.
@@ -109,16 +120,28 @@ impl Segment {
     }
 
     /// Reads columns as they are stored; without hidden rows.
-    fn read_stored(&self, columns: &[&str], rows: Option<&RowRanges>, restorer: Option<Restorer>) -> Result<Rows, SegmentError> {
+    fn read_stored(
+        &self,
+        columns: &[&str],
+        rows: Option<&RowRanges>,
+        batch_rows: usize,
+        restorer: Option<Restorer>,
+    ) -> Result<Rows, SegmentError> {
         if self.hidden.is_empty() {
-            return self.read_any(columns, rows, restorer);
+            return self.read_any(columns, rows, batch_rows, restorer);
         }
         let every = self.every_row();
-        self.read_any(columns, Some(&without_rows(rows.unwrap_or(&every), &self.hidden)), restorer)
+        self.read_any(columns, Some(&without_rows(rows.unwrap_or(&every), &self.hidden)), batch_rows, restorer)
     }
 
     /// Hidden rows included.
-    fn read_any(&self, columns: &[&str], rows: Option<&RowRanges>, restorer: Option<Restorer>) -> Result<Rows, SegmentError> {
+    fn read_any(
+        &self,
+        columns: &[&str],
+        rows: Option<&RowRanges>,
+        batch_rows: usize,
+        restorer: Option<Restorer>,
+    ) -> Result<Rows, SegmentError> {
         let rows = rows.map(Vec::as_slice);
         if rows.is_some_and(<[_]>::is_empty) {
             return Ok(Box::new(std::iter::empty()));
@@ -128,7 +151,7 @@ impl Segment {
         let (positions, schema) = self.part_of(&stored, columns)?;
         let mask = ProjectionMask::roots(footer.parquet.parquet_schema(), positions);
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.parquet.clone(), footer.parquet.clone())
-            .with_batch_size(BATCH_ROWS)
+            .with_batch_size(batch_rows)
             .with_projection(mask);
         if let Some(rows) = rows {
             let (groups, selection) = select(&footer.parquet, rows);
@@ -154,7 +177,7 @@ impl Segment {
     pub(super) fn scan_for_trace(&self, id: TraceId) -> Result<RowRanges, SegmentError> {
         let mut found = Vec::new();
         let mut row = 0;
-        for batch in self.read_any(&[column::TRACE_ID], None, None)? {
+        for batch in self.read_any(&[column::TRACE_ID], None, BATCH_ROWS, None)? {
             let batch = batch?;
             let ids = batch.column_by_name(column::TRACE_ID).and_then(|ids| ids.as_fixed_size_binary_opt());
             for trace in ids.ok_or_else(|| SegmentError::damaged(self.meta.id, "trace ids of another type"))? {

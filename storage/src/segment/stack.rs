@@ -11,15 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type};
-use parquet::arrow::ArrowSchemaConverter;
-use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
-use parquet::file::writer::SerializedFileWriter;
 use ulid::Ulid;
 
-use crate::attributes::{Layout, Promoter};
+use crate::attributes::Layout;
 use crate::files::Place;
 use crate::schema::{self, column};
 use crate::store::Signal;
@@ -34,14 +31,11 @@ use super::{Limits, RowGroup, RowRanges, Segment, SegmentError, SegmentMeta, enc
 struct Stack {
     id: Ulid,
     signal: Signal,
-    file: SerializedFileWriter<NewFile>,
-    promoter: Promoter,
-    row_groups: usize,
+    parquet: writer::Rows,
     indexes: Indexes,
     /// Rows of the inputs so far.
     rows: u64,
-    /// Rows of small row groups that wait for company.
-    waiting: Vec<RecordBatch>,
+    /// Rows of small row groups that were decoded and share a new one.
     waiting_rows: usize,
     /// What tells spans apart, as keyed hashes.
     spans: Vec<u64>,
@@ -83,19 +77,13 @@ impl Stack {
     fn create(tmp_dir: &Place, id: Ulid, signal: Signal, layout: Layout) -> Result<Self, SegmentError> {
         let failed = |e: &dyn std::fmt::Display| SegmentError::io(id, format!("cannot create its files in {}: {e}", tmp_dir.display()));
         let file = NewFile::create(writer::temporary(tmp_dir, id, "parquet")).map_err(|e| failed(&e))?;
-        let properties = encoding::properties(signal, LEVEL, &layout).map_err(|e| failed(&e))?;
-        let promoter = Promoter::new(signal, layout);
-        let columns = ArrowSchemaConverter::new().convert(promoter.schema()).map_err(|e| failed(&e))?;
-        let file = SerializedFileWriter::new(file, columns.root_schema_ptr(), Arc::new(properties)).map_err(|e| failed(&e))?;
+        let parquet = writer::Rows::create(file, signal, LEVEL, layout, usize::MAX).map_err(|e| failed(&e))?;
         Ok(Self {
             id,
             signal,
-            file,
-            promoter,
-            row_groups: 0,
+            parquet,
             indexes: Indexes::stacked(tmp_dir, id, signal)?,
             rows: 0,
-            waiting: Vec::new(),
             waiting_rows: 0,
             spans: Vec::new(),
             keys: RandomState::new(),
@@ -111,9 +99,9 @@ impl Stack {
             .parse_and_finish(&segment.parquet)
             .map_err(|e| SegmentError::damaged(segment.meta.id, format!("cannot read the footer of its Parquet file: {e}")))?;
         let layout = &segment.footer()?.layout;
-        let can_copy = self.promoter.layout().has_columns_of(layout);
+        let can_copy = self.parquet.promoter().layout().has_columns_of(layout);
         if can_copy {
-            self.promoter.join(layout);
+            self.parquet.promoter().join(layout);
         }
         for (number, group) in segment.row_groups().iter().enumerate() {
             if stop.load(Ordering::Relaxed) {
@@ -140,7 +128,7 @@ impl Stack {
 
     /// Copies the column chunks of a row group.
     fn copy(&mut self, segment: &Segment, metadata: &ParquetMetaData, number: usize) -> Result<(), ParquetError> {
-        let mut group = self.file.next_row_group()?;
+        let mut group = self.parquet.next_group()?;
         for (position, chunk) in metadata.row_group(number).columns().iter().enumerate() {
             let rows_written = u64::try_from(metadata.row_group(number).num_rows()).unwrap_or(0);
             let column_index = metadata.column_index().and_then(|index| index.get(number)?.get(position)).cloned();
@@ -150,9 +138,7 @@ impl Stack {
             let close = ColumnCloseResult { bytes_written, rows_written, metadata, bloom_filter: None, column_index, offset_index };
             group.append_column(&segment.parquet, close)?;
         }
-        group.close()?;
-        self.row_groups += 1;
-        Ok(())
+        group.close().map(|_| ())
     }
 
     /// Counts again what is cheap to count: traces, services, operations.
@@ -173,40 +159,19 @@ impl Stack {
             self.indexes.note(&batch)?;
             self.indexes.push_attributes(&batch)?;
             self.remember(&batch);
+            self.parquet.push(&batch).map_err(|e| self.failed(&e))?;
             self.waiting_rows += batch.num_rows();
-            self.waiting.push(batch);
         }
         if self.waiting_rows >= encoding::ROW_GROUP_ROWS { self.flush() } else { Ok(()) }
     }
 
-    /// Writes waiting rows as one row group.
+    /// Ends the row group of rows that were decoded.
     fn flush(&mut self) -> Result<(), SegmentError> {
         if self.waiting_rows > 0 {
-            self.encode().map_err(|e| self.failed(&e))?;
+            self.waiting_rows = 0;
+            self.parquet.end_group().map_err(|e| self.failed(&e))?;
             self.indexes.end_row_group();
         }
-        Ok(())
-    }
-
-    fn encode(&mut self) -> Result<(), ParquetError> {
-        let stored = self.promoter.schema().clone();
-        let mut writers = ArrowRowGroupWriterFactory::new(&self.file, stored.clone()).create_column_writers(self.row_groups)?;
-        for batch in self.waiting.drain(..) {
-            let batch = self.promoter.promote(&batch)?;
-            let mut writers = writers.iter_mut();
-            for (field, array) in stored.fields().iter().zip(batch.columns()) {
-                for leaf in compute_leaves(field, array)? {
-                    writers.next().ok_or_else(|| ParquetError::General("more columns than the table has".to_owned()))?.write(&leaf)?;
-                }
-            }
-        }
-        let mut group = self.file.next_row_group()?;
-        for writer in writers {
-            writer.close()?.append_to_row_group(&mut group)?;
-        }
-        group.close()?;
-        self.row_groups += 1;
-        self.waiting_rows = 0;
         Ok(())
     }
 
@@ -233,13 +198,10 @@ impl Stack {
         }
         drop(spans);
         self.flush()?;
-        let Self { id, signal, mut file, promoter, indexes, .. } = self;
+        let Self { id, signal, mut parquet, indexes, .. } = self;
         let part = Part { group: id, number: 1, last: true };
-        for pair in writer::footer(indexes.recorded(id, signal, LEVEL), promoter.layout(), origin, part) {
-            file.append_key_value_metadata(pair);
-        }
-        let close = |file: SerializedFileWriter<NewFile>| Ok::<_, ParquetError>(file.into_inner()?.sync()?);
-        let parquet = close(file).map_err(|e| SegmentError::io(id, format!("cannot finish its Parquet file: {e}")))?;
+        let footer = writer::footer(indexes.recorded(id, signal, LEVEL), parquet.promoter().layout(), origin, part);
+        let parquet = parquet.finish(footer).map_err(|e| SegmentError::io(id, format!("cannot finish its Parquet file: {e}")))?;
         Written::new(id, signal, LEVEL, parquet, indexes).map(Some)
     }
 

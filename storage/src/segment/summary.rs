@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::UnixNanos;
 use crate::schema::{column, time_column};
+use crate::spread::Spread;
 use crate::store::Signal;
 
 use super::RowGroup;
@@ -94,19 +95,27 @@ impl SummaryBuilder {
     pub(super) fn push(&mut self, batch: &RecordBatch) -> Option<()> {
         self.push_times(batch.column_by_name(time_column(self.signal))?.as_primitive_opt::<Int64Type>()?.values());
         let services = batch.column_by_name(column::SERVICE_NAME)?.as_string_view_opt()?;
-        let mut last = None;
-        for service in services.iter().flatten() {
-            if last != Some(service) && self.services.len() <= MAX_SERVICES && !self.services.contains(service) {
-                self.services.insert(service.to_owned());
+        if self.signal == Signal::Logs {
+            let mut last = None;
+            for (row, view) in services.views().iter().enumerate() {
+                if last.replace(*view) != Some(*view) {
+                    self.push_service(services.value(row));
+                }
             }
-            last = Some(service);
+            return Some(());
         }
-        if self.signal == Signal::Traces {
-            let names = batch.column_by_name(column::NAME)?.as_string_view_opt()?;
-            let kinds = batch.column_by_name(column::KIND)?.as_primitive_opt::<Int32Type>()?;
-            for ((service, name), kind) in services.iter().zip(names).zip(kinds) {
-                self.push_operation(service?, name?, kind?);
-            }
+        let names = batch.column_by_name(column::NAME)?.as_string_view_opt()?;
+        let kinds = batch.column_by_name(column::KIND)?.as_primitive_opt::<Int32Type>()?;
+        // Equal views of one batch are equal texts, so most rows are counted without looking at their texts.
+        let mut seen: HashMap<(u128, u128, i32), (usize, u64), Spread> = HashMap::default();
+        for (row, ((service, name), kind)) in services.views().iter().zip(names.views().iter()).zip(kinds.values()).enumerate() {
+            seen.entry((*service, *name, *kind)).or_insert((row, 0)).1 += 1;
+        }
+        let mut seen: Vec<(i32, (usize, u64))> = seen.into_iter().map(|((_, _, kind), place)| (kind, place)).collect();
+        seen.sort_unstable_by_key(|(_, (row, _))| *row);
+        for (kind, (row, count)) in seen {
+            self.push_service(services.value(row));
+            self.push_operation(services.value(row), names.value(row), kind, count);
         }
         Some(())
     }
@@ -158,11 +167,17 @@ impl SummaryBuilder {
         }
     }
 
-    fn push_operation(&mut self, service: &str, name: &str, kind: i32) {
+    fn push_service(&mut self, service: &str) {
+        if self.services.len() <= MAX_SERVICES && !self.services.contains(service) {
+            self.services.insert(service.to_owned());
+        }
+    }
+
+    fn push_operation(&mut self, service: &str, name: &str, kind: i32, rows: u64) {
         if let Some(kinds) = self.operations.get_mut(service).and_then(|names| names.get_mut(name))
             && let Some(count) = kinds.get_mut(&kind)
         {
-            *count += 1;
+            *count += rows;
             return;
         }
         if self.operation_count >= MAX_OPERATIONS {
@@ -170,7 +185,7 @@ impl SummaryBuilder {
             return;
         }
         self.operation_count += 1;
-        self.operations.entry(service.to_owned()).or_default().entry(name.to_owned()).or_default().insert(kind, 1);
+        self.operations.entry(service.to_owned()).or_default().entry(name.to_owned()).or_default().insert(kind, rows);
     }
 }
 

@@ -5,22 +5,25 @@
 //! refuses a higher number.
 
 use std::io;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::ArrowSchemaConverter;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use ulid::Ulid;
 
 use crate::attributes::{FOOTER_KEY, Layout, Promoter};
 use crate::files::Place;
 use crate::store::Signal;
 
+use super::encoding::{self, ROW_GROUP_ROWS};
 use super::file::{NewFile, SyncedFile};
 use super::indexes::Indexes;
 use super::origin::{Origin, Part, Recorded};
-use super::{SegmentError, SegmentMeta, encoding};
+use super::row_group::RowGroupBuilder;
+use super::{SegmentError, SegmentMeta};
 
 /// One segment being written under temporary names. Dropping it removes them.
 #[derive(Debug)]
@@ -28,9 +31,17 @@ pub(super) struct Writer {
     id: Ulid,
     signal: Signal,
     level: u8,
-    parquet: ArrowWriter<NewFile>,
-    promoter: Promoter,
+    parquet: Rows,
     indexes: Indexes,
+}
+
+/// A Parquet file being written, row group by row group.
+pub(super) struct Rows {
+    file: SerializedFileWriter<NewFile>,
+    promoter: Promoter,
+    group_rows: usize,
+    group: Option<RowGroupBuilder>,
+    groups: usize,
 }
 
 /// A written and synced segment that still has temporary names.
@@ -55,11 +66,8 @@ impl Writer {
         let failed =
             |error: &dyn std::fmt::Display| SegmentError::io(id, format!("cannot create its files in {}: {error}", tmp_dir.display()));
         let file = NewFile::create(temporary(tmp_dir, id, "parquet")).map_err(|e| failed(&e))?;
-        let properties = encoding::properties(signal, level, &layout).map_err(|e| failed(&e))?;
-        let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-        let promoter = Promoter::new(signal, layout);
-        let parquet = ArrowWriter::try_new_with_options(file, promoter.schema().clone(), options).map_err(|e| failed(&e))?;
-        Ok(Self { id, signal, level, parquet, promoter, indexes: Indexes::create(tmp_dir, id, signal, level)? })
+        let parquet = Rows::create(file, signal, level, layout, ROW_GROUP_ROWS).map_err(|e| failed(&e))?;
+        Ok(Self { id, signal, level, parquet, indexes: Indexes::create(tmp_dir, id, signal, level)? })
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -68,26 +76,91 @@ impl Writer {
 
     /// Bytes of Parquet so far, about.
     pub(super) fn bytes(&self) -> usize {
-        self.parquet.bytes_written() + self.parquet.in_progress_size()
+        self.parquet.bytes()
     }
 
     /// Adds the next rows in segment order.
     pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<(), SegmentError> {
-        let failed = |e: &dyn std::fmt::Display| SegmentError::io(self.id, format!("cannot write its rows: {e}"));
-        let rows = self.promoter.promote(batch).map_err(|e| failed(&e))?;
-        self.parquet.write(&rows).map_err(|e| failed(&e))?;
+        self.parquet.push(batch).map_err(|e| SegmentError::io(self.id, format!("cannot write its rows: {e}")))?;
         self.indexes.push(batch)
     }
 
     /// Writes footers and indexes and syncs both files.
-    pub(super) fn finish(mut self, origin: &Origin, part: Part) -> Result<Written, SegmentError> {
+    pub(super) fn finish(self, origin: &Origin, part: Part) -> Result<Written, SegmentError> {
         let Self { id, signal, level, .. } = self;
-        for pair in footer(self.indexes.recorded(id, signal, level), self.promoter.layout(), origin, part) {
-            self.parquet.append_key_value_metadata(pair);
-        }
-        let close = |writer: ArrowWriter<NewFile>| -> Result<SyncedFile, ParquetError> { Ok(writer.into_inner()?.sync()?) };
-        let parquet = close(self.parquet).map_err(|e| SegmentError::io(id, format!("cannot finish its Parquet file: {e}")))?;
+        let footer = footer(self.indexes.recorded(id, signal, level), self.parquet.promoter.layout(), origin, part);
+        let parquet = self.parquet.finish(footer).map_err(|e| SegmentError::io(id, format!("cannot finish its Parquet file: {e}")))?;
         Written::new(id, signal, level, parquet, self.indexes)
+    }
+}
+
+// === impl Rows ===
+
+impl Rows {
+    /// Begins a file whose row groups end after `group_rows` rows.
+    pub(super) fn create(file: NewFile, signal: Signal, level: u8, layout: Layout, group_rows: usize) -> Result<Self, ParquetError> {
+        let properties = encoding::properties(signal, level, &layout)?;
+        let promoter = Promoter::new(signal, layout);
+        let columns = ArrowSchemaConverter::new().convert(promoter.schema())?;
+        let file = SerializedFileWriter::new(file, columns.root_schema_ptr(), Arc::new(properties))?;
+        Ok(Self { file, promoter, group_rows, group: None, groups: 0 })
+    }
+
+    /// Which attributes have columns of their own.
+    pub(super) fn promoter(&mut self) -> &mut Promoter {
+        &mut self.promoter
+    }
+
+    /// The file between row groups, to which the next one is appended elsewhere.
+    pub(super) fn next_group(&mut self) -> Result<SerializedRowGroupWriter<'_, NewFile>, ParquetError> {
+        self.end_group()?;
+        self.groups += 1;
+        self.file.next_row_group()
+    }
+
+    /// Adds rows; a full row group is written.
+    pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<(), ParquetError> {
+        let mut rest = self.promoter.promote(batch)?;
+        while rest.num_rows() > 0 {
+            let mut group = match self.group.take() {
+                Some(group) => group,
+                None => RowGroupBuilder::new(&self.file, self.promoter.schema().clone(), self.groups)?,
+            };
+            let fits = rest.num_rows().min(self.group_rows - group.rows());
+            group.push(&rest.slice(0, fits))?;
+            rest = rest.slice(fits, rest.num_rows() - fits);
+            let is_full = group.rows() >= self.group_rows;
+            self.group = Some(group);
+            if is_full {
+                self.end_group()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the rows that wait as a row group.
+    pub(super) fn end_group(&mut self) -> Result<(), ParquetError> {
+        let Some(group) = self.group.take() else { return Ok(()) };
+        self.groups += 1;
+        group.finish(&mut self.file)
+    }
+
+    /// Bytes so far, about.
+    fn bytes(&self) -> usize {
+        self.file.bytes_written() + self.group.as_ref().map_or(0, RowGroupBuilder::bytes)
+    }
+
+    /// Writes the footer and syncs.
+    pub(super) fn finish(mut self, footer: Vec<KeyValue>) -> Result<SyncedFile, ParquetError> {
+        self.end_group()?;
+        footer.into_iter().for_each(|pair| self.file.append_key_value_metadata(pair));
+        Ok(self.file.into_inner()?.sync()?)
+    }
+}
+
+impl std::fmt::Debug for Rows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rows").field("groups", &self.groups).finish_non_exhaustive()
     }
 }
 

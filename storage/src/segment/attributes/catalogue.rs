@@ -6,8 +6,9 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::spread::Spread;
+
 use super::hash::{Owner, Scalar, key_hash, value_hash};
-use super::walk::Spread;
 
 /// What is known of the attributes of a segment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -166,11 +167,6 @@ impl Builder {
         self.keys.push(KeyState { owner, key: key.to_owned(), types: [const { None }; 4], other: 0 });
         self.places.insert(hash, self.keys.len() - 1);
         Some(self.keys.len() - 1)
-    }
-
-    /// Whether a place is that of a key.
-    pub(super) fn is(&self, place: usize, key: &str) -> bool {
-        self.keys.get(place).is_some_and(|state| state.key == key)
     }
 
     /// Counts `rows` rows with a value whose hash is `hash`.

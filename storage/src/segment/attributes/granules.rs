@@ -13,12 +13,13 @@
 
 use std::io;
 
+use crate::spread::Spread;
+
 use super::super::RowRanges;
 use super::super::bundle::{Bundle, BundleWriter, damaged};
 use super::super::file::SharedFile;
 use super::super::rows;
 use super::GRANULE_ROWS;
-use super::walk::Spread;
 
 /// Collects the hashes of rows in order.
 #[derive(Debug, Default)]

@@ -11,17 +11,17 @@ use std::ops::Range;
 use arrow::array::BinaryViewArray;
 
 use crate::encoded;
+use crate::spread::Spread;
 
 use super::super::bundle::damaged;
 use super::super::{RowRanges, rows};
 use super::hash::{Owner, key_hash};
-use super::walk::Spread;
 use super::{GRANULE_ROWS, catalogue, granules, walk};
 
 /// Collects envelopes, of resources or of scopes.
 #[derive(Debug, Default)]
 pub(super) struct Builder {
-    known: HashMap<Vec<u8>, usize>,
+    known: HashMap<Vec<u8>, usize, Spread>,
     envelopes: Vec<Envelope>,
     bytes: usize,
     overflowed: bool,

@@ -1,7 +1,6 @@
 //! Visits the attributes in the columns of a batch.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::Range;
 
 use arrow::array::{Array, AsArray, BinaryViewArray, RecordBatch, StringViewArray};
@@ -9,6 +8,7 @@ use arrow::array::{Array, AsArray, BinaryViewArray, RecordBatch, StringViewArray
 use crate::attributes::{Attributes, Map};
 use crate::encoded::{self, Any, MAX_DEPTH};
 use crate::schema::column;
+use crate::spread::Spread;
 
 use super::catalogue::{self, Seen};
 use super::granules;
@@ -25,10 +25,15 @@ pub(super) struct Columns<'a> {
     links: Option<&'a BinaryViewArray>,
 }
 
-/// Keys of one batch: short ones by their view, which holds the text, others by their hash. Views of long keys are of no use here: each
-/// points to its own place in the request that it came in.
+/// Keys of one batch by their views. Equal keys of a request or of a page of a segment have equal views, mostly.
 #[derive(Debug, Default)]
-pub(super) struct KnownKeys(HashMap<(u8, u128), Key, Spread>);
+pub(super) struct KnownKeys {
+    keys: HashMap<(u8, u128), Key, Spread>,
+    /// Texts of one granule by the views of key and value: their places in `texts`.
+    places: HashMap<(u128, u128), usize, Spread>,
+    /// An entry with each text, and how many there are.
+    texts: Vec<(usize, u64)>,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Key {
@@ -64,7 +69,7 @@ pub(super) fn record(
 ) {
     let mut visit = Visit { keys, catalogue, granules };
     let Attributes { texts, ints, doubles, bools, any } = &columns.own;
-    visit.map(0, texts, &rows, |values, at| Some(Scalar::Text(values.value(at))));
+    visit.texts(texts, &rows);
     visit.map(1, ints, &rows, |values, at| Some(Scalar::Int(values.value(at))));
     visit.map(2, doubles, &rows, |values, at| Some(Scalar::Double(values.value(at))));
     visit.map(3, bools, &rows, |values, at| Some(Scalar::Bool(values.value(at))));
@@ -127,17 +132,46 @@ impl Visit<'_> {
         value: impl Fn(&'v V, usize) -> Option<Scalar<'v>>,
     ) {
         for at in of.entries(rows) {
-            let key = self.key(map, of.keys, at);
-            let Some(value) = of.values.is_valid(at).then(|| value(of.values, at)).flatten() else {
-                // Nothing that a search finds, but the list of values is not whole without it.
-                key.place.into_iter().for_each(|place| self.catalogue.other(place, 1));
-                continue;
-            };
-            let hash = value_hash(key.hash, value);
-            let seen = key.place.map_or(Seen::First, |place| self.catalogue.value(place, hash, value, 1));
-            if let (Seen::First, Some(hash)) = (seen, hash) {
-                self.granules.insert(hash);
+            let value = of.values.is_valid(at).then(|| value(of.values, at)).flatten();
+            self.entry(map, of.keys, at, value, 1);
+        }
+    }
+
+    /// As [`Self::map`], but equal texts are noted together: equal views of one array are equal texts.
+    fn texts(&mut self, of: &Map<'_, StringViewArray>, rows: &Range<usize>) {
+        let KnownKeys { places, texts, .. } = &mut *self.keys;
+        places.clear();
+        let mut texts = std::mem::take(texts);
+        let entries = of.entries(rows);
+        let keys = of.keys.views().get(entries.clone()).unwrap_or_default();
+        let values = of.values.views().get(entries.clone()).unwrap_or_default();
+        for (at, (key, value)) in entries.zip(keys.iter().zip(values)) {
+            let value = if of.values.is_valid(at) { *value } else { u128::MAX };
+            let place = *places.entry((*key, value)).or_insert(texts.len());
+            match texts.get_mut(place) {
+                Some((_, count)) => *count += 1,
+                None => texts.push((at, 1)),
             }
+        }
+        for (at, count) in texts.drain(..) {
+            let value = of.values.is_valid(at).then(|| Scalar::Text(of.values.value(at)));
+            self.entry(0, of.keys, at, value, count);
+        }
+        self.keys.texts = texts;
+    }
+
+    /// Notes an entry and `count - 1` equal ones.
+    fn entry(&mut self, map: u8, keys: &StringViewArray, at: usize, value: Option<Scalar<'_>>, count: u64) {
+        let key = self.key(map, keys, at);
+        let Some(value) = value else {
+            // Nothing that a search finds, but the list of values is not whole without it.
+            key.place.into_iter().for_each(|place| self.catalogue.other(place, count));
+            return;
+        };
+        let hash = value_hash(key.hash, value);
+        let seen = key.place.map_or(Seen::First, |place| self.catalogue.value(place, hash, value, count));
+        if let (Seen::First, Some(hash)) = (seen, hash) {
+            self.granules.insert(hash);
         }
     }
 
@@ -145,36 +179,19 @@ impl Visit<'_> {
     fn key(&mut self, map: u8, keys: &StringViewArray, at: usize) -> Key {
         let granule = self.catalogue.granule();
         let view = keys.views().get(at).copied().unwrap_or_default();
-        let text = keys.value(at);
         let (catalogue, granules) = (&mut *self.catalogue, &mut *self.granules);
-        let (known_as, hash) = if text.len() <= INLINE_BYTES {
-            ((map, view), None)
-        } else {
+        let key = self.keys.keys.entry((map, view)).or_insert_with(|| {
+            let text = keys.value(at);
             let hash = key_hash(Owner::Record, text);
-            ((map | LONG, u128::from(hash)), Some(hash))
-        };
-        let key = self.keys.0.entry(known_as).or_insert_with(|| {
-            let hash = hash.unwrap_or_else(|| key_hash(Owner::Record, text));
             Key { hash, place: catalogue.place(Owner::Record, text, hash), granule: u32::MAX }
         });
         if key.granule != granule {
             key.granule = granule;
             granules.insert(key.hash);
         }
-        match key.place {
-            // Another key of the same hash: the catalogue says that it is not whole.
-            Some(place) if hash.is_some() && !catalogue.is(place, text) => {
-                Key { place: catalogue.place(Owner::Record, text, key.hash), ..*key }
-            }
-            _ => *key,
-        }
+        *key
     }
 }
-
-/// Longer texts are not part of their views.
-const INLINE_BYTES: usize = 12;
-/// Tells hashes of long keys from views of short ones.
-const LONG: u8 = 0x80;
 
 /// Hashes of the scalars in an encoded `AnyValue`: itself, or the elements of arrays as deep as comparisons look.
 pub(super) fn encoded(key_hash: u64, value: &[u8], depth: usize, each: &mut impl FnMut(u64, Option<Scalar<'_>>)) {
@@ -190,64 +207,5 @@ pub(super) fn encoded(key_hash: u64, value: &[u8], depth: usize, each: &mut impl
     };
     if let Some(hash) = value_hash(key_hash, scalar) {
         each(hash, (depth == 0).then_some(scalar));
-    }
-}
-
-/// Spreads views and hashes over a table; seeded, because senders choose both.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Spread(u64);
-
-/// See [`Spread`].
-#[derive(Debug)]
-pub(super) struct SpreadHasher(u64);
-
-impl Default for Spread {
-    fn default() -> Self {
-        Self(RandomState::new().hash_one(0_u8))
-    }
-}
-
-impl Spread {
-    /// A number that depends on a hash and the seed.
-    pub(super) fn of(self, hash: u64) -> u64 {
-        let product = u128::from(hash ^ self.0) * u128::from(self.0.rotate_left(32) | 1);
-        #[expect(clippy::cast_possible_truncation, reason = "takes the two halves")]
-        let mixed = (product as u64) ^ ((product >> 64) as u64);
-        mixed
-    }
-}
-
-impl BuildHasher for Spread {
-    type Hasher = SpreadHasher;
-
-    fn build_hasher(&self) -> SpreadHasher {
-        SpreadHasher(self.0)
-    }
-}
-
-impl Hasher for SpreadHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u8(&mut self, number: u8) {
-        self.write_u64(u64::from(number));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = Spread(self.0).of(number);
-    }
-
-    fn write_u128(&mut self, number: u128) {
-        #[expect(clippy::cast_possible_truncation, reason = "takes the two halves")]
-        let (low, high) = (number as u64, (number >> 64) as u64);
-        self.write_u64(low);
-        self.write_u64(high);
     }
 }

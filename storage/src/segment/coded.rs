@@ -1,0 +1,408 @@
+//! Column chunks with a dictionary: texts and bytes, encoded from their views, and integers.
+//!
+//! What comes out is Parquet as any writer makes it: a dictionary page, then data pages (version 1) of codes; once the dictionary is full,
+//! pages of plain values. What is different is the work: Arrow's writer hashes and compares every value of every row, which was the largest
+//! part of writing a segment. Here most values are known by their view (`segment/words.rs`).
+
+use std::ops::Range;
+
+use arrow::array::{Array as _, ArrayRef, AsArray as _, BinaryViewArray, Int32Array, Int64Array, StringViewArray};
+use arrow::datatypes::DataType;
+use bytes::Bytes;
+use parquet::basic::{Compression, Encoding, Type};
+use parquet::column::page::{CompressedPage, Page, PageWriteSpec, PageWriter as _};
+use parquet::column::writer::ColumnCloseResult;
+use parquet::data_type::ByteArray;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ColumnChunkMetaData, OffsetIndexBuilder};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::statistics::Statistics;
+use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
+use parquet::schema::types::ColumnDescPtr;
+
+use super::encoding::{DICTIONARY_BYTES, PAGE_BYTES};
+use super::hybrid;
+use super::words::Words;
+
+/// One column chunk being written.
+#[derive(Debug)]
+pub(super) struct CodedColumn {
+    column: ColumnDescPtr,
+    compression: Compression,
+    page_rows: usize,
+    has_statistics: bool,
+    words: Words,
+    /// Whether the dictionary is full, so that values are written as they are.
+    is_plain: bool,
+    page: OpenPage,
+    /// Data pages that are done.
+    done: Vec<u8>,
+    pages: Vec<Written>,
+    totals: Totals,
+}
+
+/// Values of a batch.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Values<'a> {
+    Texts(&'a StringViewArray),
+    Bytes(&'a BinaryViewArray),
+    Ints(&'a Int32Array),
+    Longs(&'a Int64Array),
+}
+
+/// One value as a page has it, but for the length of bytes.
+enum Plain<'a> {
+    Bytes(&'a [u8]),
+    Int([u8; 4]),
+    Long([u8; 8]),
+}
+
+/// Compresses pages.
+pub(super) struct Press(zstd::bulk::Compressor<'static>);
+
+#[derive(Debug, Default)]
+struct OpenPage {
+    rows: usize,
+    repetition: Vec<u8>,
+    definition: Vec<u8>,
+    codes: Vec<u32>,
+    plain: Vec<u8>,
+    plain_values: usize,
+}
+
+/// A data page in `done`.
+#[derive(Clone, Copy, Debug)]
+struct Written {
+    offset: u64,
+    bytes: usize,
+    rows: usize,
+}
+
+#[derive(Debug, Default)]
+struct Totals {
+    rows: usize,
+    /// Levels, that is values and nulls.
+    values: usize,
+    nulls: usize,
+    uncompressed: usize,
+}
+
+/// Codes of a page: as many as 4,096 rows with some attributes have.
+const PAGE_VALUES: usize = 65_536;
+/// Longer texts have no place in statistics.
+const STATISTICS_BYTES: usize = 64;
+
+// === impl CodedColumn ===
+
+impl CodedColumn {
+    /// `None` when the column has no dictionary or is neither flat nor in a map.
+    pub(super) fn new(column: &ColumnDescPtr, properties: &WriterProperties) -> Option<Self> {
+        let path = column.path();
+        let compression = properties.compression(path);
+        let known = matches!(compression, Compression::ZSTD(_) | Compression::UNCOMPRESSED)
+            && matches!((column.max_rep_level(), column.max_def_level()), (0, 0 | 1) | (1, 1 | 2));
+        let (has_lengths, statistics) = (column.physical_type() == Type::BYTE_ARRAY, properties.statistics_enabled(path));
+        // Numbers with bounds per page are left to the library.
+        let is_number = matches!(column.physical_type(), Type::INT32 | Type::INT64) && statistics != EnabledStatistics::Page;
+        let is_coded = properties.dictionary_enabled(path) && (has_lengths || is_number);
+        (known && is_coded).then(|| Self {
+            column: column.clone(),
+            compression,
+            page_rows: properties.data_page_row_count_limit(),
+            has_statistics: has_lengths && statistics != EnabledStatistics::None,
+            words: Words::new(has_lengths),
+            is_plain: false,
+            page: OpenPage::default(),
+            done: Vec::new(),
+            pages: Vec::new(),
+            totals: Totals::default(),
+        })
+    }
+
+    /// Bytes so far, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.done.len() + self.words.page().len() + self.page.plain.len() + self.page.codes.len()
+    }
+
+    /// Adds a batch: one value per row, or in a map those between the row's `offsets`.
+    pub(super) fn push(
+        &mut self,
+        values: Values<'_>,
+        offsets: Option<&[i32]>,
+        rows: Range<usize>,
+        press: &mut Press,
+    ) -> Result<(), ParquetError> {
+        self.words.next_batch();
+        let mut row = rows.start;
+        while row < rows.end {
+            match offsets {
+                Some(offsets) => self.push_entries(values, offsets, row)?,
+                None => self.push_value(values, row),
+            }
+            row += 1;
+            self.page.rows += 1;
+            let is_full = !self.is_plain && self.words.page().len() >= DICTIONARY_BYTES;
+            if self.page.rows >= self.page_rows || self.page.plain.len() >= PAGE_BYTES || self.page.codes.len() >= PAGE_VALUES || is_full {
+                self.end_page(press)?;
+                self.is_plain |= is_full;
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn push_value(&mut self, values: Values<'_>, row: usize) {
+        if self.column.max_def_level() > 0 {
+            let is_there = values.is_valid(row);
+            self.page.definition.push(u8::from(is_there));
+            if !is_there {
+                self.totals.nulls += 1;
+                return;
+            }
+        }
+        self.add(values, row);
+    }
+
+    #[inline]
+    fn push_entries(&mut self, values: Values<'_>, offsets: &[i32], row: usize) -> Result<(), ParquetError> {
+        let offset = |row: usize| offsets.get(row).and_then(|offset| usize::try_from(*offset).ok());
+        let (Some(start), Some(end)) = (offset(row), offset(row + 1)) else {
+            return Err(ParquetError::General("a map without the offsets of its rows".to_owned()));
+        };
+        if start >= end {
+            self.page.repetition.push(0);
+            self.page.definition.push(0);
+            self.totals.nulls += 1;
+            return Ok(());
+        }
+        let is_optional = self.column.max_def_level() > 1;
+        for entry in start..end {
+            self.page.repetition.push(u8::from(entry > start));
+            let is_there = values.is_valid(entry);
+            self.page.definition.push(1 + u8::from(is_optional && is_there));
+            if is_there {
+                self.add(values, entry);
+            } else {
+                self.totals.nulls += 1;
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn add(&mut self, values: Values<'_>, at: usize) {
+        if self.is_plain {
+            let value = values.value(at);
+            self.words.put(value.as_ref(), &mut self.page.plain);
+            self.page.plain_values += 1;
+        } else {
+            self.page.codes.push(self.words.number(values.view(at), || values.value(at)));
+        }
+    }
+
+    fn end_page(&mut self, press: &mut Press) -> Result<(), ParquetError> {
+        let page = std::mem::take(&mut self.page);
+        if page.rows == 0 {
+            return Ok(());
+        }
+        let mut body = Vec::with_capacity(page.codes.len() + page.plain.len() + page.definition.len() / 4 + 64);
+        levels(&page.repetition, self.column.max_rep_level(), &mut body);
+        levels(&page.definition, self.column.max_def_level(), &mut body);
+        let encoding = if self.is_plain {
+            body.extend_from_slice(&page.plain);
+            Encoding::PLAIN
+        } else {
+            let width = hybrid::width(self.words.len().saturating_sub(1));
+            body.push(u8::try_from(width).unwrap_or_default());
+            hybrid::encode(&page.codes, width, &mut body);
+            Encoding::RLE_DICTIONARY
+        };
+        let values = if self.column.max_def_level() > 0 { page.definition.len() } else { page.codes.len() + page.plain_values };
+        let uncompressed = body.len();
+        let data = Page::DataPage {
+            buf: press.press(self.compression, body)?,
+            num_values: u32::try_from(values).map_err(|error| ParquetError::General(error.to_string()))?,
+            encoding,
+            def_level_encoding: Encoding::RLE,
+            rep_level_encoding: Encoding::RLE,
+            statistics: None,
+        };
+        let offset = self.done.len() as u64;
+        let written = append(CompressedPage::new(data, uncompressed), &mut self.done)?;
+        self.pages.push(Written { offset, bytes: written.compressed_size, rows: page.rows });
+        self.totals.rows += page.rows;
+        self.totals.values += values;
+        self.totals.uncompressed += written.uncompressed_size;
+        self.page.clear_like(page);
+        Ok(())
+    }
+
+    /// The bytes of the chunk, and what the footer says of it.
+    pub(super) fn close(mut self, press: &mut Press) -> Result<(Bytes, ColumnCloseResult), ParquetError> {
+        self.end_page(press)?;
+        let mut chunk = Vec::with_capacity(self.done.len() + self.words.page().len() / 2);
+        let dictionary = Page::DictionaryPage {
+            buf: press.press(self.compression, self.words.page().to_vec())?,
+            num_values: u32::try_from(self.words.len()).map_err(|error| ParquetError::General(error.to_string()))?,
+            encoding: Encoding::PLAIN,
+            is_sorted: false,
+        };
+        let dictionary = CompressedPage::new(dictionary, self.words.page().len());
+        let written = append(dictionary, &mut chunk)?;
+        let begin = i64::try_from(chunk.len()).unwrap_or_default();
+        chunk.append(&mut self.done);
+        let mut offsets = OffsetIndexBuilder::new();
+        for page in &self.pages {
+            offsets.append_row_count(i64::try_from(page.rows).unwrap_or_default());
+            offsets.append_offset_and_size(
+                begin + i64::try_from(page.offset).unwrap_or_default(),
+                i32::try_from(page.bytes).unwrap_or(i32::MAX),
+            );
+        }
+        let long = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let mut metadata = ColumnChunkMetaData::builder(self.column.clone())
+            .set_compression(self.compression)
+            .set_encodings(vec![Encoding::PLAIN, Encoding::RLE, Encoding::RLE_DICTIONARY])
+            .set_total_compressed_size(long(chunk.len()))
+            .set_total_uncompressed_size(long(written.uncompressed_size + self.totals.uncompressed))
+            .set_num_values(long(self.totals.values))
+            .set_dictionary_page_offset(Some(0))
+            .set_data_page_offset(begin);
+        if let Some(statistics) = self.statistics() {
+            metadata = metadata.set_statistics(statistics);
+        }
+        let close = ColumnCloseResult {
+            bytes_written: chunk.len() as u64,
+            rows_written: self.totals.rows as u64,
+            metadata: metadata.build()?,
+            bloom_filter: None,
+            column_index: None,
+            offset_index: Some(offsets.build()),
+        };
+        Ok((chunk.into(), close))
+    }
+
+    /// Bounds of all values, when they are in the dictionary and short.
+    fn statistics(&self) -> Option<Statistics> {
+        let short =
+            |value: Option<&[u8]>| value.filter(|value| value.len() <= STATISTICS_BYTES).map(|value| ByteArray::from(value.to_vec()));
+        if self.is_plain || !self.has_statistics {
+            return None;
+        }
+        let (min, max) = (short(self.words.iter().min())?, short(self.words.iter().max())?);
+        Some(Statistics::byte_array(Some(min), Some(max), None, Some(self.totals.nulls as u64), false))
+    }
+}
+
+/// Appends a page with its header.
+fn append(page: CompressedPage, to: &mut Vec<u8>) -> Result<PageWriteSpec, ParquetError> {
+    let mut sink = TrackedWrite::new(to);
+    let written = SerializedPageWriter::new(&mut sink).write_page(page)?;
+    sink.into_inner()?;
+    Ok(written)
+}
+
+/// Appends the levels of a page, after their length.
+fn levels(levels: &[u8], most: i16, body: &mut Vec<u8>) {
+    if most > 0 {
+        let start = body.len();
+        body.extend_from_slice(&[0; 4]);
+        hybrid::encode(levels, hybrid::width(usize::from(most.unsigned_abs())), body);
+        let length = u32::try_from(body.len() - start - 4).unwrap_or(u32::MAX);
+        body.get_mut(start..start + 4).into_iter().for_each(|place| place.copy_from_slice(&length.to_le_bytes()));
+    }
+}
+
+// === impl OpenPage ===
+
+impl OpenPage {
+    /// Takes over the memory of a page that is written.
+    fn clear_like(&mut self, mut page: Self) {
+        page.rows = 0;
+        page.plain_values = 0;
+        page.repetition.clear();
+        page.definition.clear();
+        page.codes.clear();
+        page.plain.clear();
+        *self = page;
+    }
+}
+
+// === impl Values ===
+
+impl<'a> Values<'a> {
+    /// `None` for arrays of other types.
+    pub(super) fn of(array: &'a ArrayRef) -> Option<Self> {
+        match array.data_type() {
+            DataType::Utf8View => array.as_string_view_opt().map(Self::Texts),
+            DataType::BinaryView => array.as_binary_view_opt().map(Self::Bytes),
+            DataType::Int32 => array.as_primitive_opt().map(Self::Ints),
+            DataType::Int64 => array.as_primitive_opt().map(Self::Longs),
+            _ => None,
+        }
+    }
+
+    /// What tells a value from others of its batch: the view of a text; of a number what would be its view.
+    #[inline]
+    fn view(&self, at: usize) -> u128 {
+        match self {
+            Self::Texts(array) => array.views().get(at).copied().unwrap_or_default(),
+            Self::Bytes(array) => array.views().get(at).copied().unwrap_or_default(),
+            Self::Ints(array) => u128::from(array.value(at).cast_unsigned()) << 32 | 4,
+            Self::Longs(array) => u128::from(array.value(at).cast_unsigned()) << 32 | 8,
+        }
+    }
+
+    #[inline]
+    fn value(&self, at: usize) -> Plain<'a> {
+        match self {
+            Self::Texts(array) => Plain::Bytes(array.value(at).as_bytes()),
+            Self::Bytes(array) => Plain::Bytes(array.value(at)),
+            Self::Ints(array) => Plain::Int(array.value(at).to_le_bytes()),
+            Self::Longs(array) => Plain::Long(array.value(at).to_le_bytes()),
+        }
+    }
+
+    #[inline]
+    fn is_valid(&self, at: usize) -> bool {
+        match self {
+            Self::Texts(array) => array.is_valid(at),
+            Self::Bytes(array) => array.is_valid(at),
+            Self::Ints(array) => array.is_valid(at),
+            Self::Longs(array) => array.is_valid(at),
+        }
+    }
+}
+
+impl AsRef<[u8]> for Plain<'_> {
+    #[inline]
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Int(bytes) => bytes,
+            Self::Long(bytes) => bytes,
+        }
+    }
+}
+
+// === impl Press ===
+
+impl Press {
+    /// For pages of this level.
+    pub(super) fn new(level: i32) -> Result<Self, ParquetError> {
+        Ok(Self(zstd::bulk::Compressor::new(level)?))
+    }
+
+    fn press(&mut self, compression: Compression, body: Vec<u8>) -> Result<Bytes, ParquetError> {
+        if compression == Compression::UNCOMPRESSED {
+            return Ok(body.into());
+        }
+        Ok(self.0.compress(&body)?.into())
+    }
+}
+
+impl std::fmt::Debug for Press {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Press")
+    }
+}
