@@ -240,7 +240,9 @@ where
             // Most bodies come in one piece, which is kept as it is.
             None if whole.is_empty() => first = Some(data),
             Some(start) => {
-                whole.reserve(start.len() + data.len());
+                // At once what is to come, as far as that is not a mere promise.
+                let left = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX).min(PROMISED_BYTES);
+                whole.reserve(start.len() + data.len() + left);
                 whole.extend_from_slice(&start);
                 whole.extend_from_slice(&data);
             }
@@ -258,6 +260,8 @@ where
 const JSON_VALUE: &str = "json_value";
 const MAX_CLIENT_CHARS: usize = 64;
 const UNNAMED: &str = "unnamed";
+/// Set aside for what a sender says is to come.
+const PROMISED_BYTES: usize = 1 << 20;
 /// Small enough to be read without leaving the runtime.
 const INLINE_JSON_BYTES: usize = 256 * 1024;
 /// The slowest pace, after the first half minute, at which a body is waited for.
