@@ -2,8 +2,9 @@
 
 use std::sync::atomic::AtomicBool;
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray as _, RecordBatch};
 use arrow::compute::concat_batches;
+use arrow::datatypes::Int64Type;
 use proptest::prelude::*;
 
 use super::*;
@@ -96,7 +97,7 @@ proptest! {
         let (tmp, seg) = (folders.tmp(), folders.seg());
         let (mut segments, mut everything) = (Vec::new(), Vec::new());
         for (number, (size, layout)) in inputs.iter().enumerate() {
-            let rows = rows_with_attributes(signal, seed.wrapping_add(number as u64), *size);
+            let rows = numbered(rows_with_attributes(signal, seed.wrapping_add(number as u64), *size), number as i64 * 1_000);
             everything.push(rows.clone());
             std::thread::sleep(std::time::Duration::from_millis(2));
             let written = write_in(layout.clone(), (&tmp, &seg), signal, vec![rows]);
@@ -144,6 +145,15 @@ fn large_row_groups_of_another_layout_are_encoded_anew() {
     let sizes: Vec<usize> = stacked[0].row_groups().iter().map(|group| group.rows.len()).collect();
     assert_eq!(sizes, [40_000, 33_000, 300, 50_000]);
     assert_eq!(read(&stacked, Signal::Logs), concat_batches(&schema::of(Signal::Logs), &everything).unwrap());
+}
+
+/// The same records with ids from `first` on, as no two records of a store have one id.
+fn numbered(rows: RecordBatch, first: i64) -> RecordBatch {
+    let Ok(place) = rows.schema().index_of(schema::column::RECORD_ID) else { return rows };
+    let mut columns = rows.columns().to_vec();
+    let ids = columns[place].as_primitive::<Int64Type>();
+    columns[place] = Arc::new(ids.unary::<_, Int64Type>(|id| id + first));
+    RecordBatch::try_new(rows.schema(), columns).unwrap()
 }
 
 /// The same rows of one day, `hours` later.

@@ -300,7 +300,7 @@ mod tests {
     fn a_row_shows_what_the_list_is_sorted_by_and_what_that_is_part_of() {
         let numbers = |order| {
             let row = shown(order, 20_000_000_000);
-            [row.into, row.duration, row.of_trace, row.spans, row.of_spans].map(|text| text.replace('\u{202f}', " ").replace('\u{a0}', " "))
+            [row.into, row.duration, row.of_trace, row.spans, row.of_spans].map(|text| text.replace(['\u{202f}', '\u{a0}'], " "))
         };
         assert_eq!(numbers(TraceOrder::Newest), ["495 ns", "1.00 µs", "", "3", ""]);
         assert_eq!(numbers(TraceOrder::Slowest), ["", "500 ns", "1.00 µs", "3", ""]);

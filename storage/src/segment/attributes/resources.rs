@@ -68,7 +68,10 @@ impl Builder {
         for (at, view) in envelopes.views().get(rows).unwrap_or_default().iter().enumerate() {
             views.entry(*view).or_insert((first + at, 0)).1 += 1;
         }
-        for (at, rows) in views.into_values() {
+        // In the order of rows, so that the same rows make the same bytes.
+        let mut first_rows: Vec<(usize, u64)> = views.into_values().collect();
+        first_rows.sort_unstable();
+        for (at, rows) in first_rows {
             let envelope = envelopes.value(at);
             match self.place(owner, envelope).and_then(|place| self.envelopes.get_mut(place)) {
                 Some(known) => known.note(rows, granule, granules),
@@ -117,7 +120,9 @@ impl Builder {
         if self.overflowed {
             catalogue.leave_out(owner);
         }
-        for (envelope, place) in &self.known {
+        let mut known: Vec<(&Vec<u8>, &usize)> = self.known.iter().collect();
+        known.sort_unstable_by_key(|(_, place)| **place);
+        for (envelope, place) in known {
             let rows = self.envelopes.get(*place).map_or(0, |known| known.rows);
             attributes(owner, envelope, &mut |key, value| {
                 let key_hash = key_hash(owner, key);

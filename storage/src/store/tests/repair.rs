@@ -122,7 +122,8 @@ async fn what_can_be_made_again_is_and_nothing_is_lost_or_there_twice() {
 #[tokio::test]
 async fn rows_that_can_be_read_are_saved_from_a_damaged_segment() {
     let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path()).await;
+    // Memory for all of them, so that they are flushed to one segment with many pages.
+    let store = open_with(Config { buffer_bytes: 1 << 30, ..config(dir.path()) }).await.unwrap();
     for part in 0..20 {
         append(&store, Signal::Traces, spans(part * 1_000, 1_000)).await;
     }
