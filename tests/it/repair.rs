@@ -177,8 +177,8 @@ async fn a_log_that_is_damaged_in_the_middle_is_refused_with_words_and_then_repa
     let mut broken = PathBuf::new();
     let hurt = |data: &Path| {
         broken = of_kind(data, "wal", "wal");
-        let end = fs::read(&broken).unwrap().iter().rposition(|byte| *byte != 0).unwrap();
-        flip(&broken, end / 2);
+        // In the first request: damage in the group that was written last looks like a write that a crash cut off, and those groups may be large.
+        flip(&broken, 400);
         let said = Server::try_start(data, &[]).unwrap_err();
         assert!(said.contains(broken.to_str().unwrap()) && said.contains("at offset ") && said.contains("throughline repair"), "{said}");
     };

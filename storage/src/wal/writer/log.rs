@@ -107,8 +107,11 @@ impl<T> Log<T> {
     /// Starts the first file.
     pub(crate) fn begin(&mut self) {
         // Right away, so that a log folder without any file is known to have lost them.
-        if let Err(Fault::NoRoom(error)) = self.start_file() {
-            self.refuse(Refusal::NoRoom(format!("the log has no room: {error}")));
+        match self.start_file() {
+            // What was released while it was the last file has a successor now.
+            Ok(()) => self.shared.release(self.shared.released.load(Ordering::Acquire)),
+            Err(Fault::NoRoom(error)) => self.refuse(Refusal::NoRoom(format!("the log has no room: {error}"))),
+            Err(Fault::Failed(..)) => {}
         }
     }
 
