@@ -2,7 +2,7 @@
 //! what the store makes of it, so that the books of both can be compared.
 
 use bytes::Buf as _;
-use prost::encoding::{WireType, decode_key, decode_varint};
+use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use storage::Signal;
 
 /// Counts the spans or log records of an export request; `None` when it is not one.
@@ -32,7 +32,12 @@ fn count_within(mut message: &[u8], levels: &[&[u32]]) -> Option<u64> {
             WireType::SixtyFourBit => 8,
             WireType::ThirtyTwoBit => 4,
             WireType::LengthDelimited => usize::try_from(decode_varint(&mut message).ok()?).ok()?,
-            WireType::StartGroup | WireType::EndGroup => return None,
+            // No field of OTLP is a group: an unknown one is passed over whole.
+            WireType::StartGroup => {
+                skip_field(wire_type, number, &mut message, DecodeContext::default()).ok()?;
+                0
+            }
+            WireType::EndGroup => return None,
         };
         let field = message.get(..length)?;
         message.advance(length);
@@ -70,6 +75,8 @@ mod tests {
             {"scopeLogs":[{"logRecords":[{"severityNumber":9}]}]}]}"#;
         let made = json::transcode(json::Request::Logs, text).unwrap();
         assert_eq!(count(Signal::Logs, &made.payload), Some(3));
+        let grouped = [b"\xa3\x06\x08\x05\xa4\x06".as_slice(), &made.payload].concat();
+        assert_eq!(count(Signal::Logs, &grouped), Some(3), "an unknown group counts as nothing");
         assert_eq!(count(Signal::Traces, b""), Some(0));
         assert_eq!(count(Signal::Traces, b"\x0a\xff"), None);
     }

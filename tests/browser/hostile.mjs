@@ -56,8 +56,9 @@ async function places({ traceId, spanId, service, bad, key }) {
   ];
 }
 
-// The elements of a page with the names of their attributes; where a word may break depends on the word.
-const skeleton = () => [...document.querySelectorAll("main :not(wbr)")].map((one) => `${one.localName} ${one.getAttributeNames().join(" ")}`);
+// The elements of a page with the names of their attributes; where a word may break depends on the word, and what is offered to choose from
+// on which services there are by then.
+const skeleton = () => [...document.querySelectorAll("main :not(wbr, option)")].map((one) => `${one.localName} ${one.getAttributeNames().join(" ")}`);
 
 async function look(page, path) {
   await page.goto(base + path);

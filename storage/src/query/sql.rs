@@ -8,11 +8,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use datafusion::common::DataFusionError;
+use datafusion::common::tree_node::{Transformed, TreeNode as _};
 use datafusion::execution::context::{SQLOptions, SessionContext};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{DataFrame, SessionConfig};
 use futures::StreamExt as _;
 
@@ -150,7 +153,9 @@ async fn collect(frame: DataFrame, max_rows: usize) -> Result<SqlAnswer, QueryEr
         .map(|field| SqlColumn { name: names.unique(field.name()), sql_type: columns::sql_type(field.data_type()) })
         .collect();
     let mut answer = SqlAnswer { columns, ..SqlAnswer::default() };
-    let mut stream = frame.execute_stream().await.map_err(|error| explain(&error))?;
+    let tasks = Arc::new(frame.task_ctx());
+    let plan = frame.create_physical_plan().await.and_then(yielding).map_err(|error| explain(&error))?;
+    let mut stream = execute_stream(plan, tasks).map_err(|error| explain(&error))?;
     let mut bytes = 0;
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(|error| explain(&error))?;
@@ -170,16 +175,29 @@ async fn collect(frame: DataFrame, max_rows: usize) -> Result<SqlAnswer, QueryEr
     Ok(answer)
 }
 
+/// The plan with every join pausing now and then. A join makes many batches of one and never waits meanwhile: whoever consumes them would
+/// neither notice that its time is over nor let others run.
+fn yielding(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+    let paused = plan.transform_up(|node| {
+        if node.children().len() < 2 {
+            return Ok(Transformed::no(node));
+        }
+        Ok(Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<dyn ExecutionPlan>))
+    });
+    paused.map(|paused| paused.data)
+}
+
 /// An error for the one who wrote the statement.
 fn explain(error: &DataFusionError) -> QueryError {
     match error.find_root() {
         DataFusionError::ResourcesExhausted(_) => QueryError::Memory(one_line(error)),
-        DataFusionError::Internal(_) | DataFusionError::IoError(_) | DataFusionError::ExecutionJoin(_) => {
-            QueryError::Internal(one_line(error))
-        }
-        // Reading failed: that is not the fault of the statement.
+        DataFusionError::IoError(_) | DataFusionError::ExecutionJoin(_) => QueryError::Internal(one_line(error)),
+        // What the engine calls a fault of its own is a statement that it was not made for, such as the maximum of maps.
+        DataFusionError::Internal(_) => QueryError::Invalid(format!("the SQL engine cannot answer this: {}", one_line(error))),
+        // Reading failed, which is not the fault of the statement; but for a pattern that a function was called with.
         DataFusionError::External(cause) => match cause.downcast_ref() {
             Some(QueryError::Timeout(allowed)) => QueryError::Timeout(*allowed),
+            _ if one_line(error).starts_with("regex parse error") => QueryError::Invalid(one_line(error)),
             _ => QueryError::Internal(one_line(error)),
         },
         _ => QueryError::Invalid(one_line(error)),
@@ -194,6 +212,10 @@ fn one_line(error: &DataFusionError) -> String {
             line = rest.to_owned();
         }
     }
+    // It asks to be told of it, elsewhere.
+    if let Some(end) = line.find(" This issue was likely caused by a bug") {
+        line.truncate(end);
+    }
     for prefix in ["ParserError(\"", "TokenizerError(\""] {
         if let Some(inner) = line.strip_prefix(prefix).and_then(|rest| rest.strip_suffix("\")")) {
             line = inner.replace("\\\"", "\"").replace("\\'", "'");
@@ -205,7 +227,9 @@ fn one_line(error: &DataFusionError) -> String {
 }
 
 /// What the engine writes before its messages, outermost first.
-const PREFIXES: [&str; 7] = [
+const PREFIXES: [&str; 9] = [
+    "External error: ",
+    "Internal error: ",
     "SQL error: ",
     "Error during planning: ",
     "Schema error: ",

@@ -205,6 +205,12 @@ async fn a_statement_ends_when_nobody_waits_for_it_any_more() {
     config.concurrent_queries = 1;
     let engine = Engine::new(&config, &Registry::default());
     let snapshot = Arc::new(snapshot);
+    // What consumes a join that never waits must notice too that its time is over.
+    let gathering = SqlQuery { timeout: Duration::from_millis(200), ..asked("SELECT array_agg(a.name) FROM spans a, spans b, spans c") };
+    let begun = Instant::now();
+    let failure = engine.sql(snapshot.clone(), gathering).await.unwrap_err();
+    assert!(matches!(failure, QueryError::Timeout(_) | QueryError::Memory(_)), "{failure}");
+    assert!(begun.elapsed() < Duration::from_secs(10), "it went on for {:?}", begun.elapsed());
     // Nine thousand million rows: far longer than this test may take.
     let endless = "SELECT max(length(a.span_id || b.span_id)) FROM spans a, spans b, (SELECT * FROM spans LIMIT 1000) c WHERE a.duration + b.duration + c.duration > 0";
     let waited = tokio::time::timeout(Duration::from_millis(300), engine.sql(snapshot.clone(), asked(endless))).await;
@@ -212,6 +218,23 @@ async fn a_statement_ends_when_nobody_waits_for_it_any_more() {
     // The only place is free again.
     let next = tokio::time::timeout(Duration::from_secs(10), engine.sql(snapshot, asked("SELECT count(*) AS n FROM spans"))).await;
     assert_eq!(serde_json::to_string(&next.expect("the place was not given back").unwrap().rows).unwrap(), r#"[{"n":3000}]"#);
+}
+
+#[tokio::test]
+async fn a_pattern_that_cannot_be_used_is_a_mistake_in_the_statement() {
+    let folder = tempfile::tempdir().unwrap();
+    let spans = [fixtures::span(1, 1, 0, "api", "x", 1, 1)];
+    let snapshot = Arc::new(fixtures::snapshot(folder.path(), Signal::Traces, vec![fixtures::spans(&spans)], Vec::new()));
+    let engine = Engine::new(&Config::new(folder.path().to_owned()), &Registry::default());
+    for statement in [
+        "SELECT regexp_like(name, '(') FROM spans",
+        "SELECT regexp_like(name, '((a{1000}){1000}){1000}') FROM spans",
+        "SELECT name ~ '(' FROM spans",
+        "SELECT max(attributes) FROM spans",
+    ] {
+        let failure = engine.sql(snapshot.clone(), asked(statement)).await.unwrap_err();
+        assert!(matches!(failure, QueryError::Invalid(_)) && !failure.to_string().contains("bug"), "{statement}: {failure:?}");
+    }
 }
 
 /// Values of every type, some of them as texts that others read like.
