@@ -111,6 +111,8 @@
     dress(panel);
     panel.scrollTop = 0;
     panel.parentElement.classList.toggle("with-panel", panel.childElementCount > 0);
+    // On a narrow screen it stands above the rows, out of sight.
+    if (getComputedStyle(panel).position === "static") panel.scrollIntoView({ block: "start" });
     select(row);
     if (push) history[push === "replace" ? "replaceState" : "pushState"]({ panel: true }, "", url);
     const title = $("h2", panel);
