@@ -44,7 +44,7 @@ impl Load {
     fn start(server: &Server, what: &[&str]) -> Self {
         let mut load = command();
         load.args(["load", "--connections", "2", "--json", "--endpoint", &format!("http://{}", server.http)]).args(what);
-        Self(load.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+        Self(load.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap())
     }
 
     fn is_over(&mut self) -> bool {

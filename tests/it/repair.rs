@@ -31,7 +31,18 @@ impl Original {
         for round in 0..2 {
             let mut server = Server::start(&data, &[]);
             let status = command()
-                .args(["load", "--spans", "3000", "--logs", "1000", "--spans-per-request", &PER_REQUEST.to_string(), "--json"])
+                .args([
+                    "load",
+                    "--spans",
+                    "3000",
+                    "--logs",
+                    "1000",
+                    "--connections",
+                    "1",
+                    "--spans-per-request",
+                    &PER_REQUEST.to_string(),
+                    "--json",
+                ])
                 .args(["--endpoint", &format!("http://{}", server.http), "--ledger"])
                 .arg(&ledger)
                 .output()
