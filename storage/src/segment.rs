@@ -164,7 +164,7 @@ pub(crate) fn write(
     sort_into(Output::new(tmp_dir, seg_dir, signal, level).with_origin(origin), signal, batches)
 }
 
-/// As [`write`], to segments of level 1, which are not merged any more, with columns for attributes as `layout` says.
+/// As [`write()`], to segments of level 1, which are not merged any more, with columns for attributes as `layout` says.
 pub(crate) fn write_run(
     tmp_dir: &Place,
     seg_dir: &Place,
