@@ -47,14 +47,14 @@ impl Filter {
         self.conditions.push(quoted(text));
     }
 
-    /// An attribute of the record in `scope` (`attr` or `resource`) has this value, of whatever type it was sent.
+    /// An attribute of the record in `scope` (`attr`, `resource` or `event`) has this value, of whatever type it was sent.
     pub(crate) fn attribute(&mut self, scope: &str, key: &str, value: &str) {
         self.conditions.push(attribute(scope, key, value));
     }
 
-    /// An attribute of the record or of its resource has this value.
-    pub(crate) fn attribute_anywhere(&mut self, key: &str, value: &str) {
-        self.conditions.push(format!("({} OR {})", attribute("attr", key, value), attribute("resource", key, value)));
+    /// At least one of the conditions of `ways` holds.
+    pub(crate) fn any_of(&mut self, ways: &Self) {
+        self.conditions.push(format!("({})", ways.conditions.join(" OR ")));
     }
 }
 

@@ -44,7 +44,8 @@ fn joined<R: 'static>(dice: &mut Dice, depth: u32, leaf: fn(&mut Dice) -> Condit
 const KEYS: [&str; 3] = ["code", "app.x", "a key"];
 
 fn value(dice: &mut Dice) -> Value {
-    match dice.roll(6) {
+    match dice.roll(7) {
+        6 => Value::Bytes(vec![1]),
         0 => Value::Int(dice.roll(4).cast_signed() - 1),
         1 => Value::Bool(dice.roll(2) == 0),
         2 => Value::Double(*dice.pick(&[0.5, 1.0, -2.0, f64::NAN])),
@@ -69,10 +70,10 @@ fn scope(dice: &mut Dice) -> Arc<Scope> {
     Arc::new(Scope { name, version: "1.2".to_owned(), attributes: attributes(dice), ..Scope::default() })
 }
 
-/// A comparison as it is written after the field, with what it says of one value that is no array.
+/// A comparison as it is written after the field, with what it says of one value; of an array, as a whole.
 type Comparison = (&'static str, fn(&Value) -> bool);
 
-const COMPARISONS: [Comparison; 14] = [
+const COMPARISONS: [Comparison; 18] = [
     (":*", |_| true),
     (":ab", |v| is(v, "ab")),
     (":1", |v| is(v, "1") || number(v) == Some(1.0)),
@@ -87,6 +88,11 @@ const COMPARISONS: [Comparison; 14] = [
     (":..0,2..", |v| number(v).is_some_and(|n| n <= 0.0 || n >= 2.0)),
     ("~\"(?i)^AB\"", |v| v.as_str().is_some_and(|text| text.to_lowercase().starts_with("ab"))),
     (">\"ab\"", |v| v.as_str().is_some_and(|text| text > "ab")),
+    // As they are shown.
+    ("=AQ==,ab", |v| is(v, "ab") || *v == Value::Bytes(vec![1])),
+    (":[true\\,\\\"ab\\\"]", |v| v.to_string() == r#"[true,"ab"]"#),
+    ("=\"[\\\"AQ==\\\",\\\"ab\\\"]\"", |v| v.to_string() == r#"["AQ==","ab"]"#),
+    (":NaN", |v| v.to_string() == "NaN"),
 ];
 
 fn number(value: &Value) -> Option<f64> {
@@ -105,7 +111,7 @@ fn is(value: &Value, text: &str) -> bool {
 fn passes(value: &Value, test: fn(&Value) -> bool, exists: bool) -> bool {
     match value {
         _ if exists => true,
-        Value::Array(elements) => elements.iter().any(|element| passes(element, test, false)),
+        Value::Array(elements) => test(value) || elements.iter().any(|element| passes(element, test, false)),
         single => test(single),
     }
 }

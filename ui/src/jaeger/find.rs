@@ -19,6 +19,7 @@ use crate::state::AppState;
 
 /// `GET /api/traces/{trace_id}`
 pub(super) async fn one(State(state): State<AppState>, Path(id): Path<String>, params: Params) -> Result<Response, Failure> {
+    params.refuse_repeated(&["raw", "prettyPrint"])?;
     let id = trace_id(&id)?;
     let (raw, pretty) = (is_set(&params, "raw"), is_set(&params, "prettyPrint"));
     let Some(trace) = state.store().trace(id).await? else {
@@ -31,6 +32,7 @@ pub(super) async fn one(State(state): State<AppState>, Path(id): Path<String>, p
 
 /// `GET /api/traces`: those that `traceID` names, else those that match.
 pub(super) async fn search(State(state): State<AppState>, params: Params) -> Result<Response, Failure> {
+    params.refuse_repeated(&ONCE)?;
     let raw = is_set(&params, "raw");
     let named = params.all("traceID").take(MAX_TRACES).map(trace_id).collect::<Result<Vec<_>, _>>()?;
     let ids = if named.is_empty() { matching(&state, &params).await? } else { named };
@@ -109,18 +111,27 @@ fn query(params: &Params) -> Result<String, Failure> {
     Ok(filter.into_query())
 }
 
-/// Tags that stand for fields of a span are asked of those fields.
+/// Whatever `convert` shows as a tag of a span, of its process or as a field of its logs: an attribute, or the field that it stands for.
 fn tag(filter: &mut Filter, key: &str, value: &str) -> Result<(), Failure> {
     let word = value.to_ascii_lowercase();
+    let mut ways = Filter::default();
     match (key, word.as_str()) {
         ("", _) => return Err(wrong("tags", "a name is missing")),
-        ("error", "true") | ("otel.status_code", "error") => filter.compares("status", ":", "error"),
-        ("error", "false") => filter.does_not_compare("status", ":", "error"),
-        ("otel.status_code", "ok" | "unset") => filter.compares("status", ":", word),
-        ("span.kind", "client" | "server" | "producer" | "consumer" | "internal") => filter.compares("kind", ":", word),
-        ("otel.status_description", _) => filter.is("status.message", value),
-        _ => filter.attribute_anywhere(key, value),
+        ("error", "true") | ("otel.status_code", "error") => ways.compares("status", ":", "error"),
+        ("error", "false") => ways.does_not_compare("status", ":", "error"),
+        ("otel.status_code", "ok" | "unset") => ways.compares("status", ":", word),
+        ("span.kind", "client" | "server" | "producer" | "consumer" | "internal") => ways.compares("kind", ":", word),
+        ("otel.status_description", _) => ways.is("status.message", value),
+        ("otel.scope.name", _) => ways.is("scope.name", value),
+        ("otel.scope.version", _) => ways.is("scope.version", value),
+        ("w3c.tracestate", _) => ways.is("trace_state", value),
+        ("event", _) => ways.is("event", value),
+        _ => {}
     }
+    for scope in ["attr", "resource", "event"] {
+        ways.attribute(scope, key, value);
+    }
+    filter.any_of(&ways);
     Ok(())
 }
 
@@ -162,6 +173,9 @@ fn from_base64(text: &str) -> Option<TraceId> {
     TraceId::from_slice(&STANDARD_NO_PAD.decode(plain).ok()?)
 }
 
+/// Parameters of a search that take one value. Others that clients send, such as `lookback`, are left alone.
+const ONCE: [&str; 9] = ["service", "operation", "start", "end", "minDuration", "maxDuration", "limit", "raw", "prettyPrint"];
+
 const DEFAULT_LIMIT: usize = 100;
 
 const MAX_TRACES: usize = 1_000;
@@ -188,16 +202,18 @@ mod tests {
         assert_eq!(
             query,
             "service=\"a b\" name=\"GET /\" duration>=1200000000ns duration<=100000000ns \
-             (attr.\"http.method\"=GET OR resource.\"http.method\"=GET)"
+             (attr.\"http.method\"=GET OR resource.\"http.method\"=GET OR event.\"http.method\"=GET)"
         );
     }
 
     #[test]
-    fn tags_of_fields_are_asked_of_the_fields() {
-        assert_eq!(asked("tags=%7B%22error%22%3A%22true%22%7D"), "status:error");
-        assert_eq!(asked("tags=%7B%22error%22%3Afalse%7D"), "NOT status:error");
-        assert_eq!(asked("tag=span.kind:server&tag=otel.status_code:ERROR"), "kind:server status:error");
-        assert_eq!(asked("tags=%7B%22n%22%3A200%7D"), "(attr.\"n\"=200 OR resource.\"n\"=200)");
+    fn tags_of_fields_are_asked_of_the_fields_and_of_attributes() {
+        let error = |value| format!("attr.\"error\"={value} OR resource.\"error\"={value} OR event.\"error\"={value}");
+        assert_eq!(asked("tags=%7B%22error%22%3A%22true%22%7D"), format!("(status:error OR {})", error(true)));
+        assert_eq!(asked("tags=%7B%22error%22%3Afalse%7D"), format!("(NOT status:error OR {})", error(false)));
+        let both = asked("tag=span.kind:server&tag=otel.status_code:ERROR");
+        assert!(both.starts_with("(kind:server OR attr.\"span.kind\"=server OR ") && both.contains(") (status:error OR "), "{both}");
+        assert_eq!(asked("tags=%7B%22n%22%3A200%7D"), "(attr.\"n\"=200 OR resource.\"n\"=200 OR event.\"n\"=200)");
         assert_eq!(asked("service=OTLPResourceNoServiceName"), "service=\"unknown_service\"");
     }
 

@@ -4,6 +4,8 @@ use super::convert::TraceJson;
 use super::*;
 use crate::sample;
 
+mod tags;
+
 fn converted(raw: bool) -> AnyJson {
     serde_json::to_value(TraceJson::new(&sample::trace(), raw)).unwrap()
 }

@@ -161,15 +161,14 @@ impl Condition {
     fn owned(&self, segment: &Segment, index: &AttributeIndex, owner: Owner) -> Option<RowRanges> {
         let mut found = RowRanges::new();
         for key in &self.keys {
-            let may_hold = index.catalogue().is_none_or(|catalogue| match catalogue.entry(owner, key) {
-                Some(entry) => self.may_hold(entry),
-                None => !catalogue.is_complete(owner),
-            });
-            if !may_hold {
+            // Where keys were left out, an entry may lack what another segment knew of its key.
+            let whole = index.catalogue().filter(|catalogue| catalogue.is_complete(owner));
+            let entry = whole.and_then(|catalogue| catalogue.entry(owner, key));
+            if whole.is_some() && !entry.is_some_and(|entry| self.may_hold(entry)) {
                 continue;
             }
             let mut rows = RowRanges::new();
-            for hash in self.hashes(owner, key) {
+            for hash in self.hashes(owner, key, entry) {
                 rows = union(rows, segment.attribute_rows(hash)?);
             }
             if owner == Owner::Record
@@ -205,11 +204,16 @@ impl Condition {
         })
     }
 
-    /// Hashes of which a row that passes has at least one.
-    fn hashes(&self, owner: Owner, key: &str) -> Vec<u64> {
+    /// Hashes of which a row that passes has at least one. `entry` is what is known of the key.
+    fn hashes(&self, owner: Owner, key: &str, entry: Option<&Entry>) -> Vec<u64> {
         let key_hash = key_hash(owner, key);
+        let has = |kind| entry.is_none_or(|entry| entry.types.iter().any(|values| values.kind == kind));
+        let (has_composites, has_doubles) = (has(Kind::Other), has(Kind::Double) || has(Kind::Other));
         let exact = |wanted: &Wanted| {
             let Wanted::Exact { text, number, truth } = wanted else { return None };
+            if (has_composites && wanted.may_be_composite()) || (has_doubles && wanted.may_be_endless()) {
+                return None;
+            }
             let number = number.map(|number| match number {
                 Number::Int(int) => Scalar::Int(int),
                 Number::Double(double) => Scalar::Double(double),

@@ -141,6 +141,8 @@ fn scopes_events_links_ranges_and_words_with_gaps_find_the_right_rows() {
         ("attr.http.response.status_code:400..499,500..", &[0]),
         ("attr.tags:5..9", &[1]),
         ("attr.tags:8..9", &[]),
+        ("attr.tags:[\\\"a\\\"\\,7]", &[1]),
+        ("attr.tags=\"[\\\"a\\\"]\"", &[]),
         ("decl*", &[0]),
         ("case:Declined", &[0]),
         ("case:declined", &[]),

@@ -7,6 +7,8 @@ use regex::Regex;
 use super::super::language::{Literal, Operand, Operator, ends};
 use super::super::wire::{self, Any, MAX_DEPTH};
 use crate::attributes::Found;
+use crate::model::Value;
+use crate::rows::any_value;
 
 /// What a value must be.
 #[derive(Clone, Debug)]
@@ -85,7 +87,8 @@ impl ValueTest {
         }
     }
 
-    /// Whether an encoded `AnyValue`, or any element of an array, passes.
+    /// Whether an encoded `AnyValue`, or any element of an array, passes. Arrays and maps also pass by the JSON and bytes by the base64
+    /// that they are shown as.
     pub(super) fn encoded(&self, value: &[u8], depth: usize) -> bool {
         match wire::any(value) {
             _ if matches!(self, Self::Exists) => true,
@@ -93,16 +96,34 @@ impl ValueTest {
             Any::Int(value) => self.number(Number::Int(value)),
             Any::Double(value) => self.number(Number::Double(value)),
             Any::Bool(value) => self.truth(value),
-            Any::Array(array) if depth < MAX_DEPTH => wire::elements(array).any(|element| self.encoded(element, depth + 1)),
-            _ => false,
+            Any::Array(array) if depth < MAX_DEPTH => {
+                wire::elements(array).any(|element| self.encoded(element, depth + 1)) || self.reads(value, |text| text.starts_with('['))
+            }
+            Any::Array(_) => false,
+            Any::Map(_) => self.reads(value, |text| text.starts_with('{')),
+            Any::Bytes(bytes) => self.reads(value, |text| text.len() == bytes.len().div_ceil(3) * 4),
+            Any::Empty => self.reads(value, str::is_empty),
         }
+    }
+
+    /// Whether a value is shown as one of the wanted texts, of which only those are compared that `may_be`.
+    fn reads(&self, value: &[u8], may_be: impl Fn(&str) -> bool) -> bool {
+        let Self::AnyOf(wanted) = self else { return false };
+        let mut shown = None;
+        wanted.iter().any(|wanted| match wanted {
+            Wanted::Exact { text, .. } if may_be(text) => shown.get_or_insert_with(|| any_value(value).to_string()) == text,
+            _ => false,
+        })
     }
 
     fn number(&self, value: Number) -> bool {
         match self {
             Self::Exists => true,
             Self::AnyOf(wanted) => wanted.iter().any(|wanted| match wanted {
-                Wanted::Exact { number, .. } => number.is_some_and(|number| value.compare(number) == Some(Ordering::Equal)),
+                Wanted::Exact { text, number, .. } => match number {
+                    Some(number) => value.compare(*number) == Some(Ordering::Equal),
+                    None => value.is_word(text),
+                },
                 Wanted::Glob(pieces) => glob(pieces, &value.to_string()),
                 Wanted::Between(from, to) => value.lies_between(*from, *to),
             }),
@@ -127,6 +148,18 @@ impl ValueTest {
 }
 
 impl Wanted {
+    /// Whether something is shown as this text whose hash is not that of the text: an array, a map, bytes, nothing.
+    pub(super) fn may_be_composite(&self) -> bool {
+        let Self::Exact { text, .. } = self else { return true };
+        let is_base64 = text.len() % 4 == 0 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte));
+        text.starts_with(['[', '{']) || is_base64
+    }
+
+    /// Whether a number that is not finite is shown as this text.
+    pub(super) fn may_be_endless(&self) -> bool {
+        matches!(self, Self::Exact { text, .. } if ENDLESS.contains(&text.as_str()))
+    }
+
     fn new(operator: Operator, literal: &Literal) -> Self {
         match literal {
             Literal::Quoted(text) => Self::Exact { text: text.clone(), number: None, truth: None },
@@ -168,6 +201,11 @@ impl Number {
         text.parse().ok().map(Self::Double)
     }
 
+    /// Whether it is no finite number and shown as this text.
+    fn is_word(self, text: &str) -> bool {
+        matches!(self, Self::Double(double) if !double.is_finite() && Value::Double(double).to_string() == text)
+    }
+
     fn lies_between(self, from: Option<Self>, to: Option<Self>) -> bool {
         let above = from.is_none_or(|from| self.compare(from).is_some_and(Ordering::is_ge));
         above && to.is_none_or(|to| self.compare(to).is_some_and(Ordering::is_le))
@@ -191,6 +229,9 @@ impl std::fmt::Display for Number {
         }
     }
 }
+
+/// How numbers that are not finite are shown.
+const ENDLESS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
 
 /// Compares without rounding the integer.
 fn compare_mixed(int: i64, double: f64) -> Option<Ordering> {

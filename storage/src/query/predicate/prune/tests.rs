@@ -64,7 +64,8 @@ fn condition(dice: &mut Dice) -> String {
         "event.order",
         "link.user.id",
     ]);
-    let word = |dice: &mut Dice| match dice.roll(5) {
+    let word = |dice: &mut Dice| match dice.roll(6) {
+        5 => (*dice.pick(&["R0VU", "[]", "[7]", "[true]", "[[true]]", "{\\\"GET\\\":7}", "Infinity", "\"\""])).to_owned(),
         0 => format!("\"{}\"", dice.pick(&WORDS)),
         1 => format!("user-{}", dice.roll(3_000)),
         2 => (dice.roll(12).cast_signed() - 4).to_string(),
