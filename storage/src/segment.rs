@@ -8,8 +8,8 @@
 //! spans `roll.edge` and `roll.edge.cells` (`calls/codec.rs`), for merged logs `ft/*` (`text/index.rs`), and `attr.*` (`segment/attributes.rs`). A file appears in the segment folder whole and synced, or not at all.
 
 use std::ops::Range;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
@@ -77,9 +77,15 @@ pub(crate) struct Segment {
     index: Option<Index>,
     /// Set once a part of the bundle was found to be damaged or missing.
     wanting: AtomicBool,
+    /// Why some of its rows could not be read, once that happened.
+    damage: Damage,
     /// Rows that were let go and are still in the files: no read gives them.
     hidden: RowRanges,
 }
+
+/// What a read of a segment found to be wrong, shared with reads that are under way. The first finding stays.
+#[derive(Clone, Debug, Default)]
+struct Damage(Arc<OnceLock<String>>);
 
 /// What the manifest records of a segment and the Parquet footer repeats.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,6 +209,20 @@ fn count_rows(rows: &RowRanges) -> u64 {
     rows.iter().map(|range| range.len() as u64).sum()
 }
 
+// === impl Damage ===
+
+impl Damage {
+    fn note(&self, detail: &str) {
+        self.0.get_or_init(|| detail.to_owned());
+    }
+
+    /// Notes it and makes the error that tells it.
+    fn error(&self, id: ulid::Ulid, detail: String) -> SegmentError {
+        self.note(&detail);
+        SegmentError::damaged(id, detail)
+    }
+}
+
 // === impl Segment ===
 
 impl Segment {
@@ -221,19 +241,30 @@ impl Segment {
                     tracing::info!(segment.id = %meta.id, index, "the index bundle of a segment was written by an older version");
                 }
                 let wanting = AtomicBool::new(lacking.is_some() || index.is_damaged);
-                Ok(Self { meta, parquet, footer: OnceLock::new(), row_groups, index: Some(index), wanting, hidden: Vec::new() })
+                let (index, footer, damage) = (Some(index), OnceLock::new(), Damage::default());
+                Ok(Self { meta, parquet, footer, row_groups, index, wanting, damage, hidden: Vec::new() })
             }
             Err(error) => {
                 tracing::warn!(segment.id = %meta.id, %error, "the index bundle of a segment is unusable; reading it is slower");
                 // The checksums of its blocks are gone with the bundle: looked at as a whole, or not at all.
                 let parquet = checked::CheckedFile::read_through(file, meta.parquet_crc)
                     .map_err(|error| SegmentError::damaged(meta.id, format!("{}: {error}", path.display())))?;
-                let (footer, wanting) = (OnceLock::new(), AtomicBool::new(true));
-                let mut segment = Self { meta, parquet, footer, row_groups: Vec::new(), index: None, wanting, hidden: Vec::new() };
+                let (footer, wanting, damage) = (OnceLock::new(), AtomicBool::new(true), Damage::default());
+                let mut segment = Self { meta, parquet, footer, row_groups: Vec::new(), index: None, wanting, damage, hidden: Vec::new() };
                 segment.row_groups = read::row_groups(segment.footer()?, segment.meta.signal);
                 Ok(segment)
             }
         }
+    }
+
+    /// Why some of its rows cannot be read, as far as anybody tried.
+    pub(crate) fn damage(&self) -> Option<&str> {
+        self.damage.0.get().map(String::as_str)
+    }
+
+    /// Notes that some of its rows cannot be read.
+    pub(crate) fn note_damage(&self, detail: &str) {
+        self.damage.note(detail);
     }
 
     /// Whether a part of the index bundle is known to be missing or damaged, so that it should be made again.

@@ -118,6 +118,8 @@ pub struct StoreStatus {
     pub write_refusal: Option<String>,
     /// Why the last background work failed; `None` when it did not.
     pub background_error: Option<String>,
+    /// What is stored and cannot be read, one sentence per segment, as far as anybody tried to read it.
+    pub damage: Vec<String>,
     /// Per signal: traces, then logs.
     pub signals: [SignalStatus; 2],
     /// Bytes of the log on disk.

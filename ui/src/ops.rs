@@ -63,16 +63,30 @@ pub(crate) async fn status(State(state): State<AppState>) -> Json<report::Report
     Json(report::Report::of(&state))
 }
 
-/// A failed background work is told, but the store still answers and takes in: only refused writes are unready.
+/// Failed background work and damaged data are told, but the store still answers and takes in: only refused writes are unready.
 fn readiness(state: &AppState) -> Readiness {
     let store = state.store().status();
     let mut parts = vec![part("store", store.write_refusal)];
     if let Some(error) = store.background_error {
         parts.push(PartJson { name: "background", ready: true, reason: Some(error) });
     }
+    if !store.damage.is_empty() {
+        parts.push(PartJson { name: "data", ready: true, reason: Some(damage(&store.damage)) });
+    }
     parts.extend(state.config().readiness.iter().map(|other| part(other.name(), other.check().err())));
     Readiness { ready: parts.iter().all(|part| part.ready), parts }
 }
+
+/// Damaged segments in one sentence, the first of them by name.
+pub(crate) fn damage(segments: &[String]) -> String {
+    let named: Vec<&str> = segments.iter().take(MAX_NAMED).map(String::as_str).collect();
+    let more = segments.len() - named.len();
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    format!("{}{more}; stop the server and run `throughline repair`, which keeps what can be read and names what is lost", named.join("; "))
+}
+
+/// Damaged segments that are told one by one.
+const MAX_NAMED: usize = 10;
 
 fn part(name: &'static str, reason: Option<String>) -> PartJson {
     PartJson { name, ready: reason.is_none(), reason }

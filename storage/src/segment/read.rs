@@ -22,7 +22,7 @@ use crate::store::Signal;
 
 use super::checked::CheckedFile;
 use super::writer::{FORMAT, FORMAT_VERSION};
-use super::{Kind, Owner, RowGroup, RowRanges, Rows, Segment, SegmentError, rows, without_rows};
+use super::{Damage, Kind, Owner, RowGroup, RowRanges, Rows, Segment, SegmentError, rows, without_rows};
 
 /// Rows of a batch, at most.
 pub(super) const BATCH_ROWS: usize = 8_192;
@@ -33,6 +33,7 @@ pub(super) const STREAM_ROWS: usize = 2_048;
 #[derive(Debug)]
 pub(super) struct Batches {
     id: Ulid,
+    damage: Damage,
     schema: SchemaRef,
     reader: ParquetRecordBatchReader,
     /// What makes rows of the table of those that are read.
@@ -158,7 +159,7 @@ impl Segment {
             builder = builder.with_row_groups(groups).with_row_selection(selection);
         }
         let reader = builder.build().map_err(|e| self.unreadable(&e))?;
-        Ok(Box::new(Batches { id: self.meta.id, schema, reader, restorer }))
+        Ok(Box::new(Batches { id: self.meta.id, damage: self.damage.clone(), schema, reader, restorer }))
     }
 
     pub(super) fn footer(&self) -> Result<&Footer, SegmentError> {
@@ -166,10 +167,10 @@ impl Segment {
             return Ok(footer);
         }
         let footer = footer(&self.parquet, self.meta.signal)
-            .map_err(|e| SegmentError::damaged(self.meta.id, format!("cannot read the footer of its Parquet file: {e}")))?;
+            .map_err(|e| self.damage.error(self.meta.id, format!("cannot read the footer of its Parquet file: {e}")))?;
         let rows: i64 = footer.parquet.metadata().row_groups().iter().map(RowGroupMetaData::num_rows).sum();
         if u64::try_from(rows) != Ok(self.meta.rows) {
-            return Err(SegmentError::damaged(self.meta.id, format!("has {rows} rows, {} expected", self.meta.rows)));
+            return Err(self.damage.error(self.meta.id, format!("has {rows} rows, {} expected", self.meta.rows)));
         }
         Ok(self.footer.get_or_init(|| footer))
     }
@@ -180,7 +181,7 @@ impl Segment {
         for batch in self.read_any(&[column::TRACE_ID], None, BATCH_ROWS, None)? {
             let batch = batch?;
             let ids = batch.column_by_name(column::TRACE_ID).and_then(|ids| ids.as_fixed_size_binary_opt());
-            for trace in ids.ok_or_else(|| SegmentError::damaged(self.meta.id, "trace ids of another type"))? {
+            for trace in ids.ok_or_else(|| self.damage.error(self.meta.id, "trace ids of another type".to_owned()))? {
                 if trace == Some(id.as_bytes().as_slice()) {
                     rows::push(&mut found, row);
                 }
@@ -201,7 +202,7 @@ impl Segment {
     }
 
     fn unreadable(&self, error: &dyn std::fmt::Display) -> SegmentError {
-        SegmentError::damaged(self.meta.id, format!("cannot read its Parquet file: {error}"))
+        self.damage.error(self.meta.id, format!("cannot read its Parquet file: {error}"))
     }
 }
 
@@ -287,6 +288,6 @@ impl Iterator for Batches {
             Some(restorer) => batch.and_then(|batch| restorer.restore(&batch)),
             None => batch,
         };
-        Some(batch.map_err(|e| SegmentError::damaged(self.id, format!("cannot read its Parquet file: {e}"))))
+        Some(batch.map_err(|e| self.damage.error(self.id, format!("cannot read its Parquet file: {e}"))))
     }
 }

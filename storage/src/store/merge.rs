@@ -32,8 +32,8 @@ pub(super) struct Merger {
     pub(super) clock: Clock,
     pub(super) retention: Retention,
     pub(super) wake: Arc<Wake>,
-    /// Segments that could not be read to be merged, and why. They stay as they are; the others are merged without them.
-    pub(super) damaged: BTreeMap<Ulid, String>,
+    /// Segments that could not be read to be merged. They stay as they are; the others are merged without them.
+    pub(super) damaged: BTreeSet<Ulid>,
     /// Segments whose index bundle could not be made again. It is tried once per start.
     pub(super) unindexed: BTreeSet<Ulid>,
     /// How many ages each segment was looked at for: what rules keep of it then does not change until the next age.
@@ -52,8 +52,7 @@ impl Merger {
         self.keeper.remove_files();
         match done.and_then(|more| self.settle().map(|()| more)) {
             Ok(more) => {
-                let damaged = self.damaged.values().next();
-                self.health.note(Work::Merge, damaged.map(|why| format!("a segment cannot be merged: {why}; run `throughline check`")));
+                self.health.note(Work::Merge, None);
                 Some(more)
             }
             Err(KeepError::Outdated) => Some(true),
@@ -129,7 +128,7 @@ impl Merger {
     /// Writes one segment anew whose rows were deleted, so that they are gone from the disk.
     fn rewrite_hidden(&mut self) -> Result<bool, KeepError> {
         let snapshot = self.tables.published().load_full();
-        let hiding = |segment: &&Arc<Segment>| !segment.hidden().is_empty() && !self.damaged.contains_key(&segment.meta().id);
+        let hiding = |segment: &&Arc<Segment>| !segment.hidden().is_empty() && !self.damaged.contains(&segment.meta().id);
         let Some(segment) = SIGNALS.iter().flat_map(|signal| &snapshot.table(*signal).segments).find(hiding) else { return Ok(false) };
         let outputs = if segment.visible_rows() == 0 {
             Vec::new()
@@ -138,7 +137,8 @@ impl Merger {
                 Err(KeepError::Segment(error)) if error.kind == SegmentErrorKind::Damaged => {
                     tracing::error!(%error, "deleted rows cannot be removed from a segment; they stay hidden");
                     self.meters.background_errors.add(1);
-                    self.damaged.insert(segment.meta().id, error.to_string());
+                    segment.note_damage(&error.detail);
+                    self.damaged.insert(segment.meta().id);
                     return Ok(true);
                 }
                 written => written?,
@@ -184,7 +184,8 @@ impl Merger {
                 Err(error) if error.kind == SegmentErrorKind::Damaged && inputs.iter().any(|segment| segment.meta().id == error.id) => {
                     tracing::error!(%error, "a segment cannot be merged and stays as it is");
                     self.meters.background_errors.add(1);
-                    self.damaged.insert(error.id, error.to_string());
+                    inputs.iter().filter(|segment| segment.meta().id == error.id).for_each(|segment| segment.note_damage(&error.detail));
+                    self.damaged.insert(error.id);
                     return Ok(true);
                 }
                 Err(error) => return Err(error.into()),
@@ -212,8 +213,11 @@ impl Merger {
                 Ok(true)
             }
             Err(KeepError::Segment(error)) if error.kind == SegmentErrorKind::Stopped => Ok(false),
-            Err(error @ KeepError::Segment(_)) => {
-                tracing::error!(error = chain(&error), "the index bundle of a segment cannot be made again; reading it stays slower");
+            Err(KeepError::Segment(error)) => {
+                if error.kind == SegmentErrorKind::Damaged {
+                    segment.note_damage(&error.detail);
+                }
+                tracing::error!(%error, "the index bundle of a segment cannot be made again; reading it stays slower");
                 self.meters.background_errors.add(1);
                 self.unindexed.insert(id);
                 Ok(true)
@@ -243,7 +247,7 @@ impl Merger {
             .table(signal)
             .segments
             .iter()
-            .filter(|segment| segment.hidden().is_empty() && !self.damaged.contains_key(&segment.meta().id));
+            .filter(|segment| segment.hidden().is_empty() && !self.damaged.contains(&segment.meta().id));
         TableSnapshot { segments: segments.cloned().collect(), ..TableSnapshot::default() }
     }
 }

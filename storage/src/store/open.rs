@@ -33,6 +33,7 @@ use crate::wal::{self, Frame, Options, Record, Replayed, Writer};
 use super::append::{Pending, context_of, record_ids};
 use super::delete::hidden_before;
 use super::merge::Merger;
+use super::tables::Unreadable;
 use super::{Appended, Disk, Inner, Meters, Signal, Tables};
 
 /// What the threads of a store do. Whoever holds it starts them, or does it himself.
@@ -140,7 +141,7 @@ fn merger(inner: &Inner) -> Merger {
         clock: inner.clock.clone(),
         retention: inner.config.retention.clone(),
         wake: inner.wake.clone(),
-        damaged: BTreeMap::new(),
+        damaged: BTreeSet::new(),
         unindexed: BTreeSet::new(),
         looked_at: BTreeMap::new(),
     }
@@ -226,18 +227,18 @@ pub(crate) fn payload(record: &Record) -> Result<Bytes, String> {
 }
 
 /// Opens all segments. One that cannot be opened does not keep the others from being read; it stays listed and its files stay.
-fn open_segments(folder: &Folder, contents: &Contents) -> (Vec<Arc<Segment>>, Vec<(Signal, String)>) {
+fn open_segments(folder: &Folder, contents: &Contents) -> (Vec<Arc<Segment>>, Vec<Unreadable>) {
     let (mut segments, mut unreadable) = (Vec::new(), Vec::new());
     for meta in contents.segments.values() {
         match open_segment(folder, meta, contents) {
             Ok((segment, fault)) => {
-                unreadable.extend(fault.map(|why| (meta.signal, why)));
+                unreadable.extend(fault.map(|why| Unreadable { signal: meta.signal, id: meta.id, why }));
                 segments.push(segment);
             }
             Err(error) => {
                 tracing::error!(%error, rows = meta.rows, "a segment cannot be opened; answers lack its rows");
                 let why = format!("{} rows of {} are missing from answers: {error}", meta.rows, meta.signal.as_str());
-                unreadable.push((meta.signal, why));
+                unreadable.push(Unreadable { signal: meta.signal, id: meta.id, why });
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::segment::SegmentMeta;
 use super::{Signal, SignalStatus, Store, StoreStatus};
 
 impl Store {
-    /// Brings gauges up to date that nobody else does: what consumers of memory hold, and the bytes of the data folder.
+    /// Brings gauges up to date that nobody else does: what consumers of memory hold, the bytes of the data folder, damaged segments.
     pub fn observe(&self) {
         let inner = &self.inner;
         let used = |consumer| {
@@ -18,6 +18,12 @@ impl Store {
         let disk =
             inner.registry.gauge("throughline_disk_used_bytes", "Bytes of the log and of all segments, those being written included.", &[]);
         disk.set(inner.keeper.segment_bytes().saturating_add(inner.wal.disk_bytes()));
+        let damaged = inner.tables.damaged();
+        for signal in [Signal::Traces, Signal::Logs] {
+            let help = "Segments of which rows could not be read; /readyz names them.";
+            let gauge = inner.registry.gauge("throughline_damaged_segments", help, &[("signal", signal.as_str())]);
+            gauge.set(damaged.iter().filter(|segment| segment.signal == signal).count() as u64);
+        }
     }
 
     /// How long data is kept.
@@ -30,13 +36,10 @@ impl Store {
     #[must_use]
     pub fn status(&self) -> StoreStatus {
         let inner = &self.inner;
-        let unreadable = || {
-            let snapshot = inner.snapshot.load();
-            snapshot.spans.unreadable.iter().chain(&snapshot.logs.unreadable).next().cloned()
-        };
         StoreStatus {
             write_refusal: inner.write_refusal(),
-            background_error: inner.health.error().or_else(unreadable),
+            background_error: inner.health.error(),
+            damage: inner.tables.damaged().into_iter().map(|segment| segment.why).collect(),
             signals: [self.signal_status(Signal::Traces), self.signal_status(Signal::Logs)],
             wal_bytes: inner.wal.size_bytes(),
             free_bytes: inner.disk.free_bytes(),

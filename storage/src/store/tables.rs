@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use ulid::Ulid;
 
 use crate::buffer::{Buffer, Entry, Reach};
-use crate::segment::Segment;
+use crate::segment::{Segment, SegmentMeta};
 use crate::snapshot::{Snapshot, TableSnapshot};
 
 use super::Signal;
@@ -38,6 +38,15 @@ pub(crate) struct Rows {
     pub(crate) bytes: usize,
 }
 
+/// A segment of which rows are missing from answers.
+#[derive(Clone, Debug)]
+pub(crate) struct Unreadable {
+    pub(crate) signal: Signal,
+    pub(crate) id: Ulid,
+    /// In a sentence that names it.
+    pub(crate) why: String,
+}
+
 #[derive(Debug, Default)]
 struct State {
     buffer: Buffer,
@@ -45,7 +54,7 @@ struct State {
     logs: Vec<Arc<Segment>>,
     /// Segments that are no longer listed, whose files go when no query reads them.
     retired: Vec<Arc<Segment>>,
-    unreadable: Vec<(Signal, String)>,
+    unreadable: Vec<Unreadable>,
     version: u64,
 }
 
@@ -56,7 +65,7 @@ impl Tables {
     /// `lot_bytes` how many bytes of rows are written together.
     pub(crate) fn new(
         segments: Vec<Arc<Segment>>,
-        unreadable: Vec<(Signal, String)>,
+        unreadable: Vec<Unreadable>,
         last_seq: u64,
         lot_bytes: usize,
         meters: Meters,
@@ -162,6 +171,20 @@ impl Tables {
         });
     }
 
+    /// Segments that could not be opened or read, by what has been tried.
+    pub(crate) fn damaged(&self) -> Vec<Unreadable> {
+        let state = self.state.lock();
+        let mut damaged = state.unreadable.clone();
+        for segment in state.all() {
+            let SegmentMeta { signal, id, .. } = *segment.meta();
+            if let Some(detail) = segment.damage().filter(|_| !damaged.iter().any(|known| known.id == id)) {
+                let why = format!("rows of {} are missing from answers: segment {id}: {detail}", signal.as_str());
+                damaged.push(Unreadable { signal, id, why });
+            }
+        }
+        damaged
+    }
+
     /// Whether all of these, as they are, are what questions are answered from now.
     pub(crate) fn are_current(&self, segments: &[Arc<Segment>]) -> bool {
         let state = self.state.lock();
@@ -245,7 +268,7 @@ impl Tables {
         let table = |signal, segments: &Vec<Arc<Segment>>| TableSnapshot {
             buffered: state.buffer.batches(signal),
             segments: segments.clone(),
-            unreadable: state.unreadable.iter().filter(|(of, _)| *of == signal).map(|(_, why)| why.clone()).collect(),
+            unreadable: state.unreadable.iter().filter(|segment| segment.signal == signal).map(|segment| segment.why.clone()).collect(),
         };
         let snapshot =
             Snapshot { spans: table(Signal::Traces, &state.spans), logs: table(Signal::Logs, &state.logs), version: state.version };

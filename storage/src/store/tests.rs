@@ -397,7 +397,8 @@ async fn a_damaged_segment_does_not_keep_the_others_from_being_merged() {
     let store = open(dir.path()).await;
     store.inner.clock.set(AFTER_THE_BUCKET);
     wait_until(&store, |status| status.signals[0].level0_segments == 1 && status.signals[0].level1_segments > 0).await;
-    wait_until(&store, |status| status.background_error.as_ref().is_some_and(|error| error.contains(&broken.to_string()))).await;
+    wait_until(&store, |status| status.damage.iter().any(|damage| damage.contains(&broken.to_string()))).await;
+    assert_eq!((store.status().damage.len(), store.status().background_error), (1, None));
     assert!(file.exists());
 }
 
@@ -537,5 +538,6 @@ async fn a_lost_segment_does_not_keep_the_rest_from_being_read() {
     }
     let store = open(dir.path()).await;
     assert_eq!(contents(&store), [BTreeMap::new(), once(0..5)]);
-    assert!(store.status().background_error.unwrap().contains("50 rows of traces are missing"));
+    let [damage] = store.status().damage.try_into().unwrap();
+    assert!(damage.contains("50 rows of traces are missing"), "{damage}");
 }

@@ -48,10 +48,13 @@ struct Record<'a> {
     service: &'a str,
     body: AnyJson,
     event_name: &'a str,
-    attributes: Map<String, AnyJson>,
+    #[serde(flatten)]
+    attributes: plain_json::Attributes,
     dropped_attributes_count: u32,
     flags: u32,
     resource: Map<String, AnyJson>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    repeated_resource_attributes: Map<String, AnyJson>,
     scope: Scope<'a>,
 }
 
@@ -180,10 +183,11 @@ impl<'a> From<&'a LogRecord> for Record<'a> {
             service: record.service_name(),
             body: plain_json::value(&record.body),
             event_name: &record.event_name,
-            attributes: plain_json::attributes(&record.attributes),
+            attributes: plain_json::Attributes::of(&record.attributes),
             dropped_attributes_count: record.dropped_attributes_count,
             flags: record.flags,
             resource: plain_json::attributes(&record.resource.attributes),
+            repeated_resource_attributes: plain_json::repeated(&record.resource.attributes),
             scope: Scope { name: &record.scope.name, version: &record.scope.version },
         }
     }

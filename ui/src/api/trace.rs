@@ -5,7 +5,6 @@ use axum::response::Response;
 use http::HeaderValue;
 use http::header::CONTENT_DISPOSITION;
 use serde::Serialize;
-use serde_json::{Map, Value as AnyJson};
 use storage::trace::Trace;
 use storage::{Event, Link, Resource, Scope, Span, TraceId};
 
@@ -37,7 +36,8 @@ pub(super) struct TraceJson<'a> {
 #[derive(Debug, Serialize)]
 struct ResourceJson<'a> {
     service: &'a str,
-    attributes: Map<String, AnyJson>,
+    #[serde(flatten)]
+    attributes: plain_json::Attributes,
     dropped_attributes_count: u32,
     schema_url: &'a str,
 }
@@ -46,7 +46,8 @@ struct ResourceJson<'a> {
 struct ScopeJson<'a> {
     name: &'a str,
     version: &'a str,
-    attributes: Map<String, AnyJson>,
+    #[serde(flatten)]
+    attributes: plain_json::Attributes,
     dropped_attributes_count: u32,
     schema_url: &'a str,
 }
@@ -62,7 +63,8 @@ struct SpanJson<'a> {
     end: String,
     duration: String,
     status: StatusJson<'a>,
-    attributes: Map<String, AnyJson>,
+    #[serde(flatten)]
+    attributes: plain_json::Attributes,
     dropped_attributes_count: u32,
     events: Vec<EventJson<'a>>,
     dropped_events_count: u32,
@@ -84,7 +86,8 @@ struct StatusJson<'a> {
 struct EventJson<'a> {
     time: String,
     name: &'a str,
-    attributes: Map<String, AnyJson>,
+    #[serde(flatten)]
+    attributes: plain_json::Attributes,
     dropped_attributes_count: u32,
 }
 
@@ -93,7 +96,8 @@ struct LinkJson<'a> {
     trace_id: String,
     span_id: String,
     trace_state: &'a str,
-    attributes: Map<String, AnyJson>,
+    #[serde(flatten)]
+    attributes: plain_json::Attributes,
     dropped_attributes_count: u32,
     flags: u32,
 }
@@ -182,7 +186,7 @@ impl<'a> From<&'a Resource> for ResourceJson<'a> {
     fn from(resource: &'a Resource) -> Self {
         Self {
             service: resource.service_name(),
-            attributes: plain_json::attributes(&resource.attributes),
+            attributes: plain_json::Attributes::of(&resource.attributes),
             dropped_attributes_count: resource.dropped_attributes_count,
             schema_url: &resource.schema_url,
         }
@@ -194,7 +198,7 @@ impl<'a> From<&'a Scope> for ScopeJson<'a> {
         Self {
             name: &scope.name,
             version: &scope.version,
-            attributes: plain_json::attributes(&scope.attributes),
+            attributes: plain_json::Attributes::of(&scope.attributes),
             dropped_attributes_count: scope.dropped_attributes_count,
             schema_url: &scope.schema_url,
         }
@@ -213,7 +217,7 @@ impl<'a> SpanJson<'a> {
             end: nanos(span.end),
             duration: span.duration().to_string(),
             status: StatusJson { code: span.status.code.as_str(), message: &span.status.message },
-            attributes: plain_json::attributes(&span.attributes),
+            attributes: plain_json::Attributes::of(&span.attributes),
             dropped_attributes_count: span.dropped_attributes_count,
             events: span.events.iter().map(EventJson::from).collect(),
             dropped_events_count: span.dropped_events_count,
@@ -232,7 +236,7 @@ impl<'a> From<&'a Event> for EventJson<'a> {
         Self {
             time: nanos(event.time),
             name: &event.name,
-            attributes: plain_json::attributes(&event.attributes),
+            attributes: plain_json::Attributes::of(&event.attributes),
             dropped_attributes_count: event.dropped_attributes_count,
         }
     }
@@ -244,7 +248,7 @@ impl<'a> From<&'a Link> for LinkJson<'a> {
             trace_id: hex(&link.trace_id),
             span_id: hex(&link.span_id),
             trace_state: &link.trace_state,
-            attributes: plain_json::attributes(&link.attributes),
+            attributes: plain_json::Attributes::of(&link.attributes),
             dropped_attributes_count: link.dropped_attributes_count,
             flags: link.flags,
         }

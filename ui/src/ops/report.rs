@@ -37,6 +37,7 @@ struct LedgerJson {
 struct StoreJson {
     write_refusal: Option<String>,
     background_error: Option<String>,
+    damage: Vec<String>,
     wal_bytes: u64,
     free_bytes: u64,
     disk_bytes: u64,
@@ -77,6 +78,7 @@ impl Report {
             store: StoreJson {
                 write_refusal: status.write_refusal,
                 background_error: status.background_error,
+                damage: status.damage,
                 wal_bytes: status.wal_bytes,
                 free_bytes: status.free_bytes,
                 disk_bytes: status.disk_bytes,

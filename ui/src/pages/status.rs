@@ -55,7 +55,8 @@ fn faults(state: &AppState, status: &storage::StoreStatus, unbalanced: Option<St
         state.config().readiness.iter().filter_map(|part| part.check().err().map(|reason| format!("{}: {reason}", part.name())));
     let refused = status.write_refusal.iter().map(|reason| format!("nothing new is taken in: {reason}"));
     let failed = status.background_error.iter().map(|reason| format!("background work failed: {reason}"));
-    refused.chain(failed).chain(not_ready).chain(unbalanced).map(|fault| crate::view::search::sentence(&fault)).collect()
+    let damaged = (!status.damage.is_empty()).then(|| format!("data is damaged: {}", crate::ops::damage(&status.damage)));
+    refused.chain(failed).chain(damaged).chain(not_ready).chain(unbalanced).map(|fault| crate::view::search::sentence(&fault)).collect()
 }
 
 fn facts(state: &AppState, counters: &Counters) -> Vec<(&'static str, String)> {
