@@ -2,7 +2,6 @@
 //!
 //! Owns how they are written in a URL and what is said when they are wrong. Knows nothing of what they select.
 
-use std::convert::Infallible;
 use std::fmt::Write as _;
 
 use axum::extract::FromRequestParts;
@@ -15,7 +14,7 @@ mod time;
 
 pub(crate) use self::time::{parse_duration, parse_time};
 
-/// The query string as pairs, in order; names may repeat. Never fails: what is not UTF-8 is shown as such.
+/// The query string as pairs, in order; names may repeat.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Params {
     pairs: Vec<(String, String)>,
@@ -75,21 +74,37 @@ impl Window {
 // === impl Params ===
 
 impl<S: Sync> FromRequestParts<S> for Params {
-    type Rejection = Infallible;
+    type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::parse(parts.uri.query().unwrap_or_default()))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        Self::read(parts.uri.query().unwrap_or_default())
     }
 }
 
 impl Params {
-    /// Reads a query string. Pairs beyond [`MAX_PAIRS`] are left out.
+    /// Reads the query string or the form of a request.
+    ///
+    /// # Errors
+    /// When there are more than [`MAX_PAIRS`], or one is not UTF-8.
+    pub(crate) fn read(query: &str) -> Result<Self, Failure> {
+        if written(query).nth(MAX_PAIRS).is_some() {
+            return Err(Failure::bad_request("invalid_parameter", format!("there are more than {MAX_PAIRS} parameters")));
+        }
+        let pair = |(name, value)| {
+            let name = String::from_utf8(decoded(name)).map_err(|error| {
+                let name = String::from_utf8_lossy(error.as_bytes());
+                Failure::bad_request("invalid_parameter", format!("the name of parameter `{}` {NOT_UTF8}", shown(&name)))
+            })?;
+            let value = String::from_utf8(decoded(value)).map_err(|_| wrong(&shown(&name), &format!("its value {NOT_UTF8}")))?;
+            Ok((name, value))
+        };
+        Ok(Self { pairs: written(query).map(pair).collect::<Result<_, Failure>>()? })
+    }
+
+    /// Reads what this program wrote itself. Never fails: pairs beyond [`MAX_PAIRS`] are left out, what is not UTF-8 is shown as such.
     pub(crate) fn parse(query: &str) -> Self {
-        let pairs = query.split('&').filter(|pair| !pair.is_empty()).take(MAX_PAIRS).map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decoded(name), decoded(value))
-        });
-        Self { pairs: pairs.collect() }
+        let text = |text| String::from_utf8_lossy(&decoded(text)).into_owned();
+        Self { pairs: written(query).take(MAX_PAIRS).map(|(name, value)| (text(name), text(value))).collect() }
     }
 
     /// The first value under `name`; an empty one counts as absent, as forms send it.
@@ -150,8 +165,15 @@ impl Params {
         Err(failure)
     }
 
-    /// Refuses parameters that are not in `known`, so that a misspelt filter is not silently left out.
+    /// Refuses a second value of those parameters in `once` that take one, so that neither value is silently left out.
+    pub(crate) fn refuse_repeated(&self, once: &[&str]) -> Result<(), Failure> {
+        let repeated = once.iter().filter(|name| !LISTS.contains(name)).find(|name| self.all(name).nth(1).is_some());
+        repeated.map_or(Ok(()), |name| Err(wrong(name, "it is given more than once and takes one value")))
+    }
+
+    /// Refuses parameters that are not in `known`, so that a misspelt filter is not silently left out, and second values.
     pub(crate) fn refuse_unknown(&self, known: &[&str]) -> Result<(), Failure> {
+        self.refuse_repeated(known)?;
         let Some((name, _)) = self.pairs.iter().find(|(name, _)| !known.contains(&name.as_str())) else { return Ok(()) };
         let mut message = format!("there is no parameter `{}` here", shown(name));
         let suggestions = nearest(name, known);
@@ -224,8 +246,13 @@ fn edits(a: &str, b: &str) -> usize {
     row.last().copied().unwrap_or(0)
 }
 
+/// Names and values as they are written in a query string.
+fn written(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+}
+
 /// `+` and `%XX` undone; a lone `%` stays.
-fn decoded(text: &str) -> String {
+fn decoded(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((byte, after)) = rest.split_first() {
@@ -239,7 +266,7 @@ fn decoded(text: &str) -> String {
             _ => bytes.push(*byte),
         }
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    bytes
 }
 
 fn hex_digit(digit: u8) -> u8 {
@@ -258,6 +285,12 @@ pub(crate) const TRACE_ORDERS: [(&str, TraceOrder); 4] = [
     ("spans", TraceOrder::MostSpans),
     ("errors", TraceOrder::MostErrors),
 ];
+
+/// Parameters that may be given more than once, each time with one more of something.
+const LISTS: [&str; 7] = ["attr", "resource", "group_by", "measure", "tag", "tags", "traceID"];
+
+/// The end of a sentence about a name or a value.
+const NOT_UTF8: &str = "is not text in UTF-8; encode its UTF-8 bytes, such as %C3%A9 for é";
 
 /// More than any link or form sends.
 const MAX_PAIRS: usize = 1_000;

@@ -111,9 +111,7 @@ async fn answer(snapshot: Arc<Snapshot>, runtime: Arc<RuntimeEnv>, sql: String, 
     let plan = state.statement_to_plan(statement).await.map_err(|error| mistake::locate(&error, sql, before))?;
     let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     if read_only.verify_plan(&plan).is_err() {
-        return Err(QueryError::Invalid(
-            "only SELECT, EXPLAIN, SHOW TABLES and DESCRIBE are allowed; nothing can be changed by SQL".to_owned(),
-        ));
+        return Err(QueryError::Invalid(READ_ONLY.to_owned()));
     }
     bounds::check_plan(&plan)?;
     let frame = context.execute_logical_plan(limited(plan, max_rows + 1).map_err(|error| explain(&error))?).await;
@@ -225,6 +223,9 @@ fn one_line(error: &DataFusionError) -> String {
     line.truncate(end);
     line
 }
+
+/// What is said to statements that would change something.
+const READ_ONLY: &str = "only SELECT, EXPLAIN, SHOW TABLES and DESCRIBE are allowed; nothing can be changed by SQL";
 
 /// What the engine writes before its messages, outermost first.
 const PREFIXES: [&str; 9] = [

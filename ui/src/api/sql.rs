@@ -98,7 +98,7 @@ pub(super) async fn asked_by_body(
     let params = if content_type.starts_with("application/json") {
         from_json(&body)?
     } else if content_type.starts_with("application/x-www-form-urlencoded") {
-        Params::parse(&body)
+        Params::read(&body)?
     } else {
         params.refuse_unknown(&PARAMETERS)?;
         return answer(&state, body, &headers, &params).await;

@@ -191,7 +191,7 @@ async fn mistakes_are_refused_with_what_to_do() {
         ("/api/v1/logs/99999", 404, "not_found"),
         ("/api/v1/logs/x", 400, "invalid_id"),
         ("/api/v1/nothing", 404, "not_found"),
-        ("/api/v1/sql?query=DROP%20TABLE%20spans", 400, "invalid_parameter"),
+        ("/api/v1/sql?query=DROP%20TABLE%20spans", 400, "query_syntax"),
         ("/api/v1/sql", 400, "invalid_parameter"),
     ] {
         let answer = app.get(url).await;

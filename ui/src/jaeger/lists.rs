@@ -50,6 +50,7 @@ pub(super) async fn operation_names(
 
 /// `GET /api/operations`
 pub(super) async fn operations(State(state): State<AppState>, params: Params) -> Result<Response, Failure> {
+    params.refuse_repeated(&["service", "spanKind", "prettyPrint"])?;
     let service = params.get("service").ok_or_else(|| wrong("service", "it is required"))?;
     let kind = params.get("spanKind");
     let operations = known(&state, service).await?.into_iter().map(|operation| OperationJson {
@@ -63,6 +64,7 @@ pub(super) async fn operations(State(state): State<AppState>, params: Params) ->
 
 /// `GET /api/dependencies`
 pub(super) async fn dependencies(State(state): State<AppState>, params: Params) -> Result<Response, Failure> {
+    params.refuse_repeated(&["endTs", "lookback", "service", "prettyPrint"])?;
     let to = epoch(&params, "endTs", MILLISECOND)?.map_or_else(|| state.now(), UnixNanos::new);
     let lookback = epoch(&params, "lookback", MILLISECOND)?.unwrap_or(24 * HOUR);
     let map = state.store().service_map(TimeRange { from: to.minus(lookback), to }).await?;

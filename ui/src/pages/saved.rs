@@ -34,7 +34,7 @@ pub(super) async fn page(visit: Visit) -> Response {
 
 /// `POST /saved` with `address` below the base path and `name`; without a name it makes a short link.
 pub(super) async fn save(visit: Visit, body: String) -> Result<Response, Failure> {
-    let form = Params::parse(&body);
+    let form = Params::read(&body)?;
     let base = visit.state.base_path().to_owned();
     let address = form.get("address").unwrap_or_default();
     let inside = if base.is_empty() { Some(address) } else { address.strip_prefix(base.as_str()) };
@@ -48,7 +48,7 @@ pub(super) async fn save(visit: Visit, body: String) -> Result<Response, Failure
 
 /// `POST /saved/remove` with `short`.
 pub(super) async fn remove(visit: Visit, body: String) -> Result<Response, Failure> {
-    let form = Params::parse(&body);
+    let form = Params::read(&body)?;
     visit.state.store().remove_view(form.get("short").unwrap_or_default()).await.map_err(|error| refused(&error))?;
     Ok(Redirect::to(&format!("{}/saved", visit.state.base_path())).into_response())
 }

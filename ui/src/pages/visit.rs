@@ -1,7 +1,5 @@
 //! What a request for a page says besides its parameters: who is shown what, and how.
 
-use std::convert::Infallible;
-
 use askama::Template;
 use axum::extract::FromRequestParts;
 use axum::response::{Html, IntoResponse, Response};
@@ -40,9 +38,9 @@ pub(crate) struct Visit {
 // === impl Visit ===
 
 impl FromRequestParts<AppState> for Visit {
-    type Rejection = Infallible;
+    type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Failure> {
         let params = Params::from_request_parts(parts, state).await?;
         state.store().assign_service_slots().await;
         let mut visit = Self::unknown(state);

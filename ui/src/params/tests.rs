@@ -85,6 +85,25 @@ fn a_misspelt_parameter_is_refused_with_the_nearest_name() {
 }
 
 #[test]
+fn a_second_value_is_refused_where_there_is_one() {
+    let known = ["service", "attr", "limit"];
+    assert!(Params::parse("attr=a%3D1&attr=b%3D2&service=&service=x&limit=").refuse_unknown(&known).is_ok());
+    let failure = Params::parse("limit=1&service=a&service=a").refuse_unknown(&known).unwrap_err();
+    assert_eq!(failure.message, "parameter `service`: it is given more than once and takes one value");
+}
+
+#[test]
+fn what_is_not_utf_8_and_what_is_too_much_is_refused_by_name() {
+    assert_eq!(Params::read("q=%C3%A9&x").unwrap().get("q"), Some("é"));
+    let failure = Params::read("a=1&q=x%ffy").unwrap_err();
+    assert!(failure.message.starts_with("parameter `q`: its value is not text in UTF-8"), "{failure:?}");
+    let failure = Params::read("%e9t%E9=1").unwrap_err();
+    assert!(failure.message.starts_with("the name of parameter `\u{fffd}t\u{fffd}` is not"), "{failure:?}");
+    assert!(Params::read(&"a=1&".repeat(1_000)).is_ok());
+    assert!(Params::read(&"a=1&".repeat(1_001)).unwrap_err().message.contains("more than 1000"));
+}
+
+#[test]
 fn words_are_matched_without_case_and_suggested() {
     let words = [("newest", 1), ("slowest", 2)];
     assert_eq!(Params::parse("order=Slowest").word("order", &words), Ok(Some(2)));

@@ -13,7 +13,7 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::visit_relations;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::super::question::QueryError;
 
@@ -30,7 +30,7 @@ const MAX_STEPS: usize = 1_000;
 
 /// Reads a statement, before which so many bytes stood.
 pub(super) fn statement(state: &SessionState, sql: &str, before: usize) -> Result<Statement, QueryError> {
-    check_operators(sql)?;
+    check_tokens(sql, before)?;
     let dialect = state.config_options().sql_parser.dialect;
     let statement = state.sql_to_statement(sql, &dialect).map_err(|error| super::mistake::locate(&error, sql, before))?;
     let mut tables = 0;
@@ -60,16 +60,56 @@ pub(super) fn check_plan(plan: &LogicalPlan) -> Result<(), QueryError> {
     Ok(())
 }
 
-fn check_operators(sql: &str) -> Result<(), QueryError> {
+/// What can be said of a statement before it is parsed, in better words than a parser has.
+fn check_tokens(sql: &str, before: usize) -> Result<(), QueryError> {
     // What cannot be taken apart is refused by the parser, with the place.
-    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, sql).tokenize() else { return Ok(()) };
-    if tokens.iter().filter(|token| nests(token)).count() > MAX_OPERATORS {
+    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location() else { return Ok(()) };
+    let mut said = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF));
+    let wrong = |token: &TokenWithSpan, message: &str| {
+        let (start, end) = (token.span.start, token.span.end);
+        super::mistake::at(sql, before, (start.line, start.column), (end.line, end.column), message)
+    };
+    if let Some(first) = said.clone().next().filter(|token| matches!(&token.token, Token::Word(word) if WRITES.contains(&word.keyword))) {
+        return Err(wrong(first, super::READ_ONLY));
+    }
+    if said.any(|token| token.token == Token::SemiColon)
+        && let Some(second) = said.find(|token| token.token != Token::SemiColon)
+    {
+        return Err(wrong(second, "a second statement begins here; send one at a time"));
+    }
+    if tokens.iter().filter(|token| nests(&token.token)).count() > MAX_OPERATORS {
         return Err(QueryError::Invalid(format!(
             "an SQL statement has at most {MAX_OPERATORS} operators and keywords; a long list of values is written with IN"
         )));
     }
     Ok(())
 }
+
+/// Statements that begin so change something, or would.
+const WRITES: [Keyword; 22] = [
+    Keyword::INSERT,
+    Keyword::UPDATE,
+    Keyword::DELETE,
+    Keyword::DROP,
+    Keyword::CREATE,
+    Keyword::ALTER,
+    Keyword::TRUNCATE,
+    Keyword::MERGE,
+    Keyword::REPLACE,
+    Keyword::COPY,
+    Keyword::LOAD,
+    Keyword::SET,
+    Keyword::RESET,
+    Keyword::USE,
+    Keyword::GRANT,
+    Keyword::REVOKE,
+    Keyword::BEGIN,
+    Keyword::START,
+    Keyword::COMMIT,
+    Keyword::ROLLBACK,
+    Keyword::ATTACH,
+    Keyword::VACUUM,
+];
 
 /// Whether a token can be one of a long chain that nests. The parser itself bounds parentheses.
 fn nests(token: &Token) -> bool {

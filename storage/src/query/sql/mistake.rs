@@ -43,6 +43,12 @@ pub(super) fn locate(error: &DataFusionError, sql: &str, before: usize) -> Query
     }
 }
 
+/// A mistake from one line and column of `sql` to another. `before` bytes stood before it.
+pub(super) fn at(sql: &str, before: usize, start: (u64, u64), end: (u64, u64), message: &str) -> QueryError {
+    let (offset, length) = range(sql, start, Some(end)).unwrap_or_default();
+    QueryError::Parse(ParseError { offset: before + offset, length, message: message.to_owned(), suggestions: Vec::new() })
+}
+
 /// Says it in the words of this program where the planner's are not enough.
 fn words(root: &DataFusionError, said: Option<&str>, note: Option<&str>, line: &str) -> Words {
     if let DataFusionError::SchemaError(schema, _) = root

@@ -101,6 +101,26 @@ async fn nothing_can_be_changed_or_reached_outside() {
 }
 
 #[tokio::test]
+async fn statements_that_would_change_something_and_second_ones_are_said_to_be_such() {
+    for (sql, offset, length, part) in [
+        ("INSERT spans", 0, 6, "only SELECT, EXPLAIN, SHOW TABLES and DESCRIBE"),
+        ("  INSERT INTO spans VALUES (1", 2, 6, "only SELECT"),
+        ("-- all of it\nDELETE FROM spans", 13, 6, "nothing can be changed by SQL"),
+        ("SELECT 1; SELECT 2", 10, 6, "a second statement begins here"),
+        ("SELECT ';' ;; DROP TABLE spans", 14, 4, "a second statement begins here"),
+    ] {
+        match ask(sql).await {
+            Err(QueryError::Parse(error)) => {
+                assert_eq!((error.offset, error.length), (offset, length), "{sql}: {error:?}");
+                assert!(error.message.contains(part), "{sql}: {error:?}");
+            }
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+    assert!(ask("SELECT 1; ; -- no more\n").await.is_ok());
+}
+
+#[tokio::test]
 async fn a_mistake_is_shown_where_it_is_with_what_may_have_been_meant() {
     // The statement, the part that is wrong, a word of the message, and the best suggestion.
     let cases = [
