@@ -1,15 +1,17 @@
 //! The command line: which command, with which flags. What flags mean is decided in `config` and in the commands.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::ArgAction;
-use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use crate::config::{SETTINGS, value};
+use crate::config::value;
 
+mod flags;
 mod tools;
 
+pub(crate) use self::flags::Flags;
 pub(crate) use self::tools::{
     Backup, Bench, Check, Export, ExportFormat, Health, Import, Query, Repair, Restore, Signal, TableFormat, Where,
 };
@@ -51,13 +53,6 @@ pub(crate) enum Command {
     Bench(Bench),
     /// Print the version
     Version,
-}
-
-/// The settings given as flags, as they were written. One flag per line of [`SETTINGS`].
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Flags {
-    pub(crate) config: Option<PathBuf>,
-    pub(crate) values: Vec<(&'static str, String)>,
 }
 
 /// Arguments of `load`.
@@ -122,62 +117,38 @@ pub(crate) enum Protocol {
 // === impl Cli ===
 
 impl Cli {
-    /// What to do.
-    pub(crate) fn command(self) -> Command {
-        self.command.unwrap_or(Command::Serve(self.flags))
-    }
-}
-
-// === impl Flags ===
-
-impl Args for Flags {
-    fn augment_args(command: clap::Command) -> clap::Command {
-        let file = Arg::new(CONFIG)
-            .long(CONFIG)
-            .value_name("FILE")
-            .help("Read settings from this file [default: ./throughline.toml if it exists]");
-        SETTINGS.iter().fold(command.arg(file), |command, setting| {
-            let help = if setting.default.is_empty() {
-                setting.help.to_owned()
-            } else {
-                format!("{} [default: {}]", setting.help, setting.default)
-            };
-            let flag = Arg::new(setting.key).long(setting.flag_name()).value_name(setting.form).help(help).action(ArgAction::Set);
-            // A value such as -3 is judged with all other settings, not alone and before them.
-            let flag = flag.allow_hyphen_values(!setting.is_switch());
-            // `--demo` means `--demo=true`.
-            let flag = if setting.is_switch() { flag.num_args(0..=1).require_equals(true).default_missing_value("true") } else { flag };
-            command.arg(flag)
-        })
-    }
-
-    fn augment_args_for_update(command: clap::Command) -> clap::Command {
-        Self::augment_args(command)
-    }
-}
-
-impl FromArgMatches for Flags {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let given = |key| matches.get_one::<String>(key).cloned();
-        for setting in SETTINGS {
-            // A value may begin with a dash; two of them are the next flag.
-            if let Some(flag) = given(setting.key).filter(|value| value.starts_with("--")) {
-                let name = setting.flag_name();
-                let message = format!("--{name} needs a value {}, and `{flag}` is a flag; give --{name}=VALUE\n", setting.form);
-                return Err(clap::Error::raw(clap::error::ErrorKind::InvalidValue, message));
+    /// What to do. What is wrong with the flags of the server is in them, to be told with all other mistakes of the configuration.
+    ///
+    /// # Errors
+    /// With what is to be printed: help, or what is wrong with the arguments of another command.
+    pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
+        let mut words: Vec<OsString> = words.into_iter().collect();
+        let names = Self::command();
+        let (mut first, mut mistakes) = (None, Vec::new());
+        // Each turn takes a word out or is the last.
+        loop {
+            match Self::try_parse_from(&words) {
+                Ok(read) => {
+                    return match (read.command.unwrap_or(Command::Serve(read.flags)), first) {
+                        (Command::Serve(mut flags), _) => {
+                            flags.mistakes.append(&mut mistakes);
+                            Ok(Command::Serve(flags))
+                        }
+                        (_, Some(error)) => Err(error),
+                        (command, None) => Ok(command),
+                    };
+                }
+                Err(error) => match Flags::take_out(&error, &mut words, |word| names.find_subcommand(word).is_some()) {
+                    Some(mistake) => {
+                        mistakes.push(mistake);
+                        first.get_or_insert(error);
+                    }
+                    None => return Err(error),
+                },
             }
         }
-        let values = SETTINGS.iter().filter_map(|setting| Some((setting.key, given(setting.key)?))).collect();
-        Ok(Self { config: given(CONFIG).map(PathBuf::from), values })
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
     }
 }
-
-const CONFIG: &str = "config";
 
 const AFTER_HELP: &str = "\
 Every setting can also be written in throughline.toml (otlp_grpc = \"127.0.0.1:4317\") or in the environment
@@ -189,7 +160,13 @@ mod tests {
 
     fn parse(arguments: &str) -> Result<Command, String> {
         let words = std::iter::once("throughline").chain(arguments.split_whitespace());
-        Cli::try_parse_from(words).map(Cli::command).map_err(|error| error.to_string())
+        Cli::read(words.map(OsString::from)).map_err(|error| error.to_string())
+    }
+
+    /// What is wrong with flags, one mistake a line.
+    fn mistakes(arguments: &str) -> Vec<String> {
+        let Command::Serve(flags) = parse(arguments).unwrap() else { panic!("{arguments}") };
+        flags.mistakes.into_iter().map(|(word, what)| format!("{word}: {what}")).collect()
     }
 
     #[test]
@@ -204,8 +181,9 @@ mod tests {
     fn a_value_may_be_negative_and_the_next_flag_is_no_value() {
         let Ok(Command::Serve(flags)) = parse("--demo-rate -3 --query-timeout -1s") else { panic!() };
         assert_eq!(flags.values, [("demo_rate", "-3".to_owned()), ("query_timeout", "-1s".to_owned())]);
-        let said = parse("--data-dir --demo").unwrap_err();
-        assert!(said.contains("--data-dir needs a value") && said.contains("`--demo` is a flag"), "{said}");
+        assert_eq!(mistakes("--data-dir --demo"), ["--data-dir: needs a value DIR, and `--demo` is a flag; give --data-dir=VALUE"]);
+        assert_eq!(mistakes("serve --demo --data-dir"), ["--data-dir: needs a value DIR"]);
+        assert_eq!(mistakes("--config"), ["--config: needs a value FILE"]);
         let said = parse("load --spans -5").unwrap_err();
         assert!(said.contains("`-5` is not a number"), "{said}");
     }
@@ -214,8 +192,29 @@ mod tests {
     fn a_command_that_does_not_exist_is_answered_with_one_that_does() {
         let said = parse("serv").unwrap_err();
         assert!(said.contains("serve"), "{said}");
-        let said = parse("--dat-dir x").unwrap_err();
-        assert!(said.contains("--data-dir"), "{said}");
+        let said = parse("check --jsn").unwrap_err();
+        assert!(said.contains("--json"), "{said}");
+        let said = parse("--nonsense check").unwrap_err();
+        assert!(said.contains("--nonsense"), "{said}");
+    }
+
+    #[test]
+    fn flags_that_are_none_or_are_repeated_do_not_hide_each_other() {
+        let found = mistakes("--dat-dir x --nonsense=3 -x --demo-rate 1 --ui a:1 --ui b:2 --demo --demo stray");
+        assert_eq!(
+            found,
+            [
+                "--ui: given 2 times; give it once",
+                "--demo: given 2 times; give it once",
+                "--dat-dir: no such flag; did you mean `--data-dir`?",
+                "--nonsense: no such flag; `throughline --help` lists all",
+                "-x: no such flag; `throughline --help` lists all",
+                "`stray`: neither a flag nor the value of one; `throughline --help` lists all",
+            ]
+        );
+        let Ok(Command::Serve(flags)) = parse("serve --dat-dir x --ui a:1 --ui b:2") else { panic!() };
+        assert_eq!(flags.values, [("ui", "b:2".to_owned())]);
+        assert!(parse("--nonsense --help").unwrap_err().contains("Usage"));
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod written;
 
 use self::memory::Shares;
 pub(crate) use self::setting::SETTINGS;
+pub(crate) use self::written::unknown_flag;
 use self::written::{Mistake, Written};
 
 /// What the program uses. Everything in it is valid.
@@ -140,7 +141,7 @@ impl Config {
             http: written.read_address("otlp_http", host_all, value::address_or_off),
             max_message_bytes: written.read("max_message_bytes", value::optional(value::bytes)).unwrap_or(shares.message),
             in_flight_bytes: written.read("in_flight_bytes", value::optional(value::bytes)).unwrap_or(shares.in_flight),
-            cors_origins: written.read("cors_origins", value::list),
+            cors_origins: written.read("cors_origins", value::origins),
             metrics: written.read("metrics", |text| match text {
                 "refuse" => Ok(MetricsPolicy::Refuse),
                 "reject" => Ok(MetricsPolicy::Reject),

@@ -5,8 +5,6 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 mod app;
 mod backup;
 mod bench;
@@ -34,7 +32,14 @@ use self::shutdown::Signals;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match Cli::parse().command() {
+    match Cli::read(std::env::args_os()) {
+        Err(printed) => printed.exit(),
+        Ok(command) => run(command),
+    }
+}
+
+fn run(command: Command) -> ExitCode {
+    match command {
         Command::Serve(flags) => match Config::load(&flags) {
             Ok(config) => finish(serve(config)),
             Err(mistakes) => {
@@ -44,13 +49,13 @@ fn main() -> ExitCode {
         },
         Command::Load(arguments) => finish(load::run(arguments)),
         Command::Health(arguments) => finish(health::run(&arguments)),
-        Command::Check(arguments) => finish(check::run(&arguments)),
+        Command::Check(arguments) => finish(unless_unread(check::run(&arguments))),
         Command::Repair(arguments) => finish(repair::run(&arguments)),
         Command::Backup(arguments) => finish(backup::run(&arguments)),
         Command::Restore(arguments) => finish(backup::restore(&arguments)),
-        Command::Export(arguments) => finish(export::run(&arguments)),
+        Command::Export(arguments) => finish(unless_unread(export::run(&arguments))),
         Command::Import(arguments) => finish(import::run(&arguments)),
-        Command::Query(arguments) => finish(query::run(&arguments)),
+        Command::Query(arguments) => finish(unless_unread(query::run(&arguments))),
         Command::Bench(arguments) => finish(bench::run(&arguments)),
         Command::Version => {
             let printed = writeln!(std::io::stdout(), "throughline {}", env!("CARGO_PKG_VERSION"));
@@ -83,8 +88,25 @@ fn finish(outcome: anyhow::Result<ExitCode>) -> ExitCode {
     outcome.unwrap_or_else(|error| {
         // With its causes, in one line.
         say(&format_args!("{error:#}"));
-        if error.is::<source::WrongSettings>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
+        if is_asked_wrongly(&error) { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
     })
+}
+
+/// Whether asking otherwise helps, and trying again does not.
+fn is_asked_wrongly(error: &anyhow::Error) -> bool {
+    let is_refused = match error.downcast_ref() {
+        Some(ui::client::Error::Url { .. }) => true,
+        Some(ui::client::Error::Refused { status, .. }) => *status == 400,
+        _ => false,
+    };
+    is_refused || error.is::<source::WrongSettings>() || error.is::<source::NothingNamed>()
+}
+
+/// Whoever reads what a command writes, such as `head`, may have read enough.
+fn unless_unread(outcome: anyhow::Result<ExitCode>) -> anyhow::Result<ExitCode> {
+    let is_unread =
+        |error: &anyhow::Error| error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe);
+    outcome.or_else(|error| if is_unread(&error) { Ok(ExitCode::SUCCESS) } else { Err(error) })
 }
 
 fn say(what: &dyn std::fmt::Display) {

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use storage::{Clock, Registry, Store};
+use storage::{Clock, OpenError, Registry, Store};
 use ui::client::Client;
 
 use crate::cli::{Flags, Where};
@@ -31,6 +31,22 @@ impl std::fmt::Display for WrongSettings {
 
 impl std::error::Error for WrongSettings {}
 
+/// Neither a server nor a folder was named, and there is nothing in the folder that the settings name.
+#[derive(Debug)]
+pub(crate) struct NothingNamed(PathBuf);
+
+impl std::fmt::Display for NothingNamed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let folder = self.0.display();
+        write!(
+            f,
+            "there is no data folder at {folder}; ask a running server with --url http://127.0.0.1:16686, or name a folder with --data-dir DIR"
+        )
+    }
+}
+
+impl std::error::Error for NothingNamed {}
+
 // === impl Source ===
 
 impl Source {
@@ -43,6 +59,10 @@ impl Source {
             return Ok(Self { client: Client::new(url)?, store: None });
         }
         let folder = data_dir(from.data_dir.as_deref())?;
+        if from.data_dir.is_none() && !is_data_folder(&folder) {
+            // Nobody named it, so its name alone explains nothing.
+            return Err(NothingNamed(folder).into());
+        }
         must_be_data_folder(&folder)?;
         let store = open_store(&folder).await.context("to ask the server that has it open, give its pages with --url")?;
         let client = Client::of_store(store.clone(), folder.display().to_string(), env!("CARGO_PKG_VERSION"));
@@ -86,10 +106,17 @@ pub(crate) fn data_dir(given: Option<&Path>) -> anyhow::Result<PathBuf> {
 /// # Errors
 /// Says that it is none.
 pub(crate) fn must_be_data_folder(folder: &Path) -> anyhow::Result<()> {
-    if folder.join("LOCK").exists() || folder.join("FORMAT").exists() {
+    if is_data_folder(folder) {
         return Ok(());
     }
+    if folder.is_file() {
+        return Err(OpenError::File { path: folder.to_owned() }.into());
+    }
     anyhow::bail!("`{}` is not a data folder: it has neither LOCK nor FORMAT; name one", folder.display())
+}
+
+fn is_data_folder(folder: &Path) -> bool {
+    folder.join("LOCK").exists() || folder.join("FORMAT").exists()
 }
 
 /// Warnings and errors of the parts go to stderr; what a command has to say goes to stdout.

@@ -89,7 +89,14 @@ pub(crate) async fn expand(coding: Coding, input: Bytes, limit: usize, lease: &m
 }
 
 fn damaged(coding: Coding, error: &std::io::Error) -> Refusal {
-    Refusal::Malformed(bounded(format!("the body is not a whole {} stream: {error}", coding.as_str()), 256))
+    let text = error.to_string();
+    if coding == Coding::Zstd && text.contains(TOO_WIDE) {
+        let most = (1_u32 << MAX_ZSTD_WINDOW_LOG) >> 20;
+        return Refusal::Malformed(format!(
+            "the zstd stream needs a window of more than {most} MiB, which is the largest taken; compress with a level up to 19 and without long distance matching"
+        ));
+    }
+    Refusal::Malformed(bounded(format!("the body is not a whole {} stream: {text}", coding.as_str()), 256))
 }
 
 // === impl Decoder ===
@@ -165,6 +172,8 @@ const STEP_BYTES: usize = 256 * 1024;
 const PIECE_BYTES: usize = 64 * 1024;
 /// 8 MiB, what RFC 8878 asks decoders to support; more would let a small request hold much memory.
 const MAX_ZSTD_WINDOW_LOG: u32 = 23;
+/// What the decoder says of a larger one.
+const TOO_WIDE: &str = "requires too much memory";
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ fn load(file: &str, environment: &[(&str, &str)], flags: &[(&'static str, &str)]
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("throughline.toml");
     fs::write(&path, file).unwrap();
-    let flags = Flags { config: None, values: flags.iter().map(|(key, value)| (*key, (*value).to_owned())).collect() };
+    let flags = Flags { values: flags.iter().map(|(key, value)| (*key, (*value).to_owned())).collect(), ..Flags::default() };
     let environment = environment.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
     Config::from_layers(&flags, environment, &path).map_err(|mistakes| mistakes.to_string())
 }
@@ -65,9 +65,60 @@ fn values_that_no_setting_takes_are_called_by_their_kind() {
 }
 
 #[test]
-fn broken_toml_names_its_line() {
-    let said = load("demo = true\nlog = \"info\nsync = \"group\"\n", &[], &[]).unwrap_err();
-    assert!(said.contains("throughline.toml:2: "), "{said}");
+fn broken_toml_names_its_lines_and_does_not_hide_the_others() {
+    let said = load("demo = true\nlog = \"info\nsync = \"often\"\nui 127.0.0.1:80\n", &[], &[("demo_rate", "0")]).unwrap_err();
+    for part in
+        ["throughline.toml:2: not TOML: ", "throughline.toml:3: neither `group`", "throughline.toml:4: not TOML: ", "--demo-rate: `0`"]
+    {
+        assert!(said.contains(part), "{part}\nis not in\n{said}");
+    }
+    assert_eq!(said.lines().count(), 5, "{said}");
+}
+
+#[test]
+fn a_file_that_is_not_toml_at_all_is_one_mistake() {
+    for text in ["ui: 127.0.0.1:80\nlog: debug\n", "{\"ui\": \"127.0.0.1:80\"}", "\n<html>\n<body>\n", "serve --demo", "\u{1}\u{2}\nx"] {
+        let said = load(text, &[], &[]).unwrap_err();
+        assert_eq!(said.lines().count(), 2, "{text}: {said}");
+        let place = if text.starts_with('\n') { "throughline.toml:2: this is not TOML" } else { "throughline.toml:1: this is not TOML" };
+        assert!(said.contains(place), "{text}: {said}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_text_is_one_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let [bytes, long] = ["bytes", "long"].map(|name| folder.path().join(name));
+    fs::write(&bytes, b"ui = \"\xff\"").unwrap();
+    fs::write(&long, vec![b'#'; (1 << 20) + 1]).unwrap();
+    for (file, part) in [(bytes, "is not text in UTF-8"), (long, "is larger than 1 MiB"), (folder.path().to_owned(), "cannot be read: ")] {
+        let flags = Flags { config: Some(file.clone()), ..Flags::default() };
+        let said = Config::from_layers(&flags, std::iter::empty(), &file).unwrap_err().to_string();
+        assert!(said.contains(part) && said.lines().count() == 2, "{said}");
+    }
+}
+
+#[test]
+fn origins_of_browsers_are_a_scheme_and_a_host() {
+    let origins =
+        "https://app.example.com, http://localhost:*, https://*.example.com:8443/, http://[::1]:3000, chrome-extension://abcdef, *";
+    assert_eq!(load("", &[], &[("cors_origins", origins)]).unwrap().collector.cors_origins.len(), 6);
+    for wrong in [
+        "nope",
+        "https://",
+        "example.com",
+        "https://a/b",
+        "null",
+        "https://a:0",
+        "https://a:99999",
+        "https://a b",
+        "://a",
+        "http://[x]",
+        "https://a?b",
+    ] {
+        let said = load("", &[], &[("cors_origins", &format!("https://fine.example, {wrong}"))]).unwrap_err();
+        assert!(said.contains(&format!("--cors-origins: `{wrong}` is not an origin")), "{wrong}: {said}");
+    }
 }
 
 #[test]

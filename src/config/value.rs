@@ -1,6 +1,6 @@
 //! How values are written: sizes, durations, addresses, lists. Each function names what it wanted when it did not get it.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -116,6 +116,35 @@ pub(crate) fn text(text: &str) -> Result<String, String> {
 /// `a, b, c`.
 pub(crate) fn list(text: &str) -> Result<Vec<String>, String> {
     Ok(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
+}
+
+/// `*`, or origins of pages such as `https://app.example.com:8443`, in which a `*` stands for a part of the host or port.
+pub(crate) fn origins(text: &str) -> Result<Vec<String>, String> {
+    let origins = list(text)?;
+    match origins.iter().find(|origin| !is_origin(origin)) {
+        Some(wrong) => {
+            Err(format!("`{wrong}` is not an origin: write scheme://host or scheme://host:port, such as https://*.example.com, or `*`"))
+        }
+        None => Ok(origins),
+    }
+}
+
+fn is_origin(text: &str) -> bool {
+    if text == "*" {
+        return true;
+    }
+    let Some((scheme, rest)) = text.split_once("://") else { return false };
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let (host, port) = match rest.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port),
+        _ => (rest, "*"),
+    };
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+    let is_name = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '*'));
+    let is_address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).is_some_and(|host| host.parse::<Ipv6Addr>().is_ok());
+    let is_port = port == "*" || port.parse::<u16>().is_ok_and(|port| port > 0);
+    is_scheme && (is_name || is_address) && is_port
 }
 
 /// Nothing when nothing is written.

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -33,10 +35,14 @@ pub(super) struct Mistake {
 #[derive(Clone, Debug)]
 enum Place {
     Default(&'static str),
-    Line { file: PathBuf, line: usize },
+    Line {
+        file: PathBuf,
+        line: usize,
+    },
     File(PathBuf),
     Variable(String),
-    Flag(String),
+    /// Of the command line.
+    Word(String),
 }
 
 // === impl Written ===
@@ -58,8 +64,9 @@ impl Written {
         written.values.append(&mut variables.values);
         written.mistakes.append(&mut variables.mistakes);
         for (key, text) in &flags.values {
-            written.values.insert(key, (text.clone(), Place::Flag(key.replace('_', "-"))));
+            written.values.insert(key, (text.clone(), Place::Word(format!("--{}", key.replace('_', "-")))));
         }
+        written.mistakes.extend(flags.mistakes.iter().map(|(word, what)| Mistake { place: Place::Word(word.clone()), what: what.clone() }));
         written
     }
 
@@ -129,39 +136,76 @@ impl Written {
     }
 
     fn file(&mut self, file: &Path) {
-        let text = match std::fs::read_to_string(file) {
+        let text = match text_of(file) {
             Ok(text) => text,
-            Err(error) => {
-                self.mistakes.push(Mistake { place: Place::File(file.to_owned()), what: format!("cannot be read: {error}") });
+            Err(what) => {
+                self.mistakes.push(Mistake { place: Place::File(file.to_owned()), what });
                 return;
             }
         };
-        let place = |offset: usize| {
+        let line = |offset: usize| {
             let before = text.as_bytes().get(..offset).unwrap_or_default();
-            Place::Line { file: file.to_owned(), line: 1 + before.iter().filter(|byte| **byte == b'\n').count() }
+            1 + before.iter().filter(|byte| **byte == b'\n').count()
         };
+        let place = |line| Place::Line { file: file.to_owned(), line };
         let (table, errors) = DeTable::parse_recoverable(&text);
+        // One mistake of writing makes the parser complain more than once, and makes names that nobody wrote.
+        let mut broken: BTreeMap<usize, String> = BTreeMap::new();
         for error in errors {
-            let place = error.span().map_or_else(|| Place::File(file.to_owned()), |span| place(span.start));
-            self.mistakes.push(Mistake { place, what: error.message().to_owned() });
+            let at = error.span().map_or(1, |span| line(span.start));
+            broken.entry(at).or_insert_with(|| error.message().to_owned());
         }
-        for (key, value) in table.get_ref() {
-            let place = place(key.span().start);
-            let name: &str = key.get_ref();
-            let Some(setting) = SETTINGS.iter().find(|setting| setting.key == name) else {
-                let what = format!("`{name}`: {}", unknown("setting", nearest(name, SETTINGS.iter().map(|setting| setting.key))));
+        let keys = table.get_ref().iter().filter(|(key, _)| !broken.contains_key(&line(key.span().start)));
+        let found: Vec<_> =
+            keys.map(|(key, value)| (line(key.span().start), AsRef::<str>::as_ref(key.get_ref()), value.get_ref())).collect();
+        let is_toml = broken.is_empty() || found.iter().any(|(_, name, _)| SETTINGS.iter().any(|setting| setting.key == *name));
+        if !is_toml {
+            let (at, why) = broken.into_iter().next().unwrap_or_default();
+            let what = format!("this is not TOML, lines such as `otlp_grpc = \"127.0.0.1:4317\"`: {why}");
+            self.mistakes.push(Mistake { place: place(at), what });
+            return;
+        }
+        self.mistakes.extend(broken.into_iter().map(|(at, why)| Mistake { place: place(at), what: format!("not TOML: {why}") }));
+        for (at, name, value) in found {
+            self.pair(name, value, place(at));
+        }
+    }
+
+    /// Takes a line of the file.
+    fn pair(&mut self, name: &str, value: &DeValue<'_>, place: Place) {
+        let Some(setting) = SETTINGS.iter().find(|setting| setting.key == name) else {
+            let what = format!("`{name}`: {}", unknown("setting", nearest(name, SETTINGS.iter().map(|setting| setting.key))));
+            self.mistakes.push(Mistake { place, what });
+            return;
+        };
+        match plain(value) {
+            Some(text) => drop(self.values.insert(setting.key, (text, place))),
+            None => {
+                let what = format!("`{name}` is {}, not a text, a number, true, false or a list of texts", kind(value));
                 self.mistakes.push(Mistake { place, what });
-                continue;
-            };
-            match plain(value.get_ref()) {
-                Some(text) => drop(self.values.insert(setting.key, (text, place))),
-                None => {
-                    let what = format!("`{name}` is {}, not a text, a number, true, false or a list of texts", kind(value.get_ref()));
-                    self.mistakes.push(Mistake { place, what });
-                }
             }
         }
     }
+}
+
+/// What is in a file of settings, or what is wrong with it.
+fn text_of(file: &Path) -> Result<String, String> {
+    let read = || {
+        let mut bytes = Vec::new();
+        File::open(file)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+        std::io::Result::Ok(bytes)
+    };
+    let bytes = read().map_err(|error| format!("cannot be read: {error}"))?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err("is larger than 1 MiB, so it is not a file of settings".to_owned());
+    }
+    String::from_utf8(bytes).map_err(|_| "is not text in UTF-8, so it is not a file of settings".to_owned())
+}
+
+/// What is wrong with a flag that does not exist, such as `--dat-dir`.
+pub(crate) fn unknown_flag(flag: &str) -> String {
+    let known: Vec<String> = SETTINGS.iter().map(|setting| format!("--{}", setting.flag_name())).collect();
+    unknown("flag", nearest(flag, known.iter().map(String::as_str).chain(["--config"])))
 }
 
 fn unknown(what: &str, nearest: Option<&str>) -> String {
@@ -203,11 +247,12 @@ impl fmt::Display for Mistake {
             Place::Default(key) => write!(f, "{key}: ")?,
             Place::Line { file, line } => write!(f, "{}:{line}: ", file.display())?,
             Place::File(file) => write!(f, "{}: ", file.display())?,
-            Place::Variable(name) => write!(f, "{name}: ")?,
-            Place::Flag(name) => write!(f, "--{name}: ")?,
+            Place::Variable(text) | Place::Word(text) => write!(f, "{text}: ")?,
         }
         f.write_str(&self.what)
     }
 }
 
 const CONFIG_VARIABLE: &str = "THROUGHLINE_CONFIG";
+
+const MAX_FILE_BYTES: u64 = 1 << 20;

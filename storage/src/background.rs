@@ -110,12 +110,14 @@ impl Threads {
         let (flusher, merger) = (self.wake.clone(), self.wake.clone());
         let handles = vec![
             std::thread::Builder::new().name("storage-flush".to_owned()).spawn(move || {
-                let mut not_before = Instant::now();
+                // What failed is tried again though nobody asks again: only a success takes back what is told of the failure.
+                let (mut not_before, mut owed) = (Instant::now(), None);
                 while !flusher.stopped() {
-                    let asked = flusher.wait_flush(TICK).max(due().then_some(Reach::All));
+                    let asked = flusher.wait_flush(TICK).max(due().then_some(Reach::All)).max(owed);
                     let Some(reach) = asked.filter(|_| !flusher.stopped()) else { continue };
                     flusher.wait(not_before.saturating_duration_since(Instant::now()));
-                    if !flush(reach) {
+                    owed = (!flush(reach)).then_some(reach);
+                    if owed.is_some() {
                         not_before = Instant::now() + AFTER_FAILURE;
                     }
                 }
@@ -187,3 +189,31 @@ const TICK: Duration = Duration::from_millis(500);
 
 /// How long they wait after a failure.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_flush_that_failed_is_tried_again_until_it_succeeds() {
+        let wake = Arc::new(Wake::default());
+        let threads = Threads::new(wake.clone());
+        let (tried, tries) = mpsc::channel();
+        let failures = Mutex::new(1_u32);
+        let flush = move |reach| {
+            let mut failures = failures.lock();
+            let fails = *failures > 0;
+            *failures = failures.saturating_sub(1);
+            let _ = tried.send(reach);
+            !fails
+        };
+        threads.start(|| false, flush, || Some(false)).unwrap();
+        wake.flush(Reach::Full);
+        assert_eq!(tries.recv_timeout(AFTER_FAILURE).unwrap(), Reach::Full);
+        assert_eq!(tries.recv_timeout(AFTER_FAILURE * 3).unwrap(), Reach::Full);
+        assert!(tries.recv_timeout(AFTER_FAILURE + TICK * 2).is_err(), "after a success it is owed no more");
+        threads.stop();
+    }
+}

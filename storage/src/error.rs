@@ -31,7 +31,7 @@ pub enum AppendError {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process has it open. Stop that process or use another folder.
-    #[error("the data folder {} is in use by another process{}; stop it or choose another folder with --data-dir", .path.display(), .holder)]
+    #[error("the data folder {} is in use by another process{}; stop it, or name another folder", .path.display(), .holder)]
     Locked {
         /// The data folder.
         path: PathBuf,
@@ -59,6 +59,12 @@ pub enum OpenError {
         path: PathBuf,
         /// What is in it, for people to recognise it by.
         holds: String,
+    },
+    /// A file has its name. Name another folder.
+    #[error("{} is a file, not a folder; name a data folder, or one to be made", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
     },
     /// A file that must be whole is not. Run `throughline repair`.
     #[error("{} is damaged: {detail}; run `throughline repair` on the data folder, which keeps what is whole and sets the rest aside; with --dry-run it only says what it would do", .path.display())]

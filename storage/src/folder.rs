@@ -303,8 +303,8 @@ fn read_format(root: &Place) -> Result<Option<[u8; 16]>, OpenError> {
     let path = place.path().to_owned();
     let text = match place.read() {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        // Where a file stands instead of the folder, making the folder says so.
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Err(OpenError::File { path: root.path().to_owned() }),
         Err(source) => return Err(OpenError::Io { action: "cannot read", path, source }),
     };
     let mut lines = text.lines();

@@ -216,3 +216,21 @@ async fn bad_questions_are_answered_with_what_is_wrong() {
     assert_eq!(get(server.ui, &format!("/trace/{odd}")).await.status, StatusCode::BAD_REQUEST);
     assert_eq!(get(server.ui, &format!("/trace/{}", "0a".repeat(16))).await.status, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parameters_that_cannot_be_understood_are_refused_by_name_on_pages_and_in_apis() {
+    let (_data, server) = start();
+    for path in ["/api/v1/traces?q=%ff", "/api/traces?service=%ff", "/traces?q=%ff", "/logs?q=a&q=%c3%28"] {
+        let answer = get(server.ui, path).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
+        assert!(answer.text().to_lowercase().contains("utf-8"), "{path}: {}", answer.text());
+    }
+    for path in ["/api/v1/logs?limit=1&limit=2", "/api/traces?limit=1&limit=2"] {
+        let answer = get(server.ui, path).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
+        assert!(answer.text().contains("`limit`: it is given more than once"), "{path}: {}", answer.text());
+    }
+    // Links travel, and what carries them adds to them.
+    assert_eq!(get(server.ui, "/traces?utm_source=chat&fbclid=1").await.status, StatusCode::OK);
+    assert_eq!(get(server.ui, "/api/v1/traces?utm_source=chat").await.status, StatusCode::BAD_REQUEST);
+}

@@ -1,6 +1,7 @@
 //! Running it: readiness, metrics, a graceful stop, and start-up refusals that say what to do.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Output;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use http::StatusCode;
 
 use crate::http::{encode, get, get_json, post};
 use crate::otlp;
-use crate::server::{Server, command};
+use crate::server::{Server, alone, command};
 
 fn run(arguments: &[&str]) -> Output {
     command().args(arguments).output().unwrap()
@@ -101,7 +102,50 @@ fn a_data_folder_that_cannot_be_made_is_refused_by_name() {
     let file = parent.path().join("plain");
     fs::write(&file, "not a folder").unwrap();
     let error = Server::try_start(&file, &[]).unwrap_err();
-    assert!(error.contains("plain"), "{error}");
+    assert!(error.contains("plain is a file, not a folder"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_folder_that_cannot_be_written_is_refused_by_name_and_left_as_it_is() {
+    let parent = tempfile::tempdir().unwrap();
+    let data = parent.path().join("data");
+    let mut server = Server::start(&data, &[]);
+    let body = otlp::traces("kept", vec![otlp::span([8; 16], [1; 8], "a")]);
+    assert_eq!(post(server.http, "/v1/traces", "application/x-protobuf", body).await.unwrap().status, StatusCode::OK);
+    assert!(server.terminate(Duration::from_secs(20)).expect("it did not stop").success());
+    set_writable(&data, false);
+    // To whom may do everything no folder is read-only; without this right root is its owner, like anybody else.
+    let bound = |program: &str| {
+        let mut command = std::process::Command::new("setpriv");
+        command.args(["--bounding-set=-dac_override", "--inh-caps=-dac_override", program]);
+        alone(command)
+    };
+    let is_bound = bound("true").output().is_ok_and(|output| output.status.success());
+    let program = if rustix::process::geteuid().is_root() && is_bound { bound(env!("CARGO_BIN_EXE_throughline")) } else { command() };
+    let started = Server::start_as(program, &data, &[]).map(|_| ());
+    set_writable(&data, true);
+    if rustix::process::geteuid().is_root() && !is_bound {
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), b"skipped: root could not give up its right to write everywhere\n");
+        return;
+    }
+    let error = started.unwrap_err();
+    assert!(error.contains(data.to_str().unwrap()) && error.contains("ermission denied"), "{error}");
+    let server = Server::start(&data, &[]);
+    let trace = get_json(server.ui, &format!("/api/v1/traces/{}", "08".repeat(16))).await;
+    assert_eq!(trace["spans"].as_array().map(Vec::len), Some(1), "{trace}");
+}
+
+fn set_writable(folder: &std::path::Path, is_writable: bool) {
+    let (folders, files) = if is_writable { (0o755, 0o644) } else { (0o555, 0o444) };
+    for entry in fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            set_writable(&entry.path(), is_writable);
+        } else {
+            fs::set_permissions(entry.path(), fs::Permissions::from_mode(files)).unwrap();
+        }
+    }
+    fs::set_permissions(folder, fs::Permissions::from_mode(folders)).unwrap();
 }
 
 #[test]
@@ -115,11 +159,22 @@ fn every_mistake_in_the_configuration_is_reported_at_once_with_its_place() {
         .arg("--config")
         .arg(&file)
         .args(["--ui", "also nonsense", "--demo-rate", "-3", "--query-timeout", "-1s"])
+        .args(["--no-such-flag", "1", "--sync", "group", "--sync", "1s", "--cors-origins", "nope"])
         .output()
         .unwrap();
-    assert!(!output.status.success());
+    assert_eq!(output.status.code(), Some(2));
     let text = said(&output);
-    for place in ["no_such_key", "throughline.toml", "THROUGHLINE_OTLP_GRPC", "--ui", "--demo-rate: `-3`", "--query-timeout: `-1s`"] {
+    for place in [
+        "no_such_key",
+        "throughline.toml",
+        "THROUGHLINE_OTLP_GRPC",
+        "--ui",
+        "--demo-rate: `-3`",
+        "--query-timeout: `-1s`",
+        "--no-such-flag: no such flag",
+        "--sync: given 2 times",
+        "--cors-origins: `nope` is not an origin",
+    ] {
         assert!(text.contains(place), "{place} is not named in:\n{text}");
     }
 }
@@ -154,8 +209,33 @@ async fn a_damaged_segment_is_named_by_check_and_the_rest_is_served() {
     assert!(!checked.status.success(), "{}", said(&checked));
     let name = segment.file_stem().unwrap().to_str().unwrap();
     assert!(said(&checked).contains(name), "{}", said(&checked));
-    let server = Server::start(data.path(), &[]);
+    let mut server = Server::start(data.path(), &[]);
     assert_eq!(get(server.ui, "/healthz").await.status, StatusCode::OK);
+    // What lies behind an index is found by whoever reads it.
+    let answer = get_json(server.ui, "/api/v1/traces?from=0").await;
+    assert_eq!(answer["stats"]["complete"], false, "{answer}");
+    tells_of_damage(&server, name).await;
+    server.kill();
+
+    fs::write(&segment, "cut short").unwrap();
+    let server = Server::start(data.path(), &[]);
+    tells_of_damage(&server, name).await;
+}
+
+/// Readiness, metrics and the page each tell of one damaged segment of spans; the server is ready.
+async fn tells_of_damage(server: &Server, segment: &str) {
+    let ready = get(server.ui, "/readyz").await;
+    assert_eq!(ready.status, StatusCode::OK);
+    let parts = ready.json();
+    let part = parts["parts"].as_array().unwrap().iter().find(|part| part["name"] == "data").unwrap_or_else(|| panic!("{parts}"));
+    let reason = part["reason"].as_str().unwrap();
+    assert!(part["ready"] == true && reason.contains(segment) && reason.contains("throughline repair"), "{part}");
+    let metrics = get(server.ui, "/metrics").await.text();
+    for line in ["throughline_damaged_segments{signal=\"traces\"} 1", "throughline_damaged_segments{signal=\"logs\"} 0"] {
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
+    let page = get(server.ui, "/status").await.text();
+    assert!(page.contains("Data is damaged") && page.contains(segment), "{page}");
 }
 
 fn find(folder: &std::path::Path, extension: &str) -> Option<std::path::PathBuf> {

@@ -43,7 +43,7 @@ fn health_is_told_by_exit_code_in_one_line() {
     assert!(server.terminate(Duration::from_secs(20)).expect("it did not stop").success());
     let text = expect(1, &["health", "--url", &url]);
     assert!(text.contains("cannot connect") && text.lines().count() == 1, "{text}");
-    assert!(expect(1, &["health", "--url", "localhost"]).contains("http://"));
+    assert!(expect(2, &["health", "--url", "localhost"]).contains("http://"));
     expect(2, &["health", "--timeout", "soon"]);
     let output = command().env("THROUGHLINE_UI", "nowhere").arg("health").output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
@@ -57,9 +57,13 @@ fn a_command_that_cannot_do_its_work_says_what_to_do_instead() {
     let nobody = format!("http://{}", std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
     let missing = folder.path().join("no such file");
     let new = folder.path().join("new");
-    let cases: [(&[&str], &[&str]); 11] = [
-        (&["query", "--url", &pages, "servise:a"], &["no field `servise`", "did you mean `service`?"]),
-        (&["query", "--url", &pages, "--sql", "SELECT naem FROM spans"], &["no column `naem`", "at character 8", "did you mean `name`?"]),
+    let file = folder.path().join("a file");
+    std::fs::write(&file, "x").unwrap();
+    let open = folder.path().join("data");
+    let cases: [(&[&str], &[&str]); 12] = [
+        (&["query", "--data-dir", word(&file), "a"], &["is a file, not a folder"]),
+        (&["check", word(&file)], &["is a file, not a folder"]),
+        (&["check", word(&open)], &["in use by another process", "stop it, or name another folder"]),
         (&["query", "--url", &nobody, "a"], &["cannot connect", "is the server running"]),
         (&["query", "--url", &http, "a"], &["send spans to /v1/traces", "the address of the pages"]),
         (&["query", "--url", &grpc, "a"], &["speaks OTLP/gRPC", "the address of the pages"]),
@@ -78,4 +82,52 @@ fn a_command_that_cannot_do_its_work_says_what_to_do_instead() {
         assert_eq!(text.lines().count(), 1, "{arguments:?}\n{text}");
     }
     assert!(!new.exists(), "a data folder was made for nothing");
+}
+
+#[test]
+fn a_question_that_is_asked_wrongly_ends_with_2_and_says_how_to_ask() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"), &[]);
+    let pages = format!("http://{}", server.ui);
+    let cases: [(&[&str], &[&str]); 6] = [
+        (&["query", "--url", &pages, "servise:a"], &["no field `servise`", "did you mean `service`?"]),
+        (&["query", "--url", &pages, "--sql", "SELECT naem FROM spans"], &["no column `naem`", "at character 8", "did you mean `name`?"]),
+        (&["query", "--url", &pages, "--sql", "SELECT 1; SELECT 2"], &["a second statement begins here", "at character 11"]),
+        (&["query", "--url", &pages, "--sql", "INSERT spans"], &["only SELECT", "at character 1"]),
+        (&["query", "--url", "localhost:1", "a"], &["http://"]),
+        (&["export", "--url", &pages, "--signal", "logs", "-q", "severity:loud"], &["loud"]),
+    ];
+    for (arguments, parts) in cases {
+        let text = expect(2, arguments);
+        for part in parts {
+            assert!(text.contains(part), "{part} is not in what {arguments:?} says:\n{text}");
+        }
+        assert_eq!(text.lines().count(), 1, "{arguments:?}\n{text}");
+    }
+    // Without a server and without a folder to look into.
+    let output = command().current_dir(folder.path()).args(["query", "a"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(said(&output).contains("--url http://127.0.0.1:16686") && said(&output).contains("--data-dir DIR"), "{}", said(&output));
+}
+
+#[test]
+fn a_reader_that_has_read_enough_is_no_failure() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let pages = format!("http://{}", server.ui);
+    // More than a pipe holds, so that writing meets its closed end.
+    let sql = "SELECT a.column_name, b.column_name, c.column_name FROM information_schema.columns a, information_schema.columns b, \
+               information_schema.columns c LIMIT 50000";
+    let mut child = command()
+        .args(["query", "--url", &pages, "--limit", "50000", "--format", "ndjson", "--sql", sql])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0; 1];
+    let mut stdout = child.stdout.take().unwrap();
+    std::io::Read::read_exact(&mut stdout, &mut first).unwrap();
+    drop(stdout);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), said(&output).as_str()), (Some(0), ""));
 }

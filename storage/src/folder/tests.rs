@@ -87,7 +87,7 @@ fn a_restore_that_was_not_finished_is_no_data_folder() {
 fn a_file_where_the_folder_should_be_is_named() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let error = Folder::open(&Place::real(file.path())).unwrap_err();
-    assert!(matches!(&error, OpenError::Io { path, .. } if path == file.path()), "{error}");
+    assert!(matches!(&error, OpenError::File { path } if path == file.path()), "{error}");
 }
 
 #[test]

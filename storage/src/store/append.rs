@@ -152,10 +152,10 @@ impl Inner {
     async fn make_durable(&self, signal: Signal, record: Record, batch: RecordBatch, room: Reservation) -> Result<(), AppendError> {
         let (sender, visible) = oneshot::channel();
         let pending = Pending { signal, entry: Entry { batch, room }, visible: sender };
-        self.wal.append(record, pending).map_err(refused)?;
+        self.wal.append(record, pending).map_err(|refusal| refused(&refusal))?;
         match visible.await {
             Ok(()) => Ok(()),
-            Err(_) => Err(refused(self.wal.refusal().unwrap_or(Refusal::Stopped))),
+            Err(_) => Err(refused(&self.wal.refusal().unwrap_or(Refusal::Stopped))),
         }
     }
 }
@@ -226,11 +226,8 @@ fn broken() -> AppendError {
     AppendError::Malformed("the request could not be processed because of a fault in this program; nothing of it was stored".to_owned())
 }
 
-fn refused(refusal: Refusal) -> AppendError {
-    match refusal {
-        Refusal::Failed(reason) | Refusal::NoRoom(reason) => unavailable(reason),
-        Refusal::Stopped => unavailable("the store is closing".to_owned()),
-    }
+fn refused(refusal: &Refusal) -> AppendError {
+    unavailable(refusal.to_string())
 }
 
 fn unavailable(reason: String) -> AppendError {

@@ -1,5 +1,6 @@
 //! The one thread that writes the log: takes all that wait, writes once, syncs once, hands all on.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,6 +51,15 @@ pub(crate) enum Refusal {
     NoRoom(String),
     /// The log was stopped.
     Stopped,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(reason) | Self::NoRoom(reason) => f.write_str(reason),
+            Self::Stopped => f.write_str("the store is closing"),
+        }
+    }
 }
 
 /// What the thread is told.

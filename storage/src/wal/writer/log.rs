@@ -280,7 +280,7 @@ impl<T> Log<T> {
     fn refuse(&self, refusal: Refusal) {
         let mut known = self.shared.refusal.lock();
         if known.as_ref() != Some(&refusal) {
-            tracing::warn!(?refusal, "requests are refused");
+            tracing::warn!(reason = %refusal, "requests are refused");
         }
         *known = Some(refusal);
     }
