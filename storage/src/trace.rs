@@ -6,6 +6,7 @@
 
 mod critical;
 mod findings;
+mod parents;
 mod sheet;
 mod skew;
 mod tree;
@@ -16,6 +17,7 @@ use crate::model::{Span, TraceId};
 
 pub use self::critical::{Section, critical_path};
 pub use self::findings::{Finding, FindingKind, Usual, findings};
+pub(crate) use self::parents::{Kin, Parents};
 pub(crate) use self::sheet::Collector;
 pub use self::sheet::{Brief, Sheet};
 pub use self::skew::{Jump, Skew, skew};

@@ -19,7 +19,7 @@ pub(super) struct Verdict {
 struct Judge<'a> {
     items: &'a [Item],
     /// Per item, the item above it.
-    parents: &'a [Option<u32>],
+    parents: &'a [Option<usize>],
     rows: &'a Rows,
 }
 
@@ -108,7 +108,7 @@ impl Judge<'_> {
     }
 
     fn parent(&self, item: usize) -> Option<usize> {
-        self.parents.get(item).copied().flatten().map(|parent| parent as usize)
+        self.parents.get(item).copied().flatten()
     }
 
     fn children_of(&self, set: &Members) -> Members {
