@@ -9,6 +9,7 @@ use crate::model::TimeRange;
 use crate::snapshot::Snapshot;
 use crate::store::Signal;
 
+mod alike;
 mod catalogue;
 mod counts;
 mod source;

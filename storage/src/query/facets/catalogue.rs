@@ -15,6 +15,7 @@ use super::super::predicate::Predicate;
 use super::super::question::QueryError;
 use super::super::scan::{Control, Scan, Wanted};
 use super::super::wire;
+use super::alike::Alike;
 use super::counts::Counts;
 use crate::attributes::{self, ATTRIBUTES, Attributes};
 use crate::model::TimeRange;
@@ -262,11 +263,9 @@ fn kind_in(value: &[u8]) -> &'static str {
 }
 
 fn envelopes(array: &BinaryViewArray, alive: &BooleanBuffer, keys: &mut Keys, each: impl Fn(&[u8], &mut Keys)) {
-    let mut rows: HashMap<u128, (usize, u64)> = HashMap::new();
-    for row in alive.set_indices() {
-        rows.entry(array.views().get(row).copied().unwrap_or_default()).or_insert((row, 0)).1 += 1;
-    }
-    for (row, weight) in rows.into_values() {
+    let mut alike = Alike::default();
+    alive.set_indices().for_each(|row| alike.add(array, row));
+    for (row, weight) in alike.rows() {
         keys.begin(weight);
         each(array.value(row), keys);
         keys.end();

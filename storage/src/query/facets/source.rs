@@ -1,6 +1,5 @@
 //! Where the values of a field lie, and how they read.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use arrow::array::{Array, BinaryViewArray, RecordBatch};
@@ -10,6 +9,7 @@ use super::super::columns;
 use super::super::language::{Field, equivalents};
 use super::super::question::QueryError;
 use super::super::wire::{self, Any};
+use super::alike::Alike;
 use super::counts::Counts;
 use crate::attributes::{Found, Values};
 use crate::model::{Severity, SpanKind, StatusCode};
@@ -177,6 +177,7 @@ fn attributes(
     let values = Values::of_each(batch, keys)?;
     let beside = beside.map(|name| columns::text(batch, name)).transpose()?;
     let resources = if resource { Some(columns::binary(batch, column::RESOURCE)?) } else { None };
+    let mut of_resource = Alike::default();
     let mut text = String::new();
     for row in alive.set_indices() {
         counts.begin(1);
@@ -191,7 +192,14 @@ fn attributes(
             });
             has_any |= present;
         }
-        if let Some(resources) = resources.filter(|_| !has_any) {
+        match resources.filter(|_| !has_any) {
+            Some(resources) => of_resource.add(resources, row),
+            None => counts.end(),
+        }
+    }
+    for (row, weight) in of_resource.rows() {
+        counts.begin(weight);
+        if let Some(resources) = resources {
             under(wire::resource_attributes(resources.value(row)), keys, &mut text, counts);
         }
         counts.end();
@@ -201,16 +209,10 @@ fn attributes(
 
 /// Reads each different envelope once.
 fn envelopes(array: &BinaryViewArray, alive: &BooleanBuffer, name: &str, part: &Part, counts: &mut Counts) {
-    let mut rows: HashMap<u128, (usize, u64)> = HashMap::new();
-    for row in alive.set_indices() {
-        let view = array.views().get(row).copied().unwrap_or_default();
-        rows.entry(view).or_insert((row, 0)).1 += 1;
-    }
-    // In the order of rows, so that the same rows give the same answer when there are too many values.
-    let mut rows: Vec<_> = rows.into_values().collect();
-    rows.sort_unstable();
+    let mut alike = Alike::default();
+    alive.set_indices().for_each(|row| alike.add(array, row));
     let mut text = String::new();
-    for (row, weight) in rows {
+    for (row, weight) in alike.rows() {
         let envelope = array.value(row);
         counts.begin(weight);
         match part {
