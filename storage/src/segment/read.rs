@@ -1,5 +1,6 @@
 //! Reads columns and rows of a segment: only the pages that hold them.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -65,6 +66,8 @@ impl Segment {
     }
 
     fn read_rows(&self, columns: &[&str], rows: Option<&RowRanges>, batch_rows: usize) -> Result<Rows, SegmentError> {
+        let rows = self.shown(rows);
+        let rows = rows.as_deref();
         if rows.is_some_and(Vec::is_empty) {
             return Ok(Box::new(std::iter::empty()));
         }
@@ -84,7 +87,8 @@ impl Segment {
         keys: impl IntoIterator<Item = &'a str>,
         rows: Option<&RowRanges>,
     ) -> Result<Rows, SegmentError> {
-        if rows.is_some_and(Vec::is_empty) {
+        let rows = self.shown(rows);
+        if rows.as_deref().is_some_and(Vec::is_empty) {
             return Ok(Box::new(std::iter::empty()));
         }
         let layout = &self.footer()?.layout;
@@ -98,7 +102,7 @@ impl Segment {
             }
         }
         stored.extend(promoted.iter().map(String::as_str));
-        self.read_stored(&stored.into_iter().collect::<Vec<_>>(), rows, BATCH_ROWS, None)
+        self.read_stored(&stored.into_iter().collect::<Vec<_>>(), rows.as_deref(), BATCH_ROWS, None)
     }
 
     /// Which attributes have columns of their own. A footer that cannot be read names none.
@@ -120,7 +124,16 @@ impl Segment {
         catalogue.entry(Owner::Record, key).map_or_else(Vec::new, |entry| entry.types.iter().map(|values| map(values.kind)).collect())
     }
 
-    /// Reads columns as they are stored; without hidden rows.
+    /// The asked rows without those that are hidden; `None` for all rows.
+    fn shown<'a>(&self, rows: Option<&'a RowRanges>) -> Option<Cow<'a, RowRanges>> {
+        if self.hidden.is_empty() {
+            return rows.map(Cow::Borrowed);
+        }
+        let visible = rows.map_or_else(|| without_rows(&self.every_row(), &self.hidden), |rows| without_rows(rows, &self.hidden));
+        Some(Cow::Owned(visible))
+    }
+
+    /// Reads columns as they are stored, of these very rows, hidden ones included.
     fn read_stored(
         &self,
         columns: &[&str],
@@ -128,25 +141,6 @@ impl Segment {
         batch_rows: usize,
         restorer: Option<Restorer>,
     ) -> Result<Rows, SegmentError> {
-        if self.hidden.is_empty() {
-            return self.read_any(columns, rows, batch_rows, restorer);
-        }
-        let every = self.every_row();
-        self.read_any(columns, Some(&without_rows(rows.unwrap_or(&every), &self.hidden)), batch_rows, restorer)
-    }
-
-    /// Hidden rows included.
-    fn read_any(
-        &self,
-        columns: &[&str],
-        rows: Option<&RowRanges>,
-        batch_rows: usize,
-        restorer: Option<Restorer>,
-    ) -> Result<Rows, SegmentError> {
-        let rows = rows.map(Vec::as_slice);
-        if rows.is_some_and(<[_]>::is_empty) {
-            return Ok(Box::new(std::iter::empty()));
-        }
         let footer = self.footer()?;
         let stored = footer.layout.schema(self.meta.signal);
         let (positions, schema) = self.part_of(&stored, columns)?;
@@ -178,7 +172,7 @@ impl Segment {
     pub(super) fn scan_for_trace(&self, id: TraceId) -> Result<RowRanges, SegmentError> {
         let mut found = Vec::new();
         let mut row = 0;
-        for batch in self.read_any(&[column::TRACE_ID], None, BATCH_ROWS, None)? {
+        for batch in self.read_stored(&[column::TRACE_ID], None, BATCH_ROWS, None)? {
             let batch = batch?;
             let ids = batch.column_by_name(column::TRACE_ID).and_then(|ids| ids.as_fixed_size_binary_opt());
             for trace in ids.ok_or_else(|| self.damage.error(self.meta.id, "trace ids of another type".to_owned()))? {
