@@ -191,12 +191,16 @@ fn explain(error: &DataFusionError) -> QueryError {
         DataFusionError::ResourcesExhausted(_) => QueryError::Memory(one_line(error)),
         DataFusionError::IoError(_) | DataFusionError::ExecutionJoin(_) => QueryError::Internal(one_line(error)),
         // What the engine calls a fault of its own is a statement that it was not made for, such as the maximum of maps.
-        DataFusionError::Internal(_) => QueryError::Invalid(format!("the SQL engine cannot answer this: {}", one_line(error))),
-        // Reading failed, which is not the fault of the statement; but for a pattern that a function was called with.
+        // Which of both it was, only a person can tell.
+        DataFusionError::Internal(_) => {
+            tracing::warn!(%error, "the SQL engine could not answer a statement");
+            QueryError::Invalid(format!("the SQL engine cannot answer this: {}", one_line(error)))
+        }
+        // What reading the tables says is of this type; anything else is what a function says of what it was called with, such as a pattern.
         DataFusionError::External(cause) => match cause.downcast_ref() {
             Some(QueryError::Timeout(allowed)) => QueryError::Timeout(*allowed),
-            _ if one_line(error).starts_with("regex parse error") => QueryError::Invalid(one_line(error)),
-            _ => QueryError::Internal(one_line(error)),
+            Some(_) => QueryError::Internal(one_line(error)),
+            None => QueryError::Invalid(one_line(error)),
         },
         _ => QueryError::Invalid(one_line(error)),
     }

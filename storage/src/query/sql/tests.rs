@@ -250,6 +250,9 @@ async fn a_pattern_that_cannot_be_used_is_a_mistake_in_the_statement() {
         "SELECT regexp_like(name, '(') FROM spans",
         "SELECT regexp_like(name, '((a{1000}){1000}){1000}') FROM spans",
         "SELECT name ~ '(' FROM spans",
+        "SELECT regexp_replace(name, '(', 'x') FROM spans",
+        "SELECT regexp_replace(name, name || '(', 'x') FROM spans",
+        "SELECT regexp_replace(name, '((a{1000}){1000}){1000}', 'x') FROM spans",
         "SELECT max(attributes) FROM spans",
     ] {
         let failure = engine.sql(snapshot.clone(), asked(statement)).await.unwrap_err();
