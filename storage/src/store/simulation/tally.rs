@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 pub(super) struct Tally(BTreeMap<&'static str, u64>);
 
 /// What must happen now and then, and how often in [`super::PROVING`] seeds.
-const LEAST: [(&str, u64); 19] = [
+const LEAST: [(&str, u64); 21] = [
     ("acknowledged", 1_000),
     ("unknown", 50),
     ("refused", 50),
@@ -18,6 +18,7 @@ const LEAST: [(&str, u64); 19] = [
     ("deletes without an answer", 5),
     ("deletes done", 20),
     ("let go by age", 50),
+    ("let go for the budget", 50),
     ("kept by rule", 50),
     ("rotations", 50),
     ("kills", 50),
@@ -27,6 +28,7 @@ const LEAST: [(&str, u64); 19] = [
     ("damages told", 20),
     ("repairs", 50),
     ("repairs interrupted", 10),
+    ("power failures in repairs", 10),
 ];
 
 impl Tally {

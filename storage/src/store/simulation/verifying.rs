@@ -9,7 +9,7 @@ use crate::schema;
 use crate::snapshot::Snapshot;
 use crate::store::Signal;
 
-use super::keeping::{Keeping, SEGMENT_BYTES};
+use super::keeping::Keeping;
 use super::model::{Found, Look, log_number, word};
 use super::world::{World, pick};
 
@@ -68,7 +68,8 @@ impl World {
         let files = self.disk.files();
         let segments: Vec<u64> = files.iter().filter(|(path, _)| path.starts_with("/srv/data/seg")).map(|(_, bytes)| *bytes).collect();
         assert_eq!(segments.len(), 2 * listed, "{}", self.failure(&format!("files of no segment: {files:?}")));
-        let within = self.config.max_disk_bytes.is_none() || segments.iter().sum::<u64>() <= SEGMENT_BYTES;
+        let most = Keeping { config: &self.config, now: self.clock.now() }.segment_bytes();
+        let within = most.is_none_or(|most| segments.iter().sum::<u64>() <= most);
         assert!(within, "{}", self.failure(&format!("more than max_disk_bytes: {segments:?}")));
         assert!(!files.iter().any(|(path, _)| path.starts_with("/srv/data/tmp")), "{}", self.failure("temporary files"));
         self.end();
