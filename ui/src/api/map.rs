@@ -58,7 +58,7 @@ struct ExampleJson {
 /// `GET /api/v1/map`
 pub(super) async fn between_services(State(state): State<AppState>, params: Params) -> Result<Json<MapJson>, Failure> {
     params.refuse_unknown(&["from", "to"])?;
-    let range = params.window(state.now(), "now-1h")?.range;
+    let range = params.window(state.now(), "now-1h")?.in_minutes().range;
     Ok(Json(MapJson::new(state.store().service_map(range).await?, range)))
 }
 

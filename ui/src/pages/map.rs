@@ -47,7 +47,7 @@ struct Shown {
 
 /// `?from=&to=&focus=&hops=1..6&caller=&callee=&change=1&view=table&peers=off&group=namespace&open=&sort=calls|failed|p95|share`.
 pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
-    let window = visit.window(DEFAULT_WINDOW)?;
+    let window = visit.window(DEFAULT_WINDOW)?.in_minutes();
     let asked = Asked::read(&visit)?;
     let range = window.range;
     let earlier = TimeRange { from: range.from.minus(range.to.since(range.from)), to: range.from };

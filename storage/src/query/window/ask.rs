@@ -8,6 +8,7 @@ use super::super::engine::{Engine, Weight};
 use super::super::map;
 use super::super::question::QueryError;
 use super::{Answer, Key, operations, services};
+use crate::calls::slot_of;
 use crate::model::{TimeRange, UnixNanos};
 use crate::snapshot::Snapshot;
 
@@ -61,17 +62,18 @@ impl Engine {
 
     pub(crate) async fn service_map(&self, snapshot: Arc<Snapshot>, range: TimeRange, now: UnixNanos) -> Result<ServiceMap, QueryError> {
         let (asked, range, started) = (Some(range), snapshot.within(range), Instant::now());
-        let key = Key::Map(snapshot.version, range);
-        if let Some(Answer::Map(known)) = self.cache.find(&key) {
+        let key = |slot| Key::Map(snapshot.version, range, slot);
+        let [settled, waiting] = [key(None), key(Some(slot_of(now.get())))];
+        if let Some(Answer::Map(known)) = self.cache.find(&settled).or_else(|| self.cache.find(&waiting)) {
             return Ok(ServiceMap { range: asked, stats: QueryStats::of_kept(started), ..ServiceMap::clone(&known) });
         }
         let rolls = self.calls.clone();
         let work = move |control: &_| map::service_map(&snapshot, range, now, &rolls, control);
         let (mut found, open) = self.run("service_map", Weight::Heavy, work).await?;
         found.stats.elapsed = started.elapsed();
-        // What could not be read may be readable the next time, and what waits now will not wait then.
-        if found.stats.complete && !open {
-            self.cache.keep(key, Answer::Map(Arc::new(found.clone())));
+        // What could not be read may be readable the next time.
+        if found.stats.complete {
+            self.cache.keep(if open { waiting } else { settled }, Answer::Map(Arc::new(found.clone())));
         }
         Ok(ServiceMap { range: asked, ..found })
     }

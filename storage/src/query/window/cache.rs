@@ -12,7 +12,8 @@ use crate::model::TimeRange;
 pub(crate) enum Key {
     Services(u64, TimeRange, usize),
     Operations(u64, TimeRange, String),
-    Map(u64, TimeRange),
+    /// With the time at which calls still waited for their other half, as [`crate::calls::slot_of`] tells times apart.
+    Map(u64, TimeRange, Option<u64>),
 }
 
 /// An answer.

@@ -1,7 +1,10 @@
 use std::time::Duration;
 
+use super::super::engine::Engine;
 use super::super::fixtures;
 use super::*;
+use crate::config::Config;
+use crate::metrics::Registry;
 use crate::model::{Span, SpanKind, Status};
 
 fn control() -> Control {
@@ -72,11 +75,11 @@ fn logs_alone_make_a_service_and_spans_out_of_the_window_do_not() {
 fn kept_answers_are_bounded_and_belong_to_one_state() {
     let cache = Cache::default();
     for version in 0..100 {
-        cache.keep(Key::Map(version, ALL), Answer::Operations(std::sync::Arc::default()));
+        cache.keep(Key::Map(version, ALL, None), Answer::Operations(std::sync::Arc::default()));
     }
-    assert!(cache.find(&Key::Map(0, ALL)).is_none());
-    assert!(cache.find(&Key::Map(99, ALL)).is_some());
-    assert!(cache.find(&Key::Map(100, ALL)).is_none());
+    assert!(cache.find(&Key::Map(0, ALL, None)).is_none());
+    assert!(cache.find(&Key::Map(99, ALL, None)).is_some());
+    assert!(cache.find(&Key::Map(100, ALL, None)).is_none());
 }
 
 #[test]
@@ -87,4 +90,24 @@ fn what_cannot_be_read_is_said_to_be_missing() {
     snapshot.logs.unreadable.push("segment X cannot be opened".to_owned());
     let (found, stats) = services(&snapshot, ALL, 0, &Rolls::default(), &control()).unwrap();
     assert_eq!((found.len(), stats.complete, stats.notes.as_slice()), (1, false, ["segment X cannot be opened".to_owned()].as_slice()));
+}
+
+#[tokio::test]
+async fn a_map_with_calls_that_wait_is_kept_until_they_have_waited_longer() {
+    const SECOND: u64 = 1_000_000_000;
+    let start = 1_700_000_000 * SECOND;
+    let mut orphan = fixtures::span(1, 2, 9, "cart", "get", start, 5);
+    orphan.kind = SpanKind::Server;
+    let mut snapshot = Snapshot::default();
+    snapshot.spans.buffered = vec![fixtures::spans(&[orphan])];
+    let snapshot = std::sync::Arc::new(snapshot);
+    let engine = Engine::new(&Config::new("x".into()), &Registry::default());
+    let ask = async |seconds| {
+        let map = engine.service_map(snapshot.clone(), TimeRange::ALL, UnixNanos::new(start + seconds * SECOND)).await.unwrap();
+        (map.edges.len(), map.stats.rows_scanned)
+    };
+    assert_eq!(ask(1).await, (0, 1));
+    assert_eq!(ask(2).await, (0, 0), "nothing was read again");
+    assert_eq!(ask(60).await, (1, 1));
+    assert_eq!(ask(600).await, (1, 0));
 }
