@@ -14,7 +14,7 @@ pub struct Config {
     pub sync: SyncPolicy,
     /// Rows in memory, as bytes of columns over both signals, at which a flush begins, and that it writes together. Default 96 MiB.
     pub buffer_bytes: usize,
-    /// So many spans that are flushed together are not merged again: their segment is put behind others as it is. Default 32,768.
+    /// So many rows of a table that are flushed together are not merged again: their segment is put behind others as it is. Default 32,768.
     pub run_rows: usize,
     /// Oldest row in memory at which a flush begins. Default 60 s.
     pub flush_interval: Duration,

@@ -348,8 +348,8 @@ impl Keeper {
         }
         let (tmp, folder) = (self.folder.tmp(), self.folder.segments(signal));
         let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-        // So many spans make a run of their own, which no merge improves: sorted, with all indexes. The text of logs is indexed later.
-        if signal == Signal::Logs || rows < self.run_rows {
+        // So many rows make a run of their own, which no merge improves: sorted, with all indexes, but for the text of logs.
+        if rows < self.run_rows {
             return segment::write(&tmp, &folder, signal, 0, origin.clone(), batches);
         }
         let layout = segment::layout_next(&self.tables.published().load().table(signal).segments);

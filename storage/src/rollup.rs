@@ -82,8 +82,10 @@ pub(crate) struct RollBuilder {
 
 /// A minute in nanoseconds.
 pub(crate) const MINUTE: u64 = 60_000_000_000;
-/// Cells of one segment. Beyond, names are no longer told apart; beyond that again, there is no roll-up.
+/// Cells of one segment. Beyond, names are no longer told apart; beyond that again, there is no roll-up. About 200 bytes each in memory.
 const MAX_CELLS: usize = 50_000;
+/// Cells of one segment that others were put into one behind the other: many minutes.
+const MAX_STACKED_CELLS: usize = 150_000;
 
 /// Whether something outside of its service caused a span, as far as the span itself says: it has no parent, or flags it as remote.
 pub(crate) fn is_entry(has_parent: bool, flags: i64) -> bool {
@@ -157,6 +159,11 @@ impl RollBuilder {
             given_up: false,
             max_cells: MAX_CELLS,
         }
+    }
+
+    /// For segments that are put one behind the other.
+    pub(crate) fn stacked(signal: Signal) -> Self {
+        Self { max_cells: MAX_STACKED_CELLS, ..Self::new(signal) }
     }
 
     /// Adds rows. `None` when a column is missing.

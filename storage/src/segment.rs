@@ -170,7 +170,8 @@ pub(crate) fn write(
     sort_into(Output::new(tmp_dir, seg_dir, signal, level).with_origin(origin), signal, batches)
 }
 
-/// As [`write()`], to segments of level 1, which are not merged any more, with columns for attributes as `layout` says.
+/// As [`write()`], to segments of level 1, which are not merged any more, with columns for attributes as `layout` says. The text of logs is
+/// not indexed yet: taking texts apart takes longer than everything else.
 pub(crate) fn write_run(
     tmp_dir: &Place,
     seg_dir: &Place,
@@ -179,7 +180,7 @@ pub(crate) fn write_run(
     origin: Origin,
     batches: Vec<RecordBatch>,
 ) -> Result<Vec<SegmentMeta>, SegmentError> {
-    sort_into(Output::new(tmp_dir, seg_dir, signal, 1).with_layout(layout).with_origin(origin), signal, batches)
+    sort_into(Output::new(tmp_dir, seg_dir, signal, 1).with_layout(layout).with_origin(origin).with_text_later(), signal, batches)
 }
 
 fn sort_into(mut output: Output<'_>, signal: Signal, batches: Vec<RecordBatch>) -> Result<Vec<SegmentMeta>, SegmentError> {
@@ -237,7 +238,7 @@ impl Segment {
         match Index::open(seg_dir, &meta, &file) {
             Ok((index, parquet, row_groups)) => {
                 let lacking = indexes::lacking(&index.bundle, &meta);
-                if let Some(index) = lacking {
+                if let Some(index) = lacking.filter(|index| *index != indexes::TEXT) {
                     tracing::info!(segment.id = %meta.id, index, "the index bundle of a segment was written by an older version");
                 }
                 let wanting = AtomicBool::new(lacking.is_some() || index.is_damaged);

@@ -10,7 +10,7 @@
 //! The bundle has the checksum of the blob. What does not fit together is no roll-up.
 
 use super::numbers::{Reader, fold, put, put_buckets, put_texts, unfold};
-use super::{Cell, MAX_CELLS, MINUTE, Roll, Sketch};
+use super::{Cell, MAX_STACKED_CELLS, MINUTE, Roll, Sketch};
 use crate::store::Signal;
 
 const VERSION: u8 = 1;
@@ -55,7 +55,7 @@ pub(super) fn decode(signal: Signal, blob: &[u8]) -> Option<Roll> {
     }
     let mut reader = Reader::new(rest);
     let (services, names) = (reader.texts()?, reader.texts()?);
-    let count = reader.count(MAX_CELLS)?;
+    let count = reader.count(MAX_STACKED_CELLS)?;
     let mut roll = Roll { services, names, has_names: flags & HAS_NAMES != 0, cells: Vec::with_capacity(count) };
     let mut minute = 0_u32;
     for _ in 0..count {

@@ -21,7 +21,7 @@ use super::file::SyncedFile;
 use super::origin::Recorded;
 use super::summary::SummaryBuilder;
 use super::trace_keys::TraceKeysBuilder;
-use super::{Segment, SegmentError, SegmentMeta, writer};
+use super::{Segment, SegmentError, SegmentErrorKind, SegmentMeta, writer};
 
 /// All indexes of one segment being built. Dropping it removes the temporary file.
 #[derive(Debug)]
@@ -63,6 +63,14 @@ pub(crate) fn rebuild_beside(segment: &Segment, seg_dir: &Place, into: &Place) -
 
 fn build(segment: &Segment, tmp_dir: &Place, seg_dir: &Place, stop: &AtomicBool) -> Result<(SegmentMeta, SyncedFile), SegmentError> {
     let meta = segment.meta();
+    if let Some(index) = segment.index.as_ref().filter(|index| lacking(&index.bundle, meta) == Some(TEXT)) {
+        match add_text(segment, &index.bundle, tmp_dir, stop) {
+            Err(error) if error.kind != SegmentErrorKind::Stopped => {
+                tracing::debug!(segment.id = %meta.id, %error, "the index bundle of a segment is made again as a whole");
+            }
+            added => return added,
+        }
+    }
     let failed = |detail: &str, e: &dyn std::fmt::Display| SegmentError::io(meta.id, format!("{detail}: {e}"));
     let (blocks, crc) = checked::sums(&meta.parquet_path(seg_dir)).map_err(|e| failed("cannot read its Parquet file", &e))?;
     if crc != meta.parquet_crc {
@@ -84,7 +92,35 @@ fn build(segment: &Segment, tmp_dir: &Place, seg_dir: &Place, stop: &AtomicBool)
     Ok((SegmentMeta { index_bytes: bundle.len, index_crc: bundle.crc, ..meta.clone() }, bundle))
 }
 
-/// What a bundle of this program has and this one lacks: one of an older version, which answers less.
+/// The same bundle with an index of text, which it lacks.
+fn add_text(segment: &Segment, bundle: &Bundle, tmp_dir: &Place, stop: &AtomicBool) -> Result<(SegmentMeta, SyncedFile), SegmentError> {
+    let meta = segment.meta();
+    let failed = |error: io::Error| SegmentError::io(meta.id, format!("cannot add an index of text to its index bundle: {error}"));
+    let mut out = BundleWriter::create(writer::temporary(tmp_dir, meta.id, "idx")).map_err(failed)?;
+    for blob in bundle.blobs().iter().filter(|blob| !text::Index::has(&blob.name)) {
+        out.add(&*blob.name, &bundle.read_blob(blob).map_err(failed)?).map_err(failed)?;
+    }
+    let (mut index, mut rows) = (text::IndexBuilder::default(), 0);
+    for batch in segment.read(&[column::BODY], None)? {
+        if stop.load(Ordering::Relaxed) {
+            return Err(SegmentError::stopped(meta.id));
+        }
+        let batch = batch?;
+        let bodies = batch.column_by_name(column::BODY).and_then(|bodies| bodies.as_string_view_opt());
+        for body in bodies.ok_or_else(|| SegmentError::damaged(meta.id, "bodies of another type"))? {
+            index.push(body, &mut out).map_err(failed)?;
+            rows += 1;
+        }
+    }
+    if rows != meta.rows {
+        return Err(SegmentError::damaged(meta.id, "not all of its rows can be read"));
+    }
+    let bundle = index.finish(&mut out).and_then(|()| out.finish()).map_err(failed)?;
+    Ok((SegmentMeta { index_bytes: bundle.len, index_crc: bundle.crc, ..meta.clone() }, bundle))
+}
+
+/// What a bundle of this program has and this one lacks: one of an older version, which answers less, or one of logs whose text is not
+/// indexed yet.
 pub(super) fn lacking(bundle: &Bundle, meta: &SegmentMeta) -> Option<&'static str> {
     if bundle.find(super::attributes::CATALOGUE).is_none() {
         return Some("attributes");
@@ -95,8 +131,11 @@ pub(super) fn lacking(bundle: &Bundle, meta: &SegmentMeta) -> Option<&'static st
     if sums_up_calls(meta.signal, meta.level) && bundle.find(super::ROLL_EDGE).is_none() {
         return Some("calls");
     }
-    (indexes_text(meta.signal, meta.level) && !text::Index::is_in(bundle)).then_some("text")
+    (indexes_text(meta.signal, meta.level) && !text::Index::is_in(bundle)).then_some(TEXT)
 }
+
+/// What a run of logs lacks that was flushed just now.
+pub(super) const TEXT: &str = "text";
 
 fn indexes_text(signal: Signal, level: u8) -> bool {
     signal == Signal::Logs && level > 0
@@ -136,9 +175,15 @@ impl Indexes {
             summary: SummaryBuilder::new(signal).without_row_limit(),
             calls: (signal == Signal::Traces).then(calls::RollWriter::default),
             texts,
+            roll: RollBuilder::stacked(signal),
             inherits_roll: true,
             ..indexes
         })
+    }
+
+    /// Without an index of text, which is made when there is time: see [`add_text`].
+    pub(super) fn with_text_later(self) -> Self {
+        Self { text: None, ..self }
     }
 
     pub(super) fn rows(&self) -> u32 {

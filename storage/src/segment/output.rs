@@ -24,6 +24,7 @@ pub(crate) struct Output<'a> {
     limits: Limits,
     layout: Layout,
     arrival_ms: Option<u64>,
+    text_later: bool,
     current: Option<(Writer, u64)>,
     written: Vec<Written>,
 }
@@ -64,6 +65,7 @@ impl<'a> Output<'a> {
             limits: Limits::default(),
             layout: Layout::default(),
             arrival_ms: None,
+            text_later: false,
             current: None,
             written: Vec::new(),
         }
@@ -72,6 +74,11 @@ impl<'a> Output<'a> {
     /// Says what the rows to come take the place of; without the manifest nothing else does.
     pub(crate) fn with_origin(self, origin: Origin) -> Self {
         Self { origin, ..self }
+    }
+
+    /// Leaves the text of logs to [`super::rebuild_index`].
+    pub(crate) fn with_text_later(self) -> Self {
+        Self { text_later: true, ..self }
     }
 
     /// Cuts at other limits than the default ones.
@@ -117,7 +124,7 @@ impl<'a> Output<'a> {
             }
             let mut current = match self.current.take() {
                 Some((writer, _)) => writer,
-                None => Writer::create(self.tmp_dir, self.next_id(), self.signal, self.level, self.layout.clone())?,
+                None => self.begin()?,
             };
             let fits = rows.num_rows().min(limits.rows - current.rows());
             current.push(&rows.slice(0, fits))?;
@@ -125,6 +132,11 @@ impl<'a> Output<'a> {
             rows = rows.slice(fits, rows.num_rows() - fits);
         }
         Ok(())
+    }
+
+    fn begin(&mut self) -> Result<Writer, SegmentError> {
+        let writer = Writer::create(self.tmp_dir, self.next_id(), self.signal, self.level, self.layout.clone())?;
+        Ok(if self.text_later { writer.with_text_later() } else { writer })
     }
 
     /// Syncs what was written and gives it its lasting names. Nothing is visible in `seg_dir` before.

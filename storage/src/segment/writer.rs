@@ -70,6 +70,11 @@ impl Writer {
         Ok(Self { id, signal, level, parquet, indexes: Indexes::create(tmp_dir, id, signal, level)? })
     }
 
+    /// See [`Indexes::with_text_later`].
+    pub(super) fn with_text_later(self) -> Self {
+        Self { indexes: self.indexes.with_text_later(), ..self }
+    }
+
     pub(super) fn rows(&self) -> usize {
         self.indexes.rows() as usize
     }

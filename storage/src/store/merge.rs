@@ -197,7 +197,8 @@ impl Merger {
         Ok(false)
     }
 
-    /// Makes one index bundle again that is missing, damaged or of an older version; false when all are whole.
+    /// Makes one index bundle again that is missing, damaged, of an older version or without its text yet; false when all are whole, or when
+    /// there is no room.
     fn reindex(&mut self) -> Result<bool, KeepError> {
         let snapshot = self.tables.published().load_full();
         let both = snapshot.spans.segments.iter().chain(&snapshot.logs.segments);
@@ -206,10 +207,15 @@ impl Merger {
         let Some(segment) = wanting.next().cloned() else { return Ok(false) };
         drop(snapshot);
         let id = segment.meta().id;
+        let bytes = scratch(std::slice::from_ref(&segment));
+        if !self.disk.has_room_for(bytes) {
+            return Ok(false);
+        }
+        let Asked::Granted(_share) = self.keeper.ask_room(bytes) else { return Ok(false) };
         match self.keeper.reindex(&segment, self.wake.stopping()) {
             Ok(()) => {
                 self.meters.reindexed.add(1);
-                tracing::info!(segment.id = %id, rows = segment.meta().rows, "the index bundle of a segment was made again");
+                tracing::debug!(segment.id = %id, rows = segment.meta().rows, "the index bundle of a segment was made again");
                 Ok(true)
             }
             Err(KeepError::Segment(error)) if error.kind == SegmentErrorKind::Stopped => Ok(false),

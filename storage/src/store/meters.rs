@@ -69,7 +69,7 @@ impl Meters {
             compactions: registry.counter("throughline_compactions_total", "Merges of segments.", &[]),
             reindexed: registry.counter(
                 "throughline_indexes_rebuilt_total",
-                "Index bundles that were damaged, missing or of an older version and were made again from their rows.",
+                "Index bundles that were damaged, missing, of an older version or without their text yet and were made again from their rows.",
                 &[],
             ),
             background_errors: registry.counter("throughline_background_errors_total", "Flushes and merges that failed.", &[]),

@@ -181,6 +181,11 @@ impl fmt::Debug for UnitBuilder {
 // === impl Index ===
 
 impl Index {
+    /// Whether a blob of this name is part of one, of whatever version.
+    pub(crate) fn has(name: &str) -> bool {
+        name.starts_with("ft/")
+    }
+
     /// Whether a bundle has one of this tokenizer version.
     pub(crate) fn is_in(bundle: &Bundle) -> bool {
         let prefix = prefix();
