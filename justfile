@@ -19,6 +19,10 @@ test *ARGS:
 simulate COUNT FIRST="0":
     THROUGHLINE_SIMULATE={{COUNT}} THROUGHLINE_SIMULATE_FIRST={{FIRST}} cargo test --workspace --lib --locked -- --nocapture what_was_acknowledged_survives
 
+# The parts of the store by themselves, measured by criterion; ARGS choose among them
+bench *ARGS:
+    cargo bench --workspace --locked --bench storage -- {{ARGS}}
+
 # Documentation, private items included
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked

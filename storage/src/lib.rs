@@ -6,6 +6,8 @@
 mod attributes;
 mod background;
 mod backup;
+#[doc(hidden)]
+pub mod bench;
 mod budget;
 mod buffer;
 mod calls;

@@ -13,7 +13,7 @@ mod salvage;
 mod writer;
 
 pub(crate) use self::file::{first_seq, path as file_path};
-pub(crate) use self::frame::{Frame, MAX_PAYLOAD, Record};
+pub(crate) use self::frame::{Frame, MAX_PAYLOAD, Next, Record, decode as decode_frame, encode as encode_frame};
 pub(crate) use self::replay::{Replayed, recover, verify};
 #[cfg(test)]
 pub(crate) use self::salvage::begin;
