@@ -17,6 +17,7 @@ pub(super) fn all(truth: &Truth) -> Vec<Question> {
     if truth.spans > 0 {
         questions.extend(of_traces(truth));
         questions.extend(searches(truth));
+        questions.extend(counted(truth));
     }
     if truth.logs > 0 {
         let names = ["frequent", "rare", "unique", "absent"];
@@ -51,15 +52,43 @@ fn of_traces(truth: &Truth) -> Vec<Question> {
     operations.dedup();
     let of_one = path(&format!("/api/v1/services/{one}/operations"), &[("from", FROM)]);
     let operations = Asked { path: of_one, check: Box::new(lists(operations, "operations")) };
-    let map = Asked { path: path("/api/v1/map", &[("from", FROM)]), check: Box::new(lists(services, "nodes")) };
+    let map = |from| Asked { path: path("/api/v1/map", &[("from", from)]), check: Box::new(lists(services.clone(), "nodes")) };
     vec![
         question("trace by id", by_id),
         question("trace by id, absent", (1..=200).map(absent).collect()),
         question("service list", vec![list]),
         question("operations of a service", vec![operations]),
-        question("service map", vec![map]),
+        question("service map", vec![map(FROM)]),
+        question("service map, begins in the middle of what is stored", vec![map("now-30m")]),
         sql("SELECT count(*) AS n FROM spans", truth.spans),
     ]
+}
+
+/// Spans counted by what they have.
+fn counted(truth: &Truth) -> Vec<Question> {
+    let Some(some) = truth.facts().next() else { return Vec::new() };
+    let has = |list: &'static str, name: &'static str, value: String, wanted: u64, count: &'static str| {
+        move |answer: &Json| {
+            let entries = answer.get(list).and_then(Json::as_array).into_iter().flatten();
+            let found = entries.into_iter().find(|entry| entry.pointer(name).and_then(Json::as_str) == Some(&value));
+            match found.and_then(|entry| entry.pointer(count)).and_then(Json::as_u64) {
+                Some(found) if found == wanted => Ok(()),
+                found => Err(format!("{found:?} spans have {value}, {wanted} were sent")),
+            }
+        }
+    };
+    let mut questions = Vec::new();
+    if let Some((key, value)) = some.texts.iter().find(|(key, _)| *key == "http.route").or_else(|| some.texts.iter().next()) {
+        let wanted = truth.spans_with(|fact| fact.texts.get(key) == Some(value));
+        let values = path("/api/v1/traces/facets", &[("field", key), ("limit", "1000"), ("from", FROM)]);
+        let check = Box::new(has("values", "/value", value.clone(), wanted, "/count"));
+        questions.push(question("values of an attribute", vec![Asked { path: values, check }]));
+    }
+    let wanted = truth.spans_with(|fact| fact.service == some.service);
+    let by_service = path("/api/v1/aggregate", &[("group_by", "service"), ("measure", "count,p99"), ("limit", "1000"), ("from", FROM)]);
+    let check = Box::new(has("groups", "/values/0", some.service.clone(), wanted, "/parts/0/measured/0"));
+    questions.push(question("spans and p99 by service", vec![Asked { path: by_service, check }]));
+    questions
 }
 
 /// Searches for traces, each with how many there are.

@@ -1,7 +1,7 @@
 //! The workload "tail": traces of very different sizes, many services and operations, and log lines of many forms.
 //!
-//! Owns its shape: spans per trace log-normal around 12 and up to 5,000, 60 services with ten operations each, chains up to 25 deep, two
-//! in a hundred spans failed with a stack trace of some kilobytes; log records of about 300 bytes with a dozen attributes from 200 forms.
+//! Owns its shape: spans per trace log-normal around 12 and up to 5,000, 60 services with ten operations each, of which each calls four others
+//! and talks to three hosts, chains up to 25 deep, two in a hundred spans failed with a stack trace of some kilobytes; log records of about 300 bytes with a dozen attributes from 200 forms.
 //! Every trace and every log record has one [`SLOT`], a word that each replay fills with another.
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
@@ -23,6 +23,9 @@ pub(super) const SLOT_KEY: &str = "request.ref";
 
 const SERVICES: u64 = 60;
 const OPERATIONS: u64 = 10;
+/// Services that a service calls, and hosts that it talks to.
+const CALLEES: u64 = 4;
+const HOSTS: u64 = 3;
 const FORMS: u64 = 200;
 
 /// One request of exactly `items` spans that begin at `now_nanos` or somewhat later.
@@ -64,7 +67,10 @@ fn trace(random: &mut Random, start_nanos: u64, size: usize) -> Vec<(usize, Span
         let parent = if number == 0 { None } else { Some(if random.chance(0.5) { number - 1 } else { at(random, number) }) };
         let parent = parent.map(|parent| if depths.get(parent).is_some_and(|depth| *depth >= 25) { 0 } else { parent });
         depths.push(parent.and_then(|parent| depths.get(parent)).map_or(0, |depth| depth + 1));
-        let service = at(random, SERVICES.try_into().unwrap_or(1));
+        let service = match parent.and_then(|parent| spans.get(parent)) {
+            None => at(random, SERVICES.try_into().unwrap_or(1)),
+            Some((service, _)) => called(random, *service),
+        };
         let operation = random.between(0, OPERATIONS - 1);
         let begin = start_nanos + number as u64 * 20_000;
         let mut span = Span {
@@ -75,7 +81,7 @@ fn trace(random: &mut Random, start_nanos: u64, size: usize) -> Vec<(usize, Span
             kind: if number == 0 { 2 } else { i32::try_from(random.between(1, 5)).unwrap_or(1) },
             start_time_unix_nano: begin,
             end_time_unix_nano: begin + random.duration(4_000.0, 0.9),
-            attributes: attributes(random, operation),
+            attributes: attributes(random, service, operation),
             ..Span::default()
         };
         if number == 0 {
@@ -89,12 +95,22 @@ fn trace(random: &mut Random, start_nanos: u64, size: usize) -> Vec<(usize, Span
     spans
 }
 
-fn attributes(random: &mut Random, operation: u64) -> Vec<KeyValue> {
+/// Half of the spans stay in the service of their parent, the others are in one of those that it calls.
+fn called(random: &mut Random, service: usize) -> usize {
+    if random.chance(0.5) {
+        return service;
+    }
+    let step = 1 + 7 * random.between(0, CALLEES - 1);
+    usize::try_from((service as u64 + step) % SERVICES).unwrap_or(service)
+}
+
+fn attributes(random: &mut Random, service: usize, operation: u64) -> Vec<KeyValue> {
+    let host = 1 + (HOSTS * service as u64 + random.between(0, HOSTS - 1)) % 90;
     vec![
         pair("http.request.method", random.pick(&["GET", "POST", "PUT"])),
         pair("http.route", format!("/v1/things/{operation}/{{id}}")),
         pair("http.response.status_code", u64::from(random.pick(&[200_u16, 200, 200, 204, 404]))),
-        pair("server.address", format!("host-{}.example", random.between(1, 90))),
+        pair("server.address", format!("host-{host}.example")),
         pair("server.port", 8_080_u16),
         pair("tenant.id", format!("tenant-{}", random.between(1, 400))),
         pair("user.id", random.between(1, 2_000_000)),
