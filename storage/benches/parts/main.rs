@@ -1,6 +1,5 @@
 //! Measures the parts of the store by themselves: decoding, columns, the log, merging, filters, the index of words.
 
-#![expect(missing_docs, reason = "the macros of criterion make public functions")]
 #![expect(clippy::unwrap_used, reason = "a measurement that fails ends")]
 
 use bytes::Bytes;

@@ -11,20 +11,20 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message as _;
 
 /// Begin of all times.
-pub const START: u64 = 1_700_000_000_000_000_000;
+pub(crate) const START: u64 = 1_700_000_000_000_000_000;
 /// Records of a request.
-pub const RECORDS: u64 = 1_000;
+pub(crate) const RECORDS: u64 = 1_000;
 /// Spans of a trace.
 const SPANS: u64 = 10;
 const SERVICES: u64 = 20;
 
 /// The trace of a span by its number.
-pub fn trace_id(number: u64) -> [u8; 16] {
+pub(crate) fn trace_id(number: u64) -> [u8; 16] {
     u128::to_be_bytes(u128::from(scattered(number / SPANS)) << 64 | u128::from(number / SPANS + 1))
 }
 
 /// A thousand spans, ten of a trace, each with ten attributes; `user.id` tells a hundred spans apart from all others.
-pub fn spans(request: u64) -> Bytes {
+pub(crate) fn spans(request: u64) -> Bytes {
     let span = |number: u64| Span {
         trace_id: trace_id(number).to_vec(),
         span_id: (number + 1).to_be_bytes().to_vec(),
@@ -56,7 +56,7 @@ pub fn spans(request: u64) -> Bytes {
 }
 
 /// A thousand log records.
-pub fn logs(request: u64) -> Bytes {
+pub(crate) fn logs(request: u64) -> Bytes {
     let record = |number: u64| LogRecord {
         time_unix_nano: START + number * 1_000,
         severity_number: 9,
@@ -74,7 +74,7 @@ pub fn logs(request: u64) -> Bytes {
 }
 
 /// The body of a log record by its number; `ticket<number>` is in no other.
-pub fn body(number: u64) -> String {
+pub(crate) fn body(number: u64) -> String {
     format!(
         "order {} of customer {} accepted, ticket{number}, payment authorized by gateway after {} ms",
         scattered(number) % 100_000,

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 pub(super) struct Tally(BTreeMap<&'static str, u64>);
 
 /// What must happen now and then, and how often in [`super::PROVING`] seeds.
-const LEAST: [(&str, u64); 21] = [
+const LEAST: [(&str, u64); 22] = [
     ("acknowledged", 1_000),
     ("unknown", 50),
     ("refused", 50),
     ("flushes", 50),
     ("merges", 50),
+    ("indexes made again", 20),
     ("stacks", 10),
     ("deletes", 50),
     ("deletes without an answer", 5),

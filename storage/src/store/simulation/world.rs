@@ -121,13 +121,14 @@ impl World {
 
     fn merge(&mut self) {
         let (store, hands) = self.open.as_mut().unwrap();
-        let before = store.inner.meters.compactions.get();
+        let (before, indexed) = (store.inner.meters.compactions.get(), store.inner.meters.reindexed.get());
         let mut done = hands.merger.run();
         while done == Some(true) && self.dice.below(3) > 0 {
             done = hands.merger.run();
         }
         let merges = store.inner.meters.compactions.get() - before;
         self.tally.count("merges", merges);
+        self.tally.count("indexes made again", store.inner.meters.reindexed.get() - indexed);
         self.history.push(format!("merge: {done:?}"));
     }
 
