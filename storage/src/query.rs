@@ -70,3 +70,8 @@ pub(crate) fn check(signal: crate::store::Signal, text: &str) -> Result<(), Pars
 pub(crate) fn compared(signal: crate::store::Signal, text: &str) -> Result<Vec<String>, ParseError> {
     language::Query::rows(signal, text).map(|(query, _)| query.fields())
 }
+
+/// Whether a text asks for whole traces; not when it is not understood.
+pub(crate) fn is_of_whole_traces(text: &str) -> bool {
+    matches!(language::Asked::parse(text), Ok(language::Asked::Trace(_)))
+}

@@ -79,11 +79,11 @@ impl Query {
         };
         Ok(match node.decider().map(Set::rows) {
             Some(Set::Spans(root)) => {
-                let note = format!("what is counted are spans with `{root}`, whether or not the rest holds for their traces");
+                let note = format!("counted are the spans that match “{root}”, also those of traces that the whole query does not find");
                 (Self { signal, root: root.clone() }, Some(note))
             }
             _ => {
-                let note = "what is counted are all spans: the query asks for whole traces".to_owned();
+                let note = "counted are all spans, also those of traces that the query does not find: it asks for whole traces".to_owned();
                 (Self { signal, root: Node::All }, Some(note))
             }
         })

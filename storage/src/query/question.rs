@@ -30,9 +30,9 @@ pub enum TraceOrder {
     Newest,
     /// By the duration of the longest matching span, longest first.
     Slowest,
-    /// By how many of its spans match, most first.
+    /// By how many of its spans in range match, most first. Where the question is about the whole trace: by all of them.
     MostSpans,
-    /// By how many of its matching spans have status ERROR, most first; traces without such a span are left out.
+    /// By how many of these have status ERROR, most first; traces without such a span are left out.
     MostErrors,
 }
 

@@ -108,11 +108,6 @@ pub(crate) fn search(snapshot: &Snapshot, search: &TraceSearch, control: &Contro
     let after = search.cursor.map(rank_of).transpose()?;
     let query = match Asked::parse(&search.query).map_err(QueryError::Parse)? {
         Asked::Rows(query) => query,
-        Asked::Trace(_) if counted::counts(search.order) => {
-            return Err(QueryError::Invalid(
-                "a question about whole traces is answered newest or slowest first, not by a count".to_owned(),
-            ));
-        }
         Asked::Trace(node) => return structure::search(snapshot, search, &node, after, control),
     };
     let predicate = Predicate::new(&query);

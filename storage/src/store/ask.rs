@@ -273,6 +273,12 @@ impl Store {
         query::compared(signal, query)
     }
 
+    /// Whether a search for traces speaks of each as a whole, rather than of one of its spans.
+    #[must_use]
+    pub fn asks_for_whole_traces(&self, query: &str) -> bool {
+        query::is_of_whole_traces(query)
+    }
+
     fn snapshot(&self) -> Arc<Snapshot> {
         self.inner.snapshot.load_full()
     }

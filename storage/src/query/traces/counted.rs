@@ -19,7 +19,7 @@ use crate::snapshot::Snapshot;
 use crate::store::Signal;
 
 /// Traces that are counted; a window with more says so.
-const MAX_COUNTED: usize = 1_000_000;
+pub(super) const MAX_COUNTED: usize = 1_000_000;
 
 /// Whether an order is decided by counting.
 pub(super) fn counts(order: TraceOrder) -> bool {
@@ -59,7 +59,7 @@ fn certain<T>(found: &[(Rank, T)], next: Rank) -> usize {
 }
 
 /// Every trace with a matching row in range, those with most rows first.
-fn ranked(
+pub(super) fn ranked(
     snapshot: &Snapshot,
     search: &TraceSearch,
     predicate: &Predicate,

@@ -13,11 +13,12 @@ use super::super::language::TraceNode;
 use super::super::predicate::Predicate;
 use super::super::question::{Cursor, QueryError, TraceSearch};
 use super::super::scan::{Control, Scan, Wanted};
-use super::{Rank, candidates, summaries};
+use super::{Rank, candidates, counted::counts, summaries};
 use crate::model::{TimeRange, TraceId};
 use crate::schema::column;
 use crate::snapshot::Snapshot;
 
+mod counted;
 mod judge;
 mod plan;
 mod reader;
@@ -46,6 +47,9 @@ pub(super) fn search(
     control: &Control,
 ) -> Result<TracePage, QueryError> {
     let plan = Plan::new(node, search.order);
+    if counts(search.order) {
+        return counted::search(snapshot, search, &plan, after, control);
+    }
     let mut stats = QueryStats { complete: true, ..QueryStats::default() };
     let mut reader = Reader::new(snapshot, &plan, control);
     let mut source = plan.source();
@@ -119,32 +123,44 @@ fn narrowed(
     stats: &mut QueryStats,
     control: &Control,
 ) -> Result<Predicate, QueryError> {
-    let mut fewest: Option<Vec<TraceId>> = None;
-    for leg in plan.other_needs() {
-        if let Some(ids) = traces_with(snapshot, leg, stats, control)?
-            && fewest.as_ref().is_none_or(|fewest| ids.len() < fewest.len())
-        {
-            fewest = Some(ids);
-        }
-    }
-    Ok(match fewest {
+    Ok(match rarest(snapshot, plan, stats, control)? {
         Some(ids) => source.within(ids),
         None => source,
     })
 }
 
-/// The traces with a row of `leg`, whatever its time; `None` when there are many.
-fn traces_with(snapshot: &Snapshot, leg: &Leg, stats: &mut QueryStats, control: &Control) -> Result<Option<Vec<TraceId>>, QueryError> {
-    let mut scan = Scan::new(snapshot, leg.signal, TimeRange::ALL, &leg.predicate.hints, control)?;
+/// The traces in which the rarest of the other conditions that must hold does so; `None` when each holds in many.
+fn rarest(snapshot: &Snapshot, plan: &Plan, stats: &mut QueryStats, control: &Control) -> Result<Option<Vec<TraceId>>, QueryError> {
+    let mut fewest: Option<Vec<TraceId>> = None;
+    for leg in plan.other_needs() {
+        if let Some(ids) = traces_with(snapshot, leg, TimeRange::ALL, MAX_NAMED, stats, control)?
+            && fewest.as_ref().is_none_or(|fewest| ids.len() < fewest.len())
+        {
+            fewest = Some(ids);
+        }
+    }
+    Ok(fewest)
+}
+
+/// The traces with a row of `leg` in `range`; `None` when there are more than `most`.
+fn traces_with(
+    snapshot: &Snapshot,
+    leg: &Leg,
+    range: TimeRange,
+    most: usize,
+    stats: &mut QueryStats,
+    control: &Control,
+) -> Result<Option<Vec<TraceId>>, QueryError> {
+    let mut scan = Scan::new(snapshot, leg.signal, range, &leg.predicate.hints, control)?;
     let found = std::cell::RefCell::new(HashSet::new());
     scan.run(
         Wanted { columns: &[column::TRACE_ID], keys: &[], predicate: &leg.predicate },
-        |_| found.borrow().len() > MAX_NAMED,
+        |_| found.borrow().len() > most,
         |rows| {
             let ids = columns::id(rows.batch, column::TRACE_ID)?;
             let mut found = found.borrow_mut();
             for row in rows.alive.set_indices() {
-                if found.len() <= MAX_NAMED
+                if found.len() <= most
                     && let Some(id) = columns::trace_id(ids, row)
                 {
                     found.insert(id);
@@ -156,7 +172,7 @@ fn traces_with(snapshot: &Snapshot, leg: &Leg, stats: &mut QueryStats, control: 
     let complete = scan.stats.complete;
     stats.add(scan.stats);
     // Where a part cannot be read there may be others; the answer says that it is not complete.
-    Ok(Some(found.into_inner()).filter(|found| complete && found.len() <= MAX_NAMED).map(|found| found.into_iter().collect()))
+    Ok(Some(found.into_inner()).filter(|found| complete && found.len() <= most).map(|found| found.into_iter().collect()))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::model::{TimeRange, UnixNanos};
 /// A trace that matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
-    /// Sort key: of the best deciding row in range.
+    /// Sort key: of the best deciding row in range, or how many spans in range are counted.
     pub(super) key: u64,
     /// Deciding rows, whatever their time.
     pub(super) rows: usize,
@@ -40,16 +40,20 @@ pub(super) fn judge(plan: &Plan, rows: &Rows, search: &TraceSearch) -> Option<Ve
         Some(set) => judge.members(set),
         None => items.iter().map(|item| item.is_span).collect(),
     };
-    let mut verdict = Verdict { key: 0, rows: 0 };
-    let mut in_range = false;
-    for item in judge.chosen(&members) {
-        verdict.rows += 1;
-        if search.range == TimeRange::ALL || search.range.contains(UnixNanos::new(item.time)) {
-            in_range = true;
-            verdict.key = verdict.key.max(if search.order == TraceOrder::Newest { item.time } else { item.duration });
-        }
-    }
-    in_range.then_some(verdict)
+    let in_range = |item: &&Item| search.range == TimeRange::ALL || search.range.contains(UnixNanos::new(item.time));
+    let best =
+        judge.chosen(&members).filter(in_range).map(|item| if search.order == TraceOrder::Newest { item.time } else { item.duration });
+    let best = best.max()?;
+    let counted = |is_counted: fn(&Item) -> bool| {
+        let count = items.iter().filter(|item| item.is_span && is_counted(item)).filter(in_range).count();
+        (count > 0).then_some(count as u64)
+    };
+    let key = match search.order {
+        TraceOrder::Newest | TraceOrder::Slowest => best,
+        TraceOrder::MostSpans => counted(|_| true)?,
+        TraceOrder::MostErrors => counted(|span| span.is_error)?,
+    };
+    Some(Verdict { key, rows: judge.chosen(&members).count() })
 }
 
 impl Judge<'_> {

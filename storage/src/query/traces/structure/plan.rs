@@ -30,6 +30,12 @@ pub(super) struct Leg {
     pub(super) predicate: Predicate,
 }
 
+impl Leg {
+    pub(super) fn node(&self) -> &Node {
+        &self.node
+    }
+}
+
 /// What must hold for a trace.
 #[derive(Debug)]
 pub(super) enum Check {
@@ -79,7 +85,7 @@ impl Plan {
         plan.root.needs(&mut needs);
         plan.needs = needs;
         // Records have no duration: then the longest span decides.
-        let decider = node.decider().filter(|set| order == TraceOrder::Newest || matches!(set.rows(), Set::Spans(_)));
+        let decider = node.decider().filter(|set| order != TraceOrder::Slowest || matches!(set.rows(), Set::Spans(_)));
         plan.decider = decider.map(|set| plan.set(set));
         plan
     }
@@ -99,7 +105,8 @@ impl Plan {
         self.needs.iter().filter(move |leg| Some(**leg) != source).filter_map(|leg| self.legs.get(*leg)).filter(|leg| leg.node != Node::All)
     }
 
-    fn source_leg(&self) -> Option<&Leg> {
+    /// The condition whose rows name candidates; `None` when all spans do.
+    pub(super) fn source_leg(&self) -> Option<&Leg> {
         self.legs.get(self.decider.as_ref()?.rows())
     }
 

@@ -214,11 +214,18 @@ fn standing(seen: &Seen<'_>, asked: &Question, range: TimeRange, order: TraceOrd
     if seen.spans.is_empty() || !seen.holds(asked) {
         return None;
     }
-    let decider = decider(asked).filter(|members| order == TraceOrder::Newest || of_spans(members));
+    let decider = decider(asked).filter(|members| order != TraceOrder::Slowest || of_spans(members));
     let rows = decider.map_or_else(|| (0..seen.spans.len()).collect(), |members| seen.members(members));
-    let key = |item: usize| if order == TraceOrder::Newest { seen.time(item) } else { seen.spans[item].duration() };
-    let best = rows.iter().filter(|item| range.contains(UnixNanos::new(seen.time(**item)))).map(|item| key(*item)).max()?;
-    Some((best, rows.len()))
+    let key = |item: usize| if order == TraceOrder::Slowest { seen.spans[item].duration() } else { seen.time(item) };
+    let is_in = |item: &&usize| range.contains(UnixNanos::new(seen.time(**item)));
+    let best = rows.iter().filter(is_in).map(|item| key(*item)).max()?;
+    let spans: Vec<usize> = (0..seen.spans.len()).collect();
+    let counted = match order {
+        TraceOrder::Newest | TraceOrder::Slowest => return Some((best, rows.len())),
+        TraceOrder::MostSpans => spans.iter().filter(is_in).count(),
+        TraceOrder::MostErrors => spans.iter().filter(is_in).filter(|item| seen.spans[**item].is_error()).count(),
+    };
+    (counted > 0).then_some((counted as u64, rows.len()))
 }
 
 fn expected(spans: &[Span], logs: &[LogRecord], asked: &Question, range: TimeRange, order: TraceOrder) -> Vec<(TraceId, usize)> {
@@ -310,7 +317,7 @@ fn walk(snapshot: &Snapshot, mut query: TraceSearch) -> Vec<(TraceId, usize)> {
 #[test]
 fn pages_join_to_what_looking_at_every_trace_finds() {
     let mut dice = Dice(41);
-    for round in 0..12 {
+    for round in 0..16 {
         let folder = tempfile::tempdir().unwrap();
         let (spans, logs) = random(&mut dice, 20 + round * 16);
         let snapshot = stored(folder.path(), &mut dice, &spans, &logs);
@@ -322,7 +329,7 @@ fn pages_join_to_what_looking_at_every_trace_finds() {
                 let from = 1_000 + dice.roll(300);
                 TimeRange { from: UnixNanos::new(from), to: UnixNanos::new(from + dice.roll(2_000)) }
             };
-            let order = *dice.pick(&[TraceOrder::Newest, TraceOrder::Newest, TraceOrder::Slowest]);
+            let order = *dice.pick(&[TraceOrder::Newest, TraceOrder::Slowest, TraceOrder::MostSpans, TraceOrder::MostErrors]);
             let limit = if dice.roll(2) == 0 { 1_000 } else { dice.count(9) + 1 };
             let query = TraceSearch { query: text(&asked), range, order, limit, cursor: None };
             assert_eq!(walk(&snapshot, query.clone()), expected(&spans, &logs, &asked, range, order), "{query:?}");
