@@ -141,6 +141,39 @@ pub(crate) fn spans() -> ExportTraceServiceRequest {
     ExportTraceServiceRequest { resource_spans: vec![of_service("checkout", vec![root, call]), of_service("payment", vec![charge])] }
 }
 
+/// Traces of one request each to `POST /pay` of the checkout: number of the trace, seconds since it began and that it took, and whether it
+/// failed.
+pub(crate) fn requests(all: &[(u8, u64, u64, bool)]) -> ExportTraceServiceRequest {
+    let request = |(number, age, length, is_failed): &(u8, u64, u64, bool)| {
+        let status = Status { code: if *is_failed { 2 } else { 0 }, ..Status::default() };
+        let span = span(&format!("{number:016x}"), "", "POST /pay", *age, *length);
+        Span { trace_id: vec![*number; 16], kind: 2, status: Some(status), ..span }
+    };
+    ExportTraceServiceRequest { resource_spans: vec![of_service("checkout", all.iter().map(request).collect())] }
+}
+
+/// A request whose payment is declined: the request, the call and the charge fail.
+pub(crate) fn failing_chain() -> ExportTraceServiceRequest {
+    let failed = |message: &str| Some(Status { code: 2, message: message.to_owned() });
+    let root = Span { kind: 2, status: failed(""), ..span("eee19b7ec3c1b174", "", "POST /pay", 30, 10) };
+    let call = Span { kind: 3, status: failed(""), ..span("00f067aa0ba902b7", "eee19b7ec3c1b174", "charge", 29, 5) };
+    let charge = Span { kind: 2, status: failed("declined"), ..span("00f067aa0ba902b8", "00f067aa0ba902b7", "charge", 28, 3) };
+    ExportTraceServiceRequest { resource_spans: vec![of_service("checkout", vec![root, call]), of_service("payment", vec![charge])] }
+}
+
+/// A span of each service, which names its namespace.
+pub(crate) fn in_namespaces(services: &[(&str, &str)]) -> ExportTraceServiceRequest {
+    let of = |(number, (service, namespace)): (usize, &(&str, &str))| {
+        let id = format!("{:016x}", number + 1);
+        let mut sent = of_service(service, vec![Span { kind: 2, ..span(&id, "", "GET /", 30, 1) }]);
+        if let Some(resource) = &mut sent.resource {
+            resource.attributes.push(attribute("service.namespace", text(namespace)));
+        }
+        sent
+    };
+    ExportTraceServiceRequest { resource_spans: services.iter().enumerate().map(of).collect() }
+}
+
 /// What the checkout says of it.
 pub(crate) fn logs() -> ExportLogsServiceRequest {
     let record = |age: u64, number: i32, body: &str| LogRecord {

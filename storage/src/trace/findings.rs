@@ -3,9 +3,11 @@
 mod calls;
 mod sentence;
 
-use crate::model::UnixNanos;
+use std::cmp::Reverse;
+use std::collections::HashMap;
 
-use super::{Brief, Section, Sheet, Skew, skew};
+use super::{Brief, Section, Sheet, Skew};
+use crate::model::UnixNanos;
 
 /// Findings of one kind.
 const MOST_OF_A_KIND: usize = 3;
@@ -13,8 +15,6 @@ const MOST_OF_A_KIND: usize = 3;
 const CRITICAL_PERCENT: u64 = 30;
 /// Share of the root's duration, in percent, in which a parent waits for nothing that was traced.
 const IDLE_PERCENT: u64 = 20;
-/// Clocks further apart than this are not corrected: one hour.
-const MAX_SKEW: u64 = 3_600_000_000_000;
 /// Fewer requests do not say what is usual.
 const ENOUGH: u64 = 20;
 /// Senders hold spans back for about this long, in nanoseconds: what ended later may have siblings on their way.
@@ -60,8 +60,10 @@ pub enum FindingKind {
         count: usize,
         /// Their durations added up.
         total: u64,
-        /// The share of the root's duration in which at least one of them ran, in percent.
+        /// The share of the critical path that is in them or in what they called, in percent.
         percent: u64,
+        /// Whether they called anything.
+        has_calls: bool,
     },
     /// Failed and was tried again.
     Retries {
@@ -72,12 +74,14 @@ pub enum FindingKind {
         /// From the begin of the first to the begin of the last.
         lost: u64,
     },
-    /// Has the largest share of the critical path.
+    /// Its operation has the largest share of the critical path: all spans of one service and name together.
     CriticalShare {
-        /// Of the root's duration.
+        /// Of the root's duration, which is the length of its critical path.
         percent: u64,
         /// The share.
         nanos: u64,
+        /// In how many spans.
+        spans: usize,
     },
     /// Has children, but for this long none of them ran while the request waited.
     IdleGap {
@@ -143,7 +147,7 @@ pub(super) fn lasting(sheet: &Sheet) -> Vec<Finding> {
     findings.extend(calls::repeated(sheet));
     findings.extend(critical_share(sheet));
     findings.extend(idle_gap(sheet));
-    findings.extend(clock_skew(sheet, &skew(&sheet.spans, sheet.tree(), MAX_SKEW)));
+    findings.extend(clock_skew(sheet, sheet.skew()));
     findings.extend(missing_parents(sheet));
     findings
 }
@@ -189,24 +193,46 @@ fn busy_root(sheet: &Sheet) -> Option<(usize, u64)> {
 
 fn critical_share(sheet: &Sheet) -> Option<Finding> {
     let (root, duration) = busy_root(sheet)?;
-    let mut most: Option<(u64, usize)> = None;
+    let mut shares: HashMap<(u32, u32), Share> = HashMap::new();
     for sections in sheet.path().chunk_by(|a, b| a.span == b.span) {
-        let nanos: u64 = sections.iter().filter(|section| section.root == root).map(|section| section.to.since(section.from)).sum();
-        let Some(first) = sections.first() else { continue };
-        if most.is_none_or(|(known, _)| nanos > known) {
-            most = Some((nanos, first.span));
+        let nanos = length(sections.iter().filter(|section| section.root == root));
+        let Some((place, span)) = sections.first().and_then(|first| Some((first.span, sheet.spans.get(first.span)?))) else { continue };
+        if nanos > 0 {
+            let share = shares.entry((span.service, span.name)).or_default();
+            share.nanos = share.nanos.saturating_add(nanos);
+            share.spans += 1;
+            share.longest = share.longest.max((nanos, Reverse(place)));
         }
     }
-    let (nanos, place) = most?;
+    let Share { nanos, spans, longest: (_, Reverse(place)) } = shares.into_values().max_by_key(|share| (share.nanos, share.longest))?;
     let percent = percent(nanos, duration);
-    (percent >= CRITICAL_PERCENT).then(|| FindingKind::CriticalShare { percent, nanos }.at(sheet, place))
+    (percent >= CRITICAL_PERCENT).then(|| FindingKind::CriticalShare { percent, nanos, spans }.at(sheet, place))
+}
+
+/// What an operation has of the critical path.
+#[derive(Clone, Copy, Debug)]
+struct Share {
+    nanos: u64,
+    spans: usize,
+    /// Most of it in one span, and the place of that.
+    longest: (u64, Reverse<usize>),
+}
+
+impl Default for Share {
+    fn default() -> Self {
+        Self { nanos: 0, spans: 0, longest: (0, Reverse(usize::MAX)) }
+    }
+}
+
+fn length<'a>(sections: impl Iterator<Item = &'a Section>) -> u64 {
+    sections.map(|section| section.to.since(section.from)).fold(0, u64::saturating_add)
 }
 
 fn idle_gap(sheet: &Sheet) -> Option<Finding> {
     let (root, duration) = busy_root(sheet)?;
     let tree = sheet.tree();
     let waits = sheet.path().iter().filter(|section| section.root == root && !tree.children(section.span).is_empty());
-    let length = |section: &&Section| (section.to.since(section.from), std::cmp::Reverse(section.from));
+    let length = |section: &&Section| (section.to.since(section.from), Reverse(section.from));
     let longest = waits.max_by_key(length)?;
     let nanos = longest.to.since(longest.from);
     if percent(nanos, duration) < IDLE_PERCENT {
@@ -220,7 +246,7 @@ fn idle_gap(sheet: &Sheet) -> Option<Finding> {
 
 fn clock_skew(sheet: &Sheet, skew: &Skew) -> Vec<Finding> {
     let mut jumps = skew.jumps.clone();
-    jumps.sort_by_key(|jump| (std::cmp::Reverse(jump.delta.unsigned_abs()), jump.server));
+    jumps.sort_by_key(|jump| (Reverse(jump.delta.unsigned_abs()), jump.server));
     let mut found: Vec<Finding> = Vec::new();
     for jump in jumps {
         let told = found.iter().any(|finding| finding.service == sheet.service(jump.server));

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use crate::model::{Resource, Span, SpanId, SpanKind, StatusCode, TraceId, UnixNanos};
 
 use super::skew::clock_key;
-use super::{Finding, Section, Trace, Tree, critical_path, error_message, findings, self_times};
+use super::{Finding, Section, Skew, Trace, Tree, critical_path, error_message, findings, self_times, skew};
 
 /// What is known of one span without reading it whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +60,7 @@ pub struct Sheet {
     duration: u64,
     /// What stands out of the spans alone; looked for once.
     lasting: OnceLock<Vec<Finding>>,
+    skew: OnceLock<Skew>,
 }
 
 /// Collects spans as they are read.
@@ -79,6 +80,9 @@ struct Words {
     known: HashMap<String, u32>,
     words: Vec<String>,
 }
+
+/// Clocks further apart than this are not corrected: one hour.
+const MAX_SKEW: u64 = 3_600_000_000_000;
 
 /// Messages of more failed spans are not kept.
 const MAX_MESSAGES: usize = 1_000;
@@ -214,6 +218,26 @@ impl Sheet {
         self.tree.roots().iter().copied().max_by_key(|root| (lasting(root), std::cmp::Reverse(*root)))
     }
 
+    /// By how much clocks seem to disagree.
+    #[must_use]
+    pub fn skew(&self) -> &Skew {
+        self.skew.get_or_init(|| skew(&self.spans, &self.tree, MAX_SKEW))
+    }
+
+    /// Nanoseconds from the earliest start to the latest end with clocks corrected; [`Self::duration`] where they agree.
+    #[must_use]
+    pub fn corrected_duration(&self) -> u64 {
+        let skew = self.skew();
+        if !skew.jumps.iter().any(|jump| jump.applied) {
+            return self.duration;
+        }
+        let moved = |time: UnixNanos, by: &i64| time.get().saturating_add_signed(*by);
+        let timed = || self.spans.iter().zip(&skew.offsets);
+        let start = timed().map(|(span, by)| moved(span.start, by)).min().unwrap_or_default();
+        let end = timed().map(|(span, by)| moved(span.end.max(span.start), by)).max().unwrap_or_default();
+        end.saturating_sub(start)
+    }
+
     /// What stands out of the spans alone.
     pub(super) fn lasting(&self) -> &[Finding] {
         self.lasting.get_or_init(|| findings::lasting(self))
@@ -227,7 +251,7 @@ impl Sheet {
 }
 
 /// A brief, a node of the tree and the entries of all other columns.
-const BYTES_PER_SPAN: usize = size_of::<Brief>() + 28 + 16 + 8 + 8 + 4 + 8 + 4 + 8;
+const BYTES_PER_SPAN: usize = size_of::<Brief>() + 28 + 16 + 8 + 8 + 4 + 8 + 4 + 8 + 8;
 
 // === impl Collector ===
 
@@ -315,6 +339,7 @@ fn sheet(
         start,
         duration: end.since(start),
         lasting: OnceLock::new(),
+        skew: OnceLock::new(),
         tree,
         rank,
         path,

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::Value as AnyJson;
-use storage::trace::{Sheet, Trace, skew};
+use storage::trace::{Sheet, Trace};
 use storage::{Event, KeyValue, Link, Resource, Scope, Span, SpanId, SpanKind, StatusCode, TraceId, UNKNOWN_SERVICE, UnixNanos, Value};
 
 use crate::distinct::Distinct;
@@ -82,7 +82,7 @@ impl TraceJson {
             Vec::new()
         } else {
             let sheet = Sheet::of(trace);
-            skew(&sheet.spans, sheet.tree(), MAX_SKEW).offsets
+            sheet.skew().offsets.clone()
         };
         let mut resources = Distinct::new(resource_content);
         let spans = trace.spans.iter().enumerate().map(|(place, span)| {
@@ -290,6 +290,3 @@ pub(super) fn jaeger_service(name: String) -> String {
 pub(super) fn own_service(name: &str) -> &str {
     if name == NO_SERVICE_NAME { UNKNOWN_SERVICE } else { name }
 }
-
-/// Estimates of clock skew above one hour are not believed.
-const MAX_SKEW: u64 = 3_600_000_000_000;

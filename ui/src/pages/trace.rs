@@ -5,17 +5,17 @@ use std::sync::Arc;
 use axum::extract::Path;
 use axum::response::Response;
 use storage::trace::{Sheet, findings as found};
-use storage::{LogRecord, OpenTrace, SpanId, TimeRange, TraceId, TraceOrder, TraceSearch, TraceSummary};
+use storage::{OpenTrace, SpanId, TimeRange, TraceId, TraceOrder, TraceSearch, TraceSummary};
 
 use super::Visit;
 use super::visit::html;
 use crate::error::Failure;
+use crate::view::format;
 use crate::view::frame::Place;
 use crate::view::trace::{
-    Needle, PanelPart, PanelTab, Plan, RowsPart, Scene, SpanPage, TracePage, View, Wanted, findings, flame, header, json, minimap,
-    mute_failures, notes, panel, plan, shares, table, tabs, tools, trace_map, waterfall,
+    MAX_LOGS, Needle, PanelPart, PanelTab, Plan, RowsPart, Scene, SpanPage, TracePage, View, Wanted, findings, flame, header, json,
+    minimap, mute_failures, notes, panel, plan, said, shares, speakers, table, tabs, tools, trace_map, waterfall,
 };
-use crate::view::{format, logs};
 
 mod compare;
 mod missing;
@@ -55,6 +55,9 @@ pub(super) async fn page(visit: Visit, Path(id): Path<String>) -> Result<Respons
         _ => (beside.await, Plan::default(), scene),
     };
     scene.findings = found(&scene.sheet, usual, visit.state.now());
+    if scene.wanted.view == View::Logs {
+        scene.details.extend(visit.state.store().trace_spans(&open, speakers(&scene)).await?);
+    }
     let mute: Vec<usize> = mute_failures(&scene.findings).filter(|place| !scene.details.contains_key(place)).collect();
     if !mute.is_empty() {
         scene.details.extend(visit.state.store().trace_spans(&open, mute).await?);
@@ -83,12 +86,7 @@ fn filled(mut page: TracePage, scene: &Scene, plan: &Plan, text: Option<&str>) -
         View::Spans => page.table = table(scene),
         View::Map => page.map = trace_map(scene),
         View::Json => page.json = json(scene, text),
-        View::Logs => {
-            page.logs = log_rows(scene);
-            if scene.logs.len() >= MAX_LOGS {
-                page.more_logs = format!("Only the first {} log records of this trace are shown.", format::exact(MAX_LOGS as u64));
-            }
-        }
+        View::Logs => (page.logs, page.log_notes) = said(scene),
     }
     page
 }
@@ -191,27 +189,8 @@ fn parse_id(text: &str) -> Result<TraceId, Failure> {
     text.trim().parse().map_err(|error: storage::ParseIdError| Failure::bad_request("invalid_trace_id", error.to_string()))
 }
 
-fn log_rows(scene: &Scene) -> Vec<logs::Row> {
-    let row = |record: &LogRecord| {
-        let is_open = scene.wanted.row == Some(record.record_id);
-        let target = if is_open { String::new() } else { record.record_id.to_string() };
-        let toggle = format!("{}#r{}", scene.here().with("row", &target).href(), record.record_id);
-        let mut row = logs::row(record, toggle, is_open, &scene.links, &scene.clock, &scene.palette);
-        // Within its trace a record leads to its bar.
-        if let Some(place) = record.span_id.and_then(|id| scene.sheet.place_of(id)) {
-            row.trace = scene.to_span(place);
-            row.way = "span";
-        }
-        row
-    };
-    scene.logs.iter().map(row).collect()
-}
-
 /// Nanoseconds by which a span that links may have begun before the one that it links to.
 const LINKED_BEFORE: u64 = 3_600_000_000_000;
 
 /// Traces that link to a span, as far as they are listed.
 const MAX_LINKED: usize = 20;
-
-/// Records of one trace that a page holds.
-const MAX_LOGS: usize = 1_000;

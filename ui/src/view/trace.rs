@@ -26,6 +26,7 @@ mod json;
 mod map;
 mod minimap;
 mod neighbours;
+mod said;
 mod shares;
 mod table;
 mod tools;
@@ -43,6 +44,7 @@ pub(crate) use self::json::{Json, MAX_SPANS as MAX_JSON_SPANS, json};
 pub(crate) use self::map::{TraceMap, trace_map};
 pub(crate) use self::minimap::{Minimap, minimap};
 pub(crate) use self::neighbours::Neighbours;
+pub(crate) use self::said::{MAX_LOGS, said, speakers};
 pub(crate) use self::shares::{Share, shares};
 pub(crate) use self::table::{Table, table};
 pub(crate) use self::tools::{Tab, Tools, tabs, tools};
@@ -72,8 +74,8 @@ pub(crate) struct TracePage {
     pub(crate) map: TraceMap,
     pub(crate) json: Json,
     pub(crate) logs: Vec<LogRow>,
-    /// What to say when only a part of the log records is shown; empty otherwise.
-    pub(crate) more_logs: String,
+    /// What to say of log records and events, such as that only a part is shown.
+    pub(crate) log_notes: Vec<String>,
 }
 
 /// The rows of a window alone: what the script asks for while scrolling.
@@ -149,7 +151,7 @@ impl Scene {
         }
         let chosen = wanted.span.and_then(|id| sheet.place_of(id));
         let root = wanted.root.and_then(|id| sheet.place_of(id));
-        let offsets = if wanted.is_adjusted { storage::trace::skew(&sheet.spans, sheet.tree(), MAX_SKEW).offsets } else { Vec::new() };
+        let offsets = if wanted.is_adjusted { sheet.skew().offsets.clone() } else { Vec::new() };
         let axis = Axis::new(&sheet, root, &wanted);
         Self {
             sheet,
@@ -209,9 +211,6 @@ impl Scene {
         indexes.iter().filter_map(|index| self.logs.get(*index))
     }
 }
-
-/// Estimates of clock skew above one hour are not believed.
-const MAX_SKEW: u64 = 3_600_000_000_000;
 
 #[cfg(test)]
 pub(crate) mod sample;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::model::SpanKind;
 
-use super::{Brief, Finding, FindingKind, MOST_OF_A_KIND, Sheet, percent};
+use super::{Brief, Finding, FindingKind, MOST_OF_A_KIND, Sheet, length, percent};
 
 /// Equal siblings that look like a loop over single calls.
 const REPEATED: usize = 5;
@@ -30,7 +30,6 @@ fn groups(sheet: &Sheet) -> Vec<Vec<usize>> {
 
 /// Many equal calls of one parent, those that cost most first.
 pub(super) fn repeated(sheet: &Sheet) -> Vec<Finding> {
-    let duration = sheet.main_root().and_then(|root| sheet.spans.get(root)).map_or(0, Brief::duration);
     let mut many: Vec<(u64, Vec<usize>)> = groups(sheet)
         .into_iter()
         .filter(|places| places.len() >= REPEATED && attempts(sheet, places).is_none())
@@ -39,8 +38,9 @@ pub(super) fn repeated(sheet: &Sheet) -> Vec<Finding> {
     many.sort_by_key(|(total, places)| (Reverse(*total), places.first().copied()));
     many.truncate(MOST_OF_A_KIND);
     let tell = |(total, places): (u64, Vec<usize>)| {
-        let percent = percent(covered(sheet, &places), duration).min(100);
-        Some(FindingKind::RepeatedCalls { count: places.len(), total, percent }.at(sheet, *places.first()?))
+        let percent = critical_percent(sheet, &places);
+        let has_calls = places.iter().any(|place| !sheet.tree().children(*place).is_empty());
+        Some(FindingKind::RepeatedCalls { count: places.len(), total, percent, has_calls }.at(sheet, *places.first()?))
     };
     many.into_iter().filter_map(tell).collect()
 }
@@ -66,15 +66,20 @@ fn attempts(sheet: &Sheet, places: &[usize]) -> Option<(bool, u64)> {
     one_after_the_other.then(|| (!last.is_error(), last.start.since(first.start)))
 }
 
-/// Nanoseconds in which at least one of the spans ran. They come in order of start.
-fn covered(sheet: &Sheet, places: &[usize]) -> u64 {
-    let (mut until, mut sum) = (0, 0_u64);
-    for span in briefs(sheet, places) {
-        let (from, to) = (span.start.get().max(until), span.end.get().max(until));
-        sum = sum.saturating_add(to.saturating_sub(from));
-        until = until.max(to);
-    }
-    sum
+/// The share of the main root's critical path that is in these siblings or below them, in percent.
+fn critical_percent(sheet: &Sheet, places: &[usize]) -> u64 {
+    let Some(root) = sheet.main_root() else { return 0 };
+    // Rows of a span and of all that is below it follow each other.
+    let mut rows: Vec<(usize, usize)> =
+        places.iter().map(|place| (sheet.rank(*place), sheet.rank(*place) + sheet.tree().subtree_size(*place))).collect();
+    rows.sort_unstable();
+    let is_inside = |span: usize| {
+        let row = sheet.rank(span);
+        let after = rows.partition_point(|(first, _)| *first <= row);
+        after.checked_sub(1).and_then(|at| rows.get(at)).is_some_and(|(_, end)| row < *end)
+    };
+    let nanos = length(sheet.path().iter().filter(|section| section.root == root && is_inside(section.span)));
+    percent(nanos, sheet.spans.get(root).map_or(0, Brief::duration))
 }
 
 fn briefs<'a>(sheet: &'a Sheet, places: &'a [usize]) -> impl Iterator<Item = &'a Brief> {

@@ -19,16 +19,18 @@ impl Finding {
             FindingKind::Slower { than_percent, typical, of } => {
                 format!("Slower than {than_percent} % of {of} requests to {name} within a day (typically {}).", human(*typical))
             }
-            FindingKind::RepeatedCalls { count, total, percent } => {
-                let share = if *percent > 0 { format!(", {percent} % of the time") } else { String::new() };
+            FindingKind::RepeatedCalls { count, total, percent, has_calls } => {
+                let below = if *has_calls { "with what they called " } else { "" };
+                let share = if *percent > 0 { format!(", {below}{percent} % of the critical path") } else { String::new() };
                 format!("{service}, {name} ran {count} times under one parent: {} in all{share}.", human(*total))
             }
             FindingKind::Retries { attempts, succeeded, lost } => {
                 let end = if *succeeded { "the last attempt went well" } else { "all attempts failed" };
                 format!("{service}, {name} was tried {attempts} times, {end}; {} passed before the last one.", human(*lost))
             }
-            FindingKind::CriticalShare { percent, nanos } => {
-                format!("{service}, {name} makes up {percent} % of the critical path ({}).", human(*nanos))
+            FindingKind::CriticalShare { percent, nanos, spans } => {
+                let of = if *spans > 1 { format!(" in {spans} spans") } else { String::new() };
+                format!("{service}, {name} makes up {percent} % of the critical path ({}{of}).", human(*nanos))
             }
             FindingKind::IdleGap { nanos, at, before } => {
                 let until = before.as_ref().map_or_else(String::new, |name| format!(", until {name} began"));

@@ -26,7 +26,7 @@ fn what_stands_out_is_named_the_most_telling_first() {
         sentences(spans),
         [
             "The error starts in pay, op2: card refused",
-            "db, SELECT ran 6 times under one parent: 12.0 ms in all, 12 % of the time.",
+            "db, SELECT ran 6 times under one parent: 12.0 ms in all, 12 % of the critical path.",
             "web, op1 makes up 83 % of the critical path (83.0 ms).",
             "In web, op1, nothing below was traced for 25.0 ms from 75.0 ms on.",
             "1 span names a parent that was not received: lost, op50.",
@@ -96,11 +96,32 @@ fn repeated_calls_are_those_of_one_parent_and_overlap_is_counted_once() {
     let mut spans = vec![span("web", 1, 0, 0, 100 * MS)];
     spans.extend((0..5).map(|number| call(10 + number, 1, 10 * number)));
     let said = sentences(spans.clone());
-    assert!(said.contains(&"db, SELECT ran 5 times under one parent: 100 ms in all, 60 % of the time.".to_owned()), "{said:?}");
+    assert!(said.contains(&"db, SELECT ran 5 times under one parent: 100 ms in all, 60 % of the critical path.".to_owned()), "{said:?}");
     spans.truncate(5);
     spans.push(span("web", 2, 1, 0, 100 * MS));
     spans.push(call(20, 2, 90));
     assert!(!sentences(spans).iter().any(|said| said.contains("times under")));
+}
+
+#[test]
+fn what_repeated_calls_take_is_said_alike_by_both_sentences() {
+    let call = |number: u64, start: u64| named("SELECT", span("db", number, 1, start * MS, 9 * MS));
+    let mut spans = vec![span("web", 1, 0, 0, 100 * MS), named("render", span("web", 2, 1, 90 * MS, 10 * MS))];
+    spans.extend((0..9).map(|number| call(10 + number, 10 * number)));
+    let said = sentences(spans.clone());
+    assert!(said.contains(&"db, SELECT ran 9 times under one parent: 81.0 ms in all, 81 % of the critical path.".to_owned()), "{said:?}");
+    assert!(said.contains(&"db, SELECT makes up 81 % of the critical path (81.0 ms in 9 spans).".to_owned()), "{said:?}");
+    // Beside the path: nobody waits for them.
+    spans.push(named("wait", span("web", 3, 1, 0, 100 * MS)));
+    let said = sentences(spans.clone());
+    assert!(said.contains(&"db, SELECT ran 9 times under one parent: 81.0 ms in all.".to_owned()), "{said:?}");
+    spans.pop();
+    // What they call is a part of them for the one, and not for the other.
+    spans.extend((0..9).map(|number| named("read", span("disk", 30 + number, 10 + number, number * 10 * MS, 5 * MS))));
+    let said = sentences(spans);
+    let repeated = "db, SELECT ran 9 times under one parent: 81.0 ms in all, with what they called 81 % of the critical path.";
+    assert!(said.contains(&repeated.to_owned()), "{said:?}");
+    assert!(said.contains(&"disk, read makes up 45 % of the critical path (45.0 ms in 9 spans).".to_owned()), "{said:?}");
 }
 
 #[test]
@@ -119,6 +140,8 @@ fn clocks_that_contradict_each_other_are_named_with_their_uncertainty() {
     let server = |duration: u64| of_kind(SpanKind::Server, span("pay", 2, 1, 10 * MS, duration * MS));
     let said = sentences(vec![client.clone(), server(60)]);
     assert!(said.contains(&"The clock of pay seems to be 110 ms behind the clock of web, give or take 20.0 ms.".to_owned()), "{said:?}");
+    let sheet = Sheet::of(&trace(vec![client.clone(), server(60)]));
+    assert_eq!((sheet.duration(), sheet.corrected_duration()), (190 * MS, 100 * MS));
     let said = sentences(vec![client, server(160)]);
     assert!(said.contains(&"The clock of pay seems to be 90.0 ms behind the clock of web or more.".to_owned()), "{said:?}");
 }

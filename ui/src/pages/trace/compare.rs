@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use storage::trace::Sheet;
-use storage::{OpenTrace, TimeRange, TraceId, TraceOrder, TraceSearch, UnixNanos};
+use storage::{OpenTrace, TimeRange, TraceId, TraceOrder, TraceSearch, TraceSummary};
 
 use super::super::Visit;
 use super::super::visit::html;
@@ -59,33 +59,56 @@ async fn side(visit: &Visit, text: &str, problems: &mut Vec<String>) -> Result<O
     Ok(open)
 }
 
-/// The trace of the same operation whose length is the median of the newest ones, and how it was chosen.
+/// The successful trace of the same operation whose length is the median, and how it was chosen. The traces before this one are looked at,
+/// so that the choice stays; those after it only when there are none.
 async fn typical(visit: &Visit, a: &OpenTrace, problems: &mut Vec<String>) -> Result<(Option<OpenTrace>, String), Failure> {
     let sheet: &Sheet = a.sheet();
     let Some(root) = sheet.main_root() else { return Ok((None, String::new())) };
     let (service, name) = (sheet.service(root), sheet.name(root));
-    let end = sheet.start().plus(HOUR);
-    let search = TraceSearch {
-        query: format!("{} {}", term("service", service), term("name", name)),
-        range: TimeRange { from: UnixNanos::new(end.get().saturating_sub(DAY)), to: end },
-        order: TraceOrder::Newest,
-        limit: NEWEST,
-        cursor: None,
-    };
-    let found = visit.state.store().search_traces(search).await?;
-    let mut like: Vec<(u64, TraceId)> = found
-        .traces
-        .iter()
-        .filter(|trace| trace.trace_id != sheet.id && trace.root_name == name && trace.root_service == service)
-        .map(|trace| (trace.duration, trace.trace_id))
-        .collect();
-    like.sort_unstable();
-    let Some((_, id)) = like.get(like.len() / 2) else {
-        problems.push(format!("There is no other trace of {service}, {name} within a day of this one to compare with."));
-        return Ok((None, String::new()));
-    };
-    let why = format!("of {} traces of this operation, the one of median length", format::exact(like.len() as u64));
-    Ok((visit.state.store().open_trace(*id).await?, why))
+    let start = sheet.start();
+    let spans = [
+        (TimeRange { from: start.minus(DAY), to: start }, "in the day before it"),
+        (TimeRange { from: start, to: start.plus(HOUR) }, "in the hour after it"),
+    ];
+    let mut seen = 0;
+    for (range, when) in spans {
+        let like = like(visit, (service, name), range, sheet.id).await?;
+        seen += like.len();
+        let Some((id, of)) = median(&like) else { continue };
+        let of = format::counted(of as u64, "successful trace", "successful traces");
+        let why = format!("of the {of} of this operation that were looked at {when}, the one of median length");
+        return Ok((visit.state.store().open_trace(id).await?, why));
+    }
+    problems.push(if seen == 0 {
+        format!("There is no other trace of {service}, {name} in the day before this one or the hour after it to compare with.")
+    } else {
+        let failed = format::counted(seen as u64, "other trace", "other traces");
+        format!("Each of {failed} of {service}, {name} that were looked at failed or is not complete, so none is typical.")
+    });
+    Ok((None, String::new()))
+}
+
+/// The newest traces of an operation in `range`, without this one; those that went well first in the search for them.
+async fn like(visit: &Visit, (service, name): (&str, &str), range: TimeRange, this: TraceId) -> Result<Vec<TraceSummary>, Failure> {
+    let query = format!("{} {}", term("service", service), term("name", name));
+    for query in [format!("{query} -status:error"), query] {
+        let search = TraceSearch { query, range, order: TraceOrder::Newest, limit: NEWEST, cursor: None };
+        let mut traces = visit.state.store().search_traces(search).await?.traces;
+        traces.retain(|trace| trace.trace_id != this && trace.root_name == name && trace.root_service == service);
+        if !traces.is_empty() {
+            return Ok(traces);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Of the traces that are complete and without a failure the one of median length, of equals the one with the smaller id; and how many
+/// there are.
+fn median(traces: &[TraceSummary]) -> Option<(TraceId, usize)> {
+    let is_good = |trace: &&TraceSummary| trace.has_root && trace.error_count == 0;
+    let mut good: Vec<(u64, TraceId)> = traces.iter().filter(is_good).map(|trace| (trace.duration, trace.trace_id)).collect();
+    good.sort_unstable();
+    Some((good.get(good.len().checked_sub(1)? / 2)?.1, good.len()))
 }
 
 const HOUR: u64 = 3_600_000_000_000;
@@ -93,3 +116,36 @@ const DAY: u64 = 24 * HOUR;
 
 /// Traces that the typical one is chosen from.
 const NEWEST: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+    use storage::Signal;
+
+    use crate::harness::{App, requests};
+
+    /// What the page says of the trace beside trace 9, and the id that it chose.
+    async fn chosen(all: &[(u8, u64, u64, bool)]) -> (String, bool) {
+        let app = App::empty().await;
+        app.append(Signal::Traces, requests(all).encode_to_vec()).await;
+        let page = app.get(&format!("/compare?a={}&b=typical", "09".repeat(16))).await.text();
+        let own = format!("/trace/{}", "09".repeat(16));
+        let ids: Vec<String> = page.match_indices("href=\"/trace/").map(|(at, _)| page[at + 6..at + 45].to_owned()).collect();
+        let other = ids.into_iter().find(|href| *href != own).unwrap_or_default();
+        (other.trim_start_matches("/trace/").to_owned(), page.contains("successful trace"))
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_typical_trace_went_well_and_later_ones_do_not_change_it() {
+        let before = [(1, 900, 1, true), (2, 800, 2, true), (3, 700, 3, false), (4, 600, 4, false), (5, 500, 5, false), (6, 400, 1, true)];
+        let with = |more: &[(u8, u64, u64, bool)]| [&before, [(9, 300, 30, true)].as_slice(), more].concat();
+        assert_eq!(chosen(&with(&[])).await, ("04".repeat(16), true));
+        assert_eq!(chosen(&with(&[(7, 200, 9, false), (8, 100, 9, false)])).await, ("04".repeat(16), true));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn traces_after_it_are_typical_when_none_before_went_well() {
+        assert_eq!(chosen(&[(1, 900, 1, true), (9, 300, 3, false), (2, 200, 4, false)]).await, ("02".repeat(16), true));
+        assert_eq!(chosen(&[(1, 900, 1, true), (9, 300, 3, false)]).await, (String::new(), false));
+    }
+}

@@ -30,8 +30,10 @@ pub(super) async fn why(visit: &Visit, id: TraceId, wanted: &Wanted) -> Failure 
         seen: Params::parse(&wanted.list).get("seen").and_then(|seen| seen.parse().ok()).map(UnixNanos::new),
     };
     let mut failure = told(id, left, &visit.clock());
-    if left.logs.is_some() {
-        let logs = visit.links().plain("/logs").with("q", &format!("trace:{id}")).with("from", "0");
+    let times = || records.iter().map(|record| record.time);
+    if let (Some(first), Some(last)) = (times().min(), times().max()) {
+        let (from, to) = (first.minus(MARGIN).get().to_string(), last.plus(MARGIN).get().to_string());
+        let logs = visit.links().plain("/logs").with("q", &format!("trace:{id}")).with("from", &from).with("to", &to);
         failure.ways.push(("Its log records", logs.href()));
     }
     failure
@@ -62,6 +64,9 @@ fn told(id: TraceId, left: Remains, clock: &Clockface) -> Failure {
         )),
     }
 }
+
+/// What is shown before and after the log records of a trace: one second.
+const MARGIN: u64 = 1_000_000_000;
 
 #[cfg(test)]
 mod tests {

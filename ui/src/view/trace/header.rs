@@ -13,8 +13,11 @@ pub(crate) struct Header {
     pub(crate) chip: Chip,
     pub(crate) operation: String,
     pub(crate) is_error: bool,
+    /// From the first start to the last end, clocks corrected where they contradict each other.
     pub(crate) duration: String,
     pub(crate) exact: String,
+    /// The same as sent, and why that is not so; empty when it is.
+    pub(crate) as_sent: String,
     pub(crate) start: Moment,
     pub(crate) id: String,
     pub(crate) short_id: String,
@@ -71,22 +74,44 @@ pub(crate) fn header(scene: &Scene) -> Header {
         chip: scene.palette.chip(service),
         operation: format::name(name),
         is_error: errors > 0,
-        duration: format::duration(sheet.duration()),
-        exact: format::exact_nanos(sheet.duration()),
+        duration: format::duration(sheet.corrected_duration()),
+        exact: format::exact_nanos(sheet.corrected_duration()),
+        as_sent: as_sent(scene),
         start: scene.moment(sheet.start()),
         short_id: id.chars().take(8).collect(),
         json: scene.links.plain(&format!("/api/v1/traces/{id}")).href(),
         otlp: scene.links.plain(&format!("/api/v1/traces/{id}")).with("format", "otlp").href(),
         similar: scene.links.traces(&query).href(),
         compare: scene.links.plain("/compare").with("a", &id).with("b", "typical").href(),
-        logs: if scene.logs.is_empty() {
-            String::new()
-        } else {
-            scene.links.plain("/logs").with("q", &format!("trace:{id}")).with("from", "0").href()
-        },
+        logs: logs(scene, &id),
         facts,
         id,
     }
+}
+
+/// How long the trace lasts by the times as sent, when clocks are known to disagree and it differs.
+fn as_sent(scene: &Scene) -> String {
+    let sheet = &scene.sheet;
+    if sheet.corrected_duration() == sheet.duration() {
+        return String::new();
+    }
+    let applied = sheet.skew().jumps.iter().filter(|jump| jump.applied);
+    let Some(most) = applied.max_by_key(|jump| (jump.delta.unsigned_abs(), std::cmp::Reverse(jump.server))) else { return String::new() };
+    let (service, caller) = (format::line(sheet.service(most.server), 60), format::line(sheet.service(most.client), 60));
+    let direction = if most.delta > 0 { "behind" } else { "ahead of" };
+    let by = format::duration(most.delta.unsigned_abs());
+    format!("{} as sent; the clock of {service} is about {by} {direction} that of {caller}", format::duration(sheet.duration()))
+}
+
+/// The log records of the trace, in a window that holds it and them with a margin; empty without any.
+fn logs(scene: &Scene, id: &str) -> String {
+    let times = || scene.logs.iter().map(|record| record.time);
+    let (Some(first), Some(last)) = (times().min(), times().max()) else { return String::new() };
+    let (start, length) = (scene.sheet.start(), scene.sheet.duration());
+    let margin = (length / 10).max(LOGS_MARGIN);
+    let from = first.min(start).minus(margin).get().to_string();
+    let to = last.max(start.plus(length)).plus(margin).get().to_string();
+    scene.links.plain("/logs").with("q", &format!("trace:{id}")).with("from", &from).with("to", &to).href()
 }
 
 /// What stands out, the failing span first.
@@ -234,6 +259,9 @@ fn stray_logs(scene: &Scene) -> Option<Note> {
         ..Note::default()
     })
 }
+
+/// What is shown at least before and after the log records of a trace: one second.
+const LOGS_MARGIN: u64 = 1_000_000_000;
 
 /// Spans in which a failure's log records are looked for.
 const MAX_STEPS: usize = 4;

@@ -283,3 +283,25 @@ fn a_failure_without_message_is_told_by_its_type_and_what_was_logged_of_it() {
     scene.logs[0].severity_number = 17;
     assert_eq!(findings(&scene)[0].text, "The error starts in payment, ChargeCard: card_declined – “card declined”");
 }
+
+#[test]
+fn a_duration_is_corrected_where_clocks_contradict_each_other_and_says_what_was_sent() {
+    let told = |ahead: u64| {
+        let mut client = sample::span(2, 1, "web", "call", 10, 90);
+        client.kind = storage::SpanKind::Client;
+        let spans = vec![sample::span(1, 0, "web", "GET /", 0, 100), client, sample::span(3, 2, "pay", "serve", 20 + ahead, 80 + ahead)];
+        let head = header(&scene(&Trace::assemble(spans[0].trace_id, spans, true, Vec::new()), Wanted::default()));
+        (head.duration.replace('\u{202f}', " "), head.as_sent.replace('\u{202f}', " "))
+    };
+    assert_eq!(told(0), ("100 ms".to_owned(), String::new()));
+    let as_sent = "980 ms as sent; the clock of pay is about 900 ms ahead of that of web".to_owned();
+    assert_eq!(told(900), ("100 ms".to_owned(), as_sent));
+}
+
+#[test]
+fn log_records_open_in_the_time_of_their_trace() {
+    let scene = scene(&sample::checkout(), Wanted::default());
+    let (from, to) = (scene.sheet.start().minus(1_000_000_000), scene.sheet.start().plus(1_100_000_000));
+    let logs = header(&scene).logs;
+    assert!(logs.ends_with(&format!("&from={}&to={}", from.get(), to.get())), "{logs}");
+}
