@@ -46,7 +46,33 @@ async function selects(context) {
   check(await page.locator("main h1", { hasText: "Selection against the rest" }).isVisible(), "the selection is not compared");
   await page.goBack();
   check((await main(page)) === shown, "Back does not show the selection again");
+  await selectsWhereNothingIs(page, `${base}/traces?from=${from}&to=${to}`);
   await page.close();
+}
+
+// A drag that begins in an empty corner, and the same by arrow keys.
+async function selectsWhereNothingIs(page, url) {
+  await page.goto(url);
+  const heat = page.locator("svg[data-heat]"), box = await heat.boundingBox();
+  const taken = await page.locator("svg[data-heat] a[data-cell]").evaluateAll((cells) => cells.map((cell) => cell.dataset.cell));
+  const [low, high] = await heat.evaluate((map) => [Number(map.dataset.low), Number(map.dataset.high)]);
+  const rows = Array.from({ length: high - low + 1 }, (_, at) => low + at);
+  const empty = rows.flatMap((row) => Array.from({ length: 60 }, (_, column) => [column, row])).find(([column, row]) => !taken.includes(`${column},${row}`));
+  check(empty !== undefined, "no cell of the heat map is empty");
+  const x = (column) => box.x + ((column + 0.5) / 60) * box.width, y = (row) => box.y + ((high - row + 0.5) / rows.length) * box.height;
+  const end = [Math.min(empty[0] + 3, 59), Math.min(empty[1] + 1, high)];
+  await page.mouse.move(x(empty[0]), y(empty[1]));
+  await page.mouse.down();
+  await page.mouse.move(x(end[0]), y(end[1]), { steps: 3 });
+  await Promise.all([page.waitForURL(/sel=/), page.mouse.up()]);
+  const selected = new URL(page.url()).searchParams.get("sel");
+  check(selected === `${empty[0]}-${end[0]},${empty[1]}-${end[1]}`, `a drag from ${empty} to ${end} selects ${selected}`);
+  await page.goto(url);
+  await page.locator("svg[data-heat]").focus();
+  for (const key of ["ArrowRight", "ArrowLeft", "Shift+ArrowRight", "Shift+ArrowRight", "Shift+ArrowUp"]) await page.keyboard.press(key);
+  await Promise.all([page.waitForURL(/sel=/), page.keyboard.press("Enter")]);
+  const [columns] = new URL(page.url()).searchParams.get("sel").split(",").map((part) => part.split("-").map(Number));
+  check(columns[1] - columns[0] === 2 || columns[1] === 59, `arrow keys select ${page.url()}`);
 }
 
 async function walksAlongTheList(context) {

@@ -462,22 +462,74 @@
     });
   }
 
-  // --- Heat map: a drag over cells selects them, a click one -----------------------------------------------------------
+  // --- Heat map: a drag over cells, empty ones too, selects them; a click one; arrow keys move, Shift extends, Enter opens -----
   {
-    let from = null;
-    const cell = (event) => { const link = event.target.closest && event.target.closest("svg[data-heat] a[data-cell]"); return link && link.dataset.cell.split(",").map(Number); };
-    document.addEventListener("pointerdown", (event) => { from = cell(event); });
-    document.addEventListener("dragstart", (event) => { if (cell(event)) event.preventDefault(); });
-    document.addEventListener("pointerup", (event) => {
-      const to = cell(event), start = from;
-      from = null;
-      if (!start || !to || (start[0] === to[0] && start[1] === to[1])) return;
-      const span = (i) => `${Math.min(start[i], to[i])}-${Math.max(start[i], to[i])}`;
-      const link = event.target.closest("a"), target = new URL(link.href.baseVal ?? link.href, location.href);
-      target.searchParams.set("sel", `${span(0)},${span(1)}`);
-      link.closest("svg").addEventListener("click", (click) => click.preventDefault(), { once: true, capture: true });
+    // Both corners of what is being selected: column and row each.
+    let heat = null, from = null, to = null;
+    const heatOf = (event) => event.target.closest && event.target.closest("svg[data-heat]");
+    const [columns, low, high] = [0, 1, 2].map((i) => () => Number(heat.dataset[["columns", "low", "high"][i]]));
+    const clamp = (value, least, most) => Math.max(least, Math.min(most, value));
+    const cellAt = (event) => {
+      const box = heat.getBoundingClientRect(), rows = high() - low() + 1;
+      const part = (at, start, length, count) => clamp(Math.floor((at - start) / length * count), 0, count - 1);
+      return [part(event.clientX, box.left, box.width, columns()), high() - part(event.clientY, box.top, box.height, rows)];
+    };
+    const ends = (i) => [Math.min(from[i], to[i]), Math.max(from[i], to[i])];
+    function mark() {
+      let box = $("rect[data-mark]", heat);
+      if (!box) {
+        box = heat.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "rect"));
+        box.setAttribute("class", "outline");
+        box.dataset.mark = "";
+      }
+      const [left, right] = ends(0), [bottom, top] = ends(1), width = 600 / columns(), height = 120 / (high() - low() + 1);
+      const shape = { x: left * width, y: (high() - top) * height, width: (right - left + 1) * width, height: (top - bottom + 1) * height };
+      for (const name in shape) box.setAttribute(name, shape[name].toFixed(2));
+    }
+    const unmark = () => { if (heat) $("rect[data-mark]", heat)?.remove(); from = to = null; };
+    function open() {
+      const target = new URL(heat.dataset.heat, location.href);
+      target.searchParams.set("sel", [0, 1].map((i) => ends(i).join("-")).join(","));
       location.assign(target.href);
+    }
+    document.addEventListener("pointerdown", (event) => {
+      unmark();
+      heat = heatOf(event);
+      if (heat && event.button === 0) from = to = cellAt(event);
     });
+    document.addEventListener("dragstart", (event) => { if (heatOf(event)) event.preventDefault(); });
+    document.addEventListener("pointermove", (event) => {
+      if (!from || !event.buttons) return;
+      to = cellAt(event);
+      if (String(from) !== String(to) || $("rect[data-mark]", heat)) mark();
+    });
+    document.addEventListener("pointercancel", unmark);
+    document.addEventListener("pointerup", (event) => {
+      if (!from || !event.isPrimary) return;
+      to = cellAt(event);
+      if (String(from) === String(to)) { unmark(); return; }
+      // The click that follows belongs to the drag.
+      addEventListener("click", (click) => click.preventDefault(), { once: true, capture: true });
+      open();
+    });
+    document.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+      if (!event.target.matches || !event.target.matches("svg[data-heat]") || event.altKey || event.ctrlKey || event.metaKey) return;
+      if (event.key === "Enter" && from) open();
+      else if (event.key === "Escape" && from) unmark();
+      else if (!step) return;
+      else {
+        heat = event.target;
+        if (!to) from = to = ($("a[data-cell]", heat)?.dataset.cell.split(",").map(Number)) ?? [0, low()];
+        else to = [clamp(to[0] + step[0], 0, columns() - 1), clamp(to[1] + step[1], low(), high())];
+        if (!event.shiftKey) from = to;
+        mark();
+        const cell = $(`a[data-cell="${to}"]`, heat);
+        say(cell ? cell.getAttribute("aria-label") : "Nothing here");
+      }
+      event.preventDefault();
+      event.stopPropagation();
+    }, true);
   }
 
   const chosen = grid && $("[aria-selected=true]", grid);

@@ -17,10 +17,13 @@ pub(crate) struct ErrorGroup {
     pub(crate) kind: String,
     /// The message, with `#` for its numbers and ids.
     pub(crate) message: String,
+    /// How many there are.
     pub(crate) count: u64,
+    /// Those of them below which no span failed: the failure begins there.
+    pub(crate) begun: u64,
     pub(crate) first: UnixNanos,
     pub(crate) last: UnixNanos,
-    /// The newest of them.
+    /// The newest of them; of those where it begins, if there are any.
     pub(crate) example: Option<(TraceId, SpanId)>,
 }
 
@@ -47,18 +50,23 @@ pub(crate) struct Sender {
     pub(crate) last: UnixNanos,
 }
 
-/// Failed spans of one service, or of all, by type and message, the most frequent first.
+/// Failed spans of one service, or of all, by type and message: those where most failures begin first.
 pub(crate) async fn errors(store: &Store, service: Option<&str>, range: TimeRange) -> Result<Vec<ErrorGroup>, QueryError> {
-    let mut filter = format!("status = 'error' AND {}", within("start_time", range));
+    let failed = format!("status = 'error' AND {}", within("start_time", range));
+    let mut filter = String::new();
     if let Some(service) = service {
         // Writing to a String cannot fail.
         let _ = write!(filter, " AND service_name = {}", quoted(service));
     }
     let sql = format!(
         "SELECT service_name AS service, coalesce(exception_type, '') AS kind, coalesce(exception_message, status_message, '') AS message, \
-         count(*) AS n, min(start_time) AS first, max(start_time) AS last, \
-         last_value(trace_id ORDER BY start_time) AS trace, last_value(span_id ORDER BY start_time) AS span \
-         FROM spans WHERE {filter} GROUP BY 1, 2, 3 ORDER BY n DESC"
+         count(*) AS n, count(*) FILTER (WHERE below.parent IS NULL) AS begun, min(start_time) AS first, max(start_time) AS last, \
+         last_value(trace_id ORDER BY below.parent IS NULL, start_time) AS trace, \
+         last_value(span_id ORDER BY below.parent IS NULL, start_time) AS span \
+         FROM (SELECT * FROM spans WHERE {failed}{filter}) AS failed LEFT JOIN \
+         (SELECT DISTINCT trace_id AS of_trace, parent_span_id AS parent FROM spans WHERE {failed} AND parent_span_id IS NOT NULL) AS below \
+         ON failed.trace_id = below.of_trace AND failed.span_id = below.parent \
+         GROUP BY 1, 2, 3 ORDER BY begun DESC, n DESC"
     );
     let rows = rows(store, sql, MAX_MESSAGES).await?;
     let group = |row: &Map<String, Value>| ErrorGroup {
@@ -66,6 +74,7 @@ pub(crate) async fn errors(store: &Store, service: Option<&str>, range: TimeRang
         kind: text(row, "kind"),
         message: normalised(&text(row, "message")),
         count: number(row, "n"),
+        begun: number(row, "begun"),
         first: UnixNanos::new(number(row, "first")),
         last: UnixNanos::new(number(row, "last")),
         example: text(row, "trace").parse().ok().zip(text(row, "span").parse().ok()),
@@ -162,6 +171,7 @@ fn merged(groups: impl Iterator<Item = ErrorGroup>) -> Vec<ErrorGroup> {
         match places.get(&key).and_then(|place: &usize| merged.get_mut(*place)) {
             Some(known) => {
                 known.count += group.count;
+                known.begun += group.begun;
                 known.first = known.first.min(group.first);
                 if group.last > known.last {
                     (known.last, known.example) = (group.last, group.example);
@@ -173,7 +183,7 @@ fn merged(groups: impl Iterator<Item = ErrorGroup>) -> Vec<ErrorGroup> {
             }
         }
     }
-    merged.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| b.last.cmp(&a.last)));
+    merged.sort_by_key(|group| std::cmp::Reverse((group.begun, group.count, group.last)));
     merged
 }
 
@@ -216,6 +226,8 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
+    use prost::Message as _;
+
     use super::*;
     use crate::harness::{App, NOW};
 
@@ -233,12 +245,29 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
+    async fn a_failure_begins_once_and_is_passed_on_by_the_spans_above() {
+        let app = App::empty().await;
+        app.append(storage::Signal::Traces, crate::harness::failing_chain().encode_to_vec()).await;
+        let all = TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(NOW) };
+        let told = |found: Vec<ErrorGroup>| -> Vec<_> {
+            found.into_iter().map(|group| (group.service, group.message, group.count, group.begun)).collect()
+        };
+        let group = |service: &str, message: &str, count, begun| (service.to_owned(), message.to_owned(), count, begun);
+        let found = told(errors(app.store(), None, all).await.unwrap());
+        assert_eq!(found, [group("payment", "declined", 1, 1), group("checkout", "", 2, 0)]);
+        assert_eq!(told(errors(app.store(), Some("checkout"), all).await.unwrap()), [group("checkout", "", 2, 0)]);
+        let page = app.get("/services/checkout?tab=errors&from=0").await.text();
+        assert!(page.contains("data-label=\"Begins here\">0<") && page.contains("data-label=\"Passed on\">2<"), "{page}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
     async fn errors_are_grouped_with_their_newest_example() {
         let app = App::filled().await;
         let all = TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(NOW) };
         let found = errors(app.store(), Some("checkout"), all).await.unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].message.as_str(), found[0].count), ("card declined", 1));
+        assert_eq!(found[0].begun, 1);
         assert_eq!(found[0].example.unwrap().1.to_string(), "eee19b7ec3c1b174");
         for hostile in ["x' OR '1'='1", "\\'; --", "'"] {
             assert!(errors(app.store(), Some(hostile), all).await.unwrap().is_empty(), "{hostile}");

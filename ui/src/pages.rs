@@ -11,6 +11,7 @@ use crate::state::AppState;
 
 mod assets;
 mod complete;
+mod earlier;
 mod help;
 mod home;
 mod live;

@@ -86,6 +86,10 @@ pub(super) async fn shortcuts(visit: Visit) -> Response {
                     ("1 to 5", "parts of a service"),
                 ],
             ),
+            (
+                "Heat map of traces",
+                vec![("←, →, ↑, ↓", "move over the cells"), ("Shift and those", "select several"), ("Enter", "show what is in them")],
+            ),
             ("Query box", vec![("↓, ↑", "choose a suggestion"), ("Enter or Tab", "take it"), ("Esc", "close the suggestions")]),
             (
                 "One trace",

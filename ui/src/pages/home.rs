@@ -1,10 +1,10 @@
 //! `/`: Home, or *Getting started* while nothing has been received.
 
 use axum::response::Response;
-use storage::{NodeKind, ServiceMap, ServiceSummary, TimeRange, TraceOrder, TraceSearch, TraceSummary};
+use storage::{NodeKind, ServiceMap, ServiceSummary, Signal, TraceOrder, TraceSearch, TraceSummary};
 
-use super::Visit;
 use super::visit::html;
+use super::{Visit, earlier};
 use crate::ask::errors;
 use crate::error::Failure;
 use crate::params::Window;
@@ -23,21 +23,22 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     }
     let window = visit.window(DEFAULT_WINDOW)?.in_minutes();
     let range = window.range;
-    let before = TimeRange { from: range.from.minus(range.to.since(range.from)), to: range.from };
+    let (before, clock) = (earlier::before(range), visit.clock());
     let store = visit.state.store();
     let (parted, parts) = window.parts(POINTS);
     let search =
         |query: &str, order, limit| store.search_traces(TraceSearch { query: query.to_owned(), range, order, limit, cursor: None });
-    let (now, earlier, failed, slow, errors, errors_before, map) = tokio::join!(
+    let (now, earlier, gap, failed, slow, errors, errors_before, map) = tokio::join!(
         store.services(parted, parts),
         store.services(before, 1),
+        earlier::gap(store, Signal::Traces, before, &clock),
         search("status:error", TraceOrder::Newest, FAILED_SAMPLE),
         search("root:true", TraceOrder::Slowest, LISTED),
         errors(store, None, range),
         errors(store, None, before),
         store.service_map(range),
     );
-    let (now, earlier) = (now?, earlier?);
+    let (now, earlier) = (now?, if gap.is_some() { Vec::new() } else { earlier? });
     let failed = failed.map(|page| page.traces).unwrap_or_default();
     let slow = slow.map(|page| page.traces).unwrap_or_default();
     // Without the errors before, every error would seem new.
@@ -45,7 +46,8 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let calls = map.map(|map| calls(&map)).unwrap_or_default();
     let compared = Compared { now: &now, before: &earlier, failed: &failed, errors: &errors, errors_before: &errors_before, calls: &calls };
     let mut page = home(&visit, &window, compared, slow);
-    let (links, clock) = (visit.links(), visit.clock());
+    page.uncompared = gap.unwrap_or_default();
+    let links = visit.links();
     let bars = Bars::new(&requests(&added_up(&now), parted), parted, &SPANS, ("request", "requests"), &clock, &links.plain("/"));
     page.requests = Some(bars).filter(|bars| !bars.is_empty);
     Ok(html(&page))
@@ -69,6 +71,7 @@ fn home(visit: &Visit, window: &Window, compared: Compared<'_>, slow: Vec<TraceS
         services: by_rate.into_iter().map(|service| row(service, window.range, &links, &clock, &palette)).collect(),
         failed: listed(compared.failed.to_vec(), TraceOrder::Newest),
         slow: listed(slow, TraceOrder::Slowest),
+        uncompared: String::new(),
         notes: Vec::new(),
         map: links.windowed("/map").href(),
         all_failed: links.traces("status:error").href(),

@@ -5,18 +5,19 @@ use http::StatusCode;
 use storage::{Histogram, LogOrder, LogPage, LogRecord, LogSearch, QueryError, Signal, TimeRange};
 
 use self::context::Around;
-use super::Visit;
 use super::traces::{DEFAULT_WINDOW, facets};
 use super::visit::html_with;
+use super::{Visit, earlier};
 use crate::error::Failure;
 use crate::params::Window;
 use crate::view::chart::{Bars, SEVERITIES};
 use crate::view::facets::Group;
+use crate::view::format;
 use crate::view::frame::Place;
 use crate::view::link::{Address, Links};
 use crate::view::logs::{Logs, Row, cell, keys, row};
+use crate::view::patterns::{self, PatternRow};
 use crate::view::search::{Builder, Problem, effort};
-use crate::view::{format, patterns};
 
 mod context;
 mod fields;
@@ -191,7 +192,12 @@ async fn fill(page: &mut Logs, visit: &Visit, found: &LogPage, asked: &Asked, wi
     }
     if asked.view == View::Patterns {
         let period = patterns::period(&found.records, found.next.is_some(), window.range);
-        page.patterns = patterns::rows(&found.records, period, (&asked.query, &address), &clock, &palette);
+        let earlier = window_before(visit, asked, window).await;
+        let sampled = (found.records.as_slice(), earlier.as_ref().map(|(before, _)| before.records.as_slice()));
+        page.patterns = patterns::rows(sampled, period, (&asked.query, &address), &clock, &palette);
+        if let Some((_, range)) = earlier.filter(|(before, _)| before.next.is_some()) {
+            confirm(visit, &mut page.patterns, range).await;
+        }
         page.period = clock.range(period);
         let sample = if found.next.is_some() { format!("the newest {records}") } else { records };
         page.summary = format!("{} in {sample}", format::counted(page.patterns.len() as u64, "pattern", "patterns"));
@@ -215,6 +221,26 @@ async fn fill(page: &mut Logs, visit: &Visit, found: &LogPage, asked: &Asked, wi
         && let Ok(Some(record)) = visit.state.store().log(row).await
     {
         page.pinned.push(shown(visit, &record, asked, &here).await);
+    }
+}
+
+/// The newest records of the window before that match, and when that is; nothing where that window does not hold records throughout.
+async fn window_before(visit: &Visit, asked: &Asked, window: &Window) -> Option<(LogPage, TimeRange)> {
+    let (store, range) = (visit.state.store(), earlier::before(window.range));
+    if earlier::gap(store, Signal::Logs, range, &visit.clock()).await.is_some() {
+        return None;
+    }
+    let search = LogSearch { query: asked.query.clone(), range, order: LogOrder::Newest, limit: SAMPLE, cursor: None };
+    Some((store.search_logs(search).await.ok()?, range))
+}
+
+/// Asks whether patterns that a sample of `range` does not know are new in fact: some of the most frequent of them, the others are not
+/// called new.
+async fn confirm(visit: &Visit, patterns: &mut [PatternRow], range: TimeRange) {
+    for (place, pattern) in patterns.iter_mut().filter(|pattern| pattern.is_new).enumerate() {
+        let search = LogSearch { query: pattern.query.clone(), range, order: LogOrder::Newest, limit: 1, cursor: None };
+        let is_asked = place < CONFIRMED;
+        pattern.is_new = is_asked && visit.state.store().search_logs(search).await.is_ok_and(|found| found.records.is_empty());
     }
 }
 
@@ -299,6 +325,9 @@ const PAGE: usize = 200;
 
 /// Records in which patterns are looked for.
 const SAMPLE: usize = 5_000;
+
+/// Patterns that are looked for in all of the window before.
+const CONFIRMED: usize = 8;
 
 /// Bars of the chart.
 const BUCKETS: usize = 60;

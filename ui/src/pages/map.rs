@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use axum::response::Response;
-use storage::{QueryError, ServiceMap, TimeRange};
+use storage::{QueryError, ServiceMap, Signal};
 
-use super::Visit;
 use super::traces::DEFAULT_WINDOW;
 use super::visit::html;
+use super::{Visit, earlier};
 use crate::ask::namespaces;
 use crate::error::Failure;
 use crate::params::Window;
@@ -15,7 +15,7 @@ use crate::view::format;
 use crate::view::frame::Place;
 use crate::view::link::{Address, Links};
 use crate::view::map::{
-    Drawing, Grouped, MAX_NODES, Map, Order, Picture, around, calls, gone, graph, grouped, panel, services_only, summary, tray,
+    Drawing, Grouped, MAX_NODES, Map, Order, Picture, around, calls, gone, graph, grouped, has_user, panel, services_only, summary, tray,
 };
 
 /// What the address asks for.
@@ -50,14 +50,21 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let window = visit.window(DEFAULT_WINDOW)?.in_minutes();
     let asked = Asked::read(&visit)?;
     let range = window.range;
-    let earlier = TimeRange { from: range.from.minus(range.to.since(range.from)), to: range.from };
-    let store = visit.state.store();
-    let (map, before, namespaces) = tokio::join!(
-        store.service_map(range),
-        async { if asked.is_compared { store.service_map(earlier).await.ok() } else { None } },
-        async { if asked.is_grouped { Some(namespaces(store, range).await) } else { None } },
-    );
-    let shown = Shown::new(asked.shown(map?), before.map(|before| asked.shown(before)), namespaces, &asked);
+    let (store, before, clock) = (visit.state.store(), earlier::before(range), visit.clock());
+    let earlier = async {
+        if !asked.is_compared {
+            return (None, None);
+        }
+        match earlier::gap(store, Signal::Traces, before, &clock).await {
+            Some(gap) => (None, Some(gap)),
+            None => (store.service_map(before).await.ok(), None),
+        }
+    };
+    let (map, (before, gap), namespaces) = tokio::join!(store.service_map(range), earlier, async {
+        if asked.is_grouped { Some(namespaces(store, range).await) } else { None }
+    },);
+    let mut shown = Shown::new(asked.shown(map?), before.map(|before| asked.shown(before)), namespaces, &asked);
+    shown.notes.extend(gap);
     let page = build(&visit, &window, &asked, &shown);
     Ok(html(&draw(page, &visit, &window, &asked, shown).await))
 }
@@ -175,6 +182,7 @@ fn build(visit: &Visit, window: &Window, asked: &Asked, shown: &Shown) -> Map {
         notes: shown.notes.iter().cloned().chain(notes(asked, whole, before)).collect(),
         json: links.plain("/api/v1/map").with("from", &window.from).with("to", &window.to).href(),
         hint: shown.hint,
+        has_user: has_user(&part),
         focus: asked.focus.clone(),
         hops: asked.hops,
         ..Map::default()
@@ -183,7 +191,7 @@ fn build(visit: &Visit, window: &Window, asked: &Asked, shown: &Shown) -> Map {
 
 fn notes(asked: &Asked, whole: &ServiceMap, before: Option<&ServiceMap>) -> Vec<String> {
     let mut notes = whole.stats.notes.clone();
-    if asked.is_compared && before.is_none_or(|before| before.edges.is_empty()) {
+    if asked.is_compared && before.is_some_and(|before| before.edges.is_empty()) {
         notes.push("The window before this one holds no calls, so there is nothing to compare with.".to_owned());
     }
     let is_missing = |(from, to): &(String, String)| !whole.edges.iter().any(|edge| edge.from.0 == *from && edge.to.0 == *to);

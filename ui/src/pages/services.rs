@@ -2,8 +2,9 @@
 
 use axum::extract::Path;
 use axum::response::Response;
-use storage::{LogOrder, LogPage, LogSearch, Operation, ServiceSummary, TimeRange, TraceOrder, TracePage, TraceSearch};
+use storage::{LogOrder, LogPage, LogSearch, NodeKind, Operation, ServiceSummary, TimeRange, TraceOrder, TracePage, TraceSearch};
 
+use self::part::Part;
 use super::Visit;
 use super::home::POINTS;
 use super::traces::DEFAULT_WINDOW;
@@ -21,12 +22,15 @@ use crate::view::services::{
 use crate::view::traces::Listing;
 use crate::view::{logs, traces};
 
-/// `/services?from=&to=`.
+mod part;
+
+/// `/services?from=&to=&namespace=&env=`.
 pub(super) async fn list(mut visit: Visit) -> Result<Response, Failure> {
     let window = visit.window(DEFAULT_WINDOW)?.in_minutes();
     let store = visit.state.store();
     let (parted, parts) = window.parts(POINTS);
-    let (services, map) = tokio::join!(store.services(parted, parts), store.service_map(window.range));
+    let (services, map, part) =
+        tokio::join!(store.services(parted, parts), store.service_map(window.range), Part::read(&visit, window.range));
     let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
     let mut services = services?;
     services.sort_by_key(|service| std::cmp::Reverse(service.requests));
@@ -34,7 +38,13 @@ pub(super) async fn list(mut visit: Visit) -> Result<Response, Failure> {
     Ok(html(&Services {
         frame: visit.frame(Place::Services, "Services", Some(&window)),
         otherwise: if services.is_empty() { vec![wide("Last 24 h", "now-24h"), wide("All time", "0")] } else { Vec::new() },
-        rows: services.iter().map(|service| row(service, window.range, &links, &clock, &palette)).collect(),
+        rows: services
+            .iter()
+            .filter(|service| part.holds(&service.name))
+            .map(|service| row(service, window.range, &links, &clock, &palette))
+            .collect(),
+        choices: part.choices,
+        notes: part.notes,
         peers: map.map(|map| peers(&map, window.range, &links)).unwrap_or_default(),
         problem: None,
         json: links.plain("/api/v1/services").with("from", &window.from).with("to", &window.to).href(),
@@ -102,6 +112,7 @@ async fn fill_operations(page: &mut Service, visit: &Visit, name: &str, range: T
 
 async fn fill_dependencies(page: &mut Service, visit: &Visit, name: &str, range: TimeRange) -> Filled {
     let map = visit.state.store().service_map(range).await?;
+    page.has_user = map.edges.iter().any(|edge| edge.to.0 == name && edge.from.1 == NodeKind::User);
     (page.callers, page.callees) = dependencies(name, &map, range, &visit.links(), &visit.palette());
     Ok(())
 }
@@ -164,7 +175,7 @@ pub(super) async fn operation(mut visit: Visit, Path((service, name)): Path<(Str
     let list = |page: Result<TracePage, storage::QueryError>, order| {
         traces::rows(&page.unwrap_or_default(), &Listing { order, list: "", links: &links, clock: &clock, palette: &palette })
     };
-    let slowest = found.map(|op| format!("duration>={}ns", op.p95)).unwrap_or_default();
+    let slowest = found.map(|op| format!("duration>={}", format::written(op.p95))).unwrap_or_default();
     Ok(html(&OperationPage {
         frame: visit.frame(Place::Services, &format!("{} – {}", format::name(&name), format::name(&service)), Some(&window)),
         chip: palette.chip(&service),
@@ -188,7 +199,7 @@ async fn examples(visit: &Visit, query: &str, marks: &[(&'static str, u64)], ran
     let mut examples = Vec::new();
     for (word, nanos) in marks {
         let (from, to) = storage::Grid::bounds(storage::Grid::row_of(*nanos));
-        let near = format!("{query} duration>={from}ns duration<{to}ns");
+        let near = format!("{query} duration>={} duration<{}", format::written(from), format::written(to));
         let search = TraceSearch { query: near, range, order: TraceOrder::Newest, limit: 1, cursor: None };
         let found = visit.state.store().search_traces(search).await.unwrap_or_default();
         if let Some(trace) = found.traces.first() {

@@ -16,7 +16,7 @@ use crate::view::contrast::{Contrast, Counted};
 use crate::view::facets::Group;
 use crate::view::format::Clockface;
 use crate::view::frame::{Frame, Place, WindowPicker, navigation};
-use crate::view::heat::{Heat, Selection};
+use crate::view::heat::{Counts, Heat, Selection};
 use crate::view::home::{Compared, Home, attention, totals};
 use crate::view::link::Links;
 use crate::view::logs::Logs;
@@ -36,6 +36,7 @@ use crate::view::trace::{
 use crate::view::traces::{ContrastPage, Traces};
 use crate::view::{fields, logs, patterns, traces};
 
+mod answers;
 mod services;
 
 use self::services::services;
@@ -187,7 +188,7 @@ fn chart() -> Bars {
 fn heat() -> Heat {
     let cell = GridCell { column: 1, row: 9, count: 3, errors: 1 };
     let grid = Grid { step: 60_000_000_000, columns: 60, cells: vec![cell], ..Grid::default() };
-    Heat::new(&grid, window().range, Selection::parse("1-1,4-4"), &Links::default().plain("/traces"), &clock())
+    Heat::new(&grid, window().range, Selection::parse("1-1,4-4"), Counts::Matches, (&Links::default().plain("/traces"), &clock()))
 }
 
 fn small(text: &str) -> Vec<String> {
@@ -263,7 +264,7 @@ fn lists(text: &str) -> Vec<String> {
         detail.surroundings = vec![("Everything", "/".to_owned(), true)];
         detail.context = vec![logs::row(&sample::record(text), String::new(), false, &links, &clock, &palette)];
     }
-    let mut alike = patterns::rows(&[sample::record(text)], window().range, (text, &links.plain("/logs")), &clock, &palette);
+    let mut alike = patterns::rows((&[sample::record(text)], Some(&[])), window().range, (text, &links.plain("/logs")), &clock, &palette);
     // Which words are holes depends on the text; their tags must not.
     alike.iter_mut().for_each(|pattern| pattern.parts = vec![text.to_owned(), String::new()]);
     let patterns = Logs { frame: frame(text), period: text.to_owned(), patterns: alike, ..Logs::default() };

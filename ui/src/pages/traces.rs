@@ -11,10 +11,10 @@ use crate::params::{Params, TRACE_ORDERS, Window};
 use crate::view::facets::{Group, with};
 use crate::view::format;
 use crate::view::frame::Place;
-use crate::view::heat::{COLUMNS, Heat, Selection};
+use crate::view::heat::{COLUMNS, Counts, Heat, Selection};
 use crate::view::link::{Address, Links};
 use crate::view::search::{Builder, Problem, effort};
-use crate::view::traces::{Columns, Listing, Traces, rows};
+use crate::view::traces::{Columns, Listing, Matched, Traces, rows};
 
 mod contrast;
 mod values;
@@ -60,11 +60,7 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
         }
         Err(error) => {
             let failure = Failure::from(error);
-            let mut problem = Problem::new(&failure, &asked.narrowed(), |mended| links.traces(mended).href());
-            if asked.order != TraceOrder::Newest && problem.suggestions.is_empty() && failure.status == StatusCode::BAD_REQUEST {
-                problem.suggestions.push(("newest first".to_owned(), links.traces(&asked.query).href()));
-            }
-            page.problem = Some(problem);
+            page.problem = Some(Problem::new(&failure, &asked.narrowed(), |mended| links.traces(mended).href()));
             failure.status
         }
     };
@@ -105,6 +101,16 @@ impl Asked {
         if self.query.trim().is_empty() { "root:true".to_owned() } else { self.query.clone() }
     }
 
+    /// What the query decides on.
+    fn matched(&self, visit: &Visit) -> Matched {
+        Matched::new(&self.query, self.selected.is_some(), visit.state.store())
+    }
+
+    /// What the chart counts, in words.
+    fn counts(&self) -> Counts {
+        if self.query.trim().is_empty() { Counts::Requests } else { Counts::Matches }
+    }
+
     fn address(&self, links: &Links) -> Address {
         links.traces(&self.query).with("sort", word_of(self.order))
     }
@@ -129,7 +135,8 @@ fn frame_of(visit: &Visit, window: &Window, asked: &Asked, address: &Address) ->
         services: visit.state.store().service_names(),
         hidden: kept(visit),
         orders: orders(&links, query, asked.order),
-        columns: Columns::new(asked.order, !query.trim().is_empty() || asked.selected.is_some()),
+        columns: Columns::new(asked.order, asked.matched(visit)),
+        counts: asked.matched(visit).counted(),
         json: json_link(&links, query, asked.order, window),
         newest: if is_later { address.href() } else { String::new() },
         live: if is_open { live.href() } else { String::new() },
@@ -151,7 +158,8 @@ fn fill(page: &mut Traces, visit: &Visit, found: &TracePage, asked: &Asked, addr
     page.notes.clone_from(&found.stats.notes);
     page.effort = effort(&found.stats);
     let more = if found.next.is_some() { ", more follow" } else { "" };
-    page.summary = format!("{}{more}", format::counted(found.traces.len() as u64, "trace", "traces"));
+    let listed = asked.matched(visit).listed();
+    page.summary = format!("{} {listed}{more}", format::counted(found.traces.len() as u64, "trace", "traces"));
     if found.traces.is_empty() {
         page.otherwise = otherwise(&links, &page.query);
     }
@@ -162,7 +170,8 @@ fn chart(page: &mut Traces, visit: &Visit, grid: Result<Grid, QueryError>, asked
     match grid {
         Ok(grid) => {
             page.notes.extend(grid.stats.notes.iter().filter(|note| !page.notes.contains(note)).cloned().collect::<Vec<_>>());
-            page.heat = Some(Heat::new(&grid, range, asked.selected, address, &clock)).filter(|heat| !heat.cells.is_empty());
+            page.heat =
+                Some(Heat::new(&grid, range, asked.selected, asked.counts(), (address, &clock))).filter(|heat| !heat.cells.is_empty());
         }
         Err(error) => page.notes.push(format!("the chart is missing: {error}")),
     }

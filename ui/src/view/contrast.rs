@@ -39,6 +39,34 @@ pub(crate) struct Counted {
     pub(crate) rest: Vec<(String, u64)>,
 }
 
+// === impl Counted ===
+
+impl Counted {
+    /// Whether its values tell spans apart instead of what they have in common: no two of the selection, or none at all, share one.
+    pub(crate) fn is_identifying(&self) -> bool {
+        let of = |counts: &[(String, u64)], value: &str| counts.iter().find(|(known, _)| known == value).map_or(0, |(_, count)| *count);
+        let is_shared_by_selected = self.selected.iter().any(|(_, count)| *count > 1);
+        let all =
+            || self.selected.iter().map(|(value, count)| count + of(&self.rest, value)).chain(self.rest.iter().map(|(_, count)| *count));
+        let is_shared = all().any(|count| count > 1);
+        (self.selected.len() > 1 && !is_shared_by_selected) || (self.values() > 1 && !is_shared)
+    }
+
+    /// How many different values there are.
+    fn values(&self) -> usize {
+        let mut values: Vec<&String> = self.selected.iter().chain(&self.rest).map(|(value, _)| value).collect();
+        values.sort_unstable();
+        values.dedup();
+        values.len()
+    }
+
+    /// Whether it is called an id and has many values.
+    fn is_id(&self) -> bool {
+        let last = self.field.rsplit(['.', '_', '-']).next().unwrap_or_default().to_lowercase();
+        matches!(last.as_str(), "id" | "uid" | "uuid" | "guid") && self.values() >= MANY
+    }
+}
+
 // === impl Contrast ===
 
 impl Contrast {
@@ -47,6 +75,7 @@ impl Contrast {
         let (selected, rest) = totals;
         let mut ranked: Vec<Ranked<'_>> = Vec::new();
         for field in counted {
+            let is_id = field.is_id();
             let mut values: Vec<&String> = field.selected.iter().chain(&field.rest).map(|(value, _)| value).collect();
             values.sort();
             values.dedup();
@@ -55,15 +84,18 @@ impl Contrast {
                 let counts = (of(&field.selected).min(selected), of(&field.rest).min(rest));
                 let difference = share(counts.0, selected) - share(counts.1, rest);
                 if difference.abs() >= LEAST {
-                    ranked.push(Ranked { difference, counts, field: &field.field, value });
+                    // One id of many explains something only when much of the selection has it.
+                    let is_last = is_id && counts.0 < (selected / 5).max(FEW);
+                    ranked.push(Ranked { is_last, difference, counts, field: &field.field, value });
                 }
             }
         }
         ranked.sort_by(|a, b| {
             let name = |one: &Ranked<'_>| (place(one.field), one.field.to_owned(), one.value.to_owned());
-            b.difference.abs().total_cmp(&a.difference.abs()).then_with(|| b.counts.cmp(&a.counts)).then_with(|| name(a).cmp(&name(b)))
+            let order = a.is_last.cmp(&b.is_last).then_with(|| b.difference.abs().total_cmp(&a.difference.abs()));
+            order.then_with(|| b.counts.cmp(&a.counts)).then_with(|| name(a).cmp(&name(b)))
         });
-        let alike: Vec<&[Ranked<'_>]> = ranked.chunk_by(|a, b| a.counts == b.counts).collect();
+        let alike: Vec<&[Ranked<'_>]> = ranked.chunk_by(|a, b| a.counts == b.counts && a.is_last == b.is_last).collect();
         let side = |is_more: bool| {
             let of_side = alike.iter().filter(|alike| alike.first().is_some_and(|one| (one.difference > 0.0) == is_more));
             of_side.take(MAX_ROWS).filter_map(|alike| row(alike, totals, query, links)).collect()
@@ -79,6 +111,8 @@ impl Contrast {
 
 /// A value with how many spans of each side have it.
 struct Ranked<'a> {
+    /// Whether it comes after the others, however much it differs.
+    is_last: bool,
     difference: f64,
     counts: (u64, u64),
     field: &'a str,
@@ -118,6 +152,10 @@ fn row(alike: &[Ranked<'_>], (selected, rest): (u64, u64), query: &str, links: &
 /// Smaller differences are chance.
 const LEAST: f64 = 0.05;
 
+/// Fields with so many values may be ids, of which one must have so many spans.
+const MANY: usize = 10;
+const FEW: u64 = 5;
+
 /// Values listed on each side.
 const MAX_ROWS: usize = 20;
 
@@ -143,6 +181,23 @@ mod tests {
         assert_eq!(told(&contrast.less), [["us", "10", "90"].map(str::to_owned)]);
         assert_eq!(contrast.more[0].with, "/traces?q=service%3Ax%20attr.region%3Aeu");
         assert_eq!(contrast.more[0].without, "/traces?q=service%3Ax%20-attr.region%3Aeu");
+    }
+
+    #[test]
+    fn ids_are_left_out_or_come_last() {
+        let ids = |count: u64, each: u64| (0..count).map(|n| (format!("id{n}"), each)).collect::<Vec<_>>();
+        let shared = |value: &str, count| vec![(value.to_owned(), count)];
+        let of = |field: &str, selected, rest| Counted { field: field.to_owned(), selected, rest };
+        assert!(of("attr.request", ids(9, 1), ids(40, 1)).is_identifying());
+        assert!(of("attr.request", shared("x", 1), ids(40, 1)).is_identifying(), "one span is selected");
+        assert!(of("attr.request", ids(9, 1), shared("x", 40)).is_identifying());
+        assert!(!of("attr.route", shared("/pay", 9), ids(40, 1)).is_identifying());
+        assert!(!of("attr.route", shared("/pay", 1), shared("/pay", 40)).is_identifying());
+        let all = [of("attr.order.id", ids(4, 4), ids(20, 4)), of("attr.route", shared("/pay", 12), shared("/pay", 60))];
+        let contrast = Contrast::new(&all, (16, 100), "", &Links::default());
+        assert_eq!(contrast.more.iter().map(|row| row.field.as_str()).collect::<Vec<_>>(), ["attr.route", "attr.order.id"]);
+        let one = [of("attr.tenant.id", shared("acme", 12), ids(20, 4)), of("attr.route", shared("/pay", 12), shared("/pay", 60))];
+        assert_eq!(Contrast::new(&one, (16, 100), "", &Links::default()).more[0].value, "acme");
     }
 
     #[test]

@@ -64,6 +64,16 @@ pub(crate) fn exact_nanos(nanos: u64) -> String {
     format!("{}{NNBSP}ns", exact(nanos))
 }
 
+/// A duration as queries take it, to the nanosecond: `1.5s`, `287.309824ms`.
+pub(crate) fn written(nanos: u64) -> String {
+    const UNITS: [(&str, u64, usize); 3] = [("s", 1_000_000_000, 9), ("ms", 1_000_000, 6), ("us", 1_000, 3)];
+    let Some((unit, scale, digits)) = UNITS.into_iter().find(|(_, scale, _)| nanos >= *scale) else { return format!("{nanos}ns") };
+    let fraction = format!("{:0digits$}", nanos % scale);
+    let fraction = fraction.trim_end_matches('0');
+    let point = if fraction.is_empty() { "" } else { "." };
+    format!("{}{point}{fraction}{unit}", nanos / scale)
+}
+
 /// A count: `9,412`, `12.4 k`, `3.10 M`.
 pub(crate) fn count(n: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")];
@@ -234,6 +244,22 @@ mod tests {
 
     fn plain(text: &str) -> String {
         text.replace([NNBSP, NBSP], " ")
+    }
+
+    #[test]
+    fn durations_in_queries_are_exact() {
+        let cases = [
+            (0, "0ns"),
+            (999, "999ns"),
+            (1_000, "1us"),
+            (1_050, "1.05us"),
+            (287_309_824, "287.309824ms"),
+            (1_500_000_000, "1.5s"),
+            (60_000_000_001, "60.000000001s"),
+        ];
+        for (nanos, text) in cases {
+            assert_eq!(written(nanos), text);
+        }
     }
 
     #[test]

@@ -19,6 +19,19 @@ pub(crate) struct Heat {
     pub(crate) selected: Option<[String; 4]>,
     pub(crate) summary: String,
     pub(crate) has_errors: bool,
+    /// Columns, the lowest and the highest row: where the script may select.
+    pub(crate) bounds: [usize; 3],
+    /// This list in a window that no longer moves, for a selection of any cells.
+    pub(crate) page: String,
+}
+
+/// What the map counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counts {
+    /// Root spans: there is no query.
+    Requests,
+    /// Spans that match the query.
+    Matches,
 }
 
 /// Spans of about one time and duration.
@@ -69,8 +82,8 @@ impl Selection {
     /// The condition on durations.
     pub(crate) fn condition(&self) -> String {
         let (from, to) = (bounds(self.rows.0).0, bounds(self.rows.1).1);
-        let upper = if to == u64::MAX { String::new() } else { format!(" duration<{to}ns") };
-        format!("duration>={from}ns{upper}")
+        let upper = if to == u64::MAX { String::new() } else { format!(" duration<{}", format::written(to)) };
+        format!("duration>={}{upper}", format::written(from))
     }
 
     /// In words: `12:00:00 – 12:05:00, 100 ms – 250 ms`.
@@ -83,7 +96,13 @@ impl Selection {
 
 impl Heat {
     /// Draws a grid; each cell leads to `page` with itself selected, in a window that no longer moves.
-    pub(crate) fn new(grid: &Grid, range: TimeRange, selected: Option<Selection>, page: &Address, clock: &Clockface) -> Self {
+    pub(crate) fn new(
+        grid: &Grid,
+        range: TimeRange,
+        selected: Option<Selection>,
+        counts_what: Counts,
+        (page, clock): (&Address, &Clockface),
+    ) -> Self {
         let mut counts: BTreeMap<(usize, usize), (u64, u64)> = BTreeMap::new();
         for cell in &grid.cells {
             let entry = counts.entry((cell.column, row_of(cell.row))).or_default();
@@ -99,9 +118,14 @@ impl Heat {
             rows: frame.labels(),
             ticks: ticks(range, clock),
             selected: selected.map(|selected| frame.outline(selected)),
+            bounds: [COLUMNS, low, high],
+            page: fixed.href(),
             summary: format!(
                 "{}, {} failed, {} to {}",
-                format::counted(all.0, "span", "spans"),
+                match counts_what {
+                    Counts::Requests => format::counted(all.0, "request (root span)", "requests (root spans)"),
+                    Counts::Matches => format::counted(all.0, "span that matches", "spans that match"),
+                },
                 format::exact(all.1),
                 format::duration(bounds(low).0),
                 format::duration(bounds(high).1)
@@ -220,7 +244,7 @@ mod tests {
         let selected = Selection::parse("3-5,10-12").unwrap();
         assert_eq!(selected.range(range()), TimeRange { from: UnixNanos::new(300), to: UnixNanos::new(600) });
         let (from, to) = (Grid::bounds(19).0, Grid::bounds(24).1);
-        assert_eq!(selected.condition(), format!("duration>={from}ns duration<{to}ns"));
+        assert_eq!(selected.condition(), format!("duration>={} duration<{}", format::written(from), format::written(to)));
         for bad in ["", "3,4", "5-3,1-2", "0-60,1-2", "0-1,1-99999999999999999999", "-,-"] {
             assert_eq!(Selection::parse(bad), None, "{bad}");
         }
@@ -231,12 +255,16 @@ mod tests {
         let cell = |row, count, errors| GridCell { column: 2, row, count, errors };
         let grid = Grid { step: 100, columns: COLUMNS, cells: vec![cell(19, 3, 0), cell(20, 4, 1), cell(30, 1, 0)], ..Grid::default() };
         let clock = Clockface::new(UnixNanos::new(0), None);
-        let heat = Heat::new(&grid, range(), Selection::parse("2-2,10-10"), &Links::default().plain("/traces"), &clock);
+        let page = Links::default().plain("/traces");
+        let heat = Heat::new(&grid, range(), Selection::parse("2-2,10-10"), Counts::Requests, (&page, &clock));
+        assert_eq!((heat.bounds, heat.page.as_str()), ([COLUMNS, 10, 15], "/traces?from=0&to=6000"));
+        assert!(heat.summary.replace('\u{a0}', " ").starts_with("8 requests (root spans), 1 failed"), "{}", heat.summary);
+        assert!(Heat::new(&grid, range(), None, Counts::Matches, (&page, &clock)).summary.contains("spans that match"));
         assert_eq!(heat.cells.len(), 2);
         assert_eq!((heat.cells[0].facts[2].as_str(), heat.cells[0].facts[3].as_str()), ("7", "1"));
         assert_eq!(heat.cells[0].href, "/traces?from=0&to=6000&sel=2-2%2C10-10");
         let [x, y, width, _] = heat.selected.unwrap();
         assert_eq!((x, y, width), ("20.00".to_owned(), "100.00".to_owned(), "10.00".to_owned()));
-        assert!(Heat::new(&Grid::default(), range(), None, &Links::default().plain("/"), &clock).cells.is_empty());
+        assert!(Heat::new(&Grid::default(), range(), None, Counts::Matches, (&page, &clock)).cells.is_empty());
     }
 }

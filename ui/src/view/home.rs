@@ -24,6 +24,8 @@ pub(crate) struct Home {
     /// Requests of all services over time.
     pub(crate) requests: Option<Bars>,
     pub(crate) attention: Vec<Attention>,
+    /// Why nothing is compared with the window before; empty when it is.
+    pub(crate) uncompared: String,
     pub(crate) services: Vec<ServiceRow>,
     pub(crate) failed: Vec<TraceRow>,
     pub(crate) slow: Vec<TraceRow>,

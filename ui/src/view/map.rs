@@ -59,6 +59,8 @@ pub(crate) struct Map {
     pub(crate) notes: Vec<String>,
     /// How groups are read.
     pub(crate) hint: &'static str,
+    /// Whether someone calls who sends no spans.
+    pub(crate) has_user: bool,
     pub(crate) otherwise: Vec<(String, String)>,
     pub(crate) json: String,
 }
@@ -154,7 +156,7 @@ pub(crate) fn calls(
 }
 
 /// The name of a node; databases say what they are, since they often have the name of their service, or a number.
-fn shown((name, kind): &Key, map: &ServiceMap) -> String {
+pub(crate) fn shown((name, kind): &Key, map: &ServiceMap) -> String {
     let node = map.nodes.iter().find(|node| node.name == *name && node.kind == *kind);
     let system = node.filter(|_| *kind == NodeKind::Database).map_or("", |node| node.system.as_str());
     if system.is_empty() || name.contains(system) { format::name(name) } else { format::name(&format!("{system} {name}")) }
@@ -246,6 +248,11 @@ pub(crate) fn graph(map: &ServiceMap) -> (Vec<Key>, Graph) {
     edges.dedup();
     let nodes = keys.len();
     (keys, Graph { nodes, edges })
+}
+
+/// Whether someone calls who sends no spans.
+pub(crate) fn has_user(map: &ServiceMap) -> bool {
+    map.edges.iter().any(|edge| edge.from.1 == NodeKind::User)
 }
 
 /// More nodes are shown as a table until one is focused.

@@ -3,7 +3,7 @@
 //! Words that hold digits are holes from the start. A text joins the first pattern of as many words that begins alike and has at least
 //! half of its words; words that differ become holes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use storage::{LogRecord, Severity, TimeRange, UnixNanos};
 
@@ -28,8 +28,11 @@ pub(crate) struct PatternRow {
     pub(crate) severities: Vec<(&'static str, &'static str, String)>,
     pub(crate) services: Vec<Chip>,
     pub(crate) last: Moment,
-    /// Its records.
+    /// Its records, and what finds them.
     pub(crate) href: String,
+    pub(crate) query: String,
+    /// Whether no record before was like it; only told where there are records to tell by.
+    pub(crate) is_new: bool,
 }
 
 /// What is gathered of one pattern.
@@ -51,9 +54,10 @@ pub(crate) fn period(records: &[LogRecord], is_cut: bool, range: TimeRange) -> T
     TimeRange { from: oldest.unwrap_or(range.from).max(range.from), to: range.to }
 }
 
-/// Patterns of `records` over `range`, the most frequent first; each leads to its records on `page`.
+/// Patterns of `records` over `range`, the most frequent first; each leads to its records on `page`. `before` are records of earlier, where
+/// they are known.
 pub(crate) fn rows(
-    records: &[LogRecord],
+    (records, before): (&[LogRecord], Option<&[LogRecord]>),
     range: TimeRange,
     (query, page): (&str, &Address),
     clock: &Clockface,
@@ -62,6 +66,7 @@ pub(crate) fn rows(
     let mut patterns = find(records, range);
     patterns.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.words.cmp(&b.words)));
     let most = patterns.first().map_or(0, |pattern| pattern.count);
+    let known = before.map(Texts::of);
     let row = |pattern: &Pattern| {
         let peak = pattern.over_time.iter().copied().max().unwrap_or(0);
         let step = format::duration(Parts::new(range, POINTS).step);
@@ -77,9 +82,31 @@ pub(crate) fn rows(
             services: pattern.services.iter().map(|name| palette.chip(name)).collect(),
             last: clock.moment(pattern.last),
             href: page.clone().with("q", &matching).with("view", "").href(),
+            is_new: known.as_ref().is_some_and(|known| !known.holds(&pattern.words)),
+            query: matching,
         }
     };
     patterns.iter().take(MAX_ROWS).map(row).collect()
+}
+
+/// Texts of records by number of words, to look for like ones.
+struct Texts(HashMap<usize, HashSet<Vec<Option<String>>>>);
+
+impl Texts {
+    fn of(records: &[LogRecord]) -> Self {
+        let mut texts: HashMap<usize, HashSet<Vec<Option<String>>>> = HashMap::new();
+        for record in records {
+            let words = words(&body(&record.body, &record.event_name));
+            texts.entry(words.len()).or_default().insert(words);
+        }
+        Self(texts)
+    }
+
+    /// Whether one of them is as the pattern says: holes stand for any word.
+    fn holds(&self, pattern: &[Option<String>]) -> bool {
+        let fits = |text: &Vec<Option<String>>| pattern.iter().zip(text).all(|(mine, other)| mine.is_none() || mine == other);
+        self.0.get(&pattern.len()).is_some_and(|texts| texts.iter().any(fits))
+    }
 }
 
 fn find(records: &[LogRecord], range: TimeRange) -> Vec<Pattern> {
@@ -213,7 +240,7 @@ mod tests {
     fn shown(texts: &[&str]) -> Vec<(Vec<String>, String, String)> {
         let clock = Clockface::new(UnixNanos::new(1), None);
         let page = Links::default().plain("/logs");
-        let rows = rows(&records(texts), TimeRange::ALL, ("", &page), &clock, &Palette::default());
+        let rows = rows((&records(texts), None), TimeRange::ALL, ("", &page), &clock, &Palette::default());
         rows.into_iter().map(|row| (row.parts, row.count, row.href)).collect()
     }
 
@@ -235,9 +262,24 @@ mod tests {
         let period = period(&records, true, TimeRange { to: UnixNanos::new(191), ..window });
         assert_eq!((period.from.get(), super::period(&records, false, window)), (100, window));
         let page = Links::default().plain("/logs");
-        let row = rows(&records, period, ("", &page), &Clockface::new(UnixNanos::new(1), None), &Palette::default()).remove(0);
+        let row = rows((&records, None), period, ("", &page), &Clockface::new(UnixNanos::new(1), None), &Palette::default()).remove(0);
         assert_eq!(row.severities, [("I", "sev-info", "2 info".to_owned()), ("E", "sev-error", "1 error".to_owned())]);
         assert_eq!((row.peak.as_str(), row.trend.path.matches('M').count()), ("2", 2));
+    }
+
+    #[test]
+    fn a_pattern_is_new_when_nothing_before_was_like_it() {
+        let (clock, page) = (Clockface::new(UnixNanos::new(1), None), Links::default().plain("/logs"));
+        let new = |before: Option<&[&str]>| {
+            let now = records(&["card 1 declined", "pool of db is empty", "pool of cache is empty"]);
+            let before = before.map(records);
+            let rows = rows((&now, before.as_deref()), TimeRange::ALL, ("", &page), &clock, &Palette::default());
+            rows.into_iter().filter(|row| row.is_new).map(|row| row.parts.concat()).collect::<Vec<_>>()
+        };
+        assert_eq!(new(Some(&["card 7 declined"])), ["pool ofis empty"]);
+        assert_eq!(new(Some(&["card 7 declined", "pool of x is empty"])), [""; 0]);
+        assert_eq!(new(Some(&[])).len(), 2);
+        assert!(new(None).is_empty(), "nothing is known of before");
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(crate) struct Sql {
     pub(crate) examples: Vec<(&'static str, String, &'static str)>,
     /// The result as a picture, when it is one of numbers.
     pub(crate) chart: Option<super::sql_chart::Chart>,
+    /// Why there is no chart where one might be expected.
+    pub(crate) no_chart: String,
     /// How the statement is carried out.
     pub(crate) explain: String,
     /// Statements that ran before this one, the last one first: for the form, and as links.

@@ -10,7 +10,7 @@ use super::colour::{Chip, Palette};
 use super::format::{self, Clockface, Moment};
 use super::frame::Frame;
 use super::link::{Links, term};
-use super::map::Facts;
+use super::map::{Facts, shown};
 
 mod detail;
 mod latency;
@@ -24,12 +24,22 @@ pub(crate) use self::latency::Latency;
 pub(crate) struct Services {
     pub(crate) frame: Frame,
     pub(crate) rows: Vec<Row>,
+    /// What they can be narrowed by.
+    pub(crate) choices: Vec<Choice>,
+    pub(crate) notes: Vec<String>,
     /// What services call that sends nothing itself.
     pub(crate) peers: Vec<Peer>,
     pub(crate) problem: Option<super::search::Problem>,
     /// Windows to try when there is nothing.
     pub(crate) otherwise: Vec<(String, String)>,
     pub(crate) json: String,
+}
+
+/// Values of which one may be chosen: word, address, and whether it is the present one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Choice {
+    pub(crate) title: &'static str,
+    pub(crate) words: Vec<(String, String, bool)>,
 }
 
 /// A service in a list.
@@ -130,7 +140,7 @@ pub(crate) fn peers(map: &ServiceMap, range: TimeRange, links: &Links) -> Vec<Pe
     let window = range.to.since(range.from);
     let others = map.nodes.iter().filter(|node| matches!(node.kind, NodeKind::Database | NodeKind::Queue | NodeKind::External));
     let peer = |node: &storage::Node| Peer {
-        name: format::name(&node.name),
+        name: shown(&(node.name.clone(), node.kind), map),
         kind: node.kind.as_str(),
         rate: format::rate(node.requests, window),
         errors: format::percent(node.errors, node.requests),
@@ -188,11 +198,12 @@ pub(crate) fn dependencies(
 ) -> (Vec<Dependency>, Vec<Dependency>) {
     let window = range.to.since(range.from);
     let is_this = |(name, kind): &(String, NodeKind)| name == service && *kind == NodeKind::Service;
-    let view = |edge: &Edge, (name, kind): &(String, NodeKind)| {
+    let view = |edge: &Edge, key: &(String, NodeKind)| {
+        let (name, kind) = key;
         let is_service = *kind == NodeKind::Service;
         Dependency {
             chip: is_service.then(|| palette.chip(name)),
-            name: format::name(name),
+            name: shown(key, map),
             kind: kind.as_str(),
             href: if is_service { links.service(name).href() } else { links.windowed("/map").with("focus", name).href() },
             facts: Facts::new(edge, map, None, window),

@@ -1,10 +1,15 @@
-//! A chart of an SQL answer: its first column along the bottom, its numbers as bars or lines.
+//! A chart of an SQL answer: amounts over time as lines, or by words as bars.
+//!
+//! Owns what a column is good for, by its type, its name and its values. An id or a time is no amount, however much it looks like a number.
 
 use serde_json::Value;
-use storage::{SqlAnswer, UnixNanos};
+use storage::{SqlAnswer, TimeRange, UnixNanos};
 
-use super::chart::Scale;
+use self::column::{Column, Role, columns};
+use super::chart::{Scale, ticks};
 use super::format::{self, Clockface};
+
+mod column;
 
 /// The chart: lines over numbers or times, or a group of bars for each word.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,75 +34,159 @@ pub(crate) struct Bars {
     pub(crate) parts: Vec<[String; 3]>,
 }
 
-/// Draws an answer with at least two rows, a first column and a column of numbers; else there is nothing to draw.
-pub(crate) fn chart(answer: &SqlAnswer, clock: &Clockface) -> Option<Chart> {
-    let (first, rest) = answer.columns.split_first()?;
-    let rows = answer.rows.get(..answer.rows.len().min(MAX_POINTS))?;
-    if rows.len() < 2 {
-        return None;
+/// Draws an answer, or says why there is nothing to draw; says nothing where nobody expects a chart.
+pub(crate) fn chart(answer: &SqlAnswer, clock: &Clockface) -> Result<Chart, String> {
+    let columns = columns(answer);
+    let of = |role: Role| columns.iter().filter(|column| column.role == role).collect::<Vec<_>>();
+    let (times, words, mut amounts) = (of(Role::Time), of(Role::Word), of(Role::Amount));
+    if answer.rows.len() < 2 || !columns.iter().any(|column| column.is_number) {
+        return Err(String::new());
     }
-    let of = |name: &str| rows.iter().map(|row| row.get(name).and_then(number)).collect::<Vec<Option<f64>>>();
-    let numeric = rest.iter().filter(|column| is_number(&column.sql_type)).take(MAX_SERIES);
-    let columns: Vec<(&str, Vec<Option<f64>>)> = numeric.map(|column| (column.name.as_str(), of(&column.name))).collect();
-    let values = || columns.iter().flat_map(|(_, values)| values.iter().flatten().copied());
-    let max = values().fold(0.0_f64, f64::max);
-    if columns.is_empty() || max <= 0.0 || values().any(|value| value < 0.0) {
-        return None;
+    if amounts.is_empty() {
+        return Err("No chart: no column holds amounts; ids, codes and times are none.".to_owned());
     }
-    let texts: Vec<String> = rows.iter().map(|row| label(&first.name, row.get(&first.name), clock)).collect();
-    let is_line = is_number(&first.sql_type) || first.sql_type == "TIMESTAMP";
-    let series = columns.iter().enumerate().map(|(place, (name, values))| {
-        [format::line(name, 60), format!("s{place}"), if is_line { line(values, max) } else { String::new() }]
-    });
-    let summary = format!("{} by {}", columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "), first.name);
-    let chart = Chart { series: series.collect(), summary, ..Chart::default() };
-    Some(if is_line {
-        Chart { labels: labels(&texts), scale: scale(max), ..chart }
-    } else {
-        let left_out = answer.rows.len().saturating_sub(MAX_BARS);
-        let left_out =
-            if left_out == 0 { String::new() } else { format!("{} below are not drawn", format::counted(left_out as u64, "row", "rows")) };
-        Chart { bars: bars(&columns, &texts, max), left_out, ..chart }
+    let numbers = || amounts.iter().flat_map(|column| column.numbers.iter().flatten());
+    if numbers().any(|number| *number < 0.0) || !numbers().any(|number| *number > 0.0) {
+        return Err("No chart: amounts must not be below zero, and not all of them zero.".to_owned());
+    }
+    if let Some(time) = times.first() {
+        return over(time, &words, &amounts, |from, to| ticks(TimeRange { from: nanos(from), to: nanos(to).plus(1) }, clock));
+    }
+    if words.is_empty() {
+        if amounts.len() < 2 {
+            return Err("No chart: there is no time and no word to draw amounts by.".to_owned());
+        }
+        let along = amounts.remove(0);
+        return over(along, &[], &amounts, even);
+    }
+    by_word(&words, &amounts, answer.rows.len())
+}
+
+/// Amounts along a column of numbers or times: a line for each column, or for each word when there is one amount.
+fn over(
+    along: &Column<'_>,
+    words: &[&Column<'_>],
+    amounts: &[&Column<'_>],
+    labels: impl Fn(f64, f64) -> Vec<(String, String)>,
+) -> Result<Chart, String> {
+    let lines = if words.is_empty() { by_column(along, amounts) } else { by_words(along, words, amounts) };
+    let alike = |(_, points): &(String, Vec<Point>)| points.windows(2).any(|pair| matches!(pair, [a, b] if a.0 >= b.0));
+    if lines.iter().any(alike) {
+        let names: Vec<&str> = std::iter::once(&along).chain(words).map(|column| column.name).collect();
+        return Err(format!("No chart: several rows have the same {}; GROUP BY makes one of them.", names.join(" and ")));
+    }
+    let places = || lines.iter().flat_map(|(_, points)| points.iter().map(|(place, _)| *place));
+    let (from, to) = places().fold((f64::INFINITY, f64::NEG_INFINITY), |(from, to), place| (from.min(place), to.max(place)));
+    if from >= to {
+        return Err(format!("No chart: there are no two values of {}.", along.name));
+    }
+    let left_out = lines.len().saturating_sub(MAX_SERIES);
+    let max = lines.iter().flat_map(|(_, points)| points.iter().map(|(_, number)| *number)).fold(0.0, f64::max);
+    let series = lines.iter().take(MAX_SERIES).enumerate();
+    let series = series.map(|(place, (name, points))| [format::line(name, 60), format!("s{place}"), line(points, (from, to), max)]);
+    Ok(Chart {
+        series: series.collect(),
+        labels: labels(from, to),
+        scale: scale(max),
+        left_out: if left_out == 0 {
+            String::new()
+        } else {
+            format!("{} with less are not drawn", format::counted(left_out as u64, "line", "lines"))
+        },
+        summary: summary(amounts, along.name),
+        ..Chart::default()
     })
 }
 
-fn is_number(sql_type: &str) -> bool {
-    ["INT", "DOUBLE", "FLOAT", "DECIMAL", "REAL"].iter().any(|word| sql_type.contains(word))
-}
+/// Where it stands along the bottom, and how high.
+type Point = (f64, f64);
 
-/// Whole numbers beyond 2^53 come as text.
-fn number(value: &Value) -> Option<f64> {
-    match value {
-        Value::String(text) => text.parse().ok(),
-        value => value.as_f64(),
-    }
-}
-
-/// Columns of nanoseconds are read as times when they are called so.
-fn label(name: &str, value: Option<&Value>, clock: &Clockface) -> String {
-    let text = match value {
-        None | Some(Value::Null) => return "null".to_owned(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
+fn by_column(along: &Column<'_>, amounts: &[&Column<'_>]) -> Vec<(String, Vec<Point>)> {
+    let line = |column: &&Column<'_>| {
+        let points = along.numbers.iter().zip(&column.numbers).filter_map(|(place, number)| Some(((*place)?, (*number)?)));
+        (column.name.to_owned(), sorted(points.collect()))
     };
-    let nanos = text.parse::<u64>().ok().filter(|nanos| name.contains("time") && *nanos > YEAR_2000);
-    nanos.map_or_else(|| format::line(&text, 40), |nanos| clock.second(UnixNanos::new(nanos)))
+    amounts.iter().take(MAX_SERIES).map(line).collect()
 }
 
-fn line(values: &[Option<f64>], max: f64) -> String {
-    let last = format::ratio(values.len().saturating_sub(1).max(1) as u64, 1);
+/// A line for each word, those with most first.
+fn by_words(along: &Column<'_>, words: &[&Column<'_>], amounts: &[&Column<'_>]) -> Vec<(String, Vec<Point>)> {
+    let Some(amount) = amounts.first() else { return Vec::new() };
+    let mut lines: std::collections::BTreeMap<String, Vec<Point>> = std::collections::BTreeMap::new();
+    for (row, (place, number)) in along.numbers.iter().zip(&amount.numbers).enumerate() {
+        if let (Some(place), Some(number)) = (place, number) {
+            lines.entry(label(words, row)).or_default().push((*place, *number));
+        }
+    }
+    let mut lines: Vec<(String, Vec<Point>)> = lines.into_iter().map(|(name, points)| (name, sorted(points))).collect();
+    let total = |points: &[Point]| points.iter().map(|(_, number)| *number).sum::<f64>();
+    lines.sort_by(|(_, a), (_, b)| total(b).total_cmp(&total(a)));
+    lines
+}
+
+fn sorted(mut points: Vec<Point>) -> Vec<Point> {
+    points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    points
+}
+
+/// Bars for each word or combination of words.
+fn by_word(words: &[&Column<'_>], amounts: &[&Column<'_>], rows: usize) -> Result<Chart, String> {
+    let texts: Vec<String> = (0..rows).map(|row| label(words, row)).collect();
+    let mut different: Vec<&String> = texts.iter().collect();
+    different.sort_unstable();
+    different.dedup();
+    let names = words.iter().map(|column| column.name).collect::<Vec<_>>().join(" and ");
+    if different.len() < rows {
+        return Err(format!("No chart: several rows have the same {names}; GROUP BY makes one of them."));
+    }
+    let amounts: Vec<&Column<'_>> = amounts.iter().copied().take(MAX_SERIES).collect();
+    let max = amounts.iter().flat_map(|column| column.numbers.iter().flatten()).fold(0.0_f64, |max, number| max.max(*number));
+    let left_out = rows.saturating_sub(MAX_BARS);
+    let series = amounts.iter().enumerate().map(|(place, column)| [format::line(column.name, 60), format!("s{place}"), String::new()]);
+    Ok(Chart {
+        series: series.collect(),
+        bars: bars(&amounts, &texts, max),
+        left_out: if left_out == 0 {
+            String::new()
+        } else {
+            format!("{} below are not drawn", format::counted(left_out as u64, "row", "rows"))
+        },
+        summary: summary(&amounts, &names),
+        ..Chart::default()
+    })
+}
+
+fn summary(amounts: &[&Column<'_>], by: &str) -> String {
+    format!("{} by {by}", amounts.iter().map(|column| column.name).collect::<Vec<_>>().join(", "))
+}
+
+fn label(words: &[&Column<'_>], row: usize) -> String {
+    let texts = words.iter().map(|column| match column.values.get(row) {
+        None | Some(None | Some(Value::Null)) => "null".to_owned(),
+        Some(Some(Value::String(text))) => text.clone(),
+        Some(Some(other)) => other.to_string(),
+    });
+    format::line(&texts.collect::<Vec<_>>().join(" · "), 60)
+}
+
+fn line(points: &[Point], (from, to): Point, max: f64) -> String {
     let mut path = String::new();
-    let mut is_open = false;
-    for (place, value) in values.iter().enumerate() {
-        let Some(value) = value else {
-            is_open = false;
-            continue;
-        };
-        let letter = if is_open { 'L' } else { 'M' };
-        path.push_str(&format!("{letter}{:.2} {:.2}", format::ratio(place as u64, 1) / last * 600.0, 120.0 - value / max * 120.0));
-        is_open = true;
+    for (index, (place, number)) in points.iter().enumerate() {
+        let letter = if index == 0 { 'M' } else { 'L' };
+        path.push_str(&format!("{letter}{:.2} {:.2}", (place - from) / (to - from) * 600.0, 120.0 - number / max * 120.0));
     }
     path
+}
+
+/// Five numbers at even distances.
+fn even(from: f64, to: f64) -> Vec<(String, String)> {
+    let quarter = |part: f64| (format!("{:.2}", part * 25.0), short(from + (to - from) * part / 4.0));
+    [0.0, 1.0, 2.0, 3.0, 4.0].map(quarter).to_vec()
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time that was read from a whole number of nanoseconds")]
+fn nanos(number: f64) -> UnixNanos {
+    UnixNanos::new(number.max(0.0) as u64)
 }
 
 /// Whatever the numbers mean, lines end at the upper edge.
@@ -105,23 +194,15 @@ fn scale(max: f64) -> Scale {
     Scale { top: 0, marks: vec![("0", short(max)), ("50", short(max / 2.0)), ("100", "0".to_owned())] }
 }
 
-fn bars(columns: &[(&str, Vec<Option<f64>>)], texts: &[String], max: f64) -> Vec<Bars> {
+fn bars(amounts: &[&Column<'_>], texts: &[String], max: f64) -> Vec<Bars> {
     let row = |(index, text): (usize, &String)| {
-        let part = |(place, (_, values)): (usize, &(&str, Vec<Option<f64>>))| {
-            let value = values.get(index).copied().flatten()?;
+        let part = |(place, column): (usize, &&Column<'_>)| {
+            let value = column.numbers.get(index).copied().flatten()?;
             Some([format!("s{place}"), format!("{:.2}", value / max * 100.0), short(value)])
         };
-        Bars { label: text.clone(), parts: columns.iter().enumerate().filter_map(part).collect() }
+        Bars { label: text.clone(), parts: amounts.iter().enumerate().filter_map(part).collect() }
     };
     texts.iter().enumerate().take(MAX_BARS).map(row).collect()
-}
-
-/// At most five of the texts.
-fn labels(texts: &[String]) -> Vec<(String, String)> {
-    let every = texts.len().div_ceil(5).max(1);
-    let last = texts.len().saturating_sub(1).max(1) as u64;
-    let place = |index: usize| format!("{:.2}", format::ratio(index as u64, last) * 100.0);
-    texts.iter().enumerate().step_by(every).map(|(index, text)| (place(index), format::line(text, 24))).collect()
 }
 
 fn short(value: f64) -> String {
@@ -129,65 +210,11 @@ fn short(value: f64) -> String {
     if value.fract() == 0.0 && value < 9e15 { format::count(value as u64) } else { format!("{value:.3}") }
 }
 
-/// More rows are not drawn.
-const MAX_POINTS: usize = 500;
-
 /// More rows have no bars.
 const MAX_BARS: usize = 30;
 
-/// More columns are not drawn.
+/// More lines, or bars of one row, are not drawn.
 const MAX_SERIES: usize = 4;
 
-/// In nanoseconds since 1970.
-const YEAR_2000: u64 = 946_684_800_000_000_000;
-
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use storage::SqlColumn;
-
-    use super::*;
-
-    fn answer(first: (&str, &str), rows: &[(Value, f64)]) -> SqlAnswer {
-        let column = |name: &str, sql_type: &str| SqlColumn { name: name.to_owned(), sql_type: sql_type.to_owned() };
-        let row = |(label, value): &(Value, f64)| {
-            [(first.0.to_owned(), label.clone()), ("n".to_owned(), Value::from(*value))].into_iter().collect()
-        };
-        SqlAnswer {
-            columns: vec![column(first.0, first.1), column("n", "DOUBLE")],
-            rows: rows.iter().map(row).collect(),
-            truncated: false,
-            notes: Vec::new(),
-            elapsed: Duration::ZERO,
-        }
-    }
-
-    fn draw(answer: &SqlAnswer) -> Option<Chart> {
-        chart(answer, &Clockface::new(UnixNanos::new(1_795_176_300_000_000_000), None))
-    }
-
-    #[test]
-    fn words_become_bars_and_numbers_a_line() {
-        let bars = draw(&answer(("service", "TEXT"), &[("a".into(), 10.0), ("b".into(), 5.0)])).unwrap();
-        assert_eq!(bars.series, [["n", "s0", ""].map(str::to_owned)]);
-        assert_eq!((bars.bars[1].label.as_str(), &bars.bars[1].parts), ("b", &vec![["s0", "50.00", "5"].map(str::to_owned)]));
-        let many: Vec<(Value, f64)> = (0..33).map(|n| (Value::from(format!("w{n}")), 1.0)).collect();
-        let cut = draw(&answer(("service", "TEXT"), &many)).unwrap();
-        assert_eq!((cut.bars.len(), cut.left_out.replace('\u{a0}', " ").as_str()), (30, "3 rows below are not drawn"));
-        let line =
-            draw(&answer(("start_time", "BIGINT"), &[("1795176202123456789".into(), 1.0), ("1795176262123456789".into(), 2.0)])).unwrap();
-        assert_eq!(line.series[0][2], "M0.00 60.00L600.00 0.00");
-        assert_eq!(line.scale.marks.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["2", "1", "0"]);
-        assert!(line.labels[0].1.contains(':'), "{:?}", line.labels);
-    }
-
-    #[test]
-    fn what_is_no_series_of_numbers_is_not_drawn() {
-        assert_eq!(draw(&answer(("service", "TEXT"), &[("a".into(), 10.0)])), None);
-        assert_eq!(draw(&answer(("service", "TEXT"), &[("a".into(), -1.0), ("b".into(), 5.0)])), None);
-        let mut words = answer(("service", "TEXT"), &[("a".into(), 1.0), ("b".into(), 5.0)]);
-        words.columns[1].sql_type = "TEXT".to_owned();
-        assert_eq!(draw(&words), None);
-    }
-}
+mod tests;

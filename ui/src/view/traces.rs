@@ -1,7 +1,7 @@
 //! The page that finds traces.
 
 use askama::Template;
-use storage::{ServiceInTrace, TraceOrder, TracePage, TraceSummary, UnixNanos};
+use storage::{ServiceInTrace, Store, TraceOrder, TracePage, TraceSummary, UnixNanos};
 
 use super::colour::{Chip, Palette};
 use super::contrast::Contrast;
@@ -32,6 +32,8 @@ pub(crate) struct Traces {
     /// What is selected of it in words, the address without it, and its comparison with the rest.
     pub(crate) selection: Option<(String, String, String)>,
     pub(crate) facets: Vec<Group>,
+    /// What the numbers beside values count.
+    pub(crate) counts: &'static str,
     /// Where news are told; empty when the window has an end.
     pub(crate) live: String,
     /// Whether news are shown by themselves, and the address that changes it.
@@ -139,19 +141,64 @@ pub(crate) struct Row {
     pub(crate) picture: String,
 }
 
+/// What a query decides on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Matched {
+    /// Nothing: there is none.
+    Everything,
+    /// Which spans match.
+    Spans,
+    /// Which traces match.
+    Traces,
+}
+
+impl Matched {
+    /// What traces of the list have in common.
+    pub(crate) fn listed(self) -> &'static str {
+        match self {
+            Self::Everything => "with a span in this window",
+            Self::Spans => "with a span that matches",
+            Self::Traces => "that match as a whole",
+        }
+    }
+
+    /// What is counted of values: spans, since one trace has many values.
+    pub(crate) fn counted(self) -> &'static str {
+        match self {
+            Self::Everything => "Numbers count all spans of this window.",
+            Self::Spans => "Numbers count the spans that match.",
+            Self::Traces => "Numbers count spans, not traces.",
+        }
+    }
+
+    /// Of a query, and whether a part of the chart is selected.
+    pub(crate) fn new(query: &str, is_selected: bool, store: &Store) -> Self {
+        if store.asks_for_whole_traces(query) {
+            Self::Traces
+        } else if is_selected || !query.trim().is_empty() {
+            Self::Spans
+        } else {
+            Self::Everything
+        }
+    }
+}
+
 // === impl Columns ===
 
 impl Columns {
-    /// `is_narrowed` when a query decides which spans match.
-    pub(crate) fn new(order: TraceOrder, is_narrowed: bool) -> Self {
-        let either = |narrowed, all| if is_narrowed { narrowed } else { all };
+    /// By what there is to match.
+    pub(crate) fn new(order: TraceOrder, matched: Matched) -> Self {
+        let either = |narrowed, all| if matched == Matched::Everything { all } else { narrowed };
         let plain = Self { duration: "Duration", spans: "Spans", start: "Started", sorted: "", next: "More →" };
         match order {
-            TraceOrder::Newest => Self { start: either("Newest match", "Newest span"), sorted: "start", next: "Older →", ..plain },
+            TraceOrder::Newest => {
+                Self { start: either("Newest match began", "Newest span began"), sorted: "start", next: "Older →", ..plain }
+            }
             TraceOrder::Slowest => {
                 Self { duration: either("Longest match", "Longest span"), sorted: "duration", next: "Faster →", ..plain }
             }
-            TraceOrder::MostSpans => Self { spans: either("Matches", "Spans"), sorted: "spans", ..plain },
+            // Of what matches as a whole, all spans are counted.
+            TraceOrder::MostSpans => Self { spans: if matched == Matched::Spans { "Matches" } else { "Spans" }, sorted: "spans", ..plain },
             TraceOrder::MostErrors => Self { spans: "Failed", sorted: "errors", ..plain },
         }
     }
@@ -305,6 +352,7 @@ mod tests {
         assert_eq!(numbers(TraceOrder::Newest), ["495 ns", "1.00 µs", "", "3", ""]);
         assert_eq!(numbers(TraceOrder::Slowest), ["", "500 ns", "1.00 µs", "3", ""]);
         assert_eq!(numbers(TraceOrder::MostSpans), ["", "1.00 µs", "", "500", "of 3"]);
-        assert_eq!(Columns::new(TraceOrder::Slowest, true).duration, "Longest match");
+        assert_eq!(Columns::new(TraceOrder::Slowest, Matched::Spans).duration, "Longest match");
+        assert_eq!(Columns::new(TraceOrder::MostSpans, Matched::Traces).spans, "Spans");
     }
 }

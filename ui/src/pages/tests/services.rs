@@ -115,7 +115,16 @@ fn drawn(text: &str) -> String {
 
 fn error(text: &str) -> ErrorGroup {
     let at = window().range.from;
-    ErrorGroup { service: text.to_owned(), kind: text.to_owned(), message: text.to_owned(), count: 3, first: at, last: at, example: None }
+    ErrorGroup {
+        service: text.to_owned(),
+        kind: text.to_owned(),
+        message: text.to_owned(),
+        count: 3,
+        begun: 2,
+        first: at,
+        last: at,
+        example: None,
+    }
 }
 
 fn instance(text: &str) -> Instance {

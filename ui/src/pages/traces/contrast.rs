@@ -24,7 +24,7 @@ pub(in crate::pages) async fn page(mut visit: Visit) -> Result<Response, Failure
     let base = if query.trim().is_empty() { "root:true".to_owned() } else { query.clone() };
     let mut page = ContrastPage {
         frame: visit.frame(Place::Traces, "Selection against the rest – Traces", Some(&window)),
-        selection: selected.map_or_else(|| condition.clone(), |selected| selected.words(range, &clock)),
+        selection: selected.map_or_else(|| format!("Spans with {condition}"), |selected| selected.words(range, &clock)),
         back: visit.links().traces(&query).with("sel", visit.params.get("sel").unwrap_or_default()).href(),
         query: query.clone(),
         ..ContrastPage::default()
@@ -70,6 +70,11 @@ async fn fill(page: &mut ContrastPage, visit: &Visit, groups: &Groups) -> Result
     let asked: Vec<_> = fields.into_iter().map(ask).collect();
     let counted: Vec<Option<Counted>> = futures::stream::iter(asked).buffered(AT_ONCE).collect().await;
     let counted: Vec<Counted> = counted.into_iter().flatten().collect();
+    let (counted, identifying): (Vec<Counted>, Vec<Counted>) = counted.into_iter().partition(|counted| !counted.is_identifying());
+    if !identifying.is_empty() {
+        let names = identifying.iter().map(|counted| counted.field.as_str()).collect::<Vec<_>>().join(", ");
+        page.notes.push(format!("left out, since no two spans of the selection share a value: {names}"));
+    }
     page.fields = counted.iter().map(|counted| counted.field.as_str()).collect::<Vec<_>>().join(", ");
     page.contrast = Contrast::new(&counted, (inside, all.saturating_sub(inside)), &page.query, &visit.links());
     if inside == 0 {

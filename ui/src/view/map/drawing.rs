@@ -163,8 +163,13 @@ impl Canvas {
         let chip = palette.chip(name);
         let name_shown = format::line(&shown(key, map), LONGEST);
         let focused = if name == focus { " focused" } else { "" };
-        let title =
-            format!("{} {name}: {rate} in, {} failed, p95 {}", kind.as_str(), format::percent(errors, requests), format::duration(p95));
+        let title = format!(
+            "{} {}: {rate} in, {} failed, p95 {}",
+            kind.as_str(),
+            shown(key, map),
+            format::percent(errors, requests),
+            format::duration(p95)
+        );
         Some(Box {
             x: rounded(left_of(place.column)),
             y: rounded(place.y + MARGIN - BOX_HEIGHT / 2.0),
@@ -221,7 +226,7 @@ impl Canvas {
             card_y: String::new(),
             href: super::edge::address(picture.page, edge),
             is_selected: picture.selected == Some((edge.from.0.as_str(), edge.to.0.as_str())),
-            title: format::text(&format!("{} to {}: {}, {} failed, p95 {}", edge.from.0, edge.to.0, facts.rate, facts.errors, facts.p95)),
+            title: format::text(&format!("{} to {}: {}, {} failed, p95 {}", facts.from, facts.to, facts.rate, facts.errors, facts.p95)),
             is_worse: facts.is_worse,
             errors: if facts.is_failing { format!("{} ✕", facts.errors) } else { String::new() },
             latency: format!("p95 {}", facts.p95),

@@ -113,6 +113,12 @@ fn a_database_says_what_it_is() {
             .collect::<Vec<_>>(),
         ["redis 0", "redis-cache"]
     );
+    let named = crate::view::services::peers(&known, minute(), &Links::default());
+    let mut named: Vec<&str> = named.iter().map(|peer| peer.name.as_str()).filter(|name| name.starts_with("redis")).collect();
+    named.sort_unstable();
+    assert!(named.contains(&"redis 0") && named.contains(&"redis-cache"), "{named:?}");
+    let (_, called) = crate::view::services::dependencies("cart", &known, minute(), &Links::default(), &Palette::default());
+    assert_eq!(called.iter().map(|dependency| dependency.name.as_str()).collect::<Vec<_>>(), ["redis 0", "redis-cache"]);
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub(crate) struct Service {
     /// Whether shares of time are of requests, else of all spans.
     pub(crate) has_requests: bool,
     pub(crate) callers: Vec<Dependency>,
+    /// Whether someone calls who sends no spans.
+    pub(crate) has_user: bool,
     pub(crate) callees: Vec<Dependency>,
     pub(crate) errors: Vec<ErrorRow>,
     pub(crate) instances: Vec<InstanceRow>,
@@ -59,7 +61,9 @@ pub(crate) struct Service {
 pub(crate) struct ErrorRow {
     pub(crate) kind: String,
     pub(crate) message: String,
-    pub(crate) count: String,
+    /// Failures that begin in these spans, and those that such a span passes on from what it called.
+    pub(crate) begun: String,
+    pub(crate) passed: String,
     pub(crate) first: Moment,
     pub(crate) last: Moment,
     /// The newest of them.
@@ -135,7 +139,8 @@ pub(crate) fn error_rows(groups: &[ErrorGroup], links: &Links, clock: &Clockface
     let row = |group: &ErrorGroup| ErrorRow {
         kind: format::line(&group.kind, 120),
         message: if group.message.is_empty() { "(no message)".to_owned() } else { format::line(&group.message, 300) },
-        count: format::count(group.count),
+        begun: format::count(group.begun),
+        passed: format::count(group.count.saturating_sub(group.begun)),
         first: clock.moment(group.first),
         last: clock.moment(group.last),
         example: group

@@ -68,7 +68,7 @@ impl Latency {
             let (from, to) = Grid::bounds(*row);
             let height = (format::ratio(cell.count, max) * 100.0).max(1.5);
             let failed = if cell.errors == 0 { 0.0 } else { (format::ratio(cell.errors, max) * 100.0).max(1.5) };
-            let only = format!("{query} duration>={from}ns duration<{to}ns");
+            let only = format!("{query} duration>={} duration<{}", format::written(from), format::written(to));
             LatencyBar {
                 x: format::position((row - first) as u64, whole),
                 width: format::position(1, whole),
@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(latency.bars.len(), 2);
         assert_eq!((latency.bars[0].height.as_str(), latency.bars[0].failed_height.as_str()), ("100.00", "0.00"));
         assert_eq!((latency.bars[1].y.as_str(), latency.bars[1].failed_height.as_str()), ("50.00", "50.00"));
-        assert_eq!(latency.bars[0].href, "/traces?q=service%3Aa%20duration%3E%3D1000000ns%20duration%3C1250000ns");
+        assert_eq!(latency.bars[0].href, "/traces?q=service%3Aa%20duration%3E%3D1ms%20duration%3C1.25ms");
         let number = |text: &str| text.parse::<f64>().unwrap();
         assert!((number(&latency.marks[0].x) - number(&latency.bars[0].x)).abs() < 0.01, "at the edge of its bar");
         let inside = Latency::new(&grid, "service:a", &[("p50", 1_118_000), ("p95", 1_240_000)], range, &Links::default());

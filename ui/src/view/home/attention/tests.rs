@@ -42,7 +42,16 @@ fn failed(root: &str, operation: &str, services: &[(&str, usize)]) -> TraceSumma
 
 fn error(service: &str, message: &str, count: u64) -> ErrorGroup {
     let (first, last) = (UnixNanos::new(1), UnixNanos::new(2));
-    ErrorGroup { service: service.to_owned(), kind: String::new(), message: message.to_owned(), count, first, last, example: None }
+    ErrorGroup {
+        service: service.to_owned(),
+        kind: String::new(),
+        message: message.to_owned(),
+        count,
+        begun: count,
+        first,
+        last,
+        example: None,
+    }
 }
 
 fn told(compared: Compared<'_>) -> Vec<Attention> {

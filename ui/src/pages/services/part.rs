@@ -1,0 +1,111 @@
+//! Which of the services a list shows: those of a namespace, or of an environment.
+
+use std::collections::HashSet;
+
+use storage::{QueryError, Signal, Store, TimeRange};
+
+use super::super::Visit;
+use crate::view::format;
+use crate::view::link::{Links, term};
+use crate::view::services::Choice;
+
+/// What the address asks for, and what there is to choose from.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    /// The chosen services; `None` when all are shown.
+    names: Option<HashSet<String>>,
+    pub(super) choices: Vec<Choice>,
+    pub(super) notes: Vec<String>,
+}
+
+/// Heading, parameter and field.
+const FIELDS: [(&str, &str, &str); 2] =
+    [("Namespace", "namespace", "resource.service.namespace"), ("Environment", "env", "resource.deployment.environment.name")];
+
+/// Values that are offered of each.
+const OFFERED: usize = 12;
+
+/// Services that may be chosen together.
+const MAX_SERVICES: usize = 1_000;
+
+impl Part {
+    pub(super) async fn read(visit: &Visit, range: TimeRange) -> Self {
+        let store = visit.state.store();
+        let chosen: Vec<(&str, &str, &str)> =
+            FIELDS.iter().filter_map(|(_, param, field)| Some((*param, *field, visit.params.get(param)?))).collect();
+        let (offered, names) = tokio::join!(offered(store, range), named(store, range, &chosen));
+        let mut part = Self::default();
+        for ((title, param, _), values) in FIELDS.iter().zip(offered) {
+            let present = chosen.iter().find(|(known, ..)| known == param).map(|(.., value)| *value);
+            part.choices.extend(choice(title, param, &values, (present, &chosen), &visit.links()));
+        }
+        match names {
+            Ok(names) => part.names = names,
+            Err(error) => part.notes.push(format!("all services are shown: {error}")),
+        }
+        part
+    }
+
+    pub(super) fn holds(&self, service: &str) -> bool {
+        self.names.as_ref().is_none_or(|names| names.contains(service))
+    }
+}
+
+async fn offered(store: &Store, range: TimeRange) -> [Vec<String>; 2] {
+    let ask = |(_, _, field): (&str, &str, &'static str)| async move {
+        let found = store.facets(Signal::Traces, "", range, field, OFFERED).await;
+        found.map(|facets| facets.values.into_iter().map(|(value, _)| value).collect()).unwrap_or_default()
+    };
+    let [first, second] = FIELDS;
+    [ask(first).await, ask(second).await]
+}
+
+async fn named(store: &Store, range: TimeRange, chosen: &[(&str, &str, &str)]) -> Result<Option<HashSet<String>>, QueryError> {
+    if chosen.is_empty() {
+        return Ok(None);
+    }
+    let query = chosen.iter().map(|(_, field, value)| term(field, value)).collect::<Vec<_>>().join(" ");
+    let found = store.facets(Signal::Traces, &query, range, "service", MAX_SERVICES).await?;
+    Ok(Some(found.values.into_iter().map(|(name, _)| name).collect()))
+}
+
+/// Nothing where there is nothing to choose between.
+fn choice(
+    title: &'static str,
+    param: &str,
+    values: &[String],
+    (present, chosen): (Option<&str>, &[(&str, &str, &str)]),
+    links: &Links,
+) -> Option<Choice> {
+    if values.is_empty() || (values.len() == 1 && present.is_none()) {
+        return None;
+    }
+    let others = chosen.iter().filter(|(known, ..)| *known != param);
+    let page = others.fold(links.windowed("/services"), |page, (known, _, value)| page.with(known, value));
+    let mut words = vec![("all".to_owned(), page.href(), present.is_none())];
+    words.extend(values.iter().map(|value| (format::line(value, 40), page.clone().with(param, value).href(), present == Some(value))));
+    Some(Choice { title, words })
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+    use storage::Signal;
+
+    use crate::harness::{App, in_namespaces};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn services_are_listed_by_namespace() {
+        let app = App::empty().await;
+        app.append(Signal::Traces, in_namespaces(&[("cart", "shop"), ("pay", "shop"), ("backup", "infra")]).encode_to_vec()).await;
+        let listed = async |path: &str| {
+            let page = app.get(path).await.text();
+            ["cart", "pay", "backup"].into_iter().filter(|name| page.contains(&format!("href=\"/services/{name}"))).collect::<Vec<_>>()
+        };
+        assert_eq!(listed("/services?from=0").await, ["cart", "pay", "backup"]);
+        assert_eq!(listed("/services?from=0&namespace=shop").await, ["cart", "pay"]);
+        assert_eq!(listed("/services?from=0&namespace=infra").await, ["backup"]);
+        let page = app.get("/services?from=0&namespace=shop").await.text();
+        assert!(page.contains("/services?from=0&#38;namespace=infra") && !page.contains(">Environment"), "{page}");
+    }
+}

@@ -1,0 +1,89 @@
+use std::time::Duration;
+
+use storage::SqlColumn;
+
+use super::*;
+
+/// Of columns with their types, and rows.
+fn answer(columns: &[(&str, &str)], rows: &[&[Value]]) -> SqlAnswer {
+    let column = |(name, sql_type): &(&str, &str)| SqlColumn { name: (*name).to_owned(), sql_type: (*sql_type).to_owned() };
+    let row = |row: &&[Value]| columns.iter().zip(*row).map(|((name, _), value)| ((*name).to_owned(), value.clone())).collect();
+    SqlAnswer {
+        columns: columns.iter().map(column).collect(),
+        rows: rows.iter().map(row).collect(),
+        truncated: false,
+        notes: Vec::new(),
+        elapsed: Duration::ZERO,
+    }
+}
+
+fn draw(columns: &[(&str, &str)], rows: &[&[Value]]) -> Result<Chart, String> {
+    chart(&answer(columns, rows), &Clockface::new(UnixNanos::new(1_795_176_300_000_000_000), None))
+}
+
+fn names(chart: &Chart) -> Vec<&str> {
+    chart.series.iter().map(|[name, ..]| name.as_str()).collect()
+}
+
+const SERVICE: (&str, &str) = ("service", "TEXT");
+const N: (&str, &str) = ("n", "DOUBLE");
+const TIME: (&str, &str) = ("minute", "BIGINT");
+
+/// So many minutes after some minute.
+fn minute(n: u64) -> Value {
+    (1_795_176_000_000_000_000 + n * 60_000_000_000).to_string().into()
+}
+
+#[test]
+fn words_become_bars() {
+    let bars = draw(&[SERVICE, N], &[&["a".into(), 10.0.into()], &["b".into(), 5.0.into()]]).unwrap();
+    assert_eq!(bars.series, [["n", "s0", ""].map(str::to_owned)]);
+    assert_eq!((bars.bars[1].label.as_str(), &bars.bars[1].parts), ("b", &vec![["s0", "50.00", "5"].map(str::to_owned)]));
+    let rows: Vec<[Value; 2]> = (0..33).map(|n| [Value::from(format!("w{n}")), 1.0.into()]).collect();
+    let cut = draw(&[SERVICE, N], &rows.iter().map(<[Value; 2]>::as_slice).collect::<Vec<_>>()).unwrap();
+    assert_eq!((cut.bars.len(), cut.left_out.replace('\u{a0}', " ").as_str()), (30, "3 rows below are not drawn"));
+    let both = draw(&[SERVICE, ("name", "TEXT"), N], &[&["a".into(), "x".into(), 1.into()], &["a".into(), "y".into(), 2.into()]]).unwrap();
+    assert_eq!(both.bars[1].label, "a · y");
+    let codes = draw(&[("code", "BIGINT"), N], &[&[200.into(), 7.into()], &[404.into(), 1.into()]]).unwrap();
+    assert_eq!((codes.bars[0].label.as_str(), names(&codes)), ("200", vec!["n"]));
+}
+
+#[test]
+fn times_become_the_axis_wherever_they_stand() {
+    let line = draw(&[N, TIME], &[&[2.0.into(), minute(3)], &[1.0.into(), minute(0)], &[1.0.into(), minute(1)]]).unwrap();
+    assert_eq!(line.series, [["n", "s0", "M0.00 60.00L200.00 60.00L600.00 0.00"].map(str::to_owned)]);
+    assert_eq!(line.scale.marks.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["2", "1", "0"]);
+    assert!(line.labels.iter().any(|label| label.1.contains(':') || label.0.contains(':')), "{:?}", line.labels);
+    let of = |service: &str, at, n: f64| [minute(at), service.into(), n.into()];
+    let rows = [of("a", 0, 1.0), of("b", 0, 5.0), of("a", 1, 2.0), of("b", 1, 5.0)];
+    let rows: Vec<&[Value]> = rows.iter().map(<[Value; 3]>::as_slice).collect();
+    assert_eq!(names(&draw(&[TIME, SERVICE, N], &rows).unwrap()), ["b", "a"], "a line for each word");
+    let made = draw(&[("at", "TIMESTAMP"), N], &[&["2026-11-20T14:00:00".into(), 1.into()], &["2026-11-20T14:01:00".into(), 2.into()]]);
+    assert_eq!(made.unwrap().series[0][2], "M0.00 60.00L600.00 0.00");
+    let numbers = draw(&[("bucket", "BIGINT"), N], &[&[10.into(), 1.into()], &[20.into(), 3.into()]]).unwrap();
+    assert_eq!((names(&numbers), numbers.labels[4].1.as_str()), (vec!["n"], "20"));
+}
+
+#[test]
+fn ids_and_times_are_no_amounts() {
+    let id = ("trace_id", "TEXT");
+    let first: Value = "5b8efff798038103d269b633813fc60c".into();
+    let second: Value = "5b8efff798038103d269b633813fc60d".into();
+    let slowest = draw(&[id, SERVICE, ("ms", "DOUBLE")], &[&[first.clone(), "a".into(), 9.into()], &[second, "a".into(), 8.into()]]);
+    assert_eq!(slowest.unwrap_err(), "No chart: several rows have the same service; GROUP BY makes one of them.");
+    let times = draw(&[SERVICE, TIME], &[&["a".into(), minute(0)], &["b".into(), minute(1)]]);
+    assert_eq!(times.unwrap_err(), "No chart: no column holds amounts; ids, codes and times are none.");
+    let ids = draw(&[("record_id", "BIGINT"), SERVICE], &[&[1.into(), "a".into()], &[2.into(), "b".into()]]);
+    assert!(ids.unwrap_err().contains("no column holds amounts"));
+    let hex = draw(&[("key", "TEXT"), N], &[&[first.clone(), 1.into()], &[first, 2.into()]]);
+    assert_eq!(hex.unwrap_err(), "No chart: there is no time and no word to draw amounts by.");
+}
+
+#[test]
+fn what_is_no_series_of_numbers_is_not_drawn() {
+    assert_eq!(draw(&[SERVICE, N], &[&["a".into(), 10.0.into()]]), Err(String::new()));
+    assert_eq!(draw(&[SERVICE, SERVICE], &[&["a".into(), "b".into()], &["c".into(), "d".into()]]), Err(String::new()));
+    assert!(draw(&[SERVICE, N], &[&["a".into(), (-1.0).into()], &["b".into(), 5.0.into()]]).is_err());
+    let twice = draw(&[TIME, N], &[&[minute(0), 1.into()], &[minute(0), 2.into()]]);
+    assert_eq!(twice.unwrap_err(), "No chart: several rows have the same minute; GROUP BY makes one of them.");
+}
