@@ -58,7 +58,7 @@ async function places({ traceId, spanId, service, bad, key }) {
 
 // The elements of a page with the names of their attributes; where a word may break depends on the word, and what is offered to choose from
 // on which services there are by then.
-const skeleton = () => [...document.querySelectorAll("main :not(wbr, option)")].map((one) => `${one.localName} ${one.getAttributeNames().join(" ")}`);
+const skeleton = () => [...document.querySelectorAll("main :not(wbr, tspan, option)")].map((one) => `${one.localName} ${one.getAttributeNames().join(" ")}`);
 
 async function look(page, path) {
   await page.goto(base + path);
@@ -81,6 +81,17 @@ async function everywhere(page, query) {
   const lists = ["/", "/status", "/services", `/traces?q=${q}`, "/logs", "/map?view=table", `/complete?for=traces&before=${q}`];
   const more = ["/start", "/traces", `/traces/compare-groups?q=${q}`, `/logs?q=${q}`, "/logs?view=patterns", "/logs?view=fields", "/map", `/open?id=${q}`];
   for (const path of isWhole ? [...lists, ...more] : lists) await look(page, path);
+}
+
+// What forms hold and offer can be typed: no control characters, no marks that reorder text.
+async function formsHoldNoControls(page) {
+  await send("ctrl\u0001\u001b[31m\u202e", "forms\u0007 ");
+  for (const path of ["/traces", "/logs", "/map", "/services", "/query", "/settings"]) {
+    await page.goto(base + path);
+    const values = await page.evaluate(() => [...document.querySelectorAll("form :is(input, textarea, option)")].flatMap((one) => [one.value, one.label ?? "", one.placeholder ?? ""]));
+    const bad = values.find((value) => /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/.test(value));
+    check(bad === undefined, `${path}: a form holds ${JSON.stringify(bad)}`);
+  }
 }
 
 async function exportsHoldNoFormulas() {
@@ -110,6 +121,7 @@ await withBrowser(async (browser) => {
   for (const path of await places(await send(harmless, "good "))) known.push(await look(page, path));
   for (const [number, payload] of (isWhole ? [together, ...payloads] : [together]).entries()) await staysTheSame(page, await send(payload, `bad${number} `), known);
   await everywhere(page, together);
+  await formsHoldNoControls(page);
   await exportsHoldNoFormulas();
   if (!isWhole) return;
   await longTextsAreCut(page);

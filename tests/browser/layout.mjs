@@ -1,5 +1,5 @@
 // How pages are laid out, without comparing pixels (docs/adr/034): nothing lies over anything else, no text is cut without saying so, parts of
-// charts are inside of them, at three widths and with letters twice as large.
+// charts are inside of them, tables are as narrow as the screen, at four widths and with letters twice as large.
 //
 // Usage: layout.mjs BASE_URL CHROMIUM     Ends with 1 and names page and elements when something is not so.
 
@@ -42,6 +42,18 @@ function faults() {
     // What only a screen reader is told has a pixel.
     if (one.clientWidth > 2 && one.scrollWidth > one.clientWidth + 2) found.push(`${name(one)} is cut: ${one.scrollWidth} px of text in ${one.clientWidth} px`);
   }
+  // On a narrow screen tables fold; drawings and results of SQL scroll.
+  for (const one of innerWidth < 720 ? document.querySelectorAll(".scroll") : []) {
+    if (!isShown(one) || one.scrollWidth <= one.clientWidth + 1 || one.matches(".map, .as-table *") || one.querySelector(".sql")) continue;
+    found.push(`the ${one.getAttribute("aria-label") ?? "waterfall"} is ${one.scrollWidth - one.clientWidth} px wider than its place`);
+  }
+  // Labels of axes are beside the plot and beside each other.
+  for (const plot of document.querySelectorAll(".plot")) {
+    const drawn = plot.querySelector("svg[role]");
+    if (!drawn || !isShown(plot)) continue;
+    for (const label of plot.querySelectorAll(".scale text, .rows text")) if (box(label).right > box(drawn).left + 1) found.push(`the label "${label.textContent}" lies on its chart`);
+    for (const axis of plot.querySelectorAll(".axis-labels")) overlaps([...axis.querySelectorAll("text")].filter(isShown), 0.02);
+  }
   // Parts of charts.
   for (const chart of document.querySelectorAll("main svg[role]")) {
     if (!isShown(chart)) continue;
@@ -59,7 +71,7 @@ function faults() {
 }
 
 await withBrowser(async (browser) => {
-  for (const [width, letters] of isWhole ? [[1440, 1], [1024, 1], [390, 1], [1440, 2]] : [[1440, 1], [390, 1]]) {
+  for (const [width, letters] of isWhole ? [[1440, 1], [1024, 1], [390, 1], [320, 1], [1440, 2]] : [[1440, 1], [390, 1]]) {
     const page = await watched(await browser.newContext({ viewport: { width, height: 900 }, reducedMotion: "reduce" }));
     for (const path of await pages()) {
       await page.goto(base + path);

@@ -16,10 +16,12 @@ function shown() {
   const main = document.querySelector("main").cloneNode(true);
   // What the script adds for itself: buttons that copy, lists of suggestions.
   for (const extra of main.querySelectorAll("button.copy, .completion, [data-tools]")) extra.remove();
-  const place = (link) => { const url = new URL(link.href.baseVal ?? link.href, location.href); return url.pathname + url.search; };
+  // The order of parameters says nothing.
+  const place = (link) => { const url = new URL(link.href.baseVal ?? link.href, location.href); url.searchParams.sort(); return url.pathname + url.search; };
   return {
     words: plain(main.textContent).replace(/\bCop(y|ied)\b/g, ""),
     links: [...main.querySelectorAll("a[href]")].filter((link) => !link.matches("[data-load]")).map(place).join("\n"),
+    shared: [...document.querySelectorAll("#share a")].map(place).join("\n"),
     rows: [...main.querySelectorAll("[data-row]")].map((row) => row.id).join(" "),
   };
 }
@@ -45,8 +47,7 @@ async function opened(context, url) {
 // Links that change the state of the page they stand on.
 const stateLinks = () => [...document.querySelectorAll("main a[href]")].map((link, place) => [link, place]).filter(([link]) => {
   const url = new URL(link.href.baseVal ?? link.href, location.href);
-  // look.mjs sees to the spans that open in place.
-  return url.pathname === location.pathname && url.search !== location.search && link.checkVisibility() && !link.matches("[data-panel]");
+  return url.pathname === location.pathname && url.search !== location.search && link.checkVisibility();
 }).map(([, place]) => place);
 
 async function clicks(context, fresh, path, most) {

@@ -54,9 +54,7 @@ export async function watched(context, origin = base) {
   // A page that says "not found" or "not understood" is answered with that status, which Chromium logs.
   const isStatus = (text) => /the server responded with a status of 4\d\d/.test(text);
   page.on("console", (message) => message.type() === "error" && !isStatus(message.text()) && problems.push(`${page.url()}: console: ${message.text()}`));
-  // Chromium reports a view transition that it gave up, because the next page came first, as an error of the page.
-  const isTransition = (text) => /^(Transition was (aborted|skipped)|Skipped ViewTransition)/.test(text);
-  page.on("pageerror", (error) => isTransition(error.message) || problems.push(`${page.url()}: script: ${error.message}`));
+  page.on("pageerror", (error) => problems.push(`${page.url()}: script: ${error.message}`));
   page.on("request", (request) => new URL(request.url()).origin === origin || problems.push(`${page.url()}: foreign request ${request.url()}`));
   return page;
 }

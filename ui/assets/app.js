@@ -89,44 +89,61 @@
     $$("[aria-selected=true]", grid).forEach((known) => known.removeAttribute("aria-selected"));
     if (row) row.setAttribute("aria-selected", "true");
   }
-  // Ways on from the chosen span, and where it stands among errors and matches.
-  function renew(tools) {
-    for (const way of $$("a[data-key]", tools)) {
-      const link = $(`main a[data-key="${CSS.escape(way.dataset.key)}"]`);
-      if (link) { link.href = way.href; if (way.title) { link.title = way.title; link.textContent = way.textContent; } }
-      else $(way.title ? "[data-switches]" : "[data-ways]")?.append(way.cloneNode(true));
-    }
-    for (const [css, text] of [["[data-errors]", tools.dataset.errors], ["[data-found]", tools.dataset.found]]) {
-      const shown = $(css);
-      if (shown && text) shown.textContent = text;
+  // Parts of the page that depend on the chosen span come with it.
+  function renew(part) {
+    const known = document.getElementById(part.dataset.part);
+    // What the reader is typing stays.
+    const typed = $$("input[type=search], input:not([type])", known).map((input) => [input.name, input.value, input.defaultValue]);
+    known.replaceWith(part.content);
+    for (const [name, value, before] of typed) {
+      const input = value !== before && $(`[name="${name}"]`, document.getElementById(part.dataset.part));
+      if (input) input.value = value;
     }
   }
+  // The other links keep the part that is open, and those that change the picture the span.
+  function keep(url) {
+    const state = new URL(url, location.href).searchParams;
+    for (const link of $$("tr a[href], .findings a, .trust a, .minimap a")) {
+      const target = new URL(link.href.baseVal ?? link.href, location.href), said = target.searchParams;
+      if (target.pathname !== location.pathname || panel.contains(link)) continue;
+      const isOwn = link.matches("[data-open]") || target.hash.startsWith("#s");
+      for (const name of isOwn ? (said.has("span") ? ["tab"] : []) : link.closest(".minimap, .trust") ? ["span", "tab"] : []) {
+        if (state.has(name)) said.set(name, state.get(name)); else said.delete(name);
+      }
+      link.setAttribute("href", target.pathname + target.search + target.hash);
+    }
+  }
+  // Shows the span that an address names, or none; `push` puts the address into the history.
   async function openPanel(url, row, push) {
     const content = await fragment("panel", url);
     if (content === undefined) return;
-    if (content === null || !content.firstElementChild) { location.assign(url); return; }
-    const tools = $("[data-tools]", content);
-    if (tools) { tools.remove(); tools.append(tools.content); renew(tools); }
+    const parts = content ? $$("template[data-part]", content) : [];
+    if (!parts.length) { location.assign(url); return; }
+    if (push) history[push === "replace" ? "replaceState" : "pushState"]({ panel: true }, "", url);
+    for (const part of parts) { part.remove(); renew(part); }
+    keep(url);
     panel.replaceChildren(content);
     dress(panel);
     panel.scrollTop = 0;
-    panel.parentElement.classList.toggle("with-panel", panel.childElementCount > 0);
+    const isOpen = panel.childElementCount > 0;
+    panel.parentElement.classList.toggle("with-panel", isOpen);
+    select(isOpen ? row : null);
+    if (!isOpen) return;
     // On a narrow screen it stands above the rows, out of sight.
     if (getComputedStyle(panel).position === "static") panel.scrollIntoView({ block: "start" });
-    select(row);
-    if (push) history[push === "replace" ? "replaceState" : "pushState"]({ panel: true }, "", url);
     const title = $("h2", panel);
     if (title) say(title.textContent);
   }
   function closePanel() {
     const close = panel && $("[data-close]", panel);
     if (!close) return false;
-    const row = $("[aria-selected=true]", grid);
+    const row = $("[aria-selected=true]", grid), url = close.href.split("#")[0];
     panel.replaceChildren();
     panel.parentElement.classList.remove("with-panel");
-    history.pushState({ panel: true }, "", close.href.split("#")[0]);
+    history.pushState({ panel: true }, "", url);
     if (row) focusRow(row);
     select(null);
+    openPanel(url, null, "");
     return true;
   }
   if (grid && panel) {
@@ -149,8 +166,7 @@
     });
     addEventListener("popstate", () => {
       const span = new URL(location.href).searchParams.get("span");
-      if (span) openPanel(location.href, document.getElementById("s" + span), false);
-      else { panel.replaceChildren(); panel.parentElement.classList.remove("with-panel"); select(null); }
+      openPanel(location.href, span && document.getElementById("s" + span), "");
     });
     // One stop for the tab key; arrows move inside.
     const stops = () => {
@@ -347,6 +363,16 @@
     link.href = target.href;
     $(".row-actions", zone.form).append(" ", link);
   }
+  // Preferences lead back to what is shown now, not to what was asked for first.
+  const here = () => location.pathname.slice(document.body.dataset.base.length) + location.search;
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest && event.target.closest("a[href*='back=']");
+    if (!link) return;
+    const target = new URL(link.href);
+    target.searchParams.set("back", here());
+    link.href = target.href;
+  }, true);
+  document.addEventListener("submit", (event) => { const back = event.target.elements.back; if (back) back.value = here(); }, true);
   // A link to a page is copied whole: with scheme and host.
   document.addEventListener("click", async (event) => {
     const link = event.target.closest && event.target.closest("a[data-link]");

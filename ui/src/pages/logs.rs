@@ -151,7 +151,7 @@ fn frame_of(visit: &Visit, window: &Window, asked: &Asked, is_later: bool) -> Lo
     Logs {
         frame: visit.frame(Place::Logs, &title(&asked.query), Some(window)),
         builder: Builder::parse(&asked.query),
-        services: visit.state.store().service_names(),
+        services: format::offered(visit.state.store().service_names()),
         hidden: kept(visit),
         views: vec![view("List", View::List), view("Patterns", View::Patterns), view("Fields", View::Fields)],
         is_list: asked.view == View::List,

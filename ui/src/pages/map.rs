@@ -15,7 +15,7 @@ use crate::view::format;
 use crate::view::frame::Place;
 use crate::view::link::{Address, Links};
 use crate::view::map::{
-    Drawing, Grouped, MAX_NODES, Map, Order, Picture, around, calls, gone, graph, grouped, has_user, panel, services_only, summary, tray,
+    Drawing, Grouped, MAX_NODES, Map, Order, Picture, around, calls, gone, grouped, has_user, keys, panel, services_only, summary, tray,
 };
 
 /// What the address asks for.
@@ -176,7 +176,7 @@ fn build(visit: &Visit, window: &Window, asked: &Asked, shown: &Shown) -> Map {
         open: asked.folds(&links),
         tray: if asked.focus.is_empty() { tray(whole, &links, &palette) } else { Vec::new() },
         summary: summary(&part),
-        names: whole.nodes.iter().map(|node| node.name.clone()).collect(),
+        names: format::offered(whole.nodes.iter().map(|node| node.name.clone())),
         hidden: kept(visit),
         whole: if asked.focus.is_empty() { String::new() } else { address.clone().with("focus", "").with("hops", "").href() },
         notes: shown.notes.iter().cloned().chain(notes(asked, whole, before)).collect(),
@@ -204,7 +204,7 @@ fn notes(asked: &Asked, whole: &ServiceMap, before: Option<&ServiceMap>) -> Vec<
 async fn draw(mut page: Map, visit: &Visit, window: &Window, asked: &Asked, shown: Shown) -> Map {
     let part = around(&shown.whole, &asked.focus, asked.hops);
     let (links, palette, range) = (visit.links(), visit.palette(), window.range);
-    let nodes = graph(&part).0.len();
+    let nodes = keys(&part).len();
     if nodes == 0 {
         let wide = |label: &str, from: &str| (label.to_owned(), links.plain("/map").with("from", from).href());
         page.otherwise = vec![wide("Last 24 h", "now-24h"), wide("All time", "0")];
@@ -224,13 +224,14 @@ async fn draw(mut page: Map, visit: &Visit, window: &Window, asked: &Asked, show
             };
             let groups: HashMap<String, String> = shown.groups.iter().map(|(name, namespace)| (name.clone(), opened(namespace))).collect();
             let (before, focus) = (shown.before.as_ref(), asked.focus.as_str());
-            let picture = Picture { map: &part, before, range, focus, selected, page: &address, groups: &groups };
+            let picture = Picture { map: &part, before, range, focus, selected, page: &address, groups: &groups, is_trace: false };
             Drawing::new(&picture, &links, &palette)
         });
         page.drawing = drawn.await.ok().filter(|drawing| !drawing.boxes.is_empty());
         page.has_rare = page.drawing.as_ref().is_some_and(|drawing| drawing.arrows.iter().any(|arrow| arrow.is_rare));
         if page.drawing.is_none() {
-            "This map could not be drawn; the table below says the same.".clone_into(&mut page.no_drawing);
+            "This map has too many calls to draw legibly; focus on a service to see what is around it. The table below says the same."
+                .clone_into(&mut page.no_drawing);
         }
     }
     page

@@ -152,7 +152,7 @@ fn fragments(text: &str) -> [String; 2] {
     let panel = scene.chosen.and_then(|place| panel(&scene, place));
     [
         RowsPart { frame: frame(text), waterfall: waterfall(&scene, &plan(&scene)) }.render().unwrap(),
-        PanelPart { panel, tools: tools(&scene) }.render().unwrap(),
+        PanelPart { panel, tools: tools(&scene), tabs: tabs(&scene), ..PanelPart::default() }.render().unwrap(),
     ]
 }
 
@@ -352,8 +352,8 @@ fn skeleton(html: &str) -> Vec<String> {
         let inside = tag.get(..end).unwrap();
         // Attribute values are cut out; what is left are names.
         let names: String = inside.split('"').step_by(2).collect();
-        // Names may break at their separators, of which payloads have more.
-        if names != "wbr" {
+        // Names may break at their separators, of which payloads have more; in drawings they are lines.
+        if names != "wbr" && !names.trim_start_matches("/").starts_with("tspan") {
             tags.push(names);
         }
         rest = tag.get(end..).unwrap();

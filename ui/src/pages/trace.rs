@@ -11,9 +11,9 @@ use super::Visit;
 use super::visit::html;
 use crate::error::Failure;
 use crate::view::format;
-use crate::view::frame::Place;
+use crate::view::frame::{Frame, Place};
 use crate::view::trace::{
-    MAX_LOGS, Needle, PanelPart, PanelTab, Plan, RowsPart, Scene, SpanPage, TracePage, View, Wanted, findings, flame, header, json,
+    MAX_LOGS, Needle, PanelPart, PanelTab, Plan, RowsPart, Scene, SpanPage, TracePage, View, Wanted, controls, findings, flame, header, json,
     minimap, mute_failures, notes, panel, plan, said, shares, speakers, table, tabs, tools, trace_map, waterfall,
 };
 
@@ -34,8 +34,8 @@ pub(super) async fn page(visit: Visit, Path(id): Path<String>) -> Result<Respons
     match visit.fragment() {
         Some("panel") => {
             detail(&visit, &open, &mut scene, None).await?;
-            return heavy(move || html(&PanelPart { panel: scene.chosen.and_then(|place| panel(&scene, place)), tools: tools(&scene) }))
-                .await;
+            let frame = visit.frame(Place::Traces, "", None);
+            return heavy(move || html(&around_span(&scene, frame))).await;
         }
         Some("rows") => {
             let frame = visit.frame(Place::Traces, "", None);
@@ -89,6 +89,17 @@ fn filled(mut page: TracePage, scene: &Scene, plan: &Plan, text: Option<&str>) -
         View::Logs => (page.logs, page.log_notes) = said(scene),
     }
     page
+}
+
+fn around_span(scene: &Scene, frame: Frame) -> PanelPart {
+    PanelPart {
+        frame,
+        panel: scene.chosen.and_then(|place| panel(scene, place)),
+        minimap: controls(scene),
+        tabs: tabs(scene),
+        view: scene.wanted.view,
+        tools: tools(scene),
+    }
 }
 
 /// One span and its way down from the root.

@@ -132,7 +132,7 @@ fn frame_of(visit: &Visit, window: &Window, asked: &Asked, address: &Address) ->
     Traces {
         frame: visit.frame(Place::Traces, &title(query), Some(window)),
         builder: Builder::parse(query),
-        services: visit.state.store().service_names(),
+        services: format::offered(visit.state.store().service_names()),
         hidden: kept(visit),
         orders: orders(&links, query, asked.order),
         columns: Columns::new(asked.order, asked.matched(visit)),

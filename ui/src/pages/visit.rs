@@ -113,7 +113,7 @@ impl Visit {
 
     /// The present address with the window written as times, so that it shows the same later.
     fn absolute(&self, window: Option<&Window>) -> String {
-        let address = self.links().plain(&self.path).with_all(self.params.pairs(), &["live"]);
+        let address = self.links().plain(&self.path).with_all(self.params.pairs().filter(|(name, _)| *name != "live"), &HISTORY);
         let Some(window) = window else { return address.href() };
         let at = |time: storage::UnixNanos| time.get().to_string();
         address.with("from", &at(window.range.from)).with("to", &at(window.range.to)).href()
@@ -144,7 +144,7 @@ impl Visit {
             themes: vec![theme("As the system", ""), theme("Light", "light"), theme("Dark", "dark")],
             here: self.here.clone(),
             absolute: self.absolute(window),
-            relative: links.plain(&self.path).with_all(self.params.pairs(), &[]).href(),
+            relative: links.plain(&self.path).with_all(self.params.pairs(), &HISTORY).href(),
             quiet_keys: self.quiet_keys,
             search: String::new(),
             alerts: refusal.map(|reason| format!("Nothing new is taken in: {reason}")).into_iter().collect(),
@@ -185,6 +185,9 @@ fn host_of(parts: &Parts) -> String {
     let is_port = |port: &str| port.bytes().all(|b| b.is_ascii_digit());
     named.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(named.as_str(), |(host, _)| host).to_owned()
 }
+
+/// Parameters that say how the reader came here, and nothing of what is shown: they are not shared.
+const HISTORY: [&str; 2] = ["past", "list"];
 
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let cookies = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());

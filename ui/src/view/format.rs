@@ -171,6 +171,11 @@ pub(crate) fn text(raw: &str) -> String {
         .collect()
 }
 
+/// Names that a reader may choose from a list and type: without control characters and marks that reorder text.
+pub(crate) fn offered(names: impl IntoIterator<Item = String>) -> Vec<String> {
+    names.into_iter().filter(|name| !name.chars().any(|c| c.is_control() || is_treacherous(c))).collect()
+}
+
 /// The first `max` characters of [`text`] on one line, with `…` when more follows.
 pub(crate) fn line(raw: &str, max: usize) -> String {
     let first = raw.trim_start().lines().next().unwrap_or_default();
@@ -260,6 +265,12 @@ mod tests {
         for (nanos, text) in cases {
             assert_eq!(written(nanos), text);
         }
+    }
+
+    #[test]
+    fn names_that_cannot_be_typed_are_not_offered() {
+        let names = ["cart", "a\u{1}b", "\u{202e}drac", "two\nlines", "Käse 🧀"];
+        assert_eq!(offered(names.map(str::to_owned)), ["cart", "Käse 🧀"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The map of services: who calls whom, drawn from left to right, with a table that says the same.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use askama::Template;
 use storage::{Edge, Node, NodeKind, ServiceMap, TimeRange};
@@ -14,8 +14,7 @@ mod drawing;
 mod edge;
 mod facts;
 mod groups;
-mod layered;
-mod ranks;
+mod layout;
 
 pub(crate) use self::drawing::{Drawing, Picture};
 pub(crate) use self::edge::{EdgePanel, gone, panel};
@@ -205,49 +204,12 @@ impl Order {
     }
 }
 
-/// A graph without names: what a layout needs to know.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Graph {
-    pub(crate) nodes: usize,
-    /// From and to, each once, no loops.
-    pub(crate) edges: Vec<(usize, usize)>,
-}
-
-/// Where a node goes: its column from the left, and its centre from the top.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Place {
-    pub(crate) column: usize,
-    pub(crate) y: f64,
-}
-
-/// Arranges nodes in columns so that edges lead to the right.
-pub(crate) trait Layout {
-    /// One place per node, or nothing when this layout cannot do it.
-    fn arrange(&self, graph: &Graph) -> Option<Vec<Place>>;
-}
-
-/// Arranges a graph with the first layout that can.
-pub(crate) fn arrange(graph: &Graph) -> Vec<Place> {
-    let layouts: [&dyn Layout; 2] = [&layered::Layered, &ranks::Ranks];
-    layouts.iter().find_map(|layout| layout.arrange(graph)).unwrap_or_default()
-}
-
-/// Keys of nodes that take part in calls, in the order of the map, and the graph of their places.
-pub(crate) fn graph(map: &ServiceMap) -> (Vec<Key>, Graph) {
+/// Keys of nodes that take part in calls, in order.
+pub(crate) fn keys(map: &ServiceMap) -> Vec<Key> {
     let mut keys: Vec<Key> = map.edges.iter().flat_map(|edge| [edge.from.clone(), edge.to.clone()]).collect();
     keys.sort();
     keys.dedup();
-    let places: HashMap<&Key, usize> = keys.iter().enumerate().map(|(place, key)| (key, place)).collect();
-    let mut edges: Vec<(usize, usize)> = map
-        .edges
-        .iter()
-        .filter_map(|edge| Some((*places.get(&edge.from)?, *places.get(&edge.to)?)))
-        .filter(|(from, to)| from != to)
-        .collect();
-    edges.sort_unstable();
-    edges.dedup();
-    let nodes = keys.len();
-    (keys, Graph { nodes, edges })
+    keys
 }
 
 /// Whether someone calls who sends no spans.

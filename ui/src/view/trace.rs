@@ -42,7 +42,7 @@ pub(crate) use self::fold::{Plan, plan};
 pub(crate) use self::header::{Finding, Header, Note, findings, header, mute_failures, notes};
 pub(crate) use self::json::{Json, MAX_SPANS as MAX_JSON_SPANS, json};
 pub(crate) use self::map::{TraceMap, trace_map};
-pub(crate) use self::minimap::{Minimap, minimap};
+pub(crate) use self::minimap::{Minimap, controls, minimap};
 pub(crate) use self::neighbours::Neighbours;
 pub(crate) use self::said::{MAX_LOGS, said, speakers};
 pub(crate) use self::shares::{Share, shares};
@@ -86,11 +86,16 @@ pub(crate) struct RowsPart {
     pub(crate) waterfall: Waterfall,
 }
 
-/// The detail of the chosen span alone, and the ways on from it: what the script asks for when a span is chosen.
+/// The detail of the chosen span alone, and the parts of the page that depend on which one it is: what the script asks for when a span is
+/// chosen, or none any more.
 #[derive(Debug, Default, Template)]
 #[template(path = "fragment_panel.html")]
 pub(crate) struct PanelPart {
+    pub(crate) frame: Frame,
     pub(crate) panel: Option<Panel>,
+    pub(crate) minimap: Minimap,
+    pub(crate) tabs: Vec<Tab>,
+    pub(crate) view: View,
     pub(crate) tools: Tools,
 }
 

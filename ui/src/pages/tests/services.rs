@@ -97,7 +97,7 @@ fn drawn(text: &str) -> String {
     let (links, palette, range, map) = (Links::default(), Palette::default(), window().range, map(text));
     let here = links.plain("/map");
     let groups = std::collections::HashMap::from([(text.to_owned(), "/map".to_owned())]);
-    let picture = Picture { map: &map, before: None, range, focus: text, selected: None, page: &here, groups: &groups };
+    let picture = Picture { map: &map, before: None, range, focus: text, selected: None, page: &here, groups: &groups, is_trace: false };
     let page = Map {
         frame: frame(text),
         drawing: Some(Drawing::new(&picture, &links, &palette)),

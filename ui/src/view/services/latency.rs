@@ -23,10 +23,9 @@ pub(crate) struct Latency {
 pub(crate) struct Mark {
     /// Position in percent.
     pub(crate) x: String,
-    /// Height of its label; neighbours have different ones.
-    pub(crate) y: &'static str,
-    /// On which side of the mark its label is; empty for below it.
-    pub(crate) side: &'static str,
+    /// Height of its label, and how many lines lower it is on a narrow screen: close neighbours are below each other.
+    pub(crate) y: u8,
+    pub(crate) lower: u8,
     /// `p50`.
     pub(crate) word: &'static str,
     pub(crate) duration: String,
@@ -89,24 +88,31 @@ impl Latency {
         let position = |row: usize| format::position(row.saturating_sub(first) as u64, whole);
         let every = ((last - first) / 6).max(1);
         let tick = |row: usize| (position(row), format::round_duration(Grid::bounds(row).0));
-        let mark = |(place, (word, nanos)): (usize, &(&'static str, u64))| {
+        let (mut before, mut lines) = (f64::NEG_INFINITY, [0_u8; 2]);
+        let mark = |(word, nanos): &(&'static str, u64)| {
             let x = (place_of(*nanos) - format::ratio(first as u64, 1)).max(0.0) / format::ratio(whole, 100);
-            let (y, side) = match place {
-                0 => ("12", "before"),
-                // At the right edge there is room at the left only.
-                1 => ("27", if x > 80.0 { "before" } else { "" }),
-                _ => ("12", if x > 80.0 { "before" } else { "after" }),
-            };
-            Mark { x: format!("{x:.2}"), y, side, word, duration: format::duration(*nanos) }
+            for (line, close) in lines.iter_mut().zip(CLOSE) {
+                *line = if x - before < close { *line + 1 } else { 0 };
+            }
+            before = x;
+            let [wide, narrow] = lines;
+            Mark { x: format!("{x:.2}"), y: (wide + 1) * LABEL, lower: narrow - wide, word, duration: format::duration(*nanos) }
         };
         let seconds = range.to.since(range.from);
         Self {
             bars: rows.iter().map(bar).collect(),
             ticks: (first + 1..last).step_by(every).map(tick).collect(),
-            marks: marks.iter().enumerate().map(mark).collect(),
+            marks: marks.iter().map(mark).collect(),
             scale,
             summary: format!("{} by duration, {}", format::counted(all, "span", "spans"), format::rate(all, seconds)),
         }
+    }
+}
+
+impl Latency {
+    /// Room for the labels of the percentiles.
+    pub(crate) fn marks_height(&self) -> u8 {
+        self.marks.iter().map(|mark| mark.y + mark.lower * LABEL).max().unwrap_or(0) + 4
     }
 }
 
@@ -118,11 +124,31 @@ fn place_of(nanos: u64) -> f64 {
     format::ratio(row as u64, 1) + if within.is_finite() { within } else { 0.0 }
 }
 
+/// Height of a label, and the part of the axis in percent that one takes on a wide and on a narrow screen.
+const LABEL: u8 = 13;
+const CLOSE: [f64; 2] = [4.0, 10.0];
+
 #[cfg(test)]
 mod tests {
     use storage::UnixNanos;
 
     use super::*;
+
+    #[test]
+    fn labels_of_percentiles_are_on_one_line_unless_they_would_touch() {
+        let cell = |row| GridCell { column: 0, row, count: 10, errors: 0 };
+        let grid = Grid { step: 1, columns: 1, cells: vec![cell(21), cell(61)], ..Grid::default() };
+        let range = TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(1_000_000_000) };
+        let heights = |marks: [u64; 3]| {
+            let marks = [("p50", marks[0]), ("p95", marks[1]), ("p99", marks[2])];
+            let latency = Latency::new(&grid, "", &marks, range, &Links::default());
+            latency.marks.iter().map(|mark| (mark.y, mark.lower)).collect::<Vec<_>>()
+        };
+        assert_eq!(heights([300_000, 5_000_000, 90_000_000]), [(13, 0), (13, 0), (13, 0)]);
+        assert_eq!(heights([300_000, 5_000_000, 5_100_000]), [(13, 0), (13, 0), (26, 0)]);
+        assert_eq!(heights([5_000_000, 5_010_000, 5_100_000]), [(13, 0), (26, 0), (39, 0)]);
+        assert_eq!(heights([300_000, 5_000_000, 10_000_000]), [(13, 0), (13, 0), (13, 1)]);
+    }
 
     #[test]
     fn latencies_are_drawn_on_a_logarithmic_axis_and_lead_to_their_traces() {

@@ -263,7 +263,7 @@ fn linked(scene: &Scene) -> Vec<(String, Chip, String, Moment)> {
 fn log_rows(scene: &Scene, place: usize) -> Vec<LogRow> {
     let records = scene.records(place).take(MAX_LOGS);
     let row = |record: &storage::LogRecord| {
-        let whole = scene.here().with("view", "logs").with("span", "").with("row", &record.record_id.to_string());
+        let whole = scene.here().with("view", "logs").with("span", "").with("tab", "").with("row", &record.record_id.to_string());
         logs::row(record, format!("{}#r{}", whole.href(), record.record_id), false, &scene.links, &scene.clock, &scene.palette)
     };
     records.map(row).collect()

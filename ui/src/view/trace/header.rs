@@ -23,8 +23,6 @@ pub(crate) struct Header {
     pub(crate) short_id: String,
     /// `41 spans`, `3 errors`, …
     pub(crate) facts: Vec<String>,
-    pub(crate) json: String,
-    pub(crate) otlp: String,
     /// Other traces of the same root operation.
     pub(crate) similar: String,
     /// This trace beside a typical one of the same operation, and beside one of choice.
@@ -79,8 +77,6 @@ pub(crate) fn header(scene: &Scene) -> Header {
         as_sent: as_sent(scene),
         start: scene.moment(sheet.start()),
         short_id: id.chars().take(8).collect(),
-        json: scene.links.plain(&format!("/api/v1/traces/{id}")).href(),
-        otlp: scene.links.plain(&format!("/api/v1/traces/{id}")).with("format", "otlp").href(),
         similar: scene.links.traces(&query).href(),
         compare: scene.links.plain("/compare").with("a", &id).with("b", "typical").href(),
         logs: logs(scene, &id),
@@ -130,7 +126,7 @@ pub(crate) fn findings(scene: &Scene) -> Vec<Finding> {
         let href = match (&finding.kind, span) {
             // The loop as one row, with its totals.
             (FindingKind::RepeatedCalls { count, .. }, Some(span)) if *count > SIMILAR => {
-                let address = scene.timeline().with("group", "").with("only", "").with("span", "");
+                let address = scene.timeline().with("group", "").with("only", "").with("span", "").with("tab", "");
                 format!("{}#sg{}", address.href(), span.span_id)
             }
             _ => at(),

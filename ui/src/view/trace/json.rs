@@ -7,9 +7,9 @@ pub(crate) struct Json {
     pub(crate) text: String,
     /// Why it is not all here; empty when it is.
     pub(crate) note: String,
+    /// Files to download, in our own form and as OTLP.
     pub(crate) plain: String,
     pub(crate) otlp: String,
-    pub(crate) file: String,
 }
 
 /// `text` is `None` when the trace is too large to be put together for reading.
@@ -25,8 +25,7 @@ pub(crate) fn json(scene: &super::Scene, text: Option<&str>) -> Json {
         text: crate::view::format::text(&shown),
         note,
         plain: scene.links.plain(&path).href(),
-        otlp: scene.links.plain(&path).with("format", "otlp").href(),
-        file: scene.links.plain(&format!("{path}.otlp.json")).href(),
+        otlp: scene.links.plain(&format!("{path}.otlp.json")).href(),
     }
 }
 

@@ -63,9 +63,12 @@ pub(crate) fn trace_map(scene: &Scene) -> TraceMap {
         drawing: (!map.edges.is_empty() && map.nodes.len() <= MAX_NODES).then(|| {
             let page = scene.links.windowed("/map");
             let groups = std::collections::HashMap::new();
-            let picture = Picture { map: &map, before: None, range, focus: "", selected: None, page: &page, groups: &groups };
+            let picture =
+                Picture { map: &map, before: None, range, focus: "", selected: None, page: &page, groups: &groups, is_trace: true };
             let mut drawing = Drawing::new(&picture, &scene.links, &scene.palette);
-            count(&mut drawing, &map, scene);
+            for shown in &mut drawing.boxes {
+                shown.href = scene.timeline().with("find", &crate::view::link::term("service", &shown.name)).href();
+            }
             drawing
         }),
         calls,
@@ -74,30 +77,6 @@ pub(crate) fn trace_map(scene: &Scene) -> TraceMap {
             format::counted(services.len() as u64, "service", "services"),
             format::counted(map.edges.len() as u64, "dependency", "dependencies")
         ),
-    }
-}
-
-/// Within one trace numbers of calls say more than rates, and boxes lead to the spans.
-fn count(drawing: &mut Drawing, map: &ServiceMap, scene: &Scene) {
-    for edge in &map.edges {
-        let beginning = format::text(&format!("{} to {}: ", edge.from.0, edge.to.0));
-        for arrow in drawing.arrows.iter_mut().filter(|arrow| arrow.title.starts_with(&beginning)) {
-            let calls = format::counted(edge.calls, "call", "calls");
-            let failed = if edge.errors > 0 { format!(", {} failed", format::count(edge.errors)) } else { String::new() };
-            arrow.title = format!("{beginning}{calls}{failed}, the longest took {}", format::duration(edge.p99));
-            arrow.href = crate::view::services::example(edge, &scene.links);
-            arrow.rate = format!("×{}", format::count(edge.calls));
-            arrow.latency = format!("max {}", format::duration(edge.p99));
-            arrow.errors = if edge.errors > 0 { format::percent(edge.errors, edge.calls) } else { String::new() };
-        }
-    }
-    for node in &map.nodes {
-        let name = format::name(&node.name);
-        for shown in drawing.boxes.iter_mut().filter(|shown| shown.name == name) {
-            shown.facts = format!("{} · max {}", format::counted(node.requests, "entry", "entries"), format::duration(node.p95));
-            shown.title = format!("{name}: {}", shown.facts);
-            shown.href = scene.timeline().with("find", &format!("service:{}", crate::view::link::quoted(&node.name))).href();
-        }
     }
 }
 
@@ -115,11 +94,11 @@ fn service_map(scene: &Scene, sums: &mut BTreeMap<(u32, u32, bool), Sum>) -> Ser
         node.2.push(span.duration());
     }
     let node = |(service, (requests, errors, mut durations)): (u32, (u64, u64, Vec<u64>))| {
-        let [p50, p95, _] = quantiles(&mut durations);
-        Node { name: name(service), kind: NodeKind::Service, system: String::new(), requests, errors, p50, p95 }
+        let [p50, longest] = middle_and_longest(&mut durations);
+        Node { name: name(service), kind: NodeKind::Service, system: String::new(), requests, errors, p50, p95: longest }
     };
     let edge = |((from, to, is_message), sum): (&(u32, u32, bool), &mut Sum)| {
-        let [p50, p95, p99] = quantiles(&mut sum.durations);
+        let [p50, longest] = middle_and_longest(&mut sum.durations);
         Edge {
             from: (name(*from), NodeKind::Service),
             to: (name(*to), NodeKind::Service),
@@ -127,8 +106,8 @@ fn service_map(scene: &Scene, sums: &mut BTreeMap<(u32, u32, bool), Sum>) -> Ser
             calls: sum.durations.len() as u64,
             errors: sum.errors,
             p50,
-            p95,
-            p99,
+            p95: longest,
+            p99: longest,
             examples: sheet.spans.get(sum.longest.1).map(|span| (sheet.id, span.span_id)).into_iter().collect(),
         }
     };
@@ -149,11 +128,10 @@ fn call(scene: &Scene, from: u32, to: u32, is_message: bool, sum: &Sum) -> Call 
     }
 }
 
-/// Median, 95th and 99th percentile.
-fn quantiles(durations: &mut [u64]) -> [u64; 3] {
+/// One trace holds too few calls for percentiles: the longest stands for the upper ones.
+fn middle_and_longest(durations: &mut [u64]) -> [u64; 2] {
     durations.sort_unstable();
-    [50, 95, 99]
-        .map(|percent| durations.get((durations.len() * percent / 100).min(durations.len().saturating_sub(1))).copied().unwrap_or(0))
+    [durations.get(durations.len() / 2), durations.last()].map(|one| one.copied().unwrap_or(0))
 }
 
 /// More services than this are a table alone.

@@ -78,11 +78,15 @@ pub(crate) fn minimap(scene: &Scene) -> Minimap {
         view: view.then(|| (column(axis.from), column(axis.to).saturating_sub(column(axis.from)).max(1))),
         tenths: tenths(scene),
         tenth: COLUMNS / 10,
-        from: written(axis.from),
-        to: written(axis.to),
         ticks: (0..=4_u64).map(|quarter| format::duration(whole / 4 * quarter)).collect(),
-        zooms: zooms(scene),
+        ..controls(scene)
     }
+}
+
+/// The form below the picture, without the picture.
+pub(crate) fn controls(scene: &Scene) -> Minimap {
+    let axis = &scene.axis;
+    Minimap { from: written(axis.from), to: written(axis.to), zooms: zooms(scene), ..Minimap::default() }
 }
 
 /// Per class, one stroke per run of cells.

@@ -206,7 +206,7 @@ fn the_map_of_a_trace_counts_calls_between_services() {
     let calls: Vec<_> = map.calls.iter().map(|call| (call.from.as_str(), call.to.as_str(), call.count.as_str())).collect();
     assert_eq!(calls, [("gateway", "orders", "1"), ("gateway", "payment", "1"), ("orders", "stock", "12")]);
     let drawing = map.drawing.unwrap();
-    assert!(drawing.arrows.iter().any(|arrow| arrow.rate == "×12"), "{:?}", drawing.arrows);
+    assert!(drawing.arrows.iter().any(|arrow| arrow.card.lines.iter().any(|(_, _, text)| text == "×12")), "{:?}", drawing.arrows);
 }
 
 #[test]

@@ -203,7 +203,7 @@ fn services(scene: &Scene) -> (Vec<(Chip, String, String)>, usize) {
     let more = counts.len().saturating_sub(MAX_SERVICES);
     let shown = counts.into_iter().take(MAX_SERVICES).filter_map(|(service, count)| {
         let name = scene.sheet.services.get(service as usize)?;
-        let find = scene.timeline().with("span", "").with("find", &format!("service:{}", quoted(name)));
+        let find = scene.timeline().with("span", "").with("tab", "").with("find", &format!("service:{}", quoted(name)));
         Some((scene.palette.chip(name), format::count(count), find.href()))
     });
     (shown.collect(), more)

@@ -113,7 +113,7 @@ pub(crate) fn waterfall(scene: &Scene, plan: &Plan) -> Waterfall {
         rows.iter_mut().for_each(|row| row.is_dim = !row.is_match);
     }
     let (at, until, total) = (plan.first, plan.first + plan.lines.len(), plan.total);
-    let page = |row: usize| scene.here().with("at", &row.to_string()).with("span", "").href();
+    let page = |row: usize| scene.here().with("at", &row.to_string()).with("span", "").with("tab", "").href();
     let spans = format::exact(scene.sheet.spans.len() as u64);
     Waterfall {
         is_windowed: plan.lines.len() < total,
@@ -263,7 +263,7 @@ impl Context<'_> {
         let line = |record: &storage::LogRecord| {
             let (class, letter) = severity(record.severity_number);
             let offset = record.time.since(scene.sheet.start());
-            let address = scene.here().with("view", "logs").with("row", &record.record_id.to_string());
+            let address = scene.here().with("view", "logs").with("span", "").with("tab", "").with("row", &record.record_id.to_string());
             LogLine {
                 x: scene.axis.x(offset),
                 class,
@@ -281,7 +281,7 @@ impl Context<'_> {
         let wanted = &self.scene.wanted;
         let open = exceptions(&wanted.open, id, !is_open);
         let closed = exceptions(&wanted.closed, id, is_open);
-        format!("{}#s{id}", self.scene.here().with("open", &open).with("closed", &closed).with("span", "").href())
+        format!("{}#s{id}", self.scene.here().with("open", &open).with("closed", &closed).with("span", "").with("tab", "").href())
     }
 }
 

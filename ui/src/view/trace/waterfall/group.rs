@@ -49,7 +49,7 @@ impl Context<'_> {
         row.id = id.map(|id| format!("g{id}")).unwrap_or_default();
         if let Some(id) = id {
             let groups = exceptions(&scene.wanted.groups, id, !line.is_open);
-            row.toggle = format!("{}#sg{id}", scene.here().with("groups", &groups).with("span", "").href());
+            row.toggle = format!("{}#sg{id}", scene.here().with("groups", &groups).with("span", "").with("tab", "").href());
         }
         row.href.clone_from(&row.toggle);
         row.duration = format!("Σ {}", format::duration(total));
