@@ -258,7 +258,7 @@ const BOX_HEIGHT: f64 = 52.0;
 const LEAST_BOX: f64 = 116.0;
 
 /// Room for one line of a name.
-const NAME_ROOM: f64 = 190.0;
+const NAME_ROOM: f64 = 150.0;
 
 /// An arrow is rare below one in so many calls of its caller.
 const RARE: u64 = 50;

@@ -4,7 +4,7 @@ use crate::view::format;
 
 /// The width of a text in letters of `size` pixels.
 pub(super) fn width(text: &str, size: f64, is_bold: bool) -> f64 {
-    text.chars().map(em).sum::<f64>() * size * if is_bold { 1.0 } else { 0.92 }
+    text.chars().map(em).sum::<f64>() * size * if is_bold { 1.0 } else { 0.86 }
 }
 
 /// A name in lines of at most so many pixels. They break after separators, and within a word only when it is longer than a line; what
@@ -38,7 +38,8 @@ pub(super) fn lines(name: &str, room: f64) -> Vec<String> {
 /// Of a letter, in parts of its height, in a bold font that is rather wide.
 fn em(letter: char) -> f64 {
     match letter {
-        'i' | 'j' | 'l' | '|' | '!' | '\'' | '.' | ',' | ':' | ';' | ' ' | '\u{202f}' | '\u{a0}' => 0.38,
+        '\u{202f}' => 0.25,
+        'i' | 'j' | 'l' | '|' | '!' | '\'' | '.' | ',' | ':' | ';' | ' ' | '\u{a0}' => 0.38,
         'f' | 't' | 'r' | 'I' | '(' | ')' | '[' | ']' | '-' | '/' | '·' => 0.48,
         'm' | 'w' | 'M' | 'W' | '%' | '@' | '&' => 1.06,
         letter if letter.is_ascii_uppercase() || letter.is_ascii_digit() => 0.74,

@@ -127,7 +127,7 @@ impl Placing {
         let mut x = MARGIN;
         let place = |(width, bend): (&f64, &f64)| {
             let left = x;
-            x += width + (LEAST_GAP + bend * 0.1).min(MOST_GAP);
+            x += width + (LEAST_GAP + bend * 0.06).min(MOST_GAP);
             left
         };
         Some(Columns { left: width.iter().zip(&bend).map(place).collect(), width })
@@ -197,8 +197,8 @@ impl super::Card {
 const MARGIN: f64 = 16.0;
 
 /// Between a column of boxes and one of cards: room for the head of an arrow, and for its bend.
-const LEAST_GAP: f64 = 22.0;
-const MOST_GAP: f64 = 48.0;
+const LEAST_GAP: f64 = 18.0;
+const MOST_GAP: f64 = 36.0;
 
 /// The part of its own width below which a picture is scrolled and not made smaller.
-const LEGIBLE: f64 = 0.7;
+const LEGIBLE: f64 = 0.76;
