@@ -230,7 +230,14 @@ async fn parameters_that_cannot_be_understood_are_refused_by_name_on_pages_and_i
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
         assert!(answer.text().contains("`limit`: it is given more than once"), "{path}: {}", answer.text());
     }
-    // Links travel, and what carries them adds to them.
-    assert_eq!(get(server.ui, "/traces?utm_source=chat&fbclid=1").await.status, StatusCode::OK);
-    assert_eq!(get(server.ui, "/api/v1/traces?utm_source=chat").await.status, StatusCode::BAD_REQUEST);
+    // Links travel, and what carries them adds to them; a filter of the API is another thing.
+    for (path, is_told) in [("/traces?utm_source=chat&fbclid=1", false), ("/traces?service=a", true), ("/logs?order=oldest", true)] {
+        let answer = get(server.ui, path).await;
+        assert_eq!((answer.status, answer.text().contains("in the address does nothing here")), (StatusCode::OK, is_told), "{path}");
+    }
+    for path in ["/api/v1/traces", "/api/v1/status", "/api/v1/deletes", "/api/v1/openapi.json", "/status.json"] {
+        let answer = get(server.ui, &format!("{path}?utm_source=chat")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
+        assert!(answer.text().contains("there is no parameter `utm_source` here"), "{path}: {}", answer.text());
+    }
 }

@@ -170,6 +170,11 @@ async fn a_full_disk_refuses_requests_serves_reads_survives_being_killed_and_hea
     }
     Load::start(&server, &ledger, &["--spans", "5000"]).wait();
     compare_ledger(&server, &ledger).await;
+    let begun = Instant::now();
+    while get(server.ui, "/readyz").await.text().contains("No space left") {
+        assert!(begun.elapsed() < Duration::from_secs(15), "the disk that was full is still told of");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 fn one_span() -> bytes::Bytes {

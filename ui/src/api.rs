@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::error::Failure;
 use crate::ops;
+use crate::params::Params;
 use crate::state::AppState;
 
 mod aggregate;
@@ -23,7 +24,7 @@ mod facets;
 mod logs;
 mod map;
 mod query;
-mod search;
+pub(crate) mod search;
 mod services;
 mod shape;
 mod sql;
@@ -68,8 +69,9 @@ fn routes() -> [(&'static str, MethodRouter<AppState>); 25] {
 }
 
 /// The description of this API.
-async fn openapi() -> Response {
-    ([(CONTENT_TYPE, "application/json")], OPENAPI).into_response()
+async fn openapi(params: Params) -> Result<Response, Failure> {
+    params.refuse_unknown(&[])?;
+    Ok(([(CONTENT_TYPE, "application/json")], OPENAPI).into_response())
 }
 
 /// Writes an answer of any size without holding up other requests of this thread.

@@ -8,6 +8,8 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
 
+use crate::error::Failure;
+use crate::params::Params;
 use crate::state::AppState;
 
 mod process;
@@ -59,8 +61,9 @@ async fn metrics(State(state): State<AppState>) -> Response {
 }
 
 /// `GET /status.json` and `GET /api/v1/status`
-pub(crate) async fn status(State(state): State<AppState>) -> Json<report::Report> {
-    Json(report::Report::of(&state))
+pub(crate) async fn status(State(state): State<AppState>, params: Params) -> Result<Json<report::Report>, Failure> {
+    params.refuse_unknown(&[])?;
+    Ok(Json(report::Report::of(&state)))
 }
 
 /// Failed background work and damaged data are told, but the store still answers and takes in: only refused writes are unready.

@@ -63,7 +63,12 @@ impl<'a> Lexer<'a> {
         if self.text.len() == self.at {
             return Err(self.error("an object, but the body is empty"));
         }
-        self.take(b'{').then_some(()).ok_or_else(|| self.error("'{'; is the body protobuf? Then send content-type application/x-protobuf"))
+        if self.take(b'{') {
+            return Ok(());
+        }
+        // Other JSON begins so; a request in protobuf begins with the key of its first field, which is a line feed.
+        let is_json = self.text.get(self.at).is_some_and(|first| first.is_ascii_alphanumeric() || b"[\"-".contains(first));
+        Err(self.error(if is_json { "an object" } else { "'{'; is the body protobuf? Then send content-type application/x-protobuf" }))
     }
 
     /// Only white space may follow.

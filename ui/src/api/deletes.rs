@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use storage::{DeleteError, DeleteReceipt, DeleteWhat, Signal, TimeRange, TraceId, UnixNanos};
 
 use crate::error::Failure;
-use crate::params::{parse_time, wrong};
+use crate::params::{Params, parse_time, wrong};
 use crate::state::AppState;
 
 /// What to delete: traces by id, or what a search in a window would match.
@@ -49,7 +49,8 @@ pub(super) struct Receipts {
 }
 
 /// `POST /api/v1/deletes`: answered once no question finds the rows any more.
-pub(super) async fn ask(State(state): State<AppState>, headers: HeaderMap, body: String) -> Result<Response, Failure> {
+pub(super) async fn ask(State(state): State<AppState>, headers: HeaderMap, params: Params, body: String) -> Result<Response, Failure> {
+    params.refuse_unknown(&[])?;
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !content_type.starts_with("application/json") {
         let message = "what to delete is written as JSON; send it with content-type application/json";
@@ -63,12 +64,14 @@ pub(super) async fn ask(State(state): State<AppState>, headers: HeaderMap, body:
 }
 
 /// `GET /api/v1/deletes`: the newest first.
-pub(super) async fn list(State(state): State<AppState>) -> Json<Receipts> {
-    Json(Receipts { deletes: state.store().deletions().into_iter().take(LISTED).map(ReceiptJson::from).collect() })
+pub(super) async fn list(State(state): State<AppState>, params: Params) -> Result<Json<Receipts>, Failure> {
+    params.refuse_unknown(&[])?;
+    Ok(Json(Receipts { deletes: state.store().deletions().into_iter().take(LISTED).map(ReceiptJson::from).collect() }))
 }
 
 /// `GET /api/v1/deletes/{delete_id}`
-pub(super) async fn one(State(state): State<AppState>, Path(id): Path<String>) -> Result<Json<ReceiptJson>, Failure> {
+pub(super) async fn one(State(state): State<AppState>, Path(id): Path<String>, params: Params) -> Result<Json<ReceiptJson>, Failure> {
+    params.refuse_unknown(&[])?;
     let receipt = state
         .store()
         .deletion(&id)

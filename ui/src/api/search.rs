@@ -8,11 +8,11 @@ use crate::params::{Params, parse_duration, wrong};
 use crate::state::AppState;
 
 /// Parameters that select spans.
-pub(super) const TRACE_FILTERS: [&str; 10] =
+pub(crate) const TRACE_FILTERS: [&str; 10] =
     ["q", "service", "operation", "kind", "status", "attr", "resource", "min_duration", "max_duration", "from"];
 
 /// Parameters that select log records.
-pub(super) const LOG_FILTERS: [&str; 9] = ["q", "service", "severity", "min_severity", "text", "attr", "resource", "trace", "from"];
+pub(crate) const LOG_FILTERS: [&str; 9] = ["q", "service", "severity", "min_severity", "text", "attr", "resource", "trace", "from"];
 
 /// The query that the parameters make together.
 ///

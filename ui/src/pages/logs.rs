@@ -8,6 +8,7 @@ use self::context::Around;
 use super::traces::{DEFAULT_WINDOW, facets};
 use super::visit::html_with;
 use super::{Visit, earlier};
+use crate::api::search::LOG_FILTERS;
 use crate::error::Failure;
 use crate::params::Window;
 use crate::view::chart::{Bars, SEVERITIES};
@@ -92,6 +93,7 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
             failure.status
         }
     };
+    page.notes.extend(visit.ineffective(&[&LOG_FILTERS[..], &["order"]].concat()));
     Ok(html_with(status, &page))
 }
 

@@ -6,6 +6,7 @@ use storage::{Cursor, Grid, QueryError, Signal, TimeRange, TraceOrder, TracePage
 
 use super::Visit;
 use super::visit::html_with;
+use crate::api::search::TRACE_FILTERS;
 use crate::error::Failure;
 use crate::params::{Params, TRACE_ORDERS, Window};
 use crate::view::facets::{Group, with};
@@ -64,6 +65,7 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
             failure.status
         }
     };
+    page.notes.extend(visit.ineffective(&[&TRACE_FILTERS[..], &["order"]].concat()));
     Ok(html_with(status, &page))
 }
 

@@ -86,6 +86,16 @@ impl Visit {
         Ok(window)
     }
 
+    /// Says which parameters of `/api/v1` stand in the address and do nothing on a page that is narrowed by `q` alone: whoever wrote them
+    /// would take what is shown for what they asked. What others add to addresses is passed over, see `docs/adr/036`.
+    pub(super) fn ineffective(&self, of_api: &[&str]) -> Option<String> {
+        let names = of_api.iter().filter(|name| !["q", "from", "to"].contains(name) && self.params.get(name).is_some());
+        let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+        let does = if names.len() == 1 { "does" } else { "do" };
+        (!names.is_empty())
+            .then(|| format!("{} in the address {does} nothing here: this page shows what the query finds", names.join(", ")))
+    }
+
     /// Links below the base path, in the reader's window.
     pub(crate) fn links(&self) -> Links {
         Links::new(self.state.base_path(), self.chosen.as_ref())
