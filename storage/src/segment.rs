@@ -45,6 +45,7 @@ mod rows;
 mod stack;
 mod summary;
 mod trace_keys;
+mod unpacked;
 mod words;
 mod writer;
 

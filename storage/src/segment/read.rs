@@ -7,10 +7,8 @@ use std::sync::{Arc, OnceLock};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Schema, SchemaRef};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
-};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, RowSelection};
+use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{FileMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
@@ -22,6 +20,7 @@ use crate::schema::{self, column, time_column};
 use crate::store::Signal;
 
 use super::checked::CheckedFile;
+use super::unpacked::Groups;
 use super::writer::{FORMAT, FORMAT_VERSION};
 use super::{Damage, Kind, Owner, RowGroup, RowRanges, Rows, Segment, SegmentError, rows, without_rows};
 
@@ -145,14 +144,16 @@ impl Segment {
         let stored = footer.layout.schema(self.meta.signal);
         let (positions, schema) = self.part_of(&stored, columns)?;
         let mask = ProjectionMask::roots(footer.parquet.parquet_schema(), positions);
-        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.parquet.clone(), footer.parquet.clone())
-            .with_batch_size(batch_rows)
-            .with_projection(mask);
-        if let Some(rows) = rows {
-            let (groups, selection) = select(&footer.parquet, rows);
-            builder = builder.with_row_groups(groups).with_row_selection(selection);
-        }
-        let reader = builder.build().map_err(|e| self.unreadable(&e))?;
+        let levels = parquet_to_arrow_field_levels(footer.parquet.parquet_schema(), mask, Some(stored.fields()));
+        let (groups, selection) = match rows {
+            Some(rows) => select(&footer.parquet, rows),
+            None => ((0..footer.parquet.metadata().num_row_groups()).collect(), None),
+        };
+        let groups = Groups::new(self.parquet.clone(), footer.parquet.metadata().clone(), groups);
+        // No room for more rows than there are.
+        let batch_rows = batch_rows.min(usize::try_from(self.meta.rows).unwrap_or(batch_rows)).max(1);
+        let reader = levels.and_then(|levels| ParquetRecordBatchReader::try_new_with_row_groups(&levels, &groups, batch_rows, selection));
+        let reader = reader.map_err(|e| self.unreadable(&e))?;
         Ok(Box::new(Batches { id: self.meta.id, damage: self.damage.clone(), schema, reader, restorer }))
     }
 
@@ -243,7 +244,7 @@ fn time_bounds(group: &RowGroupMetaData, footer: &ArrowReaderMetadata, root: Opt
 }
 
 /// The row groups that hold any of `rows`, and which of their rows to read.
-fn select(footer: &ArrowReaderMetadata, rows: &[Range<u32>]) -> (Vec<usize>, RowSelection) {
+fn select(footer: &ArrowReaderMetadata, rows: &[Range<u32>]) -> (Vec<usize>, Option<RowSelection>) {
     let mut chosen = Vec::new();
     let mut ranges: Vec<Range<usize>> = Vec::with_capacity(rows.len());
     let (mut group_start, mut chosen_rows) = (0, 0);
@@ -269,7 +270,7 @@ fn select(footer: &ArrowReaderMetadata, rows: &[Range<u32>]) -> (Vec<usize>, Row
         }
         group_start = group_end;
     }
-    (chosen, RowSelection::from_consecutive_ranges(ranges.into_iter(), chosen_rows))
+    (chosen, Some(RowSelection::from_consecutive_ranges(ranges.into_iter(), chosen_rows)))
 }
 
 impl Iterator for Batches {
