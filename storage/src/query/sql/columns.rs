@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BinaryViewArray, MapArray, MapBuilder, MapFieldNames, RecordBatch, StringBuilder, StringViewBuilder};
+use arrow::array::{
+    Array, ArrayRef, AsArray as _, BinaryViewArray, MapArray, MapBuilder, MapFieldNames, RecordBatch, StringBuilder, StringViewBuilder,
+};
+use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use serde_json::Value as Json;
 
@@ -128,6 +131,23 @@ impl Column {
             Form::Same(name) | Form::Hex(name) | Form::Word(name, _) => Some(name),
             Form::Attributes | Form::Resource => None,
         }
+    }
+
+    /// Those of the rows that may have this text; of ids and maps it is not known.
+    pub(super) fn having(&self, text: &str, batch: &RecordBatch, rows: BooleanBuffer) -> Result<BooleanBuffer, QueryError> {
+        Ok(match self.form {
+            Form::Word(name, word) => {
+                let numbers = columns::int(batch, name)?;
+                BooleanBuffer::collect_bool(rows.len(), |row| rows.value(row) && word(numbers.value(row)) == text)
+            }
+            Form::Same(name) => match batch.column_by_name(name).and_then(|texts| texts.as_string_view_opt()) {
+                Some(texts) => {
+                    BooleanBuffer::collect_bool(rows.len(), |row| rows.value(row) && texts.is_valid(row) && texts.value(row) == text)
+                }
+                None => rows,
+            },
+            Form::Hex(_) | Form::Attributes | Form::Resource => rows,
+        })
     }
 
     /// Makes it for the rows of a batch.

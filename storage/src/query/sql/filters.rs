@@ -15,6 +15,8 @@ pub(super) struct Bounds {
     signal: Signal,
     pub(super) range: TimeRange,
     pub(super) hints: Hints,
+    /// Columns of texts and words, each with what it is.
+    pub(super) texts: Vec<(String, String)>,
     /// Whether the order of stored numbers is the order of times.
     signed: bool,
 }
@@ -22,7 +24,7 @@ pub(super) struct Bounds {
 impl Bounds {
     /// What all of these filters say together.
     pub(super) fn of(signal: Signal, signed: bool, filters: &[Expr]) -> Self {
-        let mut bounds = Self { signal, range: TimeRange::ALL, hints: Hints::default(), signed };
+        let mut bounds = Self { signal, range: TimeRange::ALL, hints: Hints::default(), texts: Vec::new(), signed };
         filters.iter().for_each(|filter| bounds.narrow(filter));
         bounds
     }
@@ -74,6 +76,7 @@ impl Bounds {
             return;
         }
         let (Operator::Eq, Some(Some(text))) = (op, value.try_as_str()) else { return };
+        self.texts.push((name.to_owned(), text.to_owned()));
         match name {
             "service_name" => self.hints.services = Some(vec![text.to_owned()]),
             // Other forms of an id are never equal to the written one.

@@ -1,11 +1,13 @@
 //! One table over buffer and segments, as DataFusion reads it.
 //!
-//! Filters only choose what is read: times, services, traces and attributes (`filters`). DataFusion applies them again to every row. What cannot be read is
+//! Filters only choose what is read: times, services, traces and attributes (`filters`), and of which rows ids and words are written. DataFusion
+//! applies them again to every row. What cannot be read is
 //! left out and written down in the [`Notes`] of the statement.
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -89,6 +91,8 @@ impl TableProvider for Table {
         };
         let schema = columns::schema(self.signal, &wanted);
         let bounds = Bounds::of(self.signal, self.is_signed()?, filters);
+        let of_text = |(name, text): &(String, String)| Some((*all.iter().find(|column| column.name == name)?, text.clone()));
+        let texts: Arc<[(Column, String)]> = bounds.texts.iter().filter_map(of_text).collect();
         let partition = |part| {
             let partition = Partition {
                 snapshot: self.snapshot.clone(),
@@ -97,6 +101,7 @@ impl TableProvider for Table {
                 columns: wanted.clone(),
                 range: bounds.range,
                 hints: bounds.hints.clone(),
+                texts: texts.clone(),
                 part,
                 notes: self.notes.clone(),
             };
@@ -116,6 +121,8 @@ struct Partition {
     columns: Vec<Column>,
     range: TimeRange,
     hints: Hints,
+    /// Rows without these are not wanted.
+    texts: Arc<[(Column, String)]>,
     part: usize,
     notes: Notes,
 }
@@ -128,8 +135,8 @@ impl PartitionStream for Partition {
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let (sender, receiver) = mpsc::channel(2);
         let (snapshot, columns, hints, schema) = (self.snapshot.clone(), self.columns.clone(), self.hints.clone(), self.schema.clone());
-        let (signal, range, part, notes) = (self.signal, self.range, self.part, self.notes.clone());
-        tokio::task::spawn_blocking(move || match read(&snapshot, signal, range, &hints, part, &columns, &schema, &sender) {
+        let (signal, range, part, notes, texts) = (self.signal, self.range, self.part, self.notes.clone(), self.texts.clone());
+        tokio::task::spawn_blocking(move || match read(&snapshot, signal, range, (&hints, &texts), part, &columns, &schema, &sender) {
             Ok(missing) => {
                 let mut notes = notes.lock();
                 let new: Vec<_> = missing.into_iter().filter(|note| !notes.contains(note)).collect();
@@ -150,7 +157,7 @@ fn read(
     snapshot: &Snapshot,
     signal: Signal,
     range: TimeRange,
-    hints: &Hints,
+    (hints, texts): (&Hints, &[(Column, String)]),
     part: usize,
     columns: &[Column],
     schema: &SchemaRef,
@@ -160,6 +167,7 @@ fn read(
     let predicate = Predicate::all();
     let mut sources: Vec<&'static str> = columns.iter().filter_map(Column::source).collect();
     columns.iter().for_each(|column| sources.extend(column.sources()));
+    sources.extend(texts.iter().filter_map(|(column, _)| column.source()));
     sources.push(column::SERVICE_NAME);
     let mut scan = Scan::new(snapshot, signal, range, hints, &control)?;
     scan.every(PARTITIONS, part);
@@ -167,8 +175,19 @@ fn read(
         Wanted { columns: &sources, keys: &[], predicate: &predicate },
         |_| sender.is_closed(),
         |rows| {
-            let arrays = columns.iter().map(|column| column.array(rows.batch)).collect::<Result<Vec<_>, _>>()?;
-            let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows.batch.num_rows()));
+            // Ids and words cost more than the rest: they are written for rows alone that can be wanted.
+            let mut wanted = rows.alive.clone();
+            for (column, text) in texts {
+                wanted = column.having(text, rows.batch, wanted)?;
+            }
+            let batch = match wanted.count_set_bits() {
+                0 => return Ok(()),
+                all if all == rows.batch.num_rows() => rows.batch.clone(),
+                _ => filter_record_batch(rows.batch, &BooleanArray::new(wanted, None))
+                    .map_err(|error| QueryError::Internal(error.to_string()))?,
+            };
+            let arrays = columns.iter().map(|column| column.array(&batch)).collect::<Result<Vec<_>, _>>()?;
+            let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
             let batch = RecordBatch::try_new_with_options(schema.clone(), arrays, &options)
                 .map_err(|error| QueryError::Internal(error.to_string()))?;
             sender.blocking_send(Ok(batch)).map_err(|_| QueryError::Internal("nobody waits for the answer any more".to_owned()))

@@ -290,7 +290,8 @@ async fn conditions_on_attributes_read_less_and_find_all() {
     // The last keys have values of plain types only, the first one of all.
     let spans = |from: u64| -> Vec<Span> {
         let span = |i: u64| {
-            let mut span = fixtures::span(i, i, 0, "api", "x", 1_000 + i, i);
+            let mut span = fixtures::span(i, i, 0, ["api", "cart"][usize::try_from(i % 2).unwrap()], "x", 1_000 + i, i);
+            span.kind = crate::model::SpanKind::from(i32::try_from(i % 4).unwrap());
             let value = |i: u64| values[usize::try_from(i).unwrap() % values.len()].clone();
             let plain = |i: u64| values[usize::try_from(i).unwrap() % 9].clone();
             let kv = |key: &str, value| KeyValue { key: key.to_owned(), value };
@@ -320,6 +321,16 @@ async fn conditions_on_attributes_read_less_and_find_all() {
         }
         let all = ask(format!("SELECT count(*) AS n FROM spans WHERE {of} IS NOT NULL OR {of} = 'x' OR {of} LIKE 'y%'")).await;
         assert_eq!(all[0]["n"], 180);
+    }
+    for column in ["kind", "status", "service_name", "name"] {
+        for found in ask(format!("SELECT {column} AS v, count(*) AS n FROM spans GROUP BY 1")).await {
+            let text = found["v"].as_str().unwrap();
+            let counted = ask(format!("SELECT count(*) AS n, count(DISTINCT span_id) AS d FROM spans WHERE {column} = '{text}'")).await;
+            assert_eq!((&counted[0]["n"], &counted[0]["d"]), (&found["n"], &found["n"]), "{column} = {text}");
+        }
+        let others =
+            ask(format!("SELECT count(*) AS n FROM spans WHERE {column} = 'no such' OR {column} <> 'no such' AND name = 'x'")).await;
+        assert_eq!(others[0]["n"], 180, "{column}");
     }
     let none = ask("SELECT count(*) AS n FROM spans WHERE attributes['absent'] > '1' AND attributes['any'] <> 'x'".to_owned()).await;
     assert_eq!(none[0]["n"], 0);
