@@ -208,7 +208,8 @@ impl Service {
     }
 
     fn finish(self, name: String, points: usize) -> ServiceSummary {
-        let requests = if self.requests.all.counts.rows > 0 { self.requests } else { self.entries };
+        let requests = self.requests.summed();
+        let requests = if requests.all.counts.rows > 0 { requests } else { self.entries.summed() };
         let point = |part| {
             requests.points.get(&part).map_or_else(ServicePoint::default, |point| ServicePoint {
                 requests: point.counts.rows,
@@ -246,10 +247,17 @@ impl Rows {
 
 impl Spread {
     fn take(&mut self, item: &Item<'_>, parts: &Parts) {
-        self.all.take(item);
         if parts.count > 0 {
             self.points.entry(parts.of(item.time)).or_default().take(item);
+        } else {
+            self.all.take(item);
         }
+    }
+
+    /// With what its parts come to, which is counted only there.
+    fn summed(mut self) -> Self {
+        self.points.values().for_each(|point| self.all.merge(point));
+        self
     }
 
     fn merge(&mut self, other: &Self) {
