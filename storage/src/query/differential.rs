@@ -8,6 +8,7 @@ use super::facets::facets;
 use super::fixtures::{self, Dice};
 use super::logs;
 use super::question::{LogOrder, LogSearch};
+use super::rolled::Rolls;
 use super::scan::Control;
 use crate::model::{Event, KeyValue, Link, LogRecord, Resource, Scope, Span, SpanKind, StatusCode, TimeRange, Value};
 use crate::snapshot::Snapshot;
@@ -253,7 +254,7 @@ fn conditions_find_the_spans_that_looking_at_every_span_finds() {
         let snapshot = fixtures::snapshot_in(layout, folder.path(), Signal::Traces, buffered, segments);
         for _ in 0..60 {
             let Condition { text, holds } = joined(&mut dice, 2, span_condition);
-            let found = facets(&snapshot, Signal::Traces, &text, TimeRange::ALL, "span", 1_000, &control())
+            let found = facets(&snapshot, Signal::Traces, &text, TimeRange::ALL, ("span", 1_000), &Rolls::default(), &control())
                 .unwrap_or_else(|e| panic!("{text}: {e}"));
             let found: BTreeSet<String> = found.values.into_iter().map(|(id, _)| id).collect();
             let expected: BTreeSet<String> = spans.iter().filter(|span| holds(span)).map(|span| span.span_id.to_string()).collect();

@@ -4,6 +4,7 @@ use super::answer::QueryStats;
 use super::language::{Field, Query};
 use super::predicate::Predicate;
 use super::question::{ParseError, QueryError};
+use super::rolled::Rolls;
 use super::scan::{Control, Scan, Wanted};
 use crate::model::TimeRange;
 use crate::snapshot::Snapshot;
@@ -13,11 +14,13 @@ mod alike;
 mod catalogue;
 mod counts;
 mod source;
+mod told;
 
 pub(crate) use self::catalogue::fields;
 pub use self::catalogue::{FieldCount, Fields};
 use self::counts::Counts;
 use self::source::Source;
+use self::told::Told;
 
 /// Values of a field with how many rows have them, the most frequent first.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +36,7 @@ pub struct Facets {
 }
 
 const MAX_LIMIT: usize = 1_000;
+const TOO_MANY: &str = "only the first different values were counted: there are too many; narrow the query";
 
 /// Counts the values of `field`, any name that the query language knows.
 pub(crate) fn facets(
@@ -40,17 +44,23 @@ pub(crate) fn facets(
     signal: Signal,
     query: &str,
     range: TimeRange,
-    field: &str,
-    limit: usize,
+    (field, limit): (&str, usize),
+    rolls: &Rolls,
     control: &Control,
 ) -> Result<Facets, QueryError> {
     if limit == 0 || limit > MAX_LIMIT {
         return Err(QueryError::Invalid(format!("1 to {MAX_LIMIT} values are counted, not {limit}")));
     }
-    let source = Source::new(signal, &read_field(signal, field)?)
-        .ok_or_else(|| QueryError::Invalid(format!("values of `{field}` cannot be counted")))?;
+    let known = read_field(signal, field)?;
+    let source = Source::new(signal, &known).ok_or_else(|| QueryError::Invalid(format!("values of `{field}` cannot be counted")))?;
     let (query, note) = Query::rows(signal, query).map_err(QueryError::Parse)?;
     let predicate = Predicate::new(&query);
+    if let Some(told) = Told::new(signal, &known, &predicate) {
+        let mut facets = told.count(snapshot, range, &predicate, rolls, (limit, control))?;
+        facets.stats.complete &= note.is_none();
+        facets.stats.notes.extend(note);
+        return Ok(facets);
+    }
     let mut scan = Scan::new(snapshot, signal, range, &predicate.hints, control)?;
     note.into_iter().for_each(|note| scan.note(note));
     let states =
@@ -59,7 +69,7 @@ pub(crate) fn facets(
         })?;
     let counts = states.into_iter().reduce(Counts::join).unwrap_or_default();
     if counts.is_full() {
-        scan.note("only the first different values were counted: there are too many; narrow the query".to_owned());
+        scan.note(TOO_MANY.to_owned());
     }
     let (rows, without) = (counts.rows(), counts.without());
     Ok(Facets { values: counts.most_frequent(limit), rows, without, stats: scan.stats })

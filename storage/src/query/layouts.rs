@@ -102,7 +102,7 @@ fn of_query(snapshot: &Snapshot, query: &str) -> Vec<String> {
         answers.push(text(page.records));
     }
     for field in ["attr.code", "http.request.method", "attr.user.id", "exception.type"] {
-        let found = facets(snapshot, Signal::Traces, query, TimeRange::ALL, field, 50, control).unwrap();
+        let found = facets(snapshot, Signal::Traces, query, TimeRange::ALL, (field, 50), &Rolls::default(), control).unwrap();
         answers.push(text((found.values, found.rows, found.without)));
     }
     answers.push(text(fields(snapshot, Signal::Traces, query, TimeRange::ALL, control).unwrap().fields));

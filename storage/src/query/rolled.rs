@@ -53,6 +53,11 @@ pub(super) enum Moment {
     Nothing,
 }
 
+/// Whether a filter asks only for what roll-ups tell apart.
+pub(super) fn is_told_apart(filter: &Predicate) -> bool {
+    filter.columns().iter().all(|column| plan::TOLD_APART.contains(column))
+}
+
 /// Hands everything that is asked for to `take`, each item to one of the states that are given back.
 pub(super) fn fold<S: Send>(
     question: Question<'_>,

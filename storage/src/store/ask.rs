@@ -160,7 +160,8 @@ impl Store {
     /// See [`QueryError`].
     pub async fn facets(&self, signal: Signal, query: &str, range: TimeRange, field: &str, limit: usize) -> Result<Facets, QueryError> {
         let (snapshot, query, field, started) = (self.snapshot(), query.to_owned(), field.to_owned(), Instant::now());
-        let work = move |control: &_| query::facets(&snapshot, signal, &query, range, &field, limit, control);
+        let rolls = self.inner.engine.rolls();
+        let work = move |control: &_| query::facets(&snapshot, signal, &query, range, (&field, limit), &rolls, control);
         self.inner.engine.run("facets", Weight::Heavy, work).await.map(|mut facets| {
             facets.stats.elapsed = started.elapsed();
             facets

@@ -24,7 +24,7 @@ struct Count {
 }
 
 /// Different values that are counted; what comes later and is new is not.
-const MAX_VALUES: usize = 10_000;
+pub(super) const MAX_VALUES: usize = 10_000;
 /// Bytes of different values.
 const MAX_BYTES: usize = 8 << 20;
 

@@ -15,7 +15,7 @@ fn values_are_counted_where_the_query_matches_most_frequent_first() {
     let span = |id, service: &str, name: &str| fixtures::span(1, id, 0, service, name, id, 1);
     snapshot.spans.buffered = vec![fixtures::spans(&[span(1, "a", "x"), span(2, "b", "x"), span(3, "b", "y"), span(4, "b", "x")])];
     let control = control();
-    let ask = |query, field, limit| facets(&snapshot, Signal::Traces, query, TimeRange::ALL, field, limit, &control);
+    let ask = |query, field, limit| facets(&snapshot, Signal::Traces, query, TimeRange::ALL, (field, limit), &Rolls::default(), &control);
     assert_eq!(ask("", "service", 9).unwrap().values, [("b".to_owned(), 3), ("a".to_owned(), 1)]);
     assert_eq!(ask("service:b", "name", 1).unwrap().values, [("x".to_owned(), 2)]);
     assert_eq!(ask("", "kind", 9).unwrap().values, [("internal".to_owned(), 4)]);
@@ -166,7 +166,7 @@ fn counts_are_what_looking_at_every_span_finds() {
         let spans = random_spans(&mut dice, 40 + round * 40);
         let snapshot = stored(folder.path(), &mut dice, &spans);
         for field in FIELDS {
-            let found = facets(&snapshot, Signal::Traces, "name:x", TimeRange::ALL, field, 1_000, &control()).unwrap();
+            let found = facets(&snapshot, Signal::Traces, "name:x", TimeRange::ALL, (field, 1_000), &Rolls::default(), &control()).unwrap();
             let mut expected: BTreeMap<String, u64> = BTreeMap::new();
             let (mut rows, mut without) = (0, 0);
             for span in spans.iter().filter(|span| span.name == "x") {
@@ -209,7 +209,7 @@ fn fields_are_those_that_rows_have() {
         assert_eq!(listed.rows, rows, "{name}");
         // What is listed can be asked for, and finds as many.
         let query = format!("name:x {name}:*");
-        let facets = facets(&snapshot, Signal::Traces, &query, TimeRange::ALL, "name", 9, &control()).unwrap();
+        let facets = facets(&snapshot, Signal::Traces, &query, TimeRange::ALL, ("name", 9), &Rolls::default(), &control()).unwrap();
         assert_eq!(facets.rows, rows, "{query}");
     }
     assert!(found.fields.is_sorted_by(|a, b| (b.rows, &a.name) <= (a.rows, &b.name)));
@@ -235,6 +235,6 @@ fn fields_of_logs_are_counted_too() {
         text("event", 1),
     ];
     assert_eq!(listed, expected);
-    let values = facets(&snapshot, Signal::Logs, "", TimeRange::ALL, "severity", 9, &control()).unwrap().values;
+    let values = facets(&snapshot, Signal::Logs, "", TimeRange::ALL, ("severity", 9), &Rolls::default(), &control()).unwrap().values;
     assert_eq!(values, [("info".to_owned(), 5)]);
 }

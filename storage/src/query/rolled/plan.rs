@@ -43,7 +43,7 @@ pub(super) struct Plan<'a> {
 }
 
 /// Columns that roll-ups can tell apart.
-const TOLD_APART: [&str; 5] = {
+pub(super) const TOLD_APART: [&str; 5] = {
     use crate::schema::column::{KIND, NAME, SERVICE_NAME, SEVERITY_NUMBER, STATUS_CODE};
     [SERVICE_NAME, NAME, KIND, STATUS_CODE, SEVERITY_NUMBER]
 };
@@ -57,7 +57,7 @@ impl<'a> Plan<'a> {
     pub(super) fn new(question: Question<'a>, rolls: &'a Rolls, control: &'a Control) -> Result<Self, QueryError> {
         let mut plan = Self::of_rows(question, rolls, control);
         let asked = question.filter.columns();
-        if question.moment == Moment::All || asked.iter().any(|column| !TOLD_APART.contains(column)) {
+        if question.moment == Moment::All || !super::is_told_apart(question.filter) {
             return Ok(plan);
         }
         let names = question.names || asked.contains(crate::schema::column::NAME);

@@ -1,0 +1,101 @@
+//! Values that roll-ups tell apart: counted without reading rows where these can answer, each span once.
+
+use std::collections::HashMap;
+
+use super::super::answer::QueryStats;
+use super::super::language::Field;
+use super::super::predicate::Predicate;
+use super::super::question::QueryError;
+use super::super::rolled::{self, Item, Moment, Question, Rolls};
+use super::super::scan::Control;
+use super::Facets;
+use super::counts::MAX_VALUES;
+use crate::model::{Severity, SpanKind, StatusCode, TimeRange};
+use crate::snapshot::Snapshot;
+use crate::store::Signal;
+
+/// A field that is told apart.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    signal: Signal,
+    value: for<'i> fn(&Item<'i>) -> &'i str,
+    is_name: bool,
+}
+
+/// Rows by value.
+#[derive(Debug, Default)]
+struct Rows {
+    values: HashMap<String, i64>,
+    all: i64,
+    is_full: bool,
+}
+
+impl Told {
+    /// `None` when roll-ups do not tell this field apart, or not what the filter asks for.
+    pub(super) fn new(signal: Signal, field: &Field, filter: &Predicate) -> Option<Self> {
+        let value: for<'i> fn(&Item<'i>) -> &'i str = match (signal, field) {
+            (_, Field::Service) => |item| item.service,
+            (Signal::Traces, Field::Name) => |item| item.name,
+            (Signal::Traces, Field::Kind) => |item| SpanKind::from(item.kind).as_str(),
+            (Signal::Traces, Field::Status) => |item| StatusCode::from(item.status).as_str(),
+            (Signal::Logs, Field::Severity) => |item| Severity::from_number(item.status).map_or("unknown", Severity::as_str),
+            _ => return None,
+        };
+        rolled::is_told_apart(filter).then_some(Self { signal, value, is_name: *field == Field::Name })
+    }
+
+    pub(super) fn count(
+        self,
+        snapshot: &Snapshot,
+        range: TimeRange,
+        filter: &Predicate,
+        rolls: &Rolls,
+        (limit, control): (usize, &Control),
+    ) -> Result<Facets, QueryError> {
+        let Self { signal, value, is_name } = self;
+        let question = Question { snapshot, signal, range, names: is_name, bare: false, moment: Moment::Nothing, filter };
+        let (states, mut stats) = rolled::fold(question, rolls, control, Rows::default, |rows, item| rows.take(value(item), item.rows()))?;
+        let mut rows = Rows::default();
+        for state in states {
+            rows.all += state.all;
+            rows.is_full |= state.is_full;
+            state.values.iter().for_each(|(value, count)| rows.add(value, *count));
+        }
+        if rows.is_full {
+            full(&mut stats);
+        }
+        Ok(rows.finish(limit, stats))
+    }
+}
+
+impl Rows {
+    fn take(&mut self, value: &str, rows: i64) {
+        self.all += rows;
+        self.add(value, rows);
+    }
+
+    fn add(&mut self, value: &str, rows: i64) {
+        if let Some(count) = self.values.get_mut(value) {
+            *count += rows;
+        } else if self.values.len() < MAX_VALUES {
+            self.values.insert(value.to_owned(), rows);
+        } else {
+            self.is_full = true;
+        }
+    }
+
+    fn finish(mut self, limit: usize, stats: QueryStats) -> Facets {
+        let without = self.values.remove("").unwrap_or_default();
+        let whole = |count: i64| u64::try_from(count).unwrap_or(0);
+        let mut values: Vec<_> =
+            self.values.into_iter().map(|(value, count)| (value, whole(count))).filter(|(_, count)| *count > 0).collect();
+        values.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        values.truncate(limit);
+        Facets { values, rows: whole(self.all), without: whole(without), stats }
+    }
+}
+
+fn full(stats: &mut QueryStats) {
+    stats.complete = false;
+    stats.notes.push(super::TOO_MANY.to_owned());
+}
