@@ -291,7 +291,7 @@ async fn conditions_on_attributes_read_less_and_find_all() {
     let spans = |from: u64| -> Vec<Span> {
         let span = |i: u64| {
             let mut span = fixtures::span(i, i, 0, ["api", "cart"][usize::try_from(i % 2).unwrap()], "x", 1_000 + i, i);
-            span.kind = crate::model::SpanKind::from(i32::try_from(i % 4).unwrap());
+            span.kind = SpanKind::from(i32::try_from(i % 4).unwrap());
             let value = |i: u64| values[usize::try_from(i).unwrap() % values.len()].clone();
             let plain = |i: u64| values[usize::try_from(i).unwrap() % 9].clone();
             let kv = |key: &str, value| KeyValue { key: key.to_owned(), value };
