@@ -7,7 +7,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use storage::{QueryError, SpanId, SqlQuery, Store, TimeRange, TraceId, UnixNanos};
+use storage::{QueryError, SqlQuery, Store, TimeRange, UnixNanos};
+
+use crate::view::link::Links;
 
 /// Failed spans that say the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,12 +21,24 @@ pub(crate) struct ErrorGroup {
     pub(crate) message: String,
     /// How many there are.
     pub(crate) count: u64,
-    /// Those of them below which no span failed: the failure begins there.
-    pub(crate) begun: u64,
+    /// Those of them that are requests to the service, and those that are calls it makes; the others are steps within it.
+    pub(crate) requests: u64,
+    pub(crate) calls: u64,
     pub(crate) first: UnixNanos,
+    /// When the newest of them began.
     pub(crate) last: UnixNanos,
-    /// The newest of them; of those where it begins, if there are any.
-    pub(crate) example: Option<(TraceId, SpanId)>,
+}
+
+impl ErrorGroup {
+    /// How many failures these are at most: a request that failed and the call within it are one.
+    pub(crate) fn failures(&self) -> u64 {
+        self.requests.max(self.calls).max(self.count.saturating_sub(self.requests).saturating_sub(self.calls))
+    }
+
+    /// The newest of them in its trace.
+    pub(crate) fn newest(&self, links: &Links) -> String {
+        links.plain("/open").with("failed", &self.service).with("at", &self.last.get().to_string()).href()
+    }
 }
 
 /// A running copy of a service, as its resource describes it.
@@ -50,23 +64,21 @@ pub(crate) struct Sender {
     pub(crate) last: UnixNanos,
 }
 
-/// Failed spans of one service, or of all, by type and message: those where most failures begin first.
+/// Failed spans of one service, or of all, by type and message, the most frequent first.
 pub(crate) async fn errors(store: &Store, service: Option<&str>, range: TimeRange) -> Result<Vec<ErrorGroup>, QueryError> {
-    let failed = format!("status = 'error' AND {}", within("start_time", range));
-    let mut filter = String::new();
+    let mut filter = format!("status = 'error' AND {}", within("start_time", range));
     if let Some(service) = service {
         // Writing to a String cannot fail.
         let _ = write!(filter, " AND service_name = {}", quoted(service));
     }
+    // Ids are left out: reading them of spans that lie everywhere costs more than all the rest.
+    let of_kinds = |kinds: &str| format!("sum(CASE WHEN kind IN ({kinds}) THEN 1 ELSE 0 END)");
     let sql = format!(
         "SELECT service_name AS service, coalesce(exception_type, '') AS kind, coalesce(exception_message, status_message, '') AS message, \
-         count(*) AS n, count(*) FILTER (WHERE below.parent IS NULL) AS begun, min(start_time) AS first, max(start_time) AS last, \
-         last_value(trace_id ORDER BY below.parent IS NULL, start_time) AS trace, \
-         last_value(span_id ORDER BY below.parent IS NULL, start_time) AS span \
-         FROM (SELECT * FROM spans WHERE {failed}{filter}) AS failed LEFT JOIN \
-         (SELECT DISTINCT trace_id AS of_trace, parent_span_id AS parent FROM spans WHERE {failed} AND parent_span_id IS NOT NULL) AS below \
-         ON failed.trace_id = below.of_trace AND failed.span_id = below.parent \
-         GROUP BY 1, 2, 3 ORDER BY begun DESC, n DESC"
+         count(*) AS n, {} AS requests, {} AS calls, min(start_time) AS first, max(start_time) AS last \
+         FROM spans WHERE {filter} GROUP BY 1, 2, 3 ORDER BY n DESC",
+        of_kinds("'server', 'consumer'"),
+        of_kinds("'client', 'producer'")
     );
     let rows = rows(store, sql, MAX_MESSAGES).await?;
     let group = |row: &Map<String, Value>| ErrorGroup {
@@ -74,10 +86,10 @@ pub(crate) async fn errors(store: &Store, service: Option<&str>, range: TimeRang
         kind: text(row, "kind"),
         message: normalised(&text(row, "message")),
         count: number(row, "n"),
-        begun: number(row, "begun"),
+        requests: number(row, "requests"),
+        calls: number(row, "calls"),
         first: UnixNanos::new(number(row, "first")),
         last: UnixNanos::new(number(row, "last")),
-        example: text(row, "trace").parse().ok().zip(text(row, "span").parse().ok()),
     };
     Ok(merged(rows.iter().map(group)))
 }
@@ -171,11 +183,10 @@ fn merged(groups: impl Iterator<Item = ErrorGroup>) -> Vec<ErrorGroup> {
         match places.get(&key).and_then(|place: &usize| merged.get_mut(*place)) {
             Some(known) => {
                 known.count += group.count;
-                known.begun += group.begun;
+                known.requests += group.requests;
+                known.calls += group.calls;
                 known.first = known.first.min(group.first);
-                if group.last > known.last {
-                    (known.last, known.example) = (group.last, group.example);
-                }
+                known.last = known.last.max(group.last);
             }
             None => {
                 places.insert(key, merged.len());
@@ -183,7 +194,7 @@ fn merged(groups: impl Iterator<Item = ErrorGroup>) -> Vec<ErrorGroup> {
             }
         }
     }
-    merged.sort_by_key(|group| std::cmp::Reverse((group.begun, group.count, group.last)));
+    merged.sort_by_key(|group| std::cmp::Reverse((group.count, group.last)));
     merged
 }
 
@@ -245,30 +256,29 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_failure_begins_once_and_is_passed_on_by_the_spans_above() {
+    async fn a_request_that_failed_and_the_call_within_it_are_told_apart() {
         let app = App::empty().await;
         app.append(storage::Signal::Traces, crate::harness::failing_chain().encode_to_vec()).await;
         let all = TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(NOW) };
-        let told = |found: Vec<ErrorGroup>| -> Vec<_> {
-            found.into_iter().map(|group| (group.service, group.message, group.count, group.begun)).collect()
-        };
-        let group = |service: &str, message: &str, count, begun| (service.to_owned(), message.to_owned(), count, begun);
-        let found = told(errors(app.store(), None, all).await.unwrap());
-        assert_eq!(found, [group("payment", "declined", 1, 1), group("checkout", "", 2, 0)]);
-        assert_eq!(told(errors(app.store(), Some("checkout"), all).await.unwrap()), [group("checkout", "", 2, 0)]);
+        let found = errors(app.store(), Some("checkout"), all).await.unwrap();
+        assert_eq!((found.len(), found[0].count, found[0].requests, found[0].calls, found[0].failures()), (1, 2, 1, 1, 1));
         let page = app.get("/services/checkout?tab=errors&from=0").await.text();
-        assert!(page.contains("data-label=\"Begins here\">0<") && page.contains("data-label=\"Passed on\">2<"), "{page}");
+        for cell in ["Requests\">1<", "Calls\">1<", "Steps\">0<"] {
+            assert!(page.contains(&format!("data-label=\"{cell}")), "{cell}: {page}");
+        }
+        let href = page.split("/open?").nth(1).and_then(|rest| rest.split('"').next()).unwrap().replace("&#38;", "&");
+        let answer = app.get(&format!("/open?{href}")).await;
+        assert_eq!(answer.header("location"), format!("/trace/{}?span=00f067aa0ba902b7#s00f067aa0ba902b7", crate::harness::TRACE));
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn errors_are_grouped_with_their_newest_example() {
+    async fn errors_are_grouped() {
         let app = App::filled().await;
         let all = TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(NOW) };
         let found = errors(app.store(), Some("checkout"), all).await.unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].message.as_str(), found[0].count), ("card declined", 1));
-        assert_eq!(found[0].begun, 1);
-        assert_eq!(found[0].example.unwrap().1.to_string(), "eee19b7ec3c1b174");
+        assert_eq!((found[0].requests, found[0].calls), (1, 0));
         for hostile in ["x' OR '1'='1", "\\'; --", "'"] {
             assert!(errors(app.store(), Some(hostile), all).await.unwrap().is_empty(), "{hostile}");
         }

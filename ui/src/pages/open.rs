@@ -1,11 +1,13 @@
-//! `/open?id=`: goes to what a pasted text names: a trace, a span, a service, a link; else searches for it.
+//! `/open?id=`: goes to what a pasted text names: a trace, a span, a service, a link; else searches for it. `/open?failed=&at=`: goes to the
+//! span of a service that failed and began at that nanosecond.
 
 use axum::response::{IntoResponse, Redirect, Response};
-use storage::{SpanId, TimeRange, TraceId, TraceOrder, TraceSearch};
+use storage::trace::Sheet;
+use storage::{SpanId, TimeRange, TraceId, TraceOrder, TraceSearch, UnixNanos};
 
 use super::Visit;
 use crate::error::Failure;
-use crate::view::link::Links;
+use crate::view::link::{Links, term};
 
 /// What a text is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +20,11 @@ enum Target {
 
 /// Leads on.
 pub(super) async fn resolve(visit: Visit) -> Result<Response, Failure> {
-    let text = visit.params.get("id").unwrap_or_default().trim();
     let links = visit.links();
+    if let (Some(service), Some(at)) = (visit.params.get("failed"), visit.params.get("at").and_then(|at| at.parse().ok())) {
+        return Ok(Redirect::to(&failed_link(&visit, &links, service, UnixNanos::new(at)).await?).into_response());
+    }
+    let text = visit.params.get("id").unwrap_or_default().trim();
     let href = match Target::of(text) {
         Target::Trace(trace, span) => trace_link(&links, &trace, span),
         Target::Span(span) => span_link(&visit, &links, span).await?,
@@ -32,6 +37,25 @@ pub(super) async fn resolve(visit: Visit) -> Result<Response, Failure> {
 fn trace_link(links: &Links, trace: &TraceId, span: Option<SpanId>) -> String {
     let anchor = span.map(|span| format!("#s{span}")).unwrap_or_default();
     links.trace(trace).with("span", &span.map(|span| span.to_string()).unwrap_or_default()).href() + &anchor
+}
+
+/// The failed span of a service in its trace; a search where it is no longer there.
+async fn failed_link(visit: &Visit, links: &Links, service: &str, at: UnixNanos) -> Result<String, Failure> {
+    let (store, query) = (visit.state.store(), format!("{} status:error", term("service", service)));
+    let range = TimeRange { from: at, to: at.plus(1) };
+    let search = TraceSearch { query: query.clone(), range, order: TraceOrder::Newest, limit: 1, cursor: None };
+    let found = store.search_traces(search).await?;
+    let Some(trace) = found.traces.first() else { return Ok(links.traces(&query).href()) };
+    let open = store.open_trace(trace.trace_id).await?;
+    let is_it = |sheet: &Sheet, place: &usize| {
+        sheet.service(*place) == service && sheet.spans.get(*place).is_some_and(|span| span.is_error() && span.start == at)
+    };
+    let span = open.and_then(|open| {
+        let sheet = open.sheet();
+        let place = (0..sheet.spans.len()).find(|place| is_it(sheet, place))?;
+        sheet.spans.get(place).map(|span| span.span_id)
+    });
+    Ok(trace_link(links, &trace.trace_id, span))
 }
 
 async fn span_link(visit: &Visit, links: &Links, span: SpanId) -> Result<String, Failure> {

@@ -120,10 +120,10 @@ fn error(text: &str) -> ErrorGroup {
         kind: text.to_owned(),
         message: text.to_owned(),
         count: 3,
-        begun: 2,
+        requests: 2,
+        calls: 1,
         first: at,
         last: at,
-        example: None,
     }
 }
 

@@ -137,11 +137,11 @@ fn failing(failure: &Failure<'_>, compared: &Compared<'_>, links: &Links, palett
 fn messages(failure: &Failure<'_>, compared: &Compared<'_>, is_root: bool, links: &Links) -> Vec<Evidence> {
     let mut groups: Vec<&ErrorGroup> =
         compared.errors.iter().filter(|group| !is_root && group.service == failure.origin && !group.message.is_empty()).collect();
-    groups.sort_by_key(|group| std::cmp::Reverse((is_new(group, compared), times(group))));
+    groups.sort_by_key(|group| std::cmp::Reverse((is_new(group, compared), group.failures())));
     let told = |group: &&ErrorGroup| {
         let new = if is_new(group, compared) { "new: " } else { "" };
-        let href = group.example.map(|(trace, span)| links.trace(&trace).with("span", &span.to_string()).href()).unwrap_or_default();
-        Evidence { text: format!("{new}{} × {}", format::exact(times(group)), format::line(&group.message, 70)), href }
+        let href = group.newest(links);
+        Evidence { text: format!("{new}{} × {}", format::exact(group.failures()), format::line(&group.message, 70)), href }
     };
     if groups.is_empty() {
         let plain = |message: &&str| Evidence { text: format::line(message, 90), href: String::new() };
@@ -170,18 +170,13 @@ fn reach(failure: &Failure<'_>, sample: usize, is_root: bool, links: &Links) -> 
 
 /// Messages that no failed span had in the window before, of services that no failure above is told of.
 fn other_new_errors(failures: &[Failure<'_>], compared: &Compared<'_>, links: &Links, palette: &Palette) -> Vec<Attention> {
-    // What only passes a failure on is not a cause.
-    let is_other =
-        |group: &&ErrorGroup| group.begun > 0 && !group.message.is_empty() && is_new(group, compared) && !is_told(&group.service, failures);
+    let is_other = |group: &&ErrorGroup| !group.message.is_empty() && is_new(group, compared) && !is_told(&group.service, failures);
     let item = |group: &ErrorGroup| Attention {
         chip: palette.chip(&group.service),
         class: "new",
         text: format!("new error: {}", format::line(&group.message, 90)),
-        href: group.example.map_or_else(
-            || links.traces(&format!("{} status:error", term("service", &group.service))).href(),
-            |(trace, span)| links.trace(&trace).with("span", &span.to_string()).href(),
-        ),
-        evidence: plain(format!("{}, none in the window before", format::counted(times(group), "time", "times"))),
+        href: group.newest(links),
+        evidence: plain(format!("{}, none in the window before", format::counted(group.failures(), "time", "times"))),
     };
     compared.errors.iter().filter(is_other).take(3).map(item).collect()
 }
@@ -267,11 +262,6 @@ fn rise(service: &ServiceSummary, compared: &Compared<'_>) -> Option<String> {
     let is_slower = service.p95 > earlier.p95.saturating_mul(3) / 2 && service.p95 > earlier.p95.saturating_add(5_000_000);
     let is_many = service.requests >= 20 && earlier.requests >= 20;
     (is_slower && is_many).then(|| format!("p95 rose from {} to {}", format::duration(earlier.p95), format::duration(service.p95)))
-}
-
-/// How many failures a message is of: of those that begin with it, each once.
-fn times(group: &ErrorGroup) -> u64 {
-    if group.begun > 0 { group.begun } else { group.count }
 }
 
 /// Whether no failed span said so in the window before, while its service was there.

@@ -61,9 +61,10 @@ pub(crate) struct Service {
 pub(crate) struct ErrorRow {
     pub(crate) kind: String,
     pub(crate) message: String,
-    /// Failures that begin in these spans, and those that such a span passes on from what it called.
-    pub(crate) begun: String,
-    pub(crate) passed: String,
+    /// Requests to the service, calls that it makes, and steps within it.
+    pub(crate) requests: String,
+    pub(crate) calls: String,
+    pub(crate) steps: String,
     pub(crate) first: Moment,
     pub(crate) last: Moment,
     /// The newest of them.
@@ -139,14 +140,12 @@ pub(crate) fn error_rows(groups: &[ErrorGroup], links: &Links, clock: &Clockface
     let row = |group: &ErrorGroup| ErrorRow {
         kind: format::line(&group.kind, 120),
         message: if group.message.is_empty() { "(no message)".to_owned() } else { format::line(&group.message, 300) },
-        begun: format::count(group.begun),
-        passed: format::count(group.count.saturating_sub(group.begun)),
+        requests: format::count(group.requests),
+        calls: format::count(group.calls),
+        steps: format::count(group.count.saturating_sub(group.requests).saturating_sub(group.calls)),
         first: clock.moment(group.first),
         last: clock.moment(group.last),
-        example: group
-            .example
-            .map(|(trace, span)| format!("{}#s{span}", links.trace(&trace).with("span", &span.to_string()).href()))
-            .unwrap_or_default(),
+        example: group.newest(links),
     };
     groups.iter().take(MAX_ROWS).map(row).collect()
 }

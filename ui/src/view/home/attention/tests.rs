@@ -47,10 +47,10 @@ fn error(service: &str, message: &str, count: u64) -> ErrorGroup {
         kind: String::new(),
         message: message.to_owned(),
         count,
-        begun: count,
+        requests: count,
+        calls: 0,
         first,
         last,
-        example: None,
     }
 }
 
