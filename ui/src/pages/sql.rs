@@ -128,4 +128,15 @@ mod tests {
         assert!(page.contains("/query?sql=SELECT%201%20AS%20one&#38;past=SELECT%202%20AS%20two%0A--%0ASELECT%201%20AS%20one"), "{page}");
         assert!(page.contains(">attributes<"), "{page}");
     }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_shared_is_the_statement_without_those_before_it() {
+        let app = App::filled().await;
+        for path in ["/query?sql=SELECT%202&past=SELECT%201", "/traces?q=service%3Acheckout&list=q%3Dx"] {
+            let page = app.get(path).await.text();
+            let form = page.split("id=\"share\"").nth(1).and_then(|rest| rest.split("</form>").next()).unwrap();
+            assert!(form.contains("q=") || form.contains("sql="), "{form}");
+            assert!(!form.contains("past=") && !form.contains("list="), "{form}");
+        }
+    }
 }
