@@ -14,7 +14,9 @@ pub(super) fn before(range: TimeRange) -> TimeRange {
 
 /// Why nothing should be compared with the window before; `None` when it holds data throughout, or when that is not known.
 pub(super) async fn gap(store: &Store, signal: Signal, earlier: TimeRange, clock: &Clockface) -> Option<String> {
-    let window = Window { range: earlier, from: String::new(), to: String::new() };
+    // Parts of whole minutes are counted without reading rows.
+    let from = earlier.from.minus(earlier.from.get() % MINUTE);
+    let window = Window { range: TimeRange { from, ..earlier }, from: String::new(), to: String::new() };
     let (parted, parts) = window.parts(PARTS);
     let counted = store.histogram(signal, "", parted, parts).await.ok()?;
     let filled = filled(&counted);
@@ -38,6 +40,8 @@ fn sentence(earlier: TimeRange, (filled, parts): (usize, usize), begin: Option<U
     format!("Nothing is compared with the window before ({}): {why}.", clock.range(earlier))
 }
 
+const MINUTE: u64 = 60_000_000_000;
+
 /// Parts in which the window before is looked at; three quarters of them must hold something.
 const PARTS: usize = 8;
 
@@ -47,8 +51,6 @@ mod tests {
 
     use super::*;
     use crate::harness::{App, NOW, requests};
-
-    const MINUTE: u64 = 60_000_000_000;
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_window_that_data_begins_in_is_not_compared() {

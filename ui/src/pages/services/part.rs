@@ -57,7 +57,8 @@ async fn offered(store: &Store, range: TimeRange) -> [Vec<String>; 2] {
         found.map(|facets| facets.values.into_iter().map(|(value, _)| value).collect()).unwrap_or_default()
     };
     let [first, second] = FIELDS;
-    [ask(first).await, ask(second).await]
+    let (first, second) = tokio::join!(ask(first), ask(second));
+    [first, second]
 }
 
 async fn named(store: &Store, range: TimeRange, chosen: &[(&str, &str, &str)]) -> Result<Option<HashSet<String>>, QueryError> {
