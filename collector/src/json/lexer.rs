@@ -66,8 +66,9 @@ impl<'a> Lexer<'a> {
         if self.take(b'{') {
             return Ok(());
         }
-        // Other JSON begins so; a request in protobuf begins with the key of its first field, which is a line feed.
-        let is_json = self.text.get(self.at).is_some_and(|first| first.is_ascii_alphanumeric() || b"[\"-".contains(first));
+        // Other JSON begins so; a request in protobuf begins with the key of its first field, a line feed.
+        let starts = self.text.get(self.at).is_some_and(|first| first.is_ascii_alphanumeric() || b"[\"-".contains(first));
+        let is_json = starts && self.text.first() != Some(&b'\n');
         Err(self.error(if is_json { "an object" } else { "'{'; is the body protobuf? Then send content-type application/x-protobuf" }))
     }
 

@@ -277,6 +277,10 @@ fn what_is_not_one_json_object_is_refused() {
 fn a_binary_body_is_told_apart() {
     let error = transcode(Request::Traces, &[0x0a, 0x4e, 0x0a]).unwrap_err().to_string();
     assert!(error.contains("application/x-protobuf"), "{error}");
+    for json in ["[]", "null", "1", "\"\""] {
+        let error = transcode(Request::Traces, json.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("expected an object") && !error.contains("protobuf"), "{json}: {error}");
+    }
 }
 
 /// Nests a value once more.
