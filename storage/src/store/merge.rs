@@ -38,6 +38,8 @@ pub(super) struct Merger {
     pub(super) unindexed: BTreeSet<Ulid>,
     /// How many ages each segment was looked at for: what rules keep of it then does not change until the next age.
     pub(super) looked_at: BTreeMap<Ulid, usize>,
+    /// Whether the byte budget had no room for the step before.
+    pub(super) had_no_room: bool,
 }
 
 /// Tables in the order of work.
@@ -52,10 +54,13 @@ impl Merger {
         self.keeper.remove_files();
         match done.and_then(|more| self.settle().map(|()| more)) {
             Ok(more) => {
+                self.had_no_room = false;
                 self.health.note(Work::Merge, None);
                 Some(more)
             }
             Err(KeepError::Outdated) => Some(true),
+            // The step may itself have held open what was let go for it, and does not any more.
+            Err(KeepError::NoRoom) if !std::mem::replace(&mut self.had_no_room, true) => Some(true),
             Err(error) => {
                 let error = chain(&error);
                 tracing::error!(error, "merging segments failed; it is tried again");

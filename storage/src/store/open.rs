@@ -144,6 +144,7 @@ fn merger(inner: &Inner) -> Merger {
         damaged: BTreeSet::new(),
         unindexed: BTreeSet::new(),
         looked_at: BTreeMap::new(),
+        had_no_room: false,
     }
 }
 
