@@ -10,6 +10,7 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
 
 use crate::buffer::{Entry, Reach, Reservation, estimated_bytes};
 use crate::error::AppendError;
@@ -135,11 +136,12 @@ impl Inner {
         Ok(appended)
     }
 
+    /// Room for a request of `size` bytes, in the order of asking; `None` when there was none for too long.
     async fn room_for(&self, size: usize) -> Option<Reservation> {
-        let bytes = estimated_bytes(size.saturating_mul(2), 0);
+        let mut room = std::pin::pin!(self.room.reserve(estimated_bytes(size.saturating_mul(2), 0)));
         let mut patience = Duration::ZERO;
         for _ in 0..=PATIENCE.as_millis() / LOOK_AGAIN.as_millis() {
-            if let Some(room) = self.room.reserve(bytes, patience).await {
+            if let Ok(room) = timeout(patience, room.as_mut()).await {
                 return Some(room);
             }
             // Full lots give their room back by themselves. Without any, a large request waits for what fills none.
@@ -243,7 +245,7 @@ pub(crate) fn context_of(record: &Record) -> otlp::Context {
 /// How long a request waits for room in memory. A slow answer is better than a refusal.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// How long it waits before it asks again for what may give it room.
+/// How often it asks for what may give it room.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// Larger payloads are decoded on a thread that may block.
