@@ -5,11 +5,10 @@
 //! it is kept once.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::Hasher as _;
 use std::sync::Arc;
 
+use highway::{HighwayHash as _, HighwayHasher, Key};
 use parking_lot::Mutex;
-use siphasher::sip128::{Hasher128 as _, SipHasher13};
 use tokio::sync::watch;
 
 use crate::error::AppendError;
@@ -22,7 +21,7 @@ pub(crate) type Outcome = Result<Appended, AppendError>;
 /// Requests in flight, and those that became durable in the last minutes.
 #[derive(Debug)]
 pub(crate) struct Requests {
-    key: [u8; 16],
+    key: Key,
     table: Mutex<Table>,
 }
 
@@ -63,15 +62,17 @@ enum State {
 impl Requests {
     /// An empty table. Hashes are keyed, so that a sender cannot make requests that are taken for others'.
     pub(crate) fn new(key: [u8; 16]) -> Arc<Self> {
-        Arc::new(Self { key, table: Mutex::default() })
+        let [low, high] = [0, 8].map(|at| key.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u64::from_le_bytes(*bytes)));
+        Arc::new(Self { key: Key([low, high, !low, !high]), table: Mutex::default() })
     }
 
     /// What requests are known by.
     pub(crate) fn hash(&self, signal: Signal, payload: &[u8]) -> [u8; 16] {
-        let mut hasher = SipHasher13::new_with_key(&self.key);
-        hasher.write(signal.as_str().as_bytes());
-        hasher.write(payload);
-        hasher.finish128().as_bytes()
+        let mut hasher = HighwayHasher::new(self.key);
+        hasher.append(signal.as_str().as_bytes());
+        hasher.append(payload);
+        let [low, high] = hasher.finalize128();
+        (u128::from(high) << 64 | u128::from(low)).to_le_bytes()
     }
 
     /// Looks a request up, and claims it when it is new.
