@@ -5,6 +5,7 @@
 
 mod attributes;
 mod columns;
+mod distinct;
 mod envelope;
 mod flaw;
 mod logs;

@@ -47,7 +47,47 @@ pub(super) struct AttributeColumns {
 }
 
 /// Reads one `KeyValue`.
+#[inline]
 pub(super) fn key_value<'a>(blob: Blob<'a>, source: &mut Source<'a>, walker: &mut Walker) -> Result<Attribute<'a>, WireError> {
+    plain_key_value(blob).map_or_else(|| any_key_value(blob, source, walker), Ok)
+}
+
+/// Reads a short `KeyValue` as SDKs write it: the key, then a value with one member that is a text or a number, and nothing else. `None` for
+/// any other.
+fn plain_key_value(blob: Blob<'_>) -> Option<Attribute<'_>> {
+    let (&[KEY, key_len @ 0..=SHORT], rest) = blob.bytes.split_first_chunk()? else { return None };
+    let (key, rest) = rest.split_at_checked(usize::from(key_len))?;
+    let (&[VALUE, any_len @ 0..=SHORT], any) = rest.split_first_chunk()? else { return None };
+    if any.len() != usize::from(any_len) {
+        return None;
+    }
+    let at = blob.at + 4 + u32::from(key_len);
+    let value = match any {
+        [TEXT, len @ 0..=SHORT, text @ ..] if text.len() == usize::from(*len) => {
+            Scalar::Text(Piece { block: 0, at: at + 2, len: u32::from(*len) })
+        }
+        [BOOL, flag @ 0..=1] => Scalar::Bool(*flag == 1),
+        [INT, number @ 0..=SHORT] => Scalar::Int(i64::from(*number)),
+        [INT, low @ 0x80..=0xff, high @ 1..=SHORT] => Scalar::Int(i64::from(*low & SHORT) | i64::from(*high) << 7),
+        [DOUBLE, bytes @ ..] => Scalar::Double(f64::from_le_bytes(bytes.try_into().ok()?)),
+        _ => return None,
+    };
+    let any = Piece { block: 0, at, len: u32::from(any_len) };
+    Some(Attribute { key: Blob { bytes: key, at: blob.at + 2 }, any, value, repeated: false })
+}
+
+/// Tags of `KeyValue`: field number and wire type.
+const KEY: u8 = 0x0a;
+const VALUE: u8 = 0x12;
+/// Tags of `AnyValue`.
+const TEXT: u8 = 0x0a;
+const BOOL: u8 = 0x10;
+const INT: u8 = 0x18;
+const DOUBLE: u8 = 0x21;
+/// The largest number of one byte.
+const SHORT: u8 = 0x7f;
+
+fn any_key_value<'a>(blob: Blob<'a>, source: &mut Source<'a>, walker: &mut Walker) -> Result<Attribute<'a>, WireError> {
     let mut cursor = Cursor::new("KeyValue", blob);
     let mut key = Blob { bytes: &[], at: blob.at };
     let mut value: Option<Blob<'a>> = None;
@@ -205,5 +245,53 @@ impl AttributeColumns {
             self.bools.finish(blocks)?,
             self.any.finish(blocks)?,
         ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
+    use prost::Message as _;
+
+    use super::*;
+
+    #[test]
+    fn a_short_way_says_the_same_as_the_long_one() {
+        let text = |bytes: usize| Value::StringValue("é".repeat(bytes / 2));
+        let ints = [0, 1, 127, 128, 200, 16_383, 16_384, i64::MAX, -1].map(Value::IntValue);
+        let others = [Value::BoolValue(true), Value::BoolValue(false), Value::DoubleValue(-0.5), Value::BytesValue(vec![1, 2]), text(0)];
+        let texts = [2, 120, 122, 124, 126, 128, 130, 300].map(text);
+        let mut short = 0;
+        for value in ints.into_iter().chain(others).chain(texts).map(Some).chain([None]) {
+            for key in ["", "http.request.method", &"k".repeat(127), &"k".repeat(128)] {
+                let pair = KeyValue { key: key.to_owned(), value: Some(AnyValue { value: value.clone() }), ..KeyValue::default() };
+                let mut bytes = vec![0; 7];
+                pair.encode(&mut bytes).unwrap();
+                let blob = Blob { bytes: &bytes[7..], at: 7 };
+                let long = any_key_value(blob, &mut Source::new(&bytes), &mut Walker::default()).unwrap();
+                if let Some(plain) = plain_key_value(blob) {
+                    short += 1;
+                    assert_eq!(format!("{plain:?}"), format!("{long:?}"));
+                }
+            }
+        }
+        assert!(short > 20, "{short}");
+    }
+
+    #[test]
+    fn what_is_not_as_sdks_write_it_goes_the_long_way() {
+        let not_plain: [&[u8]; 8] = [
+            b"",
+            b"\x0a\x01k",
+            b"\x12\x02\x10\x01\x0a\x01k",
+            b"\x0a\x01k\x12\x04\x10\x01\x10\x00",
+            b"\x0a\x01k\x12\x02\x10\x02",
+            b"\x0a\x01k\x12\x02\x10\x01\x18\x01",
+            b"\x0a\x01k\x12\x03\x18\x80\x00",
+            b"\x0a\x01k\x12\x03\x0a\x02v",
+        ];
+        for bytes in not_plain {
+            assert!(plain_key_value(Blob::whole(bytes)).is_none(), "{bytes:?}");
+        }
     }
 }

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, BinaryViewArray, BooleanArray, FixedSizeBinaryArray, Float64Array, Int64Array, MapArray, NullBufferBuilder,
-    StringViewArray, StructArray, make_view,
+    StringViewArray, StructArray, UInt32Array, make_view,
 };
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Fields};
 use arrow::error::ArrowError;
 use bytes::Bytes;
 
+use super::distinct::distinct;
 use super::wire::Blob;
 
 /// Where bytes lie: in the request or beside it.
@@ -226,8 +228,14 @@ impl Views {
 // === impl Blocks ===
 
 impl Blocks {
-    /// Arrow checks that all is UTF-8; only when it is not does anybody look at every text.
+    /// Arrow checks that all is UTF-8, each text once where they repeat; only when something is not does anybody look at every text.
     fn texts(&mut self, views: Vec<u128>, nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
+        let (distinct, places) = distinct(&views);
+        if distinct.len() * 2 <= views.len()
+            && let Ok(texts) = StringViewArray::try_new(ScalarBuffer::from(distinct), Arc::clone(&self.buffers), None)
+        {
+            return take(&texts, &UInt32Array::try_new(ScalarBuffer::from(places), nulls)?, None);
+        }
         let views = ScalarBuffer::from(views);
         if let Ok(array) = StringViewArray::try_new(views.clone(), Arc::clone(&self.buffers), nulls.clone()) {
             return Ok(Arc::new(array));
