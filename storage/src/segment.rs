@@ -34,6 +34,7 @@ mod file;
 mod gather;
 mod hybrid;
 mod indexes;
+mod numbered;
 mod order;
 mod origin;
 mod output;
@@ -46,6 +47,7 @@ mod stack;
 mod summary;
 mod trace_keys;
 mod unpacked;
+mod values;
 mod words;
 mod writer;
 
@@ -57,6 +59,7 @@ pub(crate) use self::bundle::{Blob, Bundle, BundleWriter, damaged as bundle_dama
 pub(crate) use self::checked::{BLOCK_SUMS, BlockSums};
 pub(crate) use self::discover::discover;
 pub(crate) use self::error::{SegmentError, SegmentErrorKind};
+use self::gather::Gatherer;
 pub(crate) use self::indexes::{rebuild as rebuild_index, rebuild_beside as rebuild_index_beside};
 pub(crate) use self::order::SortColumns;
 pub(crate) use self::origin::{Origin, Part, Recorded};
@@ -189,9 +192,13 @@ fn sort_into(mut output: Output<'_>, signal: Signal, batches: Vec<RecordBatch>) 
     let batches = fewer(signal, batches).map_err(|e| failed(&e))?;
     let columns = batches.iter().map(|batch| SortColumns::of(signal, batch)).collect::<Option<Vec<_>>>();
     let order = order::sorted(&columns.ok_or_else(|| failed(&"a column of the table is missing"))?);
+    if order.is_empty() {
+        return output.finish();
+    }
+    let gatherer = Gatherer::new(&batches).map_err(|e| failed(&e))?;
     for chunk in order.chunks(GATHER_ROWS) {
         let indices: Vec<(usize, usize)> = chunk.iter().map(|at| (at.batch as usize, at.row as usize)).collect();
-        output.push(&gather::gather(&batches, &indices).map_err(|e| failed(&e))?)?;
+        output.push(&gatherer.gather(&indices).map_err(|e| failed(&e))?)?;
     }
     output.finish()
 }

@@ -6,8 +6,6 @@
 
 use std::ops::Range;
 
-use arrow::array::{Array as _, ArrayRef, AsArray as _, BinaryViewArray, Int32Array, Int64Array, StringViewArray};
-use arrow::datatypes::DataType;
 use bytes::Bytes;
 use parquet::basic::{Compression, Encoding, Type};
 use parquet::column::page::{CompressedPage, Page, PageWriteSpec, PageWriter as _};
@@ -22,6 +20,7 @@ use parquet::schema::types::ColumnDescPtr;
 
 use super::encoding::{DICTIONARY_BYTES, PAGE_BYTES};
 use super::hybrid;
+use super::values::Values;
 use super::words::Words;
 
 /// One column chunk being written.
@@ -39,22 +38,6 @@ pub(super) struct CodedColumn {
     done: Vec<u8>,
     pages: Vec<Written>,
     totals: Totals,
-}
-
-/// Values of a batch.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Values<'a> {
-    Texts(&'a StringViewArray),
-    Bytes(&'a BinaryViewArray),
-    Ints(&'a Int32Array),
-    Longs(&'a Int64Array),
-}
-
-/// One value as a page has it, but for the length of bytes.
-enum Plain<'a> {
-    Bytes(&'a [u8]),
-    Int([u8; 4]),
-    Long([u8; 8]),
 }
 
 /// Compresses pages.
@@ -325,63 +308,6 @@ impl OpenPage {
         page.codes.clear();
         page.plain.clear();
         *self = page;
-    }
-}
-
-// === impl Values ===
-
-impl<'a> Values<'a> {
-    /// `None` for arrays of other types.
-    pub(super) fn of(array: &'a ArrayRef) -> Option<Self> {
-        match array.data_type() {
-            DataType::Utf8View => array.as_string_view_opt().map(Self::Texts),
-            DataType::BinaryView => array.as_binary_view_opt().map(Self::Bytes),
-            DataType::Int32 => array.as_primitive_opt().map(Self::Ints),
-            DataType::Int64 => array.as_primitive_opt().map(Self::Longs),
-            _ => None,
-        }
-    }
-
-    /// What tells a value from others of its batch: the view of a text; of a number what would be its view.
-    #[inline]
-    fn view(&self, at: usize) -> u128 {
-        match self {
-            Self::Texts(array) => array.views().get(at).copied().unwrap_or_default(),
-            Self::Bytes(array) => array.views().get(at).copied().unwrap_or_default(),
-            Self::Ints(array) => u128::from(array.value(at).cast_unsigned()) << 32 | 4,
-            Self::Longs(array) => u128::from(array.value(at).cast_unsigned()) << 32 | 8,
-        }
-    }
-
-    #[inline]
-    fn value(&self, at: usize) -> Plain<'a> {
-        match self {
-            Self::Texts(array) => Plain::Bytes(array.value(at).as_bytes()),
-            Self::Bytes(array) => Plain::Bytes(array.value(at)),
-            Self::Ints(array) => Plain::Int(array.value(at).to_le_bytes()),
-            Self::Longs(array) => Plain::Long(array.value(at).to_le_bytes()),
-        }
-    }
-
-    #[inline]
-    fn is_valid(&self, at: usize) -> bool {
-        match self {
-            Self::Texts(array) => array.is_valid(at),
-            Self::Bytes(array) => array.is_valid(at),
-            Self::Ints(array) => array.is_valid(at),
-            Self::Longs(array) => array.is_valid(at),
-        }
-    }
-}
-
-impl AsRef<[u8]> for Plain<'_> {
-    #[inline]
-    fn as_ref(&self) -> &[u8] {
-        match self {
-            Self::Bytes(bytes) => bytes,
-            Self::Int(bytes) => bytes,
-            Self::Long(bytes) => bytes,
-        }
     }
 }
 

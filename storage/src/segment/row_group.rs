@@ -10,8 +10,9 @@ use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowLeafColumn, ArrowRowG
 use parquet::errors::ParquetError;
 use parquet::file::writer::SerializedFileWriter;
 
-use super::coded::{CodedColumn, Press, Values};
+use super::coded::{CodedColumn, Press};
 use super::encoding;
+use super::values::Values;
 
 /// A row group being written.
 #[derive(Debug)]
@@ -100,9 +101,9 @@ fn parts(array: &ArrayRef) -> Vec<(Option<Values<'_>>, Option<&[i32]>)> {
     match array.data_type() {
         DataType::Map(..) => {
             let map = array.as_map();
-            [map.keys(), map.values()].into_iter().map(|leaf| (Values::of(leaf), Some(map.value_offsets()))).collect()
+            [map.keys(), map.values()].into_iter().map(|leaf| (Values::of(leaf.as_ref()), Some(map.value_offsets()))).collect()
         }
-        _ => vec![(Values::of(array), None)],
+        _ => vec![(Values::of(array.as_ref()), None)],
     }
 }
 

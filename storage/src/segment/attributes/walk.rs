@@ -33,7 +33,22 @@ pub(super) struct KnownKeys {
     places: HashMap<(u128, u128), usize, Spread>,
     /// An entry with each text, and how many there are.
     texts: Vec<(usize, u64)>,
+    /// Places that were looked up lately, by a hash that costs next to nothing.
+    recent: Vec<Recent>,
+    /// Which use of `places` it is.
+    turn: u32,
 }
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Recent {
+    key: u128,
+    value: u128,
+    place: usize,
+    turn: u32,
+}
+
+/// A power of two.
+const RECENT: usize = 1_024;
 
 #[derive(Clone, Copy, Debug)]
 struct Key {
@@ -42,6 +57,37 @@ struct Key {
     place: Option<usize>,
     /// The last granule that it was noted for.
     granule: u32,
+}
+
+// === impl KnownKeys ===
+
+impl KnownKeys {
+    /// Forgets the texts of the granule before.
+    fn begin(&mut self) {
+        self.places.clear();
+        self.turn += 1;
+        self.recent.resize(RECENT, Recent::default());
+    }
+
+    /// The place of a text that has these views; `next` when it is new.
+    #[inline]
+    fn place(&mut self, key: u128, value: u128, next: usize) -> usize {
+        let turn = self.turn;
+        let Some(recent) = self.recent.get_mut(slot_of(key, value)) else { return next };
+        if (recent.turn, recent.key, recent.value) == (turn, key, value) {
+            return recent.place;
+        }
+        let place = *self.places.entry((key, value)).or_insert(next);
+        *recent = Recent { key, value, place, turn };
+        place
+    }
+}
+
+fn slot_of(key: u128, value: u128) -> usize {
+    #[expect(clippy::cast_possible_truncation, reason = "takes the two halves")]
+    let halves = |view: u128| (view as u64) ^ ((view >> 64) as u64).rotate_left(29);
+    let mixed = (halves(key).rotate_left(17) ^ halves(value)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    usize::try_from(mixed >> (u64::BITS - RECENT.ilog2())).unwrap_or_default()
 }
 
 // === impl Columns ===
@@ -139,15 +185,15 @@ impl Visit<'_> {
 
     /// As [`Self::map`], but equal texts are noted together: equal views of one array are equal texts.
     fn texts(&mut self, of: &Map<'_, StringViewArray>, rows: &Range<usize>) {
-        let KnownKeys { places, texts, .. } = &mut *self.keys;
-        places.clear();
-        let mut texts = std::mem::take(texts);
+        let keys = &mut *self.keys;
+        keys.begin();
+        let mut texts = std::mem::take(&mut keys.texts);
         let entries = of.entries(rows);
-        let keys = of.keys.views().get(entries.clone()).unwrap_or_default();
+        let names = of.keys.views().get(entries.clone()).unwrap_or_default();
         let values = of.values.views().get(entries.clone()).unwrap_or_default();
-        for (at, (key, value)) in entries.zip(keys.iter().zip(values)) {
+        for (at, (key, value)) in entries.zip(names.iter().zip(values)) {
             let value = if of.values.is_valid(at) { *value } else { u128::MAX };
-            let place = *places.entry((*key, value)).or_insert(texts.len());
+            let place = keys.place(*key, value, texts.len());
             match texts.get_mut(place) {
                 Some((_, count)) => *count += 1,
                 None => texts.push((at, 1)),
