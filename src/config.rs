@@ -88,7 +88,7 @@ impl Config {
         });
         storage.buffer_bytes = written.read("buffer_bytes", value::optional(value::bytes)).unwrap_or(shares.buffer);
         storage.max_buffer_bytes =
-            written.read("max_buffer_bytes", value::optional(value::bytes)).unwrap_or(storage.buffer_bytes.saturating_mul(3));
+            written.read("max_buffer_bytes", value::optional(value::bytes)).unwrap_or(storage.buffer_bytes.saturating_mul(4));
         storage.flush_interval = written.read("flush_interval", value::duration);
         storage.min_free_bytes = written.read("min_free_bytes", value::bytes64);
         storage.retention = Self::retention(written);

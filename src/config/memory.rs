@@ -8,7 +8,7 @@ use std::path::Path;
 /// Shares that add up to less than the whole: what is not counted (decoding, merging, indexes, the allocator's own) needs room too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shares {
-    /// Rows in memory at which a flush begins. Three times as many may be there.
+    /// Rows in memory at which a flush begins. Four times as many may be there.
     pub(crate) buffer: usize,
     /// Requests being received or stored.
     pub(crate) in_flight: usize,
@@ -28,7 +28,7 @@ impl Shares {
         let in_flight = share(16, 8 * MIB, 256 * MIB);
         let buffer_on_disk = disk.map_or(u64::MAX, |disk| (disk / 32).max(MIB));
         Self {
-            buffer: share(80, 4 * MIB, (96 * MIB).min(buffer_on_disk).max(4 * MIB))
+            buffer: share(80, 4 * MIB, (64 * MIB).min(buffer_on_disk).max(4 * MIB))
                 .min(usize::try_from(buffer_on_disk).unwrap_or(usize::MAX)),
             in_flight,
             message: in_flight.min(64 << 20),
@@ -114,9 +114,9 @@ mod tests {
     #[test]
     fn shares_shrink_with_the_limit_and_stay_within_bounds() {
         let plenty = Shares::of(None, None);
-        assert_eq!((plenty.buffer, plenty.in_flight, plenty.message, plenty.query), (96 << 20, 256 << 20, 64 << 20, 1 << 30));
+        assert_eq!((plenty.buffer, plenty.in_flight, plenty.message, plenty.query), (64 << 20, 256 << 20, 64 << 20, 1 << 30));
         let small = Shares::of(Some(512 * MIB), None);
-        assert!(3 * small.buffer + small.in_flight + small.query < 128 << 20, "{small:?}");
+        assert!(4 * small.buffer + small.in_flight + small.query < 128 << 20, "{small:?}");
         assert_eq!((small.in_flight, small.message), (32 << 20, 32 << 20));
         assert_eq!(Shares::of(None, Some(64 * MIB)).buffer, 2 << 20);
     }

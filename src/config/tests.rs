@@ -20,7 +20,7 @@ fn nothing_written_is_the_default() {
     assert_eq!(config.storage.data_dir, PathBuf::from("./throughline-data"));
     let storage = storage::Config::new(PathBuf::new());
     let shares = Shares::of(memory::limit(), None);
-    assert_eq!((config.storage.buffer_bytes, config.storage.max_buffer_bytes), (shares.buffer, shares.buffer * 3));
+    assert_eq!((config.storage.buffer_bytes, config.storage.max_buffer_bytes), (shares.buffer, shares.buffer * 4));
     assert_eq!((config.storage.flush_interval, config.storage.min_free_bytes), (storage.flush_interval, storage.min_free_bytes));
     assert_eq!((config.storage.query_timeout, config.storage.query_memory_bytes), (storage.query_timeout, shares.query));
     assert_eq!((config.storage.concurrent_queries, config.storage.retention), (storage.concurrent_queries, storage.retention));
@@ -34,7 +34,7 @@ fn a_flag_wins_over_the_environment_and_the_environment_over_the_file() {
     let environment = [("THROUGHLINE_FLUSH_INTERVAL", "2s"), ("THROUGHLINE_QUERY_TIMEOUT", "2s"), ("PATH", "/bin")];
     let config = load(file, &environment, &[("query_timeout", "3s")]).unwrap();
     let seconds = Duration::from_secs;
-    assert_eq!((config.storage.buffer_bytes, config.storage.max_buffer_bytes), (1 << 20, 3 << 20));
+    assert_eq!((config.storage.buffer_bytes, config.storage.max_buffer_bytes), (1 << 20, 4 << 20));
     assert_eq!((config.storage.flush_interval, config.storage.query_timeout), (seconds(2), seconds(3)));
 }
 

@@ -12,13 +12,13 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// When an append counts as durable.
     pub sync: SyncPolicy,
-    /// Rows in memory, as bytes of columns over both signals, at which a flush begins, and that it writes together. Default 96 MiB.
+    /// Rows in memory, as bytes of columns over both signals, at which a flush begins, and that it writes together. Default 64 MiB.
     pub buffer_bytes: usize,
     /// So many rows of a table that are flushed together are not merged again: their segment is put behind others as it is. Default 32,768.
     pub run_rows: usize,
     /// Oldest row in memory at which a flush begins. Default 60 s.
     pub flush_interval: Duration,
-    /// Bytes in memory, flushing ones included, at which appends wait. Default three times `buffer_bytes`.
+    /// Bytes in memory, flushing ones included, at which appends wait. Default four times `buffer_bytes`.
     pub max_buffer_bytes: usize,
     /// Below this much free disk, appends are refused and reads go on. Default 512 MiB.
     pub min_free_bytes: u64,
@@ -53,10 +53,10 @@ impl Config {
         Self {
             data_dir,
             sync: SyncPolicy::Group,
-            buffer_bytes: 96 << 20,
+            buffer_bytes: 64 << 20,
             run_rows: 32_768,
             flush_interval: Duration::from_secs(60),
-            max_buffer_bytes: 288 << 20,
+            max_buffer_bytes: 256 << 20,
             min_free_bytes: 512 << 20,
             max_disk_bytes: None,
             retention: Retention::default(),
