@@ -55,8 +55,8 @@ pub(crate) fn facets(
     let source = Source::new(signal, &known).ok_or_else(|| QueryError::Invalid(format!("values of `{field}` cannot be counted")))?;
     let (query, note) = Query::rows(signal, query).map_err(QueryError::Parse)?;
     let predicate = Predicate::new(&query);
-    if let Some(told) = Told::new(signal, &known, &predicate) {
-        let mut facets = told.count(snapshot, range, &predicate, rolls, (limit, control))?;
+    let told = Told::new(signal, &known, &predicate).map(|told| told.count(snapshot, range, &predicate, rolls, (limit, control)));
+    if let Some(mut facets) = told.transpose()?.flatten() {
         facets.stats.complete &= note.is_none();
         facets.stats.notes.extend(note);
         return Ok(facets);

@@ -7,11 +7,14 @@
 //! A span is stored twice only with the same start, so both are in the same minute. Where both minutes are counted from roll-ups, one is
 //! taken off again; where one is, the row is left out; where none is, `Seen` tells them apart.
 
+use std::sync::Arc;
+
 use super::answer::QueryStats;
 use super::predicate::Predicate;
 use super::question::QueryError;
 use super::scan::Control;
 use crate::model::TimeRange;
+use crate::segment::Segment;
 use crate::snapshot::Snapshot;
 use crate::store::Signal;
 
@@ -26,6 +29,7 @@ use self::duplicates::Duplicate;
 use self::item::Amount;
 pub(super) use self::item::{Counts, Item};
 use self::plan::Plan;
+use self::rolls::Detail;
 pub(crate) use self::rolls::Rolls;
 pub(super) use self::view::{View, columns};
 
@@ -56,6 +60,17 @@ pub(super) enum Moment {
 /// Whether a filter asks only for what roll-ups tell apart.
 pub(super) fn is_told_apart(filter: &Predicate) -> bool {
     filter.columns().iter().all(|column| plan::TOLD_APART.contains(column))
+}
+
+/// Whether roll-ups have what segments say of a question, so that rows are read in memory and in cut minutes alone.
+pub(super) fn have_all(question: &Question<'_>, rolls: &Rolls) -> bool {
+    let Question { snapshot, signal, range, names, filter, .. } = *question;
+    let names = names || filter.columns().contains(crate::schema::column::NAME);
+    let is_asked = |segment: &&Arc<Segment>| range == TimeRange::ALL || range.overlaps(segment.meta().min_time, segment.meta().max_time);
+    snapshot.table(signal).segments.iter().filter(is_asked).all(|segment| {
+        let roll = rolls.of(segment, Detail { names, minutes: true });
+        segment.hidden().is_empty() && roll.is_some_and(|roll| roll.has_names || !names)
+    })
 }
 
 /// Hands everything that is asked for to `take`, each item to one of the states that are given back.
