@@ -12,13 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
 
-use crate::attributes::Layout;
 use crate::files::Place;
-use crate::model::{TraceId, UnixNanos};
-use crate::rollup::Roll;
-use crate::schema;
+use crate::model::UnixNanos;
 use crate::store::Signal;
 use crate::text;
 
@@ -33,6 +29,7 @@ mod error;
 mod file;
 mod gather;
 mod hybrid;
+mod index;
 mod indexes;
 mod numbered;
 mod order;
@@ -43,6 +40,7 @@ mod promotion;
 mod read;
 mod row_group;
 mod rows;
+mod sorting;
 mod stack;
 mod summary;
 mod trace_keys;
@@ -59,7 +57,7 @@ pub(crate) use self::bundle::{Blob, Bundle, BundleWriter, damaged as bundle_dama
 pub(crate) use self::checked::{BLOCK_SUMS, BlockSums};
 pub(crate) use self::discover::discover;
 pub(crate) use self::error::{SegmentError, SegmentErrorKind};
-use self::gather::Gatherer;
+use self::index::Index;
 pub(crate) use self::indexes::{rebuild as rebuild_index, rebuild_beside as rebuild_index_beside};
 pub(crate) use self::order::SortColumns;
 pub(crate) use self::origin::{Origin, Part, Recorded};
@@ -68,6 +66,7 @@ pub(crate) use self::promotion::{choose as choose_layout, layout_before, layout_
 #[cfg(test)]
 use self::rows::merged as merged_rows;
 pub(crate) use self::rows::{holds as holds_rows, push as push_row, union as union_rows, without as without_rows};
+pub(crate) use self::sorting::{write, write_run};
 pub(crate) use self::stack::stack;
 pub(crate) use self::summary::Operations;
 
@@ -133,24 +132,6 @@ pub(crate) type RowRanges = Vec<Range<u32>>;
 /// Rows as they are read.
 pub(crate) type Rows = Box<dyn Iterator<Item = Result<RecordBatch, SegmentError>> + Send>;
 
-/// The usable part of the bundle.
-#[derive(Debug)]
-struct Index {
-    bundle: Bundle,
-    path: Place,
-    services: Option<Vec<String>>,
-    operations: OnceLock<Option<Operations>>,
-    trace_filter: Option<trace_keys::TraceFilter>,
-    trace_keys: Option<trace_keys::TraceKeys>,
-    text: OnceLock<Option<text::Index>>,
-    attributes: OnceLock<AttributeIndex>,
-    /// Whether a part of it was damaged when it was opened.
-    is_damaged: bool,
-}
-
-/// What a usable bundle gives.
-type Opened = (Index, checked::CheckedFile, Vec<RowGroup>);
-
 const TRACE_KEYS: &str = "trace.keys";
 const TRACE_FUSE: &str = "trace.fuse";
 const SUMMARY: &str = "summary";
@@ -158,60 +139,6 @@ const OPERATIONS: &str = "operations";
 const ROLL: &str = "roll.red";
 const ROLL_EDGE: &str = "roll.edge";
 const ROLL_EDGE_CELLS: &str = "roll.edge.cells";
-const GATHER_ROWS: usize = 16_384;
-const MAX_BATCHES: usize = 1_024;
-
-/// Sorts rows, removes duplicate spans (the later arrival stays) and writes segments of `level`. Both files of each are synced and have
-/// their lasting names when this returns; they count once the manifest says so.
-pub(crate) fn write(
-    tmp_dir: &Place,
-    seg_dir: &Place,
-    signal: Signal,
-    level: u8,
-    origin: Origin,
-    batches: Vec<RecordBatch>,
-) -> Result<Vec<SegmentMeta>, SegmentError> {
-    sort_into(Output::new(tmp_dir, seg_dir, signal, level).with_origin(origin), signal, batches)
-}
-
-/// As [`write()`], to segments of level 1, which are not merged any more, with columns for attributes as `layout` says. The text of logs is
-/// not indexed yet: taking texts apart takes longer than everything else.
-pub(crate) fn write_run(
-    tmp_dir: &Place,
-    seg_dir: &Place,
-    signal: Signal,
-    layout: Layout,
-    origin: Origin,
-    batches: Vec<RecordBatch>,
-) -> Result<Vec<SegmentMeta>, SegmentError> {
-    sort_into(Output::new(tmp_dir, seg_dir, signal, 1).with_layout(layout).with_origin(origin).with_text_later(), signal, batches)
-}
-
-fn sort_into(mut output: Output<'_>, signal: Signal, batches: Vec<RecordBatch>) -> Result<Vec<SegmentMeta>, SegmentError> {
-    let failed = |e: &dyn std::fmt::Display| SegmentError::damaged(ulid::Ulid::nil(), format!("cannot sort rows to be written: {e}"));
-    let batches = fewer(signal, batches).map_err(|e| failed(&e))?;
-    let columns = batches.iter().map(|batch| SortColumns::of(signal, batch)).collect::<Option<Vec<_>>>();
-    let order = order::sorted(&columns.ok_or_else(|| failed(&"a column of the table is missing"))?);
-    if order.is_empty() {
-        return output.finish();
-    }
-    let gatherer = Gatherer::new(&batches).map_err(|e| failed(&e))?;
-    for chunk in order.chunks(GATHER_ROWS) {
-        let indices: Vec<(usize, usize)> = chunk.iter().map(|at| (at.batch as usize, at.row as usize)).collect();
-        output.push(&gatherer.gather(&indices).map_err(|e| failed(&e))?)?;
-    }
-    output.finish()
-}
-
-/// Joins neighbouring batches when there are very many, because gathering visits each batch for each column and chunk.
-fn fewer(signal: Signal, mut batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, arrow::error::ArrowError> {
-    batches.retain(|batch| batch.num_rows() > 0);
-    if batches.len() <= MAX_BATCHES {
-        return Ok(batches);
-    }
-    let schema = schema::of(signal);
-    batches.chunks(batches.len().div_ceil(MAX_BATCHES)).map(|group| concat_batches(&schema, group)).collect()
-}
 
 /// How many rows these are.
 fn count_rows(rows: &RowRanges) -> u64 {
@@ -336,135 +263,6 @@ impl Segment {
     /// Row groups in file order. They count hidden rows too.
     pub(crate) fn row_groups(&self) -> &[RowGroup] {
         &self.row_groups
-    }
-
-    /// Distinct services in this segment, sorted; `None` when the index bundle is missing or there are more than 10,000.
-    pub(crate) fn services(&self) -> Option<&[String]> {
-        self.index.as_ref()?.services.as_deref()
-    }
-
-    /// Spans: operations with their counts; `None` when the index bundle is missing.
-    pub(crate) fn operations(&self) -> Option<&Operations> {
-        let index = self.index.as_ref()?;
-        let load = || {
-            let blob = self.usable(OPERATIONS, index.bundle.read(OPERATIONS))??;
-            self.usable(OPERATIONS, serde_json::from_slice(&blob))
-        };
-        index.operations.get_or_init(load).as_ref()
-    }
-
-    /// Its roll-up, read and decoded each time; `None` when there is none that can be used.
-    pub(crate) fn roll(&self) -> Option<Roll> {
-        let blob = self.usable(ROLL, self.index.as_ref()?.bundle.read(ROLL))??;
-        self.usable(ROLL, Roll::decode(self.meta.signal, &blob))?
-    }
-
-    /// False when certainly no row belongs to a trace; asks memory only.
-    pub(crate) fn may_hold(&self, id: TraceId) -> bool {
-        let filter = self.index.as_ref().and_then(|index| index.trace_filter.as_ref());
-        filter.is_none_or(|filter| filter.may_contain(trace_keys::hash(id.as_bytes())))
-    }
-
-    /// Keys of all traces with their rows, sorted by key; different traces may have equal keys. `None` when the index cannot say.
-    pub(crate) fn trace_runs(&self) -> Option<Vec<(u32, Range<u32>)>> {
-        self.usable(TRACE_KEYS, self.index.as_ref()?.trace_keys.as_ref()?.all())
-    }
-
-    /// Rows that may belong to a trace; empty when it is certainly absent. Exact up to a 32-bit key behind a 64-bit filter: compare ids
-    /// again.
-    pub(crate) fn trace_rows(&self, id: TraceId) -> Result<RowRanges, SegmentError> {
-        let hash = trace_keys::hash(id.as_bytes());
-        if let Some(index) = &self.index {
-            if index.trace_filter.as_ref().is_some_and(|filter| !filter.may_contain(hash)) {
-                return Ok(Vec::new());
-            }
-            if let Some(keys) = &index.trace_keys
-                && let Some(rows) = self.usable(TRACE_KEYS, keys.rows(hash))
-            {
-                return Ok(self.visible(rows));
-            }
-        }
-        self.scan_for_trace(id).map(|rows| self.visible(rows))
-    }
-
-    /// Logs: rows whose body contains every term (terms as `text::terms` makes them); `None` when there is no text index or no term.
-    pub(crate) fn text_rows(&self, terms: &[String]) -> Result<Option<RowRanges>, SegmentError> {
-        let Some(index) = &self.index else { return Ok(None) };
-        if terms.is_empty() {
-            return Ok(None);
-        }
-        let Some(text) = self.text(index) else { return Ok(None) };
-        Ok(self.usable("ft", text.rows(terms)).map(|rows| self.visible(rows)))
-    }
-
-    /// Logs: rows whose body has a term with this beginning; `None` when there is no text index or there are too many such terms.
-    pub(crate) fn prefix_rows(&self, prefix: &str) -> Option<RowRanges> {
-        let text = self.text(self.index.as_ref()?)?;
-        self.usable("ft", text.prefix_rows(prefix)).flatten()
-    }
-
-    fn text<'a>(&self, index: &'a Index) -> Option<&'a text::Index> {
-        let load = || self.usable("ft", text::Index::open(&index.bundle, &index.path)).flatten();
-        index.text.get_or_init(load).as_ref()
-    }
-
-    /// What is known of attributes; `None` when the index bundle is missing.
-    pub(crate) fn attributes(&self) -> Option<&AttributeIndex> {
-        let index = self.index.as_ref()?;
-        let load = || {
-            let (attributes, damage) = AttributeIndex::open(&index.bundle);
-            self.usable("attr", damage.map_or(Ok(()), Err));
-            attributes
-        };
-        Some(index.attributes.get_or_init(load))
-    }
-
-    /// Rows of the granules that may have an attribute hash; `None` when it is not known.
-    pub(crate) fn attribute_rows(&self, hash: u64) -> Option<RowRanges> {
-        self.usable("attr", self.attributes()?.rows(hash)).flatten()
-    }
-
-    fn visible(&self, rows: RowRanges) -> RowRanges {
-        if self.hidden.is_empty() { rows } else { without_rows(&rows, &self.hidden) }
-    }
-
-    /// The value, or a warning and `None`: what the bundle cannot say is found out from the rows.
-    fn usable<T, E: std::fmt::Display>(&self, blob: &str, result: Result<T, E>) -> Option<T> {
-        result
-            .inspect_err(|error| {
-                self.wanting.store(true, Ordering::Relaxed);
-                tracing::warn!(segment.id = %self.meta.id, blob, %error, "an index of a segment is damaged; reading it is slower");
-            })
-            .ok()
-    }
-}
-
-// === impl Index ===
-
-impl Index {
-    fn open(seg_dir: &Place, meta: &SegmentMeta, parquet: &file::SharedFile) -> std::io::Result<Opened> {
-        let path = meta.index_path(seg_dir);
-        let bundle = Bundle::open(&path, meta.index_bytes)?;
-        let summary = bundle.read(SUMMARY)?.ok_or_else(|| bundle::damaged("no summary"))?;
-        let summary: summary::Summary = serde_json::from_slice(&summary)?;
-        let sums = bundle.read(BLOCK_SUMS)?.ok_or_else(|| bundle::damaged("no checksums of blocks"))?;
-        let parquet = checked::CheckedFile::new(parquet.clone(), &sums)?;
-        let trace_keys = bundle.find(TRACE_KEYS).and_then(|blob| trace_keys::TraceKeys::new(bundle.file().clone(), blob));
-        // A damaged filter must not be asked; the keys then answer alone.
-        let trace_fuse = bundle.read(TRACE_FUSE);
-        let row_groups = summary.row_groups();
-        let index = Self {
-            path,
-            services: summary.services,
-            operations: OnceLock::new(),
-            is_damaged: trace_fuse.is_err() || trace_keys.is_none(),
-            trace_filter: trace_fuse.ok().flatten().and_then(trace_keys::TraceFilter::new),
-            trace_keys,
-            text: OnceLock::new(),
-            attributes: OnceLock::new(),
-            bundle,
-        };
-        Ok((index, parquet, row_groups))
     }
 }
 

@@ -37,7 +37,7 @@ impl Dice {
 
 /// Writes rows as one or more segments of level 1 in a layout, which merges choose by themselves.
 pub(crate) fn write_in(layout: Layout, folder: (&Place, &Place), signal: Signal, batches: Vec<RecordBatch>) -> Vec<SegmentMeta> {
-    super::sort_into(Output::new(folder.0, folder.1, signal, 1).with_layout(layout), signal, batches).unwrap()
+    super::sorting::sort_into(Output::new(folder.0, folder.1, signal, 1).with_layout(layout), signal, batches).unwrap()
 }
 
 /// How rows spread.

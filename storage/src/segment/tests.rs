@@ -9,7 +9,8 @@ use proptest::prelude::*;
 
 use super::fixture::{Dice, Shape, batches, joined, trace_id};
 use super::*;
-use crate::schema::column;
+use crate::model::TraceId;
+use crate::schema::{self, column};
 
 pub(super) struct Folders {
     _root: tempfile::TempDir,
