@@ -28,7 +28,7 @@ impl Shares {
         let in_flight = share(16, 8 * MIB, 256 * MIB);
         let buffer_on_disk = disk.map_or(u64::MAX, |disk| (disk / 32).max(MIB));
         Self {
-            buffer: share(80, 4 * MIB, (64 * MIB).min(buffer_on_disk).max(4 * MIB))
+            buffer: share(80, 4 * MIB, (56 * MIB).min(buffer_on_disk).max(4 * MIB))
                 .min(usize::try_from(buffer_on_disk).unwrap_or(usize::MAX)),
             in_flight,
             message: in_flight.min(64 << 20),
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn shares_shrink_with_the_limit_and_stay_within_bounds() {
         let plenty = Shares::of(None, None);
-        assert_eq!((plenty.buffer, plenty.in_flight, plenty.message, plenty.query), (64 << 20, 256 << 20, 64 << 20, 1 << 30));
+        assert_eq!((plenty.buffer, plenty.in_flight, plenty.message, plenty.query), (56 << 20, 256 << 20, 64 << 20, 1 << 30));
         let small = Shares::of(Some(512 * MIB), None);
         assert!(4 * small.buffer + small.in_flight + small.query < 128 << 20, "{small:?}");
         assert_eq!((small.in_flight, small.message), (32 << 20, 32 << 20));

@@ -38,7 +38,7 @@ pub(crate) const SETTINGS: [Setting; 29] = [
         "What is kept longer, such as `traces: status=error for 90d; logs: severity>=error for 1y` [default: nothing]",
     ),
     setting("max_disk_bytes", "", "SIZE", "All that the data folder may take; the oldest data goes first [default: what the disk has]"),
-    setting("buffer_bytes", "", "SIZE", "Data in memory at which a flush to disk begins [default: by memory, at most 64MiB]"),
+    setting("buffer_bytes", "", "SIZE", "Data in memory at which a flush to disk begins [default: by memory, at most 56MiB]"),
     setting("max_buffer_bytes", "", "SIZE", "Data in memory at which senders wait [default: four times buffer-bytes]"),
     setting("flush_interval", "60s", "TIME", "Age of data in memory at which a flush to disk begins"),
     setting("min_free_bytes", "512MiB", "SIZE", "Free disk below which data is refused and pages go on"),

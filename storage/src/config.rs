@@ -12,7 +12,7 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// When an append counts as durable.
     pub sync: SyncPolicy,
-    /// Rows in memory, as bytes of columns over both signals, at which a flush begins, and that it writes together. Default 64 MiB.
+    /// Rows in memory, as bytes of columns over both signals, at which a flush begins, and that it writes together. Default 56 MiB.
     pub buffer_bytes: usize,
     /// So many rows of a table that are flushed together are not merged again: their segment is put behind others as it is. Default 32,768.
     pub run_rows: usize,
@@ -53,10 +53,10 @@ impl Config {
         Self {
             data_dir,
             sync: SyncPolicy::Group,
-            buffer_bytes: 64 << 20,
+            buffer_bytes: 56 << 20,
             run_rows: 32_768,
             flush_interval: Duration::from_secs(60),
-            max_buffer_bytes: 256 << 20,
+            max_buffer_bytes: 224 << 20,
             min_free_bytes: 512 << 20,
             max_disk_bytes: None,
             retention: Retention::default(),
