@@ -28,11 +28,12 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let (parted, parts) = window.parts(POINTS);
     let search =
         |query: &str, order, limit| store.search_traces(TraceSearch { query: query.to_owned(), range, order, limit, cursor: None });
-    let (now, earlier, gap, failed, slow, errors, errors_before, map) = tokio::join!(
+    let (now, earlier, gap, failed, failed_requests, slow, errors, errors_before, map) = tokio::join!(
         store.services(parted, parts),
         store.services(before, 1),
         earlier::gap(store, Signal::Traces, before, &clock),
         search("status:error", TraceOrder::Newest, FAILED_SAMPLE),
+        search("root:true status:error", TraceOrder::Newest, FAILED_SAMPLE),
         search("root:true", TraceOrder::Slowest, LISTED),
         errors(store, None, range),
         errors(store, None, before),
@@ -40,11 +41,20 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     );
     let (now, earlier) = (now?, if gap.is_some() { Vec::new() } else { earlier? });
     let failed = failed.map(|page| page.traces).unwrap_or_default();
+    let failed_requests = failed_requests.map_or_else(|_| failed.clone(), |page| page.traces);
     let slow = slow.map(|page| page.traces).unwrap_or_default();
     // Without the errors before, every error would seem new.
     let (errors, errors_before) = errors.ok().zip(errors_before.ok()).unwrap_or_default();
     let calls = map.map(|map| calls(&map)).unwrap_or_default();
-    let compared = Compared { now: &now, before: &earlier, failed: &failed, errors: &errors, errors_before: &errors_before, calls: &calls };
+    let compared = Compared {
+        now: &now,
+        before: &earlier,
+        failed: &failed,
+        failed_requests: &failed_requests,
+        errors: &errors,
+        errors_before: &errors_before,
+        calls: &calls,
+    };
     let mut page = home(&visit, &window, compared, slow);
     page.uncompared = gap.unwrap_or_default();
     let links = visit.links();

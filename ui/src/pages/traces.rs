@@ -55,6 +55,9 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let status = match found {
         Ok(found) => {
             fill(&mut page, &visit, &found, &asked, &address);
+            if found.traces.is_empty() && asked.cursor.is_none() {
+                page.in_logs = in_logs(&visit, &asked).await;
+            }
             chart(&mut page, &visit, grid, &asked, &address);
             page.facets = counted.iter().map(|(title, field, values)| Group::new(title, field, values, &asked.query, &address)).collect();
             StatusCode::OK
@@ -182,6 +185,17 @@ fn chart(page: &mut Traces, visit: &Visit, grid: Result<Grid, QueryError>, asked
         let compare = compare.with("sel", visit.params.get("sel").unwrap_or_default()).href();
         (selected.words(range, &clock), address.href(), compare)
     });
+}
+
+/// How many log records of the window match the same query, and where they are; `None` for none, and where it means nothing for logs.
+async fn in_logs(visit: &Visit, asked: &Asked) -> Option<(String, String)> {
+    if asked.query.trim().is_empty() {
+        return None;
+    }
+    let counted = visit.state.store().histogram(Signal::Logs, &asked.query, asked.range, 1).await.ok()?;
+    let records: u64 = counted.buckets.iter().flat_map(|bucket| bucket.counts).fold(0, u64::saturating_add);
+    let words = if records == 1 { "1 log record matches".to_owned() } else { format!("{} log records match", format::exact(records)) };
+    (records > 0).then(|| (words, visit.links().logs(&asked.query).href()))
 }
 
 /// What to try when nothing was found.

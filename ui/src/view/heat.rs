@@ -121,7 +121,7 @@ impl Heat {
             bounds: [COLUMNS, low, high],
             page: fixed.href(),
             summary: format!(
-                "{}, {} failed, {} to {}",
+                "{}, {} failed, drawn in rows from {} to {}",
                 match counts_what {
                     Counts::Requests => format::counted(all.0, "request (root span)", "requests (root spans)"),
                     Counts::Matches => format::counted(all.0, "span that matches", "spans that match"),

@@ -57,6 +57,8 @@ pub(crate) struct Traces {
     pub(crate) notes: Vec<String>,
     /// Other windows and queries to try when nothing was found: word and address.
     pub(crate) otherwise: Vec<(String, String)>,
+    /// Log records that match where no span does, and where they are.
+    pub(crate) in_logs: Option<(String, String)>,
     /// The same as JSON.
     pub(crate) json: String,
     /// What it took.

@@ -49,6 +49,36 @@ async fn the_logs_of_a_trace_hold_the_events_of_its_spans() {
     // By time: a record, the event one second later, and another record.
     assert!(at("charging the card") < at("span event") && at("span event") < at("payment failed"));
     assert!(page.contains("tab=events#seee19b7ec3c1b174"), "{page}");
+    assert!(page.contains("2\u{a0}log records and 1\u{a0}span event."), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_that_only_logs_have_lead_to_them() {
+    let app = App::filled().await;
+    let page = app.get("/traces?q=charging&from=0").await.text();
+    assert!(page.contains("No trace in this window") && page.contains(">1 log record matches</a>"), "{page}");
+    assert!(page.contains("href=\"/logs?from=0&#38;q=charging\""), "{page}");
+    assert!(!app.get("/traces?q=nowheretobefound&from=0").await.text().contains("log record matches"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_fails_within_a_request_is_told_so_and_its_links_find_it() {
+    let app = App::empty().await;
+    let mut sent = failing_chain();
+    let spans = sent.resource_spans.iter_mut().flat_map(|part| &mut part.scope_spans).flat_map(|part| &mut part.spans);
+    for request in spans.filter(|span| span.kind == 2) {
+        request.status = None;
+    }
+    app.append(Signal::Traces, sent.encode_to_vec()).await;
+    let home = app.get("/?from=0").await;
+    assert_eq!(home.status, 200, "{}", home.text());
+    let page = home.text();
+    let list = page.split("<ul class=\"attention\"").nth(1).unwrap().split("</section>").next().unwrap();
+    assert!(list.contains("a call within POST /pay fails, the request itself succeeds"), "{list}");
+    let links: Vec<String> =
+        list.split("href=\"/traces").skip(1).map(|rest| rest.split('"').next().unwrap().replace("&#38;", "&")).collect();
+    assert!(links.len() == 2 && links[0] == links[1], "{links:?}");
+    assert!(app.get(&format!("/traces{}", links[0])).await.text().contains(&TRACE[..8]), "{links:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! Why a trace is not there: never received, aged out or deleted, as far as what is left of it tells.
 
 use http::StatusCode;
-use storage::{TraceId, UnixNanos};
+use storage::{DeleteReceipt, DeleteWhat, TraceId, UnixNanos};
 
 use super::{MAX_LOGS, Visit};
 use crate::error::Failure;
@@ -10,7 +10,7 @@ use crate::view::format::{self, Clockface};
 use crate::view::trace::Wanted;
 
 /// What is known of a trace without spans.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Remains {
     /// How many log records name it, and the newest of them.
     logs: Option<(usize, UnixNanos)>,
@@ -18,6 +18,8 @@ struct Remains {
     oldest: Option<UnixNanos>,
     /// When a list showed it.
     seen: Option<UnixNanos>,
+    /// The delete that named it.
+    deleted: Option<DeleteReceipt>,
 }
 
 pub(super) async fn why(visit: &Visit, id: TraceId, wanted: &Wanted) -> Failure {
@@ -28,8 +30,11 @@ pub(super) async fn why(visit: &Visit, id: TraceId, wanted: &Wanted) -> Failure 
         logs: records.iter().map(|record| record.time).max().map(|newest| (records.len(), newest)),
         oldest: spans.time.map(|(oldest, _)| oldest),
         seen: Params::parse(&wanted.list).get("seen").and_then(|seen| seen.parse().ok()).map(UnixNanos::new),
+        deleted: store.deletions().into_iter().find(|receipt| matches!(&receipt.what, DeleteWhat::Traces(ids) if ids.contains(&id))),
     };
+    let receipt = left.deleted.as_ref().map(|receipt| visit.links().plain(&format!("/api/v1/deletes/{}", receipt.id)).href());
     let mut failure = told(id, left, &visit.clock());
+    failure.ways.extend(receipt.map(|href| ("Its receipt", href)));
     let times = || records.iter().map(|record| record.time);
     if let (Some(first), Some(last)) = (times().min(), times().max()) {
         let (from, to) = (first.minus(MARGIN).get().to_string(), last.plus(MARGIN).get().to_string());
@@ -44,6 +49,13 @@ fn told(id: TraceId, left: Remains, clock: &Clockface) -> Failure {
     let kept = left.oldest.map(|oldest| format!("spans are kept from {} on", time(oldest)));
     let gone = |message| Failure::new(StatusCode::GONE, "expired_trace", message);
     let unknown = |message| Failure::new(StatusCode::NOT_FOUND, "unknown_trace", message);
+    if let Some(receipt) = left.deleted {
+        return Failure::new(
+            StatusCode::GONE,
+            "deleted_trace",
+            format!("trace {id} was deleted on request at {}, receipt {}", time(receipt.asked), receipt.id),
+        );
+    }
     match (left.logs, left.seen) {
         (Some((count, newest)), _) if left.oldest.is_some_and(|oldest| newest < oldest) => gone(format!(
             "the spans of trace {id} have aged out: its {} from {} or before, and {}",
@@ -71,7 +83,7 @@ const MARGIN: u64 = 1_000_000_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::harness::{App, NOW};
+    use crate::harness::{App, NOW, TRACE};
 
     fn failure(left: Remains) -> (u16, &'static str, String) {
         let clock = Clockface::new(UnixNanos::new(NOW), None);
@@ -82,8 +94,8 @@ mod tests {
     #[test]
     fn a_trace_whose_log_records_are_older_than_any_span_has_aged_out() {
         let at = |age| UnixNanos::new(NOW - age);
-        let left = Remains { logs: Some((3, at(500))), oldest: Some(at(100)), seen: None };
-        let (status, code, message) = failure(left);
+        let left = Remains { logs: Some((3, at(500))), oldest: Some(at(100)), ..Remains::default() };
+        let (status, code, message) = failure(left.clone());
         assert_eq!((status, code), (410, "expired_trace"));
         assert!(message.contains("its 3 log records are from") && message.contains("spans are kept from"), "{message}");
         assert_eq!(failure(Remains { oldest: Some(at(900)), ..left }).0, 404);
@@ -92,11 +104,23 @@ mod tests {
     #[test]
     fn a_trace_that_a_list_showed_is_gone_and_an_unknown_one_was_perhaps_never_here() {
         let seen = Remains { seen: Some(UnixNanos::new(NOW - 1)), ..Remains::default() };
-        assert_eq!(failure(seen).0, 410);
+        assert_eq!(failure(seen.clone()).0, 410);
         assert_eq!(failure(Remains { seen: Some(UnixNanos::new(NOW + 1)), ..seen }).0, 404);
         let (status, code, message) = failure(Remains::default());
         assert_eq!((status, code), (404, "unknown_trace"));
         assert!(message.ends_with("or has aged out"), "{message}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_deleted_trace_says_when_it_was_deleted_and_which_receipt_tells_of_it() {
+        let app = App::filled().await;
+        let id: TraceId = TRACE.parse().unwrap();
+        let receipt = app.store().delete(DeleteWhat::Traces(vec![id])).await.unwrap();
+        let answer = app.get(&format!("/trace/{TRACE}")).await;
+        assert_eq!(answer.status, StatusCode::GONE);
+        let page = answer.text();
+        assert!(page.contains("was deleted on request at 20") && page.contains(&format!("receipt {}", receipt.id)), "{page}");
+        assert!(page.contains(&format!("/api/v1/deletes/{}\"", receipt.id)), "{page}");
     }
 
     #[tokio::test(flavor = "multi_thread")]

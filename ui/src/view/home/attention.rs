@@ -1,7 +1,9 @@
 //! What is not as it should be, one line per cause: a failure is told where it starts, with what it reaches as its evidence, and what
 //! became slower is told where it is called, not by its callers again.
 
-use storage::{ServiceSummary, TimeRange, TraceSummary, UnixNanos};
+use std::collections::HashSet;
+
+use storage::{ServiceSummary, TimeRange, TraceId, TraceSummary, UnixNanos};
 
 use crate::ask::ErrorGroup;
 use crate::view::colour::{Chip, Palette};
@@ -34,6 +36,8 @@ pub(crate) struct Compared<'a> {
     pub(crate) before: &'a [ServiceSummary],
     /// The newest failed traces.
     pub(crate) failed: &'a [TraceSummary],
+    /// The newest traces whose request itself failed, not only something within it.
+    pub(crate) failed_requests: &'a [TraceSummary],
     pub(crate) errors: &'a [ErrorGroup],
     pub(crate) errors_before: &'a [ErrorGroup],
     /// Which service calls which.
@@ -44,6 +48,8 @@ pub(crate) struct Compared<'a> {
 struct Failure<'a> {
     /// The service in which it starts.
     origin: &'a str,
+    /// Whether it starts within requests of that service to which it does not reach: those succeed.
+    is_within: bool,
     /// Requests that it reaches, with how many traces: service and operation.
     reached: Vec<((&'a str, &'a str), u64)>,
     /// Services between, that fail with it.
@@ -54,9 +60,20 @@ struct Failure<'a> {
     newest: UnixNanos,
 }
 
+// === impl Failure ===
+
+impl Failure<'_> {
+    /// Asks for the traces of a request that this failure reaches.
+    fn reaching(&self, root: &str, operation: &str) -> String {
+        let request = format!("{} {}", term("service", root), term("name", operation));
+        let succeeds = if self.is_within { " -status:error" } else { "" };
+        format!("root:({request}{succeeds}) {} status:error", term("service", self.origin))
+    }
+}
+
 /// What differs for the worse: failures, the most frequent first; services slower than in the window before; silent ones.
 pub(crate) fn attention(compared: Compared<'_>, range: TimeRange, (links, palette): (&Links, &Palette)) -> Vec<Attention> {
-    let failures = failures(compared.failed);
+    let failures = failures(&compared);
     let mut items: Vec<Attention> = failures.iter().take(MAX_FAILURES).map(|failure| failing(failure, &compared, links, palette)).collect();
     items.extend(other_new_errors(&failures, &compared, links, palette));
     items.extend(other_failing(&failures, &compared, links, palette));
@@ -67,21 +84,32 @@ pub(crate) fn attention(compared: Compared<'_>, range: TimeRange, (links, palett
 }
 
 /// Failed traces by the service in which their failure starts: the failing one that is called last. Where that is the service of the
-/// request itself, each of its operations is a cause of its own.
-fn failures(failed: &[TraceSummary]) -> Vec<Failure<'_>> {
-    let mut found: Vec<Failure<'_>> = Vec::new();
+/// request itself, each of its operations is a cause of its own, and so is what fails within it while it succeeds.
+fn failures<'a>(compared: &Compared<'a>) -> Vec<Failure<'a>> {
+    let mut found: Vec<Failure<'a>> = Vec::new();
+    let failed_requests: HashSet<TraceId> = compared.failed_requests.iter().map(|trace| trace.trace_id).collect();
     // What a trace begins with is not known before its root is there.
-    for trace in failed.iter().filter(|trace| trace.has_root) {
+    for trace in compared.failed.iter().filter(|trace| trace.has_root) {
         let (root, operation) = (trace.root_service.as_str(), trace.root_name.as_str());
         let failing = || trace.services.iter().filter(|service| service.error_count > 0).map(|service| service.name.as_str());
         let origin = failing().next_back().unwrap_or(root);
+        let is_within = origin == root && !failed_requests.contains(&trace.trace_id);
         let same = |known: &Failure<'_>| {
-            known.origin == origin && (origin != root || known.reached.iter().any(|((_, reached), _)| *reached == operation))
+            (known.origin, known.is_within) == (origin, is_within)
+                && (origin != root || known.reached.iter().any(|((_, reached), _)| *reached == operation))
         };
         let place = match found.iter().position(same) {
             Some(place) => place,
             None => {
-                let new = Failure { origin, reached: Vec::new(), through: Vec::new(), says: Vec::new(), traces: 0, newest: trace.start };
+                let new = Failure {
+                    origin,
+                    is_within,
+                    reached: Vec::new(),
+                    through: Vec::new(),
+                    says: Vec::new(),
+                    traces: 0,
+                    newest: trace.start,
+                };
                 found.push(new);
                 found.len() - 1
             }
@@ -111,19 +139,23 @@ fn failures(failed: &[TraceSummary]) -> Vec<Failure<'_>> {
 
 fn failing(failure: &Failure<'_>, compared: &Compared<'_>, links: &Links, palette: &Palette) -> Attention {
     let origin = failure.origin;
-    let query = format!("{} status:error", term("service", origin));
     let service = compared.now.iter().find(|service| service.name == origin);
     let is_root = failure.reached.iter().all(|((root, _), _)| *root == origin);
     let own = failure.reached.first().map_or("", |((_, operation), _)| *operation);
-    let text = match service {
-        _ if is_root => format!("{} fails", format::line(own, 90)),
-        Some(service) if service.errors > 0 => format!("{} of requests fail", format::percent(service.errors, service.requests)),
-        _ => "fails within, while its requests succeed".to_owned(),
+    let failed_share = service.filter(|service| service.errors > 0 && !is_root);
+    let text = match failed_share {
+        Some(service) => format!("{} of requests fail", format::percent(service.errors, service.requests)),
+        None if failure.is_within => {
+            format!("{} within {} fails, the request itself succeeds", within(origin, compared), format::line(own, 90))
+        }
+        None if is_root => format!("{} fails", format::line(own, 90)),
+        None => "fails within, while its requests succeed".to_owned(),
     };
-    let query = if is_root { format!("{query} {}", term("name", own)) } else { query };
+    let query = if is_root { failure.reaching(origin, own) } else { format!("{} status:error", term("service", origin)) };
     let mut evidence = messages(failure, compared, is_root, links);
     evidence.extend(reach(failure, compared.failed.len(), is_root, links));
-    if let Some(earlier) = (!is_root).then(|| before(compared, origin)).flatten().filter(|earlier| earlier.requests > 0) {
+    // The share of failed requests is told only beside that of now.
+    if let Some(earlier) = failed_share.and_then(|_| before(compared, origin)).filter(|earlier| earlier.requests > 0) {
         let then = format!("{} in the window before", format::percent(earlier.errors, earlier.requests));
         evidence.push(Evidence { text: then, href: String::new() });
     }
@@ -131,6 +163,13 @@ fn failing(failure: &Failure<'_>, compared: &Compared<'_>, links: &Links, palett
         evidence.push(Evidence { text: rise, href: links.traces(&term("service", origin)).with("sort", "slowest").href() });
     }
     Attention { chip: palette.chip(origin), class: "error", text, href: links.traces(&query).href(), evidence }
+}
+
+/// What fails within requests of a service, as far as its failed spans are of one kind.
+fn within(origin: &str, compared: &Compared<'_>) -> &'static str {
+    let mut groups = compared.errors.iter().filter(|group| group.service == origin && group.count > group.requests).peekable();
+    let is_some = groups.peek().is_some();
+    if is_some && groups.all(|group| group.count == group.requests.saturating_add(group.calls)) { "a call" } else { "a span" }
 }
 
 /// What the failed spans of the origin say; new ones first.
@@ -150,15 +189,13 @@ fn messages(failure: &Failure<'_>, compared: &Compared<'_>, is_root: bool, links
     groups.iter().take(MAX_MESSAGES).map(told).collect()
 }
 
-/// The requests that end in this failure.
+/// The requests that end in this failure; how many is told only when all failed traces were looked at.
 fn reach(failure: &Failure<'_>, sample: usize, is_root: bool, links: &Links) -> Vec<Evidence> {
-    let at_least = if sample >= FAILED_SAMPLE { "at least " } else { "" };
     let mut told: Vec<Evidence> = Vec::new();
     for ((root, operation), count) in failure.reached.iter().take(MAX_REACHED) {
-        let traces = format!("{at_least}{}", format::counted(*count, "trace", "traces"));
+        let traces = if sample < FAILED_SAMPLE { format::counted(*count, "trace", "traces") } else { "traces".to_owned() };
         let text = if is_root { traces } else { format!("{traces} of {} {}", format::line(root, 40), format::line(operation, 60)) };
-        let query =
-            format!("root:({} {}) {} status:error", term("service", root), term("name", operation), term("service", failure.origin));
+        let query = failure.reaching(root, operation);
         told.push(Evidence { text, href: links.traces(&query).href() });
     }
     if let (Some(last), false) = (told.last_mut(), failure.through.is_empty()) {

@@ -18,6 +18,8 @@ pub(crate) struct Header {
     pub(crate) exact: String,
     /// The same as sent, and why that is not so; empty when it is.
     pub(crate) as_sent: String,
+    /// Word and address of the picture by the other times; empty when both are one.
+    pub(crate) redraw: (&'static str, String),
     pub(crate) start: Moment,
     pub(crate) id: String,
     pub(crate) short_id: String,
@@ -68,13 +70,15 @@ pub(crate) fn header(scene: &Scene) -> Header {
     facts.push(format!("depth {depth}"));
     let (service, name) = root.map_or(("", ""), |root| (sheet.service(root), sheet.name(root)));
     let query = [("service", service), ("name", name)].map(|(field, value)| crate::view::link::term(field, value)).join(" ");
+    let as_sent = as_sent(scene);
     Header {
         chip: scene.palette.chip(service),
         operation: format::name(name),
         is_error: errors > 0,
         duration: format::duration(sheet.corrected_duration()),
         exact: format::exact_nanos(sheet.corrected_duration()),
-        as_sent: as_sent(scene),
+        redraw: redraw(scene, &as_sent),
+        as_sent,
         start: scene.moment(sheet.start()),
         short_id: id.chars().take(8).collect(),
         similar: scene.links.traces(&query).href(),
@@ -96,7 +100,15 @@ fn as_sent(scene: &Scene) -> String {
     let (service, caller) = (format::line(sheet.service(most.server), 60), format::line(sheet.service(most.client), 60));
     let direction = if most.delta > 0 { "behind" } else { "ahead of" };
     let by = format::duration(most.delta.unsigned_abs());
-    format!("{} as sent; the clock of {service} is about {by} {direction} that of {caller}", format::duration(sheet.duration()))
+    let sent = format::duration(sheet.duration());
+    let drawn = if scene.wanted.is_adjusted { format!("{sent} as sent") } else { format!("drawn as sent: {sent}") };
+    format!("{drawn}; the clock of {service} is about {by} {direction} that of {caller}")
+}
+
+/// The way to the picture by the times by which it is not drawn now.
+fn redraw(scene: &Scene, as_sent: &str) -> (&'static str, String) {
+    let (action, skew) = if scene.wanted.is_adjusted { ("Draw as sent", "") } else { ("Draw corrected", "adjust") };
+    if as_sent.is_empty() { ("", String::new()) } else { (action, scene.here().with("skew", skew).href()) }
 }
 
 /// The log records of the trace, in a window that holds it and them with a margin; empty without any.

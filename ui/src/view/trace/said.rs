@@ -13,6 +13,11 @@ pub(crate) fn said(scene: &Scene) -> (Vec<Row>, Vec<String>) {
     // Of equal times records come first, in their order.
     rows.sort_by_key(|(time, _)| *time);
     let mut notes = Vec::new();
+    let (logs, events) = (scene.logs.len(), rows.len().saturating_sub(scene.logs.len()));
+    if events > 0 {
+        let counted = |n: usize, one, many| format::counted(n as u64, one, many);
+        notes.push(format!("{} and {}.", counted(logs, "log record", "log records"), counted(events, "span event", "span events")));
+    }
     if scene.logs.len() >= MAX_LOGS {
         notes.push(format!("Only the first {} log records of this trace are shown.", format::exact(MAX_LOGS as u64)));
     }

@@ -286,16 +286,21 @@ fn a_failure_without_message_is_told_by_its_type_and_what_was_logged_of_it() {
 
 #[test]
 fn a_duration_is_corrected_where_clocks_contradict_each_other_and_says_what_was_sent() {
-    let told = |ahead: u64| {
+    let told = |ahead: u64, is_adjusted: bool| {
         let mut client = sample::span(2, 1, "web", "call", 10, 90);
         client.kind = storage::SpanKind::Client;
         let spans = vec![sample::span(1, 0, "web", "GET /", 0, 100), client, sample::span(3, 2, "pay", "serve", 20 + ahead, 80 + ahead)];
-        let head = header(&scene(&Trace::assemble(spans[0].trace_id, spans, true, Vec::new()), Wanted::default()));
-        (head.duration.replace('\u{202f}', " "), head.as_sent.replace('\u{202f}', " "))
+        let head =
+            header(&scene(&Trace::assemble(spans[0].trace_id, spans, true, Vec::new()), Wanted { is_adjusted, ..Wanted::default() }));
+        (format!("{} {}", head.duration, head.as_sent).replace('\u{202f}', " "), head.redraw)
     };
-    assert_eq!(told(0), ("100 ms".to_owned(), String::new()));
-    let as_sent = "980 ms as sent; the clock of pay is about 900 ms ahead of that of web".to_owned();
-    assert_eq!(told(900), ("100 ms".to_owned(), as_sent));
+    assert_eq!(told(0, false), ("100 ms ".to_owned(), ("", String::new())));
+    let (words, (action, href)) = told(900, false);
+    assert_eq!(words, "100 ms drawn as sent: 980 ms; the clock of pay is about 900 ms ahead of that of web");
+    assert!(action == "Draw corrected" && href.contains("skew=adjust"), "{href}");
+    let (words, (action, href)) = told(900, true);
+    assert_eq!(words, "100 ms 980 ms as sent; the clock of pay is about 900 ms ahead of that of web");
+    assert!(action == "Draw as sent" && !href.contains("skew"), "{href}");
 }
 
 #[test]

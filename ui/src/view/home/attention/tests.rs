@@ -25,7 +25,7 @@ fn failed(root: &str, operation: &str, services: &[(&str, usize)]) -> TraceSumma
         spans: Vec::new(),
     };
     TraceSummary {
-        trace_id: storage::TraceId::from_slice(&[7; 16]).unwrap(),
+        trace_id: TraceId::from_slice(&[7; 16]).unwrap(),
         root_service: root.to_owned(),
         root_name: operation.to_owned(),
         has_root: true,
@@ -69,7 +69,7 @@ fn one_cause_is_one_line_with_what_it_reaches() {
     let mut traces = vec![failed("gateway", "POST /pay", &[("gateway", 1), ("orders", 1), ("payment", 1)]); 4];
     traces.push(failed("gateway", "POST /login", &[("gateway", 1), ("users", 0)]));
     let errors = [error("payment", "card declined", 3), error("orders", "payment failed", 4)];
-    let items = told(Compared { now: &now, failed: &traces, errors: &errors, ..Compared::default() });
+    let items = told(Compared { now: &now, failed: &traces, failed_requests: &traces, errors: &errors, ..Compared::default() });
     let lines: Vec<_> = items.iter().map(|item| (item.chip.name.as_str(), item.text.replace('\u{202f}', " "))).collect();
     assert_eq!(lines, [("payment", "10 % of requests fail".to_owned()), ("gateway", "POST /login fails".to_owned())]);
     assert_eq!(evidence(&items[0]), "3 × card declined | 4 traces of gateway POST /pay through orders");
@@ -83,6 +83,44 @@ fn what_fails_without_its_requests_failing_is_told_so() {
     let traces = [failed("gateway", "POST /pay", &[("gateway", 0), ("shipping", 2)])];
     let items = told(Compared { now: &now, failed: &traces, ..Compared::default() });
     assert_eq!((items.len(), items[0].text.as_str()), (1, "fails within, while its requests succeed"));
+}
+
+#[test]
+fn what_fails_within_a_request_is_not_told_as_the_request_and_both_links_find_the_same() {
+    let now = [service("gateway", 100, 0, 1)];
+    let traces = [failed("gateway", "POST /login", &[("gateway", 1), ("users", 0)])];
+    let call = ErrorGroup { requests: 0, calls: 3, ..error("gateway", "", 3) };
+    let compared = Compared { now: &now, before: &now, failed: &traces, errors: std::slice::from_ref(&call), ..Compared::default() };
+    let items = told(compared);
+    assert_eq!(items.len(), 1);
+    assert_eq!(items[0].text, "a call within POST /login fails, the request itself succeeds");
+    assert_eq!(evidence(&items[0]), "502 | 1 trace");
+    assert_eq!(items[0].href, items[0].evidence[1].href);
+    assert!(items[0].href.contains("-status%3Aerror"), "{}", items[0].href);
+    assert_eq!(told(Compared { failed_requests: &traces, ..compared })[0].text, "POST /login fails");
+}
+
+#[test]
+fn shares_of_failed_requests_are_compared_only_with_one_another() {
+    let traces = [failed("gateway", "POST /pay", &[("gateway", 0), ("payment", 2)])];
+    let before = [service("payment", 40, 1, 1)];
+    let told = |errors| {
+        let now = [service("payment", 40, errors, 1)];
+        evidence(&told(Compared { now: &now, before: &before, failed: &traces, ..Compared::default() })[0])
+    };
+    assert!(told(4).contains("in the window before"), "{}", told(4));
+    assert!(!told(0).contains("in the window before"), "{}", told(0));
+}
+
+#[test]
+fn traces_are_counted_only_when_all_that_failed_were_looked_at() {
+    let trace = || failed("gateway", "POST /pay", &[("gateway", 1), ("payment", 1)]);
+    let told = |n| {
+        let traces = vec![trace(); n];
+        evidence(&told(Compared { failed: &traces, ..Compared::default() })[0])
+    };
+    assert_eq!(told(FAILED_SAMPLE - 1), format!("502 | {} traces of gateway POST /pay", FAILED_SAMPLE - 1));
+    assert_eq!(told(FAILED_SAMPLE), "502 | traces of gateway POST /pay");
 }
 
 #[test]
