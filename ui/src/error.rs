@@ -29,6 +29,8 @@ pub(crate) struct Failure {
     pub(crate) suggestions: Vec<String>,
     /// Where to go instead, for pages: word and address.
     pub(crate) ways: Vec<(&'static str, String)>,
+    /// Whether the store said it, which counts the questions that it does not answer.
+    pub(crate) is_counted: bool,
 }
 
 // === impl Failure ===
@@ -46,7 +48,7 @@ impl Failure {
 
     /// Any status; prefer the named ones.
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), place: None, suggestions: Vec::new(), ways: Vec::new() }
+        Self { status, code, message: message.into(), place: None, suggestions: Vec::new(), ways: Vec::new(), is_counted: false }
     }
 
     /// What the router and the middleware mean by a bare status.
@@ -80,6 +82,14 @@ impl Failure {
         json!({ "error": error })
     }
 
+    /// What the metric of questions that were not answered calls it.
+    fn reason(&self) -> &'static str {
+        match self.code {
+            "query_syntax" => "parse",
+            _ => "invalid",
+        }
+    }
+
     fn retry_after(&self) -> Option<HeaderValue> {
         matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE).then(|| HeaderValue::from_static("1"))
     }
@@ -103,13 +113,14 @@ impl From<ParseError> for Failure {
             place: Some((error.offset, error.length)),
             suggestions: error.suggestions,
             ways: Vec::new(),
+            is_counted: false,
         }
     }
 }
 
 impl From<QueryError> for Failure {
     fn from(error: QueryError) -> Self {
-        match error {
+        let failure = match error {
             QueryError::Parse(error) => error.into(),
             QueryError::Invalid(message) => Self::bad_request("invalid_parameter", message),
             QueryError::Timeout(_) => Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout", error.to_string()),
@@ -119,7 +130,8 @@ impl From<QueryError> for Failure {
                 tracing::error!(error = %error, "a query failed: {error}");
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string())
             }
-        }
+        };
+        Self { is_counted: true, ..failure }
     }
 }
 
@@ -132,8 +144,13 @@ impl From<ParseIdError> for Failure {
 /// Gives every refusal the form its caller reads.
 pub(crate) async fn render(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let form = Form::of(request.uri().path(), request.headers());
+    let kind = kind_of(request.uri().path());
     let response = next.run(request).await;
     let Some(failure) = failure_of(&response) else { return response };
+    if failure.status == StatusCode::BAD_REQUEST && !failure.is_counted {
+        let labels = [("kind", kind), ("reason", failure.reason())];
+        state.registry().counter("throughline_query_errors_total", "Questions that were not answered.", &labels).add(1);
+    }
     let retry_after = failure.retry_after();
     let mut rendered = match form {
         Form::Api => (failure.status, Json(failure.to_json())).into_response(),
@@ -150,6 +167,31 @@ pub(crate) async fn render(State(state): State<AppState>, request: Request, next
         rendered.headers_mut().insert(RETRY_AFTER, seconds);
     }
     rendered
+}
+
+/// The kind of question that an address stands for, in the words of the store's metrics.
+fn kind_of(path: &str) -> &'static str {
+    let path = ["/api/v1/", "/api/", "/"].iter().find_map(|prefix| path.strip_prefix(prefix)).unwrap_or(path);
+    let path = [".json", ".ndjson"].iter().find_map(|form| path.strip_suffix(form)).unwrap_or(path);
+    match path.split('/').collect::<Vec<_>>().as_slice() {
+        ["sql", ..] => "sql",
+        ["aggregate"] => "aggregate",
+        ["export"] => "export",
+        ["map" | "dependencies"] => "service_map",
+        ["deletes", ..] => "delete",
+        ["services"] => "services",
+        ["services", _, "operations"] | ["operations"] => "operations",
+        ["traces" | "logs", "histogram"] => "histogram",
+        ["traces" | "logs", "facets"] => "facets",
+        ["traces" | "logs", "fields"] => "fields",
+        ["traces"] => "search_traces",
+        ["logs"] => "search_logs",
+        ["traces", _, "logs"] => "trace_logs",
+        ["traces" | "trace", ..] => "trace",
+        ["logs", _, "context"] => "log_context",
+        ["logs", _] => "log",
+        _ => "other",
+    }
 }
 
 /// What a refusal looks like.

@@ -343,3 +343,23 @@ async fn an_export_is_otlp_json_line_by_line_and_says_what_goes_wrong() {
         assert_eq!(app.get(&format!("/api/v1/export?{wrong}")).await.status, StatusCode::BAD_REQUEST, "{wrong}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mistakes_in_questions_are_counted_once_by_kind_and_reason() {
+    let app = App::filled().await;
+    for (url, kind, reason) in [
+        ("/api/v1/traces?q=status:", "search_traces", "parse"),
+        ("/api/v1/logs?q=body~(", "search_logs", "parse"),
+        ("/api/v1/traces/5b8efff798038103d269b633813fc60", "trace", "invalid"),
+        ("/api/v1/services?servce=checkout", "services", "invalid"),
+        ("/api/v1/traces/facets?field=servce", "facets", "invalid"),
+        ("/api/v1/sql?query=DROP%20TABLE%20spans", "sql", "parse"),
+        ("/api/v1/sql?quary=x", "sql", "invalid"),
+    ] {
+        let answer = app.get(url).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{url}");
+        let metrics = app.get("/metrics").await.text();
+        let line = format!("throughline_query_errors_total{{kind=\"{kind}\",reason=\"{reason}\"}} 1\n");
+        assert!(metrics.contains(&line), "{url}: no {line}{metrics}");
+    }
+}
