@@ -108,10 +108,11 @@ impl Config {
         let host_all = written.read("listen_all", value::switch);
         let pages = Pages {
             listen: written.read_address("ui", host_all, value::address).unwrap_or(UI),
-            base_path: written.read("base_path", value::text),
-            allowed_hosts: written.read("allowed_hosts", value::list),
+            base_path: written.read("base_path", |text| ui::base_path(text).map_err(|wrong| wrong.to_string())),
+            allowed_hosts: written.read("allowed_hosts", value::hosts),
         };
         let collector = Self::collector(written, host_all, stop_deadline, shares);
+        Self::no_address_twice(written, &[("ui", Some(pages.listen)), ("otlp_grpc", collector.grpc), ("otlp_http", collector.http)]);
         let demo = written.read("demo", value::switch);
         let traces_per_second = written.read("demo_rate", value::rate);
         if demo && written.text("otlp_grpc") == Some("off") {
@@ -133,6 +134,20 @@ impl Config {
             written.mistake("retention_keep", what);
         }
         retention
+    }
+
+    /// Two of them cannot listen at one address. Port 0 is another one each time.
+    fn no_address_twice(written: &mut Written, addresses: &[(&'static str, Option<SocketAddr>)]) {
+        let given: Vec<(&'static str, SocketAddr)> = addresses.iter().filter_map(|(key, address)| Some((*key, (*address)?))).collect();
+        for (number, (key, address)) in given.iter().enumerate() {
+            let is_same = |other: &SocketAddr| {
+                let is_everywhere = (address.ip().is_unspecified() || other.ip().is_unspecified()) && address.is_ipv4() == other.is_ipv4();
+                address.port() != 0 && address.port() == other.port() && (address.ip() == other.ip() || is_everywhere)
+            };
+            if let Some((other, _)) = given.iter().take(number).find(|(_, other)| is_same(other)) {
+                written.mistake(key, format!("{address} is taken by {other} already; choose another port"));
+            }
+        }
     }
 
     fn collector(written: &mut Written, host_all: bool, stop_deadline: Duration, shares: Shares) -> collector::Config {

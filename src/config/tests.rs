@@ -174,3 +174,52 @@ fn a_byte_budget_that_the_buffer_does_not_fit_into_is_a_mistake_and_the_default_
     let config = load("", &[], &[("max_disk_bytes", "64MiB")]).unwrap();
     assert_eq!((config.storage.max_disk_bytes, config.storage.buffer_bytes), (Some(64 << 20), 2 << 20));
 }
+
+#[test]
+fn what_kubernetes_says_of_a_service_of_this_name_is_no_setting() {
+    let address = "tcp://10.0.0.7:16686";
+    let of_service = [
+        "SERVICE_HOST",
+        "SERVICE_PORT",
+        "SERVICE_PORT_OTLP_GRPC",
+        "PORT",
+        "PORT_4317_TCP",
+        "PORT_4317_TCP_PROTO",
+        "PORT_4317_TCP_PORT",
+        "PORT_4317_TCP_ADDR",
+        "PORT_53_UDP_ADDR",
+    ];
+    for name in of_service {
+        load("", &[(&format!("THROUGHLINE_{name}"), address)], &[]).unwrap();
+    }
+    for name in ["SERVICE", "SERVICE_HOSTS", "SERVICE_PORT_", "PORTS", "PORT_4317", "PORT_X_TCP", "PORT_4317_TCP_NAME", "UI_PORT"] {
+        let said = load("", &[(&format!("THROUGHLINE_{name}"), address)], &[]).unwrap_err();
+        assert!(said.contains("no such variable"), "{name}: {said}");
+    }
+}
+
+#[test]
+fn a_prefix_or_a_host_that_could_not_be_used_is_a_mistake_among_the_others() {
+    let said = load("base_path = \"nope\"\nsync = \"often\"\n", &[], &[("allowed_hosts", "a.example, http://x")]).unwrap_err();
+    for part in
+        ["throughline.toml:1: the base path `nope` must begin", "throughline.toml:2:", "--allowed-hosts: `http://x` is not a host name"]
+    {
+        assert!(said.contains(part), "{part}\nis not in\n{said}");
+    }
+    for wrong in ["a:80", "*.example.com", "a/b"] {
+        assert!(load("", &[], &[("allowed_hosts", wrong)]).is_err(), "{wrong}");
+    }
+    let pages = load("base_path = \"/tl/\"\n", &[], &[("allowed_hosts", "*, my-host.local, [::1]")]).unwrap().pages;
+    assert_eq!((pages.base_path.as_str(), pages.allowed_hosts.len()), ("/tl", 3));
+}
+
+#[test]
+fn two_parts_at_one_address_are_a_mistake() {
+    let said = load("otlp_grpc = \"127.0.0.1:5000\"\n", &[], &[("ui", "0.0.0.0:5000")]).unwrap_err();
+    assert!(said.contains("throughline.toml:1: 127.0.0.1:5000 is taken by ui already"), "{said}");
+    let said = load("", &[], &[("otlp_http", "127.0.0.1:4317")]).unwrap_err();
+    assert!(said.contains("--otlp-http: 127.0.0.1:4317 is taken by otlp_grpc already"), "{said}");
+    for fine in ["127.0.0.1:0", "127.0.0.2:5000", "[::]:5000", "off"] {
+        load("ui = \"127.0.0.1:5000\"\notlp_http = \"127.0.0.1:0\"\n", &[], &[("otlp_grpc", fine)]).unwrap();
+    }
+}

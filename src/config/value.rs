@@ -1,6 +1,6 @@
 //! How values are written: sizes, durations, addresses, lists. Each function names what it wanted when it did not get it.
 
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -108,14 +108,25 @@ pub(crate) fn folder(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("the folder has no name".to_owned()) } else { Ok(PathBuf::from(text)) }
 }
 
-/// Anything.
-pub(crate) fn text(text: &str) -> Result<String, String> {
-    Ok(text.to_owned())
-}
-
 /// `a, b, c`.
 pub(crate) fn list(text: &str) -> Result<Vec<String>, String> {
     Ok(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
+}
+
+/// `*`, or names of hosts without scheme and port.
+pub(crate) fn hosts(text: &str) -> Result<Vec<String>, String> {
+    let hosts = list(text)?;
+    match hosts.iter().find(|host| !is_host(host)) {
+        Some(wrong) => Err(format!(
+            "`{wrong}` is not a host name: write it without scheme and port, such as traces.example.com, or `*` for every name"
+        )),
+        None => Ok(hosts),
+    }
+}
+
+fn is_host(text: &str) -> bool {
+    let is_name = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
+    text == "*" || is_name || text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok()
 }
 
 /// `*`, or origins of pages such as `https://app.example.com:8443`, in which a `*` stands for a part of the host or port.

@@ -116,7 +116,7 @@ impl Written {
     fn environment(&mut self, environment: impl Iterator<Item = (OsString, OsString)>) -> Option<PathBuf> {
         let mut file = None;
         for (name, value) in environment {
-            let Some(name) = name.to_str().filter(|name| name.starts_with(VARIABLE_PREFIX)) else { continue };
+            let Some(name) = name.to_str().filter(|name| name.starts_with(VARIABLE_PREFIX) && !is_of_service(name)) else { continue };
             if name == CONFIG_VARIABLE {
                 file = Some(PathBuf::from(value));
                 continue;
@@ -186,6 +186,17 @@ impl Written {
             }
         }
     }
+}
+
+/// Whether Kubernetes sets this variable in every pod beside a Service named `throughline`.
+fn is_of_service(name: &str) -> bool {
+    let Some(rest) = name.strip_prefix(VARIABLE_PREFIX) else { return false };
+    if matches!(rest, "SERVICE_HOST" | "SERVICE_PORT" | "PORT") || rest.strip_prefix("SERVICE_PORT_").is_some_and(|port| !port.is_empty()) {
+        return true;
+    }
+    let Some((port, what)) = rest.strip_prefix("PORT_").and_then(|rest| rest.split_once('_')) else { return false };
+    let protocol = ["_PROTO", "_PORT", "_ADDR"].iter().find_map(|end| what.strip_suffix(end)).unwrap_or(what);
+    port.parse::<u16>().is_ok() && matches!(protocol, "TCP" | "UDP" | "SCTP")
 }
 
 /// What is in a file of settings, or what is wrong with it.

@@ -27,4 +27,4 @@ mod state;
 mod view;
 
 pub use self::config::{Config, Part, RefusalSource, Refused};
-pub use self::server::{Error, Server, bind};
+pub use self::server::{Error, Server, base_path, bind};

@@ -55,7 +55,7 @@ pub enum Error {
 /// # Errors
 /// When the port is taken or the base path is malformed.
 pub fn bind(mut config: Config, store: Store, registry: Registry) -> Result<Server, Error> {
-    config.base_path = normalised(&config.base_path)?;
+    config.base_path = base_path(&config.base_path)?;
     let address = config.listen;
     let failed = |source| Error::Bind { address, source };
     let listener = std::net::TcpListener::bind(address).map_err(failed)?;
@@ -159,8 +159,11 @@ fn connection_builder() -> http1::Builder {
     builder
 }
 
-/// Empty, or a slash and names without a slash at the end.
-fn normalised(base_path: &str) -> Result<String, Error> {
+/// A prefix of all pages as it is used: empty, or a slash and names without a slash at the end.
+///
+/// # Errors
+/// When it is not one.
+pub fn base_path(base_path: &str) -> Result<String, Error> {
     let trimmed = base_path.trim_end_matches('/');
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~/".contains(c);
     if trimmed.is_empty() {

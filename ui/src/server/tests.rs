@@ -83,9 +83,9 @@ async fn metrics_are_prometheus_text() {
 
 #[test]
 fn a_base_path_is_normalised_or_refused() {
-    assert_eq!(normalised("/a/b/").unwrap(), "/a/b");
-    assert_eq!(normalised("/").unwrap(), "");
+    assert_eq!(base_path("/a/b/").unwrap(), "/a/b");
+    assert_eq!(base_path("/").unwrap(), "");
     for bad in ["a", "//a", "/a b", "/a?b", "/a\"b"] {
-        assert!(normalised(bad).is_err(), "{bad}");
+        assert!(base_path(bad).is_err(), "{bad}");
     }
 }
