@@ -11,7 +11,7 @@ use ui::client::{Client, rfc3339};
 
 use crate::cli;
 use crate::progress::Progress;
-use crate::source::{must_be_data_folder, quiet_log};
+use crate::source::{AskedWrongly, must_be_data_folder, or_server, quiet_log};
 
 /// Copies a moment into a folder of backups. Fails when something of it is damaged.
 ///
@@ -45,7 +45,9 @@ pub(crate) fn run(arguments: &cli::Backup) -> anyhow::Result<ExitCode> {
 
 fn of_folder(folder: &Path, to: &Path) -> anyhow::Result<Kept> {
     must_be_data_folder(folder)?;
-    let backup = Backup::of_folder(folder).context("to back up what a server has open, give its pages with --url")?;
+    must_be_beside(folder, to)?;
+    let how = "to back up what a server has open, give its pages with --url";
+    let backup = Backup::of_folder(folder).map_err(|error| or_server(error.into(), how))?;
     let (vault, mut progress) = (Vault::open(to)?, Progress::new("copied", "bytes"));
     let mut receiver = vault.receive()?;
     for piece in backup.stream(vault.known()?) {
@@ -53,6 +55,20 @@ fn of_folder(folder: &Path, to: &Path) -> anyhow::Result<Kept> {
         receiver.push(&piece)?;
     }
     Ok(receiver.finish()?)
+}
+
+/// Fails when backups would lie in the data folder itself.
+fn must_be_beside(folder: &Path, to: &Path) -> anyhow::Result<()> {
+    // What is there of it already; the rest is to be made.
+    let to_be = std::path::absolute(to)?;
+    let there = to_be.ancestors().find_map(|part| part.canonicalize().ok());
+    if there.is_some_and(|there| folder.canonicalize().is_ok_and(|folder| there.starts_with(folder))) {
+        let (to, folder) = (to.display(), folder.display());
+        return Err(
+            AskedWrongly(format!("backups cannot be kept at {to}, in the data folder {folder} itself; name a folder beside it")).into()
+        );
+    }
+    Ok(())
 }
 
 async fn of_server(url: &str, to: &Path) -> anyhow::Result<Kept> {

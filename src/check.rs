@@ -8,14 +8,14 @@ use storage::CheckReport;
 
 use crate::cli::Check;
 use crate::progress::Progress;
-use crate::source::{must_be_data_folder, quiet_log};
+use crate::source::{data_dir, must_be_data_folder, quiet_log};
 
 /// Reads everything. Fails when anything is not whole.
 ///
 /// # Errors
 /// When the folder cannot be read at all.
 pub(crate) fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
-    let folder = &arguments.data_dir;
+    let folder = &data_dir(arguments.data_dir.as_deref())?;
     must_be_data_folder(folder)?;
     quiet_log();
     let mut progress = Progress::new("checked", "segments");
@@ -59,7 +59,7 @@ mod tests {
     fn a_folder_of_something_else_is_said_to_be_one() {
         let folder = tempfile::tempdir().unwrap();
         for data_dir in [folder.path().to_owned(), folder.path().join("absent")] {
-            let said = run(&Check { data_dir, json: false }).unwrap_err().to_string();
+            let said = run(&Check { data_dir: Some(data_dir), json: false }).unwrap_err().to_string();
             assert!(said.contains("is not a data folder"), "{said}");
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

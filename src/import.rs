@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::Import;
 use crate::progress::Progress;
 use crate::shutdown::Signals;
-use crate::source::{data_dir, open_store, quiet_log};
+use crate::source::{data_dir, open_store, or_server, quiet_log};
 
 mod message;
 mod target;
@@ -48,8 +48,8 @@ pub(crate) fn run(arguments: &Import) -> anyhow::Result<ExitCode> {
             Some(endpoint) => Target::receiver(endpoint)?,
             None => {
                 let folder = data_dir(arguments.data_dir.as_deref())?;
-                let opened = open_store(&folder).await;
-                Target::Folder(opened.context("to send to the server that has it open, give its OTLP/HTTP port with --endpoint")?)
+                let how = "to send to the server that has it open, give its OTLP/HTTP port with --endpoint";
+                Target::Folder(open_store(&folder).await.map_err(|error| or_server(error, how))?)
             }
         };
         target.check().await?;

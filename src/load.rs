@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use crate::cli::{Load, Protocol, Workload};
+use crate::source::AskedWrongly;
 use crate::telemetry;
 
 /// Sends what was asked for. Fails when anything was not acknowledged.
@@ -12,7 +13,7 @@ use crate::telemetry;
 /// When it cannot start.
 pub(crate) fn run(arguments: Load) -> anyhow::Result<ExitCode> {
     if arguments.spans == 0 && arguments.logs == 0 {
-        anyhow::bail!("there is nothing to send; give --spans 100000, --logs 100000 or both");
+        return Err(AskedWrongly("there is nothing to send; give --spans 100000, --logs 100000 or both".to_owned()).into());
     }
     telemetry::start(&telemetry::Config { filter: "warn".to_owned(), format: telemetry::Format::Text });
     let json = arguments.json;

@@ -99,7 +99,12 @@ fn is_asked_wrongly(error: &anyhow::Error) -> bool {
         Some(ui::client::Error::Refused { status, .. }) => *status == 400,
         _ => false,
     };
-    is_refused || error.is::<source::WrongSettings>() || error.is::<source::NothingNamed>()
+    let is_no_address = matches!(error.downcast_ref(), Some(shop::load::Error::Endpoint { .. }));
+    is_refused
+        || is_no_address
+        || error.is::<source::AskedWrongly>()
+        || error.is::<source::WrongSettings>()
+        || error.is::<source::NothingNamed>()
 }
 
 /// Whoever reads what a command writes, such as `head`, may have read enough.

@@ -8,14 +8,14 @@ use storage::{RepairOutcome, RepairReport};
 
 use crate::cli::Repair;
 use crate::progress::Progress;
-use crate::source::{must_be_data_folder, quiet_log};
+use crate::source::{data_dir, must_be_data_folder, quiet_log};
 
 /// Repairs. Fails when something is lost, so that it is noticed.
 ///
 /// # Errors
 /// When the folder is in use, or cannot be read or written.
 pub(crate) fn run(arguments: &Repair) -> anyhow::Result<ExitCode> {
-    let folder = &arguments.data_dir;
+    let folder = &data_dir(arguments.data_dir.as_deref())?;
     must_be_data_folder(folder)?;
     quiet_log();
     let mut progress = Progress::new("repaired", "segments");

@@ -31,6 +31,18 @@ impl std::fmt::Display for WrongSettings {
 
 impl std::error::Error for WrongSettings {}
 
+/// An argument is wrong, and its message says how to ask.
+#[derive(Debug)]
+pub(crate) struct AskedWrongly(pub(crate) String);
+
+impl std::fmt::Display for AskedWrongly {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for AskedWrongly {}
+
 /// Neither a server nor a folder was named, and there is nothing in the folder that the settings name.
 #[derive(Debug)]
 pub(crate) struct NothingNamed(PathBuf);
@@ -59,12 +71,13 @@ impl Source {
             return Ok(Self { client: Client::new(url)?, store: None });
         }
         let folder = data_dir(from.data_dir.as_deref())?;
-        if from.data_dir.is_none() && !is_data_folder(&folder) {
+        if from.data_dir.is_none() && !is_data_folder(&folder).unwrap_or(true) {
             // Nobody named it, so its name alone explains nothing.
             return Err(NothingNamed(folder).into());
         }
         must_be_data_folder(&folder)?;
-        let store = open_store(&folder).await.context("to ask the server that has it open, give its pages with --url")?;
+        let store =
+            open_store(&folder).await.map_err(|error| or_server(error, "to ask the server that has it open, give its pages with --url"))?;
         let client = Client::of_store(store.clone(), folder.display().to_string(), env!("CARGO_PKG_VERSION"));
         Ok(Self { client, store: Some(store) })
     }
@@ -90,6 +103,14 @@ pub(crate) async fn open_store(folder: &Path) -> anyhow::Result<Store> {
     Ok(Store::open(storage::Config::new(folder.to_owned()), Clock::system(), Registry::default()).await?)
 }
 
+/// Says how to reach the server that has the folder open, when that is what is in the way.
+pub(crate) fn or_server(error: anyhow::Error, how: &'static str) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(OpenError::Locked { .. }) => error.context(how),
+        _ => error,
+    }
+}
+
 /// The folder given, else the one that the settings name.
 ///
 /// # Errors
@@ -104,22 +125,46 @@ pub(crate) fn data_dir(given: Option<&Path>) -> anyhow::Result<PathBuf> {
 /// Fails when `folder` is something else, so that a command does not make a data folder of it.
 ///
 /// # Errors
-/// Says that it is none.
+/// Says that it is none, or why it cannot be looked into.
 pub(crate) fn must_be_data_folder(folder: &Path) -> anyhow::Result<()> {
-    if is_data_folder(folder) {
+    let path = || folder.to_owned();
+    if folder.is_file() {
+        return Err(AskedWrongly(OpenError::File { path: path() }.to_string()).into());
+    }
+    if is_data_folder(folder).map_err(|source| OpenError::Io { action: "cannot look into the data folder", path: path(), source })? {
         return Ok(());
     }
-    if folder.is_file() {
-        return Err(OpenError::File { path: folder.to_owned() }.into());
-    }
-    anyhow::bail!("`{}` is not a data folder: it has neither LOCK nor FORMAT; name one", folder.display())
+    Err(AskedWrongly(format!("`{}` is not a data folder: it has neither LOCK nor FORMAT; name one", folder.display())).into())
 }
 
-fn is_data_folder(folder: &Path) -> bool {
-    folder.join("LOCK").exists() || folder.join("FORMAT").exists()
+fn is_data_folder(folder: &Path) -> std::io::Result<bool> {
+    Ok(folder.join("LOCK").try_exists()? || folder.join("FORMAT").try_exists()?)
 }
 
 /// Warnings and errors of the parts go to stderr; what a command has to say goes to stdout.
 pub(crate) fn quiet_log() {
     telemetry::start(&telemetry::Config { filter: "warn".to_owned(), format: telemetry::Format::Text });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_cannot_be_looked_into_is_not_called_something_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let circle = folder.path().join("circle");
+        std::os::unix::fs::symlink(&circle, &circle).unwrap();
+        let error = must_be_data_folder(&circle).unwrap_err();
+        let said = format!("{error:#}");
+        assert!(said.starts_with("cannot look into the data folder") && !error.is::<AskedWrongly>(), "{said}");
+    }
+
+    #[test]
+    fn only_a_folder_that_is_in_use_is_asked_of_its_server() {
+        let locked = OpenError::Locked { path: "x".into(), holder: String::new() };
+        assert!(format!("{:#}", or_server(locked.into(), "ask it")).starts_with("ask it: the data folder x is in use"));
+        let file = OpenError::File { path: "x".into() };
+        assert!(format!("{:#}", or_server(file.into(), "ask it")).starts_with("x is a file"));
+    }
 }

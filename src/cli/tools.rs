@@ -26,9 +26,9 @@ pub(crate) struct Health {
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Check {
-    /// The data folder
-    #[arg(value_name = "DIR", default_value = "./throughline-data")]
-    pub(crate) data_dir: PathBuf,
+    /// The data folder [default: the one that the settings name]
+    #[arg(value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
     /// Print the report as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -37,9 +37,9 @@ pub(crate) struct Check {
 /// Arguments of `repair`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Repair {
-    /// The data folder, which no server may have open
-    #[arg(value_name = "DIR", default_value = "./throughline-data")]
-    pub(crate) data_dir: PathBuf,
+    /// The data folder, which no server may have open [default: the one that the settings name]
+    #[arg(value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
     /// Say what would be done, and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -66,6 +66,14 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// It is whole, and not what it is named for. Name another.
+    #[error("{} cannot be used: {detail}", .path.display())]
+    Unsuitable {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not, and what to do.
+        detail: String,
+    },
     /// A file that must be whole is not. Run `throughline repair`.
     #[error("{} is damaged: {detail}; run `throughline repair` on the data folder, which keeps what is whole and sets the rest aside; with --dry-run it only says what it would do", .path.display())]
     Damaged {

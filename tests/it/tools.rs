@@ -57,12 +57,8 @@ fn a_command_that_cannot_do_its_work_says_what_to_do_instead() {
     let nobody = format!("http://{}", std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
     let missing = folder.path().join("no such file");
     let new = folder.path().join("new");
-    let file = folder.path().join("a file");
-    std::fs::write(&file, "x").unwrap();
     let open = folder.path().join("data");
-    let cases: [(&[&str], &[&str]); 12] = [
-        (&["query", "--data-dir", word(&file), "a"], &["is a file, not a folder"]),
-        (&["check", word(&file)], &["is a file, not a folder"]),
+    let cases: [(&[&str], &[&str]); 10] = [
         (&["check", word(&open)], &["in use by another process", "stop it, or name another folder"]),
         (&["query", "--url", &nobody, "a"], &["cannot connect", "is the server running"]),
         (&["query", "--url", &http, "a"], &["send spans to /v1/traces", "the address of the pages"]),
@@ -89,7 +85,17 @@ fn a_question_that_is_asked_wrongly_ends_with_2_and_says_how_to_ask() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&folder.path().join("data"), &[]);
     let pages = format!("http://{}", server.ui);
-    let cases: [(&[&str], &[&str]); 6] = [
+    let [file, missing] = ["a file", "no such folder"].map(|name| folder.path().join(name));
+    std::fs::write(&file, "x").unwrap();
+    let cases: [(&[&str], &[&str]); 14] = [
+        (&["query", "--data-dir", word(&file), "a"], &["is a file, not a folder"]),
+        (&["check", word(&file)], &["is a file, not a folder"]),
+        (&["query", "--data-dir", word(&missing), "a"], &["is not a data folder"]),
+        (&["check", word(&missing)], &["is not a data folder"]),
+        (&["load", "--spans", "0"], &["there is nothing to send"]),
+        (&["load", "--spans", "1", "--endpoint", "127.0.0.1:25001"], &["it must begin with http://"]),
+        (&["load", "--spans", "1", "--endpoint", "http://127.0.0.1:25000x"], &["`25000x` is not a port"]),
+        (&["health", "--url", "http://127.0.0.1:25000x"], &["`25000x` is not a port"]),
         (&["query", "--url", &pages, "servise:a"], &["no field `servise`", "did you mean `service`?"]),
         (&["query", "--url", &pages, "--sql", "SELECT naem FROM spans"], &["no column `naem`", "at character 8", "did you mean `name`?"]),
         (&["query", "--url", &pages, "--sql", "SELECT 1; SELECT 2"], &["a second statement begins here", "at character 11"]),
@@ -130,4 +136,39 @@ fn a_reader_that_has_read_enough_is_no_failure() {
     drop(stdout);
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), said(&output).as_str()), (Some(0), ""));
+}
+
+#[test]
+fn the_folder_that_the_settings_name_is_checked_and_repaired() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    assert!(Server::start(&data, &[]).terminate(Duration::from_secs(20)).expect("it did not stop").success());
+    std::fs::write(folder.path().join("throughline.toml"), "data_dir = \"data\"\n").unwrap();
+    for name in ["check", "repair"] {
+        let by_file = command().current_dir(folder.path()).arg(name).output().unwrap();
+        assert!(by_file.status.success(), "{}", said(&by_file));
+        let by_variable = command().env("THROUGHLINE_DATA_DIR", &data).arg(name).output().unwrap();
+        assert!(by_variable.status.success(), "{}", said(&by_variable));
+        let nowhere = command().env("THROUGHLINE_DATA_DIR", folder.path().join("none")).arg(name).output().unwrap();
+        assert_eq!(nowhere.status.code(), Some(2), "{}", said(&nowhere));
+    }
+}
+
+#[test]
+fn folders_that_do_not_fit_are_not_called_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let [data, backups, full] = ["data", "backups", "full"].map(|name| folder.path().join(name));
+    assert!(Server::start(&data, &[]).terminate(Duration::from_secs(20)).expect("it did not stop").success());
+    for within in [data.clone(), data.join("bk"), data.join("seg/../a/b")] {
+        let text = expect(2, &["backup", word(&data), word(&within)]);
+        assert!(text.contains("in the data folder") && text.contains("name a folder beside it"), "{text}");
+    }
+    assert!(!data.join("bk").exists() && !data.join("a").exists());
+    expect(0, &["backup", word(&data), word(&backups)]);
+    std::fs::create_dir(&full).unwrap();
+    std::fs::write(full.join("x"), "x").unwrap();
+    for arguments in [["restore", word(&backups), word(&full)], ["backup", word(&data), word(&full)]] {
+        let text = expect(1, &arguments);
+        assert!(text.contains("cannot be used: it is not") && !text.contains("damaged"), "{text}");
+    }
 }

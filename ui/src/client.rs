@@ -111,7 +111,8 @@ impl Client {
             _ => return Err(wrong("it does not begin with http://")),
         }
         let host = uri.host().ok_or_else(|| wrong("it names no host"))?;
-        let authority = format!("{host}:{}", uri.port_u16().unwrap_or(80));
+        let port = port_of(&uri).map_err(|reason| wrong(&reason))?.unwrap_or(80);
+        let authority = format!("{host}:{port}");
         let base_path = uri.path().trim_end_matches('/').to_owned();
         Ok(Self { name: format!("http://{authority}{base_path}"), target: Target::Server { authority, base_path } })
     }
@@ -217,6 +218,16 @@ async fn connect(authority: &str) -> Result<(http1::SendRequest<Body>, Driver), 
         }
     });
     Ok((sender, Driver(task)))
+}
+
+/// The port, when one is written; what is wrong with it when it is none.
+fn port_of(uri: &Uri) -> Result<Option<u16>, String> {
+    let (Some(authority), Some(host)) = (uri.authority(), uri.host()) else { return Ok(None) };
+    let place = authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, place)| place);
+    match place.strip_prefix(host).and_then(|rest| rest.strip_prefix(':')) {
+        None => Ok(None),
+        Some(port) => port.parse().ok().filter(|port| *port > 0).map(Some).ok_or_else(|| format!("`{port}` is not a port")),
+    }
 }
 
 /// A path with these parameters.
@@ -353,6 +364,11 @@ mod tests {
             let said = Client::new(url).unwrap_err().to_string();
             assert!(said.contains(wrong), "{url}: {said}");
         }
+        for port in ["25000x", "999999", "", "0", "-1"] {
+            let said = Client::new(&format!("http://127.0.0.1:{port}")).unwrap_err().to_string();
+            assert!(said.contains(&format!("`{port}` is not a port")), "{port}: {said}");
+        }
+        assert_eq!(Client::new("http://a").unwrap().name(), "http://a:80");
         assert_eq!(Client::new("http://[::1]:7/a/b/").unwrap().name(), "http://[::1]:7/a/b");
     }
 

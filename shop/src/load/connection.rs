@@ -93,8 +93,9 @@ impl Connector {
             return Err(wrong("it must begin with http://".to_owned()));
         }
         let host = uri.host().ok_or_else(|| wrong("it names no host".to_owned()))?;
+        let port = port_of(&uri).map_err(wrong)?.unwrap_or(4318);
         let kind = match protocol {
-            Protocol::Http => Kind::Http { authority: format!("{host}:{}", uri.port_u16().unwrap_or(4318)) },
+            Protocol::Http => Kind::Http { authority: format!("{host}:{port}") },
             Protocol::Grpc => {
                 let target = Endpoint::from_shared(endpoint.to_owned()).map_err(|error| wrong(error.to_string()))?;
                 Kind::Grpc(Box::new(target.connect_timeout(CONNECT_TIMEOUT).timeout(ANSWER_TIMEOUT).tcp_nodelay(true)))
@@ -315,6 +316,16 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_ANSWER_BYTES: usize = 64 << 10;
 
+/// The port, when one is written; what is wrong with it when it is none.
+fn port_of(uri: &Uri) -> Result<Option<u16>, String> {
+    let (Some(authority), Some(host)) = (uri.authority(), uri.host()) else { return Ok(None) };
+    let place = authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, place)| place);
+    match place.strip_prefix(host).and_then(|rest| rest.strip_prefix(':')) {
+        None => Ok(None),
+        Some(port) => port.parse().ok().filter(|port| *port > 0).map(Some).ok_or_else(|| format!("`{port}` is not a port")),
+    }
+}
+
 /// Bytes of an answer in no known form that are shown.
 const MAX_WORDS: usize = 300;
 
@@ -331,6 +342,17 @@ mod tests {
         assert_eq!(words(&problem.encode_to_vec()), "too large");
         assert_eq!(words(br#"{"code":3,"message":"send OTLP"}"#), "send OTLP");
         assert_eq!(words(b"<html>\n 404 </html>"), "<html> 404 </html>");
+    }
+
+    #[test]
+    fn a_port_that_is_none_is_not_replaced_by_another() {
+        for protocol in [Protocol::Http, Protocol::Grpc] {
+            for port in ["25000x", "999999", "", "0"] {
+                let said = Connector::new(protocol, Some(&format!("http://127.0.0.1:{port}"))).unwrap_err().to_string();
+                assert!(said.contains(&format!("`{port}` is not a port")), "{port}: {said}");
+            }
+            assert!(Connector::new(protocol, Some("http://[::1]:4318/")).is_ok() && Connector::new(protocol, Some("http://a")).is_ok());
+        }
     }
 
     #[tokio::test]

@@ -60,7 +60,7 @@ fn begin(root: &Place, point: &Point) -> Result<(), OpenError> {
     }
     if !names.is_empty() {
         let detail = "it is not empty; restore into a folder that is, or go on with the restore that was begun there".to_owned();
-        return Err(OpenError::Damaged { path: root.path().to_owned(), detail });
+        return Err(OpenError::Unsuitable { path: root.path().to_owned(), detail });
     }
     let written = || {
         let file = mark.create()?;

@@ -97,7 +97,8 @@ impl Vault {
         } else {
             root.create_folder().map_err(io_error("cannot create the folder", &root))?;
             if !root.names().map_err(io_error("cannot list the folder", &root))?.is_empty() {
-                return Err(damaged(&root, "it is not a folder of backups, and not empty; name another"));
+                let detail = "it is not a folder of backups, and not empty; name another".to_owned();
+                return Err(OpenError::Unsuitable { path: root.path().to_owned(), detail });
             }
             write(&mark, format!("{HEAD}\n").as_bytes()).map_err(io_error("cannot write", &mark))?;
         }
