@@ -173,5 +173,5 @@ async fn a_folder_answers_like_the_server_that_had_it_open() {
     let wrong = run(&["query", "status=", "--data-dir", word(&data)]);
     assert_eq!(wrong.status.code(), Some(2));
     assert!(said(&wrong).contains("character"), "{}", said(&wrong));
-    assert!(expect(1, &["query", "--data-dir", word(folder.path())]).contains("is not a data folder"));
+    assert!(expect(2, &["query", "--data-dir", word(folder.path())]).contains("is not a data folder"));
 }
