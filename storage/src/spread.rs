@@ -89,6 +89,16 @@ impl Hasher for SpreadHasher {
     }
 }
 
+/// Where a view is looked for among `2^bits` places for recent ones. Costs next to nothing and has no key: whoever makes views collide
+/// makes them be looked up in full.
+#[inline]
+pub(crate) fn place_of_view(view: u128, bits: u32) -> usize {
+    #[expect(clippy::cast_possible_truncation, reason = "takes the two halves")]
+    let (low, high) = (view as u64, (view >> 64) as u64);
+    let mixed = (low ^ high.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    usize::try_from(mixed >> (u64::BITS - bits)).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

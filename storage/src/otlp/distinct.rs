@@ -1,11 +1,13 @@
 //! Finds views that repeat, so that what they stand for is looked at once.
 
+use crate::spread::place_of_view;
+
 /// The different views, some of them more than once, and for each view its place among them.
 pub(super) fn distinct(views: &[u128]) -> (Vec<u128>, Vec<u32>) {
     let mut recent = [u32::MAX; RECENT];
     let (mut distinct, mut places) = (Vec::new(), Vec::with_capacity(views.len()));
     for view in views {
-        let slot = recent.get_mut(slot_of(*view));
+        let slot = recent.get_mut(place_of_view(*view, RECENT.ilog2()));
         let known = slot.as_ref().map_or(u32::MAX, |place| **place);
         if distinct.get(usize::try_from(known).unwrap_or(usize::MAX)) == Some(view) {
             places.push(known);
@@ -17,13 +19,6 @@ pub(super) fn distinct(views: &[u128]) -> (Vec<u128>, Vec<u32>) {
         places.push(place);
     }
     (distinct, places)
-}
-
-fn slot_of(view: u128) -> usize {
-    #[expect(clippy::cast_possible_truncation, reason = "takes the two halves")]
-    let (low, high) = (view as u64, (view >> 64) as u64);
-    let mixed = (low ^ high.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    usize::try_from(mixed >> (u64::BITS - RECENT.ilog2())).unwrap_or_default()
 }
 
 /// Views that are remembered; a power of two.

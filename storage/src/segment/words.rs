@@ -3,7 +3,7 @@
 //! Owns how a value that comes again is found. Short values are known by their view, which holds them; long ones by their view as well as
 //! long as the same batch goes on, since its equal views point at the same bytes. Only what is not known that way is hashed and compared.
 
-use crate::spread::Spread;
+use crate::spread::{Spread, place_of_view};
 
 /// Different values, numbered as they came.
 #[derive(Debug)]
@@ -77,8 +77,7 @@ impl Words {
     pub(super) fn number<V: AsRef<[u8]>>(&mut self, view: u128, value: impl FnOnce() -> V) -> u32 {
         #[expect(clippy::cast_possible_truncation, reason = "takes the two halves and the length")]
         let (low, high, length) = (view as u64, (view >> 64) as u64, view as u32);
-        let place = (low ^ high.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - RECENT_BITS);
-        let place = usize::try_from(place).unwrap_or_default();
+        let place = place_of_view(view, RECENT_BITS);
         if let Some(recent) = self.recent.get(place)
             && (recent.low, recent.high) == (low, high)
             && (recent.batch == self.batch || (length <= INLINE && recent.batch > 0))

@@ -8,7 +8,7 @@ use arrow::array::{Array, AsArray, BinaryViewArray, RecordBatch, StringViewArray
 use crate::attributes::{Attributes, Map};
 use crate::encoded::{self, Any, MAX_DEPTH};
 use crate::schema::column;
-use crate::spread::Spread;
+use crate::spread::{Spread, place_of_view};
 
 use super::catalogue::{self, Seen};
 use super::granules;
@@ -73,7 +73,7 @@ impl KnownKeys {
     #[inline]
     fn place(&mut self, key: u128, value: u128, next: usize) -> usize {
         let turn = self.turn;
-        let Some(recent) = self.recent.get_mut(slot_of(key, value)) else { return next };
+        let Some(recent) = self.recent.get_mut(place_of_view(key.rotate_left(17) ^ value, RECENT.ilog2())) else { return next };
         if (recent.turn, recent.key, recent.value) == (turn, key, value) {
             return recent.place;
         }
@@ -81,13 +81,6 @@ impl KnownKeys {
         *recent = Recent { key, value, place, turn };
         place
     }
-}
-
-fn slot_of(key: u128, value: u128) -> usize {
-    #[expect(clippy::cast_possible_truncation, reason = "takes the two halves")]
-    let halves = |view: u128| (view as u64) ^ ((view >> 64) as u64).rotate_left(29);
-    let mixed = (halves(key).rotate_left(17) ^ halves(value)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    usize::try_from(mixed >> (u64::BITS - RECENT.ilog2())).unwrap_or_default()
 }
 
 // === impl Columns ===

@@ -22,7 +22,7 @@ pub(crate) struct Attention {
     pub(crate) evidence: Vec<Evidence>,
 }
 
-/// One fact, and where more of it is; an empty address for nowhere.
+/// One fact, and the address where more of it is, empty when there is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Evidence {
     pub(crate) text: String,
