@@ -5,7 +5,7 @@
 //! earliest, length and crc32c of its cells, count of traces that are not summed up, and 16 bytes for each. Nothing follows.
 //!
 //! `roll.edge.cells`: the cells of the units, one unit behind the other. Each: names; count of edges, per edge caller, called, way (0
-//! call, 1 message); parties as kind (0 service, 1 database, 2 queue, 3 external, 4 user), for all but the user its name, for 1 to 3 its
+//! call, 1 message, 2 relay); parties as kind (0 service, 1 database, 2 queue, 3 external, 4 user), for all but the user its name, for 1 to 3 its
 //! system. Then count of cells, per cell: minutes after the cell before; what it is about (0 service with name, 1 edge with position, 2
 //! calls by somebody unknown with name and end in parts of 15 s after its minute, 3 answers with address and name); for services rows,
 //! errors and buckets, for calls errors, buckets, count of samples, per sample twice its duration (plus 1 when it failed), 16 bytes of
@@ -81,7 +81,7 @@ pub(super) fn encode(unit: &Unit) -> Vec<u8> {
     for (from, to, way) in &unit.edges {
         put_party(&mut out, *from);
         put_party(&mut out, *to);
-        put(&mut out, u128::from(*way == Way::Message));
+        put(&mut out, number_of(*way).into());
     }
     put(&mut out, unit.cells.len() as u128);
     let mut minute = 0;
@@ -173,9 +173,18 @@ fn edge(reader: &mut Reader<'_>, names: &[Arc<str>]) -> Option<(Party, Party, Wa
     let way = match reader.number::<u8>()? {
         0 => Way::Call,
         1 => Way::Message,
+        2 => Way::Relay,
         _ => return None,
     };
     Some((from, to, way))
+}
+
+fn number_of(way: Way) -> u8 {
+    match way {
+        Way::Call => 0,
+        Way::Message => 1,
+        Way::Relay => 2,
+    }
 }
 
 fn put_subject(out: &mut Vec<u8>, cell: &Cell) {

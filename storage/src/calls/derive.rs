@@ -5,7 +5,8 @@
 //! - A server span without a parent is called by the user; one whose parent was never received, by an unknown caller.
 //! - A client span that nobody answered calls what it names: a database, a queue or another system.
 //! - A producer sends to its topic, a topic to everyone who consumes from it; consumers without a topic of their own take that of the
-//!   producer they descend from or link to, in whatever trace.
+//!   producer they descend from or link to, in whatever trace. What a service sends this way and another takes is a relay between the
+//!   two besides, where the consumer descends from the sender.
 //! - A call counts once per client span and called service, failed when either side failed; its duration is the server's. It belongs to
 //!   the moment at which its client span starts, or, without one, the span that shows it.
 //! - Spans that start more than [`REACH`] apart do not see each other.
@@ -33,6 +34,8 @@ pub(crate) enum Way {
     Call,
     /// Through a queue.
     Message,
+    /// From sender to consumer, past a queue that is a party itself.
+    Relay,
 }
 
 /// One call.
@@ -191,7 +194,12 @@ impl<'a> Trace<'a> {
         let producer = by_parent.map(|(_, call)| call).or_else(|| if own.is_none() { self.linked_producer(span) } else { None });
         let to = Party::Service(span.service);
         match (own.or_else(|| producer.as_ref().and_then(queue)), producer, ancestor) {
-            (Some((name, system)), ..) => self.call(Party::Queue(name, system), to, Way::Message, delivery),
+            (Some((name, system)), ..) => {
+                self.call(Party::Queue(name, system), to, Way::Message, delivery);
+                if let Some((_, sender)) = ancestor.filter(|(_, sender)| sender.service != span.service) {
+                    self.call(Party::Service(sender.service), to, Way::Relay, delivery);
+                }
+            }
             (None, Some(producer), _) => {
                 let delivery = Instance { error: span.error || producer.error, ..delivery };
                 self.call(Party::Service(producer.service), to, Way::Message, delivery);

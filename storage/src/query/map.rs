@@ -55,8 +55,8 @@ pub(super) fn service_map(
 }
 
 fn finished(range: TimeRange, derived: Derived, stats: QueryStats) -> (ServiceMap, bool) {
-    let Derived { nodes, edges, open } = derived;
-    (ServiceMap { range: Some(range), nodes, edges, stats }, open)
+    let Derived { nodes, edges, relays, open } = derived;
+    (ServiceMap { range: Some(range), nodes, edges, relays, stats }, open)
 }
 
 /// Everything within which spans can matter to a window.

@@ -70,7 +70,8 @@ pub(super) async fn dependencies(State(state): State<AppState>, params: Params) 
     let map = state.store().service_map(TimeRange { from: to.minus(lookback), to }).await?;
     let service = params.get("service").map(own_service);
     let mut calls: BTreeMap<(String, String), u64> = BTreeMap::new();
-    for edge in map.edges {
+    // Between the spans of both there is nothing but the queue, which is no service.
+    for edge in map.edges.into_iter().chain(map.relays) {
         let (parent, child) = (edge.from, edge.to);
         let between_services = parent.1 == NodeKind::Service && child.1 == NodeKind::Service;
         if between_services && service.is_none_or(|service| parent.0 == service || child.0 == service) {

@@ -111,17 +111,27 @@ pub(crate) fn around(map: &ServiceMap, focus: &str, hops: usize) -> ServiceMap {
             .cloned()
             .collect(),
         edges: map.edges.iter().filter(|edge| near.contains(&edge.from) && near.contains(&edge.to)).cloned().collect(),
+        relays: Vec::new(),
         stats: map.stats.clone(),
     }
 }
 
-/// Services alone, without what sends no spans itself.
+/// Services alone, without what sends no spans itself: what goes through a queue leads from its sender to its consumer.
 pub(crate) fn services_only(map: &ServiceMap) -> ServiceMap {
     let stays = |kind: NodeKind| matches!(kind, NodeKind::Service | NodeKind::User);
+    let mut edges: Vec<Edge> = map.edges.iter().filter(|edge| stays(edge.from.1) && stays(edge.to.1)).cloned().collect();
+    for relay in &map.relays {
+        match edges.iter_mut().find(|edge| edge.from == relay.from && edge.to == relay.to && edge.kind == relay.kind) {
+            Some(known) => groups::add(known, relay),
+            None => edges.push(relay.clone()),
+        }
+    }
+    edges.sort_by(|a, b| (&a.from, &a.to, a.kind).cmp(&(&b.from, &b.to, b.kind)));
     ServiceMap {
         range: map.range,
         nodes: map.nodes.iter().filter(|node| stays(node.kind)).cloned().collect(),
-        edges: map.edges.iter().filter(|edge| stays(edge.from.1) && stays(edge.to.1)).cloned().collect(),
+        edges,
+        relays: Vec::new(),
         stats: map.stats.clone(),
     }
 }

@@ -21,6 +21,7 @@ pub(super) struct Window {
 pub(super) struct Derived {
     pub(super) nodes: Vec<Node>,
     pub(super) edges: Vec<Edge>,
+    pub(super) relays: Vec<Edge>,
     /// Whether calls were left out that may still find their other half.
     pub(super) open: bool,
 }
@@ -134,6 +135,7 @@ impl Tally {
         self.fold();
         let mut incoming: HashMap<Named, (Sums, String)> = HashMap::new();
         let mut edges: BTreeMap<(Named, Named, EdgeKind), Sums> = BTreeMap::new();
+        let mut relays: BTreeMap<(Named, Named, EdgeKind), Sums> = BTreeMap::new();
         for ((from, to, way), sums) in self.edges {
             let node = |party: Party| (name_of(party, &self.names).to_owned(), kind_of(party));
             for (party, called) in [(from, false), (to, true)] {
@@ -151,7 +153,8 @@ impl Tally {
                 }
             }
             // The same name under two systems is one node.
-            edges.entry((node(from), node(to), kind(way))).or_default().merge(&sums);
+            let same_way = if way == Way::Relay { &mut relays } else { &mut edges };
+            same_way.entry((node(from), node(to), kind(way))).or_default().merge(&sums);
         }
         let services = self.services.into_iter().map(|(name, sums)| {
             let name = self.names.text(name).to_owned();
@@ -160,8 +163,9 @@ impl Tally {
         let named = incoming.into_iter().map(|((name, kind), (sums, system))| node(&sums, name, kind, system));
         let mut nodes: Vec<_> = services.chain(named).collect();
         nodes.sort_by(|a, b| (&a.name, a.kind).cmp(&(&b.name, b.kind)));
-        let edges = edges.into_iter().map(|((from, to, kind), sums)| edge(sums, from, to, kind)).collect();
-        Derived { nodes, edges, open }
+        let [edges, relays] =
+            [edges, relays].map(|sums| sums.into_iter().map(|((from, to, kind), sums)| edge(sums, from, to, kind)).collect());
+        Derived { nodes, edges, relays, open }
     }
 
     /// Calls without a caller are by somebody unknown, once it has had the time to come. True when some still wait.
@@ -274,7 +278,7 @@ fn bound(sums: &mut Sums) {
 fn kind(way: Way) -> EdgeKind {
     match way {
         Way::Call => EdgeKind::Call,
-        Way::Message => EdgeKind::Message,
+        Way::Message | Way::Relay => EdgeKind::Message,
     }
 }
 

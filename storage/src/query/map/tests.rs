@@ -103,6 +103,9 @@ fn consumers_by_parent_by_link_and_in_other_traces_hang_on_the_topic() {
     let map = map_of(&all);
     let topic = map.nodes.iter().find(|node| node.name == "orders").unwrap();
     assert_eq!((topic.kind, topic.system.as_str(), topic.requests), (NodeKind::Queue, "kafka", 1));
+    // Who took what of whom, where a consumer descends from its sender.
+    let relays: Vec<_> = map.relays.iter().map(|relay| (relay.from.0.as_str(), relay.to.0.as_str(), relay.calls)).collect();
+    assert_eq!(relays, [("shop", "mail", 3)]);
 }
 
 #[test]

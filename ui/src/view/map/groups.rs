@@ -57,10 +57,10 @@ pub(crate) fn grouped(map: &ServiceMap, namespaces: &HashMap<String, String>, op
         }
     }
     let groups = members.keys().map(|namespace| (name(namespace), (*namespace).to_owned())).collect();
-    Grouped { map: ServiceMap { range: map.range, nodes, edges, stats: map.stats.clone() }, groups }
+    Grouped { map: ServiceMap { range: map.range, nodes, edges, relays: Vec::new(), stats: map.stats.clone() }, groups }
 }
 
-fn add(known: &mut Edge, edge: &Edge) {
+pub(super) fn add(known: &mut Edge, edge: &Edge) {
     // The examples of the part that fails, or else is slower, are the ones to look at.
     if (edge.errors > 0, edge.p95) > (known.errors > 0, known.p95) {
         known.examples.clone_from(&edge.examples);

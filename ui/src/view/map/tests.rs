@@ -214,3 +214,15 @@ fn a_picture_says_how_narrow_it_may_become() {
     let drawing = draw(&map(&[("a", "b"), ("b", "c")]));
     assert!((drawing.least.0 + drawing.rest.0 - drawing.width.0).abs() < 0.2 && drawing.rest.0 > 0.0);
 }
+
+#[test]
+fn without_queues_messages_lead_from_sender_to_consumer() {
+    let message = |from: &str, to: &str| Edge { kind: EdgeKind::Message, ..edge(from, to) };
+    let queue = |name: &str| (name.to_owned(), NodeKind::Queue);
+    let through = [Edge { to: queue("topic"), ..message("shop", "topic") }, Edge { from: queue("topic"), ..message("topic", "mail") }];
+    let relays = vec![message("shop", "mail"), message("shop", "stock")];
+    let edges = through.into_iter().chain([message("shop", "stock")]).collect();
+    let shown = services_only(&ServiceMap { edges, relays, ..ServiceMap::default() });
+    let found: Vec<_> = shown.edges.iter().map(|edge| (edge.from.0.as_str(), edge.to.0.as_str(), edge.calls)).collect();
+    assert_eq!(found, [("shop", "mail", 60), ("shop", "stock", 120)]);
+}

@@ -115,8 +115,8 @@ fn rolled(snapshot: &Snapshot, window: Window, rolls: &CallRolls) -> (Derived, Q
 
 /// Without examples, which are some of many.
 fn plain(derived: &Derived) -> Derived {
-    let edges = derived.edges.iter().map(|edge| Edge { examples: Vec::new(), ..edge.clone() });
-    Derived { nodes: derived.nodes.clone(), edges: edges.collect(), open: derived.open }
+    let bare = |edges: &[Edge]| edges.iter().map(|edge| Edge { examples: Vec::new(), ..edge.clone() }).collect();
+    Derived { nodes: derived.nodes.clone(), edges: bare(&derived.edges), relays: bare(&derived.relays), open: derived.open }
 }
 
 use super::super::super::answer::Edge;
