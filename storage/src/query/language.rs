@@ -23,6 +23,7 @@ mod structure;
 mod tree;
 
 pub(crate) use self::fields::{Field, Presence, ends, equivalents, nearest};
+pub(super) use self::parser::PATTERN_TOO_LARGE;
 pub(crate) use self::structure::{Quantity, Relation, Set, TraceNode};
 pub(crate) use self::tree::{Literal, Node, Operand, Operator, Reach, SeverityTest, Test};
 

@@ -21,6 +21,7 @@ use futures::StreamExt as _;
 
 use super::answer::{SqlAnswer, SqlColumn};
 use super::engine::Engine;
+use super::language::PATTERN_TOO_LARGE;
 use super::question::{QueryError, SqlQuery};
 use crate::config::Config;
 use crate::snapshot::Snapshot;
@@ -192,7 +193,7 @@ fn explain(error: &DataFusionError) -> QueryError {
         DataFusionError::IoError(_) | DataFusionError::ExecutionJoin(_) => QueryError::Internal(one_line(error)),
         // What the engine calls a fault of its own is a statement that it was not made for, such as the maximum of maps.
         // Which of both it was, only a person can tell.
-        DataFusionError::Internal(_) => {
+        DataFusionError::Internal(_) if !is_too_large(&one_line(error)) => {
             tracing::warn!(%error, "the SQL engine could not answer a statement");
             QueryError::Invalid(format!("the SQL engine cannot answer this: {}", one_line(error)))
         }
@@ -200,10 +201,21 @@ fn explain(error: &DataFusionError) -> QueryError {
         DataFusionError::External(cause) => match cause.downcast_ref() {
             Some(QueryError::Timeout(allowed)) => QueryError::Timeout(*allowed),
             Some(_) => QueryError::Internal(one_line(error)),
-            None => QueryError::Invalid(one_line(error)),
+            None => invalid(error),
         },
-        _ => QueryError::Invalid(one_line(error)),
+        _ => invalid(error),
     }
+}
+
+/// A mistake in the statement. A pattern that grows too large is told as in a search; how large the engine lets it grow helps nobody.
+fn invalid(error: &DataFusionError) -> QueryError {
+    let line = one_line(error);
+    QueryError::Invalid(if is_too_large(&line) { PATTERN_TOO_LARGE.to_owned() } else { line })
+}
+
+/// Whether the engine or a function of it could not compile a pattern within its bound.
+fn is_too_large(line: &str) -> bool {
+    ["CompiledTooBig", "Compiled regex exceeds size limit"].iter().any(|words| line.contains(words))
 }
 
 fn one_line(error: &DataFusionError) -> String {

@@ -41,6 +41,9 @@ const MAX_PATTERNS: usize = 20;
 /// Bytes of one compiled regular expression.
 const MAX_PATTERN_BYTES: usize = 1 << 20;
 
+/// What is said of a pattern that exceeds its bound.
+pub(in crate::query) const PATTERN_TOO_LARGE: &str = "the regular expression grows too large; make it simpler";
+
 struct Parser<'a> {
     signal: Signal,
     lexer: Lexer<'a>,
@@ -281,7 +284,7 @@ fn words_with_gaps(word: &str) -> Literal {
 /// One line out of the several that the regex crate draws.
 fn explain(error: &regex::Error) -> String {
     match error {
-        regex::Error::CompiledTooBig(_) => "the regular expression grows too large; make it simpler".to_owned(),
+        regex::Error::CompiledTooBig(_) => PATTERN_TOO_LARGE.to_owned(),
         other => {
             let text = other.to_string();
             let reason = text.lines().rev().find_map(|line| line.trim().strip_prefix("error: ")).unwrap_or("it cannot be compiled");

@@ -257,6 +257,7 @@ async fn a_pattern_that_cannot_be_used_is_a_mistake_in_the_statement() {
     ] {
         let failure = engine.sql(snapshot.clone(), asked(statement)).await.unwrap_err();
         assert!(matches!(failure, QueryError::Invalid(_)) && !failure.to_string().contains("bug"), "{statement}: {failure:?}");
+        assert_eq!(failure.to_string().contains(PATTERN_TOO_LARGE), statement.contains("{1000}"), "{statement}: {failure:?}");
     }
 }
 
