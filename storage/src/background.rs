@@ -32,6 +32,8 @@ pub(crate) struct Threads {
 pub(crate) struct Health {
     flush: Mutex<Option<String>>,
     merge: Mutex<Option<String>>,
+    /// Flushes have failed for so long that memory is full.
+    is_stuck: AtomicBool,
 }
 
 /// Kinds of background work.
@@ -171,8 +173,24 @@ impl Health {
             Work::Merge => &self.merge,
         };
         let well = error.is_none();
-        *cell.lock() = error;
+        let mut cell = cell.lock();
+        *cell = error;
+        if well && work == Work::Flush {
+            self.is_stuck.store(false, Ordering::Release);
+        }
         well
+    }
+
+    /// Notes that memory is full. Why it stays so, when that is because rows cannot be written.
+    pub(crate) fn note_full(&self) -> Option<String> {
+        let flush = self.flush.lock();
+        self.is_stuck.store(flush.is_some(), Ordering::Release);
+        flush.clone()
+    }
+
+    /// Why data was last refused, as long as memory is full of rows that cannot be written.
+    pub(crate) fn stuck(&self) -> Option<String> {
+        self.flush.lock().clone().filter(|_| self.is_stuck.load(Ordering::Acquire))
     }
 
     /// What fails at the moment.

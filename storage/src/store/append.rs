@@ -117,7 +117,8 @@ impl Inner {
     async fn store(&self, signal: Signal, payload: Bytes, hash: [u8; 16]) -> Outcome {
         let size = payload.len();
         let Some(mut room) = self.room_for(size).await else {
-            return Err(AppendError::Busy { reason: "rows in memory wait for the disk".to_owned(), retry_after: RETRY_AFTER });
+            let busy = || AppendError::Busy { reason: "rows in memory wait for the disk".to_owned(), retry_after: RETRY_AFTER };
+            return Err(self.health.note_full().map_or_else(busy, |why| unavailable(stuck(&why))));
         };
         let decoding_large = if size > INLINE_BYTES { self.large.acquire().await.ok() } else { None };
         let now = self.clock.now();
@@ -226,6 +227,11 @@ async fn wait_for(mut outcome: watch::Receiver<Option<Outcome>>) -> Outcome {
 /// What is left to say when taking a request in panicked. Sent again, it would do so again.
 fn broken() -> AppendError {
     AppendError::Malformed("the request could not be processed because of a fault in this program; nothing of it was stored".to_owned())
+}
+
+/// What is said while memory is full of rows that cannot be written.
+pub(super) fn stuck(why: &str) -> String {
+    format!("memory is full, and {why}")
 }
 
 fn refused(refusal: &Refusal) -> AppendError {

@@ -321,13 +321,15 @@ async fn a_flush_that_fails_keeps_rows_refuses_when_memory_is_full_and_heals() {
     fs::write(&folder, "in the way").unwrap();
     assert!(store.flush().await.is_err());
     assert!(store.status().background_error.is_some());
+    assert_eq!(store.status().write_refusal, None, "there is room yet");
     let error = store.append(Signal::Logs, logs(30, 30)).await.unwrap_err();
-    assert!(matches!(error, AppendError::Busy { .. }), "{error}");
+    assert!(matches!(&error, AppendError::Unavailable { .. }) && error.to_string().contains("memory is full"), "{error}");
+    assert!(store.status().write_refusal.is_some_and(|why| why.contains("writing memory to segments failed")));
     assert_eq!(contents(&store)[1], once(0..30));
     fs::remove_file(&folder).unwrap();
     fs::create_dir(&folder).unwrap();
     store.flush().await.unwrap();
-    assert_eq!(store.status().background_error, None);
+    assert_eq!((store.status().background_error, store.status().write_refusal), (None, None));
     append(&store, Signal::Logs, logs(30, 30)).await;
     assert_eq!(contents(&store)[1], once(0..60));
 }
