@@ -27,6 +27,8 @@ use self::cli::{Cli, Command};
 use self::config::Config;
 use self::shutdown::Signals;
 
+use storage::OpenError;
+
 /// Columns are built on several threads at once; the system's allocator makes them wait for each other.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -100,8 +102,11 @@ fn is_asked_wrongly(error: &anyhow::Error) -> bool {
         _ => false,
     };
     let is_no_address = matches!(error.downcast_ref(), Some(shop::load::Error::Endpoint { .. }));
+    let is_other_folder =
+        matches!(error.downcast_ref(), Some(OpenError::Unsuitable { .. } | OpenError::File { .. } | OpenError::Foreign { .. }));
     is_refused
         || is_no_address
+        || is_other_folder
         || error.is::<source::AskedWrongly>()
         || error.is::<source::WrongSettings>()
         || error.is::<source::NothingNamed>()

@@ -118,7 +118,16 @@ impl Vault {
     fn check_mark(&self) -> Result<(), OpenError> {
         let mark = self.root.join(MARK);
         let text = mark.read().map_err(io_error("this is no folder of backups: cannot read", &mark))?;
-        if text == format!("{HEAD}\n").as_bytes() { Ok(()) } else { Err(damaged(&mark, "it is of another version")) }
+        if text == format!("{HEAD}\n").as_bytes() {
+            return Ok(());
+        }
+        match text.strip_prefix(HEAD_OF_ANY.as_bytes()).and_then(|rest| str::from_utf8(rest).ok()?.trim().parse::<u32>().ok()) {
+            Some(found) => {
+                let detail = format!("it holds backups of version {found}, this program has version 1; use one that has that version");
+                Err(OpenError::Unsuitable { path: self.root.path().to_owned(), detail })
+            }
+            None => Err(damaged(&mark, "it does not begin as a folder of backups does")),
+        }
     }
 
     /// Moments, oldest first. One whose list is damaged is left out, with a warning.
@@ -455,6 +464,7 @@ const POINTS: &str = "points";
 const SUMS: &str = "SUMS";
 const PARTIAL: &str = ".partial";
 const HEAD: &str = "throughline backup 1";
+const HEAD_OF_ANY: &str = "throughline backup ";
 
 #[cfg(test)]
 mod tests;
