@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -127,7 +126,7 @@ pub(crate) fn app(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), guard::same_origin))
         .layer(CatchPanicLayer::custom(guard::PanicAnswer::new(panics)))
         .layer(from_fn(guard::deadline))
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
+        .layer(from_fn(guard::whole_body));
     let base_path = state.base_path().to_owned();
     let app = routes().fallback(guard::nothing_here).layer(middleware).with_state(state);
     guard::below(base_path, app)
@@ -177,9 +176,6 @@ pub fn base_path(base_path: &str) -> Result<String, Error> {
 
 /// Connections at once; further ones wait in the kernel.
 const MAX_CONNECTIONS: usize = 2_048;
-
-/// No question needs more.
-const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// Request line and headers. Queries travel in the URL.
 const MAX_HEAD_BYTES: usize = 64 << 10;

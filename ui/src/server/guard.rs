@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::header::{CACHE_CONTROL, HOST, ORIGIN};
 use http::uri::PathAndQuery;
@@ -92,12 +92,42 @@ pub(super) async fn deadline(request: Request, next: Next) -> Response {
     })
 }
 
+/// Takes in the body of a request, all of it, before a handler begins, so that a client that never ends it holds nothing but its connection.
+pub(super) async fn whole_body(request: Request, next: Next) -> Response {
+    body_within(BODY_TIME, request, next).await
+}
+
+async fn body_within(time: Duration, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = match tokio::time::timeout(time, to_bytes(body, MAX_BODY_BYTES)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(error)) if is_too_long(&error) => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+        Ok(Err(_)) => return Failure::bad_request("malformed", "the request body broke off; send it again").into_response(),
+        Err(_) => {
+            let message = format!("the request body did not arrive within {} s; send it again", time.as_secs());
+            return Failure::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", message).into_response();
+        }
+    };
+    next.run(Request::from_parts(parts, body.into())).await
+}
+
+fn is_too_long(error: &axum::Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.is::<http_body_util::LengthLimitError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
 /// The answer where no route is.
 pub(super) async fn nothing_here() -> Failure {
     Failure::not_found("there is nothing at this address")
 }
 
-/// Serves `app` below a prefix; paths outside it lead to it.
+/// Serves `app` below a prefix; the root leads to it, and every other path outside says where it is.
 pub(super) fn below(base_path: String, app: Router) -> Router {
     if base_path.is_empty() {
         return app;
@@ -107,13 +137,21 @@ pub(super) fn below(base_path: String, app: Router) -> Router {
         let home = format!("{base_path}/");
         let stripped = strip(request.uri(), &base_path);
         async move {
-            let Some(uri) = stripped else { return Redirect::temporary(&home).into_response() };
+            let Some(uri) = stripped else { return outside(request.uri().path(), &home) };
             let (mut parts, body) = request.into_parts();
             parts.uri = uri;
             app.oneshot(Request::from_parts(parts, body)).await.unwrap_or_else(|never| match never {})
         }
     };
-    Router::new().fallback(inside)
+    Router::new().fallback(inside).layer(from_fn(headers))
+}
+
+/// For people who open the bare address, and programs that were not told of the prefix.
+fn outside(path: &str, home: &str) -> Response {
+    if path == "/" {
+        return Redirect::temporary(home).into_response();
+    }
+    (StatusCode::NOT_FOUND, format!("pages and APIs are below {home} here; put it before the path\n")).into_response()
 }
 
 /// Turns a panic into an answer and counts it. The hook of the process has already logged it.
@@ -183,12 +221,36 @@ const SECURITY_HEADERS: [(&str, &str); 5] = [
 /// What browsers say of where a request comes from.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+/// No question needs a longer body.
+pub(super) const MAX_BODY_BYTES: usize = 1 << 20;
+
+/// How long a client may take to send its body.
+const BODY_TIME: Duration = Duration::from_secs(30);
+
 /// Longer than the longest query, so that a query's own message comes first.
 const DEADLINE: Duration = Duration::from_secs(75);
 
 #[cfg(test)]
 mod tests {
+    use axum::routing::post;
+    use futures::StreamExt as _;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_never_ends_is_not_waited_for() {
+        let within = |request, next| body_within(Duration::from_millis(50), request, next);
+        let app = Router::new().route("/", post(|body: String| async move { body })).layer(from_fn(within));
+        let ask = |body: Body| app.clone().oneshot(Request::post("/").body(body).unwrap());
+        let endless = futures::stream::once(async { Ok::<_, std::io::Error>("SELECT") }).chain(futures::stream::pending());
+        let late = ask(Body::from_stream(endless)).await.unwrap();
+        assert_eq!(late.status(), StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(late.extensions().get::<Failure>().unwrap().code, "body_timeout");
+        let broken = futures::stream::iter([Ok("SELECT"), Err(std::io::Error::other("the client left"))]);
+        assert_eq!(ask(Body::from_stream(broken)).await.unwrap().status(), StatusCode::BAD_REQUEST);
+        let whole = ask(Body::from("SELECT 1")).await.unwrap();
+        assert_eq!(to_bytes(whole.into_body(), 100).await.unwrap(), "SELECT 1");
+    }
 
     #[test]
     fn a_loopback_listener_answers_to_addresses_and_localhost_only() {

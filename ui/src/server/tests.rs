@@ -31,7 +31,7 @@ async fn refusals_take_the_form_of_their_audience() {
         (StatusCode::METHOD_NOT_ALLOWED, Some("method_not_allowed"))
     );
     assert_eq!(wrong_method.header("allow"), "GET,HEAD");
-    let large = app.call(Method::POST, "/api/v1/sql", "text/plain", &" ".repeat(MAX_BODY_BYTES + 1)).await;
+    let large = app.call(Method::POST, "/api/v1/sql", "text/plain", &" ".repeat(guard::MAX_BODY_BYTES + 1)).await;
     assert_eq!((large.status, large.json()["error"]["code"].as_str()), (StatusCode::PAYLOAD_TOO_LARGE, Some("too_large")));
 }
 
@@ -52,8 +52,11 @@ async fn below_a_base_path_everything_moves() {
     assert_eq!(app.get("/tl/healthz").await.text(), "ok\n");
     assert_eq!(app.get("/tl/api/v1/traces?service=a").await.status, StatusCode::OK);
     assert_eq!(app.get("/tl/api/v1/nothing").await.json()["error"]["code"], "not_found");
+    let root = app.get("/").await;
+    assert_eq!((root.status, root.header("location")), (StatusCode::TEMPORARY_REDIRECT, "/tl/"));
     let outside = app.get("/healthz").await;
-    assert_eq!((outside.status, outside.header("location")), (StatusCode::TEMPORARY_REDIRECT, "/tl/"));
+    assert!(outside.status == StatusCode::NOT_FOUND && outside.text().contains("below /tl/"), "{}", outside.text());
+    assert_eq!(outside.header("x-content-type-options"), "nosniff");
 }
 
 #[tokio::test(flavor = "multi_thread")]
