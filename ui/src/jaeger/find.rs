@@ -19,8 +19,10 @@ use crate::state::AppState;
 
 /// `GET /api/traces/{trace_id}`
 pub(super) async fn one(State(state): State<AppState>, Path(id): Path<String>, params: Params) -> Result<Response, Failure> {
-    params.refuse_repeated(&["raw", "prettyPrint"])?;
+    params.refuse_repeated(&["start", "end", "raw", "prettyPrint"])?;
     let id = trace_id(&id)?;
+    // Where to look is a hint for stores that need one; a trace is found, whole, wherever it is.
+    window(&params)?;
     let (raw, pretty) = (is_set(&params, "raw"), is_set(&params, "prettyPrint"));
     let Some(trace) = state.store().trace(id).await? else {
         let complaint = Complaint { code: 404, msg: "trace not found".to_owned(), trace_id: Some(id.to_string()) };
@@ -65,21 +67,24 @@ pub(super) async fn search(State(state): State<AppState>, params: Params) -> Res
 /// Ids of matching traces, newest first.
 async fn matching(state: &AppState, params: &Params) -> Result<Vec<TraceId>, Failure> {
     let now = state.now();
-    let from = epoch(params, "start", MICROSECOND)?.map_or_else(|| now.minus(DEFAULT_LOOKBACK), UnixNanos::new);
-    // `end` is inside.
-    let to = epoch(params, "end", MICROSECOND)?.map_or(now, |end| UnixNanos::new(end).plus(MICROSECOND));
-    if from > to {
-        return Err(wrong("start", "it is later than `end`"));
+    let (start, end) = window(params)?;
+    let range = TimeRange { from: start.unwrap_or_else(|| now.minus(DEFAULT_LOOKBACK)), to: end.unwrap_or(now) };
+    if range.from > range.to {
+        return Err(wrong("start", "it is later than now"));
     }
-    let search = TraceSearch {
-        query: query(params)?,
-        range: TimeRange { from, to },
-        order: TraceOrder::Newest,
-        limit: limit(params)?,
-        cursor: None::<Cursor>,
-    };
+    let search = TraceSearch { query: query(params)?, range, order: TraceOrder::Newest, limit: limit(params)?, cursor: None::<Cursor> };
     let page = state.store().search_traces(search).await?;
     Ok(page.traces.into_iter().map(|trace| trace.trace_id).collect())
+}
+
+/// `start` and `end`, where given; `end` is inside.
+fn window(params: &Params) -> Result<(Option<UnixNanos>, Option<UnixNanos>), Failure> {
+    let start = epoch(params, "start", MICROSECOND)?.map(UnixNanos::new);
+    let end = epoch(params, "end", MICROSECOND)?.map(|end| UnixNanos::new(end).plus(MICROSECOND));
+    match (start, end) {
+        (Some(start), Some(end)) if start > end => Err(wrong("start", "it is later than `end`")),
+        window => Ok(window),
+    }
 }
 
 /// The query that the parameters make.

@@ -7,6 +7,7 @@ use storage::{SpanId, TimeRange, TraceId, TraceOrder, TraceSearch, UnixNanos};
 
 use super::Visit;
 use crate::error::Failure;
+use crate::params::shown;
 use crate::view::link::{Links, term};
 
 /// What a text is about.
@@ -15,6 +16,8 @@ enum Target {
     Trace(TraceId, Option<SpanId>),
     /// Sixteen digits: a span, or a trace of an older tracer.
     Span(SpanId),
+    /// Digits of an id, too few or too many.
+    Digits(String),
     Text(String),
 }
 
@@ -28,6 +31,7 @@ pub(super) async fn resolve(visit: Visit) -> Result<Response, Failure> {
     let href = match Target::of(text) {
         Target::Trace(trace, span) => trace_link(&links, &trace, span),
         Target::Span(span) => span_link(&visit, &links, span).await?,
+        Target::Digits(digits) => padded_link(&visit, &links, &digits).await?,
         Target::Text(text) if visit.state.store().service_names().contains(&text) => links.service(&text).href(),
         Target::Text(text) => links.traces(&text).href(),
     };
@@ -69,6 +73,23 @@ async fn span_link(visit: &Visit, links: &Links, span: SpanId) -> Result<String,
     })
 }
 
+/// Some tracers leave out the zeros that an id begins with; other digits are a part of one.
+async fn padded_link(visit: &Visit, links: &Links, digits: &str) -> Result<String, Failure> {
+    let padded = format!("{digits:0>32}").parse::<TraceId>().ok();
+    if let Some(trace) = padded
+        && visit.state.store().open_trace(trace).await?.is_some()
+    {
+        return Ok(trace_link(links, &trace, None));
+    }
+    let message = format!(
+        "`{}` has {} hexadecimal digits: a trace id has 32, a span id has 16, so a part of it may be missing",
+        shown(digits),
+        digits.len()
+    );
+    let as_text = ("Search for it as text", links.traces(&format!("\"{digits}\"")).href());
+    Err(Failure { ways: vec![as_text], ..Failure::bad_request("invalid_id", message) })
+}
+
 // === impl Target ===
 
 impl Target {
@@ -81,9 +102,15 @@ impl Target {
         match (trace, span) {
             (Some(trace), span) if is_link || runs.first() == Some(&text) => Self::Trace(trace, span),
             (None, Some(span)) if runs.first() == Some(&text) => Self::Span(span),
+            (None, None) if is_part_of_id(text) => Self::Digits(text.to_owned()),
             _ => Self::Text(text.to_owned()),
         }
     }
+}
+
+/// Hexadecimal digits in a number that no word has, and no id.
+fn is_part_of_id(text: &str) -> bool {
+    text.len() > 16 && text.len() != 32 && text.len() < 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]
@@ -100,6 +127,14 @@ mod tests {
         assert_eq!(Target::of(&format!("00-{TRACE}-00f067aa0ba902b7-01")), Target::Trace(trace, Some(span)));
         assert_eq!(Target::of(&format!("http://x:16686/trace/{TRACE}?span=00f067aa0ba902b7")), Target::Trace(trace, Some(span)));
         assert_eq!(Target::of("00f067aa0ba902b7"), Target::Span(span));
+    }
+
+    #[test]
+    fn digits_of_another_number_are_a_part_of_an_id() {
+        for text in [&TRACE[1..], &TRACE[..17], &format!("{TRACE}0")] {
+            assert_eq!(Target::of(text), Target::Digits(text.to_owned()));
+        }
+        assert_eq!(Target::of("facade"), Target::Text("facade".to_owned()));
     }
 
     #[test]
