@@ -85,6 +85,7 @@ impl App {
         let demo = demo.zip(collector.grpc_addr()).map(|(demo, address)| {
             let mut shop = shop::demo::Config::new(format!("http://{}", reachable(address)));
             shop.traces_per_second = demo.traces_per_second;
+            shop.history = not_yet_played(&store, shop.history);
             Part::start("demo shop", CancellationToken::new(), |stop| shop::demo::run(shop, stop))
         });
         let mut receivers = Part::start("receivers", receivers_stop, |stop| collector.serve(stop));
@@ -109,6 +110,13 @@ impl App {
             name = signals.next() => anyhow::bail!("{name} while stopping: ended at once; nothing acknowledged is lost, the log holds it"),
         }
     }
+}
+
+/// How much of its past the shop plays: not once more what it sent before it was last stopped.
+fn not_yet_played(store: &Store, history: Duration) -> Duration {
+    let known = store.service_names();
+    let last = store.status().signals[0].time.filter(|_| shop::demo::service_names().any(|name| known.iter().any(|k| k == name)));
+    last.map_or(history, |(_, last)| Duration::from_nanos(Clock::system().now().since(last)).min(history))
 }
 
 /// The receivers' last refusals as the pages show them: the two know nothing of each other.

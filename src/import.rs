@@ -32,6 +32,8 @@ struct Tally {
     /// Later ones that are acknowledged too.
     ahead: BTreeSet<u64>,
     accepted: u64,
+    /// Of the accepted ones, those that the store had just taken in.
+    repeated: u64,
     rejected: u64,
     reason: Option<String>,
 }
@@ -53,10 +55,12 @@ pub(crate) fn run(arguments: &Import) -> anyhow::Result<ExitCode> {
             }
         };
         target.check().await?;
+        // A receiver does not say what it had before.
+        let became = if arguments.endpoint.is_some() { "acknowledged" } else { "stored" };
         let mut tally = Tally { done: arguments.skip, ..Tally::default() };
         let imported = all(arguments, &target, &mut tally).await;
         target.close().await?;
-        report(&tally)?;
+        report(&tally, became)?;
         imported.with_context(|| format!("the import ended after {0} messages; go on with --skip {0}", tally.done))?;
         Ok(if tally.rejected == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     })
@@ -133,10 +137,12 @@ async fn send(
     }
 }
 
-fn report(tally: &Tally) -> std::io::Result<()> {
+fn report(tally: &Tally, became: &str) -> std::io::Result<()> {
     use std::io::Write as _;
     let mut out = std::io::stdout();
-    writeln!(out, "{} records of {} messages are stored, {} were rejected", tally.accepted, tally.done, tally.rejected)?;
+    let Tally { done, accepted, repeated, rejected, .. } = tally;
+    let before = if *repeated > 0 { format!(", {repeated} of them a moment before") } else { String::new() };
+    writeln!(out, "{accepted} records of {done} messages are {became}{before}, {rejected} were rejected")?;
     tally.reason.as_ref().map_or(Ok(()), |reason| writeln!(out, "rejected: {reason}"))
 }
 
@@ -145,6 +151,7 @@ fn report(tally: &Tally) -> std::io::Result<()> {
 impl Tally {
     fn note(&mut self, number: u64, outcome: Outcome) {
         self.accepted += outcome.accepted;
+        self.repeated += outcome.repeated;
         self.rejected += outcome.rejected;
         if outcome.rejected > 0 && self.reason.is_none() {
             self.reason = outcome.message;
@@ -167,10 +174,10 @@ mod tests {
     fn an_import_goes_on_before_the_first_message_that_is_not_acknowledged() {
         let mut tally = Tally { done: 10, ..Tally::default() };
         for number in [12, 11, 15, 14] {
-            tally.note(number, Outcome { accepted: 2, rejected: 0, message: None });
+            tally.note(number, Outcome { accepted: 2, repeated: 2, rejected: 0, message: None });
         }
-        assert_eq!((tally.done, tally.accepted), (12, 8));
-        tally.note(13, Outcome { accepted: 0, rejected: 3, message: Some("too old".to_owned()) });
+        assert_eq!((tally.done, tally.accepted, tally.repeated), (12, 8, 8));
+        tally.note(13, Outcome { accepted: 0, repeated: 0, rejected: 3, message: Some("too old".to_owned()) });
         assert_eq!((tally.done, tally.rejected, tally.reason.as_deref()), (15, 3, Some("too old")));
     }
 }

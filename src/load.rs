@@ -29,6 +29,7 @@ pub(crate) fn run(arguments: Load) -> anyhow::Result<ExitCode> {
         connections: usize::from(arguments.connections),
         items_per_request: usize::try_from(arguments.spans_per_request)?,
         window: arguments.window,
+        rate: arguments.rate,
         give_up_after: arguments.give_up_after,
         ledger: arguments.ledger,
         seed: arguments.seed,

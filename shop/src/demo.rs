@@ -29,15 +29,21 @@ pub struct Config {
     pub endpoint: String,
     /// Requests per second, 0.01 to 1,000.
     pub traces_per_second: f64,
-    /// How much of the past is played at the start: its last quarter of an hour as fast as it is taken in, the rest beside the present.
+    /// How much of the past is played at the start, in whole minutes: its last quarter of an hour as fast as it is taken in, the rest
+    /// beside the present.
     pub history: Duration,
     /// What chance follows from. `None` differs at every start, so that a kept data folder holds no trace id twice.
     pub seed: Option<u64>,
 }
 
+/// Names of the services of the shop.
+pub fn service_names() -> impl Iterator<Item = &'static str> {
+    Service::ALL.into_iter().map(|service| service.profile().name)
+}
+
 /// Runs the shop until `stop`.
 pub async fn run(config: Config, stop: CancellationToken) {
-    let endpoint = match Endpoint::from_shared(config.endpoint.clone()) {
+    let endpoint = match Endpoint::from_shared(config.endpoint.clone()).and_then(|endpoint| endpoint.user_agent(USER_AGENT)) {
         Ok(endpoint) => endpoint.connect_timeout(Duration::from_secs(5)).timeout(Duration::from_secs(10)),
         Err(error) => {
             tracing::error!(%error, endpoint = config.endpoint, "the demo shop has no receiver and stays closed");
@@ -80,7 +86,7 @@ async fn open(config: &Config, queues: &Queues) {
     let seed = config.seed.unwrap_or(now_nanos);
     let rate = if config.traces_per_second.is_finite() { config.traces_per_second.clamp(0.01, 1_000.0) } else { 4.0 };
     let past = Past { rate: rate.min(MAX_HISTORY_RATE), seed, now_nanos, queues };
-    let minutes = config.history.as_secs().div_ceil(60).min(MAX_HISTORY_MINUTES);
+    let minutes = (config.history.as_secs() / 60).min(MAX_HISTORY_MINUTES);
     for back in 1..=minutes.min(MINUTES_AT_ONCE) {
         past.play(back).await;
         // Playing a minute is work; the receivers run on the same threads.
@@ -145,6 +151,9 @@ async fn live(rate: f64, seed: u64, start_nanos: u64, queues: &Queues) {
         }
     }
 }
+
+/// What the receiver's ledger calls the shop.
+const USER_AGENT: &str = "throughline-shop";
 
 const TICK: Duration = Duration::from_millis(200);
 const MINUTE_NANOS: u64 = 60_000_000_000;

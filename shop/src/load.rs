@@ -53,6 +53,8 @@ pub struct Config {
     pub items_per_request: usize,
     /// The span of time before now over which the requests are spread.
     pub window: Duration,
+    /// Spans or log records per second, which then happen when they are sent; `None` is as fast as they are acknowledged.
+    pub rate: Option<u32>,
     /// How long a request is tried before it counts as not acknowledged.
     pub give_up_after: Duration,
     /// Where acknowledged requests are written down.
@@ -164,6 +166,9 @@ struct Plan {
     seed: u64,
     first_nanos: u64,
     window_nanos: u64,
+    /// When the first request was due, and the time from one to the next.
+    began: Instant,
+    pace: Option<Duration>,
     give_up_after: Duration,
     connector: Arc<Connector>,
     ledger: Option<Arc<Ledger>>,
@@ -175,7 +180,10 @@ struct Plan {
 impl Plan {
     fn new(config: &Config, signal: Signal, items: u64, seed: u64, connector: Arc<Connector>, ledger: Option<Arc<Ledger>>) -> Self {
         let pool = Pool::new(signal, config.workload, items, config.items_per_request.max(1), seed);
-        let window_nanos = u64::try_from(config.window.as_nanos()).unwrap_or(u64::MAX);
+        let items = u64::try_from(config.items_per_request.max(1)).unwrap_or(u64::MAX);
+        let pace = config.rate.map(|rate| Duration::from_nanos(items.saturating_mul(1_000_000_000) / u64::from(rate.max(1))));
+        let window = pace.map_or(config.window, |_| Duration::ZERO);
+        let window_nanos = u64::try_from(window.as_nanos()).unwrap_or(u64::MAX);
         let first_nanos = clock::unix_nanos().saturating_sub(window_nanos);
         Self {
             signal,
@@ -183,6 +191,8 @@ impl Plan {
             seed,
             first_nanos,
             window_nanos,
+            began: Instant::now(),
+            pace,
             give_up_after: config.give_up_after,
             connector,
             ledger,
@@ -208,8 +218,17 @@ impl Plan {
         tally.report(plan.pool.items(), began.elapsed(), cpu_seconds)
     }
 
-    /// When the spans of request `number` happen: the requests walk through the window from its beginning to now.
+    /// When request `number` is to be sent, counted from the first.
+    fn due(&self, number: u64) -> Duration {
+        self.pace.map_or(Duration::ZERO, |pace| pace.saturating_mul(u32::try_from(number).unwrap_or(u32::MAX)))
+    }
+
+    /// When the spans of request `number` happen: the requests walk through the window from its beginning to now, or, one after the
+    /// other, happen when they are due.
     fn time_of(&self, number: u64) -> u64 {
+        if self.pace.is_some() {
+            return self.first_nanos.saturating_add(u64::try_from(self.due(number).as_nanos()).unwrap_or(u64::MAX));
+        }
         let share = u128::from(self.window_nanos) * u128::from(number) / u128::from(self.pool.requests().max(1));
         self.first_nanos + u64::try_from(share).unwrap_or(0)
     }
@@ -222,6 +241,10 @@ async fn send(plan: Arc<Plan>) -> Tally {
     loop {
         let number = plan.next.fetch_add(1, Ordering::Relaxed);
         let Some(template) = plan.pool.template(number) else { return tally };
+        let due = plan.pace.and(plan.began.checked_add(plan.due(number)));
+        if let Some(due) = due {
+            tokio::time::sleep_until(due.into()).await;
+        }
         let nonce = nonce(plan.seed, number);
         let body = Bytes::from(template.stamp(nonce, plan.time_of(number), plan.pool.words(number)));
         let began = Instant::now();
@@ -273,6 +296,7 @@ impl Default for Config {
             connections: 8,
             items_per_request: 1_000,
             window: Duration::from_secs(3_600),
+            rate: None,
             give_up_after: Duration::from_secs(30),
             ledger: None,
             seed: None,

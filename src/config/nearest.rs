@@ -2,7 +2,8 @@
 
 /// The candidate that takes the fewest edits to reach from `word`, when they are few enough to be a slip.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = word.chars().count() / 3 + 1;
+    // What every flag begins with makes none more alike.
+    let limit = word.trim_start_matches('-').chars().count() / 3 + 1;
     candidates
         .map(|candidate| (edits(word, candidate), candidate))
         .filter(|(edits, _)| *edits <= limit)
@@ -37,6 +38,7 @@ mod tests {
     fn a_slip_finds_its_word_and_another_word_does_not() {
         assert_eq!(edits("kitten", "sitting"), 3);
         assert_eq!(nearest("otlp_gprc", ["otlp_http", "otlp_grpc"].into_iter()), Some("otlp_grpc"));
+        assert_eq!(nearest("--bogus", ["--log", "--demo"].into_iter()), None);
         assert_eq!(nearest("banana", ["otlp_http", "otlp_grpc"].into_iter()), None);
     }
 }

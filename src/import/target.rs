@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use shop::load::Protocol;
 use shop::load::connection::{Answer, Connection, Connector};
-use storage::{AppendError, Store};
+use storage::{AppendError, Appended, Store};
 
 use crate::cli::Signal;
 
@@ -30,6 +30,8 @@ pub(super) enum Way {
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) accepted: u64,
+    /// Of the accepted ones, those of a message that was known; a receiver does not say so.
+    pub(super) repeated: u64,
     pub(super) rejected: u64,
     pub(super) message: Option<String>,
 }
@@ -104,7 +106,9 @@ impl Way {
     async fn once(&mut self, signal: Signal, payload: bytes::Bytes) -> Result<Outcome, Refused> {
         match self {
             Self::Folder(store) => match store.append(signal.into(), payload).await {
-                Ok(appended) => Ok(Outcome { accepted: appended.accepted, rejected: appended.rejected, message: appended.message }),
+                Ok(Appended { accepted, rejected, repeated, message, .. }) => {
+                    Ok(Outcome { accepted, repeated: if repeated { accepted } else { 0 }, rejected, message })
+                }
                 Err(AppendError::Malformed(reason)) => Err(Refused::Never(reason)),
                 Err(AppendError::Busy { reason, retry_after } | AppendError::Unavailable { reason, retry_after }) => {
                     Err(Refused::Later(retry_after, reason))
@@ -119,7 +123,7 @@ impl Way {
                 match connection.send(signal, payload).await {
                     Answer::Acknowledged { rejected, message } => {
                         let message = (!message.is_empty()).then_some(message);
-                        Ok(Outcome { accepted: sent.saturating_sub(rejected), rejected, message })
+                        Ok(Outcome { accepted: sent.saturating_sub(rejected), repeated: 0, rejected, message })
                     }
                     Answer::Later { after, reason } => Err(Refused::Later(after.unwrap_or(RETRY_AFTER), reason)),
                     Answer::Refused(reason) => Err(Refused::Never(reason)),

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 use std::process::Output;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::http::{encode, get_json};
 use crate::server::{Server, command};
 
 /// Runs the binary to its end.
@@ -168,7 +169,55 @@ fn folders_that_do_not_fit_are_not_called_damaged() {
     std::fs::create_dir(&full).unwrap();
     std::fs::write(full.join("x"), "x").unwrap();
     for arguments in [["restore", word(&backups), word(&full)], ["backup", word(&data), word(&full)]] {
-        let text = expect(1, &arguments);
+        let text = expect(2, &arguments);
         assert!(text.contains("cannot be used: it is not") && !text.contains("damaged"), "{text}");
     }
+    std::fs::write(backups.join("VAULT"), "throughline backup 7\n").unwrap();
+    let text = expect(2, &["restore", word(&backups)]);
+    assert!(text.contains("holds backups of version 7") && !text.contains("damaged"), "{text}");
+    std::fs::write(backups.join("VAULT"), "something else\n").unwrap();
+    assert!(expect(1, &["restore", word(&backups)]).contains("damaged"));
+}
+
+#[test]
+fn the_wrong_server_is_told_in_words_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let [data, backups, lines] = ["data", "backups", "lines"].map(|name| folder.path().join(name));
+    let server = Server::start(&data, &["--base-path", "/deep"]);
+    let (pages, receiver) = (format!("http://{}", server.ui), format!("http://{}", server.http));
+    let text = expect(1, &["backup", "--url", &pages, word(&backups)]);
+    assert!(text.contains("pages and APIs are below /deep/") && !backups.exists(), "{text}");
+    expect(1, &["backup", "--url", &receiver, word(&backups)]);
+    assert!(!backups.exists());
+    assert!(expect(1, &["health", "--url", &pages]).contains("below /deep/"));
+    expect(0, &["health", "--url", &format!("{pages}/deep")]);
+    let plain = Server::start(&folder.path().join("plain"), &[]);
+    std::fs::write(&lines, "").unwrap();
+    let text = expect(1, &["import", word(&lines), "--endpoint", &format!("http://{}", plain.ui)]);
+    assert!(!text.contains('<') && text.contains("404"), "{text}");
+}
+
+/// Spans stored.
+async fn spans(server: &Server) -> u64 {
+    let counted = get_json(server.ui, &format!("/api/v1/sql?query={}", encode("SELECT count(*) AS n FROM spans"))).await;
+    counted["rows"][0]["n"].as_u64().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shop_does_not_play_its_past_once_more() {
+    let data = tempfile::tempdir().unwrap();
+    let flags = ["--demo", "--demo-rate", "0.5"];
+    let mut server = Server::start(data.path(), &flags);
+    let begun = Instant::now();
+    while spans(&server).await < 2_000 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the shop has no past");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(server.terminate(Duration::from_secs(20)).expect("it did not stop").success());
+    server = Server::start(data.path(), &flags);
+    let before = spans(&server).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let after = spans(&server).await;
+    assert!(after - before < before / 4, "{before} spans, then {after}");
 }

@@ -97,7 +97,9 @@ impl Connector {
         let kind = match protocol {
             Protocol::Http => Kind::Http { authority: format!("{host}:{port}") },
             Protocol::Grpc => {
-                let target = Endpoint::from_shared(endpoint.to_owned()).map_err(|error| wrong(error.to_string()))?;
+                let target = Endpoint::from_shared(endpoint.to_owned())
+                    .and_then(|target| target.user_agent(USER_AGENT))
+                    .map_err(|error| wrong(error.to_string()))?;
                 Kind::Grpc(Box::new(target.connect_timeout(CONNECT_TIMEOUT).timeout(ANSWER_TIMEOUT).tcp_nodelay(true)))
             }
         };
@@ -193,6 +195,7 @@ impl OverHttp {
             })
             .header(header::HOST, &self.authority)
             .header(header::CONTENT_TYPE, "application/x-protobuf")
+            .header(header::USER_AGENT, USER_AGENT)
             .body(Full::new(body))
             .map_err(|error| error.to_string())?;
         let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
@@ -231,6 +234,9 @@ fn words(body: &[u8]) -> String {
     let problem = || Problem::decode(body).ok().map(|problem| problem.message).filter(|message| !message.is_empty());
     json().or_else(problem).unwrap_or_else(|| {
         let text = String::from_utf8_lossy(body.get(..MAX_WORDS).unwrap_or(body)).into_owned();
+        if text.trim_start().starts_with('<') {
+            return "a page for people, so no OTLP is taken there".to_owned();
+        }
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     })
 }
@@ -312,6 +318,9 @@ impl Decoder for Raw {
     }
 }
 
+/// What the receiver's ledger calls a load or an import.
+const USER_AGENT: &str = "throughline-load";
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_ANSWER_BYTES: usize = 64 << 10;
@@ -341,7 +350,8 @@ mod tests {
         let problem = Problem { message: "too large".to_owned() };
         assert_eq!(words(&problem.encode_to_vec()), "too large");
         assert_eq!(words(br#"{"code":3,"message":"send OTLP"}"#), "send OTLP");
-        assert_eq!(words(b"<html>\n 404 </html>"), "<html> 404 </html>");
+        assert_eq!(words(b"\n<!doctype html>\n<p>404"), "a page for people, so no OTLP is taken there");
+        assert_eq!(words(b"no such\n path"), "no such path");
     }
 
     #[test]
