@@ -59,9 +59,9 @@ pub use self::otlp::Flaw;
 pub use self::query::{
     Aggregate, AggregateGroup, Aggregation, Bar, Cursor, Edge, EdgeKind, ExportPart, Facets, FieldCount, Fields, Grid, GridCell, Histogram,
     HistogramBucket, LogContext, LogContextSearch, LogOrder, LogPage, LogSearch, Measure, Measured, Node, NodeKind, OpenTrace, Operation,
-    ParseError, QueryError, QueryStats, SameOrigin, ServiceInTrace, ServiceMap, ServicePoint, ServiceSummary, SqlAnswer, SqlColumn,
-    SqlQuery, TraceOrder, TracePage, TraceSearch, TraceSummary, sql_tables,
+    ParseError, QueryError, QueryStats, RepeatedCalls, SameOrigin, ServiceInTrace, ServiceMap, ServicePoint, ServiceSummary, SqlAnswer,
+    SqlColumn, SqlQuery, TraceOrder, TracePage, TraceSearch, TraceSummary, sql_tables,
 };
 pub use self::repair::{RepairLine, RepairOutcome, RepairReport, repair};
 pub use self::retention::{KeepRule, Retention};
-pub use self::store::{Appended, Signal, SignalStatus, Store, StoreStatus};
+pub use self::store::{Appended, Moment, Signal, SignalStatus, Store, StoreStatus};

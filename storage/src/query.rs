@@ -36,8 +36,8 @@ use crate::encoded as wire;
 pub(crate) use self::aggregate::aggregate;
 pub use self::aggregate::{Aggregate, AggregateGroup, Aggregation, Bar, Measure, Measured};
 pub use self::answer::{
-    Edge, EdgeKind, Histogram, HistogramBucket, LogPage, Node, NodeKind, Operation, QueryStats, ServiceInTrace, ServiceMap, ServicePoint,
-    ServiceSummary, SqlAnswer, SqlColumn, TracePage, TraceSummary,
+    Edge, EdgeKind, Histogram, HistogramBucket, LogPage, Node, NodeKind, Operation, QueryStats, RepeatedCalls, ServiceInTrace, ServiceMap,
+    ServicePoint, ServiceSummary, SqlAnswer, SqlColumn, TracePage, TraceSummary,
 };
 pub(crate) use self::engine::Engine;
 pub(crate) use self::engine::Weight;

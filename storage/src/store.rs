@@ -43,6 +43,7 @@ mod tables;
 
 use self::append::Pending;
 pub(crate) use self::append::context_of;
+pub use self::ask::Moment;
 use self::disk::Disk;
 pub(crate) use self::meters::LetGo;
 use self::meters::Meters;

@@ -55,21 +55,55 @@ impl Trace {
     }
 }
 
-/// A duration for people: three digits and a unit.
+/// A duration for people, as pages write it: three digits and a unit, from a minute on two units.
 pub(crate) fn human(nanos: u64) -> String {
-    let (divisor, unit) = match nanos {
-        0..1_000 => return format!("{nanos} ns"),
-        1_000..1_000_000 => (1_000, "µs"),
-        1_000_000..1_000_000_000 => (1_000_000, "ms"),
-        _ => (1_000_000_000, "s"),
-    };
-    let whole = nanos / divisor;
-    let thousandths = nanos % divisor * 1000 / divisor;
-    match whole {
-        0..10 => format!("{whole}.{:02} {unit}", thousandths / 10),
-        10..100 => format!("{whole}.{} {unit}", thousandths / 100),
-        _ => format!("{whole} {unit}"),
+    const MICRO: u64 = 1_000;
+    const MILLI: u64 = 1_000_000;
+    const SECOND: u64 = 1_000_000_000;
+    // What would round up to four digits is written in the next unit.
+    let fits = |unit: u64| nanos.saturating_mul(2) < unit * 1_999;
+    if nanos < MICRO {
+        return format!("{nanos} ns");
     }
+    if fits(MICRO) {
+        return format!("{} µs", digits(nanos, MICRO));
+    }
+    if fits(MILLI) {
+        return format!("{} ms", digits(nanos, MILLI));
+    }
+    if nanos < 60 * SECOND - SECOND / 20 {
+        return format!("{} s", digits(nanos, SECOND));
+    }
+    let seconds = nanos.saturating_add(SECOND / 2) / SECOND;
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    match (days, hours) {
+        (0, 0) => format!("{minutes} min {:02} s", seconds % 60),
+        (0 | 1, _) => format!("{hours} h {:02} min", minutes % 60),
+        _ => format!("{days} d {:02} h", hours % 24),
+    }
+}
+
+/// Three digits of less than a thousand units, rounded.
+fn digits(nanos: u64, unit: u64) -> String {
+    let rounded = |parts: u64| (nanos * parts * 2 + unit) / (unit * 2);
+    match nanos * 1_000 / unit {
+        99_950.. => rounded(1).to_string(),
+        9_995.. => format!("{}.{}", rounded(10) / 10, rounded(10) % 10),
+        _ => format!("{}.{:02}", rounded(100) / 100, rounded(100) % 100),
+    }
+}
+
+/// A count with its thousands set apart, as pages write it.
+pub(crate) fn grouped(n: impl std::fmt::Display) -> String {
+    let plain = n.to_string();
+    let mut out = String::with_capacity(plain.len() + plain.len() / 3);
+    for (place, digit) in plain.chars().enumerate() {
+        if place > 0 && (plain.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 /// What a failed span says of its failure: its status message, else the message of its first exception.

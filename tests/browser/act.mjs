@@ -26,16 +26,43 @@ async function completes(context) {
   await page.close();
 }
 
+// The heat map's cells as column and row, the rows it has, and where on the page a cell lies.
+async function heatOf(page) {
+  const heat = page.locator("svg[data-heat]"), box = await heat.boundingBox();
+  const { cells, low, high, columns } = await heat.evaluate((map) => ({ ...map.dataset }));
+  const [bottom, top] = [Number(low), Number(high)];
+  const at = ([column, row]) => [box.x + ((column + 0.5) / Number(columns)) * box.width, box.y + ((top - row + 0.5) / (top - bottom + 1)) * box.height];
+  return { cells: cells.split(" ").map((cell) => cell.split(",").slice(0, 2).map(Number)), low: bottom, high: top, at };
+}
+
+// A click on a cell selects it and nothing else; without a script columns and the cells of the table do.
+async function selectsOneCell(page, url) {
+  await page.goto(url);
+  const { cells, at, low, high } = await heatOf(page);
+  const [column, row] = cells[0];
+  await Promise.all([page.waitForURL(/sel=/), page.mouse.click(...at(cells[0]))]);
+  const selected = () => new URL(page.url()).searchParams.get("sel");
+  check(selected() === `${column}-${column},${row}-${row}`, `a click on cell ${cells[0]} selects ${selected()}`);
+  const plain = await watched(await page.context().browser().newContext({ javaScriptEnabled: false }));
+  await plain.goto(url);
+  await Promise.all([plain.waitForURL(/sel=/), plain.mouse.click(...at(cells[0]))]);
+  check(new URL(plain.url()).searchParams.get("sel") === `${column}-${column},${low}-${high}`, `without a script a click on a column selects ${plain.url()}`);
+  await plain.goto(url);
+  await plain.locator(".as-table > summary").click();
+  await Promise.all([plain.waitForURL(/sel=/), plain.locator(".cells button").first().click()]);
+  check(await plain.locator(".selection").isVisible(), "without a script a cell of the table selects nothing");
+  await plain.close();
+}
+
 async function selects(context) {
   const page = await watched(context);
   // A window that is over: what is still on its way would make two looks differ.
   const [from, to] = [Date.now() - 600_000, Date.now() - 30_000].map((ms) => BigInt(ms) * 1_000_000n);
   await page.goto(`${base}/traces?from=${from}&to=${to}`);
-  const cells = page.locator("svg[data-heat] a[data-cell]");
-  const [first, last] = [await cells.first().boundingBox(), await cells.last().boundingBox()];
-  await page.mouse.move(first.x + first.width / 2, first.y + first.height / 2);
+  const { cells, at } = await heatOf(page);
+  await page.mouse.move(...at(cells[0]));
   await page.mouse.down();
-  await page.mouse.move(last.x + last.width / 2, last.y + last.height / 2, { steps: 4 });
+  await page.mouse.move(...at(cells.at(-1)), { steps: 4 });
   await Promise.all([page.waitForURL(/sel=/), page.mouse.up()]);
   check(await page.locator(".selection").isVisible(), "a selection is not shown");
   const [url, shown] = [page.url(), await main(page)];
@@ -46,6 +73,7 @@ async function selects(context) {
   check(await page.locator("main h1", { hasText: "Selection against the rest" }).isVisible(), "the selection is not compared");
   await page.goBack();
   check((await main(page)) === shown, "Back does not show the selection again");
+  await selectsOneCell(page, `${base}/traces?from=${from}&to=${to}`);
   await selectsWhereNothingIs(page, `${base}/traces?from=${from}&to=${to}`);
   await page.close();
 }
@@ -53,22 +81,20 @@ async function selects(context) {
 // A drag that begins in an empty corner, and the same by arrow keys.
 async function selectsWhereNothingIs(page, url) {
   await page.goto(url);
-  const heat = page.locator("svg[data-heat]"), box = await heat.boundingBox();
-  const taken = await page.locator("svg[data-heat] a[data-cell]").evaluateAll((cells) => cells.map((cell) => cell.dataset.cell));
-  const [low, high] = await heat.evaluate((map) => [Number(map.dataset.low), Number(map.dataset.high)]);
+  const { cells, low, high, at } = await heatOf(page);
+  const taken = cells.map(String);
   const rows = Array.from({ length: high - low + 1 }, (_, at) => low + at);
   const empty = rows.flatMap((row) => Array.from({ length: 60 }, (_, column) => [column, row])).find(([column, row]) => !taken.includes(`${column},${row}`));
   check(empty !== undefined, "no cell of the heat map is empty");
-  const x = (column) => box.x + ((column + 0.5) / 60) * box.width, y = (row) => box.y + ((high - row + 0.5) / rows.length) * box.height;
   const end = [Math.min(empty[0] + 3, 59), Math.min(empty[1] + 1, high)];
-  await page.mouse.move(x(empty[0]), y(empty[1]));
+  await page.mouse.move(...at(empty));
   await page.mouse.down();
-  await page.mouse.move(x(end[0]), y(end[1]), { steps: 3 });
+  await page.mouse.move(...at(end), { steps: 3 });
   await Promise.all([page.waitForURL(/sel=/), page.mouse.up()]);
   const selected = new URL(page.url()).searchParams.get("sel");
   check(selected === `${empty[0]}-${end[0]},${empty[1]}-${end[1]}`, `a drag from ${empty} to ${end} selects ${selected}`);
   await page.goto(url);
-  await page.locator("svg[data-heat]").focus();
+  await page.keyboard.press("h");
   for (const key of ["ArrowRight", "ArrowLeft", "Shift+ArrowRight", "Shift+ArrowRight", "Shift+ArrowUp"]) await page.keyboard.press(key);
   await Promise.all([page.waitForURL(/sel=/), page.keyboard.press("Enter")]);
   const [columns] = new URL(page.url()).searchParams.get("sel").split(",").map((part) => part.split("-").map(Number));
@@ -126,6 +152,8 @@ async function hearsNews(context) {
   const pill = page.locator(".news");
   await pill.waitFor({ state: "visible", timeout: 10_000 });
   check((await page.locator("#list [data-row]").count()) === 0, "news moved rows by themselves");
+  const [told, bar] = [await pill.boundingBox(), await page.locator("header.bar").boundingBox()];
+  check(told.y >= bar.y && told.y + told.height <= bar.y + bar.height, "news lie over the page and not in its bar");
   await pill.click();
   await page.locator("#list [data-row]").first().waitFor({ timeout: 5_000 });
   await page.close();

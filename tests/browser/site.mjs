@@ -96,7 +96,7 @@ export async function states() {
     ["traces-slowest", "/traces?q=service%3Apayment&sort=slowest"], ["traces-errors", "/traces?sort=errors"],
     ["contrast", "/traces/compare-groups?q=root%3Atrue&with=status%3Aerror"],
     ["trace", `/trace/${id}`], ["trace-span", `/trace/${id}?span=${span}`], ["trace-services", `/trace/${id}?view=services`],
-    ["trace-flame", `/trace/${id}?view=flame`], ["trace-map", `/trace/${id}?view=map`], ["trace-spans", `/trace/${id}?view=spans`], ["compare", `/compare?a=${id}&b=typical`],
+    ["trace-flame", `/trace/${id}?view=flame`], ["trace-map", `/trace/${id}?view=map`], ["trace-spans", `/trace/${id}?view=spans`], ["compare", `/compare?a=typical&b=${id}`],
     ["trace-logs", `/trace/${id}?view=logs`], ["trace-listed", `/trace/${id}?find=service%3Apayment&mode=dim&list=q%3Dservice%253Apayment%2520status%253Aerror`], ["span", `/trace/${id}/span/${span}`],
     ["logs", "/logs"], ["logs-warnings", "/logs?q=severity%3E%3Dwarn&wrap=1"], ["logs-patterns", "/logs?view=patterns"], ["logs-fields", "/logs?view=fields"],
     ["logs-columns", "/logs?cols=http.route,order.id"], ["logs-open", `/logs?q=severity%3E%3Dwarn&row=${record}&ctx=5&by=service`],

@@ -324,6 +324,7 @@
     event.preventDefault();
     if (item.tagName === "INPUT") { item.focus(); item.select(); }
     else if (item.tagName === "SUMMARY") { item.parentElement.open = true; item.focus(); const first = $("a, input", item.parentElement.lastElementChild); if (first) first.focus(); }
+    else if (item.matches("svg")) item.focus();
     else item.click();
   });
 
@@ -401,7 +402,8 @@
     const pill = document.createElement("button");
     pill.className = "news";
     pill.hidden = true;
-    document.body.append(pill);
+    // Beside the search box, where it covers no row.
+    $(".bar .tools").before(pill);
     let stream = null;
     const close = () => { if (stream) stream.close(); stream = null; };
     const open = () => {
@@ -512,6 +514,22 @@
       const shape = { x: left * width, y: (high() - top) * height, width: (right - left + 1) * width, height: (top - bottom + 1) * height };
       for (const name in shape) box.setAttribute(name, shape[name].toFixed(2));
     }
+    const split = (name, by) => heat.dataset[name].split(by);
+    // What is in a cell, in words; nothing for an empty one.
+    function told(at) {
+      const cell = split("cells", " ").find((one) => one.startsWith(`${at[0]},${at[1]},`));
+      if (!cell) return "";
+      const [column, row, count, failed] = cell.split(",");
+      return `${split("times", "|")[column]}, ${split("lengths", "|")[row - low()]}: ${count} ${count === "1" ? "span" : "spans"}, ${failed} failed`;
+    }
+    let shown = "";
+    function tell(at) {
+      if (shown === String(at)) return;
+      shown = String(at);
+      let title = $(":scope > title", heat);
+      if (!title) { title = document.createElementNS("http://www.w3.org/2000/svg", "title"); heat.prepend(title); }
+      title.textContent = told(at);
+    }
     const unmark = () => { if (heat) $("rect[data-mark]", heat)?.remove(); from = to = null; };
     function open() {
       const target = new URL(heat.dataset.heat, location.href);
@@ -521,10 +539,11 @@
     document.addEventListener("pointerdown", (event) => {
       unmark();
       heat = heatOf(event);
-      if (heat && event.button === 0) from = to = cellAt(event);
+      if (heat && event.button === 0 && !event.ctrlKey && !event.metaKey) from = to = cellAt(event);
     });
     document.addEventListener("dragstart", (event) => { if (heatOf(event)) event.preventDefault(); });
     document.addEventListener("pointermove", (event) => {
+      if (!from && heatOf(event)) { heat = heatOf(event); tell(cellAt(event)); }
       if (!from || !event.buttons) return;
       to = cellAt(event);
       if (String(from) !== String(to) || $("rect[data-mark]", heat)) mark();
@@ -533,10 +552,10 @@
     document.addEventListener("pointerup", (event) => {
       if (!from || !event.isPrimary) return;
       to = cellAt(event);
-      if (String(from) === String(to)) { unmark(); return; }
-      // The click that follows belongs to the drag.
+      // The click that follows belongs to what was selected, not to the column.
       addEventListener("click", (click) => click.preventDefault(), { once: true, capture: true });
-      open();
+      if (String(from) === String(to) && !told(from)) unmark();
+      else open();
     });
     document.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
@@ -546,12 +565,11 @@
       else if (!step) return;
       else {
         heat = event.target;
-        if (!to) from = to = ($("a[data-cell]", heat)?.dataset.cell.split(",").map(Number)) ?? [0, low()];
+        if (!to) from = to = split("cells", " ")[0].split(",", 2).map(Number);
         else to = [clamp(to[0] + step[0], 0, columns() - 1), clamp(to[1] + step[1], low(), high())];
         if (!event.shiftKey) from = to;
         mark();
-        const cell = $(`a[data-cell="${to}"]`, heat);
-        say(cell ? cell.getAttribute("aria-label") : "Nothing here");
+        say(told(to) || "Nothing here");
       }
       event.preventDefault();
       event.stopPropagation();

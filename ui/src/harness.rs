@@ -161,6 +161,14 @@ pub(crate) fn failing_chain() -> ExportTraceServiceRequest {
     ExportTraceServiceRequest { resource_spans: vec![of_service("checkout", vec![root, call]), of_service("payment", vec![charge])] }
 }
 
+/// A request for which the catalog makes the same call many times.
+pub(crate) fn loop_over_calls(times: u64) -> ExportTraceServiceRequest {
+    let root = Span { kind: 2, ..span("eee19b7ec3c1b174", "", "GET /products", 30, 20) };
+    let call = |number: u64| Span { kind: 3, ..span(&format!("{:016x}", number + 1), "eee19b7ec3c1b174", "SELECT stock", 29 - number, 1) };
+    let spans = std::iter::once(root).chain((0..times).map(call)).collect();
+    ExportTraceServiceRequest { resource_spans: vec![of_service("catalog", spans)] }
+}
+
 /// A span of each service, which names its namespace.
 pub(crate) fn in_namespaces(services: &[(&str, &str)]) -> ExportTraceServiceRequest {
     let of = |(number, (service, namespace)): (usize, &(&str, &str))| {

@@ -28,6 +28,7 @@ mod trace;
 mod traces;
 mod visit;
 
+pub(crate) use self::services::Offered;
 pub(crate) use self::trace::Usual;
 use self::visit::Visit;
 

@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::Config;
-use crate::pages::Usual;
+use crate::pages::{Offered, Usual};
 
 /// The store, the settings and the counters. Cloning is cheap and shares them.
 #[derive(Clone, Debug)]
@@ -25,6 +25,7 @@ struct Inner {
     started: Instant,
     stopping: CancellationToken,
     usual: Usual,
+    offered: Offered,
     streams: Arc<Semaphore>,
 }
 
@@ -53,6 +54,7 @@ impl AppState {
             started: Instant::now(),
             stopping: CancellationToken::new(),
             usual: Usual::default(),
+            offered: Offered::default(),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
         };
         Self { inner: Arc::new(inner) }
@@ -96,6 +98,11 @@ impl AppState {
     /// How long operations usually take, as far as it was asked.
     pub(crate) fn usual(&self) -> &Usual {
         &self.inner.usual
+    }
+
+    /// What the list of services may be narrowed by, as far as it was asked.
+    pub(crate) fn offered(&self) -> &Offered {
+        &self.inner.offered
     }
 
     /// One permit per open stream of news.

@@ -30,6 +30,8 @@ pub struct TraceSummary {
     pub root_name: String,
     /// Whether a span without parent was received.
     pub has_root: bool,
+    /// Whether that root has status ERROR.
+    pub root_failed: bool,
     /// Earliest start.
     pub start: UnixNanos,
     /// Nanoseconds from the earliest start to the latest end.
@@ -46,6 +48,19 @@ pub struct TraceSummary {
     pub services: Vec<ServiceInTrace>,
     /// Message of the first span, by start, with status ERROR: its status message, else its exception message.
     pub first_error: Option<String>,
+    /// The call that one of its spans made most often, when that was more than ten times.
+    pub repeated: Option<RepeatedCalls>,
+}
+
+/// Equal calls that one span made: a loop over single calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepeatedCalls {
+    /// Service of the calls.
+    pub service: String,
+    /// Their name.
+    pub name: String,
+    /// How many.
+    pub count: usize,
 }
 
 /// One service's share of a trace.

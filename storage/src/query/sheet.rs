@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use arrow::array::{Array as _, RecordBatch};
+use arrow::array::{Array as _, RecordBatch, StringViewArray};
 use parking_lot::Mutex;
 
 use super::columns;
@@ -58,7 +58,7 @@ pub(crate) struct Sheets {
 }
 
 /// The columns a sheet is made from.
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 13] = [
     column::TRACE_ID,
     column::SPAN_ID,
     column::PARENT_SPAN_ID,
@@ -71,6 +71,7 @@ const COLUMNS: [&str; 12] = [
     column::SERVICE_NAME,
     column::RESOURCE,
     column::EXCEPTION_MESSAGE,
+    column::EVENT_NAMES,
 ];
 
 /// Bytes of kept sheets; the one asked for last is kept whatever its size.
@@ -299,6 +300,7 @@ impl Gathering {
         let (names, services) = (columns::text(batch, column::NAME)?, columns::text(batch, column::SERVICE_NAME)?);
         let (kinds, codes) = (columns::int(batch, column::KIND)?, columns::int(batch, column::STATUS_CODE)?);
         let (said, thrown) = (columns::text(batch, column::STATUS_MESSAGE)?, columns::text(batch, column::EXCEPTION_MESSAGE)?);
+        let events = columns::text(batch, column::EVENT_NAMES)?;
         let resources = columns::binary(batch, column::RESOURCE)?;
         let mut clocks: HashMap<&[u8], u32> = HashMap::new();
         // Rows beside each other mostly share their resource and service.
@@ -329,6 +331,7 @@ impl Gathering {
                 service,
                 name: self.collector.name(columns::text_or_empty(names, row)),
                 clock,
+                events: lines(events, row),
             };
             let texts = [said, thrown];
             let message = || texts.iter().map(|text| columns::text_or_empty(text, row)).find(|text| !text.is_empty()).map(str::to_owned);
@@ -343,6 +346,11 @@ impl Gathering {
         let origins = rows.into_iter().map(|row| self.origins.get(row as usize).copied().unwrap_or_default()).collect();
         Held { sheet: Arc::new(sheet), version, origins, found: Mutex::default() }
     }
+}
+
+/// How many lines a text has, of which none is null: each event's name is one.
+fn lines(texts: &StringViewArray, row: usize) -> u32 {
+    if texts.is_null(row) { 0 } else { u32::try_from(texts.value(row).lines().count().max(1)).unwrap_or(u32::MAX) }
 }
 
 fn segment(snapshot: &Snapshot, id: ulid::Ulid) -> Option<&Segment> {

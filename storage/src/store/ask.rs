@@ -16,6 +16,10 @@ use crate::trace::{Sheet, Trace};
 
 use super::{Signal, Store};
 
+/// What is stored at one moment. Whoever holds it keeps files from being removed, so it is held for as long as one page takes.
+#[derive(Clone, Debug)]
+pub struct Moment(Arc<Snapshot>);
+
 impl Store {
     /// All spans of a trace, whatever their time. `None` when there is none.
     ///
@@ -159,7 +163,28 @@ impl Store {
     /// # Errors
     /// See [`QueryError`].
     pub async fn facets(&self, signal: Signal, query: &str, range: TimeRange, field: &str, limit: usize) -> Result<Facets, QueryError> {
-        let (snapshot, query, field, started) = (self.snapshot(), query.to_owned(), field.to_owned(), Instant::now());
+        self.facets_at(&self.moment(), signal, query, range, (field, limit)).await
+    }
+
+    /// What is stored now, for questions whose answers should add up.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        Moment(self.snapshot())
+    }
+
+    /// [`Self::facets`] of what was stored at a moment.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn facets_at(
+        &self,
+        moment: &Moment,
+        signal: Signal,
+        query: &str,
+        range: TimeRange,
+        (field, limit): (&str, usize),
+    ) -> Result<Facets, QueryError> {
+        let (snapshot, query, field, started) = (moment.0.clone(), query.to_owned(), field.to_owned(), Instant::now());
         let rolls = self.inner.engine.rolls();
         let work = move |control: &_| query::facets(&snapshot, signal, &query, range, (&field, limit), &rolls, control);
         self.inner.engine.run("facets", Weight::Heavy, work).await.map(|mut facets| {

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use prost::Message as _;
 
 use crate::check::check;
+use crate::model::TimeRange;
 use crate::schema::column;
 
 use super::*;
@@ -139,6 +140,22 @@ fn merged(status: &StoreStatus) -> bool {
 }
 
 const AFTER_THE_BUCKET: UnixNanos = NOW.plus(1_200_000_000_000);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_about_one_moment_do_not_see_what_came_after_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    append(&store, Signal::Traces, spans(0, 8)).await;
+    let moment = store.moment();
+    append(&store, Signal::Traces, spans(8, 8)).await;
+    let counted = async |field: &'static str| {
+        let facets = store.facets_at(&moment, Signal::Traces, "", TimeRange::ALL, (field, 100)).await.unwrap();
+        facets.values.iter().map(|(_, count)| count).sum::<u64>()
+    };
+    assert_eq!((counted("status").await, counted("name").await), (8, 8));
+    assert_eq!(store.facets(Signal::Traces, "", TimeRange::ALL, "status", 100).await.unwrap().rows, 16);
+    store.close().await.unwrap();
+}
 
 #[tokio::test]
 async fn what_was_acknowledged_is_there_once_after_a_crash_and_after_a_close() {

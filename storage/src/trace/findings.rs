@@ -15,7 +15,7 @@ const MOST_OF_A_KIND: usize = 3;
 const CRITICAL_PERCENT: u64 = 30;
 /// Share of the root's duration, in percent, in which a parent waits for nothing that was traced.
 const IDLE_PERCENT: u64 = 20;
-/// Fewer requests do not say what is usual.
+/// Fewer spans do not say what is usual.
 const ENOUGH: u64 = 20;
 /// Senders hold spans back for about this long, in nanoseconds: what ended later may have siblings on their way.
 const ON_ITS_WAY: u64 = 10_000_000_000;
@@ -45,7 +45,7 @@ pub enum FindingKind {
         /// How many failures of the trace are like this one, itself included.
         count: usize,
     },
-    /// Lasts longer than requests of this operation usually do.
+    /// Lasts longer than spans of its operation usually do.
     Slower {
         /// It is slower than this many percent of them.
         than_percent: u64,
@@ -115,7 +115,7 @@ pub enum FindingKind {
     },
 }
 
-/// How long requests of an operation usually take.
+/// How long spans of an operation usually take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usual {
     /// Requests that were looked at.

@@ -32,6 +32,8 @@ pub struct Brief {
     pub name: u32,
     /// Spans with the same number were timed by the same clock.
     pub clock: u32,
+    /// How many events it has.
+    pub events: u32,
 }
 
 /// A trace in columns. Spans are named by their place in `spans`, which is ordered by start, then span id.
@@ -294,6 +296,7 @@ impl Collector {
             service: self.service(span.service_name()),
             name: self.name(&span.name),
             clock,
+            events: u32::try_from(span.events.len()).unwrap_or(u32::MAX),
         };
         self.add(brief, || error_message(span).map(str::to_owned));
     }

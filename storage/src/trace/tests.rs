@@ -241,7 +241,10 @@ fn the_uncertainty_of_a_skew_is_the_room_the_server_has_inside_its_caller() {
 mod findings;
 
 #[test]
-fn durations_read_with_three_digits() {
-    let read = [0, 999, 1_000, 12_345, 999_999, 1_500_000, 12_000_000_000].map(human);
-    assert_eq!(read, ["0 ns", "999 ns", "1.00 µs", "12.3 µs", "999 µs", "1.50 ms", "12.0 s"]);
+fn durations_and_counts_are_written_as_pages_write_them() {
+    let told =
+        [812, 41_300, 999_949, 2_105_000, 61_960_000, 999_600_000, 1_240_000_000, 59_990_000_000, 125_000_000_000, 11_520_000_000_000];
+    let expected = ["812 ns", "41.3 µs", "1.00 ms", "2.11 ms", "62.0 ms", "1.00 s", "1.24 s", "1 min 00 s", "2 min 05 s", "3 h 12 min"];
+    assert_eq!(told.map(human), expected);
+    assert_eq!([7_usize, 999, 1_000, 1_234_567].map(grouped), ["7", "999", "1,000", "1,234,567"]);
 }

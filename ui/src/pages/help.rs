@@ -27,7 +27,7 @@ pub(super) async fn index(visit: Visit) -> Response {
                 "One language searches traces and logs. The box completes fields and values, and points at what it does not understand.",
                 &[
                     ("Query language", "/help/query"),
-                    ("Failed requests", "/traces?q=status%3Aerror"),
+                    ("Failed traces", "/traces?q=status%3Aerror"),
                     ("Warnings and worse", "/logs?q=severity%3E%3Dwarn"),
                 ],
             ),
@@ -88,7 +88,12 @@ pub(super) async fn shortcuts(visit: Visit) -> Response {
             ),
             (
                 "Heat map of traces",
-                vec![("←, →, ↑, ↓", "move over the cells"), ("Shift and those", "select several"), ("Enter", "show what is in them")],
+                vec![
+                    ("h", "go to it"),
+                    ("←, →, ↑, ↓", "move over the cells"),
+                    ("Shift and those", "select several"),
+                    ("Enter", "show what is in them"),
+                ],
             ),
             ("Query box", vec![("↓, ↑", "choose a suggestion"), ("Enter or Tab", "take it"), ("Esc", "close the suggestions")]),
             (
@@ -106,7 +111,7 @@ pub(super) async fn shortcuts(visit: Visit) -> Response {
                     ("[ and ]", "fold and unfold all; = folds by size again"),
                     ("*", "similar siblings as one row, or each"),
                     ("b", "only the critical path, or all"),
-                    ("l", "logs as dots, as rows, off"),
+                    ("l", "logs on bars, as rows, hidden"),
                     ("w, s, a, d", "zoom in and out, earlier and later; 0 shows all, F fits the chosen span"),
                     ("z, Z", "show the chosen span as the root, and the real root again"),
                     ("1 to 7, v", "readings of the trace: timeline, flame, services, spans, logs, map, JSON; the next one"),

@@ -1,7 +1,7 @@
 //! `/`: Home, or *Getting started* while nothing has been received.
 
 use axum::response::Response;
-use storage::{NodeKind, ServiceMap, ServiceSummary, Signal, TraceOrder, TraceSearch, TraceSummary};
+use storage::{ServiceSummary, Signal, TraceOrder, TraceSearch, TraceSummary};
 
 use super::visit::html;
 use super::{Visit, earlier};
@@ -10,7 +10,7 @@ use crate::error::Failure;
 use crate::params::Window;
 use crate::view::chart::{Bars, SPANS, requests};
 use crate::view::frame::Place;
-use crate::view::home::{Compared, FAILED_SAMPLE, Home, added_up, attention, totals};
+use crate::view::home::{Compared, Home, SAMPLE, added_up, attention, totals};
 use crate::view::link::Links;
 use crate::view::services::row;
 use crate::view::traces::Listing;
@@ -28,12 +28,12 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let (parted, parts) = window.parts(POINTS);
     let search =
         |query: &str, order, limit| store.search_traces(TraceSearch { query: query.to_owned(), range, order, limit, cursor: None });
-    let (now, earlier, gap, failed, failed_requests, slow, errors, errors_before, map) = tokio::join!(
+    let (now, earlier, gap, failed, newest, slow, errors, errors_before, map) = tokio::join!(
         store.services(parted, parts),
         store.services(before, 1),
         earlier::gap(store, Signal::Traces, before, &clock),
-        search("status:error", TraceOrder::Newest, FAILED_SAMPLE),
-        search("root:true status:error", TraceOrder::Newest, FAILED_SAMPLE),
+        search("status:error", TraceOrder::Newest, SAMPLE),
+        search("root:true", TraceOrder::Newest, SAMPLE),
         search("root:true", TraceOrder::Slowest, LISTED),
         errors(store, None, range),
         errors(store, None, before),
@@ -41,19 +41,19 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     );
     let (now, earlier) = (now?, if gap.is_some() { Vec::new() } else { earlier? });
     let failed = failed.map(|page| page.traces).unwrap_or_default();
-    let failed_requests = failed_requests.map_or_else(|_| failed.clone(), |page| page.traces);
+    let newest = newest.map(|page| page.traces).unwrap_or_default();
     let slow = slow.map(|page| page.traces).unwrap_or_default();
     // Without the errors before, every error would seem new.
     let (errors, errors_before) = errors.ok().zip(errors_before.ok()).unwrap_or_default();
-    let calls = map.map(|map| calls(&map)).unwrap_or_default();
+    let edges = map.map(|map| map.edges).unwrap_or_default();
     let compared = Compared {
         now: &now,
         before: &earlier,
         failed: &failed,
-        failed_requests: &failed_requests,
+        newest: &newest,
         errors: &errors,
         errors_before: &errors_before,
-        calls: &calls,
+        edges: &edges,
     };
     let mut page = home(&visit, &window, compared, slow);
     page.uncompared = gap.unwrap_or_default();
@@ -90,12 +90,6 @@ fn home(visit: &Visit, window: &Window, compared: Compared<'_>, slow: Vec<TraceS
         saved: saved(visit, &links),
         demo: visit.state.config().demo,
     }
-}
-
-/// Which service calls which.
-fn calls(map: &ServiceMap) -> Vec<(String, String)> {
-    let both = map.edges.iter().filter(|edge| edge.from.1 == NodeKind::Service && edge.to.1 == NodeKind::Service);
-    both.map(|edge| (edge.from.0.clone(), edge.to.0.clone())).collect()
 }
 
 /// The newest saved views.

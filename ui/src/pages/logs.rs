@@ -176,6 +176,7 @@ fn frame_of(visit: &Visit, window: &Window, asked: &Asked, is_later: bool) -> Lo
 fn draw(page: &mut Logs, visit: &Visit, counted: Result<Histogram, QueryError>, range: TimeRange, address: &Address) {
     match counted {
         Ok(histogram) => {
+            page.total = histogram.buckets.iter().flat_map(|bucket| bucket.counts).fold(0, u64::saturating_add);
             page.chart = Some(Bars::new(&histogram, range, &SEVERITIES, ("record", "records"), &visit.clock(), address));
         }
         Err(error) => page.notes.push(format!("the chart is missing: {error}")),
@@ -200,9 +201,15 @@ async fn fill(page: &mut Logs, visit: &Visit, found: &LogPage, asked: &Asked, wi
         if let Some((_, range)) = earlier.filter(|(before, _)| before.next.is_some()) {
             confirm(visit, &mut page.patterns, range).await;
         }
+        patterns::new_first(&mut page.patterns);
         page.period = clock.range(period);
-        let sample = if found.next.is_some() { format!("the newest {records}") } else { records };
-        page.summary = format!("{} in {sample}", format::counted(page.patterns.len() as u64, "pattern", "patterns"));
+        if found.next.is_some() {
+            let before = address.clone().with("from", &window.range.from.get().to_string()).with("to", &period.from.get().to_string());
+            page.sampled = Some((told_of(found.records.len() as u64, page.total, &clock.second(period.from)), before.href()));
+        }
+        let new = page.patterns.iter().filter(|pattern| pattern.is_new).count() as u64;
+        let new = if new > 0 { format!(", {} new,", format::exact(new)) } else { String::new() };
+        page.summary = format!("{}{new} in {records}", format::counted(page.patterns.len() as u64, "pattern", "patterns"));
         return;
     }
     page.summary = format!("{records}{more}");
@@ -224,6 +231,12 @@ async fn fill(page: &mut Logs, visit: &Visit, found: &LogPage, asked: &Asked, wi
     {
         page.pinned.push(shown(visit, &record, asked, &here).await);
     }
+}
+
+/// That patterns are of a part of the records only.
+fn told_of(records: u64, total: u64, since: &str) -> String {
+    let of = if total > records { format!(" of {}", format::exact(total)) } else { String::new() };
+    format!("Patterns are looked for in the newest {}{of} records of this window, those since {since}.", format::exact(records))
 }
 
 /// The newest records of the window before that match, and when that is; nothing where that window does not hold records throughout.

@@ -22,7 +22,10 @@ use crate::view::services::{
 use crate::view::traces::Listing;
 use crate::view::{logs, traces};
 
+mod offered;
 mod part;
+
+pub(crate) use self::offered::Offered;
 
 /// `/services?from=&to=&namespace=&env=`.
 pub(super) async fn list(mut visit: Visit) -> Result<Response, Failure> {

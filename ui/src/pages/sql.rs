@@ -83,7 +83,7 @@ fn is_explained(sql: &str) -> bool {
         && !sql.get(..4).is_some_and(|word| word.eq_ignore_ascii_case("with"))
 }
 
-const EXAMPLES: [(&str, &str); 8] = [
+const EXAMPLES: [(&str, &str); 9] = [
     ("What can be asked", "SHOW TABLES"),
     ("Columns of spans", "DESCRIBE spans"),
     ("Columns of logs", "DESCRIBE logs"),
@@ -91,10 +91,14 @@ const EXAMPLES: [(&str, &str); 8] = [
         "Busiest operations",
         "SELECT service_name, name, count(*) AS n, avg(duration) / 1e6 AS avg_ms\nFROM spans\nGROUP BY service_name, name\nORDER BY n DESC\nLIMIT 20",
     ),
+    (
+        "The last 15 minutes",
+        "SELECT service_name, count(*) AS n\nFROM spans\nWHERE start_time >= (CAST(to_unixtime(now()) AS BIGINT) - 15 * 60) * 1000000000\nGROUP BY service_name\nORDER BY n DESC",
+    ),
     ("Slowest spans", "SELECT trace_id, service_name, name, duration / 1e6 AS ms\nFROM spans\nORDER BY duration DESC\nLIMIT 20"),
     (
-        "Requests per minute",
-        "SELECT start_time / 60000000000 * 60000000000 AS time, count(*) AS requests, sum(CASE WHEN status = 'error' THEN 1 ELSE 0 END) AS failed\nFROM spans\nWHERE parent_span_id IS NULL\nGROUP BY 1\nORDER BY 1",
+        "Traces per minute",
+        "SELECT start_time / 60000000000 * 60000000000 AS time, count(*) AS traces, sum(CASE WHEN status = 'error' THEN 1 ELSE 0 END) AS failed\nFROM spans\nWHERE parent_span_id IS NULL\nGROUP BY 1\nORDER BY 1",
     ),
     (
         "An attribute by service",

@@ -1,5 +1,7 @@
 //! `/start`: how to send something here, and what has arrived.
 
+use std::collections::HashMap;
+
 use axum::response::Response;
 use storage::TimeRange;
 
@@ -10,14 +12,15 @@ use crate::view::frame::Place;
 use crate::view::start::{Receivers, Start, snippets};
 use crate::view::status::{losses, received, recent, value};
 
-/// Settings to copy for the address by which the page was opened, and who sent lately.
+/// Settings to copy for the address by which the page was opened, and who sent lately, the service that was first seen last first.
 pub(super) async fn page(visit: Visit) -> Response {
     let config = visit.state.config();
     let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
     let receivers = Receivers::new(config.otlp_grpc, config.otlp_http, visit.host());
     let lately = TimeRange { from: clock.now().minus(LATELY), to: clock.now().plus(LATELY) };
     let mut services = visit.state.store().services(lately, 1).await.unwrap_or_default();
-    services.sort_by_key(|service| std::cmp::Reverse(service.last_seen));
+    let order = first_seen(&visit.state);
+    services.sort_by_key(|service| std::cmp::Reverse(order.get(&service.name).copied().unwrap_or(usize::MAX)));
     let sender = |service: &storage::ServiceSummary| {
         (palette.chip(&service.name), clock.moment(service.last_seen).ago, links.service(&service.name).href())
     };
@@ -27,11 +30,21 @@ pub(super) async fn page(visit: Visit) -> Response {
         refused: recent(&config.refusals.list(), &clock).into_iter().take(5).collect(),
         lost: losses(&[], visit.state.registry().ledger()).into_iter().take(5).collect(),
         received: received(&visit.state.registry().values()),
-        senders: services.iter().take(8).map(sender).collect(),
+        senders: services.iter().take(LISTED).map(sender).collect(),
+        more: services.len().saturating_sub(LISTED),
+        all: links.plain("/services").href(),
         live: links.plain("/live").with("for", "start").href(),
         receivers,
     })
 }
+
+/// Services by when they were first seen: who is new has the highest number.
+fn first_seen(state: &crate::state::AppState) -> HashMap<String, usize> {
+    state.store().service_slots().iter().enumerate().map(|(place, (name, _))| (name.to_owned(), place)).collect()
+}
+
+/// Senders that are listed.
+const LISTED: usize = 8;
 
 /// How far back senders are looked for.
 const LATELY: u64 = 600_000_000_000;

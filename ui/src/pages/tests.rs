@@ -141,7 +141,10 @@ fn compare_page(text: &str) -> String {
         problems: vec![text.to_owned()],
         ..ComparePage::default()
     };
-    page.sides = vec![Side::new("A", &sheet, text.to_owned(), means), Side::new("B", &other, String::new(), means)];
+    page.sides = vec![
+        Side::new(("A", "the baseline"), &sheet, text.to_owned(), means),
+        Side::new(("B", "measured by it"), &other, String::new(), means),
+    ];
     comparison(&mut page, [&sheet, &other], false, means);
     page.render().unwrap()
 }
@@ -168,6 +171,7 @@ fn summary(text: &str) -> TraceSummary {
         root_service: text.to_owned(),
         root_name: text.to_owned(),
         has_root: true,
+        root_failed: false,
         start: window().range.from,
         duration: 9,
         span_count: 3,
@@ -176,6 +180,7 @@ fn summary(text: &str) -> TraceSummary {
         key: 4,
         services: vec![ServiceInTrace { name: text.to_owned(), span_count: 3, error_count: 1, spans: vec![(0, 9)] }],
         first_error: Some(text.to_owned()),
+        repeated: Some(storage::RepeatedCalls { service: text.to_owned(), name: text.to_owned(), count: 12 }),
     }
 }
 
@@ -185,10 +190,11 @@ fn chart() -> Bars {
     Bars::new(&histogram, window().range, &SPANS, ("span", "spans"), &clock(), &Links::default().plain("/traces"))
 }
 
-fn heat() -> Heat {
+fn heat(text: &str) -> Heat {
     let cell = GridCell { column: 1, row: 9, count: 3, errors: 1 };
     let grid = Grid { step: 60_000_000_000, columns: 60, cells: vec![cell], ..Grid::default() };
-    Heat::new(&grid, window().range, Selection::parse("1-1,4-4"), Counts::Matches, (&Links::default().plain("/traces"), &clock()))
+    let page = Links::default().traces(text);
+    Heat::new(&grid, window().range, Selection::parse("1-1,4-4"), Counts::Matches, (&page, &clock()))
 }
 
 fn small(text: &str) -> Vec<String> {
@@ -248,7 +254,7 @@ fn lists(text: &str) -> Vec<String> {
         builder: builder(),
         services: vec![text.to_owned()],
         hidden: vec![(text.to_owned(), text.to_owned())],
-        heat: Some(heat()),
+        heat: Some(heat(text)),
         selection: Some((text.to_owned(), "/".to_owned(), "/".to_owned())),
         facets: vec![Group::new("Service", "service", &[(text.to_owned(), 3)], "", &links.plain("/traces"))],
         rows: rows(),
@@ -267,7 +273,8 @@ fn lists(text: &str) -> Vec<String> {
     let mut alike = patterns::rows((&[sample::record(text)], Some(&[])), window().range, (text, &links.plain("/logs")), &clock, &palette);
     // Which words are holes depends on the text; their tags must not.
     alike.iter_mut().for_each(|pattern| pattern.parts = vec![text.to_owned(), String::new()]);
-    let patterns = Logs { frame: frame(text), period: text.to_owned(), patterns: alike, ..Logs::default() };
+    let sampled = Some((text.to_owned(), "/".to_owned()));
+    let patterns = Logs { frame: frame(text), period: text.to_owned(), patterns: alike, sampled, ..Logs::default() };
     let field = storage::FieldCount { name: format!("attr.{text}"), rows: 1, kind: "text" };
     let found = storage::Fields { fields: vec![field], rows: 2, ..storage::Fields::default() };
     let values = vec![vec![(text.to_owned(), 1)]];

@@ -45,19 +45,21 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let asked = Asked::read(&visit.params, window.range)?;
     let (narrowed, charted) = (asked.narrowed(), asked.charted());
     let store = visit.state.store();
-    let (found, grid, counted) = tokio::join!(
-        store.search_traces(asked.search(asked.limit)),
-        store.grid(&charted, asked.range, COLUMNS),
-        facets(store, Signal::Traces, &narrowed, asked.part(), &FACETS),
-    );
+    // Whoever finds no span is told of log records; they are asked for while the chart is still counted.
+    let search = async {
+        let found = store.search_traces(asked.search(asked.limit)).await;
+        let is_empty = found.as_ref().is_ok_and(|found| found.traces.is_empty()) && asked.cursor.is_none();
+        let in_logs = if is_empty { in_logs(&visit, &asked).await } else { None };
+        (found, in_logs)
+    };
+    let ((found, in_logs), grid, counted) =
+        tokio::join!(search, store.grid(&charted, asked.range, COLUMNS), facets(store, Signal::Traces, &narrowed, asked.part(), &FACETS),);
     let address = asked.address(&links);
     let mut page = frame_of(&visit, &window, &asked, &address);
     let status = match found {
         Ok(found) => {
             fill(&mut page, &visit, &found, &asked, &address);
-            if found.traces.is_empty() && asked.cursor.is_none() {
-                page.in_logs = in_logs(&visit, &asked).await;
-            }
+            page.in_logs = in_logs;
             chart(&mut page, &visit, grid, &asked, &address);
             page.facets = counted.iter().map(|(title, field, values)| Group::new(title, field, values, &asked.query, &address)).collect();
             StatusCode::OK
@@ -101,7 +103,7 @@ impl Asked {
         self.selected.map_or(self.range, |selected| selected.range(self.range))
     }
 
-    /// What the chart counts: whole requests while nothing is asked.
+    /// What the chart counts: root spans while nothing is asked.
     fn charted(&self) -> String {
         if self.query.trim().is_empty() { "root:true".to_owned() } else { self.query.clone() }
     }
@@ -113,7 +115,7 @@ impl Asked {
 
     /// What the chart counts, in words.
     fn counts(&self) -> Counts {
-        if self.query.trim().is_empty() { Counts::Requests } else { Counts::Matches }
+        if self.query.trim().is_empty() { Counts::Roots } else { Counts::Matches }
     }
 
     fn address(&self, links: &Links) -> Address {

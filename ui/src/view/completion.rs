@@ -124,7 +124,7 @@ const TRACE_FIELDS: [(&str, &str); 17] = [
     ("status", "error, ok, unset"),
     ("duration", "such as 500ms or 2s"),
     ("kind", "server, client, …"),
-    ("root", "whole requests"),
+    ("root", "true for the first span of a trace"),
     ("status.message", "what a failed span says"),
     ("exception.type", "of a failed span"),
     ("exception.message", "of a failed span"),

@@ -12,7 +12,6 @@ pub(crate) use self::time::{Clockface, Moment};
 pub(crate) fn duration(nanos: u64) -> String {
     const MICRO: u64 = 1_000;
     const MILLI: u64 = 1_000_000;
-    const SECOND: u64 = 1_000_000_000;
     // A value that would round up to four digits is written in the next unit.
     let fits = |unit: u64| nanos.saturating_mul(2) < unit.saturating_mul(1_999);
     if nanos < MICRO {
@@ -106,24 +105,30 @@ pub(crate) fn counted(n: u64, one: &str, many: &str) -> String {
     if n == 1 { format!("1{NBSP}{one}") } else { format!("{}{NBSP}{many}", count(n)) }
 }
 
-/// Events per time: `12.4/s`, below a tenth per second `4.20/min`, below that per hour.
+/// Events per time: `12.4/s`, below a tenth per second `4.20/min`, below that per hour. Less than a hundred events have no more digits than
+/// they can say, and a unit of which there is one: `4/min`. Never per more time than was looked at: `2 in 15 min`.
 pub(crate) fn rate(n: u64, window_nanos: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1, "s"), (60, "min"), (3_600, "h")];
     if window_nanos == 0 {
         return MISSING.to_owned();
     }
     if n == 0 {
         return "0/s".to_owned();
     }
-    let per_second = ratio(n, 1) / ratio(window_nanos, 1_000_000_000);
+    let per_second = ratio(n, 1) / ratio(window_nanos, SECOND);
     if per_second >= 10_000.0 {
-        format!("{}{NNBSP}k/s", three_digits(per_second / 1_000.0))
-    } else if per_second >= 0.1 {
-        format!("{}/s", three_digits(per_second))
-    } else if per_second * 60.0 >= 0.1 {
-        format!("{}/min", three_digits(per_second * 60.0))
-    } else {
-        format!("{}/h", three_digits(per_second * 3_600.0))
+        return format!("{}{NNBSP}k/s", three_digits(per_second / 1_000.0));
     }
+    let is_few = n < 100;
+    let least = if is_few { 0.95 } else { 0.1 };
+    for (seconds, unit) in UNITS {
+        let value = per_second * ratio(seconds, 1);
+        if value >= least && window_nanos >= seconds * SECOND {
+            let few = || if value >= 9.95 { format!("{value:.0}") } else { trimmed(&format!("{value:.1}")) };
+            return format!("{}/{unit}", if is_few { few() } else { three_digits(value) });
+        }
+    }
+    format!("{} in {}", exact(n), round_duration(window_nanos))
 }
 
 /// A share: `0.42 %`, `<0.01 %`; `0 %` only when it is exactly that, `—` when there is no whole.
@@ -237,6 +242,8 @@ fn is_treacherous(c: char) -> bool {
     matches!(c, '\u{0}'..='\u{8}' | '\u{b}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
+const SECOND: u64 = 1_000_000_000;
+
 const NNBSP: char = '\u{202f}';
 const NBSP: char = '\u{a0}';
 
@@ -342,8 +349,13 @@ mod tests {
     fn rates_choose_their_unit_of_time() {
         let minute = 60_000_000_000;
         assert_eq!(rate(744, minute), "12.4/s");
-        assert_eq!(rate(3, minute), "3.00/min");
-        assert_eq!(rate(1, 60 * minute), "1.00/h");
+        assert_eq!(rate(3, minute), "3/min");
+        assert_eq!(rate(120, 20 * minute), "0.10/s");
+        assert_eq!(
+            (rate(1, 61 * minute), rate(40, 61 * minute), rate(9, 5 * minute)),
+            ("1/h".to_owned(), "39/h".to_owned(), "1.8/min".to_owned())
+        );
+        assert_eq!((plain(&rate(1, 15 * minute)).as_str(), plain(&rate(1, 90 * 60 * minute)).as_str()), ("1 in 15 min", "1 in 90 h"));
         assert_eq!(rate(0, minute), "0/s");
         assert_eq!(rate(1, 0), "—");
     }

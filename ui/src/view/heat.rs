@@ -1,4 +1,7 @@
 //! A heat map of durations over time: geometry for SVG, the part that is selected, and the same as a table.
+//!
+//! Cells are drawn by one path for each strength, and the script knows them by one attribute: a link for each would make most of the page.
+//! Without a script columns are links, and the table has a button for each of its cells.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +11,29 @@ use super::chart::{Parts, ticks};
 use super::format::{self, Clockface};
 use super::link::Address;
 
+mod table;
+
+pub(crate) use self::table::Table;
+
 /// The map.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Heat {
-    pub(crate) cells: Vec<Cell>,
+    /// Strength and path of the cells that have it.
+    pub(crate) layers: Vec<(String, String)>,
+    /// How high a cell is drawn.
+    pub(crate) height: String,
+    /// The marks of failures, as one path; empty for none.
+    pub(crate) failed: String,
+    /// Left edge, address and words of the columns that hold something.
+    pub(crate) strips: Vec<(String, String, String)>,
+    /// Width of a column.
+    pub(crate) strip: String,
+    /// Column, row, how many and how many failed, of each cell; empty without any.
+    pub(crate) cells: String,
+    /// When columns begin, and what rows hold from the lowest up, for the script.
+    pub(crate) times: String,
+    pub(crate) lengths: String,
+    pub(crate) table: Table,
     /// Label and its place from the top in percent.
     pub(crate) rows: Vec<(String, String)>,
     pub(crate) ticks: Vec<(String, String)>,
@@ -28,29 +50,10 @@ pub(crate) struct Heat {
 /// What the map counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Counts {
-    /// Root spans: there is no query.
-    Requests,
+    /// The first span of each trace: there is no query.
+    Roots,
     /// Spans that match the query.
     Matches,
-}
-
-/// Spans of about one time and duration.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Cell {
-    pub(crate) x: String,
-    pub(crate) y: String,
-    pub(crate) width: String,
-    pub(crate) height: String,
-    /// How much of the colour.
-    pub(crate) strength: String,
-    /// Top and height of the mark of failed ones; empty without.
-    pub(crate) failed: Option<(String, String)>,
-    pub(crate) title: String,
-    pub(crate) href: String,
-    /// Column and row, for the script that selects by dragging.
-    pub(crate) at: String,
-    /// The same for the table: when, how long, how many, failed.
-    pub(crate) facts: [String; 4],
 }
 
 /// A rectangle of cells: columns and rows, both ends inside.
@@ -95,7 +98,7 @@ impl Selection {
 }
 
 impl Heat {
-    /// Draws a grid; each cell leads to `page` with itself selected, in a window that no longer moves.
+    /// Draws a grid; what is selected of it is shown by `page`, in a window that no longer moves.
     pub(crate) fn new(
         grid: &Grid,
         range: TimeRange,
@@ -103,7 +106,7 @@ impl Heat {
         counts_what: Counts,
         (page, clock): (&Address, &Clockface),
     ) -> Self {
-        let mut counts: BTreeMap<(usize, usize), (u64, u64)> = BTreeMap::new();
+        let mut counts: Cells = BTreeMap::new();
         for cell in &grid.cells {
             let entry = counts.entry((cell.column, row_of(cell.row))).or_default();
             *entry = (entry.0 + cell.count, entry.1 + cell.errors);
@@ -113,8 +116,18 @@ impl Heat {
         let frame = Frame { low, high, most: counts.values().map(|(count, _)| *count).max().unwrap_or(1), step: grid.step, range };
         let fixed = page.clone().with("from", &range.from.get().to_string()).with("to", &range.to.get().to_string());
         let all = counts.values().fold((0, 0), |sum, counts| (sum.0 + counts.0, sum.1 + counts.1));
+        let lengths: Vec<String> = (low..=high).map(|row| spanned(bounds(row).0, bounds(row).1)).collect();
+        let cell = |((column, row), (count, errors)): (&(usize, usize), &(u64, u64))| format!("{column},{row},{count},{errors}");
         Self {
-            cells: counts.iter().map(|(place, counts)| frame.cell(*place, *counts, &fixed, clock)).collect(),
+            layers: frame.layers(&counts),
+            height: format!("{:.2}", (frame.height() - 0.6).max(0.4)),
+            failed: frame.failed(&counts),
+            strips: frame.strips(&counts, &fixed, clock),
+            strip: format!("{:.2}", WIDTH / COLUMNS_F),
+            cells: counts.iter().map(cell).collect::<Vec<_>>().join(" "),
+            times: (0..COLUMNS).map(|column| clock.second(frame.start(column))).collect::<Vec<_>>().join("|"),
+            table: Table::new(&counts, &frame, &fixed, (&lengths, clock)),
+            lengths: lengths.join("|"),
             rows: frame.labels(),
             ticks: ticks(range, clock),
             selected: selected.map(|selected| frame.outline(selected)),
@@ -123,7 +136,7 @@ impl Heat {
             summary: format!(
                 "{}, {} failed, drawn in rows from {} to {}",
                 match counts_what {
-                    Counts::Requests => format::counted(all.0, "request (root span)", "requests (root spans)"),
+                    Counts::Roots => format::counted(all.0, "trace (by its root span)", "traces (by their root spans)"),
                     Counts::Matches => format::counted(all.0, "span that matches", "spans that match"),
                 },
                 format::exact(all.1),
@@ -134,6 +147,9 @@ impl Heat {
         }
     }
 }
+
+/// How many, and how many of them failed, by column and row.
+type Cells = BTreeMap<(usize, usize), (u64, u64)>;
 
 /// What cells are placed in.
 struct Frame {
@@ -153,25 +169,44 @@ impl Frame {
         self.height() * format::ratio(self.high.saturating_sub(row) as u64, 1)
     }
 
-    fn cell(&self, (column, row): (usize, usize), (count, errors): (u64, u64), fixed: &Address, clock: &Clockface) -> Cell {
-        let (from, to) = bounds(row);
-        let start: UnixNanos = self.range.from.plus(self.step.saturating_mul(column as u64));
-        let strength = 0.22 + 0.78 * (1.0 + format::ratio(count, 1)).ln() / (1.0 + format::ratio(self.most, 1)).ln();
-        let (top, height) = (self.top(row), self.height());
-        let mark = (height * format::ratio(errors, count)).clamp(height.min(3.0) * 0.6, height);
-        let facts = [clock.second(start), spanned(from, to), format::exact(count), format::exact(errors)];
-        Cell {
-            x: format!("{:.2}", WIDTH / COLUMNS_F * format::ratio(column as u64, 1)),
-            y: format!("{top:.2}"),
-            width: format!("{:.2}", WIDTH / COLUMNS_F - 0.6),
-            height: format!("{:.2}", (height - 0.6).max(0.4)),
-            strength: format!("{strength:.2}"),
-            failed: (errors > 0).then(|| (format!("{:.2}", top + height - mark), format!("{:.2}", (mark - 0.6).max(0.4)))),
-            title: format!("{}, {}: {}, {} failed", facts[0], facts[1], format::counted(count, "span", "spans"), facts[3]),
-            href: fixed.clone().with("sel", &format!("{column}-{column},{row}-{row}")).href(),
-            at: format!("{column},{row}"),
-            facts,
+    fn start(&self, column: usize) -> UnixNanos {
+        self.range.from.plus(self.step.saturating_mul(column as u64))
+    }
+
+    /// Cells of about the same number as strokes along their middle.
+    fn layers(&self, counts: &Cells) -> Vec<(String, String)> {
+        let mut paths: BTreeMap<u64, String> = BTreeMap::new();
+        let logarithm = |n: u64| (1.0 + format::ratio(n, 1)).ln();
+        for ((column, row), (count, _)) in counts {
+            let part = logarithm(*count) / logarithm(self.most);
+            let level = (1..STRENGTHS).find(|level| part <= format::ratio(*level, STRENGTHS)).unwrap_or(STRENGTHS);
+            let middle = self.top(*row) + (self.height() - 0.6) / 2.0;
+            paths.entry(level).or_default().push_str(&format!("M{} {middle:.1}h9.4", left(*column)));
         }
+        let layer = |(level, path)| (format!("{:.2}", 0.22 + 0.78 * format::ratio(level, STRENGTHS)), path);
+        paths.into_iter().map(layer).collect()
+    }
+
+    /// At the bottom of cells, as high as the part that failed.
+    fn failed(&self, counts: &Cells) -> String {
+        let height = self.height();
+        let mark = |((column, row), (count, errors)): (&(usize, usize), &(u64, u64))| {
+            let mark = (height * format::ratio(*errors, *count)).clamp(height.min(3.0) * 0.6, height);
+            let (top, mark) = (self.top(*row) + height - mark, (mark - 0.6).max(0.4));
+            format!("M{} {top:.1}h9.4v{mark:.1}h-9.4z", left(*column))
+        };
+        counts.iter().filter(|(_, (_, errors))| *errors > 0).map(mark).collect()
+    }
+
+    /// Columns that hold something, each with the address at which it is selected.
+    fn strips(&self, counts: &Cells, fixed: &Address, clock: &Clockface) -> Vec<(String, String, String)> {
+        let mut columns: Vec<usize> = counts.keys().map(|(column, _)| *column).collect();
+        columns.dedup();
+        let strip = |column: usize| {
+            let href = fixed.clone().with("sel", &format!("{column}-{column},{}-{}", self.low, self.high)).href();
+            (left(column), href, clock.second(self.start(column)))
+        };
+        columns.into_iter().map(strip).collect()
     }
 
     /// At powers of ten, at most six.
@@ -195,6 +230,11 @@ impl Frame {
     }
 }
 
+/// The left edge of a column; columns are ten wide.
+fn left(column: usize) -> String {
+    format!("{}", column * 10)
+}
+
 /// The row of a row of the store: two of them each, after the first, so that rows begin at powers of ten.
 fn row_of(row: usize) -> usize {
     row.div_ceil(PER_ROW)
@@ -214,6 +254,9 @@ fn spanned(from: u64, to: u64) -> String {
     format!("{} – {}", format::duration(from), format::duration(to))
 }
 
+/// How many strengths of the colour are told apart.
+const STRENGTHS: u64 = 8;
+
 /// Parts of the window.
 pub(crate) const COLUMNS: usize = 60;
 const COLUMNS_F: f64 = 60.0;
@@ -229,42 +272,4 @@ const WIDTH: f64 = 600.0;
 const HEIGHT: f64 = 120.0;
 
 #[cfg(test)]
-mod tests {
-    use storage::GridCell;
-
-    use super::*;
-    use crate::view::link::Links;
-
-    fn range() -> TimeRange {
-        TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(6_000) }
-    }
-
-    #[test]
-    fn a_selection_is_read_bounded_and_becomes_a_condition() {
-        let selected = Selection::parse("3-5,10-12").unwrap();
-        assert_eq!(selected.range(range()), TimeRange { from: UnixNanos::new(300), to: UnixNanos::new(600) });
-        let (from, to) = (Grid::bounds(19).0, Grid::bounds(24).1);
-        assert_eq!(selected.condition(), format!("duration>={} duration<{}", format::written(from), format::written(to)));
-        for bad in ["", "3,4", "5-3,1-2", "0-60,1-2", "0-1,1-99999999999999999999", "-,-"] {
-            assert_eq!(Selection::parse(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn cells_of_two_rows_are_one_and_lead_to_themselves_selected() {
-        let cell = |row, count, errors| GridCell { column: 2, row, count, errors };
-        let grid = Grid { step: 100, columns: COLUMNS, cells: vec![cell(19, 3, 0), cell(20, 4, 1), cell(30, 1, 0)], ..Grid::default() };
-        let clock = Clockface::new(UnixNanos::new(0), None);
-        let page = Links::default().plain("/traces");
-        let heat = Heat::new(&grid, range(), Selection::parse("2-2,10-10"), Counts::Requests, (&page, &clock));
-        assert_eq!((heat.bounds, heat.page.as_str()), ([COLUMNS, 10, 15], "/traces?from=0&to=6000"));
-        assert!(heat.summary.replace('\u{a0}', " ").starts_with("8 requests (root spans), 1 failed"), "{}", heat.summary);
-        assert!(Heat::new(&grid, range(), None, Counts::Matches, (&page, &clock)).summary.contains("spans that match"));
-        assert_eq!(heat.cells.len(), 2);
-        assert_eq!((heat.cells[0].facts[2].as_str(), heat.cells[0].facts[3].as_str()), ("7", "1"));
-        assert_eq!(heat.cells[0].href, "/traces?from=0&to=6000&sel=2-2%2C10-10");
-        let [x, y, width, _] = heat.selected.unwrap();
-        assert_eq!((x, y, width), ("20.00".to_owned(), "100.00".to_owned(), "10.00".to_owned()));
-        assert!(Heat::new(&Grid::default(), range(), None, Counts::Matches, (&page, &clock)).cells.is_empty());
-    }
-}
+mod tests;

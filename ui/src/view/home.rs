@@ -12,7 +12,7 @@ use super::traces::Row as TraceRow;
 
 mod attention;
 
-pub(crate) use self::attention::{Attention, Compared, FAILED_SAMPLE, attention};
+pub(crate) use self::attention::{Attention, Compared, SAMPLE, attention};
 
 /// `/`.
 #[derive(Debug, Default, Template)]
@@ -45,6 +45,8 @@ pub(crate) struct Home {
 pub(crate) struct Total {
     pub(crate) value: String,
     pub(crate) label: &'static str,
+    /// What exactly is counted, where the word alone may mislead.
+    pub(crate) means: &'static str,
     pub(crate) href: String,
     pub(crate) is_bad: bool,
 }
@@ -67,15 +69,20 @@ pub(crate) fn totals(services: &[ServiceSummary], range: TimeRange, links: &Link
     let window = range.to.since(range.from);
     let sum = |value: fn(&ServiceSummary) -> u64| services.iter().map(value).fold(0_u64, u64::saturating_add);
     let (requests, errors) = (sum(|s| s.requests), sum(|s| s.errors));
-    let total = |value, label, href: String| Total { value, label, href, is_bad: false };
+    let total = |value, label, href: String| Total { value, label, href, ..Total::default() };
+    let failed = links.traces("kind:server,consumer status:error").href();
     vec![
-        total(format::rate(requests, window), "requests", links.windowed("/services").href()),
-        Total { value: format::percent(errors, requests), label: "failed", href: links.traces("status:error").href(), is_bad: errors > 0 },
+        Total { means: REQUESTS, ..total(format::rate(requests, window), "requests to services", links.windowed("/services").href()) },
+        Total { is_bad: errors > 0, ..total(format::percent(errors, requests), "of them failed", failed) },
         total(format::rate(sum(|s| s.span_count), window), "spans", links.windowed("/traces").href()),
         total(format::rate(sum(|s| s.log_count), window), "logs", links.windowed("/logs").href()),
         total(format::exact(services.len() as u64), "services", links.windowed("/services").href()),
     ]
 }
+
+/// The one meaning of the word on all pages.
+const REQUESTS: &str = "What services were asked to do, by other services or from outside: their server and consumer spans. A trace \
+    holds one for each time it enters a service.";
 
 #[cfg(test)]
 mod tests {

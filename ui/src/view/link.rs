@@ -92,6 +92,16 @@ impl Address {
         self
     }
 
+    /// The address without what is asked of it.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What is asked of it, for forms.
+    pub(crate) fn pairs(&self) -> &[(String, String)] {
+        &self.pairs
+    }
+
     /// The address.
     pub(crate) fn href(&self) -> String {
         let mut out = self.path.clone();

@@ -38,6 +38,10 @@ pub(crate) struct Logs {
     pub(crate) is_list: bool,
     /// The time that the patterns tell of.
     pub(crate) period: String,
+    /// How many records the chart counts.
+    pub(crate) total: u64,
+    /// That patterns are of a part of them only, and where those of the records before are.
+    pub(crate) sampled: Option<(String, String)>,
     /// Word, address and whether it is the present view.
     pub(crate) views: Vec<(&'static str, String, bool)>,
     pub(crate) facets: Vec<Group>,

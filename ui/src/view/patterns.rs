@@ -1,7 +1,7 @@
 //! Patterns of log records: texts that are alike as one line with holes, found in one pass over a sample.
 //!
-//! Words that hold digits are holes from the start. A text joins the first pattern of as many words that begins alike and has at least
-//! half of its words; words that differ become holes.
+//! Words that hold digits, addresses and what stands in quotes are holes from the start. A text joins the first pattern of as many words that
+//! begins alike and has at least half of its words; words that differ become holes.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -12,6 +12,10 @@ use super::colour::{Chip, Palette};
 use super::format::{self, Clockface, Moment};
 use super::link::Address;
 use super::logs::{body, letter_of};
+
+mod words;
+
+use self::words::{Word, is_alike, words};
 
 /// One pattern as a row.
 #[derive(Clone, Debug, Default)]
@@ -38,8 +42,7 @@ pub(crate) struct PatternRow {
 /// What is gathered of one pattern.
 #[derive(Clone, Debug, Default)]
 struct Pattern {
-    /// `None` is a hole.
-    words: Vec<Option<String>>,
+    words: Vec<Word>,
     count: u64,
     /// Records by severity; `None` has none.
     severities: BTreeMap<Option<Severity>, u64>,
@@ -89,12 +92,17 @@ pub(crate) fn rows(
     patterns.iter().take(MAX_ROWS).map(row).collect()
 }
 
+/// Puts first what is new.
+pub(crate) fn new_first(rows: &mut [PatternRow]) {
+    rows.sort_by_key(|row| !row.is_new);
+}
+
 /// Texts of records by number of words, to look for like ones.
-struct Texts(HashMap<usize, HashSet<Vec<Option<String>>>>);
+struct Texts(HashMap<usize, HashSet<Vec<Word>>>);
 
 impl Texts {
     fn of(records: &[LogRecord]) -> Self {
-        let mut texts: HashMap<usize, HashSet<Vec<Option<String>>>> = HashMap::new();
+        let mut texts: HashMap<usize, HashSet<Vec<Word>>> = HashMap::new();
         for record in records {
             let words = words(&body(&record.body, &record.event_name));
             texts.entry(words.len()).or_default().insert(words);
@@ -103,8 +111,8 @@ impl Texts {
     }
 
     /// Whether one of them is as the pattern says: holes stand for any word.
-    fn holds(&self, pattern: &[Option<String>]) -> bool {
-        let fits = |text: &Vec<Option<String>>| pattern.iter().zip(text).all(|(mine, other)| mine.is_none() || mine == other);
+    fn holds(&self, pattern: &[Word]) -> bool {
+        let fits = |text: &Vec<Word>| pattern.iter().zip(text).all(|(mine, other)| mine.is_hole() || mine == other);
         self.0.get(&pattern.len()).is_some_and(|texts| texts.iter().any(fits))
     }
 }
@@ -115,7 +123,7 @@ fn find(records: &[LogRecord], range: TimeRange) -> Vec<Pattern> {
     let mut alike: HashMap<(usize, String), Vec<usize>> = HashMap::new();
     for record in records {
         let words = words(&body(&record.body, &record.event_name));
-        let key = (words.len(), words.first().cloned().flatten().unwrap_or_default());
+        let key = (words.len(), words.first().and_then(Word::text).unwrap_or_default().to_owned());
         let places = alike.entry(key).or_default();
         let known = places.iter().copied().find(|place| patterns.get(*place).is_some_and(|pattern| is_alike(&pattern.words, &words)));
         let place = known.unwrap_or_else(|| {
@@ -135,11 +143,9 @@ fn find(records: &[LogRecord], range: TimeRange) -> Vec<Pattern> {
 // === impl Pattern ===
 
 impl Pattern {
-    fn take(&mut self, record: &LogRecord, words: &[Option<String>], range: TimeRange) {
+    fn take(&mut self, record: &LogRecord, words: &[Word], range: TimeRange) {
         for (mine, other) in self.words.iter_mut().zip(words) {
-            if mine.is_some() && mine != other {
-                *mine = None;
-            }
+            mine.widen(other);
         }
         self.count += 1;
         *self.severities.entry(Severity::from_number(record.severity_number)).or_default() += 1;
@@ -167,7 +173,7 @@ impl Pattern {
     fn parts(&self) -> Vec<String> {
         let mut parts: Vec<String> = Vec::new();
         for word in &self.words {
-            match (word, parts.last_mut()) {
+            match (word.text(), parts.last_mut()) {
                 (Some(word), Some(last)) if !last.is_empty() => {
                     last.push(' ');
                     last.push_str(&format::text(word));
@@ -182,110 +188,18 @@ impl Pattern {
 
     /// Finds records of this pattern by the beginning of their text.
     fn regex(&self) -> String {
-        let words: Vec<String> = self.words.iter().map(|word| word.as_deref().map_or_else(|| r"\S+".to_owned(), escaped)).collect();
+        let words: Vec<String> = self.words.iter().map(Word::regex).collect();
         format!(r"^\s*{}", words.join(r"\s+"))
     }
-}
-
-/// The first line as words; those with digits are holes.
-fn words(text: &str) -> Vec<Option<String>> {
-    let line: String = text.trim_start().lines().next().unwrap_or_default().chars().take(MAX_TEXT).collect();
-    line.split_whitespace().take(MAX_WORDS).map(|word| (!word.bytes().any(|b| b.is_ascii_digit())).then(|| word.to_owned())).collect()
-}
-
-fn is_alike(pattern: &[Option<String>], words: &[Option<String>]) -> bool {
-    let same = pattern.iter().zip(words).filter(|(a, b)| a == b).count();
-    pattern.len() == words.len() && same * 2 >= words.len()
-}
-
-/// A word as a regular expression takes it.
-fn escaped(word: &str) -> String {
-    let mut out = String::with_capacity(word.len());
-    for c in word.chars() {
-        if r"\.+*?()|[]{}^$#&-~".contains(c) {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out
 }
 
 /// Patterns that are told apart in a sample; what is unlike all of them counts as the last.
 const MAX_PATTERNS: usize = 500;
 const MAX_ROWS: usize = 100;
 const MAX_SERVICES: usize = 4;
-const MAX_TEXT: usize = 400;
-const MAX_WORDS: usize = 40;
 
 /// Points of the small line.
 const POINTS: usize = 30;
 
 #[cfg(test)]
-mod tests {
-    use storage::Value;
-
-    use super::*;
-    use crate::view::link::Links;
-    use crate::view::trace::sample;
-
-    fn records(texts: &[&str]) -> Vec<LogRecord> {
-        let record = |text: &&str| {
-            let mut record = sample::record("cart");
-            record.body = Value::String((*text).to_owned());
-            record
-        };
-        texts.iter().map(record).collect()
-    }
-
-    fn shown(texts: &[&str]) -> Vec<(Vec<String>, String, String)> {
-        let clock = Clockface::new(UnixNanos::new(1), None);
-        let page = Links::default().plain("/logs");
-        let rows = rows((&records(texts), None), TimeRange::ALL, ("", &page), &clock, &Palette::default());
-        rows.into_iter().map(|row| (row.parts, row.count, row.href)).collect()
-    }
-
-    #[test]
-    fn texts_that_differ_in_numbers_and_words_are_one_pattern() {
-        let found = shown(&["card 42 declined for anna", "card 77 declined for ben", "cache is warm", "card 1 declined for eve"]);
-        assert_eq!(found.len(), 2);
-        assert_eq!(found[0].0, ["card", "", "declined for", ""]);
-        assert_eq!((found[0].1.as_str(), found[1].1.as_str()), ("3", "1"));
-    }
-
-    #[test]
-    fn a_pattern_tells_its_severities_and_how_many_at_most_came_at_once() {
-        let mut records = records(&["card 1 declined", "card 2 declined", "card 3 declined"]);
-        for (record, (number, time)) in records.iter_mut().zip([(17, 100), (9, 101), (9, 190)]) {
-            (record.severity_number, record.time) = (number, UnixNanos::new(time));
-        }
-        let window = TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(190) };
-        let period = period(&records, true, TimeRange { to: UnixNanos::new(191), ..window });
-        assert_eq!((period.from.get(), super::period(&records, false, window)), (100, window));
-        let page = Links::default().plain("/logs");
-        let row = rows((&records, None), period, ("", &page), &Clockface::new(UnixNanos::new(1), None), &Palette::default()).remove(0);
-        assert_eq!(row.severities, [("I", "sev-info", "2 info".to_owned()), ("E", "sev-error", "1 error".to_owned())]);
-        assert_eq!((row.peak.as_str(), row.trend.path.matches('M').count()), ("2", 2));
-    }
-
-    #[test]
-    fn a_pattern_is_new_when_nothing_before_was_like_it() {
-        let (clock, page) = (Clockface::new(UnixNanos::new(1), None), Links::default().plain("/logs"));
-        let new = |before: Option<&[&str]>| {
-            let now = records(&["card 1 declined", "pool of db is empty", "pool of cache is empty"]);
-            let before = before.map(records);
-            let rows = rows((&now, before.as_deref()), TimeRange::ALL, ("", &page), &clock, &Palette::default());
-            rows.into_iter().filter(|row| row.is_new).map(|row| row.parts.concat()).collect::<Vec<_>>()
-        };
-        assert_eq!(new(Some(&["card 7 declined"])), ["pool ofis empty"]);
-        assert_eq!(new(Some(&["card 7 declined", "pool of x is empty"])), [""; 0]);
-        assert_eq!(new(Some(&[])).len(), 2);
-        assert!(new(None).is_empty(), "nothing is known of before");
-    }
-
-    #[test]
-    fn a_pattern_leads_to_its_records_by_a_regular_expression() {
-        let found = shown(&["GET /a?x=(b) took 5ms"]);
-        let query = r#"body~"^\s*GET\s+/a\?x=\(b\)\s+took\s+\S+""#;
-        assert_eq!(found[0].2, Links::default().plain("/logs").with("q", query).href());
-    }
-}
+mod tests;

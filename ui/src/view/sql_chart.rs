@@ -14,23 +14,32 @@ mod column;
 /// The chart: lines over numbers or times, or a group of bars for each word.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Chart {
-    /// Name, class and, of a line, its path.
-    pub(crate) series: Vec<[String; 3]>,
+    /// Name and class.
+    pub(crate) series: Vec<[String; 2]>,
+    /// Lines, those that are measured in the same together.
+    pub(crate) panels: Vec<Panel>,
     /// Position in percent and text of the labels below lines.
     pub(crate) labels: Vec<(String, String)>,
-    /// What lines are measured by.
-    pub(crate) scale: Scale,
     pub(crate) bars: Vec<Bars>,
     /// How many rows have no bars.
     pub(crate) left_out: String,
     pub(crate) summary: String,
 }
 
+/// Lines with one scale.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Panel {
+    unit: &'static str,
+    pub(crate) scale: Scale,
+    /// Class and path.
+    pub(crate) lines: Vec<[String; 2]>,
+}
+
 /// The bars of one row.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Bars {
     pub(crate) label: String,
-    /// Class, percent of the greatest, and number.
+    /// Class, percent of the greatest that is measured in the same, and number.
     pub(crate) parts: Vec<[String; 3]>,
 }
 
@@ -69,25 +78,24 @@ fn over(
     amounts: &[&Column<'_>],
     labels: impl Fn(f64, f64) -> Vec<(String, String)>,
 ) -> Result<Chart, String> {
-    let lines = if words.is_empty() { by_column(along, amounts) } else { by_words(along, words, amounts) };
-    let alike = |(_, points): &(String, Vec<Point>)| points.windows(2).any(|pair| matches!(pair, [a, b] if a.0 >= b.0));
+    let mut lines = if words.is_empty() { by_column(along, amounts) } else { by_words(along, words, amounts) };
+    let alike = |line: &Line| line.points.windows(2).any(|pair| matches!(pair, [a, b] if a.0 >= b.0));
     if lines.iter().any(alike) {
         let names: Vec<&str> = std::iter::once(&along).chain(words).map(|column| column.name).collect();
         return Err(format!("No chart: several rows have the same {}; GROUP BY makes one of them.", names.join(" and ")));
     }
-    let places = || lines.iter().flat_map(|(_, points)| points.iter().map(|(place, _)| *place));
+    let places = || lines.iter().flat_map(|line| line.points.iter().map(|(place, _)| *place));
     let (from, to) = places().fold((f64::INFINITY, f64::NEG_INFINITY), |(from, to), place| (from.min(place), to.max(place)));
     if from >= to {
         return Err(format!("No chart: there are no two values of {}.", along.name));
     }
     let left_out = lines.len().saturating_sub(MAX_SERIES);
-    let max = lines.iter().flat_map(|(_, points)| points.iter().map(|(_, number)| *number)).fold(0.0, f64::max);
-    let series = lines.iter().take(MAX_SERIES).enumerate();
-    let series = series.map(|(place, (name, points))| [format::line(name, 60), format!("s{place}"), line(points, (from, to), max)]);
+    lines.truncate(MAX_SERIES);
+    let series = lines.iter().enumerate().map(|(place, line)| [format::line(&line.name, 60), format!("s{place}")]);
     Ok(Chart {
         series: series.collect(),
+        panels: panels(&lines, (from, to)),
         labels: labels(from, to),
-        scale: scale(max),
         left_out: if left_out == 0 {
             String::new()
         } else {
@@ -101,16 +109,23 @@ fn over(
 /// Where it stands along the bottom, and how high.
 type Point = (f64, f64);
 
-fn by_column(along: &Column<'_>, amounts: &[&Column<'_>]) -> Vec<(String, Vec<Point>)> {
+/// One line.
+struct Line {
+    name: String,
+    points: Vec<Point>,
+    unit: &'static str,
+}
+
+fn by_column(along: &Column<'_>, amounts: &[&Column<'_>]) -> Vec<Line> {
     let line = |column: &&Column<'_>| {
         let points = along.numbers.iter().zip(&column.numbers).filter_map(|(place, number)| Some(((*place)?, (*number)?)));
-        (column.name.to_owned(), sorted(points.collect()))
+        Line { name: column.name.to_owned(), points: sorted(points.collect()), unit: column.unit }
     };
     amounts.iter().take(MAX_SERIES).map(line).collect()
 }
 
 /// A line for each word, those with most first.
-fn by_words(along: &Column<'_>, words: &[&Column<'_>], amounts: &[&Column<'_>]) -> Vec<(String, Vec<Point>)> {
+fn by_words(along: &Column<'_>, words: &[&Column<'_>], amounts: &[&Column<'_>]) -> Vec<Line> {
     let Some(amount) = amounts.first() else { return Vec::new() };
     let mut lines: std::collections::BTreeMap<String, Vec<Point>> = std::collections::BTreeMap::new();
     for (row, (place, number)) in along.numbers.iter().zip(&amount.numbers).enumerate() {
@@ -118,10 +133,28 @@ fn by_words(along: &Column<'_>, words: &[&Column<'_>], amounts: &[&Column<'_>]) 
             lines.entry(label(words, row)).or_default().push((*place, *number));
         }
     }
-    let mut lines: Vec<(String, Vec<Point>)> = lines.into_iter().map(|(name, points)| (name, sorted(points))).collect();
-    let total = |points: &[Point]| points.iter().map(|(_, number)| *number).sum::<f64>();
-    lines.sort_by(|(_, a), (_, b)| total(b).total_cmp(&total(a)));
+    let mut lines: Vec<Line> = lines.into_iter().map(|(name, points)| Line { name, points: sorted(points), unit: amount.unit }).collect();
+    let total = |line: &Line| line.points.iter().map(|(_, number)| *number).sum::<f64>();
+    lines.sort_by(|a, b| total(b).total_cmp(&total(a)));
     lines
+}
+
+/// Lines by what they are measured in.
+fn panels(lines: &[Line], ends: Point) -> Vec<Panel> {
+    let greatest = |unit| {
+        let alike = lines.iter().filter(|line| line.unit == unit);
+        alike.flat_map(|line| line.points.iter().map(|(_, number)| *number)).fold(0.0, f64::max)
+    };
+    let mut panels: Vec<Panel> = Vec::new();
+    for (place, line) in lines.iter().enumerate() {
+        let top = round_up(greatest(line.unit));
+        let drawn = [format!("s{place}"), path(&line.points, ends, top)];
+        match panels.iter_mut().find(|panel| panel.unit == line.unit) {
+            Some(panel) => panel.lines.push(drawn),
+            None => panels.push(Panel { unit: line.unit, scale: scale(top, line.unit), lines: vec![drawn] }),
+        }
+    }
+    panels
 }
 
 fn sorted(mut points: Vec<Point>) -> Vec<Point> {
@@ -140,12 +173,11 @@ fn by_word(words: &[&Column<'_>], amounts: &[&Column<'_>], rows: usize) -> Resul
         return Err(format!("No chart: several rows have the same {names}; GROUP BY makes one of them."));
     }
     let amounts: Vec<&Column<'_>> = amounts.iter().copied().take(MAX_SERIES).collect();
-    let max = amounts.iter().flat_map(|column| column.numbers.iter().flatten()).fold(0.0_f64, |max, number| max.max(*number));
     let left_out = rows.saturating_sub(MAX_BARS);
-    let series = amounts.iter().enumerate().map(|(place, column)| [format::line(column.name, 60), format!("s{place}"), String::new()]);
+    let series = amounts.iter().enumerate().map(|(place, column)| [format::line(column.name, 60), format!("s{place}")]);
     Ok(Chart {
         series: series.collect(),
-        bars: bars(&amounts, &texts, max),
+        bars: bars(&amounts, &texts),
         left_out: if left_out == 0 {
             String::new()
         } else {
@@ -169,18 +201,18 @@ fn label(words: &[&Column<'_>], row: usize) -> String {
     format::line(&texts.collect::<Vec<_>>().join(" · "), 60)
 }
 
-fn line(points: &[Point], (from, to): Point, max: f64) -> String {
+fn path(points: &[Point], (from, to): Point, top: f64) -> String {
     let mut path = String::new();
     for (index, (place, number)) in points.iter().enumerate() {
         let letter = if index == 0 { 'M' } else { 'L' };
-        path.push_str(&format!("{letter}{:.2} {:.2}", (place - from) / (to - from) * 600.0, 120.0 - number / max * 120.0));
+        path.push_str(&format!("{letter}{:.2} {:.2}", (place - from) / (to - from) * 600.0, 120.0 - number / top * 120.0));
     }
     path
 }
 
 /// Five numbers at even distances.
 fn even(from: f64, to: f64) -> Vec<(String, String)> {
-    let quarter = |part: f64| (format!("{:.2}", part * 25.0), short(from + (to - from) * part / 4.0));
+    let quarter = |part: f64| (format!("{:.2}", part * 25.0), short(from + (to - from) * part / 4.0, ""));
     [0.0, 1.0, 2.0, 3.0, 4.0].map(quarter).to_vec()
 }
 
@@ -189,25 +221,64 @@ fn nanos(number: f64) -> UnixNanos {
     UnixNanos::new(number.max(0.0) as u64)
 }
 
-/// Whatever the numbers mean, lines end at the upper edge.
-fn scale(max: f64) -> Scale {
-    Scale { top: 0, marks: vec![("0", short(max)), ("50", short(max / 2.0)), ("100", "0".to_owned())] }
+/// Ends with the nearest round number, of which the half is round as well.
+fn scale(top: f64, unit: &str) -> Scale {
+    Scale { top: 0, marks: vec![("0", short(top, unit)), ("50", short(top / 2.0, unit)), ("100", "0".to_owned())] }
 }
 
-fn bars(amounts: &[&Column<'_>], texts: &[String], max: f64) -> Vec<Bars> {
+/// The smallest of 1, 2, 4, 6, 8 and their multiples by powers of ten that is not below `value`.
+fn round_up(value: f64) -> f64 {
+    if value <= 0.0 {
+        return 1.0;
+    }
+    let unit = 10_f64.powf(value.log10().floor());
+    // Ten of the unit where none of its multiples is enough, which is by rounding only.
+    let round = [1.0, 2.0, 4.0, 6.0, 8.0].into_iter().map(|digit| digit * unit).find(|round| *round >= value);
+    round.unwrap_or(10.0 * unit)
+}
+
+fn bars(amounts: &[&Column<'_>], texts: &[String]) -> Vec<Bars> {
+    let greatest = |unit| {
+        let alike = amounts.iter().filter(|column| column.unit == unit);
+        alike.flat_map(|column| column.numbers.iter().flatten()).fold(0.0_f64, |max, number| max.max(*number))
+    };
     let row = |(index, text): (usize, &String)| {
         let part = |(place, column): (usize, &&Column<'_>)| {
             let value = column.numbers.get(index).copied().flatten()?;
-            Some([format!("s{place}"), format!("{:.2}", value / max * 100.0), short(value)])
+            let percent = value / greatest(column.unit).max(f64::MIN_POSITIVE) * 100.0;
+            Some([format!("s{place}"), format!("{percent:.2}"), short(value, column.unit)])
         };
         Bars { label: text.clone(), parts: amounts.iter().enumerate().filter_map(part).collect() }
     };
     texts.iter().enumerate().take(MAX_BARS).map(row).collect()
 }
 
-fn short(value: f64) -> String {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative, and far below the limit of the type")]
-    if value.fract() == 0.0 && value < 9e15 { format::count(value as u64) } else { format!("{value:.3}") }
+/// Four digits at most, and the unit.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative, and far below the limit of the type")]
+fn short(value: f64, unit: &str) -> String {
+    let nanos = match unit {
+        "ns" => Some(1.0),
+        "µs" => Some(1e3),
+        "ms" => Some(1e6),
+        "s" => Some(1e9),
+        _ => None,
+    };
+    if let Some(nanos) = nanos.filter(|nanos| value * nanos < 9e18) {
+        return format::round_duration((value * nanos).round() as u64);
+    }
+    let sign = if ["%", "B", "kB", "MB"].contains(&unit) { format!("\u{202f}{unit}") } else { String::new() };
+    if (value.fract() == 0.0 || value >= 1_000.0) && value < 9e15 {
+        return format!("{}{sign}", format::count(value.round() as u64));
+    }
+    let digits = if value >= 100.0 {
+        1
+    } else if value >= 1.0 {
+        2
+    } else {
+        4
+    };
+    let written = format!("{value:.digits$}");
+    format!("{}{sign}", written.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// More rows have no bars.

@@ -21,8 +21,11 @@ pub(crate) struct Start {
     /// What was left out of requests that were taken in, such as spans of a clock that is wrong.
     pub(crate) lost: Vec<super::status::Loss>,
     pub(crate) received: String,
-    /// Who sent lately: service, how long ago, and its page.
+    /// Who sent lately, who is new here first: service, how long ago, and its page.
     pub(crate) senders: Vec<(super::colour::Chip, String, String)>,
+    /// How many others sent, and where they are listed.
+    pub(crate) more: usize,
+    pub(crate) all: String,
     pub(crate) live: String,
 }
 

@@ -1,7 +1,7 @@
 //! The page that finds traces.
 
 use askama::Template;
-use storage::{ServiceInTrace, Store, TraceOrder, TracePage, TraceSummary, UnixNanos};
+use storage::{RepeatedCalls, ServiceInTrace, Store, TraceOrder, TracePage, TraceSummary, UnixNanos};
 
 use super::colour::{Chip, Palette};
 use super::contrast::Contrast;
@@ -114,6 +114,8 @@ pub(crate) struct Row {
     pub(crate) operation: String,
     /// `root missing` and such; empty when all is well.
     pub(crate) remark: &'static str,
+    /// `38 × SELECT stock`: calls that one span made again and again; empty for none.
+    pub(crate) repeated: String,
     /// Message of the first failed span; empty when none did.
     pub(crate) error: String,
     pub(crate) id: String,
@@ -137,8 +139,8 @@ pub(crate) struct Row {
     pub(crate) services: Vec<(Chip, String)>,
     /// Services that are not listed.
     pub(crate) more_services: usize,
-    /// Class, top edge, left edge and width in percent.
-    pub(crate) lanes: Vec<(String, String, String, String)>,
+    /// Class and path of each lane.
+    pub(crate) lanes: Vec<(String, String)>,
     /// The picture in words.
     pub(crate) picture: String,
 }
@@ -252,6 +254,7 @@ fn row(trace: &TraceSummary, longest: u64, listing: &Listing<'_>) -> Row {
             (false, true) => "still arriving",
             (false, false) => "root not received",
         },
+        repeated: trace.repeated.as_ref().map(repeated).unwrap_or_default(),
         error: trace.first_error.as_deref().map(|message| format::line(message, 160)).unwrap_or_default(),
         short_id: id.chars().take(8).collect(),
         id,
@@ -271,24 +274,46 @@ fn row(trace: &TraceSummary, longest: u64, listing: &Listing<'_>) -> Row {
     }
 }
 
+fn repeated(calls: &RepeatedCalls) -> String {
+    format!("{} × {}", format::exact(calls.count as u64), format::line(&calls.name, 60))
+}
+
 /// Whether the rest may still be on its way: exporters send in batches, many every five seconds.
 fn is_young(trace: &TraceSummary, clock: &Clockface) -> bool {
     clock.now().since(trace.start) < trace.duration.saturating_add(YOUNG)
 }
 
-/// The four busiest services, one lane of four units each, in the order of their first span.
-fn lanes(by_size: &[&ServiceInTrace], whole: u64, palette: &Palette) -> Vec<(String, String, String, String)> {
-    let mut lanes = Vec::new();
+/// The four busiest services, one lane each, in the order of their first span: class, and a path in a box of 1,000 by 16.
+fn lanes(by_size: &[&ServiceInTrace], whole: u64, palette: &Palette) -> Vec<(String, String)> {
     let mut chosen: Vec<&&ServiceInTrace> = by_size.iter().take(4).collect();
     chosen.sort_by_key(|service| service.spans.iter().map(|(start, _)| *start).min().unwrap_or(0));
-    for (lane, service) in chosen.into_iter().enumerate() {
-        let class = palette.chip(&service.name).class;
-        for (start, length) in &service.spans {
-            let width = format::position((*length).max(whole / 200), whole);
-            lanes.push((class.clone(), (lane * 4).to_string(), format::position(*start, whole), width));
+    let lane = |(lane, service): (usize, &&ServiceInTrace)| {
+        (
+            palette.chip(&service.name).class,
+            strokes(&service.spans, whole).map(|(x, width)| format!("M{x} {}h{width}", lane * 4 + 2)).collect(),
+        )
+    };
+    chosen.into_iter().enumerate().map(|(place, service)| lane((place, service))).collect()
+}
+
+/// Left edges and widths in thousandths of the whole: spans that touch or lie over each other are one stroke.
+fn strokes(spans: &[(u64, u64)], whole: u64) -> impl Iterator<Item = (u64, u64)> {
+    let thousandth = |nanos: u64| nanos.saturating_mul(1_000).checked_div(whole).unwrap_or(0).min(1_000);
+    let mut ends: Vec<(u64, u64)> = spans
+        .iter()
+        .map(|(start, length)| (thousandth(*start), thousandth(start.saturating_add(*length))))
+        // What has hardly any length is still seen.
+        .map(|(from, to)| (from.min(995), to.max(from + 5)))
+        .collect();
+    ends.sort_unstable();
+    let mut strokes: Vec<(u64, u64)> = Vec::new();
+    for (from, to) in ends {
+        match strokes.last_mut() {
+            Some((_, end)) if from <= *end => *end = (*end).max(to),
+            _ => strokes.push((from, to)),
         }
     }
-    lanes
+    strokes.into_iter().map(|(from, to)| (from, to - from))
 }
 
 /// More services than this are counted.
@@ -311,6 +336,7 @@ mod tests {
             root_service: "gateway".to_owned(),
             root_name: "POST /checkout".to_owned(),
             has_root: false,
+            root_failed: false,
             start: UnixNanos::new(5),
             duration: 1_000,
             span_count: 3,
@@ -319,6 +345,7 @@ mod tests {
             key: 500,
             services: vec![service("gateway", vec![(0, 1_000)]), service("payment", vec![(250, 500), (800, 0)])],
             first_error: Some("card declined\nat line 2".to_owned()),
+            repeated: Some(RepeatedCalls { service: "payment".to_owned(), name: "SELECT card".to_owned(), count: 1_200 }),
         }
     }
 
@@ -338,10 +365,9 @@ mod tests {
     fn a_row_says_what_failed_and_draws_lanes_in_time() {
         let row = shown(TraceOrder::Newest, 20_000_000_000);
         assert_eq!((row.error.as_str(), row.errors.as_str(), row.remark), ("card declined", "1", "root not received"));
-        assert_eq!(row.lanes.len(), 3);
-        let (_, y, x, width) = &row.lanes[1];
-        assert_eq!((y.as_str(), x.as_str(), width.as_str()), ("4", "25", "50"));
-        assert_eq!(row.lanes[2].3, "0.5", "a span without length is still seen");
+        assert_eq!(row.repeated, "1,200 × SELECT card");
+        let lanes: Vec<_> = row.lanes.iter().map(|(_, path)| path.as_str()).collect();
+        assert_eq!(lanes, ["M0 2h1000", "M250 6h500M800 6h5"], "a span without length is still seen");
         assert_eq!(row.href, "/trace/07070707070707070707070707070707");
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::RecordBatch;
 use arrow::buffer::BooleanBuffer;
 
 use super::super::answer::{QueryStats, ServiceInTrace, TraceSummary};
@@ -15,6 +15,10 @@ use crate::model::{StatusCode, TimeRange, TraceId, UnixNanos};
 use crate::schema::column;
 use crate::snapshot::Snapshot;
 use crate::store::Signal;
+
+mod siblings;
+
+use self::siblings::Siblings;
 
 /// Columns that [`gather`] reads besides those of the query.
 pub(super) const COLUMNS: [&str; 12] = [
@@ -44,10 +48,21 @@ pub(super) struct Gathered {
     end: u64,
     error_count: usize,
     matched: usize,
-    /// Whether it is a root, start, span id; service and name of the best root candidate.
-    root: Option<((bool, u64, u64), String, String)>,
+    /// The best candidate so far.
+    root: Option<Root>,
     first_error: Option<((u64, u64), Option<String>)>,
     services: Vec<Service>,
+    siblings: Siblings,
+}
+
+/// What a trace is called by: its root, or its earliest span.
+#[derive(Debug, Default)]
+struct Root {
+    /// Whether it is none, start, span id.
+    rank: (bool, u64, u64),
+    service: String,
+    name: String,
+    is_error: bool,
 }
 
 #[derive(Debug)]
@@ -89,12 +104,13 @@ pub(super) fn gather(
             duration: columns::nanos(durations, row),
             name: names.value(row),
             service: services.value(row),
-            is_root: parents.is_null(row),
+            kind: kinds.value(row),
+            parent: columns::span_id(parents, row).map(|parent| u64::from_be_bytes(*parent.as_bytes())),
             is_error: statuses.value(row) == StatusCode::Error.number(),
             matches: matching.value(row),
         };
         let gathered = traces.entry(trace).or_default();
-        if gathered.seen.insert((row_of.id, kinds.value(row), row_of.start)) {
+        if gathered.seen.insert((row_of.id, row_of.kind, row_of.start)) {
             let message =
                 || [messages, exceptions].into_iter().map(|column| columns::text_or_empty(column, row)).find(|text| !text.is_empty());
             gathered.add(&row_of, message, search);
@@ -165,7 +181,9 @@ struct Row<'a> {
     duration: u64,
     name: &'a str,
     service: &'a str,
-    is_root: bool,
+    kind: i32,
+    /// `None` for a root.
+    parent: Option<u64>,
     is_error: bool,
     matches: bool,
 }
@@ -187,9 +205,12 @@ impl Gathered {
             }
         }
         // Roots before others, then the earliest.
-        let rank = (!row.is_root, row.start, row.id);
-        if self.root.as_ref().is_none_or(|(best, ..)| rank < *best) {
-            self.root = Some((rank, row.service.to_owned(), row.name.to_owned()));
+        let rank = (row.parent.is_some(), row.start, row.id);
+        if self.root.as_ref().is_none_or(|best| rank < best.rank) {
+            self.root = Some(Root { rank, service: row.service.to_owned(), name: row.name.to_owned(), is_error: row.is_error });
+        }
+        if let Some(parent) = row.parent {
+            self.siblings.add(parent, (row.service, row.name, row.kind));
         }
         if row.is_error {
             self.error_count += 1;
@@ -212,13 +233,14 @@ impl Gathered {
 
     pub(super) fn finish(mut self, trace_id: TraceId, key: u64) -> TraceSummary {
         let start = self.start.unwrap_or_default();
-        let (rank, root_service, root_name) = self.root.unwrap_or_default();
+        let root = self.root.unwrap_or_default();
         self.services.sort_by_key(|service| service.first);
         TraceSummary {
             trace_id,
-            root_service,
-            root_name,
-            has_root: !rank.0,
+            has_root: !root.rank.0,
+            root_failed: !root.rank.0 && root.is_error,
+            root_service: root.service,
+            root_name: root.name,
             start: UnixNanos::new(start),
             duration: self.end.saturating_sub(start),
             span_count: self.seen.len(),
@@ -227,6 +249,7 @@ impl Gathered {
             key,
             services: self.services.into_iter().map(|service| service.finish(start)).collect(),
             first_error: self.first_error.and_then(|(_, message)| message),
+            repeated: self.siblings.most(),
         }
     }
 }

@@ -183,6 +183,7 @@ fn a_summary_tells_of_all_spans_of_the_trace() {
     let page = search(&snapshot, &query, &control()).unwrap();
     let [found] = page.traces.as_slice() else { panic!("{page:?}") };
     assert_eq!((found.root_service.as_str(), found.root_name.as_str(), found.has_root), ("api", "GET /", true));
+    assert!(!found.root_failed, "another span failed");
     assert_eq!((found.start.get(), found.duration, found.span_count, found.error_count, found.matched), (100, 130, 3, 1, 1));
     assert_eq!(found.first_error.as_deref(), Some("full"));
     let services: Vec<_> = found.services.iter().map(|s| (s.name.as_str(), s.span_count, s.error_count, s.spans.clone())).collect();

@@ -207,7 +207,7 @@ async fn what_was_deleted_stays_so_when_the_list_of_segments_is_lost() {
     store.flush().await.unwrap();
     append(&store, Signal::Logs, logs(20, 20)).await;
     let copies = at_every_step(&store, dir.path());
-    let range = crate::model::TimeRange { from: NOW.plus(5), to: NOW.plus(25) };
+    let range = TimeRange { from: NOW.plus(5), to: NOW.plus(25) };
     let what = crate::deletion::DeleteWhat::Matching { signal: Signal::Logs, query: String::new(), range };
     let receipt = store.delete(what).await.unwrap();
     assert_eq!(receipt.logs, 20);

@@ -1,6 +1,6 @@
 //! Findings in words.
 
-use super::super::human;
+use super::super::{grouped, human};
 use super::{Finding, FindingKind};
 
 impl Finding {
@@ -10,26 +10,27 @@ impl Finding {
         let Self { service, name, .. } = self;
         match &self.kind {
             FindingKind::ErrorStart { message, count } => {
-                let times = if *count > 1 { format!(" ({count} times)") } else { String::new() };
+                let times = if *count > 1 { format!(" ({} times)", grouped(*count)) } else { String::new() };
                 match message {
                     Some(message) => format!("The error starts in {service}, {name}{times}: {message}"),
                     None => format!("The error starts in {service}, {name}{times}."),
                 }
             }
             FindingKind::Slower { than_percent, typical, of } => {
-                format!("Slower than {than_percent} % of {of} requests to {name} within a day (typically {}).", human(*typical))
+                let (of, median) = (grouped(*of), human(*typical));
+                format!("Slower than {than_percent} % of the {of} spans of {name} within a day; their median is {median}.")
             }
             FindingKind::RepeatedCalls { count, total, percent, has_calls } => {
                 let below = if *has_calls { "with what they called " } else { "" };
                 let share = if *percent > 0 { format!(", {below}{percent} % of the critical path") } else { String::new() };
-                format!("{service}, {name} ran {count} times under one parent: {} in all{share}.", human(*total))
+                format!("{service}, {name} ran {} times under one parent: {} in all{share}.", grouped(*count), human(*total))
             }
             FindingKind::Retries { attempts, succeeded, lost } => {
                 let end = if *succeeded { "the last attempt went well" } else { "all attempts failed" };
-                format!("{service}, {name} was tried {attempts} times, {end}; {} passed before the last one.", human(*lost))
+                format!("{service}, {name} was tried {} times, {end}; {} passed before the last one.", grouped(*attempts), human(*lost))
             }
             FindingKind::CriticalShare { percent, nanos, spans } => {
-                let of = if *spans > 1 { format!(" in {spans} spans") } else { String::new() };
+                let of = if *spans > 1 { format!(" in {} spans", grouped(*spans)) } else { String::new() };
                 format!("{service}, {name} makes up {percent} % of the critical path ({}{of}).", human(*nanos))
             }
             FindingKind::IdleGap { nanos, at, before } => {
@@ -46,7 +47,7 @@ impl Finding {
             }
             FindingKind::MissingParents { count: 1 } => format!("1 span names a parent that was not received: {service}, {name}."),
             FindingKind::MissingParents { count } => {
-                format!("{count} spans name parents that were not received, the first is {service}, {name}.")
+                format!("{} spans name parents that were not received, the first is {service}, {name}.", grouped(*count))
             }
             FindingKind::StillArriving { has_root: true, ago } => {
                 format!("The last span ended {} ago: more may still arrive.", human(*ago))

@@ -62,8 +62,8 @@ fn slower_than_usual_is_said_only_when_enough_is_known_and_it_is_so() {
         found.iter().find(|finding| matches!(finding.kind, FindingKind::Slower { .. })).map(Finding::sentence)
     };
     let usual = |count, p95, p99| Some(Usual { count, p50: 10 * MS, p95: p95 * MS, p99: p99 * MS });
-    assert_eq!(say(usual(412, 40, 60)).unwrap(), "Slower than 99 % of 412 requests to op1 within a day (typically 10.0 ms).");
-    assert_eq!(say(usual(412, 40, 100)).unwrap(), "Slower than 95 % of 412 requests to op1 within a day (typically 10.0 ms).");
+    assert_eq!(say(usual(412, 40, 60)).unwrap(), "Slower than 99 % of the 412 spans of op1 within a day; their median is 10.0 ms.");
+    assert_eq!(say(usual(12_412, 40, 100)).unwrap(), "Slower than 95 % of the 12,412 spans of op1 within a day; their median is 10.0 ms.");
     assert_eq!(say(usual(412, 100, 200)), None);
     assert_eq!(say(usual(19, 40, 60)), None);
     assert_eq!(say(None), None);
@@ -155,7 +155,7 @@ fn what_may_still_arrive_is_said_for_a_while() {
     let seconds = 1_000 * MS;
     assert_eq!(say(&[(1, 0, 0, 0)], 3 * seconds).unwrap(), "The last span ended 3.00 s ago: more may still arrive.");
     assert_eq!(say(&[(1, 0, 0, 0)], 10 * seconds), None);
-    assert_eq!(say(&[(2, 1, 0, 0)], 60 * seconds).unwrap(), "The root has not arrived yet; the last span ended 60.0 s ago.");
+    assert_eq!(say(&[(2, 1, 0, 0)], 60 * seconds).unwrap(), "The root has not arrived yet; the last span ended 1 min 00 s ago.");
     assert_eq!(say(&[(2, 1, 0, 0)], 120 * seconds), None);
     assert_eq!(say(&[(1, 0, 5, 0)], 4), None, "a clock ahead of ours says nothing");
 }

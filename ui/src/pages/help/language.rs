@@ -6,7 +6,7 @@ pub(super) const TRACES: [(&str, &str); 15] = [
     ("service:payment status:error", "both of one span: terms are joined by AND"),
     ("duration>500ms", "slow spans; ns, us, ms, s, m, h and d are understood"),
     ("duration:100ms..1s", "between the two, both included"),
-    ("root:true duration>1s", "slow requests as a whole"),
+    ("root:true duration>1s", "slow traces: their first span is so"),
     ("name:\"POST /api/checkout\"", "quotes around what has spaces"),
     ("name:POST*", "a star stands for any text"),
     ("name~\"^(GET|POST) \"", "a regular expression finds something"),

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use storage::{QueryError, Signal, Store, TimeRange};
 
 use super::super::Visit;
+use super::offered::offered;
 use crate::view::format;
 use crate::view::link::{Links, term};
 use crate::view::services::Choice;
@@ -19,11 +20,8 @@ pub(super) struct Part {
 }
 
 /// Heading, parameter and field.
-const FIELDS: [(&str, &str, &str); 2] =
+pub(super) const FIELDS: [(&str, &str, &str); 2] =
     [("Namespace", "namespace", "resource.service.namespace"), ("Environment", "env", "resource.deployment.environment.name")];
-
-/// Values that are offered of each.
-const OFFERED: usize = 12;
 
 /// Services that may be chosen together.
 const MAX_SERVICES: usize = 1_000;
@@ -33,11 +31,11 @@ impl Part {
         let store = visit.state.store();
         let chosen: Vec<(&str, &str, &str)> =
             FIELDS.iter().filter_map(|(_, param, field)| Some((*param, *field, visit.params.get(param)?))).collect();
-        let (offered, names) = tokio::join!(offered(store, range), named(store, range, &chosen));
+        let (offered, names) = tokio::join!(offered(&visit.state, range), named(store, range, &chosen));
         let mut part = Self::default();
-        for ((title, param, _), values) in FIELDS.iter().zip(offered) {
+        for ((title, param, _), values) in FIELDS.iter().zip(offered.iter()) {
             let present = chosen.iter().find(|(known, ..)| known == param).map(|(.., value)| *value);
-            part.choices.extend(choice(title, param, &values, (present, &chosen), &visit.links()));
+            part.choices.extend(choice(title, param, values, (present, &chosen), &visit.links()));
         }
         match names {
             Ok(names) => part.names = names,
@@ -49,16 +47,6 @@ impl Part {
     pub(super) fn holds(&self, service: &str) -> bool {
         self.names.as_ref().is_none_or(|names| names.contains(service))
     }
-}
-
-async fn offered(store: &Store, range: TimeRange) -> [Vec<String>; 2] {
-    let ask = |(_, _, field): (&str, &str, &'static str)| async move {
-        let found = store.facets(Signal::Traces, "", range, field, OFFERED).await;
-        found.map(|facets| facets.values.into_iter().map(|(value, _)| value).collect()).unwrap_or_default()
-    };
-    let [first, second] = FIELDS;
-    let (first, second) = tokio::join!(ask(first), ask(second));
-    [first, second]
 }
 
 async fn named(store: &Store, range: TimeRange, chosen: &[(&str, &str, &str)]) -> Result<Option<HashSet<String>>, QueryError> {

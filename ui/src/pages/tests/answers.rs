@@ -3,7 +3,7 @@
 use prost::Message as _;
 use storage::Signal;
 
-use crate::harness::{App, TRACE, failing_chain};
+use crate::harness::{App, TRACE, failing_chain, in_namespaces, loop_over_calls};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_order_that_is_offered_is_answered() {
@@ -30,7 +30,7 @@ async fn every_order_that_is_offered_is_answered() {
 async fn chart_values_and_list_say_what_they_count() {
     let app = App::filled().await;
     let all = app.get("/traces?from=0").await.text();
-    for words in ["request (root span)", "Numbers count all spans of this window.", "with a span in this window"] {
+    for words in ["trace (by its root span)", "Numbers count all spans of this window.", "with a span in this window"] {
         assert!(all.contains(words), "{words}: {all}");
     }
     let some = app.get("/traces?q=service:checkout&from=0").await.text();
@@ -89,4 +89,38 @@ async fn what_user_stands_for_is_said() {
         assert!(app.get(path).await.text().contains("health checks"), "{path}");
     }
     assert!(!app.get("/services/payment?tab=dependencies&from=0").await.text().contains("health checks"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn home_leads_to_a_loop_over_single_calls() {
+    let app = App::empty().await;
+    app.append(Signal::Traces, loop_over_calls(14).encode_to_vec()).await;
+    let page = app.get("/?from=now-1h").await.text();
+    assert!(page.contains("SELECT stock runs 14 times under one parent"), "{page}");
+    let list = app.get("/traces?from=0&q=count(service:catalog%20name:%22SELECT%20stock%22)%3E%3D14").await.text();
+    assert!(list.contains("14 × SELECT stock"), "{list}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tab_of_logs_counts_the_events_that_it_shows() {
+    let app = App::filled().await;
+    for view in ["", "?view=logs"] {
+        let page = app.get(&format!("/trace/{TRACE}{view}")).await.text();
+        assert!(page.contains("Logs <span class=\"count\">3</span>"), "two records and one event: {page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_new_is_shown_first_where_one_waits_for_it() {
+    let app = App::empty().await;
+    // The services are seen one after the other; those before send on.
+    let all = ["a", "b", "c", "d", "e", "f", "g", "h", "i"].map(|name| (name, "shop"));
+    for number in 1..=all.len() {
+        app.append(Signal::Traces, in_namespaces(&all[..number]).encode_to_vec()).await;
+        app.get("/start").await;
+    }
+    let page = app.get("/start").await.text();
+    let listed: Vec<&str> = page.split("href=\"/services/").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(listed, ["i", "h", "g", "f", "e", "d", "c", "b"], "{page}");
+    assert!(page.contains("1 more, seen here earlier"), "{page}");
 }

@@ -41,7 +41,14 @@ fn home_and_list(text: &str) -> Vec<String> {
     let (links, clock, palette, range) = (Links::default(), clock(), Palette::default(), window().range);
     let known = [service(text)];
     let rows = || known.iter().map(|service| row(service, range, &links, &clock, &palette)).collect::<Vec<_>>();
-    let compared = Compared { now: &known, before: &known, failed: &[summary(text)], errors: &[error(text)], ..Compared::default() };
+    let compared = Compared {
+        now: &known,
+        before: &known,
+        failed: &[summary(text)],
+        newest: &[summary(text)],
+        errors: &[error(text)],
+        ..Compared::default()
+    };
     let home = Home {
         frame: frame(text),
         totals: totals(&known, range, &links),

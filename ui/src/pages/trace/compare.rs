@@ -1,6 +1,6 @@
-//! `/compare?a=…&b=…`: two traces beside each other; `b=typical` is one that lasted as long as is usual.
+//! `/compare?a=…&b=…`: the trace `b` beside `a`, which it is measured by; `a=typical` is one that lasted as long as is usual.
 
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use storage::trace::Sheet;
 use storage::{OpenTrace, TimeRange, TraceId, TraceOrder, TraceSearch, TraceSummary};
 
@@ -18,23 +18,28 @@ pub(in super::super) async fn page(visit: Visit) -> Result<Response, Failure> {
     let text = |name: &str| visit.params.get(name).unwrap_or_default().trim().to_owned();
     let by_change = visit.params.word("by", &[("tree", false), ("change", true)])?.unwrap_or(true);
     let mut page = ComparePage { a: text("a"), b: text("b"), ..ComparePage::default() };
-    let a = side(&visit, &page.a, &mut page.problems).await?;
-    let (b, why) = match (page.b.as_str(), &a) {
-        ("typical", Some(a)) => typical(&visit, a, &mut page.problems).await?,
-        ("typical", None) => (None, String::new()),
+    let order = visit.params.get("by").unwrap_or_default();
+    let address = |a: &str, b: &str, by: &str| visit.links().plain("/compare").with("a", a).with("b", b).with("by", by).href();
+    // What is usual is what another is measured by, never the other way round.
+    if page.b == TYPICAL && page.a != TYPICAL {
+        return Ok(Redirect::to(&address(TYPICAL, &page.a, order)).into_response());
+    }
+    let b = side(&visit, &page.b, &mut page.problems).await?;
+    let (a, why) = match (page.a.as_str(), &b) {
+        (TYPICAL, Some(b)) => typical(&visit, b, &mut page.problems).await?,
+        (TYPICAL, None) => (None, String::new()),
         (id, _) => (side(&visit, id, &mut page.problems).await?, String::new()),
     };
-    let address = |by: &str| visit.links().plain("/compare").with("a", &page.a).with("b", &page.b).with("by", by).href();
-    page.orders = vec![("By change", address(""), by_change), ("As tree", address("tree"), !by_change)];
-    if page.b != "typical" {
-        page.swap = visit.links().plain("/compare").with("a", &page.b).with("b", &page.a).href();
+    page.orders = vec![("By change", address(&page.a, &page.b, ""), by_change), ("As tree", address(&page.a, &page.b, "tree"), !by_change)];
+    if page.a != TYPICAL {
+        page.swap = address(&page.b, &page.a, order);
     }
     page.frame = visit.frame(Place::Traces, "Compare traces", None);
     let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
     heavy(move || {
         let means = (&links, &clock, &palette);
-        page.sides.extend(a.as_ref().map(|open| Side::new("A", open.sheet(), String::new(), means)));
-        page.sides.extend(b.as_ref().map(|open| Side::new("B", open.sheet(), why, means)));
+        page.sides.extend(a.as_ref().map(|open| Side::new(("A", "the baseline"), open.sheet(), why, means)));
+        page.sides.extend(b.as_ref().map(|open| Side::new(("B", "measured by it"), open.sheet(), String::new(), means)));
         if let (Some(a), Some(b)) = (&a, &b) {
             comparison(&mut page, [a.sheet(), b.sheet()], by_change, means);
         }
@@ -61,8 +66,8 @@ async fn side(visit: &Visit, text: &str, problems: &mut Vec<String>) -> Result<O
 
 /// The successful trace of the same operation whose length is the median, and how it was chosen. The traces before this one are looked at,
 /// so that the choice stays; those after it only when there are none.
-async fn typical(visit: &Visit, a: &OpenTrace, problems: &mut Vec<String>) -> Result<(Option<OpenTrace>, String), Failure> {
-    let sheet: &Sheet = a.sheet();
+async fn typical(visit: &Visit, other: &OpenTrace, problems: &mut Vec<String>) -> Result<(Option<OpenTrace>, String), Failure> {
+    let sheet: &Sheet = other.sheet();
     let Some(root) = sheet.main_root() else { return Ok((None, String::new())) };
     let (service, name) = (sheet.service(root), sheet.name(root));
     let start = sheet.start();
@@ -76,7 +81,9 @@ async fn typical(visit: &Visit, a: &OpenTrace, problems: &mut Vec<String>) -> Re
         seen += like.len();
         let Some((id, of)) = median(&like) else { continue };
         let of = format::counted(of as u64, "successful trace", "successful traces");
-        let why = format!("of the {of} of this operation that were looked at {when}, the one of median length");
+        let why = format!(
+            "A typical trace: of {of} of this operation that were looked at {when}, the one of median length, all its spans included."
+        );
         return Ok((visit.state.store().open_trace(id).await?, why));
     }
     problems.push(if seen == 0 {
@@ -111,6 +118,9 @@ fn median(traces: &[TraceSummary]) -> Option<(TraceId, usize)> {
     Some((good.get(good.len().checked_sub(1)? / 2)?.1, good.len()))
 }
 
+/// In place of an id.
+const TYPICAL: &str = "typical";
+
 const HOUR: u64 = 3_600_000_000_000;
 const DAY: u64 = 24 * HOUR;
 
@@ -128,7 +138,7 @@ mod tests {
     async fn chosen(all: &[(u8, u64, u64, bool)]) -> (String, bool) {
         let app = App::empty().await;
         app.append(Signal::Traces, requests(all).encode_to_vec()).await;
-        let page = app.get(&format!("/compare?a={}&b=typical", "09".repeat(16))).await.text();
+        let page = app.get(&format!("/compare?a=typical&b={}", "09".repeat(16))).await.text();
         let own = format!("/trace/{}", "09".repeat(16));
         let ids: Vec<String> = page.match_indices("href=\"/trace/").map(|(at, _)| page[at + 6..at + 45].to_owned()).collect();
         let other = ids.into_iter().find(|href| *href != own).unwrap_or_default();
@@ -141,6 +151,14 @@ mod tests {
         let with = |more: &[(u8, u64, u64, bool)]| [&before, [(9, 300, 30, true)].as_slice(), more].concat();
         assert_eq!(chosen(&with(&[])).await, ("04".repeat(16), true));
         assert_eq!(chosen(&with(&[(7, 200, 9, false), (8, 100, 9, false)])).await, ("04".repeat(16), true));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_usual_is_the_baseline_however_it_is_asked_for() {
+        let app = App::empty().await;
+        let answer = app.get(&format!("/compare?a={}&b=typical&by=tree", "09".repeat(16))).await;
+        assert_eq!(answer.header("location"), format!("/compare?a=typical&b={}&by=tree", "09".repeat(16)));
+        assert_eq!(app.get("/compare?a=typical&b=typical").await.status, http::StatusCode::OK);
     }
 
     #[tokio::test(flavor = "multi_thread")]

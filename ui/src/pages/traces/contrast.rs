@@ -57,8 +57,9 @@ async fn fill(page: &mut ContrastPage, visit: &Visit, groups: &Groups) -> Result
     let (inside, all) = (inside?, all?);
     let made_by = store.query_fields(Signal::Traces, &groups.condition).unwrap_or_default();
     let fields = fields(store, groups, &made_by).await;
+    let moment = &store.moment();
     let ask = |field: String| async move {
-        let ask = |query, range| store.facets(Signal::Traces, query, range, &field, VALUES);
+        let ask = |query, range| store.facets_at(moment, Signal::Traces, query, range, (field.as_str(), VALUES));
         let (inner, whole) = tokio::join!(ask(&groups.inner, groups.part), ask(&groups.base, groups.range));
         let (inner, whole) = (inner.ok()?.values, whole.ok()?.values);
         let rest = whole.iter().map(|(value, count)| {

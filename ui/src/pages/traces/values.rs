@@ -1,4 +1,4 @@
-//! The most frequent values of several fields, asked a few at a time.
+//! The most frequent values of several fields, asked a few at a time, all of the same moment: their numbers add up.
 
 use futures::StreamExt as _;
 use storage::{Signal, Store, TimeRange};
@@ -14,8 +14,9 @@ pub(in crate::pages) async fn facets(
     range: TimeRange,
     fields: &[(&'static str, &'static str)],
 ) -> Vec<Counted> {
+    let moment = &store.moment();
     let ask = |(title, field): (&'static str, &'static str)| async move {
-        let found = store.facets(signal, query, range, field, LISTED).await;
+        let found = store.facets_at(moment, signal, query, range, (field, LISTED)).await;
         (title, field, found.map(|facets| facets.values).unwrap_or_default())
     };
     let asked: Vec<_> = fields.iter().map(|field| ask(*field)).collect();

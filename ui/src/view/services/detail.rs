@@ -138,8 +138,12 @@ impl Tab {
 /// Groups of errors as rows.
 pub(crate) fn error_rows(groups: &[ErrorGroup], links: &Links, clock: &Clockface) -> Vec<ErrorRow> {
     let row = |group: &ErrorGroup| ErrorRow {
-        kind: format::line(&group.kind, 120),
-        message: if group.message.is_empty() { "(no message)".to_owned() } else { format::line(&group.message, 300) },
+        kind: if group.message.is_empty() { String::new() } else { format::line(&group.kind, 120) },
+        message: match (group.message.as_str(), group.kind.as_str()) {
+            ("", "") => "(says nothing of why)".to_owned(),
+            ("", said) => format::line(said, 120),
+            (said, _) => format::line(said, 300),
+        },
         requests: format::count(group.requests),
         calls: format::count(group.calls),
         steps: format::count(group.count.saturating_sub(group.requests).saturating_sub(group.calls)),
@@ -147,7 +151,9 @@ pub(crate) fn error_rows(groups: &[ErrorGroup], links: &Links, clock: &Clockface
         last: clock.moment(group.last),
         example: group.newest(links),
     };
-    groups.iter().take(MAX_ROWS).map(row).collect()
+    // What says something comes first.
+    let (said, mute): (Vec<&ErrorGroup>, Vec<&ErrorGroup>) = groups.iter().partition(|group| !group.message.is_empty());
+    said.into_iter().chain(mute).take(MAX_ROWS).map(row).collect()
 }
 
 /// Instances as rows.
@@ -179,6 +185,25 @@ const MAX_ROWS: usize = 100;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_that_say_something_come_first() {
+        let group = |kind: &str, message: &str| ErrorGroup {
+            service: "payment".to_owned(),
+            kind: kind.to_owned(),
+            message: message.to_owned(),
+            count: 1,
+            requests: 1,
+            calls: 0,
+            first: storage::UnixNanos::new(1),
+            last: storage::UnixNanos::new(2),
+        };
+        let groups = [group("", ""), group("Timeout", ""), group("Timeout", "after 2 s")];
+        let clock = Clockface::new(storage::UnixNanos::new(3), None);
+        let rows = error_rows(&groups, &Links::default(), &clock);
+        let told: Vec<_> = rows.iter().map(|row| (row.message.as_str(), row.kind.as_str())).collect();
+        assert_eq!(told, [("after 2 s", "Timeout"), ("(says nothing of why)", ""), ("Timeout", "")]);
+    }
 
     #[test]
     fn tabs_are_addresses_of_which_the_first_is_plain() {

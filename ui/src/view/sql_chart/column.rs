@@ -28,6 +28,8 @@ pub(super) struct Column<'a> {
     pub(super) values: Vec<Option<&'a Value>>,
     /// The values as numbers.
     pub(super) numbers: Vec<Option<f64>>,
+    /// What its numbers are measured in, as far as its name says; empty for plain counts.
+    pub(super) unit: &'static str,
 }
 
 /// The columns of an answer.
@@ -44,6 +46,7 @@ pub(super) fn columns(answer: &SqlAnswer) -> Vec<Column<'_>> {
         name: &known.name,
         role: role(&known.name, &sql_type, is_number, &values, &numbers),
         is_number,
+        unit: unit(&known.name, &numbers),
         values,
         numbers,
     });
@@ -75,6 +78,15 @@ fn role(name: &str, sql_type: &str, is_number: bool, values: &[Option<&Value>], 
     }
 }
 
+/// Columns are compared by length only where they are measured in the same: by the last word of their name that is a unit. Without one,
+/// whole numbers are counts, and others are measured in something of their own.
+fn unit(name: &str, numbers: &[Option<f64>]) -> &'static str {
+    let name = name.to_lowercase();
+    let of = |word: &str| UNITS.iter().find(|(known, _)| *known == word).map(|(_, unit)| *unit);
+    let named = name.split(|c: char| !c.is_alphanumeric()).rev().find_map(of);
+    named.unwrap_or(if numbers.iter().flatten().all(|number| number.fract() == 0.0) { "" } else { "?" })
+}
+
 /// Whether a text looks like an id: hex digits with or without dashes, as many as no word has.
 fn is_id(text: &str) -> bool {
     text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
@@ -104,6 +116,30 @@ const ID_WORDS: [&str; 4] = ["id", "uid", "uuid", "guid"];
 
 /// What numbers are called that only tell things apart.
 const CODE_WORDS: [&str; 6] = ["code", "port", "pid", "flags", "number", "version"];
+
+/// Words that end names of columns, and the unit that they mean.
+const UNITS: [(&str, &str); 20] = [
+    ("ns", "ns"),
+    ("nanos", "ns"),
+    ("duration", "ns"),
+    ("us", "µs"),
+    ("micros", "µs"),
+    ("ms", "ms"),
+    ("millis", "ms"),
+    ("s", "s"),
+    ("sec", "s"),
+    ("seconds", "s"),
+    ("min", "min"),
+    ("minutes", "min"),
+    ("percent", "%"),
+    ("pct", "%"),
+    ("ratio", "ratio"),
+    ("share", "ratio"),
+    ("rate", "rate"),
+    ("bytes", "B"),
+    ("kb", "kB"),
+    ("mb", "MB"),
+];
 
 /// In nanoseconds since 1970.
 const YEAR_2000: f64 = 946_684_800e9;

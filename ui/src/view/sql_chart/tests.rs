@@ -37,7 +37,7 @@ fn minute(n: u64) -> Value {
 #[test]
 fn words_become_bars() {
     let bars = draw(&[SERVICE, N], &[&["a".into(), 10.0.into()], &["b".into(), 5.0.into()]]).unwrap();
-    assert_eq!(bars.series, [["n", "s0", ""].map(str::to_owned)]);
+    assert_eq!(bars.series, [["n", "s0"].map(str::to_owned)]);
     assert_eq!((bars.bars[1].label.as_str(), &bars.bars[1].parts), ("b", &vec![["s0", "50.00", "5"].map(str::to_owned)]));
     let rows: Vec<[Value; 2]> = (0..33).map(|n| [Value::from(format!("w{n}")), 1.0.into()]).collect();
     let cut = draw(&[SERVICE, N], &rows.iter().map(<[Value; 2]>::as_slice).collect::<Vec<_>>()).unwrap();
@@ -51,15 +51,16 @@ fn words_become_bars() {
 #[test]
 fn times_become_the_axis_wherever_they_stand() {
     let line = draw(&[N, TIME], &[&[2.0.into(), minute(3)], &[1.0.into(), minute(0)], &[1.0.into(), minute(1)]]).unwrap();
-    assert_eq!(line.series, [["n", "s0", "M0.00 60.00L200.00 60.00L600.00 0.00"].map(str::to_owned)]);
-    assert_eq!(line.scale.marks.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["2", "1", "0"]);
+    assert_eq!(line.series, [["n", "s0"].map(str::to_owned)]);
+    assert_eq!(line.panels[0].lines, [["s0", "M0.00 60.00L200.00 60.00L600.00 0.00"].map(str::to_owned)]);
+    assert_eq!(line.panels[0].scale.marks.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["2", "1", "0"]);
     assert!(line.labels.iter().any(|label| label.1.contains(':') || label.0.contains(':')), "{:?}", line.labels);
     let of = |service: &str, at, n: f64| [minute(at), service.into(), n.into()];
     let rows = [of("a", 0, 1.0), of("b", 0, 5.0), of("a", 1, 2.0), of("b", 1, 5.0)];
     let rows: Vec<&[Value]> = rows.iter().map(<[Value; 3]>::as_slice).collect();
     assert_eq!(names(&draw(&[TIME, SERVICE, N], &rows).unwrap()), ["b", "a"], "a line for each word");
     let made = draw(&[("at", "TIMESTAMP"), N], &[&["2026-11-20T14:00:00".into(), 1.into()], &["2026-11-20T14:01:00".into(), 2.into()]]);
-    assert_eq!(made.unwrap().series[0][2], "M0.00 60.00L600.00 0.00");
+    assert_eq!(made.unwrap().panels[0].lines[0][1], "M0.00 60.00L600.00 0.00");
     let numbers = draw(&[("bucket", "BIGINT"), N], &[&[10.into(), 1.into()], &[20.into(), 3.into()]]).unwrap();
     assert_eq!((names(&numbers), numbers.labels[4].1.as_str()), (vec!["n"], "20"));
 }
@@ -86,4 +87,30 @@ fn what_is_no_series_of_numbers_is_not_drawn() {
     assert!(draw(&[SERVICE, N], &[&["a".into(), (-1.0).into()], &["b".into(), 5.0.into()]]).is_err());
     let twice = draw(&[TIME, N], &[&[minute(0), 1.into()], &[minute(0), 2.into()]]);
     assert_eq!(twice.unwrap_err(), "No chart: several rows have the same minute; GROUP BY makes one of them.");
+}
+
+#[test]
+fn what_is_measured_in_something_else_has_a_scale_of_its_own() {
+    let columns = [TIME, ("requests", "BIGINT"), ("failed", "BIGINT"), ("avg_ms", "DOUBLE")];
+    let row = |at, n: u64, failed: u64, ms: f64| [minute(at), n.into(), failed.into(), ms.into()];
+    let rows = [row(0, 600, 3, 154.5), row(1, 300, 6, 72.25)];
+    let chart = draw(&columns, &rows.iter().map(<[Value; 4]>::as_slice).collect::<Vec<_>>()).unwrap();
+    let plain = |text: &str| text.replace('\u{202f}', " ");
+    let marks: Vec<Vec<String>> =
+        chart.panels.iter().map(|panel| panel.scale.marks.iter().map(|(_, text)| plain(text)).collect()).collect();
+    assert_eq!(marks, [["600", "300", "0"], ["200 ms", "100 ms", "0"]]);
+    assert_eq!(chart.panels.iter().map(|panel| panel.lines.len()).collect::<Vec<_>>(), [2, 1]);
+    let rows = [["a".into(), Value::from(600), Value::from(154.5)], ["b".into(), 300.into(), 309.0.into()]];
+    let bars = draw(&[SERVICE, N, ("avg_ms", "DOUBLE")], &rows.iter().map(<[Value; 3]>::as_slice).collect::<Vec<_>>()).unwrap();
+    let parts: Vec<(&str, String)> =
+        bars.bars.iter().flat_map(|row| &row.parts).map(|[_, width, text]| (width.as_str(), plain(text))).collect();
+    let expected = [("100.00", "600"), ("50.00", "154 ms"), ("50.00", "300"), ("100.00", "309 ms")];
+    assert_eq!(parts, expected.map(|(width, text)| (width, text.to_owned())));
+}
+
+#[test]
+fn numbers_have_no_digits_that_say_nothing() {
+    let told = [154.5, 0.25, 12.0, 3.456_7, 12_345.6].map(|value| short(value, "").replace('\u{202f}', " "));
+    assert_eq!(told, ["154.5", "0.25", "12", "3.46", "12.3 k"]);
+    assert_eq!([0.0, 0.3, 1.0, 9.0, 155.0].map(|value| short(round_up(value), "")), ["1", "0.4", "1", "10", "200"]);
 }

@@ -39,6 +39,8 @@ pub(crate) struct ComparePage {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Side {
     pub(crate) letter: &'static str,
+    /// What it is to the other.
+    pub(crate) role: &'static str,
     pub(crate) chip: Chip,
     pub(crate) operation: String,
     pub(crate) is_error: bool,
@@ -62,7 +64,7 @@ pub(crate) struct Row {
     pub(crate) delta: String,
     /// `slower`, `faster`, `same`, `only-a` or `only-b`.
     pub(crate) class: &'static str,
-    /// `only in A`; empty when it is on both sides.
+    /// `only in B`; empty when it is on both sides.
     pub(crate) only: &'static str,
 }
 
@@ -110,7 +112,12 @@ pub(crate) type Means<'a> = (&'a Links, &'a Clockface, &'a Palette);
 
 impl Side {
     /// The head of one trace.
-    pub(crate) fn new(letter: &'static str, sheet: &Sheet, why: String, (links, clock, palette): Means<'_>) -> Self {
+    pub(crate) fn new(
+        (letter, role): (&'static str, &'static str),
+        sheet: &Sheet,
+        why: String,
+        (links, clock, palette): Means<'_>,
+    ) -> Self {
         let root = sheet.main_root();
         let errors = sheet.spans.iter().filter(|span| span.is_error()).count() as u64;
         let mut facts = format::counted(sheet.spans.len() as u64, "span", "spans");
@@ -119,10 +126,11 @@ impl Side {
         }
         Self {
             letter,
+            role,
             chip: palette.chip(root.map_or("", |root| sheet.service(root))),
             operation: format::name(root.map_or("", |root| sheet.name(root))),
             is_error: errors > 0,
-            duration: format::duration(sheet.duration()),
+            duration: format::duration(sheet.corrected_duration()),
             facts,
             start: clock.moment(sheet.start()),
             href: links.trace(&sheet.id).href(),
@@ -136,10 +144,11 @@ pub(crate) fn comparison(page: &mut ComparePage, [a, b]: [&Sheet; 2], by_change:
     let mut ways = Ways::default();
     ways.add(a, 0);
     ways.add(b, 1);
-    let (longer, shorter) = (a.duration().max(b.duration()), a.duration().min(b.duration()));
-    page.verdict = match b.duration().cmp(&a.duration()) {
-        std::cmp::Ordering::Greater => format!("B took {} longer than A.", format::duration(longer - shorter)),
-        std::cmp::Ordering::Less => format!("B took {} less than A.", format::duration(longer - shorter)),
+    let (of_a, of_b) = (a.corrected_duration(), b.corrected_duration());
+    let difference = format::duration(of_a.abs_diff(of_b));
+    page.verdict = match of_b.cmp(&of_a) {
+        std::cmp::Ordering::Greater => format!("B took {difference} longer than A, its baseline."),
+        std::cmp::Ordering::Less => format!("B took {difference} less than A, its baseline."),
         std::cmp::Ordering::Equal => "Both took equally long.".to_owned(),
     };
     page.services = rows(&ways.by_service(), [a, b], true, means).0;
@@ -188,7 +197,7 @@ fn rows(ways: &[Way], sheets: [&Sheet; 2], by_change: bool, (links, _, palette):
 
 fn verdict(a: &Sum, b: &Sum) -> (&'static str, &'static str, String) {
     match (a.count, b.count) {
-        (_, 0) => ("only-a", "only in A", format!("−{}", format::duration(a.own))),
+        (_, 0) => ("only-a", "not in B", format!("−{}", format::duration(a.own))),
         (0, _) => ("only-b", "only in B", format!("+{}", format::duration(b.own))),
         _ if b.own > a.own => ("slower", "", format!("+{} slower", format::duration(b.own - a.own))),
         _ if b.own < a.own => ("faster", "", format!("−{} faster", format::duration(a.own - b.own))),
@@ -336,7 +345,7 @@ mod tests {
             [
                 "POST /checkout −8.00 ms faster",
                 " Reserve +10.0 ms slower",
-                "  SELECT stock only in A−10.0 ms",
+                "  SELECT stock not in B−10.0 ms",
                 " ChargeCard +8.00 ms slower",
                 " Check only in B+4.00 ms"
             ]

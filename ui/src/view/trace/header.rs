@@ -27,7 +27,7 @@ pub(crate) struct Header {
     pub(crate) facts: Vec<String>,
     /// Other traces of the same root operation.
     pub(crate) similar: String,
-    /// This trace beside a typical one of the same operation, and beside one of choice.
+    /// This trace beside a typical one of the same operation.
     pub(crate) compare: String,
     pub(crate) logs: String,
 }
@@ -82,7 +82,7 @@ pub(crate) fn header(scene: &Scene) -> Header {
         start: scene.moment(sheet.start()),
         short_id: id.chars().take(8).collect(),
         similar: scene.links.traces(&query).href(),
-        compare: scene.links.plain("/compare").with("a", &id).with("b", "typical").href(),
+        compare: scene.links.plain("/compare").with("a", "typical").with("b", &id).href(),
         logs: logs(scene, &id),
         facts,
         id,

@@ -63,6 +63,7 @@ mod tests {
             root_service: String::new(),
             root_name: String::new(),
             has_root: true,
+            root_failed: false,
             start: UnixNanos::new(0),
             duration: 1,
             span_count: 1,
@@ -71,6 +72,7 @@ mod tests {
             key: 100 - u64::from(n),
             services: Vec::new(),
             first_error: None,
+            repeated: None,
         };
         (1..=count).map(summary).collect()
     }

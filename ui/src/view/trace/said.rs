@@ -21,7 +21,7 @@ pub(crate) fn said(scene: &Scene) -> (Vec<Row>, Vec<String>) {
     if scene.logs.len() >= MAX_LOGS {
         notes.push(format!("Only the first {} log records of this trace are shown.", format::exact(MAX_LOGS as u64)));
     }
-    if scene.sheet.spans.len() > MAX_SPANS {
+    if !are_events_told(scene) {
         notes.push(format!(
             "Events of spans stand here in traces of at most {} spans; the detail of each span has its own.",
             format::exact(MAX_SPANS as u64)
@@ -35,7 +35,12 @@ pub(crate) fn said(scene: &Scene) -> (Vec<Row>, Vec<String>) {
 
 /// The spans whose events are shown: all, or none where there are too many to read.
 pub(crate) fn speakers(scene: &Scene) -> Vec<usize> {
-    if scene.sheet.spans.len() > MAX_SPANS { Vec::new() } else { (0..scene.sheet.spans.len()).collect() }
+    if are_events_told(scene) { (0..scene.sheet.spans.len()).collect() } else { Vec::new() }
+}
+
+/// Whether events of spans stand among the log records.
+pub(super) fn are_events_told(scene: &Scene) -> bool {
+    scene.sheet.spans.len() <= MAX_SPANS
 }
 
 fn record_row(scene: &Scene, record: &LogRecord) -> Row {

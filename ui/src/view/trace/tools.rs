@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use storage::trace::Brief;
 
+use super::said::are_events_told;
 use super::wanted::Depth;
 use super::{LogMarks, Only, Scene, View};
 use crate::view::colour::Chip;
@@ -67,10 +68,16 @@ pub(crate) fn tabs(scene: &Scene) -> Vec<Tab> {
         tab("2", "Flame", 0, View::Flame),
         tab("3", "Services", scene.sheet.services.len(), View::Services),
         tab("4", "Spans", scene.sheet.spans.len(), View::Spans),
-        tab("5", "Logs", scene.logs.len(), View::Logs),
+        tab("5", "Logs", scene.logs.len() + events(scene), View::Logs),
         tab("6", "Map", 0, View::Map),
         tab("7", "JSON", 0, View::Json),
     ]
+}
+
+/// The events that are told among the log records.
+fn events(scene: &Scene) -> usize {
+    let spans = &scene.sheet.spans;
+    if are_events_told(scene) { spans.iter().map(|span| span.events as usize).sum() } else { 0 }
 }
 
 /// What stands above the waterfall.
@@ -97,7 +104,7 @@ pub(crate) fn tools(scene: &Scene) -> Tools {
         logs: if scene.logs.is_empty() {
             Vec::new()
         } else {
-            vec![logs("Dots", LogMarks::Dots), logs("Rows", LogMarks::Rows), logs("Off", LogMarks::Off)]
+            vec![logs("On bars", LogMarks::Dots), logs("As rows", LogMarks::Rows), logs("Hidden", LogMarks::Off)]
         },
         switches: switches(scene),
         services,

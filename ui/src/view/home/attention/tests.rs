@@ -1,4 +1,4 @@
-use storage::ServiceInTrace;
+use storage::{RepeatedCalls, ServiceInTrace, TraceId, UnixNanos};
 
 use super::*;
 
@@ -29,6 +29,7 @@ fn failed(root: &str, operation: &str, services: &[(&str, usize)]) -> TraceSumma
         root_service: root.to_owned(),
         root_name: operation.to_owned(),
         has_root: true,
+        root_failed: services.iter().any(|(name, errors)| *name == root && *errors > 0),
         start: UnixNanos::new(9),
         duration: 9,
         span_count: services.len(),
@@ -37,6 +38,7 @@ fn failed(root: &str, operation: &str, services: &[(&str, usize)]) -> TraceSumma
         key: 1,
         services: services.iter().map(part).collect(),
         first_error: Some("502".to_owned()),
+        repeated: None,
     }
 }
 
@@ -54,6 +56,12 @@ fn error(service: &str, message: &str, count: u64) -> ErrorGroup {
     }
 }
 
+fn edge(from: &str, to: &str) -> Edge {
+    let key = |name: &str| (name.to_owned(), NodeKind::Service);
+    let kind = storage::EdgeKind::Call;
+    Edge { from: key(from), to: key(to), kind, calls: 1, errors: 0, p50: 1, p95: 1, p99: 1, examples: Vec::new() }
+}
+
 fn told(compared: Compared<'_>) -> Vec<Attention> {
     let range = TimeRange { from: UnixNanos::new(100), to: UnixNanos::new(200) };
     attention(compared, range, (&Links::default(), &Palette::default()))
@@ -69,7 +77,7 @@ fn one_cause_is_one_line_with_what_it_reaches() {
     let mut traces = vec![failed("gateway", "POST /pay", &[("gateway", 1), ("orders", 1), ("payment", 1)]); 4];
     traces.push(failed("gateway", "POST /login", &[("gateway", 1), ("users", 0)]));
     let errors = [error("payment", "card declined", 3), error("orders", "payment failed", 4)];
-    let items = told(Compared { now: &now, failed: &traces, failed_requests: &traces, errors: &errors, ..Compared::default() });
+    let items = told(Compared { now: &now, failed: &traces, errors: &errors, ..Compared::default() });
     let lines: Vec<_> = items.iter().map(|item| (item.chip.name.as_str(), item.text.replace('\u{202f}', " "))).collect();
     assert_eq!(lines, [("payment", "10 % of requests fail".to_owned()), ("gateway", "POST /login fails".to_owned())]);
     assert_eq!(evidence(&items[0]), "3 × card declined | 4 traces of gateway POST /pay through orders");
@@ -82,13 +90,14 @@ fn what_fails_without_its_requests_failing_is_told_so() {
     let now = [service("gateway", 100, 0, 1), service("shipping", 40, 0, 1)];
     let traces = [failed("gateway", "POST /pay", &[("gateway", 0), ("shipping", 2)])];
     let items = told(Compared { now: &now, failed: &traces, ..Compared::default() });
-    assert_eq!((items.len(), items[0].text.as_str()), (1, "fails within, while its requests succeed"));
+    assert_eq!((items.len(), items[0].text.as_str()), (1, "a span within it fails, requests to it succeed"));
 }
 
 #[test]
 fn what_fails_within_a_request_is_not_told_as_the_request_and_both_links_find_the_same() {
     let now = [service("gateway", 100, 0, 1)];
-    let traces = [failed("gateway", "POST /login", &[("gateway", 1), ("users", 0)])];
+    let mut traces = [failed("gateway", "POST /login", &[("gateway", 1), ("users", 0)])];
+    traces[0].root_failed = false;
     let call = ErrorGroup { requests: 0, calls: 3, ..error("gateway", "", 3) };
     let compared = Compared { now: &now, before: &now, failed: &traces, errors: std::slice::from_ref(&call), ..Compared::default() };
     let items = told(compared);
@@ -97,7 +106,8 @@ fn what_fails_within_a_request_is_not_told_as_the_request_and_both_links_find_th
     assert_eq!(evidence(&items[0]), "502 | 1 trace");
     assert_eq!(items[0].href, items[0].evidence[1].href);
     assert!(items[0].href.contains("-status%3Aerror"), "{}", items[0].href);
-    assert_eq!(told(Compared { failed_requests: &traces, ..compared })[0].text, "POST /login fails");
+    let failing = [failed("gateway", "POST /login", &[("gateway", 1), ("users", 0)])];
+    assert_eq!(told(Compared { failed: &failing, ..compared })[0].text, "POST /login fails");
 }
 
 #[test]
@@ -119,8 +129,8 @@ fn traces_are_counted_only_when_all_that_failed_were_looked_at() {
         let traces = vec![trace(); n];
         evidence(&told(Compared { failed: &traces, ..Compared::default() })[0])
     };
-    assert_eq!(told(FAILED_SAMPLE - 1), format!("502 | {} traces of gateway POST /pay", FAILED_SAMPLE - 1));
-    assert_eq!(told(FAILED_SAMPLE), "502 | traces of gateway POST /pay");
+    assert_eq!(told(SAMPLE - 1), format!("502 | {} traces of gateway POST /pay", SAMPLE - 1));
+    assert_eq!(told(SAMPLE), "502 | traces of gateway POST /pay");
 }
 
 #[test]
@@ -138,12 +148,11 @@ fn failing_slow_and_silent_services_come_in_this_order() {
 fn who_waits_for_a_slow_service_is_told_with_it() {
     let before = [service("web", 50, 0, 10_000_000), service("store", 50, 0, 10_000_000)];
     let now = [service("web", 50, 0, 99_000_000), service("store", 50, 0, 90_000_000)];
-    let calls = [("web".to_owned(), "store".to_owned())];
-    let items = told(Compared { now: &now, before: &before, calls: &calls, ..Compared::default() });
+    let items = told(Compared { now: &now, before: &before, edges: &[edge("web", "store")], ..Compared::default() });
     assert_eq!(items.iter().map(|item| item.chip.name.as_str()).collect::<Vec<_>>(), ["store"]);
     assert_eq!(evidence(&items[0]), "against the window before, and with it web");
-    let ring = [("web".to_owned(), "store".to_owned()), ("store".to_owned(), "web".to_owned())];
-    assert_eq!(told(Compared { now: &now, before: &before, calls: &ring, ..Compared::default() }).len(), 2, "neither waits alone");
+    let ring = [edge("web", "store"), edge("store", "web")];
+    assert_eq!(told(Compared { now: &now, before: &before, edges: &ring, ..Compared::default() }).len(), 2, "neither waits alone");
 }
 
 #[test]
@@ -156,4 +165,34 @@ fn an_error_is_new_when_its_service_was_there_before_without_it() {
     };
     assert_eq!(texts(&services), ["new error: new one"]);
     assert!(texts(&[]).is_empty());
+}
+
+#[test]
+fn what_is_said_of_failed_requests_is_ordered_by_them() {
+    let now = [service("payment", 100, 9, 1)];
+    let traces = [failed("gateway", "POST /pay", &[("gateway", 1), ("payment", 1)])];
+    let of = |message: &str, requests, calls| ErrorGroup { requests, calls, ..error("payment", message, requests + calls) };
+    let errors = [of("timeout", 2, 40), of("declined", 7, 0), of("no route", 0, 3)];
+    let items = told(Compared { now: &now, failed: &traces, errors: &errors, ..Compared::default() });
+    assert!(evidence(&items[0]).starts_with("7 × declined | 2 × timeout | 3 × no route in calls it makes"), "{}", evidence(&items[0]));
+}
+
+#[test]
+fn a_loop_over_single_calls_is_told_with_the_trace_that_shows_it_best() {
+    let trace = |name: &str, count, id: u8| TraceSummary {
+        trace_id: TraceId::from_slice(&[id; 16]).unwrap(),
+        repeated: (count > 0).then(|| RepeatedCalls { service: "catalog".to_owned(), name: name.to_owned(), count }),
+        ..failed("gateway", "GET /products", &[("gateway", 0)])
+    };
+    let newest = [trace("SELECT stock", 12, 1), trace("", 0, 2), trace("SELECT stock", 38, 3), trace("GET price", 50, 4)];
+    let items = told(Compared { newest: &newest, ..Compared::default() });
+    let lines: Vec<_> = items.iter().map(|item| (item.class, item.chip.name.as_str(), item.text.as_str())).collect();
+    let expected = [
+        ("many", "catalog", "SELECT stock runs 12 to 38 times under one parent"),
+        ("many", "catalog", "GET price runs 50 times under one parent"),
+    ];
+    assert_eq!(lines, expected);
+    assert_eq!(evidence(&items[0]), "the one with 38 times, of gateway GET /products | in 2 of the newest 4 traces");
+    assert_eq!(items[0].evidence[0].href, format!("/trace/{}", "03".repeat(16)));
+    assert!(items[0].href.contains("count%28service%3Acatalog%20name%3A%22SELECT%20stock%22%29%3E%3D12"), "{}", items[0].href);
 }

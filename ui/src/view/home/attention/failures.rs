@@ -1,0 +1,167 @@
+//! Failures by where they start: failed traces put together by their cause, each with what it reaches and what is said of it.
+
+use storage::UnixNanos;
+
+use super::{Attention, Compared, Evidence, SAMPLE, before, is_new, rise};
+use crate::ask::ErrorGroup;
+use crate::view::colour::Palette;
+use crate::view::format;
+use crate::view::link::{Links, term};
+
+/// Failed traces whose failure starts in the same place.
+pub(super) struct Failure<'a> {
+    /// The service in which it starts.
+    pub(super) origin: &'a str,
+    /// Whether it starts within requests of that service to which it does not reach: those succeed.
+    is_within: bool,
+    /// Requests that it reaches, with how many traces: service and operation.
+    pub(super) reached: Vec<((&'a str, &'a str), u64)>,
+    /// Services between, that fail with it.
+    pub(super) through: Vec<&'a str>,
+    /// What failed traces say, for failures that have no message of their own.
+    says: Vec<&'a str>,
+    traces: u64,
+    newest: UnixNanos,
+}
+
+// === impl Failure ===
+
+impl Failure<'_> {
+    /// Asks for the traces of a request that this failure reaches.
+    fn reaching(&self, root: &str, operation: &str) -> String {
+        let request = format!("{} {}", term("service", root), term("name", operation));
+        let succeeds = if self.is_within { " -status:error" } else { "" };
+        format!("root:({request}{succeeds}) {} status:error", term("service", self.origin))
+    }
+}
+
+/// Failed traces by the service in which their failure starts: the failing one that is called last. Where that is the service of the
+/// request itself, each of its operations is a cause of its own, and so is what fails within it while it succeeds.
+pub(super) fn failures<'a>(compared: &Compared<'a>) -> Vec<Failure<'a>> {
+    let mut found: Vec<Failure<'a>> = Vec::new();
+    // What a trace begins with is not known before its root is there.
+    for trace in compared.failed.iter().filter(|trace| trace.has_root) {
+        let (root, operation) = (trace.root_service.as_str(), trace.root_name.as_str());
+        let failing = || trace.services.iter().filter(|service| service.error_count > 0).map(|service| service.name.as_str());
+        let origin = failing().next_back().unwrap_or(root);
+        let is_within = origin == root && !trace.root_failed;
+        let same = |known: &Failure<'_>| {
+            (known.origin, known.is_within) == (origin, is_within)
+                && (origin != root || known.reached.iter().any(|((_, reached), _)| *reached == operation))
+        };
+        let place = match found.iter().position(same) {
+            Some(place) => place,
+            None => {
+                let new = Failure {
+                    origin,
+                    is_within,
+                    reached: Vec::new(),
+                    through: Vec::new(),
+                    says: Vec::new(),
+                    traces: 0,
+                    newest: trace.start,
+                };
+                found.push(new);
+                found.len() - 1
+            }
+        };
+        let Some(failure) = found.get_mut(place) else { continue };
+        failure.traces += 1;
+        failure.newest = failure.newest.max(trace.start);
+        match failure.reached.iter_mut().find(|(reached, _)| *reached == (root, operation)) {
+            Some((_, count)) => *count += 1,
+            None => failure.reached.push(((root, operation), 1)),
+        }
+        for service in failing().filter(|name| *name != origin && *name != root) {
+            if !failure.through.contains(&service) {
+                failure.through.push(service);
+            }
+        }
+        if let Some(message) = trace.first_error.as_deref().filter(|message| !message.is_empty() && !failure.says.contains(message)) {
+            failure.says.push(message);
+        }
+    }
+    found.sort_by_key(|failure| std::cmp::Reverse((failure.traces, failure.newest)));
+    for failure in &mut found {
+        failure.reached.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    }
+    found
+}
+
+/// One line for a failure.
+pub(super) fn failing(failure: &Failure<'_>, compared: &Compared<'_>, links: &Links, palette: &Palette) -> Attention {
+    let origin = failure.origin;
+    let service = compared.now.iter().find(|service| service.name == origin);
+    let is_root = failure.reached.iter().all(|((root, _), _)| *root == origin);
+    let own = failure.reached.first().map_or("", |((_, operation), _)| *operation);
+    let failed_share = service.filter(|service| service.errors > 0 && !is_root);
+    let text = match failed_share {
+        Some(service) => format!("{} of requests fail", format::percent(service.errors, service.requests)),
+        None if failure.is_within => {
+            format!("{} within {} fails, the request itself succeeds", within(origin, compared), format::line(own, 90))
+        }
+        None if is_root => format!("{} fails", format::line(own, 90)),
+        None => format!("{} within it fails, requests to it succeed", within(origin, compared)),
+    };
+    let query = if is_root { failure.reaching(origin, own) } else { format!("{} status:error", term("service", origin)) };
+    let mut evidence = if is_root { Vec::new() } else { messages(failure, compared, failed_share.is_some(), links) };
+    if evidence.is_empty() {
+        evidence.extend(failure.says.iter().take(MAX_MESSAGES).map(|said| Evidence { text: format::line(said, 90), href: String::new() }));
+    }
+    evidence.extend(reach(failure, compared.failed.len(), is_root, links));
+    // The share of failed requests is told only beside that of now.
+    if let Some(earlier) = failed_share.and_then(|_| before(compared, origin)).filter(|earlier| earlier.requests > 0) {
+        let then = format!("{} in the window before", format::percent(earlier.errors, earlier.requests));
+        evidence.push(Evidence { text: then, href: String::new() });
+    }
+    if let Some(rise) = service.and_then(|service| rise(service, compared)).filter(|_| !is_root) {
+        evidence.push(Evidence { text: rise, href: links.traces(&term("service", origin)).with("sort", "slowest").href() });
+    }
+    Attention { chip: palette.chip(origin), class: "error", text, href: links.traces(&query).href(), evidence }
+}
+
+/// What fails within requests of a service, as far as its failed spans are of one kind.
+fn within(origin: &str, compared: &Compared<'_>) -> &'static str {
+    let mut groups = compared.errors.iter().filter(|group| group.service == origin && group.count > group.requests).peekable();
+    let is_some = groups.peek().is_some();
+    if is_some && groups.all(|group| group.count == group.requests.saturating_add(group.calls)) { "a call" } else { "a span" }
+}
+
+/// What the failed spans of the origin say, new ones first; of failed requests those that say it of most of them.
+fn messages(failure: &Failure<'_>, compared: &Compared<'_>, of_requests: bool, links: &Links) -> Vec<Evidence> {
+    let mut groups: Vec<&ErrorGroup> =
+        compared.errors.iter().filter(|group| group.service == failure.origin && !group.message.is_empty()).collect();
+    let requests = |group: &ErrorGroup| if of_requests { group.requests } else { 0 };
+    groups.sort_by_key(|group| std::cmp::Reverse((is_new(group, compared), requests(group), group.failures())));
+    let told = |group: &&ErrorGroup| {
+        let new = if is_new(group, compared) { "new: " } else { "" };
+        let (counted, of) = match requests(group) {
+            0 if of_requests => (group.failures(), if group.calls > 0 { " in calls it makes" } else { " in steps within" }),
+            0 => (group.failures(), ""),
+            requests => (requests, ""),
+        };
+        let text = format!("{new}{} × {}{of}", format::exact(counted), format::line(&group.message, 70));
+        Evidence { text, href: group.newest(links) }
+    };
+    groups.iter().take(MAX_MESSAGES).map(told).collect()
+}
+
+/// The requests that end in this failure; how many is told only when all failed traces were looked at.
+fn reach(failure: &Failure<'_>, sample: usize, is_root: bool, links: &Links) -> Vec<Evidence> {
+    let mut told: Vec<Evidence> = Vec::new();
+    for ((root, operation), count) in failure.reached.iter().take(MAX_REACHED) {
+        let traces = if sample < SAMPLE { format::counted(*count, "trace", "traces") } else { "traces".to_owned() };
+        let text = if is_root { traces } else { format!("{traces} of {} {}", format::line(root, 40), format::line(operation, 60)) };
+        let query = failure.reaching(root, operation);
+        told.push(Evidence { text, href: links.traces(&query).href() });
+    }
+    if let (Some(last), false) = (told.last_mut(), failure.through.is_empty()) {
+        last.text =
+            format!("{} through {}", last.text, failure.through.iter().map(|name| format::line(name, 40)).collect::<Vec<_>>().join(", "));
+    }
+    told
+}
+
+/// Of one failure.
+const MAX_MESSAGES: usize = 3;
+const MAX_REACHED: usize = 2;
