@@ -24,11 +24,13 @@ use parking_lot::Mutex;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use ulid::Ulid;
 
-use crate::backup::RESTORING;
 use crate::error::OpenError;
 use crate::files::{File, Place};
 use crate::store::Signal;
 use crate::{manifest, repair, wal};
+
+mod format;
+mod lock;
 
 /// An open, locked data folder.
 #[derive(Debug)]
@@ -43,17 +45,17 @@ pub(crate) struct Folder {
 impl Folder {
     /// Creates the folder when absent, locks it and checks its version. One that is not ours is left as it is.
     pub(crate) fn open(root: &Place) -> Result<Self, OpenError> {
-        if read_format(root)?.is_none() {
-            check_unused(root)?;
+        if format::read(root)?.is_none() {
+            format::check_unused(root)?;
         }
         root.create_folder().map_err(io_error("cannot create the data folder", root))?;
-        let lock = lock(root, true)?;
+        let lock = lock::take(root, true)?;
         let mut folder = Self { root: root.clone(), id: [0; 16], lock: Mutex::new(Some(lock)) };
         folder.must_not_be_under_repair()?;
         for path in folder.subfolders() {
             path.create_folder().map_err(io_error("cannot create the folder", &path))?;
         }
-        folder.id = match read_format(root)? {
+        folder.id = match format::read(root)? {
             Some(id) => {
                 folder.sync_names()?;
                 id
@@ -66,25 +68,22 @@ impl Folder {
 
     /// Locks an existing folder and checks its version. Writes nothing.
     pub(crate) fn inspect(root: &Place) -> Result<Self, OpenError> {
-        if read_format(root)?.is_none() {
-            let found = names(root)?;
-            if !found.iter().any(|name| DATA.contains(&name.as_str())) {
-                return Err(foreign(root, &found));
-            }
+        if format::read(root)?.is_none() {
+            format::check_used(root)?;
         }
-        let lock = lock(root, false)?;
+        let lock = lock::take(root, false)?;
         let mut folder = Self { root: root.clone(), id: [0; 16], lock: Mutex::new(Some(lock)) };
         folder.must_not_be_under_repair()?;
         let format = folder.format_path();
         let missing = || OpenError::Damaged { path: format.path().to_owned(), detail: "it is missing".to_owned() };
-        folder.id = read_format(root)?.ok_or_else(missing)?;
+        folder.id = format::read(root)?.ok_or_else(missing)?;
         Ok(folder)
     }
 
     /// Locks a folder of which anything may be damaged but its version; without `write` it stays as it is. Returns what is wrong with
     /// FORMAT; then the id is that of the other files.
     pub(crate) fn rescue(root: &Place, write: bool) -> Result<(Self, Option<String>), OpenError> {
-        let lock = lock(root, write)?;
+        let lock = lock::take(root, write)?;
         let mut folder = Self { root: root.clone(), id: [0; 16], lock: Mutex::new(Some(lock)) };
         for path in folder.subfolders().iter().filter(|_| write) {
             path.create_folder().map_err(io_error("cannot create the folder", path))?;
@@ -92,7 +91,7 @@ impl Folder {
         let (by_manifest, by_log) = (manifest::store_of(&folder.manifest()), wal::store_of(&folder.wal()));
         // FORMAT has no checksum: where all others agree, it is wrong.
         let known = by_manifest.or(by_log).filter(|id| by_log.is_none_or(|other| other == *id));
-        let problem = match read_format(root) {
+        let problem = match format::read(root) {
             Ok(Some(id)) if known.is_none_or(|known| known == id) => {
                 folder.id = id;
                 return Ok((folder, None));
@@ -109,12 +108,12 @@ impl Folder {
 
     /// Where the version is.
     pub(crate) fn format_path(&self) -> Place {
-        self.root.join(FORMAT)
+        self.root.join(format::NAME)
     }
 
     /// What stands in FORMAT.
     pub(crate) fn format_text(&self) -> String {
-        format!("throughline\nformat {VERSION}\nstore {:032x}\n", u128::from_be_bytes(self.id))
+        format::written(self.id)
     }
 
     /// Drawn at random when the folder was created. Ties its files to each other and keys request hashes.
@@ -297,110 +296,7 @@ pub(crate) fn segment_of(name: &str) -> Option<Ulid> {
     if ours && stem.len() == 26 { Ulid::from_string(stem).ok() } else { None }
 }
 
-/// The id in FORMAT, when there is such a file.
-fn read_format(root: &Place) -> Result<Option<[u8; 16]>, OpenError> {
-    let place = root.join(FORMAT);
-    let path = place.path().to_owned();
-    let text = match place.read() {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Err(OpenError::File { path: root.path().to_owned() }),
-        Err(source) => return Err(OpenError::Io { action: "cannot read", path, source }),
-    };
-    let mut lines = text.lines();
-    let version = match (lines.next(), lines.next().and_then(|line| line.strip_prefix("format "))) {
-        (Some("throughline"), Some(version)) => version.parse::<u32>().ok(),
-        _ => None,
-    };
-    let Some(found) = version else {
-        return Err(OpenError::Damaged { path, detail: "it names no format version".to_owned() });
-    };
-    if !(OLDEST_VERSION..=VERSION).contains(&found) {
-        let hint = if found > VERSION { "use a newer program or another folder" } else { "use an older program or another folder" };
-        return Err(OpenError::Version { path: root.path().to_owned(), found, oldest: OLDEST_VERSION, newest: VERSION, hint });
-    }
-    let id = lines.next().and_then(|line| line.strip_prefix("store ")).filter(|hex| hex.len() == 32);
-    match id.and_then(|hex| u128::from_str_radix(hex, 16).ok()) {
-        Some(id) => Ok(Some(id.to_be_bytes())),
-        None => Err(OpenError::Damaged { path, detail: "it names no store id".to_owned() }),
-    }
-}
-
-/// Refuses a folder without FORMAT that holds what no start of ours left there. Writes nothing.
-fn check_unused(root: &Place) -> Result<(), OpenError> {
-    // What is wrong with a folder that cannot be read is said when it is used.
-    let Ok(found) = root.names() else { return Ok(()) };
-    if found.iter().any(|name| name == RESTORING) {
-        let detail = "a restore into it was not finished; run the restore again".to_owned();
-        return Err(OpenError::Damaged { path: root.path().to_owned(), detail });
-    }
-    let strange: Vec<String> = found.into_iter().filter(|name| !OURS.contains(&name.as_str()) && name != LOST_AND_FOUND).collect();
-    if !strange.is_empty() {
-        return Err(foreign(root, &strange));
-    }
-    // Ours is emptied at every start.
-    let drafts = root.join(TMP).names().unwrap_or_default();
-    let drafts: Vec<String> = drafts.into_iter().filter(|name| name != FORMAT).map(|name| format!("{TMP}/{name}")).collect();
-    if drafts.is_empty() { Ok(()) } else { Err(foreign(root, &drafts)) }
-}
-
-fn foreign(root: &Place, found: &[String]) -> OpenError {
-    let named: Vec<String> = found.iter().take(NAMED).map(|name| format!("`{}`", name.escape_debug())).collect();
-    let holds = match found.len() {
-        0 => "nothing".to_owned(),
-        all if all > NAMED => format!("{} and {} more", named.join(", "), all - NAMED),
-        _ => named.join(", "),
-    };
-    OpenError::Foreign { path: root.path().to_owned(), holds }
-}
-
-fn lock(root: &Place, create: bool) -> Result<Arc<dyn File>, OpenError> {
-    let path = root.join("LOCK");
-    let opened = if create { path.open_or_create() } else { path.open() };
-    let file = opened.map_err(|error| {
-        let denied = matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem);
-        let action = if denied { "the data folder must be writable for the user that runs this; cannot open" } else { "cannot open" };
-        OpenError::Io { action, path: path.path().to_owned(), source: error }
-    })?;
-    if !file.try_lock().map_err(io_error("cannot lock", &path))? {
-        let mut bytes = [0; 20];
-        let read = file.read_at(&mut bytes, 0).unwrap_or(0);
-        let pid = String::from_utf8_lossy(bytes.get(..read).unwrap_or_default());
-        let known = !pid.trim().is_empty() && pid.trim().bytes().all(|b| b.is_ascii_digit());
-        let holder = if known { format!(" (process {})", pid.trim()) } else { String::new() };
-        return Err(OpenError::Locked { path: root.path().to_owned(), holder });
-    }
-    if create {
-        let note = || -> io::Result<()> {
-            file.set_len(0)?;
-            file.write_all_at(format!("{}\n", std::process::id()).as_bytes(), 0)
-        };
-        note().map_err(io_error("cannot write", &path))?;
-    }
-    Ok(file)
-}
-
-const FORMAT: &str = "FORMAT";
-
 const TMP: &str = "tmp";
-
-/// Folders that hold data.
-const DATA: [&str; 3] = ["manifest", "wal", "seg"];
-
-/// Everything that a start or a repair puts into a folder.
-const OURS: [&str; 9] = ["LOCK", FORMAT, "manifest", "wal", "seg", "memo", TMP, "repair", "set-aside"];
-
-/// On every fresh disk of some file systems.
-const LOST_AND_FOUND: &str = "lost+found";
-
-/// Names that an error lists.
-const NAMED: usize = 3;
-
-/// The version this program writes.
-const VERSION: u32 = 1;
-
-/// The oldest version this program reads.
-const OLDEST_VERSION: u32 = 1;
 
 #[cfg(test)]
 mod tests;

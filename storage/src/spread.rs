@@ -99,6 +99,18 @@ pub(crate) fn place_of_view(view: u128, bits: u32) -> usize {
     usize::try_from(mixed >> (u64::BITS - bits)).unwrap_or_default()
 }
 
+/// As [`place_of_view`], of a text: those of one program differ in their length, or at their begin or end.
+#[inline]
+pub(crate) fn place_of_text(text: &[u8], bits: u32) -> usize {
+    let first = text.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    let last = match text.last_chunk() {
+        Some(bytes) => u64::from_le_bytes(*bytes),
+        None => text.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)),
+    };
+    let mixed = (first.rotate_left(32) ^ last ^ text.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    usize::try_from(mixed >> (u64::BITS - bits)).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

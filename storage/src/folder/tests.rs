@@ -1,5 +1,6 @@
 use std::fs;
 
+use super::format::NAME as FORMAT;
 use super::*;
 
 #[test]

@@ -16,6 +16,7 @@ use bytes::Bytes;
 
 use super::distinct::distinct;
 use super::wire::Blob;
+use crate::spread::place_of_text;
 
 /// Where bytes lie: in the request or beside it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -117,7 +118,7 @@ impl<'a> Source<'a> {
             return self.view(piece);
         }
         let bytes = self.bytes(piece);
-        let slot = slot_of(bytes);
+        let slot = place_of_text(bytes, RECENT.ilog2());
         match self.recent.get(slot) {
             Some(known) if known.len == piece.len && self.bytes(*known) == bytes => return self.view(*known),
             Some(_) => {}
@@ -147,13 +148,6 @@ impl<'a> Source<'a> {
         let buffers = [Buffer::from(payload.clone()), Buffer::from_vec(self.side)];
         Blocks { buffers: Arc::from(buffers), repaired: 0 }
     }
-}
-
-/// Where a text is looked for among the recent ones: texts of one program differ in their length, or at their begin or end.
-fn slot_of(bytes: &[u8]) -> usize {
-    let word = |bytes: Option<&[u8; 8]>| bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    let mixed = word(bytes.first_chunk()).rotate_left(32) ^ word(bytes.last_chunk()) ^ bytes.len() as u64;
-    usize::try_from(mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - RECENT.ilog2())).unwrap_or_default()
 }
 
 /// Longer texts are not part of their views.

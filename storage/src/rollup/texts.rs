@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::spread::Spread;
+use crate::spread::{Spread, place_of_text};
 
 /// Gives texts numbers.
 #[derive(Debug, Default)]
@@ -16,17 +16,6 @@ pub(crate) struct Texts {
 
 /// Texts that are found again without hashing them; a power of two.
 const RECENT: usize = 256;
-
-/// Where a text is looked for among the recent ones: texts of one program differ in their length, or at their begin or end.
-fn slot_of(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    let first = bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    let last = bytes
-        .last_chunk()
-        .map_or_else(|| bytes.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)), |bytes| u64::from_le_bytes(*bytes));
-    let mixed = (first.rotate_left(32) ^ last ^ bytes.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    usize::try_from(mixed >> 56).unwrap_or_default() & (RECENT - 1)
-}
 
 impl Texts {
     /// All texts in the order of their numbers.
@@ -50,7 +39,7 @@ impl Texts {
     /// The number of a text.
     pub(crate) fn number(&mut self, text: &str) -> u32 {
         self.recent.resize(RECENT, 0);
-        let Some(recent) = self.recent.get_mut(slot_of(text)) else { return 0 };
+        let Some(recent) = self.recent.get_mut(place_of_text(text.as_bytes(), RECENT.ilog2())) else { return 0 };
         if self.texts.get(*recent as usize).is_some_and(|known| **known == *text) {
             return *recent;
         }

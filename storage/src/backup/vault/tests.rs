@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::super::stream::{DAMAGED, END, FILE, MAGIC};
 use super::*;
 
 /// A stream by hand: files with their contents and states.
