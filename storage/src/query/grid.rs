@@ -6,6 +6,7 @@ use super::language::Query;
 use super::predicate::Predicate;
 use super::question::QueryError;
 use super::scan::{Control, Scan, Wanted};
+use super::window::{DEDUPLICATION, Seen};
 use crate::model::{StatusCode, TimeRange, UnixNanos};
 use crate::schema::column;
 use crate::snapshot::Snapshot;
@@ -69,7 +70,9 @@ pub(crate) fn grid(snapshot: &Snapshot, query: &str, range: TimeRange, columns: 
     let predicate = Predicate::new(&query);
     let mut scan = Scan::new(snapshot, Signal::Traces, range, &predicate.hints, control)?;
     note.into_iter().for_each(|note| scan.note(note));
-    let wanted = [column::START_TIME, column::DURATION, column::STATUS_CODE];
+    let seen = Seen::where_needed(snapshot, Signal::Traces)?;
+    let mut wanted = vec![column::START_TIME, column::DURATION, column::STATUS_CODE];
+    wanted.extend(seen.iter().flat_map(|_| DEDUPLICATION));
     let counted = scan.fold(
         Wanted { columns: &wanted, keys: &[], predicate: &predicate },
         || vec![(0_u64, 0_u64); columns * ROWS],
@@ -77,7 +80,8 @@ pub(crate) fn grid(snapshot: &Snapshot, query: &str, range: TimeRange, columns: 
             let starts = columns::long(rows.batch, column::START_TIME)?;
             let durations = columns::long(rows.batch, column::DURATION)?;
             let statuses = columns::int(rows.batch, column::STATUS_CODE)?;
-            for row in rows.alive.set_indices() {
+            let firsts = seen.as_ref().map(|seen| seen.firsts(rows.batch, &rows.alive)).transpose()?;
+            for row in firsts.as_ref().unwrap_or(&rows.alive).set_indices() {
                 let part = UnixNanos::new(columns::nanos(starts, row)).since(range.from) / step;
                 let place = usize::try_from(part).unwrap_or(columns).saturating_mul(ROWS) + Grid::row_of(columns::nanos(durations, row));
                 if let Some((count, errors)) = counts.get_mut(place) {
@@ -139,8 +143,11 @@ mod tests {
     fn spans_are_counted_by_start_and_duration_where_the_query_matches() {
         let mut snapshot = Snapshot::default();
         let span = |id, service: &str, start, length| fixtures::span(1, id, 0, service, "x", start, length);
-        snapshot.spans.buffered =
-            vec![fixtures::spans(&[span(1, "a", 0, 5), span(2, "a", 3, 5), span(3, "a", 60, 2_000), span(4, "b", 0, 5)])];
+        // One of them came twice.
+        snapshot.spans.buffered = vec![
+            fixtures::spans(&[span(1, "a", 0, 5), span(2, "a", 3, 5), span(3, "a", 60, 2_000), span(4, "b", 0, 5)]),
+            fixtures::spans(&[span(2, "a", 3, 5)]),
+        ];
         let control = Control::new(Duration::from_secs(60));
         let range = TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(100) };
         let grid = grid(&snapshot, "service:a", range, 2, &control).unwrap();

@@ -237,15 +237,16 @@ fn summaries(
     stats: &mut QueryStats,
     control: &Control,
 ) -> Result<Vec<(Rank, TraceSummary)>, QueryError> {
-    let mut needed: Vec<&'static str> = summary::COLUMNS.to_vec();
-    needed.extend(predicate.map(Predicate::columns).unwrap_or_default());
+    let needs = predicate.map(Predicate::needs).unwrap_or_default();
+    let needed: Vec<&'static str> = summary::COLUMNS.into_iter().chain(needs.columns).collect();
+    let keys: Vec<String> = needs.keys.into_iter().map(str::to_owned).collect();
     let mut found = Vec::with_capacity(candidates.len());
     for chunk in candidates.chunks(TRACES_AT_ONCE) {
         let of_traces = Predicate::traces(chunk.iter().map(|(_, id)| *id).collect());
         let mut gathered: HashMap<TraceId, Gathered> = HashMap::new();
         let mut scan = Scan::new(snapshot, Signal::Traces, TimeRange::ALL, &of_traces.hints, control)?;
         scan.run(
-            Wanted { columns: &needed, keys: &[], predicate: &of_traces },
+            Wanted { columns: &needed, keys: &keys, predicate: &of_traces },
             |_| false,
             |rows| {
                 let matching = match predicate {

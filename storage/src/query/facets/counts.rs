@@ -1,11 +1,17 @@
 //! Counts of different values, bounded in number and in bytes.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::spread::{Spread, place_of_text};
 
 /// How many rows have which value.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    values: HashMap<String, Count>,
+    places: HashMap<Arc<str>, usize, Spread>,
+    values: Vec<Value>,
+    /// Places of values that were counted lately, by a hash that costs next to nothing.
+    recent: Vec<usize>,
     bytes: usize,
     full: bool,
     rows: u64,
@@ -16,8 +22,9 @@ pub(super) struct Counts {
     has_value: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Count {
+#[derive(Debug)]
+struct Value {
+    text: Arc<str>,
     rows: u64,
     /// The last rows that were counted.
     mark: u64,
@@ -27,6 +34,8 @@ struct Count {
 pub(super) const MAX_VALUES: usize = 10_000;
 /// Bytes of different values.
 const MAX_BYTES: usize = 8 << 20;
+/// A power of two.
+const RECENT: usize = 512;
 
 impl Counts {
     /// Begins `weight` rows that have the same values; [`Self::end`] ends them.
@@ -39,16 +48,39 @@ impl Counts {
     /// The rows have this value; saying it twice counts once.
     pub(super) fn add(&mut self, value: &str) {
         self.has_value = true;
-        if let Some(count) = self.values.get_mut(value) {
-            if count.mark != self.mark {
-                *count = Count { rows: count.rows + self.weight, mark: self.mark };
-            }
-        } else if self.values.len() < MAX_VALUES && self.bytes + value.len() <= MAX_BYTES {
-            self.bytes += value.len();
-            self.values.insert(value.to_owned(), Count { rows: self.weight, mark: self.mark });
-        } else {
+        let Some(place) = self.place(value) else {
             self.full = true;
+            return;
+        };
+        if let Some(value) = self.values.get_mut(place).filter(|value| value.mark != self.mark) {
+            value.rows += self.weight;
+            value.mark = self.mark;
         }
+    }
+
+    /// The place of a value; `None` when it is new and there is no room for it.
+    fn place(&mut self, value: &str) -> Option<usize> {
+        self.recent.resize(RECENT, 0);
+        let recent = self.recent.get_mut(place_of_text(value.as_bytes(), RECENT.ilog2()))?;
+        if self.values.get(*recent).is_some_and(|known| *known.text == *value) {
+            return Some(*recent);
+        }
+        let place = match self.places.get(value) {
+            Some(place) => *place,
+            None if self.values.len() < MAX_VALUES && self.bytes + value.len() <= MAX_BYTES => {
+                self.bytes += value.len();
+                self.insert(value.into())
+            }
+            None => return None,
+        };
+        self.recent.get_mut(place_of_text(value.as_bytes(), RECENT.ilog2())).into_iter().for_each(|recent| *recent = place);
+        Some(place)
+    }
+
+    fn insert(&mut self, text: Arc<str>) -> usize {
+        self.places.insert(text.clone(), self.values.len());
+        self.values.push(Value { text, rows: 0, mark: 0 });
+        self.values.len() - 1
     }
 
     pub(super) fn end(&mut self) {
@@ -68,8 +100,9 @@ impl Counts {
     }
 
     pub(super) fn join(mut self, other: Self) -> Self {
-        for (value, count) in other.values {
-            self.values.entry(value).or_default().rows += count.rows;
+        for Value { text, rows, .. } in other.values {
+            let place = self.places.get(&text).copied().unwrap_or_else(|| self.insert(text));
+            self.values.get_mut(place).into_iter().for_each(|value| value.rows += rows);
         }
         self.full |= other.full;
         self.rows += other.rows;
@@ -91,9 +124,9 @@ impl Counts {
 
     /// The most frequent values, equal counts by value.
     pub(super) fn most_frequent(self, limit: usize) -> Vec<(String, u64)> {
-        let mut values: Vec<_> = self.values.into_iter().map(|(value, count)| (value, count.rows)).collect();
-        values.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let mut values = self.values;
+        values.sort_unstable_by(|a, b| b.rows.cmp(&a.rows).then_with(|| a.text.cmp(&b.text)));
         values.truncate(limit);
-        values
+        values.into_iter().map(|value| (value.text.as_ref().to_owned(), value.rows)).collect()
     }
 }

@@ -27,6 +27,27 @@ fn values_are_counted_where_the_query_matches_most_frequent_first() {
     }
 }
 
+#[test]
+fn a_span_that_is_stored_twice_counts_once() {
+    let mut snapshot = Snapshot::default();
+    let span = |id, start| {
+        let mut span = fixtures::span(1, id, 0, "a", "x", start, 1);
+        span.attributes.push(fixtures::text("k", "v"));
+        span
+    };
+    snapshot.spans.buffered =
+        vec![fixtures::spans(&[span(1, 5), span(2, 7)]), fixtures::spans(&[span(2, 7), span(3, 9)]), fixtures::spans(&[span(4, 20)])];
+    let control = control();
+    for (field, value) in [("attr.k", "v"), ("service", "a"), ("name", "x")] {
+        let facets = facets(&snapshot, Signal::Traces, "", TimeRange::ALL, (field, 9), &Rolls::default(), &control).unwrap();
+        assert_eq!((facets.values, facets.rows), (vec![(value.to_owned(), 4)], 4), "{field}");
+    }
+    let fields = fields(&snapshot, Signal::Traces, "", TimeRange::ALL, &control).unwrap();
+    assert_eq!(fields.rows, 4);
+    let counted = fields.fields.iter().find(|field| field.name == "attr.k").unwrap();
+    assert_eq!(counted.rows, 4);
+}
+
 const KEYS: [&str; 3] = ["code", "http.route", "a key"];
 
 fn value(dice: &mut Dice) -> Value {

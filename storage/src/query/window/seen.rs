@@ -4,12 +4,14 @@ use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use arrow::array::{FixedSizeBinaryArray, Int32Array, Int64Array, RecordBatch};
+use arrow::buffer::BooleanBuffer;
 use parking_lot::Mutex;
 
 use super::super::columns;
 use super::super::question::QueryError;
 use crate::schema::column;
 use crate::snapshot::Snapshot;
+use crate::store::Signal;
 
 /// Columns that tell spans apart.
 pub(crate) const DEDUPLICATION: [&str; 4] = [column::TRACE_ID, column::SPAN_ID, column::KIND, column::START_TIME];
@@ -51,6 +53,20 @@ impl Seen {
             held.extend(times().min().zip(times().max()).into_iter().flat_map(|bounds| [bounds; 2]));
         }
         Ok(Self { contested: overlaps(held), shards: Default::default() })
+    }
+
+    /// Of spans that are read one by one; `None` when none can be stored twice, so that nothing has to be read to tell them apart.
+    pub(crate) fn where_needed(snapshot: &Snapshot, signal: Signal) -> Result<Option<Self>, QueryError> {
+        if signal != Signal::Traces {
+            return Ok(None);
+        }
+        Self::of(snapshot).map(|seen| Some(seen).filter(|seen| !seen.contested.is_empty()))
+    }
+
+    /// Those of the `alive` spans that come for the first time.
+    pub(crate) fn firsts(&self, batch: &RecordBatch, alive: &BooleanBuffer) -> Result<BooleanBuffer, QueryError> {
+        let keys = SpanKeys::of(batch)?;
+        Ok(BooleanBuffer::collect_bool(alive.len(), |row| alive.value(row) && self.is_first(keys.start(row), || keys.hash(row))))
     }
 
     /// Whether a span that starts then comes for the first time.

@@ -24,11 +24,18 @@ pub(super) struct Reader<'a> {
     snapshot: &'a Snapshot,
     plan: &'a Plan,
     control: &'a Control,
-    span_columns: Vec<&'static str>,
-    log_columns: Vec<&'static str>,
+    of_spans: Read,
+    of_logs: Read,
     stats: QueryStats,
     items: usize,
     truncated: usize,
+}
+
+/// What is read of rows: columns, and attributes by their keys.
+#[derive(Debug)]
+struct Read {
+    columns: Vec<&'static str>,
+    keys: Vec<String>,
 }
 
 /// Traces that are read together.
@@ -54,17 +61,21 @@ const SPAN_COLUMNS: [&str; 8] = [
 impl<'a> Reader<'a> {
     pub(super) fn new(snapshot: &'a Snapshot, plan: &'a Plan, control: &'a Control) -> Self {
         let of = |signal: Signal, own: &[&'static str]| {
-            let mut all = own.to_vec();
-            plan.legs.iter().filter(|leg| leg.signal == signal).for_each(|leg| all.extend(leg.predicate.columns()));
-            all
+            let (mut columns, mut keys) = (own.to_vec(), Vec::new());
+            for leg in plan.legs.iter().filter(|leg| leg.signal == signal) {
+                let needs = leg.predicate.needs();
+                columns.extend(needs.columns);
+                keys.extend(needs.keys.into_iter().map(str::to_owned));
+            }
+            Read { columns, keys }
         };
-        let mut span_columns = of(Signal::Traces, &SPAN_COLUMNS);
+        let mut of_spans = of(Signal::Traces, &SPAN_COLUMNS);
         if plan.needs_services {
-            span_columns.push(column::SERVICE_NAME);
+            of_spans.columns.push(column::SERVICE_NAME);
         }
-        let log_columns = of(Signal::Logs, &[column::TRACE_ID, column::SPAN_ID, column::TIME]);
+        let of_logs = of(Signal::Logs, &[column::TRACE_ID, column::SPAN_ID, column::TIME]);
         let stats = QueryStats { complete: true, ..QueryStats::default() };
-        Self { snapshot, plan, control, span_columns, log_columns, stats, items: 0, truncated: 0 }
+        Self { snapshot, plan, control, of_spans, of_logs, stats, items: 0, truncated: 0 }
     }
 
     /// Whether as much was read as one page may cost.
@@ -120,10 +131,10 @@ impl<'a> Reader<'a> {
         let room = Cell::new(MAX_ITEMS);
         for signal in signals {
             let of_traces = Predicate::traces(ids.to_vec());
-            let wanted = if signal == Signal::Traces { &self.span_columns } else { &self.log_columns };
+            let read = if signal == Signal::Traces { &self.of_spans } else { &self.of_logs };
             let mut scan = Scan::new(self.snapshot, signal, TimeRange::ALL, &of_traces.hints, self.control)?;
             scan.run(
-                Wanted { columns: wanted, keys: &[], predicate: &of_traces },
+                Wanted { columns: &read.columns, keys: &read.keys, predicate: &of_traces },
                 |_| room.get() == 0,
                 |rows| {
                     let left = self.gather(signal, rows.batch, &rows.alive, &mut traces, room.get())?;
