@@ -15,7 +15,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tantivy::directory::FileSlice;
 use ulid::Ulid;
 
 mod append;
@@ -54,8 +53,6 @@ pub(crate) trait FileSystem: fmt::Debug + Send + Sync {
     fn open(&self, path: &Path, mode: Mode) -> io::Result<Arc<dyn File>>;
     /// Reads a whole file.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
-    /// A file to be read in place, for tantivy.
-    fn map(&self, path: &Path) -> io::Result<FileSlice>;
     /// Gives a file another name; a file that had that name is gone.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
@@ -178,11 +175,6 @@ impl Place {
             }
         }
         Ok(bytes)
-    }
-
-    /// The file to be read in place.
-    pub(crate) fn map(&self) -> io::Result<FileSlice> {
-        self.system.map(&self.path)
     }
 
     /// Gives the file another name on the same file system.

@@ -52,7 +52,7 @@ mod writer;
 #[cfg(test)]
 pub(crate) mod fixture;
 
-pub(crate) use self::attributes::{AttributeIndex, Entry, GRANULE_ROWS, Kind, Owner, Scalar, key_hash, value_hash};
+pub(crate) use self::attributes::{AttributeIndex, Entry, GRANULE_ROWS, Kind, Owner, Scalar, bytes_hash, key_hash, value_hash};
 pub(crate) use self::bundle::{Blob, Bundle, BundleWriter, damaged as bundle_damaged};
 pub(crate) use self::checked::{BLOCK_SUMS, BlockSums};
 pub(crate) use self::discover::discover;
@@ -65,7 +65,9 @@ pub(crate) use self::output::{Limits, Output};
 pub(crate) use self::promotion::{choose as choose_layout, layout_before, layout_next};
 #[cfg(test)]
 use self::rows::merged as merged_rows;
-pub(crate) use self::rows::{holds as holds_rows, push as push_row, union as union_rows, without as without_rows};
+#[cfg(test)]
+use self::rows::push as push_row;
+pub(crate) use self::rows::{holds as holds_rows, union as union_rows, without as without_rows};
 pub(crate) use self::sorting::{write, write_run};
 pub(crate) use self::stack::stack;
 pub(crate) use self::summary::Operations;
@@ -173,8 +175,8 @@ impl Segment {
         match Index::open(seg_dir, &meta, &file) {
             Ok((index, parquet, row_groups)) => {
                 let lacking = indexes::lacking(&index.bundle, &meta);
-                if let Some(index) = lacking.filter(|index| *index != indexes::TEXT) {
-                    tracing::info!(segment.id = %meta.id, index, "the index bundle of a segment was written by an older version");
+                if let Some(index) = lacking.filter(|part| *part != indexes::Lacking::Text) {
+                    tracing::info!(segment.id = %meta.id, ?index, "the index bundle of a segment was written by an older version");
                 }
                 let wanting = AtomicBool::new(lacking.is_some() || index.is_damaged);
                 let (index, footer, damage) = (Some(index), OnceLock::new(), Damage::default());
@@ -208,11 +210,6 @@ impl Segment {
         self.wanting.load(Ordering::Relaxed)
     }
 
-    /// Opens now what would be opened later by name.
-    fn settle(&self) {
-        self.index.as_ref().and_then(|index| self.text(index));
-    }
-
     pub(crate) fn meta(&self) -> &SegmentMeta {
         &self.meta
     }
@@ -232,11 +229,11 @@ impl Segment {
         if said == recorded { Ok(()) } else { Err("its footer says something else than is recorded of it".to_owned()) }
     }
 
-    /// What the text index holds, added up; `None` when there is none. The error says why it cannot be read.
-    pub(crate) fn text_digest(&self) -> Result<Option<text::TextDigest>, String> {
+    /// Compares the index of words with bodies; `None` when there is none. The error says why it cannot be read.
+    pub(crate) fn text_comparison(&self) -> Result<Option<text::TextComparison>, String> {
         let Some(index) = &self.index else { return Ok(None) };
-        let text = text::Index::open(&index.bundle, &index.path).map_err(|error| error.to_string())?;
-        text.map(|text| text.digest().map_err(|error| error.to_string())).transpose()
+        let text = text::Index::open(&index.bundle).map_err(|error| error.to_string())?;
+        Ok(text.map(text::TextComparison::new))
     }
 
     /// The same files without `rows`: they are as if they were not there, until the segment is written anew.

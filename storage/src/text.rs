@@ -9,11 +9,11 @@ use std::ops::Range;
 mod index;
 mod wildcard;
 
-pub(crate) use self::index::{Digest as TextDigest, Index, IndexBuilder, Stack};
+pub(crate) use self::index::{Comparison as TextComparison, Index, IndexBuilder, Stack};
 pub(crate) use self::wildcard::{Exact, Wildcard};
 
-/// Changes when the tokenizer does; an index of another version is not used.
-pub(crate) const VERSION: u32 = 1;
+/// Changes when the tokenizer or the index does; an index of another version is not used, and made again.
+pub(crate) const VERSION: u32 = 2;
 const MAX_TERM_BYTES: usize = 64;
 
 /// What a search looks for in a body.
@@ -73,6 +73,10 @@ fn truncated(token: &str) -> &str {
 
 fn folded(text: &str) -> String {
     if text.is_ascii() { text.to_ascii_lowercase() } else { text.chars().flat_map(char::to_lowercase).collect() }
+}
+
+fn is_ascii_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
 }
 
 fn is_word(c: char) -> bool {
@@ -187,6 +191,9 @@ impl Tokenizer {
     /// Visits the tokens of `text` in order until `visit` says false.
     fn each(&mut self, text: &str, mut visit: impl FnMut(&str) -> bool) {
         self.clear();
+        if text.is_ascii() {
+            return self.each_ascii(text, visit);
+        }
         for c in text.chars() {
             let go_on = if c.is_ascii() {
                 self.push(c.to_ascii_lowercase(), case(c), &mut visit)
@@ -199,6 +206,21 @@ impl Tokenizer {
             }
         }
         self.flush(&mut visit);
+    }
+
+    /// The same of ASCII: words of small letters and digits, most of them, are what they are.
+    fn each_ascii(&mut self, text: &str, mut visit: impl FnMut(&str) -> bool) {
+        for word in text.split(|c: char| !is_ascii_word(c)).filter(|word| !word.is_empty()) {
+            let is_plain = word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+            let go_on = if is_plain {
+                visit(word)
+            } else {
+                word.chars().all(|c| self.push(c.to_ascii_lowercase(), case(c), &mut visit)) && self.flush(&mut visit)
+            };
+            if !go_on {
+                return;
+            }
+        }
     }
 
     fn push(&mut self, folded: char, case: Case, visit: &mut impl FnMut(&str) -> bool) -> bool {

@@ -9,7 +9,7 @@ use crate::model::{TraceId, UnixNanos};
 use crate::schema::{column, time_column};
 use crate::segment::{Operations, Owner, Scalar, Segment, holds_rows, key_hash, value_hash};
 use crate::store::Signal;
-use crate::text::TextDigest;
+use crate::text::TextComparison;
 
 /// What the rows of a segment add up to.
 struct Counted<'a> {
@@ -18,7 +18,8 @@ struct Counted<'a> {
     times: Option<(u64, u64)>,
     services: BTreeSet<String>,
     operations: BTreeMap<(String, String, i32), u64>,
-    text: TextDigest,
+    /// What compares the index of words with the bodies so far.
+    text: Option<TextComparison>,
     /// Whether an index says where traces are; without one they are looked for row by row.
     knows_traces: bool,
     faults: Vec<String>,
@@ -38,10 +39,16 @@ pub(super) fn check(segment: &Segment, indexed: bool) -> Result<Vec<String>, Str
         times: None,
         services: BTreeSet::new(),
         operations: BTreeMap::new(),
-        text: TextDigest::default(),
+        text: None,
         knows_traces: segment.trace_runs().is_some(),
         faults: Vec::new(),
     };
+    if indexed && signal == Signal::Logs {
+        match segment.text_comparison() {
+            Ok(text) => counted.text = text,
+            Err(error) => counted.faults.push(error),
+        }
+    }
     for batch in segment.read(&columns, None).map_err(|error| error.detail)? {
         let batch = batch.map_err(|error| error.detail)?;
         counted.push(&batch, indexed).ok_or("it lacks a column of its table")?;
@@ -79,15 +86,14 @@ impl Counted<'_> {
                     *self.operations.entry((service?.to_owned(), name?.to_owned(), kind?)).or_default() += 1;
                 }
             }
-            Signal::Logs if indexed => {
+            Signal::Logs => {
                 let bodies = batch.column_by_name(column::BODY)?.as_string_view_opt()?;
-                for (row, body) in (self.rows..).zip(bodies) {
-                    if let Some(body) = body {
-                        self.text.add_body(row, body);
-                    }
+                let compared = self.text.as_mut().map_or(Ok(()), |text| bodies.iter().try_for_each(|body| text.push(body)));
+                if let Err(error) = compared {
+                    self.text = None;
+                    self.faults.push(error.to_string());
                 }
             }
-            Signal::Logs => {}
         }
         self.rows += u32::try_from(batch.num_rows()).ok()?;
         Some(())
@@ -190,10 +196,8 @@ impl Counted<'_> {
     }
 
     fn against_text(&mut self) {
-        match self.segment.text_digest() {
-            Ok(Some(digest)) if digest != self.text => self.faults.push("its text index does not hold the words of its bodies".to_owned()),
-            Ok(_) => {}
-            Err(error) => self.faults.push(error),
+        if self.text.take().is_some_and(|text| !text.finish()) {
+            self.faults.push("its text index does not hold the words of its bodies".to_owned());
         }
     }
 }

@@ -7,8 +7,6 @@ use std::sync::Arc;
 
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
-use tantivy::Directory as _;
-use tantivy::directory::{FileSlice, MmapDirectory};
 use ulid::Ulid;
 
 use super::{File, FileSystem, Mode};
@@ -33,14 +31,6 @@ impl FileSystem for Real {
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         fs::read(path)
-    }
-
-    fn map(&self, path: &Path) -> io::Result<FileSlice> {
-        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name"));
-        };
-        let folder = MmapDirectory::open(folder).map_err(io::Error::other)?;
-        folder.open_read(Path::new(name)).map_err(io::Error::other)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

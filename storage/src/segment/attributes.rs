@@ -24,7 +24,7 @@ mod walk;
 mod tests;
 
 pub(crate) use self::catalogue::{Catalogue, Entry, Kind};
-pub(crate) use self::hash::{Owner, Scalar, key_hash, value_hash};
+pub(crate) use self::hash::{Owner, Scalar, bytes_hash, key_hash, value_hash};
 pub(crate) use self::resources::Resources;
 
 use self::granules::{Directory, Granules};

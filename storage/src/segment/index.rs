@@ -22,7 +22,6 @@ use super::{OPERATIONS, ROLL, RowGroup, RowRanges, SUMMARY, Segment, SegmentErro
 #[derive(Debug)]
 pub(super) struct Index {
     pub(super) bundle: Bundle,
-    pub(super) path: Place,
     services: Option<Vec<String>>,
     operations: OnceLock<Option<Operations>>,
     trace_filter: Option<trace_keys::TraceFilter>,
@@ -88,7 +87,7 @@ impl Segment {
         self.scan_for_trace(id).map(|rows| self.visible(rows))
     }
 
-    /// Logs: rows whose body contains every term (terms as `text::terms` makes them); `None` when there is no text index or no term.
+    /// Logs: rows whose body may contain every term (terms as `text::terms` makes them); `None` when there is no text index or no term.
     pub(crate) fn text_rows(&self, terms: &[String]) -> Result<Option<RowRanges>, SegmentError> {
         let Some(index) = &self.index else { return Ok(None) };
         if terms.is_empty() {
@@ -98,14 +97,14 @@ impl Segment {
         Ok(self.usable("ft", text.rows(terms)).map(|rows| self.visible(rows)))
     }
 
-    /// Logs: rows whose body has a term with this beginning; `None` when there is no text index or there are too many such terms.
+    /// Logs: rows whose body may have a term with this beginning; `None` when there is no text index or there are too many such terms.
     pub(crate) fn prefix_rows(&self, prefix: &str) -> Option<RowRanges> {
         let text = self.text(self.index.as_ref()?)?;
         self.usable("ft", text.prefix_rows(prefix)).flatten()
     }
 
     pub(super) fn text<'a>(&self, index: &'a Index) -> Option<&'a text::Index> {
-        let load = || self.usable("ft", text::Index::open(&index.bundle, &index.path)).flatten();
+        let load = || self.usable("ft", text::Index::open(&index.bundle)).flatten();
         index.text.get_or_init(load).as_ref()
     }
 
@@ -156,7 +155,6 @@ impl Index {
         let trace_fuse = bundle.read(TRACE_FUSE);
         let row_groups = summary.row_groups();
         let index = Self {
-            path,
             services: summary.services,
             operations: OnceLock::new(),
             is_damaged: trace_fuse.is_err() || trace_keys.is_none(),

@@ -1,6 +1,7 @@
 //! Builds the index bundle of a segment out of its rows in segment order, while they are written or when it is made again.
 
 use std::io;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::{AsArray, RecordBatch};
@@ -21,7 +22,7 @@ use super::file::SyncedFile;
 use super::origin::Recorded;
 use super::summary::SummaryBuilder;
 use super::trace_keys::TraceKeysBuilder;
-use super::{Segment, SegmentError, SegmentErrorKind, SegmentMeta, writer};
+use super::{RowRanges, Segment, SegmentError, SegmentErrorKind, SegmentMeta, writer};
 
 /// All indexes of one segment being built. Dropping it removes the temporary file.
 #[derive(Debug)]
@@ -46,8 +47,6 @@ pub(super) struct Indexes {
 /// returned lengths and checksums; until then the new bundle is not used.
 pub(crate) fn rebuild(segment: &Segment, tmp_dir: &Place, seg_dir: &Place, stop: &AtomicBool) -> Result<SegmentMeta, SegmentError> {
     let (meta, bundle) = build(segment, tmp_dir, seg_dir, stop)?;
-    // The text index is opened by name: what still reads the old bundle must not open the new one.
-    segment.settle();
     let renamed = bundle.rename(&meta.index_path(seg_dir)).and_then(|()| seg_dir.sync_folder());
     renamed.map_err(|e| SegmentError::io(meta.id, format!("cannot put its new index bundle in place: {e}")))?;
     Ok(meta)
@@ -63,7 +62,7 @@ pub(crate) fn rebuild_beside(segment: &Segment, seg_dir: &Place, into: &Place) -
 
 fn build(segment: &Segment, tmp_dir: &Place, seg_dir: &Place, stop: &AtomicBool) -> Result<(SegmentMeta, SyncedFile), SegmentError> {
     let meta = segment.meta();
-    if let Some(index) = segment.index.as_ref().filter(|index| lacking(&index.bundle, meta) == Some(TEXT)) {
+    if let Some(index) = segment.index.as_ref().filter(|index| lacking(&index.bundle, meta) == Some(Lacking::Text)) {
         match add_text(segment, &index.bundle, tmp_dir, stop) {
             Err(error) if error.kind != SegmentErrorKind::Stopped => {
                 tracing::debug!(segment.id = %meta.id, %error, "the index bundle of a segment is made again as a whole");
@@ -119,23 +118,40 @@ fn add_text(segment: &Segment, bundle: &Bundle, tmp_dir: &Place, stop: &AtomicBo
     Ok((SegmentMeta { index_bytes: bundle.len, index_crc: bundle.crc, ..meta.clone() }, bundle))
 }
 
-/// What a bundle of this program has and this one lacks: one of an older version, which answers less, or one of logs whose text is not
-/// indexed yet.
-pub(super) fn lacking(bundle: &Bundle, meta: &SegmentMeta) -> Option<&'static str> {
-    if bundle.find(super::attributes::CATALOGUE).is_none() {
-        return Some("attributes");
+/// Hands over the bodies of some rows.
+fn bodies_of(segment: &Segment, rows: Range<u32>, each: &mut dyn FnMut(Option<&str>) -> io::Result<()>) -> io::Result<()> {
+    let (wanted, mut found) = (rows.len(), 0);
+    for batch in segment.read(&[column::BODY], Some(&RowRanges::from_iter([rows]))).map_err(io::Error::other)? {
+        let batch = batch.map_err(io::Error::other)?;
+        let bodies = batch.column_by_name(column::BODY).and_then(|bodies| bodies.as_string_view_opt());
+        bodies.ok_or_else(|| io::Error::other("bodies of another type"))?.iter().try_for_each(&mut *each)?;
+        found += batch.num_rows();
     }
-    if bundle.find(super::ROLL).is_none() {
-        return Some("roll-ups");
-    }
-    if sums_up_calls(meta.signal, meta.level) && bundle.find(super::ROLL_EDGE).is_none() {
-        return Some("calls");
-    }
-    (indexes_text(meta.signal, meta.level) && !text::Index::is_in(bundle)).then_some(TEXT)
+    if found == wanted { Ok(()) } else { Err(io::Error::other("not all of its rows can be read")) }
 }
 
-/// What a run of logs lacks that was flushed just now.
-pub(super) const TEXT: &str = "text";
+/// What a bundle of this program has and this one lacks: one of an older version, which answers less, or one of logs whose text is not
+/// indexed yet.
+pub(super) fn lacking(bundle: &Bundle, meta: &SegmentMeta) -> Option<Lacking> {
+    let SegmentMeta { signal, level, .. } = *meta;
+    let parts = [
+        (Lacking::Attributes, bundle.find(super::attributes::CATALOGUE).is_some()),
+        (Lacking::RollUps, bundle.find(super::ROLL).is_some()),
+        (Lacking::Calls, !sums_up_calls(signal, level) || bundle.find(super::ROLL_EDGE).is_some()),
+        (Lacking::Text, !indexes_text(signal, level) || text::Index::is_in(bundle)),
+    ];
+    parts.into_iter().find_map(|(part, is_there)| (!is_there).then_some(part))
+}
+
+/// A part of a bundle that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lacking {
+    Attributes,
+    RollUps,
+    Calls,
+    /// As of a run of logs that was flushed just now.
+    Text,
+}
 
 fn indexes_text(signal: Signal, level: u8) -> bool {
     signal == Signal::Logs && level > 0
@@ -222,7 +238,7 @@ impl Indexes {
         let Some(texts) = &mut self.texts else { return Ok(()) };
         let text = segment.index.as_ref().and_then(|index| segment.text(index)).ok_or_else(|| missing("text"))?;
         texts
-            .push(text, rows, &mut self.bundle)
+            .push(text, &mut self.bundle, |rows, each| bodies_of(segment, rows, each))
             .map_err(|e| SegmentError::damaged(segment.meta.id, format!("cannot copy its index of text: {e}")))
     }
 

@@ -218,7 +218,7 @@ fn a_flipped_bit_in_the_bundle_is_noticed_and_only_slows_reads() {
         for at in (0..whole.len()).step_by(1 + whole.len() / 300) {
             let mut damaged = whole.clone();
             damaged[at] ^= 0x10;
-            // A new file: mappings of the old one keep their bytes.
+            // A new file: open ones keep their bytes.
             path.remove().unwrap();
             std::fs::write(path.path(), &damaged).unwrap();
             let reopened = Segment::open(&folders.seg, meta.clone()).unwrap();

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::files::Place;
 use crate::segment::fixture::{Dice, body};
-use crate::segment::{Bundle, BundleWriter, RowRanges};
+use crate::segment::{Bundle, BundleWriter};
 
 fn tokens(text: &str) -> Vec<String> {
     terms(text)
@@ -94,6 +94,65 @@ proptest! {
     }
 }
 
+/// The same without what is known of ASCII.
+fn slow_terms(text: &str) -> Vec<String> {
+    let mut terms = Vec::new();
+    let mut tokenizer = Tokenizer::default();
+    let mut see = |token: &str| {
+        terms.push(truncated(token).to_owned());
+        true
+    };
+    for c in text.chars() {
+        assert!(c.to_lowercase().all(|lower| tokenizer.push(lower, case(c), &mut see)));
+    }
+    assert!(tokenizer.flush(&mut see));
+    terms
+}
+
+proptest! {
+    #[test]
+    fn ascii_has_the_same_tokens_as_any_text(text in prop_oneof!["[a-cA-C_ .0-9]{0,24}", "[ -~\n\t]{0,80}"]) {
+        prop_assert_eq!(terms(&text), slow_terms(&text));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn an_index_leaves_out_no_row_and_equals_one_of_the_same_bodies(
+        texts in prop::collection::vec(prop::option::of(text()), 1..120), unit_rows in 1u32..90, other in text(),
+    ) {
+        let (_folder, index) = indexed(&texts, unit_rows);
+        for (row, text) in (0..).zip(&texts) {
+            for term in terms(text.as_deref().unwrap_or_default()) {
+                let found = index.rows(std::slice::from_ref(&term)).unwrap();
+                prop_assert!(found.iter().any(|range| range.contains(&row)), "{term:?} {row} {found:?}");
+                for (end, _) in term.char_indices().skip(1).chain([(term.len(), ' ')]) {
+                    let found = index.prefix_rows(&term[..end]).unwrap().unwrap();
+                    prop_assert!(found.iter().any(|range| range.contains(&row)), "{term:?} {row} {found:?}");
+                }
+            }
+        }
+        let compare = |index: Index, texts: &[Option<String>]| {
+            let mut comparison = TextComparison::new(index);
+            texts.iter().for_each(|text| comparison.push(text.as_deref()).unwrap());
+            comparison.finish()
+        };
+        let mut changed = texts.clone();
+        let last = changed.last_mut().unwrap();
+        let is_same = terms(last.as_deref().unwrap_or_default()).iter().collect::<std::collections::BTreeSet<_>>()
+            == terms(&other).iter().collect::<std::collections::BTreeSet<_>>();
+        *last = Some(other);
+        let (_again, changed_index) = indexed(&changed, unit_rows);
+        prop_assert!(compare(index, &texts));
+        // What the others of its block have makes no difference.
+        if is_same || unit_rows == 1 {
+            prop_assert_eq!(compare(changed_index, &texts), is_same);
+        }
+    }
+}
+
 fn indexed(bodies: &[Option<String>], unit_rows: u32) -> (tempfile::TempDir, Index) {
     let folder = tempfile::tempdir().unwrap();
     let place = Place::real(folder.path());
@@ -107,7 +166,7 @@ fn indexed(bodies: &[Option<String>], unit_rows: u32) -> (tempfile::TempDir, Ind
     let synced = bundle.finish().unwrap();
     let len = synced.len;
     synced.rename(&path).unwrap();
-    let index = Index::open(&Bundle::open(&path, len).unwrap(), &path).unwrap().unwrap();
+    let index = Index::open(&Bundle::open(&path, len).unwrap()).unwrap().unwrap();
     (folder, index)
 }
 
@@ -118,19 +177,20 @@ fn index_rows_are_row_numbers_across_units() {
     for unit_rows in [700, 100_000] {
         let (_folder, index) = indexed(&bodies, unit_rows);
         for n in (0..3_000).filter(|n| bodies[*n as usize].is_some()).step_by(97) {
-            assert_eq!(index.rows(&[format!("row{n}")]).unwrap(), vec![n..n + 1]);
+            let found = index.rows(&[format!("row{n}")]).unwrap();
+            assert!(found.iter().any(|range| range.contains(&n)), "{n}: {found:?}");
+            assert!(found.iter().map(ExactSizeIterator::len).sum::<usize>() <= 6 * 16, "{n}: {found:?}");
         }
         for wanted in [vec!["order"], vec!["timeout", "cart"], vec!["payment", "failed", "retry"], vec!["absent", "order"], vec!["grüße"]]
         {
             let wanted: Vec<String> = wanted.into_iter().map(str::to_owned).collect();
-            let mut expected = RowRanges::new();
+            let found = index.rows(&wanted).unwrap();
             for (row, body) in (0..).zip(&bodies) {
                 let known = terms(body.as_deref().unwrap_or_default());
                 if wanted.iter().all(|term| known.contains(term)) {
-                    crate::segment::push_row(&mut expected, row);
+                    assert!(found.iter().any(|range| range.contains(&row)), "{wanted:?} {row}");
                 }
             }
-            assert_eq!(index.rows(&wanted).unwrap(), expected, "{wanted:?}");
         }
     }
 }

@@ -4,7 +4,6 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use tantivy::directory::FileSlice;
 use ulid::Ulid;
 
 use crate::files::{File, FileSystem, Mode};
@@ -49,10 +48,6 @@ impl FileSystem for Mounted {
         let mut bytes = vec![0; usize::try_from(file.len()?).unwrap()];
         file.read_exact_at(&mut bytes, 0)?;
         Ok(bytes)
-    }
-
-    fn map(&self, path: &Path) -> io::Result<FileSlice> {
-        self.read(path).map(FileSlice::from)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -1,6 +1,6 @@
 //! Hashes of attributes, as they are stored in granule filters.
 //!
-//! A part of the format: a change needs a new version of `attr.directory`. Numbers that compare equal have equal hashes, whatever their
+//! A part of the format: a change needs a new version of `attr.directory`, and of the index of words. Numbers that compare equal have equal hashes, whatever their
 //! type. The function is fast, not keyed: whoever makes values collide makes some searches read more.
 
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,11 @@ fn whole(double: f64) -> Option<i64> {
     let fits = double.fract() == 0.0 && (-TWO_TO_63..TWO_TO_63).contains(&double);
     #[expect(clippy::cast_possible_truncation, reason = "it is whole and within the range")]
     fits.then_some(double as i64)
+}
+
+/// The hash of bytes that are no attribute.
+pub(crate) fn bytes_hash(of: &[u8]) -> u64 {
+    bytes(SEED, of)
 }
 
 fn bytes(seed: u64, bytes: &[u8]) -> u64 {

@@ -90,7 +90,9 @@ fn check_text(stack: &Segment, rows: &RecordBatch) {
                 super::super::push_row(&mut expected, row);
             }
         }
-        assert_eq!(stack.text_rows(&[term.to_owned()]).unwrap(), Some(expected));
+        let found = stack.text_rows(&[term.to_owned()]).unwrap().unwrap();
+        assert!(expected.iter().flat_map(Clone::clone).all(|row| super::super::holds_rows(&found, row)), "{term}");
+        assert!(super::super::count_rows(&found) <= 31 * super::super::count_rows(&expected) + 16 * 40, "{term}");
     }
     for prefix in ["time", "o", "userid", "grü", "nowhere"] {
         let mut expected = RowRanges::new();
@@ -99,7 +101,8 @@ fn check_text(stack: &Segment, rows: &RecordBatch) {
                 super::super::push_row(&mut expected, row);
             }
         }
-        assert_eq!(stack.prefix_rows(prefix), Some(expected), "{prefix}");
+        let found = stack.prefix_rows(prefix).unwrap();
+        assert!(expected.iter().flat_map(Clone::clone).all(|row| super::super::holds_rows(&found, row)), "{prefix}");
     }
 }
 
