@@ -32,10 +32,11 @@ async function heatOf(page) {
   const { cells, low, high, columns } = await heat.evaluate((map) => ({ ...map.dataset }));
   const [bottom, top] = [Number(low), Number(high)];
   const at = ([column, row]) => [box.x + ((column + 0.5) / Number(columns)) * box.width, box.y + ((top - row + 0.5) / (top - bottom + 1)) * box.height];
-  return { cells: cells.split(" ").map((cell) => cell.split(",").slice(0, 2).map(Number)), low: bottom, high: top, at };
+  const known = cells.split("|").flatMap((column, place) => column.split(" ").filter(Boolean).map((cell) => [place, parseInt(cell, 10)]));
+  return { cells: known, low: bottom, high: top, at };
 }
 
-// A click on a cell selects it and nothing else; without a script columns and the cells of the table do.
+// A click on a cell selects it and nothing else; without a script five columns and the cells of the table do.
 async function selectsOneCell(page, url) {
   await page.goto(url);
   const { cells, at, low, high } = await heatOf(page);
@@ -46,7 +47,8 @@ async function selectsOneCell(page, url) {
   const plain = await watched(await page.context().browser().newContext({ javaScriptEnabled: false }));
   await plain.goto(url);
   await Promise.all([plain.waitForURL(/sel=/), plain.mouse.click(...at(cells[0]))]);
-  check(new URL(plain.url()).searchParams.get("sel") === `${column}-${column},${low}-${high}`, `without a script a click on a column selects ${plain.url()}`);
+  const strip = Math.floor(column / 5) * 5;
+  check(new URL(plain.url()).searchParams.get("sel") === `${strip}-${strip + 4},${low}-${high}`, `without a script a click selects ${plain.url()}`);
   await plain.goto(url);
   await plain.locator(".as-table > summary").click();
   await Promise.all([plain.waitForURL(/sel=/), plain.locator(".cells button").first().click()]);

@@ -22,7 +22,7 @@ const span = (traceId, number, parent, name, kind, from, to, more = {}) => ({
 });
 const failed = (message) => ({ status: { code: 2, message } });
 
-// A library that lends a book: one request that works, one that fails below.
+// A library that lends a book: one request that works, one that fails below. Its services have marks that no service of the shop has.
 async function send() {
   // A second attempt finds it here.
   if ((await json(`/api/v1/traces/${two}`)).spans) return;
@@ -32,19 +32,19 @@ async function send() {
       attributes: [text("db.system.name", "postgresql"), text("db.query.text", "SELECT count(*) FROM copies WHERE book = ?")],
     }));
     await sendSpans("reading-room", [span(trace, base + 1, 0, "POST /loans", 2, from, from + 240, { attributes: [text("http.route", "/loans")], ...more })]);
-    await sendSpans("shelves", [span(trace, base + 2, base + 1, "find book", 2, from + 20, from + 180, more), ...counted]);
-    await sendRecords("shelves", [{ timeUnixNano: at(from + 150), severityNumber: trace === one ? 9 : 17, body: { stringValue: trace === one ? "book found" : "the shelf is empty" }, traceId: trace, spanId: id(base + 2) }]);
+    await sendSpans("bookcase", [span(trace, base + 2, base + 1, "find book", 2, from + 20, from + 180, more), ...counted]);
+    await sendRecords("bookcase", [{ timeUnixNano: at(from + 150), severityNumber: trace === one ? 9 : 17, body: { stringValue: trace === one ? "book found" : "the shelf is empty" }, traceId: trace, spanId: id(base + 2) }]);
   }
 }
 
 const window = `from=${day}T11:50:00Z&to=${day}T12:10:00Z`;
-const sql = encodeURIComponent("SELECT name, count(*) AS n FROM spans WHERE service_name = 'shelves' GROUP BY name ORDER BY name");
+const sql = encodeURIComponent("SELECT name, count(*) AS n FROM spans WHERE service_name = 'bookcase' GROUP BY name ORDER BY name");
 const states = {
   "services-of-one": `/services/reading-room?${window}`, dependencies: `/services/reading-room?tab=dependencies&${window}`, operation: `/services/reading-room/ops/${encodeURIComponent("POST /loans")}?${window}`,
   traces: `/traces?q=service%3Areading-room&${window}`, "traces-wrong": `/traces?q=durration%3E1s&${window}`,
   "trace-timeline": `/trace/${two}`, "trace-span": `/trace/${two}?span=${id(0x202)}`, "trace-flame": `/trace/${two}?view=flame`, "trace-services": `/trace/${two}?view=services`, "trace-spans": `/trace/${two}?view=spans`,
   "trace-logs": `/trace/${two}?view=logs`, "trace-map": `/trace/${two}?view=map`, compare: `/compare?a=${one}&b=${two}`, span: `/trace/${two}/span/${id(0x202)}`,
-  logs: `/logs?q=service%3Ashelves&${window}`, patterns: `/logs?q=service%3Ashelves&view=patterns&${window}`, map: `/map?focus=reading-room&${window}`, "map-table": `/map?focus=reading-room&view=table&${window}`,
+  logs: `/logs?q=service%3Abookcase&${window}`, patterns: `/logs?q=service%3Abookcase&view=patterns&${window}`, map: `/map?focus=reading-room&${window}`, "map-table": `/map?focus=reading-room&view=table&${window}`,
   query: `/query?sql=${sql}`, settings: "/settings", language: "/help/query", shortcuts: "/help/shortcuts", nowhere: "/nowhere",
 };
 
@@ -70,6 +70,9 @@ await withBrowser(async (browser) => {
   await send();
   if (keeps) mkdirSync(folder, { recursive: true });
   const page = await watched(await browser.newContext({ viewport: { width: 1440, height: 900 } }));
+  // How long others of its kind took is told as soon as it is known.
+  await page.goto(base + states.span);
+  await page.waitForTimeout(1_000);
   for (const [name, path] of Object.entries(states)) {
     await page.goto(base + path);
     await page.locator("html[data-ready]").waitFor();

@@ -116,7 +116,7 @@ const tasks = {
 
   async "repeated calls (N+1)"(reader) {
     await reader.open("/");
-    await reader.until("j", "/times under one parent/.test(document.activeElement.textContent)", 9);
+    await reader.until("j", "document.activeElement.matches('[data-open]') && /times under one parent/.test(document.activeElement.textContent)", 9);
     await reader.go("Enter", /\/traces/);
     await reader.press("j");
     await reader.go("Enter", /\/trace\/[0-9a-f]{32}/);

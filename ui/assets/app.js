@@ -517,9 +517,9 @@
     const split = (name, by) => heat.dataset[name].split(by);
     // What is in a cell, in words; nothing for an empty one.
     function told(at) {
-      const cell = split("cells", " ").find((one) => one.startsWith(`${at[0]},${at[1]},`));
+      const [column, row] = at, cell = split("cells", "|")[column].split(" ").find((one) => one.startsWith(`${row},`));
       if (!cell) return "";
-      const [column, row, count, failed] = cell.split(",");
+      const [, count, failed = "0"] = cell.split(",");
       return `${split("times", "|")[column]}, ${split("lengths", "|")[row - low()]}: ${count} ${count === "1" ? "span" : "spans"}, ${failed} failed`;
     }
     let shown = "";
@@ -565,7 +565,7 @@
       else if (!step) return;
       else {
         heat = event.target;
-        if (!to) from = to = split("cells", " ")[0].split(",", 2).map(Number);
+        if (!to) { const first = split("cells", "|").findIndex(Boolean); from = to = [first, parseInt(split("cells", "|")[first], 10)]; }
         else to = [clamp(to[0] + step[0], 0, columns() - 1), clamp(to[1] + step[1], low(), high())];
         if (!event.shiftKey) from = to;
         mark();

@@ -3,6 +3,7 @@
 use crate::retention::Retention;
 use crate::segment::SegmentMeta;
 
+use super::append::stuck;
 use super::{Signal, SignalStatus, Store, StoreStatus};
 
 impl Store {
@@ -37,7 +38,7 @@ impl Store {
     pub fn status(&self) -> StoreStatus {
         let inner = &self.inner;
         StoreStatus {
-            write_refusal: inner.write_refusal().or_else(|| inner.stuck()),
+            write_refusal: inner.write_refusal().or_else(|| inner.health.stuck().map(|why| stuck(&why))),
             background_error: inner.health.error(),
             damage: inner.tables.damaged().into_iter().map(|segment| segment.why).collect(),
             signals: [self.signal_status(Signal::Traces), self.signal_status(Signal::Logs)],

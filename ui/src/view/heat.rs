@@ -1,7 +1,7 @@
 //! A heat map of durations over time: geometry for SVG, the part that is selected, and the same as a table.
 //!
 //! Cells are drawn by one path for each strength, and the script knows them by one attribute: a link for each would make most of the page.
-//! Without a script columns are links, and the table has a button for each of its cells.
+//! Without a script five columns are a link, and the table has a button for each of its cells.
 
 use std::collections::BTreeMap;
 
@@ -24,11 +24,11 @@ pub(crate) struct Heat {
     pub(crate) height: String,
     /// The marks of failures, as one path; empty for none.
     pub(crate) failed: String,
-    /// Left edge, address and words of the columns that hold something.
+    /// Left edge, address and words of several columns each, where they hold something.
     pub(crate) strips: Vec<(String, String, String)>,
-    /// Width of a column.
+    /// Their width.
     pub(crate) strip: String,
-    /// Column, row, how many and how many failed, of each cell; empty without any.
+    /// For each column row, how many and how many failed, of its cells; empty without any.
     pub(crate) cells: String,
     /// When columns begin, and what rows hold from the lowest up, for the script.
     pub(crate) times: String,
@@ -117,14 +117,13 @@ impl Heat {
         let fixed = page.clone().with("from", &range.from.get().to_string()).with("to", &range.to.get().to_string());
         let all = counts.values().fold((0, 0), |sum, counts| (sum.0 + counts.0, sum.1 + counts.1));
         let lengths: Vec<String> = (low..=high).map(|row| spanned(bounds(row).0, bounds(row).1)).collect();
-        let cell = |((column, row), (count, errors)): (&(usize, usize), &(u64, u64))| format!("{column},{row},{count},{errors}");
         Self {
             layers: frame.layers(&counts),
             height: format!("{:.2}", (frame.height() - 0.6).max(0.4)),
             failed: frame.failed(&counts),
             strips: frame.strips(&counts, &fixed, clock),
-            strip: format!("{:.2}", WIDTH / COLUMNS_F),
-            cells: counts.iter().map(cell).collect::<Vec<_>>().join(" "),
+            strip: left(TOGETHER),
+            cells: Frame::cells(&counts),
             times: (0..COLUMNS).map(|column| clock.second(frame.start(column))).collect::<Vec<_>>().join("|"),
             table: Table::new(&counts, &frame, &fixed, (&lengths, clock)),
             lengths: lengths.join("|"),
@@ -198,15 +197,26 @@ impl Frame {
         counts.iter().filter(|(_, (_, errors))| *errors > 0).map(mark).collect()
     }
 
-    /// Columns that hold something, each with the address at which it is selected.
+    /// Columns, several together, that hold something, each with the address at which they are selected.
     fn strips(&self, counts: &Cells, fixed: &Address, clock: &Clockface) -> Vec<(String, String, String)> {
-        let mut columns: Vec<usize> = counts.keys().map(|(column, _)| *column).collect();
-        columns.dedup();
-        let strip = |column: usize| {
-            let href = fixed.clone().with("sel", &format!("{column}-{column},{}-{}", self.low, self.high)).href();
-            (left(column), href, clock.second(self.start(column)))
+        let mut firsts: Vec<usize> = counts.keys().map(|(column, _)| column / TOGETHER * TOGETHER).collect();
+        firsts.dedup();
+        let strip = |first: usize| {
+            let href = fixed.clone().with("sel", &format!("{first}-{},{}-{}", first + TOGETHER - 1, self.low, self.high)).href();
+            (left(first), href, clock.second(self.start(first)))
         };
-        columns.into_iter().map(strip).collect()
+        firsts.into_iter().map(strip).collect()
+    }
+
+    /// Cells for the script, column by column: `row,count`, and `,errors` where there are any.
+    fn cells(counts: &Cells) -> String {
+        let mut columns = vec![String::new(); COLUMNS];
+        for ((column, row), (count, errors)) in counts {
+            let Some(cells) = columns.get_mut(*column) else { continue };
+            let failed = if *errors > 0 { format!(",{errors}") } else { String::new() };
+            cells.push_str(&format!("{}{row},{count}{failed}", if cells.is_empty() { "" } else { " " }));
+        }
+        columns.join("|")
     }
 
     /// At powers of ten, at most six.
@@ -256,6 +266,9 @@ fn spanned(from: u64, to: u64) -> String {
 
 /// How many strengths of the colour are told apart.
 const STRENGTHS: u64 = 8;
+
+/// Columns that are selected together without the script.
+const TOGETHER: usize = 5;
 
 /// Parts of the window.
 pub(crate) const COLUMNS: usize = 60;

@@ -72,8 +72,8 @@ pub(crate) fn totals(services: &[ServiceSummary], range: TimeRange, links: &Link
     let total = |value, label, href: String| Total { value, label, href, ..Total::default() };
     let failed = links.traces("kind:server,consumer status:error").href();
     vec![
-        Total { means: REQUESTS, ..total(format::rate(requests, window), "requests to services", links.windowed("/services").href()) },
-        Total { is_bad: errors > 0, ..total(format::percent(errors, requests), "of them failed", failed) },
+        Total { means: REQUESTS, ..total(format::rate(requests, window), "requests", links.windowed("/services").href()) },
+        Total { is_bad: errors > 0, ..total(format::percent(errors, requests), "failed", failed) },
         total(format::rate(sum(|s| s.span_count), window), "spans", links.windowed("/traces").href()),
         total(format::rate(sum(|s| s.log_count), window), "logs", links.windowed("/logs").href()),
         total(format::exact(services.len() as u64), "services", links.windowed("/services").href()),

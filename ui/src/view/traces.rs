@@ -118,7 +118,7 @@ pub(crate) struct Row {
     pub(crate) repeated: String,
     /// Message of the first failed span; empty when none did.
     pub(crate) error: String,
-    pub(crate) id: String,
+    /// The first digits of its id.
     pub(crate) short_id: String,
     /// Of the trace, or of its newest matching span when the list is sorted by it.
     pub(crate) start: Moment,
@@ -257,7 +257,6 @@ fn row(trace: &TraceSummary, longest: u64, listing: &Listing<'_>) -> Row {
         repeated: trace.repeated.as_ref().map(repeated).unwrap_or_default(),
         error: trace.first_error.as_deref().map(|message| format::line(message, 160)).unwrap_or_default(),
         short_id: id.chars().take(8).collect(),
-        id,
         start: clock.moment(start),
         into: if into == 0 { String::new() } else { format::duration(into) },
         duration: format::duration(duration),

@@ -164,3 +164,21 @@ fn services_and_failure_are_told_apart_by_whoever_looks() {
         }
     }
 }
+
+/// Degrees of hue by which a colour may differ between the themes.
+const SAME_HUE: f64 = 10.0;
+
+#[test]
+fn services_keep_their_hue_from_theme_to_theme() {
+    let [(_, all), ..] = &SIGHTS;
+    for (slot, [fill, _]) in services().iter().enumerate() {
+        let polar = |hex: &String| {
+            let [_, a, b] = seen(hex, all);
+            (a.hypot(b), b.atan2(a).to_degrees())
+        };
+        let ((light_chroma, light), (dark_chroma, dark)) = (polar(&fill[0]), polar(&fill[1]));
+        let turn = ((light - dark + 180.0).rem_euclid(360.0) - 180.0).abs();
+        // Hardly any colour has hardly any hue.
+        assert!(turn <= SAME_HUE || light_chroma.min(dark_chroma) < 8.0, "slot {slot} turns by {turn:.0} degrees");
+    }
+}

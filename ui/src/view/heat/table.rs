@@ -1,6 +1,6 @@
 //! The heat map as a table: wider columns of time, the same rows of durations, and a button that selects each cell.
 
-use super::{COLUMNS, Cells, Clockface, Frame};
+use super::{COLUMNS, Cells, Clockface, Frame, TOGETHER};
 use crate::view::format;
 use crate::view::link::Address;
 
@@ -45,6 +45,3 @@ impl Table {
         }
     }
 }
-
-/// Columns of the map in one of the table.
-const TOGETHER: usize = 5;
