@@ -3,7 +3,6 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
@@ -75,7 +74,7 @@ fn must_be_beside(folder: &Path, to: &Path) -> anyhow::Result<()> {
 async fn of_server(url: &str, to: &Path) -> anyhow::Result<Kept> {
     let client = Client::new(url)?;
     // Before a folder is made of what may be the address of something else.
-    client.health(false, ANSWERS_WITHIN).await?;
+    client.identify().await?;
     let vault = Vault::open(to)?;
     let known = vault.known()?.into_iter().collect::<Vec<_>>().join("\n");
     let answer = client.post("/api/v1/backup", Bytes::from(known)).await?;
@@ -83,9 +82,6 @@ async fn of_server(url: &str, to: &Path) -> anyhow::Result<Kept> {
     answer.each(|piece| take(&mut receiver, &mut progress, &piece)).await?;
     Ok(receiver.finish()?)
 }
-
-/// How long a server may take to say that it is there.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
 fn take(receiver: &mut BackupReceiver, progress: &mut Progress, piece: &Bytes) -> anyhow::Result<()> {
     progress.add(piece.len() as u64);

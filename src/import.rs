@@ -44,7 +44,7 @@ struct Tally {
 /// When a file cannot be read, or nobody takes it in; says where to go on.
 pub(crate) fn run(arguments: &Import) -> anyhow::Result<ExitCode> {
     quiet_log();
-    message::check(&arguments.files)?;
+    message::check(&arguments.files, arguments.format, arguments.signal)?;
     crate::runtime()?.block_on(async {
         let target = match &arguments.endpoint {
             Some(endpoint) => Target::receiver(endpoint)?,

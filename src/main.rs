@@ -15,6 +15,7 @@ mod export;
 mod health;
 mod import;
 mod load;
+mod outcome;
 mod progress;
 mod query;
 mod repair;
@@ -25,9 +26,8 @@ mod telemetry;
 use self::app::App;
 use self::cli::{Cli, Command};
 use self::config::Config;
+use self::outcome::{USAGE, finish, say, unless_unread};
 use self::shutdown::Signals;
-
-use storage::OpenError;
 
 /// Columns are built on several threads at once; the system's allocator makes them wait for each other.
 #[global_allocator]
@@ -85,44 +85,3 @@ fn serve(config: Config) -> anyhow::Result<ExitCode> {
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("throughline").enable_all().build()
 }
-
-fn finish(outcome: anyhow::Result<ExitCode>) -> ExitCode {
-    outcome.unwrap_or_else(|error| {
-        // With its causes, in one line.
-        say(&format_args!("{error:#}"));
-        if is_asked_wrongly(&error) { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
-    })
-}
-
-/// Whether asking otherwise helps, and trying again does not.
-fn is_asked_wrongly(error: &anyhow::Error) -> bool {
-    let is_refused = match error.downcast_ref() {
-        Some(ui::client::Error::Url { .. }) => true,
-        Some(ui::client::Error::Refused { status, .. }) => *status == 400,
-        _ => false,
-    };
-    let is_no_address = matches!(error.downcast_ref(), Some(shop::load::Error::Endpoint { .. }));
-    let is_other_folder =
-        matches!(error.downcast_ref(), Some(OpenError::Unsuitable { .. } | OpenError::File { .. } | OpenError::Foreign { .. }));
-    is_refused
-        || is_no_address
-        || is_other_folder
-        || error.is::<source::AskedWrongly>()
-        || error.is::<source::WrongSettings>()
-        || error.is::<source::NothingNamed>()
-}
-
-/// Whoever reads what a command writes, such as `head`, may have read enough.
-fn unless_unread(outcome: anyhow::Result<ExitCode>) -> anyhow::Result<ExitCode> {
-    let is_unread =
-        |error: &anyhow::Error| error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe);
-    outcome.or_else(|error| if is_unread(&error) { Ok(ExitCode::SUCCESS) } else { Err(error) })
-}
-
-fn say(what: &dyn std::fmt::Display) {
-    // There is nobody left to tell when this fails.
-    let _ = writeln!(std::io::stderr(), "throughline: {what}");
-}
-
-/// Exit code of a wrong argument or setting, the same as of the argument parser.
-const USAGE: u8 = 2;

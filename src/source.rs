@@ -68,7 +68,9 @@ impl Source {
     /// When it is no data folder, or in use, or no server's address.
     pub(crate) async fn open(from: &Where) -> anyhow::Result<Self> {
         if let Some(url) = &from.url {
-            return Ok(Self { client: Client::new(url)?, store: None });
+            let client = Client::new(url)?;
+            client.identify().await?;
+            return Ok(Self { client, store: None });
         }
         let folder = data_dir(from.data_dir.as_deref())?;
         if from.data_dir.is_none() && !is_data_folder(&folder).unwrap_or(true) {
@@ -130,6 +132,9 @@ pub(crate) fn must_be_data_folder(folder: &Path) -> anyhow::Result<()> {
     let path = || folder.to_owned();
     if folder.is_file() {
         return Err(AskedWrongly(OpenError::File { path: path() }.to_string()).into());
+    }
+    if !folder.try_exists().unwrap_or(true) {
+        return Err(AskedWrongly(format!("there is no data folder at {}; name one", folder.display())).into());
     }
     if is_data_folder(folder).map_err(|source| OpenError::Io { action: "cannot look into the data folder", path: path(), source })? {
         return Ok(());

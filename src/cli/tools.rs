@@ -127,7 +127,7 @@ pub(crate) enum Signal {
 pub(crate) struct Export {
     #[command(flatten)]
     pub(crate) source: Where,
-    /// What to export [default: both]
+    /// What to export [default: both; with --query it must be said]
     #[arg(long, value_enum)]
     pub(crate) signal: Option<Signal>,
     /// Only what matches, in the search language; needs --signal
@@ -178,9 +178,9 @@ pub(crate) struct Import {
     /// Open this data folder, which no server may have open; created when absent [default: the one that the settings name]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// How the files are written
-    #[arg(long, value_enum, default_value = "json")]
-    pub(crate) format: ExportFormat,
+    /// How the files are written [default: as each begins]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<ExportFormat>,
     /// What messages in protobuf hold, which do not say it themselves
     #[arg(long, value_enum, required_if_eq("format", "protobuf"))]
     pub(crate) signal: Option<Signal>,

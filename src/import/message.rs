@@ -28,21 +28,27 @@ pub(super) struct Message {
 /// The messages of some files, in order. Ends after the first error.
 pub(super) struct Messages {
     files: std::vec::IntoIter<PathBuf>,
-    open: Option<(PathBuf, Box<dyn BufRead + Send>)>,
-    format: ExportFormat,
+    open: Option<(PathBuf, ExportFormat, Box<dyn BufRead + Send>)>,
+    format: Option<ExportFormat>,
     signal: Option<Signal>,
     skip: u64,
     number: u64,
 }
 
-/// Fails when one of the files cannot be read, so that nothing is begun, nor a data folder made, for a mistyped name.
+/// Fails when one of the files cannot be read or does not begin as it should, so that nothing is begun, nor a data folder made, for another
+/// file.
 ///
 /// # Errors
 /// Names the file.
-pub(super) fn check(files: &[PathBuf]) -> anyhow::Result<()> {
+pub(super) fn check(files: &[PathBuf], format: Option<ExportFormat>, signal: Option<Signal>) -> anyhow::Result<()> {
     for path in files.iter().filter(|path| path.as_os_str() != "-") {
         let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-        ensure!(!file.metadata()?.is_dir(), "{} is a folder; name the files in it", path.display());
+        let kind = file.metadata()?.file_type();
+        ensure!(!kind.is_dir(), "{} is a folder; name the files in it", path.display());
+        // A pipe is read once.
+        if kind.is_file() {
+            Messages::new(vec![path.clone()], format, signal, 0).next().transpose()?;
+        }
     }
     Ok(())
 }
@@ -50,23 +56,28 @@ pub(super) fn check(files: &[PathBuf]) -> anyhow::Result<()> {
 // === impl Messages ===
 
 impl Messages {
-    pub(super) fn new(files: Vec<PathBuf>, format: ExportFormat, signal: Option<Signal>, skip: u64) -> Self {
+    pub(super) fn new(files: Vec<PathBuf>, format: Option<ExportFormat>, signal: Option<Signal>, skip: u64) -> Self {
         Self { files: files.into_iter(), open: None, format, signal, skip, number: 0 }
     }
 
     fn read(&mut self) -> anyhow::Result<Option<Message>> {
         loop {
-            let Some((path, file)) = &mut self.open else {
+            let Some((path, format, file)) = &mut self.open else {
                 let Some(path) = self.files.next() else { return Ok(None) };
-                let file: Box<dyn BufRead + Send> = if path.as_os_str() == "-" {
+                let mut file: Box<dyn BufRead + Send> = if path.as_os_str() == "-" {
                     Box::new(BufReader::new(std::io::stdin()))
                 } else {
                     Box::new(BufReader::new(File::open(&path).with_context(|| format!("cannot open {}", path.display()))?))
                 };
-                self.open = Some((path, file));
+                let format = match self.format {
+                    Some(format) => format,
+                    None => format_of(file.fill_buf().with_context(|| format!("cannot read {}", path.display()))?),
+                };
+                self.open = Some((path, format, file));
                 continue;
             };
-            let bytes = match self.format {
+            let format = *format;
+            let bytes = match format {
                 ExportFormat::Json => line(file.as_mut()),
                 ExportFormat::Protobuf => delimited(file.as_mut()),
             };
@@ -75,21 +86,23 @@ impl Messages {
                 self.open = None;
                 continue;
             };
-            if bytes.iter().all(u8::is_ascii_whitespace) && self.format == ExportFormat::Json {
+            if bytes.iter().all(u8::is_ascii_whitespace) && format == ExportFormat::Json {
                 continue;
             }
             let context = place();
             self.number += 1;
             if self.number > self.skip {
-                return self.understood(bytes).context(context).map(Some);
+                return self.understood(format, bytes).context(context).map(Some);
             }
         }
     }
 
-    fn understood(&self, bytes: Vec<u8>) -> anyhow::Result<Message> {
-        let mut message = match (self.format, self.signal) {
+    fn understood(&self, format: ExportFormat, bytes: Vec<u8>) -> anyhow::Result<Message> {
+        let mut message = match (format, self.signal) {
             (ExportFormat::Protobuf, Some(signal)) => Message { number: 0, signal, payload: bytes, rejected: 0, rejection: None },
-            (ExportFormat::Protobuf, None) => bail!("what messages in protobuf hold must be said; give --signal"),
+            (ExportFormat::Protobuf, None) => {
+                bail!("it is in protobuf, whose messages do not say what they hold; give --signal traces or --signal logs")
+            }
             (ExportFormat::Json, only) => {
                 let signal = signal_of(&bytes)?;
                 ensure!(only.is_none_or(|only| only == signal), "it holds {}", signal.as_str());
@@ -109,6 +122,16 @@ impl Iterator for Messages {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.read().transpose()
+    }
+}
+
+/// What a file is that begins so.
+fn format_of(begin: &[u8]) -> ExportFormat {
+    // A message in protobuf that is longer than a byte begins with its length and the tag 10; no line of JSON does.
+    match begin.trim_ascii_start() {
+        [] | [b'{', ..] => ExportFormat::Json,
+        text if text.iter().take(64).all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) => ExportFormat::Json,
+        _ => ExportFormat::Protobuf,
     }
 }
 
@@ -178,7 +201,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         let mut messages = Vec::new();
-        for message in Messages::new(vec![file.path().to_owned(), file.path().to_owned()], format, signal, skip) {
+        for message in Messages::new(vec![file.path().to_owned(), file.path().to_owned()], Some(format), signal, skip) {
             let failed = message.is_err();
             messages.push(message);
             if failed {
@@ -232,5 +255,13 @@ mod tests {
         let all: Vec<_> = read(&bytes, ExportFormat::Protobuf, Some(Signal::Traces), 0).into_iter().map(Result::unwrap).collect();
         assert_eq!(all.len(), 6);
         assert!(all[0].payload.starts_with(&[0x0a, 0]) && all[2].payload.starts_with(&long));
+    }
+
+    #[test]
+    fn a_file_is_read_as_it_begins() {
+        assert_eq!(format_of(b" \n{\"resourceSpans\""), ExportFormat::Json);
+        assert_eq!(format_of(b"import os\n\n"), ExportFormat::Json);
+        assert_eq!(format_of(&[0x8a, 0x02, 0x0a, 0xff]), ExportFormat::Protobuf);
+        assert_eq!(format_of(&[9, 0x0a, 7, 0x12]), ExportFormat::Protobuf);
     }
 }

@@ -91,8 +91,8 @@ fn a_question_that_is_asked_wrongly_ends_with_2_and_says_how_to_ask() {
     let cases: [(&[&str], &[&str]); 14] = [
         (&["query", "--data-dir", word(&file), "a"], &["is a file, not a folder"]),
         (&["check", word(&file)], &["is a file, not a folder"]),
-        (&["query", "--data-dir", word(&missing), "a"], &["is not a data folder"]),
-        (&["check", word(&missing)], &["is not a data folder"]),
+        (&["query", "--data-dir", word(&missing), "a"], &["there is no data folder"]),
+        (&["check", word(&missing)], &["there is no data folder"]),
         (&["load", "--spans", "0"], &["there is nothing to send"]),
         (&["load", "--spans", "1", "--endpoint", "127.0.0.1:25001"], &["it must begin with http://"]),
         (&["load", "--spans", "1", "--endpoint", "http://127.0.0.1:25000x"], &["`25000x` is not a port"]),

@@ -147,6 +147,18 @@ impl Client {
         .unwrap_or_else(|_| Err(self.late(within)))
     }
 
+    /// Fails unless it is Throughline that answers, so that nothing is begun with what something else says.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn identify(&self) -> Result<(), Error> {
+        let text = self.get("/api/v1/status").await?.text(MAX_STATUS_BYTES).await?;
+        let is_status = serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|status| status.get("store").is_some());
+        let other =
+            || Error::Broken { name: self.name.clone(), reason: format!("what answers there is not Throughline; {WHERE_PAGES_ARE}") };
+        if is_status { Ok(()) } else { Err(other()) }
+    }
+
     /// Asks `path` with its query string, and fails unless the answer is a success.
     ///
     /// # Errors
@@ -347,6 +359,9 @@ const PIECE_WITHIN: Duration = Duration::from_secs(60);
 
 /// Of an answer that is shown as a message.
 const MAX_MESSAGE_BYTES: usize = 64 << 10;
+
+/// Of the status, which lists senders and segments.
+const MAX_STATUS_BYTES: usize = 16 << 20;
 
 /// Characters of an answer of somebody else.
 const MAX_SHOWN_CHARS: usize = 200;

@@ -3,18 +3,15 @@
 //! Owns connections from accept to drain. Knows no handler's insides.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use storage::{Registry, Store};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -23,7 +20,10 @@ use tower_http::compression::CompressionLayer;
 use crate::state::AppState;
 use crate::{Config, api, error, jaeger, ops, pages};
 
+mod doors;
 mod guard;
+
+use self::doors::Doors;
 
 /// Listens, but answers nothing until [`Server::serve`].
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The base path is not one.
-    #[error("the base path `{0}` must begin with a slash and hold only letters, digits and -._~/")]
+    #[error("the base path `{0}` must be like /name or /one/two, with letters, digits and -._~ in its names")]
     BasePath(String),
 }
 
@@ -75,22 +75,31 @@ impl Server {
 
     /// Answers until `stop` is cancelled, then finishes what it began, for at most ten seconds.
     pub async fn serve(self, stop: CancellationToken) {
+        self.serve_by(Doors::default(), stop).await;
+    }
+
+    async fn serve_by(self, doors: Doors, stop: CancellationToken) {
         let app = app(self.state.clone());
         let connections = GracefulShutdown::new();
-        let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let metrics = self.state.metrics();
         loop {
-            let accepted = tokio::select! {
-                () = stop.cancelled() => break,
-                accepted = accept(&self.listener, &permits) => accepted,
+            let entered = async {
+                let stream = accept(&self.listener).await;
+                (stream, doors.enter(metrics).await)
             };
-            let (stream, permit) = accepted;
+            let (stream, place) = tokio::select! {
+                () = stop.cancelled() => break,
+                entered = entered => entered,
+            };
             let service = TowerToHyperService::new(app.clone());
-            let connection = connections.watch(connection_builder().serve_connection(TokioIo::new(stream), service));
+            let connection = connections.watch(place.builder().serve_connection(TokioIo::new(stream), service));
+            let broken = metrics.broken.clone();
             tokio::spawn(async move {
                 if let Err(error) = connection.await {
+                    broken.add(1);
                     tracing::debug!(%error, "a connection to the pages ended early");
                 }
-                drop(permit);
+                drop(place);
             });
         }
         drop(self.listener);
@@ -132,15 +141,14 @@ pub(crate) fn app(state: AppState) -> Router {
     guard::below(base_path, app)
 }
 
-/// The next connection, once there is room for it. Errors of accept are those of one client or of a full process.
-async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> (TcpStream, Option<OwnedSemaphorePermit>) {
-    let permit = Arc::clone(permits).acquire_owned().await.ok();
+/// The next connection. Errors of accept are those of one client or of a full process.
+async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 // Small answers must not wait for more; a socket that refuses the option still works.
                 let _ = stream.set_nodelay(true);
-                return (stream, permit);
+                return stream;
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection for the pages");
@@ -148,14 +156,6 @@ async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> (TcpStream,
             }
         }
     }
-}
-
-/// HTTP/1 alone: browsers speak HTTP/2 over TLS only, and telling the two apart would wait for a first byte that idle
-/// clients never send.
-fn connection_builder() -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(IDLE).max_buf_size(MAX_HEAD_BYTES);
-    builder
 }
 
 /// A prefix of all pages as it is used: empty, or a slash and names without a slash at the end.
@@ -168,20 +168,13 @@ pub fn base_path(base_path: &str) -> Result<String, Error> {
     if trimmed.is_empty() {
         return Ok(String::new());
     }
-    if !trimmed.starts_with('/') || trimmed.starts_with("//") || !trimmed.chars().all(allowed) {
+    // Clients take empty names and dots out of paths before they send them.
+    let is_kept = |name: &str| !matches!(name, "" | "." | "..");
+    if !trimmed.starts_with('/') || !trimmed.split('/').skip(1).all(is_kept) || !trimmed.chars().all(allowed) {
         return Err(Error::BasePath(base_path.to_owned()));
     }
     Ok(trimmed.to_owned())
 }
-
-/// Connections at once; further ones wait in the kernel.
-const MAX_CONNECTIONS: usize = 2_048;
-
-/// Request line and headers. Queries travel in the URL.
-const MAX_HEAD_BYTES: usize = 64 << 10;
-
-/// How long a client may take to send the head of its next request.
-const IDLE: Duration = Duration::from_secs(30);
 
 /// How long open requests may take to end once the server stops.
 const DRAIN: Duration = Duration::from_secs(10);

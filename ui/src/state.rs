@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use storage::{Counter, DurationHistogram, Registry, Store, UnixNanos};
+use storage::{Counter, DurationHistogram, Gauge, Registry, Store, UnixNanos};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +30,7 @@ struct Inner {
 }
 
 /// Series of the interface.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Metrics {
     /// Requests by first digit of the status: 2, 3, 4, 5.
     pub(crate) responses: [Counter; 4],
@@ -38,6 +38,12 @@ pub(crate) struct Metrics {
     pub(crate) duration: DurationHistogram,
     /// Handlers that panicked.
     pub(crate) panics: Counter,
+    /// Open connections.
+    pub(crate) connections: Gauge,
+    /// Connections for which there was no usual place.
+    pub(crate) hasty: Counter,
+    /// Connections that ended in a fault of either side, such as a head that is none or does not end.
+    pub(crate) broken: Counter,
 }
 
 // === impl AppState ===
@@ -127,6 +133,17 @@ impl Metrics {
             responses: [responses("2xx"), responses("3xx"), responses("4xx"), responses("5xx")],
             duration: registry.histogram("throughline_http_response_seconds", "Time until the head of an answer of pages and APIs.", &[]),
             panics: registry.counter("throughline_http_panics_total", "Handlers of pages and APIs that failed by panic.", &[]),
+            connections: registry.gauge("throughline_connections", "Open connections of senders.", &[("transport", "pages")]),
+            hasty: registry.counter(
+                "throughline_http_hasty_connections_total",
+                "Connections to the pages beyond those that may stand open; each gets one answer.",
+                &[],
+            ),
+            broken: registry.counter(
+                "throughline_http_broken_connections_total",
+                "Connections to the pages that ended early: by a head that is no HTTP or does not end, or by the client.",
+                &[],
+            ),
         }
     }
 }

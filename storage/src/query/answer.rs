@@ -196,8 +196,8 @@ pub struct ServiceMap {
     pub nodes: Vec<Node>,
     /// Sorted by caller, callee, kind.
     pub edges: Vec<Edge>,
-    /// From service to service past a queue that is a node itself, in the same order. What they count is among the edges already, as
-    /// messages from the queue; segments that were written before relays were known have none.
+    /// From service to service past a queue that is a node itself, in the same order: where the consumer descends from the sender, or
+    /// nobody else sends to the queue. What they count is among the edges already, as messages from the queue.
     pub relays: Vec<Edge>,
     /// What it took.
     pub stats: QueryStats,

@@ -210,6 +210,11 @@ fn explain(error: &DataFusionError) -> QueryError {
 /// A mistake in the statement. A pattern that grows too large is told as in a search; how large the engine lets it grow helps nobody.
 fn invalid(error: &DataFusionError) -> QueryError {
     let line = one_line(error);
+    // Some functions do not say which of both it was.
+    let line = match line.split_once("Regular expression did not compile: ") {
+        Some((_, pattern)) => format!("the regular expression `{pattern}` is malformed or grows too large; mend it or make it simpler"),
+        None => line,
+    };
     QueryError::Invalid(if is_too_large(&line) { PATTERN_TOO_LARGE.to_owned() } else { line })
 }
 

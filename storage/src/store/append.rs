@@ -98,6 +98,16 @@ impl Inner {
         self.disk.refusal().or_else(|| self.budget_refusal())
     }
 
+    /// Why the store is not ready although single requests may still be taken: memory is full of what cannot be written, or the log had no
+    /// room for another file and there still is none. Nobody may send any more, so that this must end without a request.
+    pub(super) fn stuck(&self) -> Option<String> {
+        let no_room = || match self.wal.refusal() {
+            Some(Refusal::NoRoom(reason)) if self.disk.free_bytes() < self.config.log_file_bytes() => Some(reason),
+            _ => None,
+        };
+        self.health.stuck().map(|why| stuck(&why)).or_else(no_room)
+    }
+
     /// Files that were let go may still be read, so that the next file of the log would not fit.
     fn budget_refusal(&self) -> Option<String> {
         let max = self.config.max_disk_bytes?;
@@ -230,7 +240,7 @@ fn broken() -> AppendError {
 }
 
 /// What is said while memory is full of rows that cannot be written.
-pub(super) fn stuck(why: &str) -> String {
+fn stuck(why: &str) -> String {
     format!("memory is full, and {why}")
 }
 

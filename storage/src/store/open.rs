@@ -122,7 +122,7 @@ pub(super) fn prepare(
         threads: Threads::new(wake.clone()),
         wake,
         tasks: TaskTracker::new(),
-        large: Semaphore::new(LARGE_AT_ONCE),
+        large: Semaphore::new(large_at_once()),
         closing: AtomicBool::new(false),
         config,
     };
@@ -356,5 +356,11 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-/// Large requests decoded at a time: rows of many empty records take many times the bytes of their request, which is known only after.
+/// Large requests decoded at a time. One core is left to what writes them down: as soon as there is room, everybody who waits for it decodes,
+/// and the next room comes the later. They are few also because rows of many empty records take many times the bytes of their request, which
+/// is known only after.
+fn large_at_once() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1)).clamp(1, LARGE_AT_ONCE)
+}
+
 const LARGE_AT_ONCE: usize = 4;

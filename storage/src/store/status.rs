@@ -3,7 +3,6 @@
 use crate::retention::Retention;
 use crate::segment::SegmentMeta;
 
-use super::append::stuck;
 use super::{Signal, SignalStatus, Store, StoreStatus};
 
 impl Store {
@@ -38,7 +37,7 @@ impl Store {
     pub fn status(&self) -> StoreStatus {
         let inner = &self.inner;
         StoreStatus {
-            write_refusal: inner.write_refusal().or_else(|| inner.health.stuck().map(|why| stuck(&why))),
+            write_refusal: inner.write_refusal().or_else(|| inner.stuck()),
             background_error: inner.health.error(),
             damage: inner.tables.damaged().into_iter().map(|segment| segment.why).collect(),
             signals: [self.signal_status(Signal::Traces), self.signal_status(Signal::Logs)],

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -99,6 +99,10 @@ pub(super) async fn whole_body(request: Request, next: Next) -> Response {
 
 async fn body_within(time: Duration, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
+    // What says of itself that it is too long is not waited for.
+    if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    }
     let body = match tokio::time::timeout(time, to_bytes(body, MAX_BODY_BYTES)).await {
         Ok(Ok(body)) => body,
         Ok(Err(error)) if is_too_long(&error) => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
@@ -123,8 +127,15 @@ fn is_too_long(error: &axum::Error) -> bool {
 }
 
 /// The answer where no route is.
-pub(super) async fn nothing_here() -> Failure {
-    Failure::not_found("there is nothing at this address")
+pub(super) async fn nothing_here(State(state): State<AppState>, uri: Uri) -> Failure {
+    if !matches!(uri.path(), "/v1/traces" | "/v1/logs" | "/v1/metrics" | "/v1/profiles") {
+        return Failure::not_found("there is nothing at this address");
+    }
+    let port = |of: Option<std::net::SocketAddr>, protocol| of.map(|at| format!("{protocol} at port {}", at.port()));
+    let config = state.config();
+    let ports: Vec<String> = [port(config.otlp_http, "HTTP"), port(config.otlp_grpc, "gRPC")].into_iter().flatten().collect();
+    let ports = if ports.is_empty() { "other ports".to_owned() } else { ports.join(" and ") };
+    Failure::not_found(format!("telemetry is not taken at the port of the pages but over OTLP/{ports}"))
 }
 
 /// Serves `app` below a prefix; the root leads to it, and every other path outside says where it is.

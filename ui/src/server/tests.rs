@@ -1,5 +1,6 @@
 use axum::body::Body;
 use http::{Method, Request, StatusCode};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
 use crate::Part;
@@ -25,6 +26,8 @@ async fn refusals_take_the_form_of_their_audience() {
     assert_eq!((page.status, page.header("content-type")), (StatusCode::NOT_FOUND, "text/html; charset=utf-8"));
     assert_eq!(app.get("/api/v1/nothing").await.json()["error"]["code"], "not_found");
     assert_eq!(app.get("/api/nothing").await.json()["errors"][0]["code"], 404);
+    let sent = app.call(Method::POST, "/v1/traces", "application/json", "{}").await;
+    assert!(sent.json()["error"]["message"].as_str().is_some_and(|said| said.contains("over OTLP/other ports")), "{}", sent.text());
     let wrong_method = app.call(Method::DELETE, "/api/v1/traces", "text/plain", "").await;
     assert_eq!(
         (wrong_method.status, wrong_method.json()["error"]["code"].as_str()),
@@ -88,7 +91,31 @@ async fn metrics_are_prometheus_text() {
 fn a_base_path_is_normalised_or_refused() {
     assert_eq!(base_path("/a/b/").unwrap(), "/a/b");
     assert_eq!(base_path("/").unwrap(), "");
-    for bad in ["a", "//a", "/a b", "/a?b", "/a\"b"] {
+    for bad in ["a", "//a", "/a//b", "/../a", "/a/./b", "/a b", "/a?b", "/a\"b"] {
         assert!(base_path(bad).is_err(), "{bad}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_only_stand_open_keep_nobody_out() {
+    let app = App::empty().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let state = AppState::new(Config::new(addr, "0.0.0-test"), app.store().clone(), Registry::default());
+    let server = Server { listener, addr, state: state.clone() };
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(server.serve_by(Doors::new(2, 1), stop.clone()));
+    let _idle = [TcpStream::connect(addr).await.unwrap(), TcpStream::connect(addr).await.unwrap()];
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        tokio::time::timeout(Duration::from_secs(10), stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("ok\n"), "{answer}");
+    }
+    let text = state.registry().render();
+    assert!(text.contains("throughline_connections{transport=\"pages\"} 2\n"), "{text}");
+    assert!(text.contains("throughline_http_hasty_connections_total 3\n"), "{text}");
+    stop.cancel();
+    serving.await.unwrap();
 }

@@ -163,6 +163,12 @@ impl Tally {
         let named = incoming.into_iter().map(|((name, kind), (sums, system))| node(&sums, name, kind, system));
         let mut nodes: Vec<_> = services.chain(named).collect();
         nodes.sort_by(|a, b| (&a.name, a.kind).cmp(&(&b.name, b.kind)));
+        for (key, sums) in by_only_sender(&edges) {
+            let known = relays.entry(key).or_default();
+            if sums.durations.count() > known.durations.count() {
+                *known = sums;
+            }
+        }
         let [edges, relays] =
             [edges, relays].map(|sums| sums.into_iter().map(|((from, to, kind), sums)| edge(sums, from, to, kind)).collect());
         Derived { nodes, edges, relays, open }
@@ -273,6 +279,22 @@ fn bound(sums: &mut Sums) {
     if sums.samples.len() > 2 * MAX_SAMPLES {
         sums.thin_out(MAX_SAMPLES);
     }
+}
+
+/// What consumers take from queues that one service alone sends to: it comes from there, whether or not they descend from the sender.
+fn by_only_sender(edges: &BTreeMap<(Named, Named, EdgeKind), Sums>) -> BTreeMap<(Named, Named, EdgeKind), Sums> {
+    let messages = || edges.iter().filter(|((_, _, kind), _)| *kind == EdgeKind::Message);
+    let mut senders: BTreeMap<&Named, Option<&Named>> = BTreeMap::new();
+    for ((from, to, _), _) in messages().filter(|((from, to, _), _)| from.1 == NodeKind::Service && to.1 == NodeKind::Queue) {
+        senders.entry(to).and_modify(|only| *only = None).or_insert(Some(from));
+    }
+    let mut relays: BTreeMap<(Named, Named, EdgeKind), Sums> = BTreeMap::new();
+    for ((queue, to, kind), sums) in messages() {
+        if let Some(Some(sender)) = senders.get(queue).filter(|sender| **sender != Some(to)) {
+            relays.entry(((*sender).clone(), to.clone(), *kind)).or_default().merge(sums);
+        }
+    }
+    relays
 }
 
 fn kind(way: Way) -> EdgeKind {

@@ -103,9 +103,25 @@ fn consumers_by_parent_by_link_and_in_other_traces_hang_on_the_topic() {
     let map = map_of(&all);
     let topic = map.nodes.iter().find(|node| node.name == "orders").unwrap();
     assert_eq!((topic.kind, topic.system.as_str(), topic.requests), (NodeKind::Queue, "kafka", 1));
-    // Who took what of whom, where a consumer descends from its sender.
+    // Who took what of whom: nobody else sends to the topic.
     let relays: Vec<_> = map.relays.iter().map(|relay| (relay.from.0.as_str(), relay.to.0.as_str(), relay.calls)).collect();
-    assert_eq!(relays, [("shop", "mail", 3)]);
+    assert_eq!(relays, [("shop", "mail", 3), ("shop", "stock", 5)]);
+}
+
+#[test]
+fn of_several_senders_to_a_topic_descent_says_whose_message_it_was() {
+    let linked = with(span(3, 1, 0, "stock", Consumer), &QUEUE);
+    let spans = [
+        with(span(1, 1, 0, "shop", Producer), &QUEUE),
+        with(span(1, 2, 1, "mail", Consumer), &QUEUE),
+        with(span(2, 1, 0, "app", Producer), &QUEUE),
+        with(span(2, 2, 1, "mail", Consumer), &QUEUE),
+        with(span(2, 3, 1, "mail", Consumer), &QUEUE),
+        linked,
+    ];
+    let map = map_of(&spans);
+    let relays: Vec<_> = map.relays.iter().map(|relay| (relay.from.0.as_str(), relay.to.0.as_str(), relay.calls)).collect();
+    assert_eq!(relays, [("app", "mail", 2), ("shop", "mail", 1)]);
 }
 
 #[test]

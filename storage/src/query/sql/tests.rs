@@ -254,9 +254,12 @@ async fn a_pattern_that_cannot_be_used_is_a_mistake_in_the_statement() {
         "SELECT regexp_replace(name, name || '(', 'x') FROM spans",
         "SELECT regexp_replace(name, '((a{1000}){1000}){1000}', 'x') FROM spans",
         "SELECT max(attributes) FROM spans",
+        "SELECT regexp_count(name, '((a{100}){100}){100}') FROM spans",
+        "SELECT regexp_instr(name, '(') FROM spans",
     ] {
         let failure = engine.sql(snapshot.clone(), asked(statement)).await.unwrap_err();
         assert!(matches!(failure, QueryError::Invalid(_)) && !failure.to_string().contains("bug"), "{statement}: {failure:?}");
+        assert!(!failure.to_string().contains("Compute error"), "{statement}: {failure:?}");
         assert_eq!(failure.to_string().contains(PATTERN_TOO_LARGE), statement.contains("{1000}"), "{statement}: {failure:?}");
     }
 }
