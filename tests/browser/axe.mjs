@@ -4,7 +4,7 @@
 
 import { createRequire } from "node:module";
 
-import { base, check, isWhole, pages, problems, withBrowser } from "./site.mjs";
+import { base, check, isWhole, pages, problems, withAssets, withBrowser } from "./site.mjs";
 
 const axe = createRequire(import.meta.url).resolve("axe-core");
 const rules = { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] };
@@ -28,6 +28,7 @@ await withBrowser(async (browser) => {
       const context = await browser.newContext({ colorScheme, viewport: { width, height: 900 }, bypassCSP: true, reducedMotion: "reduce" });
       await context.addInitScript({ path: axe });
       const page = await context.newPage();
+      await withAssets(page);
       // In a short run each page is judged once, every other one on the narrow screen.
       for (const path of all.filter((_, place) => isWhole || place % 2 === turn)) await judge(page, path, `${colorScheme}, ${width} px`);
       await context.close();
@@ -35,6 +36,7 @@ await withBrowser(async (browser) => {
   }
   for (const width of isWhole ? [390, 320] : [320]) {
     const narrow = await (await browser.newContext({ viewport: { width, height: 700 } })).newPage();
+    await withAssets(narrow);
     for (const path of all) {
       await narrow.goto(base + path);
       const over = await narrow.evaluate(() => document.documentElement.scrollWidth - innerWidth);
