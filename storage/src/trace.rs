@@ -6,6 +6,7 @@
 
 mod critical;
 mod findings;
+mod own;
 mod parents;
 mod sheet;
 mod skew;
@@ -17,11 +18,13 @@ use crate::model::{Span, TraceId};
 
 pub use self::critical::{Section, critical_path};
 pub use self::findings::{Finding, FindingKind, Usual, findings};
+use self::own::own_times;
+pub use self::own::self_times;
 pub(crate) use self::parents::{Kin, Parents};
 pub(crate) use self::sheet::Collector;
 pub use self::sheet::{Brief, Sheet};
 pub use self::skew::{Jump, Skew, skew};
-pub use self::tree::{Tree, self_times};
+pub use self::tree::Tree;
 
 /// All received spans of one trace, duplicates removed, ordered by start, then span id.
 #[derive(Clone, Debug)]

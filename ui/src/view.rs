@@ -16,6 +16,7 @@ pub(crate) mod home;
 pub(crate) mod link;
 pub(crate) mod logs;
 pub(crate) mod map;
+pub(crate) mod outcome;
 pub(crate) mod patterns;
 pub(crate) mod plain;
 pub(crate) mod search;

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use crate::model::{Resource, Span, SpanId, SpanKind, StatusCode, TraceId, UnixNanos};
 
 use super::skew::clock_key;
-use super::{Finding, Section, Skew, Trace, Tree, critical_path, error_message, findings, self_times, skew};
+use super::{Finding, Section, Skew, Trace, Tree, critical_path, error_message, findings, own_times, self_times, skew};
 
 /// What is known of one span without reading it whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,6 +160,13 @@ impl Sheet {
     #[must_use]
     pub fn self_time(&self, span: usize) -> u64 {
         self.self_times.get(span).copied().unwrap_or(0)
+    }
+
+    /// Per service, in the order of [`Self::services`], the nanoseconds in which at least one of its spans ran and none of that span's
+    /// children did: spans that run side by side count once.
+    #[must_use]
+    pub fn own_times(&self) -> Vec<u64> {
+        own_times(&self.spans, &self.tree, self.services.len())
     }
 
     /// Failed spans below it, itself left out.

@@ -127,6 +127,15 @@ fn self_time_is_what_no_child_covers() {
 }
 
 #[test]
+fn own_time_of_a_service_is_that_of_its_spans_where_they_do_not_run_side_by_side() {
+    // Children that overlap, and one that outlasts its parent.
+    let one = Sheet::of(&small(&[(1, 0, 0, 100), (2, 1, 10, 30), (3, 1, 30, 30), (4, 1, 90, 50)]));
+    assert_eq!((one.own_times(), (0..4).map(|span| one.self_time(span)).sum::<u64>()), (vec![140], 150));
+    let two = Sheet::of(&trace(vec![span("a", 1, 0, 0, 100), span("b", 2, 1, 10, 30), span("b", 3, 1, 30, 30)]));
+    assert_eq!((two.own_times(), two.self_time(0)), (vec![50, 50], 50));
+}
+
+#[test]
 fn critical_paths_match_known_answers() {
     type Case<'a> = (&'a [(u64, u64, u64, u64)], &'a [(u64, u64, u64)]);
     let cases: [Case<'_>; 8] = [

@@ -141,21 +141,3 @@ impl Tree {
         self.preorder = preorder;
     }
 }
-
-/// Per span, the nanoseconds in which none of its children ran.
-#[must_use]
-pub fn self_times(spans: &[Brief], tree: &Tree) -> Vec<u64> {
-    let own = |(place, span): (usize, &Brief)| {
-        let (start, end) = (span.start.get(), span.end.get().max(span.start.get()));
-        let mut covered_until = start;
-        let mut covered = 0;
-        for child in tree.children(place).iter().filter_map(|child| spans.get(*child)) {
-            let from = child.start.get().clamp(covered_until, end);
-            let to = child.end.get().clamp(from, end);
-            covered += to - from;
-            covered_until = to;
-        }
-        end - start - covered
-    };
-    spans.iter().enumerate().map(own).collect()
-}

@@ -27,7 +27,7 @@ pub(super) async fn index(visit: Visit) -> Response {
                 "One language searches traces and logs. The box completes fields and values, and points at what it does not understand.",
                 &[
                     ("Query language", "/help/query"),
-                    ("Failed traces", "/traces?q=status%3Aerror"),
+                    ("Failed requests", "/traces?q=root%3Atrue%20status%3Aerror"),
                     ("Warnings and worse", "/logs?q=severity%3E%3Dwarn"),
                 ],
             ),

@@ -28,11 +28,12 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let (parted, parts) = window.parts(POINTS);
     let search =
         |query: &str, order, limit| store.search_traces(TraceSearch { query: query.to_owned(), range, order, limit, cursor: None });
-    let (now, earlier, gap, failed, newest, slow, errors, errors_before, map) = tokio::join!(
+    let (now, earlier, gap, failing, failed, newest, slow, errors, errors_before, map) = tokio::join!(
         store.services(parted, parts),
         store.services(before, 1),
         earlier::gap(store, Signal::Traces, before, &clock),
         search("status:error", TraceOrder::Newest, SAMPLE),
+        search(FAILED, TraceOrder::Newest, LISTED),
         search("root:true", TraceOrder::Newest, SAMPLE),
         search("root:true", TraceOrder::Slowest, LISTED),
         errors(store, None, range),
@@ -40,6 +41,7 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
         store.service_map(range),
     );
     let (now, earlier) = (now?, if gap.is_some() { Vec::new() } else { earlier? });
+    let failing = failing.map(|page| page.traces).unwrap_or_default();
     let failed = failed.map(|page| page.traces).unwrap_or_default();
     let newest = newest.map(|page| page.traces).unwrap_or_default();
     let slow = slow.map(|page| page.traces).unwrap_or_default();
@@ -49,13 +51,13 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let compared = Compared {
         now: &now,
         before: &earlier,
-        failed: &failed,
+        failed: &failing,
         newest: &newest,
         errors: &errors,
         errors_before: &errors_before,
         edges: &edges,
     };
-    let mut page = home(&visit, &window, compared, slow);
+    let mut page = home(&visit, &window, compared, [failed, slow]);
     page.uncompared = gap.unwrap_or_default();
     let links = visit.links();
     let bars = Bars::new(&requests(&added_up(&now), parted), parted, &SPANS, ("request", "requests"), &clock, &links.plain("/"));
@@ -63,7 +65,7 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     Ok(html(&page))
 }
 
-fn home(visit: &Visit, window: &Window, compared: Compared<'_>, slow: Vec<TraceSummary>) -> Home {
+fn home(visit: &Visit, window: &Window, compared: Compared<'_>, [failed, slow]: [Vec<TraceSummary>; 2]) -> Home {
     let now = compared.now;
     let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
     let listed = |traces: Vec<TraceSummary>, order| {
@@ -79,12 +81,12 @@ fn home(visit: &Visit, window: &Window, compared: Compared<'_>, slow: Vec<TraceS
         requests: None,
         attention: attention(compared, window.range, (&links, &palette)),
         services: by_rate.into_iter().map(|service| row(service, window.range, &links, &clock, &palette)).collect(),
-        failed: listed(compared.failed.to_vec(), TraceOrder::Newest),
+        failed: listed(failed, TraceOrder::Newest),
         slow: listed(slow, TraceOrder::Slowest),
         uncompared: String::new(),
         notes: Vec::new(),
         map: links.windowed("/map").href(),
-        all_failed: links.traces("status:error").href(),
+        all_failed: links.traces(FAILED).href(),
         all_slow: links.traces("").with("sort", "slowest").href(),
         elsewhere: if now.is_empty() { vec![wide("Last 24 h", "now-24h"), wide("All time", "0")] } else { Vec::new() },
         saved: saved(visit, &links),
@@ -102,6 +104,9 @@ fn saved(visit: &Visit, links: &Links) -> Vec<(String, String)> {
 
 /// Points of a sparkline.
 pub(super) const POINTS: usize = 40;
+
+/// Asks for requests that failed: what went wrong inside of one that succeeds is told under what deserves attention.
+const FAILED: &str = "root:true status:error";
 
 /// Traces of a short list.
 const LISTED: usize = 5;

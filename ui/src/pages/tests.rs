@@ -37,6 +37,7 @@ use crate::view::traces::{ContrastPage, Traces};
 use crate::view::{fields, logs, patterns, traces};
 
 mod answers;
+mod outcome;
 mod services;
 
 use self::services::services;

@@ -10,6 +10,7 @@ use super::format::{self, Clockface, Moment};
 use super::frame::Frame;
 use super::heat::Heat;
 use super::link::Links;
+use super::outcome::Outcome;
 use super::search::{Builder, Problem};
 
 /// `/traces`.
@@ -109,7 +110,7 @@ pub(crate) struct Listing<'a> {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Row {
     pub(crate) href: String,
-    pub(crate) is_error: bool,
+    pub(crate) outcome: Outcome,
     pub(crate) chip: Chip,
     pub(crate) operation: String,
     /// `root missing` and such; empty when all is well.
@@ -135,6 +136,7 @@ pub(crate) struct Row {
     pub(crate) spans: String,
     /// How many there are in all, when that is something else.
     pub(crate) of_spans: String,
+    /// `3 errors`; empty for none.
     pub(crate) errors: String,
     pub(crate) services: Vec<(Chip, String)>,
     /// Services that are not listed.
@@ -203,7 +205,7 @@ impl Columns {
             }
             // Of what matches as a whole, all spans are counted.
             TraceOrder::MostSpans => Self { spans: if matched == Matched::Spans { "Matches" } else { "Spans" }, sorted: "spans", ..plain },
-            TraceOrder::MostErrors => Self { spans: "Failed", sorted: "errors", ..plain },
+            TraceOrder::MostErrors => Self { spans: "Errors", sorted: "errors", ..plain },
         }
     }
 }
@@ -246,7 +248,7 @@ fn row(trace: &TraceSummary, longest: u64, listing: &Listing<'_>) -> Row {
         trace.services.iter().take(6).map(|service| format!("{} {}", service.name, service.span_count)).collect::<Vec<_>>().join(", ");
     Row {
         href: links.trace(&trace.trace_id).with("list", list).href(),
-        is_error: trace.error_count > 0,
+        outcome: Outcome::of_summary(trace),
         chip: palette.chip(&trace.root_service),
         operation: format::name(&trace.root_name),
         remark: match (trace.has_root, is_young(trace, clock)) {
@@ -265,7 +267,7 @@ fn row(trace: &TraceSummary, longest: u64, listing: &Listing<'_>) -> Row {
         share: format::position(duration, longest),
         spans,
         of_spans,
-        errors: if trace.error_count == 0 { String::new() } else { format::count(trace.error_count as u64) },
+        errors: if trace.error_count == 0 { String::new() } else { format::counted(trace.error_count as u64, "error", "errors") },
         more_services: trace.services.len().saturating_sub(services.len()),
         services,
         lanes: lanes(&by_size, trace.duration, palette),
@@ -363,7 +365,7 @@ mod tests {
     #[test]
     fn a_row_says_what_failed_and_draws_lanes_in_time() {
         let row = shown(TraceOrder::Newest, 20_000_000_000);
-        assert_eq!((row.error.as_str(), row.errors.as_str(), row.remark), ("card declined", "1", "root not received"));
+        assert_eq!((row.error.as_str(), row.errors.as_str(), row.remark), ("card declined", "1\u{a0}error", "root not received"));
         assert_eq!(row.repeated, "1,200 × SELECT card");
         let lanes: Vec<_> = row.lanes.iter().map(|(_, path)| path.as_str()).collect();
         assert_eq!(lanes, ["M0 2h1000", "M250 6h500M800 6h5"], "a span without length is still seen");

@@ -80,9 +80,11 @@ async fn typical(visit: &Visit, other: &OpenTrace, problems: &mut Vec<String>) -
         let like = like(visit, (service, name), range, sheet.id).await?;
         seen += like.len();
         let Some((id, of)) = median(&like) else { continue };
-        let of = format::counted(of as u64, "successful trace", "successful traces");
+        let good = format::counted(of as u64, "trace", "traces");
         let why = format!(
-            "A typical trace: of {of} of this operation that were looked at {when}, the one of median length, all its spans included."
+            "Typical: the one of median length among {good} without any error, out of the {} newest of this operation {when}. Its length \
+             is that of the whole trace, all spans included; the page of a trace compares its first span alone.",
+            format::exact(like.len() as u64)
         );
         return Ok((visit.state.store().open_trace(id).await?, why));
     }
@@ -142,7 +144,7 @@ mod tests {
         let own = format!("/trace/{}", "09".repeat(16));
         let ids: Vec<String> = page.match_indices("href=\"/trace/").map(|(at, _)| page[at + 6..at + 45].to_owned()).collect();
         let other = ids.into_iter().find(|href| *href != own).unwrap_or_default();
-        (other.trim_start_matches("/trace/").to_owned(), page.contains("successful trace"))
+        (other.trim_start_matches("/trace/").to_owned(), page.contains("without any error, out of the"))
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -151,6 +153,24 @@ mod tests {
         let with = |more: &[(u8, u64, u64, bool)]| [&before, [(9, 300, 30, true)].as_slice(), more].concat();
         assert_eq!(chosen(&with(&[])).await, ("04".repeat(16), true));
         assert_eq!(chosen(&with(&[(7, 200, 9, false), (8, 100, 9, false)])).await, ("04".repeat(16), true));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_is_told_how_many_were_looked_at_and_what_is_measured() {
+        let app = App::empty().await;
+        let all = [(1, 900, 1, false), (2, 800, 2, false), (3, 700, 3, false), (9, 300, 30, false)];
+        let mut sent = requests(&all);
+        // A step of the second went wrong, the request did not.
+        let spans = &mut sent.resource_spans[0].scope_spans[0].spans;
+        let mut step = spans[1].clone();
+        (step.span_id, step.parent_span_id) = (vec![7; 8], step.span_id);
+        step.name = "retry".to_owned();
+        step.status = Some(opentelemetry_proto::tonic::trace::v1::Status { code: 2, ..Default::default() });
+        spans.push(step);
+        app.append(Signal::Traces, sent.encode_to_vec()).await;
+        let page = app.get(&format!("/compare?a=typical&b={}", "09".repeat(16))).await.text().replace('\u{a0}', " ");
+        assert!(page.contains("median length among 2 traces without any error, out of the 3 newest of this operation"), "{page}");
+        assert!(page.contains("Its length is that of the whole trace"), "{page}");
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,7 @@ use crate::view::colour::{Chip, Palette};
 use crate::view::format::{self, Clockface, Moment};
 use crate::view::frame::Frame;
 use crate::view::link::Links;
+use crate::view::outcome::Outcome;
 
 /// `/compare`.
 #[derive(Debug, Default, Template)]
@@ -43,7 +44,7 @@ pub(crate) struct Side {
     pub(crate) role: &'static str,
     pub(crate) chip: Chip,
     pub(crate) operation: String,
-    pub(crate) is_error: bool,
+    pub(crate) outcome: Outcome,
     pub(crate) duration: String,
     pub(crate) facts: String,
     pub(crate) start: Moment,
@@ -121,15 +122,17 @@ impl Side {
         let root = sheet.main_root();
         let errors = sheet.spans.iter().filter(|span| span.is_error()).count() as u64;
         let mut facts = format::counted(sheet.spans.len() as u64, "span", "spans");
+        let outcome = Outcome::of_sheet(sheet);
         if errors > 0 {
-            facts = format!("{facts}, {}", format::counted(errors, "error", "errors"));
+            let inside = if outcome.has_error_inside() { " inside" } else { "" };
+            facts = format!("{facts}, {}{inside}", format::counted(errors, "error", "errors"));
         }
         Self {
             letter,
             role,
             chip: palette.chip(root.map_or("", |root| sheet.service(root))),
             operation: format::name(root.map_or("", |root| sheet.name(root))),
-            is_error: errors > 0,
+            outcome,
             duration: format::duration(sheet.corrected_duration()),
             facts,
             start: clock.moment(sheet.start()),
@@ -151,7 +154,7 @@ pub(crate) fn comparison(page: &mut ComparePage, [a, b]: [&Sheet; 2], by_change:
         std::cmp::Ordering::Less => format!("B took {difference} less than A, its baseline."),
         std::cmp::Ordering::Equal => "Both took equally long.".to_owned(),
     };
-    page.services = rows(&ways.by_service(), [a, b], true, means).0;
+    page.services = rows(&ways.by_service([a, b]), [a, b], true, means).0;
     let mut list = ways.ways;
     if by_change {
         list.sort_by_key(|way| std::cmp::Reverse(way.change()));
@@ -270,8 +273,8 @@ impl Ways {
         self.known = known.into_iter().map(|((parent, a, b, kind), at)| ((parent.map(moved), a, b, kind), moved(at))).collect();
     }
 
-    /// Totals per service, the greatest change first.
-    fn by_service(&self) -> Vec<Way> {
+    /// Totals per service, the greatest change first. The own time is that of the trace's table of services.
+    fn by_service(&self, sheets: [&Sheet; 2]) -> Vec<Way> {
         let mut services: Vec<Way> = Vec::new();
         let mut known: HashMap<&str, usize> = HashMap::new();
         for way in &self.ways {
@@ -291,7 +294,14 @@ impl Ways {
                 }
                 sum.count += more.count;
                 sum.errors += more.errors;
-                sum.own = sum.own.saturating_add(more.own);
+            }
+        }
+        for (side, sheet) in sheets.into_iter().enumerate() {
+            for (service, own) in sheet.services.iter().zip(sheet.own_times()) {
+                let way = known.get(service.as_str()).and_then(|at| services.get_mut(*at));
+                if let Some(sum) = way.and_then(|way| way.sums.get_mut(side)) {
+                    sum.own = own;
+                }
             }
         }
         services.sort_by_key(|service| std::cmp::Reverse(service.change()));
@@ -351,6 +361,25 @@ mod tests {
             ]
         );
         assert_eq!(page.services[0].chip.name, "gateway");
+    }
+
+    #[test]
+    fn own_time_of_a_service_is_that_of_the_page_of_its_trace() {
+        let mut spans = sample::checkout().spans;
+        // Two queries side by side.
+        spans.push(sample::span(9, 2, "orders", "SELECT price", 12, 22));
+        let trace = Trace::assemble(sample::checkout().id, spans, true, Vec::new());
+        let means = (Links::default(), Clockface::new(UnixNanos::new(0), None), Palette::default());
+        let scene = sample::scene(&trace, Vec::new(), super::super::Wanted::default(), means.clone());
+        let shares = super::super::shares(&scene);
+        let mut page = ComparePage::default();
+        comparison(&mut page, [&scene.sheet, &scene.sheet], false, (&means.0, &means.1, &means.2));
+        for row in &page.services {
+            let share = shares.iter().find(|share| share.chip.name == row.chip.name).unwrap();
+            assert_eq!(row.sides[0].own, share.self_time, "{}", row.chip.name);
+        }
+        let orders = shares.iter().find(|share| share.chip.name == "orders").unwrap();
+        assert_eq!((orders.self_time.as_str(), orders.sum.as_str()), ("25.0\u{202f}ms", "33.0\u{202f}ms"));
     }
 
     #[test]

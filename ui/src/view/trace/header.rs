@@ -6,13 +6,14 @@ use super::fold::SIMILAR;
 use super::{LogMarks, Scene};
 use crate::view::colour::Chip;
 use crate::view::format::{self, Moment};
+use crate::view::outcome::Outcome;
 
 /// The head of the page.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Header {
     pub(crate) chip: Chip,
     pub(crate) operation: String,
-    pub(crate) is_error: bool,
+    pub(crate) outcome: Outcome,
     /// From the first start to the last end, clocks corrected where they contradict each other.
     pub(crate) duration: String,
     pub(crate) exact: String,
@@ -63,8 +64,10 @@ pub(crate) fn header(scene: &Scene) -> Header {
     let depth = (0..sheet.spans.len()).map(|place| sheet.tree().depth(place)).max().map_or(0, |depth| depth + 1);
     let id = sheet.id.to_string();
     let mut facts = vec![format::counted(sheet.spans.len() as u64, "span", "spans")];
+    let outcome = Outcome::of_sheet(sheet);
     if errors > 0 {
-        facts.push(format::counted(errors, "error", "errors"));
+        let inside = if outcome.has_error_inside() { " inside" } else { "" };
+        facts.push(format!("{}{inside}", format::counted(errors, "error", "errors")));
     }
     facts.push(format::counted(sheet.services.len() as u64, "service", "services"));
     facts.push(format!("depth {depth}"));
@@ -74,7 +77,7 @@ pub(crate) fn header(scene: &Scene) -> Header {
     Header {
         chip: scene.palette.chip(service),
         operation: format::name(name),
-        is_error: errors > 0,
+        outcome,
         duration: format::duration(sheet.corrected_duration()),
         exact: format::exact_nanos(sheet.corrected_duration()),
         redraw: redraw(scene, &as_sent),

@@ -26,15 +26,13 @@ pub(crate) struct Share {
     pub(crate) href: String,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone, Copy, Default)]
 struct Sum {
     spans: u64,
     errors: u64,
     self_time: u64,
     longest: u64,
     critical: u64,
-    /// When its spans worked themselves: begin and end after the start of the trace.
-    stretches: Vec<(u64, u64)>,
 }
 
 /// Services by wall-clock time of their own, the greatest first.
@@ -48,11 +46,10 @@ pub(crate) fn shares(scene: &Scene) -> Vec<Share> {
         sum.self_time = sum.self_time.saturating_add(sheet.self_time(place));
         sum.longest = sum.longest.max(span.duration());
         sum.critical = sheet.sections(place).iter().fold(sum.critical, |all, section| all.saturating_add(section.to.since(section.from)));
-        own_stretches(scene, place, &mut sum.stretches);
     }
     let whole = sheet.duration();
     let mut sums: Vec<(u64, usize, Sum)> =
-        sums.into_iter().enumerate().map(|(service, mut sum)| (union(&mut sum.stretches), service, sum)).collect();
+        sheet.own_times().into_iter().zip(sums).enumerate().map(|(service, (wall, sum))| (wall, service, sum)).collect();
     sums.sort_by_key(|(wall, service, _)| (std::cmp::Reverse(*wall), *service));
     let share = |(wall, service, sum): (u64, usize, Sum)| {
         let name = sheet.services.get(service)?;
@@ -71,43 +68,4 @@ pub(crate) fn shares(scene: &Scene) -> Vec<Share> {
         })
     };
     sums.into_iter().filter_map(share).collect()
-}
-
-/// The stretches of a span in which none of its children ran.
-fn own_stretches(scene: &Scene, place: usize, out: &mut Vec<(u64, u64)>) {
-    let sheet = &scene.sheet;
-    let Some(span) = sheet.spans.get(place) else { return };
-    let mut at = span.start.since(sheet.start());
-    let end = at.saturating_add(span.duration());
-    for child in sheet.tree().children(place).iter().filter_map(|child| sheet.spans.get(*child)) {
-        let from = child.start.since(sheet.start()).clamp(at, end);
-        if from > at {
-            out.push((at, from));
-        }
-        at = from.saturating_add(child.duration()).clamp(at, end);
-    }
-    if end > at {
-        out.push((at, end));
-    }
-}
-
-/// How long at least one of the stretches lasts.
-fn union(stretches: &mut [(u64, u64)]) -> u64 {
-    stretches.sort_unstable();
-    let (mut until, mut sum) = (0, 0);
-    for (from, to) in stretches.iter() {
-        sum += to.saturating_sub((*from).max(until));
-        until = until.max(*to);
-    }
-    sum
-}
-
-#[cfg(test)]
-mod tests {
-    use super::union;
-
-    #[test]
-    fn stretches_side_by_side_count_once() {
-        assert_eq!(union(&mut [(5, 9), (0, 3), (2, 4), (8, 8), (6, 7)]), 8);
-    }
 }
