@@ -144,7 +144,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let first = memo(dir.path());
         first.assign(&["cart".to_owned(), "orders".to_owned()], &[]).unwrap();
-        let short = first.change_views(|views| views.save("mine", "/traces?q=a", UnixNanos::new(7))).unwrap();
+        let short = first.change_views(|views| views.save("mine", "/traces?q=a", false, UnixNanos::new(7))).unwrap();
         let again = memo(dir.path());
         assert_eq!(again.slots().entries(), first.slots().entries());
         assert_eq!(again.views().find(&short).map(|view| view.address.as_str()), Some("/traces?q=a"));

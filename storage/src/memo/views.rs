@@ -29,6 +29,9 @@ pub enum SaveError {
     /// Too long, or not a name. Mend it.
     #[error("{0}")]
     Invalid(String),
+    /// Another view has that name. Take another name, or replace it.
+    #[error("another view is called `{0}`; take another name, or replace that view")]
+    Taken(String),
     /// There are too many. Remove some.
     #[error("{MAX_NAMED} views are saved; remove some before saving more")]
     Full,
@@ -74,14 +77,21 @@ impl SavedViews {
         self.all.iter().find(|view| view.short == short)
     }
 
-    /// Saves an address, and gives its short name: the same for the same address and name. A bare link pushes out the oldest one when
-    /// there are too many.
-    pub(crate) fn save(&mut self, name: &str, address: &str, now: UnixNanos) -> Result<String, SaveError> {
+    /// Saves an address, and gives its short name: the same for the same address and name. Of two views with one name the new one is
+    /// refused, or takes the place of the old one and keeps its short name. A bare link pushes out the oldest one when there are too many.
+    pub(crate) fn save(&mut self, name: &str, address: &str, replaces: bool, now: UnixNanos) -> Result<String, SaveError> {
         let name = name.trim();
         if address.len() > MAX_ADDRESS_BYTES || name.len() > MAX_NAME_BYTES {
             return Err(SaveError::Invalid(format!("an address has at most {MAX_ADDRESS_BYTES} bytes and a name {MAX_NAME_BYTES}")));
         }
         if let Some(known) = self.all.iter().find(|view| view.address == address && view.name == name) {
+            return Ok(known.short.clone());
+        }
+        if let Some(known) = self.all.iter_mut().find(|view| !name.is_empty() && view.name == name) {
+            if !replaces {
+                return Err(SaveError::Taken(name.to_owned()));
+            }
+            (known.address, known.saved) = (address.to_owned(), now.get());
             return Ok(known.short.clone());
         }
         if name.is_empty() {
@@ -135,25 +145,35 @@ mod tests {
     #[test]
     fn the_same_address_has_one_short_name_and_names_are_unlike() {
         let mut views = SavedViews::default();
-        let first = views.save("", "/traces?q=a", NOW).unwrap();
-        assert_eq!(views.save("", "/traces?q=a", NOW).unwrap(), first);
-        let named = views.save("mine", "/traces?q=a", NOW).unwrap();
+        let first = views.save("", "/traces?q=a", false, NOW).unwrap();
+        assert_eq!(views.save("", "/traces?q=a", false, NOW).unwrap(), first);
+        let named = views.save("mine", "/traces?q=a", false, NOW).unwrap();
         assert_ne!(named, first);
         assert_eq!((first.len(), views.all().len(), views.named().count()), (8, 2, 1));
     }
 
     #[test]
+    fn a_name_that_is_taken_is_refused_until_its_view_is_to_be_replaced() {
+        let mut views = SavedViews::default();
+        let first = views.save("mine", "/traces?q=a", false, NOW).unwrap();
+        assert!(matches!(views.save(" mine ", "/traces?q=b", false, NOW), Err(SaveError::Taken(name)) if name == "mine"));
+        assert_eq!(views.find(&first).unwrap().address, "/traces?q=a");
+        assert_eq!(views.save("mine", "/traces?q=b", true, NOW).unwrap(), first, "links to the view lead to what it is now");
+        assert_eq!((views.find(&first).unwrap().address.as_str(), views.all().len()), ("/traces?q=b", 1));
+    }
+
+    #[test]
     fn bare_links_push_out_the_oldest_and_named_views_are_refused_when_full() {
         let mut views = SavedViews::default();
-        let first = views.save("", "/0", NOW).unwrap();
+        let first = views.save("", "/0", false, NOW).unwrap();
         for i in 1..=MAX_BARE {
-            views.save("", &format!("/{i}"), NOW).unwrap();
+            views.save("", &format!("/{i}"), false, NOW).unwrap();
         }
         assert!(views.find(&first).is_none());
         for i in 0..MAX_NAMED {
-            views.save(&format!("n{i}"), "/", NOW).unwrap();
+            views.save(&format!("n{i}"), "/", false, NOW).unwrap();
         }
-        assert!(matches!(views.save("more", "/", NOW), Err(SaveError::Full)));
-        assert!(matches!(views.save("", &"x".repeat(9_000), NOW), Err(SaveError::Invalid(_))));
+        assert!(matches!(views.save("more", "/", false, NOW), Err(SaveError::Full)));
+        assert!(matches!(views.save("", &"x".repeat(9_000), false, NOW), Err(SaveError::Invalid(_))));
     }
 }

@@ -46,13 +46,13 @@ impl Store {
         self.inner.memo.views()
     }
 
-    /// Saves an address under a name, or without one as a short link, and gives the short name.
+    /// Saves an address under a name, or without one as a short link, and gives the short name. `replaces` the view of that name.
     ///
     /// # Errors
     /// See [`SaveError`].
-    pub async fn save_view(&self, name: &str, address: &str) -> Result<String, SaveError> {
+    pub async fn save_view(&self, name: &str, address: &str, replaces: bool) -> Result<String, SaveError> {
         let (name, address, now) = (name.to_owned(), address.to_owned(), self.clock().now());
-        self.change_views(move |views| views.save(&name, &address, now)).await
+        self.change_views(move |views| views.save(&name, &address, replaces, now)).await
     }
 
     /// Forgets what was saved under a short name.

@@ -7,15 +7,19 @@ use storage::{SaveError, SavedView};
 
 use super::Visit;
 use super::preferences::is_local;
-use super::visit::html;
+use super::visit::{html, html_with};
 use crate::error::Failure;
 use crate::params::Params;
 use crate::view::format;
-use crate::view::frame::Place;
-use crate::view::plain::{Saved, SavedRow};
+use crate::view::frame::{Place, moves, spoken};
+use crate::view::plain::{Saved, SavedRow, Taken};
 
 /// The list.
 pub(super) async fn page(visit: Visit) -> Response {
+    html(&list(&visit))
+}
+
+fn list(visit: &Visit) -> Saved {
     let saved = visit.state.store().saved_views();
     let (links, clock) = (visit.links(), visit.clock());
     let row = |view: &SavedView| SavedRow {
@@ -23,16 +27,19 @@ pub(super) async fn page(visit: Visit) -> Response {
         name: format::line(&view.name, 200),
         href: links.plain(&format!("/s/{}", view.short)).href(),
         about: about(&view.address),
+        time: time(visit, &view.address),
         saved: clock.moment(view.saved()),
     };
-    html(&Saved {
+    Saved {
         frame: visit.frame(Place::Saved, "Saved", None),
         views: saved.named().map(row).rev().collect(),
         links: saved.all().iter().rev().filter(|view| view.name.is_empty()).take(LISTED).map(row).collect(),
-    })
+        taken: None,
+    }
 }
 
-/// `POST /saved` with `address` below the base path and `name`; without a name it makes a short link.
+/// `POST /saved` with `address` below the base path and `name`; without a name it makes a short link. With `replace`, the view of that name
+/// leads there from now on.
 pub(super) async fn save(visit: Visit, body: String) -> Result<Response, Failure> {
     let form = Params::read(&body)?;
     let base = visit.state.base_path().to_owned();
@@ -42,8 +49,18 @@ pub(super) async fn save(visit: Visit, body: String) -> Result<Response, Failure
     let Some(inside) = inside else {
         return Err(Failure::bad_request("invalid_parameter", "parameter `address`: only pages of this server can be saved"));
     };
-    let short = visit.state.store().save_view(form.get("name").unwrap_or_default(), inside).await.map_err(|error| refused(&error))?;
-    Ok(Redirect::to(&format!("{base}/saved#{short}")).into_response())
+    let replaced = form.get("replace");
+    let name = replaced.or_else(|| form.get("name")).unwrap_or_default();
+    match visit.state.store().save_view(name, inside, replaced.is_some()).await {
+        Ok(short) => Ok(Redirect::to(&format!("{base}/saved#{short}")).into_response()),
+        Err(SaveError::Taken(name)) => {
+            let words = |address: &str| format!("{} · {}", about(address), time(&visit, address)).trim_end_matches(" · ").to_owned();
+            let old = visit.state.store().saved_views().named().find(|view| view.name == name).map(|view| words(&view.address));
+            let taken = Taken { name, address: address.to_owned(), new: words(inside), old: old.unwrap_or_default() };
+            Ok(html_with(StatusCode::CONFLICT, &Saved { taken: Some(taken), ..list(&visit) }))
+        }
+        Err(error) => Err(refused(&error)),
+    }
 }
 
 /// `POST /saved/remove` with `short`.
@@ -70,10 +87,21 @@ fn about(address: &str) -> String {
     format::line(&[vec![path.to_owned()], told].concat().join(" · "), 300)
 }
 
+/// The window that an address names, in words; empty when it names none.
+fn time(visit: &Visit, address: &str) -> String {
+    let params = Params::parse(address.split_once('?').map_or("", |(_, query)| query));
+    if params.get("from").is_none() && params.get("to").is_none() {
+        return String::new();
+    }
+    let Ok(window) = params.window(visit.state.now(), super::traces::DEFAULT_WINDOW) else { return String::new() };
+    let words = spoken(&window, &visit.clock());
+    if moves(&window) { format!("{words}, moves on") } else { words }
+}
+
 fn refused(error: &SaveError) -> Failure {
     let status = match error {
         SaveError::Invalid(_) => StatusCode::BAD_REQUEST,
-        SaveError::Full => StatusCode::CONFLICT,
+        SaveError::Full | SaveError::Taken(_) => StatusCode::CONFLICT,
         SaveError::Unknown => StatusCode::NOT_FOUND,
         SaveError::Io(source) => {
             tracing::error!(error = %source, "what was saved could not be written");
@@ -104,6 +132,35 @@ mod tests {
         assert_eq!(app.get(&format!("/tl/s/{short}")).await.header("location"), "/tl/traces?q=status%3Aerror");
         app.call(Method::POST, "/tl/saved/remove", "application/x-www-form-urlencoded", &format!("short={short}")).await;
         assert_eq!(app.get(&format!("/tl/s/{short}")).await.status, StatusCode::NOT_FOUND);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_view_keeps_the_window_as_it_was_chosen_and_says_so() {
+        let app = App::filled().await;
+        let page = app.get("/traces?q=status%3Aerror").await.text();
+        let form = page.split("id=\"share\"").nth(1).and_then(|rest| rest.split("</form>").next()).unwrap();
+        assert!(form.contains("<option value=\"/traces?q=status%3Aerror&#38;from=now-1h\">Last 1 h, moves on</option>"), "{form}");
+        let saved = "address=%2Ftraces%3Fq%3Dx%26from%3Dnow-1h&name=Mine";
+        let place = app.call(Method::POST, "/saved", "application/x-www-form-urlencoded", saved).await.header("location").to_owned();
+        assert_eq!(app.get(&place.replace("/saved#", "/s/")).await.header("location"), "/traces?q=x&from=now-1h");
+        assert!(app.get("/saved").await.text().contains("Last 1 h, moves on"));
+        let fixed = app.get("/traces?from=1000000000000&to=1000000001000").await.text();
+        assert!(fixed.contains("Saved with its time:") && !fixed.contains("moves on"), "{fixed}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_second_view_of_one_name_is_asked_about() {
+        let app = App::empty().await;
+        let post = |form: &'static str| app.call(Method::POST, "/saved", "application/x-www-form-urlencoded", form);
+        let first = post("address=%2Ftraces%3Fq%3Da&name=Mine").await.header("location").to_owned();
+        let asked = post("address=%2Flogs%3Fq%3Db%26from%3Dnow-6h&name=Mine").await;
+        assert_eq!(asked.status, StatusCode::CONFLICT);
+        for words in ["another view is called <strong>Mine</strong>", "/traces · q a", "/logs · q b · Last 6 h", "Replace that view"] {
+            assert!(asked.text().contains(words), "{words}: {}", asked.text());
+        }
+        let again = post("address=%2Flogs%3Fq%3Db%26from%3Dnow-6h&name=Mine&replace=Mine").await;
+        assert_eq!(again.header("location"), first);
+        assert_eq!(app.get(&first.replace("/saved#", "/s/")).await.header("location"), "/logs?q=b&from=now-6h");
     }
 
     #[tokio::test(flavor = "multi_thread")]

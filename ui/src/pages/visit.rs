@@ -13,7 +13,7 @@ use crate::params::{Params, Window};
 use crate::state::AppState;
 use crate::view::colour::Palette;
 use crate::view::format::Clockface;
-use crate::view::frame::{Choice, Frame, Place, WindowPicker, navigation};
+use crate::view::frame::{Choice, Frame, Place, WindowPicker, moves, navigation, spoken};
 use crate::view::link::Links;
 
 /// One request for a page.
@@ -129,6 +129,13 @@ impl Visit {
         address.with("from", &at(window.range.from)).with("to", &at(window.range.to)).href()
     }
 
+    /// The present address with the window as its reader chose it, also where the page chose it for them.
+    fn kept(&self, window: Option<&Window>) -> String {
+        let address = self.links().plain(&self.path).with_all(self.params.pairs().filter(|(name, _)| *name != "live"), &HISTORY);
+        let Some(window) = window else { return address.href() };
+        address.with("from", &window.from).with("to", if window.to == "now" { "" } else { &window.to }).href()
+    }
+
     /// The part of the page that is wanted.
     pub(crate) fn fragment(&self) -> Option<&str> {
         self.fragment.as_deref()
@@ -154,6 +161,9 @@ impl Visit {
             themes: vec![theme("As the system", ""), theme("Light", "light"), theme("Dark", "dark")],
             here: self.here.clone(),
             absolute: self.absolute(window),
+            kept: self.kept(window),
+            moves: window.is_some_and(moves),
+            time: window.map(|window| spoken(window, &clock)).unwrap_or_default(),
             relative: links.plain(&self.path).with_all(self.params.pairs(), &HISTORY).href(),
             quiet_keys: self.quiet_keys,
             search: String::new(),

@@ -27,8 +27,13 @@ pub(crate) struct Frame {
     pub(crate) themes: Vec<Choice>,
     /// The present address, for forms that lead back.
     pub(crate) here: String,
-    /// The present address with its window as times; what is copied and saved.
+    /// The present address with its window as times; what is copied.
     pub(crate) absolute: String,
+    /// The present address with its window as the reader chose it, and whether that moves with time; what is saved.
+    pub(crate) kept: String,
+    pub(crate) moves: bool,
+    /// The window in words; empty on pages without.
+    pub(crate) time: String,
     /// The present address as it is.
     pub(crate) relative: String,
     /// Whether the reader wants no single-letter keys.
@@ -160,6 +165,20 @@ impl WindowPicker {
     }
 }
 
+/// A window as it was written: `Last 1 h`, `now-2h to now`, or two times.
+pub(crate) fn spoken(window: &Window, clock: &Clockface) -> String {
+    match PRESETS.iter().find(|(_, from)| window.to == "now" && window.from == *from) {
+        Some((label, _)) => (*label).to_owned(),
+        None if moves(window) => format!("{} to {}", crate::params::shown(&window.from), crate::params::shown(&window.to)),
+        None => clock.range(window.range),
+    }
+}
+
+/// Whether a window is another one later.
+pub(crate) fn moves(window: &Window) -> bool {
+    [&window.from, &window.to].iter().any(|end| end.starts_with("now"))
+}
+
 /// Windows to choose from.
 const PRESETS: [(&str, &str); 8] = [
     ("Last 5 min", "now-5m"),
@@ -185,6 +204,19 @@ mod tests {
         assert_eq!(items.iter().filter(|item| item.is_current).count(), 1);
         assert_eq!(items[2].href, "/traces?from=now-6h");
         assert_eq!(items[7].href, "/status");
+    }
+
+    #[test]
+    fn a_window_is_told_as_it_was_written() {
+        let clock = Clockface::new(UnixNanos::new(0), None);
+        let range = TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(3_600_000_000_000) };
+        let told = |from: &str, to: &str| {
+            let window = Window { range, from: from.to_owned(), to: to.to_owned() };
+            (spoken(&window, &clock), moves(&window))
+        };
+        assert_eq!(told("now-6h", "now"), ("Last 6 h".to_owned(), true));
+        assert_eq!(told("now-3h", "now-1h"), ("now-3h to now-1h".to_owned(), true));
+        assert_eq!(told("0", "3600000000000"), (clock.range(range), false));
     }
 
     #[test]

@@ -105,6 +105,19 @@ pub(crate) struct Saved {
     pub(crate) frame: Frame,
     pub(crate) views: Vec<SavedRow>,
     pub(crate) links: Vec<SavedRow>,
+    /// What was not saved, because another view has its name.
+    pub(crate) taken: Option<Taken>,
+}
+
+/// Two views of one name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) name: String,
+    /// What was to be saved, with the base path.
+    pub(crate) address: String,
+    /// Both in words.
+    pub(crate) new: String,
+    pub(crate) old: String,
 }
 
 /// A saved view or a short link.
@@ -116,6 +129,8 @@ pub(crate) struct SavedRow {
     pub(crate) href: String,
     /// What it leads to, for people.
     pub(crate) about: String,
+    /// Its window as it was saved; empty when it has none.
+    pub(crate) time: String,
     pub(crate) saved: format::Moment,
 }
 
