@@ -47,6 +47,7 @@ pub use self::facets::{Facets, FieldCount, Fields};
 pub(crate) use self::facets::{facets, fields};
 pub(crate) use self::grid::grid;
 pub use self::grid::{Grid, GridCell};
+pub use self::language::nearest;
 pub use self::logs::{LogContext, LogContextSearch, SameOrigin};
 pub(crate) use self::logs::{by_number as log, context as log_context, histogram, of_trace as trace_logs, search as search_logs};
 pub use self::question::{Cursor, LogOrder, LogSearch, ParseError, QueryError, SqlQuery, TraceOrder, TraceSearch};

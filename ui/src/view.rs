@@ -12,6 +12,7 @@ pub(crate) mod fields;
 pub(crate) mod format;
 pub(crate) mod frame;
 pub(crate) mod heat;
+pub(crate) mod hints;
 pub(crate) mod home;
 pub(crate) mod link;
 pub(crate) mod logs;

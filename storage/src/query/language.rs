@@ -22,7 +22,8 @@ mod parser;
 mod structure;
 mod tree;
 
-pub(crate) use self::fields::{Field, Presence, ends, equivalents, nearest};
+pub use self::fields::nearest;
+pub(crate) use self::fields::{Field, Presence, ends, equivalents};
 pub(super) use self::parser::PATTERN_TOO_LARGE;
 pub(crate) use self::structure::{Quantity, Relation, Set, TraceNode};
 pub(crate) use self::tree::{Literal, Node, Operand, Operator, Reach, SeverityTest, Test};

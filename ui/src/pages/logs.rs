@@ -15,6 +15,7 @@ use crate::view::chart::{Bars, SEVERITIES};
 use crate::view::facets::Group;
 use crate::view::format;
 use crate::view::frame::Place;
+use crate::view::hints::{of_nothing, other_language};
 use crate::view::link::{Address, Links};
 use crate::view::logs::{Logs, Row, cell, keys, row};
 use crate::view::patterns::{self, PatternRow};
@@ -79,7 +80,8 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let status = match found {
         Ok(found) => {
             let address = asked.address(&links);
-            page.facets = counted.iter().map(|(title, field, values)| Group::new(title, field, values, &asked.query, &address)).collect();
+            page.facets =
+                counted.iter().map(|(title, field, values)| Group::new(title, field, values, &asked.query, (&address, true))).collect();
             draw(&mut page, &visit, chart, charted, &address);
             match asked.view {
                 View::Fields => fields::fill(&mut page, &visit, &asked, window.range).await?,
@@ -89,7 +91,8 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
         }
         Err(error) => {
             let failure = Failure::from(error);
-            page.problem = Some(Problem::new(&failure, &asked.query, |mended| links.logs(mended).href()));
+            let problem = Problem::new(&failure, &asked.query, |mended| links.logs(mended).href());
+            page.problem = Some(Problem { elsewhere: other_language(&asked.query, &links), ..problem });
             failure.status
         }
     };
@@ -192,6 +195,7 @@ async fn fill(page: &mut Logs, visit: &Visit, found: &LogPage, asked: &Asked, wi
     let records = format::counted(found.records.len() as u64, "record", "records");
     if found.records.is_empty() {
         page.otherwise = otherwise(&links, &page.query);
+        page.hints = of_nothing(Signal::Logs, &page.query, &visit.state.store().service_names(), &links);
     }
     if asked.view == View::Patterns {
         let period = patterns::period(&found.records, found.next.is_some(), window.range);

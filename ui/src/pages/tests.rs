@@ -21,7 +21,7 @@ use crate::view::home::{Compared, Home, attention, totals};
 use crate::view::link::Links;
 use crate::view::logs::Logs;
 use crate::view::map::{Drawing, Map, Order, Picture, calls, panel as edge_panel, tray};
-use crate::view::plain::{FailurePage, Saved, SavedRow, Sql, table};
+use crate::view::plain::{FailurePage, Saved, SavedRow, Sql, Taken, table};
 use crate::view::search::{Builder, Problem};
 use crate::view::services::{
     Latency, OperationPage, Service, Services, Tab, dependencies, error_rows, instance_rows, operations, peers, row,
@@ -205,9 +205,11 @@ fn small(text: &str) -> Vec<String> {
         name: name.to_owned(),
         href: "/s/abc".to_owned(),
         about: text.to_owned(),
+        time: text.to_owned(),
         saved: moment.clone(),
     };
-    let saved = Saved { frame: frame(text), views: vec![view(text)], links: vec![view("")] };
+    let both = Taken { name: text.to_owned(), address: text.to_owned(), new: text.to_owned(), old: text.to_owned() };
+    let saved = Saved { frame: frame(text), views: vec![view(text)], links: vec![view("")], taken: Some(both) };
     let refused = Refused { message: text.to_owned(), user_agent: text.to_owned(), transport: "http", ..Refused::default() };
     let start = Start { frame: frame(text), refused: recent(&[refused], &clock()), ..Start::default() };
     let sender = Sender { service: text.to_owned(), sdk: text.to_owned(), spans: 1, ..Sender::default() };
@@ -257,7 +259,7 @@ fn lists(text: &str) -> Vec<String> {
         hidden: vec![(text.to_owned(), text.to_owned())],
         heat: Some(heat(text)),
         selection: Some((text.to_owned(), "/".to_owned(), "/".to_owned())),
-        facets: vec![Group::new("Service", "service", &[(text.to_owned(), 3)], "", &links.plain("/traces"))],
+        facets: vec![Group::new("Service", "service", &[(text.to_owned(), 3)], "", (&links.plain("/traces"), true))],
         rows: rows(),
         notes: vec![text.to_owned()],
         orders: vec![("Newest", "/".to_owned(), true), ("Slowest", "/".to_owned(), false)],

@@ -12,15 +12,18 @@ use crate::params::{Params, TRACE_ORDERS, Window};
 use crate::view::facets::{Group, with};
 use crate::view::format;
 use crate::view::frame::Place;
-use crate::view::heat::{COLUMNS, Counts, Heat, Selection};
+use crate::view::heat::{Counts, Heat, Selection};
+use crate::view::hints::{of_nothing, other_language};
 use crate::view::link::{Address, Links};
-use crate::view::search::{Builder, Problem, effort};
+use crate::view::search::{Builder, Problem, effort, sentence};
 use crate::view::traces::{Columns, Listing, Matched, Traces, rows};
 
 mod contrast;
+mod counting;
 mod values;
 
 pub(super) use self::contrast::page as contrast;
+use self::counting::Counting;
 pub(super) use self::values::{AT_ONCE, facets};
 
 /// What is asked for: the query, the part of the heat map that is selected, and which page of what is found.
@@ -43,7 +46,6 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
         return Ok(Redirect::to(&composed(&visit, &links)).into_response());
     }
     let asked = Asked::read(&visit.params, window.range)?;
-    let (narrowed, charted) = (asked.narrowed(), asked.charted());
     let store = visit.state.store();
     // Whoever finds no span is told of log records; they are asked for while the chart is still counted.
     let search = async {
@@ -52,21 +54,31 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
         let in_logs = if is_empty { in_logs(&visit, &asked).await } else { None };
         (found, in_logs)
     };
-    let ((found, in_logs), grid, counted) =
-        tokio::join!(search, store.grid(&charted, asked.range, COLUMNS), facets(store, Signal::Traces, &narrowed, asked.part(), &FACETS),);
+    let ((found, in_logs), counting, (grid, counted)) = if asked.matched(&visit) == Matched::Traces {
+        let searched = search.await;
+        let counting = Counting::of_whole(&searched.0, &asked);
+        let counted = counting.count(store, &asked).await;
+        (searched, counting, counted)
+    } else {
+        let (searched, counted) = tokio::join!(search, Counting::Matches.count(store, &asked));
+        (searched, Counting::Matches, counted)
+    };
     let address = asked.address(&links);
     let mut page = frame_of(&visit, &window, &asked, &address);
     let status = match found {
         Ok(found) => {
             fill(&mut page, &visit, &found, &asked, &address);
             page.in_logs = in_logs;
-            chart(&mut page, &visit, grid, &asked, &address);
-            page.facets = counted.iter().map(|(title, field, values)| Group::new(title, field, values, &asked.query, &address)).collect();
+            told(&mut page, &counting, grid.as_ref());
+            chart(&mut page, &visit, grid, &asked, (&address, &counting));
+            let kept = (&address, counting != Counting::More);
+            page.facets = counted.iter().map(|(title, field, values)| Group::new(title, field, values, &asked.query, kept)).collect();
             StatusCode::OK
         }
         Err(error) => {
             let failure = Failure::from(error);
-            page.problem = Some(Problem::new(&failure, &asked.narrowed(), |mended| links.traces(mended).href()));
+            let problem = Problem::new(&failure, &asked.narrowed(), |mended| links.traces(mended).href());
+            page.problem = Some(Problem { elsewhere: other_language(&asked.query, &links), ..problem });
             failure.status
         }
     };
@@ -162,25 +174,48 @@ fn fill(page: &mut Traces, visit: &Visit, found: &TracePage, asked: &Asked, addr
     page.rows = rows(found, &listing);
     let here = address.clone().with("sel", visit.params.get("sel").unwrap_or_default());
     page.older = found.next.map(|next| here.with("cursor", &next.to_string()).href()).unwrap_or_default();
-    page.notes.clone_from(&found.stats.notes);
+    page.notes = found.stats.notes.iter().map(|note| sentence(note)).collect();
     page.effort = effort(&found.stats);
     let more = if found.next.is_some() { ", more follow" } else { "" };
     let listed = asked.matched(visit).listed();
     page.summary = format!("{} {listed}{more}", format::counted(found.traces.len() as u64, "trace", "traces"));
     if found.traces.is_empty() {
         page.otherwise = otherwise(&links, &page.query);
+        page.hints = of_nothing(Signal::Traces, &page.query, &visit.state.store().service_names(), &links);
     }
 }
 
-fn chart(page: &mut Traces, visit: &Visit, grid: Result<Grid, QueryError>, asked: &Asked, address: &Address) {
-    let (clock, range) = (visit.clock(), asked.range);
-    match grid {
-        Ok(grid) => {
-            page.notes.extend(grid.stats.notes.iter().filter(|note| !page.notes.contains(note)).cloned().collect::<Vec<_>>());
-            page.heat =
-                Some(Heat::new(&grid, range, asked.selected, asked.counts(), (address, &clock))).filter(|heat| !heat.cells.is_empty());
+/// What chart and values count of a question about whole traces.
+fn told(page: &mut Traces, counting: &Counting, grid: Option<&Result<Grid, QueryError>>) {
+    match (counting, grid) {
+        (Counting::Matches, _) => {}
+        (Counting::Found(_), _) => page.counts = "Numbers count all spans of the traces that were found.",
+        (Counting::More, Some(Ok(grid))) => {
+            let what: Vec<String> = grid.stats.notes.iter().map(|note| sentence(note)).collect();
+            page.counted = format!("Chart and numbers are of more traces than this list holds. {}", what.join(" "));
         }
-        Err(error) => page.notes.push(format!("the chart is missing: {error}")),
+        (Counting::More, _) => {}
+    }
+}
+
+fn chart(
+    page: &mut Traces,
+    visit: &Visit,
+    grid: Option<Result<Grid, QueryError>>,
+    asked: &Asked,
+    (address, counting): (&Address, &Counting),
+) {
+    let (clock, range) = (visit.clock(), asked.range);
+    let counts = if matches!(counting, Counting::Found(_)) { Counts::Found } else { asked.counts() };
+    match grid {
+        None => {}
+        Some(Ok(grid)) => {
+            let notes =
+                grid.stats.notes.iter().map(|note| sentence(note)).filter(|note| page.counted.is_empty() && !page.notes.contains(note));
+            page.notes.extend(notes.collect::<Vec<_>>());
+            page.heat = Some(Heat::new(&grid, range, asked.selected, counts, (address, &clock))).filter(|heat| !heat.cells.is_empty());
+        }
+        Some(Err(error)) => page.notes.push(sentence(&format!("the chart is missing: {error}"))),
     }
     page.selection = asked.selected.map(|selected| {
         let compare = visit.links().windowed("/traces/compare-groups").with("q", &asked.query);

@@ -25,19 +25,25 @@ pub(crate) struct Value {
 }
 
 impl Group {
-    /// Values with counts, for the page at `page` with its query text.
-    pub(crate) fn new(title: &str, field: &str, counted: &[(String, u64)], query: &str, page: &Address) -> Self {
+    /// Values with counts, for the page at `page` with its query text. Without `ticks` none is chosen: where values are counted of more than
+    /// the query finds, one that it names is not what they were narrowed by.
+    pub(crate) fn new(title: &str, field: &str, counted: &[(String, u64)], query: &str, (page, ticks): (&Address, bool)) -> Self {
         let most = counted.iter().map(|(_, count)| *count).max().unwrap_or(0);
         let at = |query: &str| page.clone().with("q", query).href();
         let value = |(value, count): &(String, u64)| {
             let only = term(field, value);
-            let is_chosen = has(query, &only);
+            let is_named = has(query, &only);
+            let is_chosen = is_named && ticks;
             Value {
                 text: format::line(value, 60),
                 count: format::count(*count),
                 share: format::position(*count, most),
                 is_chosen,
-                toggle: at(&if is_chosen { without(query, &only) } else { with(query, &only) }),
+                toggle: at(&match (is_chosen, is_named) {
+                    (true, _) => without(query, &only),
+                    (false, true) => query.to_owned(),
+                    (false, false) => with(query, &only),
+                }),
                 exclude: at(&with(&without(query, &only), &format!("-{only}"))),
             }
         };
@@ -75,11 +81,14 @@ mod tests {
     fn a_value_is_chosen_released_and_excluded_by_addresses() {
         let counted = [("cart".to_owned(), 40), ("orders".to_owned(), 10)];
         let page = Links::default().plain("/traces");
-        let group = Group::new("Service", "service", &counted, "status:error service:cart", &page);
+        let group = Group::new("Service", "service", &counted, "status:error service:cart", (&page, true));
         assert!(group.values[0].is_chosen && !group.values[1].is_chosen);
         assert_eq!(group.values[0].toggle, "/traces?q=status%3Aerror");
         assert_eq!(group.values[0].exclude, "/traces?q=status%3Aerror%20-service%3Acart");
         assert_eq!(group.values[1].share, "25");
+        let unticked = Group::new("Service", "service", &counted, "status:error service:cart", (&page, false));
+        assert!(!unticked.values[0].is_chosen);
+        assert_eq!(unticked.values[0].toggle, "/traces?q=status%3Aerror%20service%3Acart", "it is not asked for twice");
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub(crate) enum Counts {
     Roots,
     /// Spans that match the query.
     Matches,
+    /// All spans of the traces that the query finds.
+    Found,
 }
 
 /// A rectangle of cells: columns and rows, both ends inside.
@@ -137,6 +139,7 @@ impl Heat {
                 match counts_what {
                     Counts::Roots => format::counted(all.0, "trace (by its root span)", "traces (by their root spans)"),
                     Counts::Matches => format::counted(all.0, "span that matches", "spans that match"),
+                    Counts::Found => format::counted(all.0, "span of the traces found", "spans of the traces found"),
                 },
                 format::exact(all.1),
                 format::duration(bounds(low).0),

@@ -68,6 +68,8 @@ pub(crate) struct Logs {
     pub(crate) notes: Vec<String>,
     /// What to try when nothing was found.
     pub(crate) otherwise: Vec<(String, String)>,
+    /// What was perhaps meant when nothing was found.
+    pub(crate) hints: Vec<super::hints::Hint>,
     pub(crate) json: String,
     pub(crate) effort: String,
 }

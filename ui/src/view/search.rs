@@ -18,6 +18,8 @@ pub(crate) struct Problem {
     pub(crate) caret: Option<Caret>,
     /// A better word and the address of the page with it; empty without address.
     pub(crate) suggestions: Vec<(String, String)>,
+    /// Where else the text would be understood.
+    pub(crate) elsewhere: Option<super::hints::Hint>,
 }
 
 /// A query text with its wrong part.
@@ -65,6 +67,7 @@ impl Problem {
             title,
             message: sentence(&failure.message),
             suggestions: suggestions.collect(),
+            elsewhere: None,
             caret: place.map(|(before, wrong, after)| Caret::new(before, wrong, after)),
         }
     }

@@ -9,6 +9,7 @@ use super::facets::Group;
 use super::format::{self, Clockface, Moment};
 use super::frame::Frame;
 use super::heat::Heat;
+use super::hints::Hint;
 use super::link::Links;
 use super::outcome::Outcome;
 use super::search::{Builder, Problem};
@@ -33,6 +34,8 @@ pub(crate) struct Traces {
     /// What is selected of it in words, the address without it, and its comparison with the rest.
     pub(crate) selection: Option<(String, String, String)>,
     pub(crate) facets: Vec<Group>,
+    /// That chart and values count other spans than those of the list; empty when they do not.
+    pub(crate) counted: String,
     /// What the numbers beside values count.
     pub(crate) counts: &'static str,
     /// Where news are told; empty when the window has an end.
@@ -58,6 +61,8 @@ pub(crate) struct Traces {
     pub(crate) notes: Vec<String>,
     /// Other windows and queries to try when nothing was found: word and address.
     pub(crate) otherwise: Vec<(String, String)>,
+    /// What was perhaps meant when nothing was found.
+    pub(crate) hints: Vec<Hint>,
     /// Log records that match where no span does, and where they are.
     pub(crate) in_logs: Option<(String, String)>,
     /// The same as JSON.

@@ -12,7 +12,7 @@ mod near;
 mod values;
 
 pub(crate) use self::aliases::equivalents;
-pub(crate) use self::near::nearest;
+pub use self::near::nearest;
 pub(crate) use self::values::ends;
 pub(super) use self::values::operand;
 
@@ -116,7 +116,7 @@ const NAMES: [(&str, Field, bool, bool); 39] = [
 /// Words before the dot that say where an attribute is looked for.
 pub(super) const PREFIXES: [&str; 7] = ["attr", "span", "log", "resource", "scope", "event", "link"];
 
-type Refusal = (String, Vec<String>);
+pub(super) type Refusal = (String, Vec<String>);
 
 /// The field that a name means.
 pub(super) fn resolve(signal: Signal, name: &str) -> Result<Field, Refusal> {
@@ -141,7 +141,9 @@ pub(super) fn resolve(signal: Signal, name: &str) -> Result<Field, Refusal> {
     }
     let what = if signal == Signal::Traces { "spans" } else { "log records" };
     if NAMES.iter().any(|(known, ..)| *known == name) {
-        return Err((format!("{what} have no field `{name}`"), Vec::new()));
+        let others =
+            if signal == Signal::Traces { "log records do: search the logs, or write log:(…)" } else { "spans do: search the traces" };
+        return Err((format!("{what} have no field `{name}`, {others}"), Vec::new()));
     }
     Err((
         format!("{what} have no field `{name}`; for an attribute write attr.{name}"),

@@ -11,6 +11,7 @@ use super::structure::{Part, joined};
 use super::tree::{Literal, Node, Operand, Operator, Pattern, Test, is_keyword};
 use crate::store::Signal;
 
+mod meant;
 mod whole;
 
 /// Understands a whole text.
@@ -165,9 +166,15 @@ impl Parser<'_> {
             Some(key) => Ok(fields::attribute(self.signal, word.trim_end_matches('.'), key)),
             None => fields::resolve(self.signal, word),
         };
-        let field = field.map_err(|(message, suggestions)| ParseError { offset: at, length: end - at, message, suggestions })?;
+        let field = match field {
+            Ok(field) => field,
+            Err(refusal) => return Err(self.no_field(refusal, at..end, operator)),
+        };
         self.lexer.skip_space();
-        let operand = self.operand(&field, operator)?;
+        self.one_operator(at..end, operator)?;
+        let start = self.lexer.at();
+        let operand = self.operand(&field, operator);
+        let operand = operand.map_err(|error| self.no_status(error, &field, operator, at..self.lexer.at(), start))?;
         Ok(Node::Test(Test { field, operator, operand }))
     }
 

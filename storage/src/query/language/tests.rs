@@ -78,6 +78,43 @@ fn errors_point_at_the_characters_that_are_wrong() {
 }
 
 #[test]
+fn mistakes_of_other_languages_are_told_with_what_was_meant() {
+    let told = |signal: Signal, text: &str| {
+        let error = Query::parse(signal, text).expect_err(text);
+        for meant in &error.suggestions {
+            let (before, after) = (&text[..error.offset], &text[error.offset + error.length..]);
+            let mended = format!("{before}{meant}{after}");
+            let is_whole = Asked::parse(&mended).is_ok_and(|asked| matches!(asked, Asked::Trace(_)));
+            assert!(is_whole || Query::parse(signal, &mended).is_ok(), "{mended} is not understood either");
+        }
+        (error.offset, error.length, error.suggestions.join(" or "))
+    };
+    for (text, offset, length, meant) in [
+        ("a status == error", 2, 15, "status:error"),
+        ("duration:>1s b", 0, 12, "duration>1s"),
+        ("x.y:>=5", 0, 7, "x.y>=5"),
+        ("attr.\"a b\"=!=x", 0, 14, "attr.\"a b\"!=x"),
+        ("duration > = 1s", 0, 15, "duration>=1s"),
+        ("kind<>server", 0, 12, "kind!=server"),
+        ("status:500 a", 0, 10, "http.response.status_code:500"),
+        ("status>=400", 0, 11, "http.response.status_code>=400"),
+        ("status:404,5000", 7, 3, ""),
+        ("status:5xx", 0, 10, "http.response.status_code:500..599"),
+        ("a level:error", 2, 11, "status:error or log:(level:error)"),
+        ("severity>=warn", 0, 14, "log:(severity>=warn)"),
+    ] {
+        assert_eq!(told(Signal::Traces, text), (offset, length, meant.to_owned()), "{text}");
+    }
+    assert_eq!(told(Signal::Logs, "a status:error"), (2, 12, "severity:error".to_owned()));
+    let logs = |text: &str| Query::parse(Signal::Logs, text).expect_err(text);
+    assert!(logs("duration>1s").message.contains("spans do: search the traces"));
+    assert_eq!((logs("a count(b)>2").offset, logs("a count(b)>2").length), (2, 5));
+    assert!(logs("count(b)>2").message.contains("only be asked of traces"));
+    // In quotes, and with a backslash, such values can be asked for.
+    spans("x.y:\">=5\" x.y:\\=5 x.y~=a").unwrap();
+}
+
+#[test]
 fn whole_traces_are_asked_for_beside_spans() {
     let written = |text: &str| match Asked::parse(text).unwrap_or_else(|e| panic!("{text}: {e}")) {
         Asked::Trace(node) => node.to_string(),

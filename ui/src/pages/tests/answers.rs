@@ -3,7 +3,7 @@
 use prost::Message as _;
 use storage::Signal;
 
-use crate::harness::{App, TRACE, failing_chain, in_namespaces, loop_over_calls};
+use crate::harness::{App, TRACE, failing_chain, in_namespaces, loop_over_calls, requests};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_order_that_is_offered_is_answered() {
@@ -24,6 +24,44 @@ async fn every_order_that_is_offered_is_answered() {
     }
     let listed = app.get("/traces?q=trace.spans%3E1&sort=spans&from=0").await.text();
     assert!(listed.contains(">Spans</th>") && listed.contains("1\u{a0}trace that match as a whole"), "{listed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chart_and_values_count_the_traces_of_the_list_or_say_that_they_do_not() {
+    let app = App::filled().await;
+    app.append(Signal::Traces, requests(&[(1, 20, 1, true), (2, 19, 1, true)]).encode_to_vec()).await;
+    let page = app.get("/traces?q=root:(service:checkout%20status:error)%20service:payment&from=0").await.text();
+    assert!(page.contains("Numbers count all spans of the traces that were found."), "{page}");
+    for value in
+        ["checkout</span> <span class=\"count\">2<", "payment</span> <span class=\"count\">1<", "error</span> <span class=\"count\">1<"]
+    {
+        assert!(page.contains(value), "{value}: {page}");
+    }
+    let part = app.get("/traces?q=root:(service:checkout)%20status:error&from=0&limit=1").await.text();
+    let told = part.find("Chart and numbers are of more traces than this list holds. Counted are").unwrap_or_else(|| panic!("{part}"));
+    assert!(told < part.find("<figure class=\"heat\"").unwrap() && part.matches("ounted are").count() == 1, "{part}");
+    let values = part.split("class=\"facets\"").nth(1).and_then(|rest| rest.split("</details>").next()).unwrap();
+    assert!(values.contains("error</span>") && !values.contains("aria-current"), "{values}");
+    let none = app.get("/traces?q=trace.spans%3E99&from=0").await.text();
+    assert!(!none.contains("class=\"heat\"") && !none.contains("class=\"count\""), "{none}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mistakes_are_told_with_what_was_meant() {
+    let app = App::filled().await;
+    for (address, said) in [
+        ("/traces?q=service:Checkout", "/traces?q=service%3Acheckout\">No service is called “Checkout”: search for checkout</a>"),
+        ("/logs?q=service:chekout", ">No service is called “chekout”: search for checkout</a>"),
+        ("/logs?q=warning", "/logs?q=severity%3Awarn\">"),
+        ("/traces?q=SELECT%20*%20FROM%20spans%20WHERE%20status%20%3D%20'error'", ">This looks like SQL: ask it in the SQL console</a>"),
+        ("/traces?q=%7B%20status%20%3D%20error%20%7D", "/help/query\">Queries in braces"),
+        ("/traces?q=status%20%3D%3D%20error", "Did you mean <a href=\"/traces?q=status%3Aerror\">status:error</a>?"),
+        ("/traces?q=status:500", ">http.response.status_code:500</a>?"),
+        ("/logs?q=count(a)%3E2", "can only be asked of traces"),
+    ] {
+        let page = app.get(address).await.text();
+        assert!(page.contains(said), "{address}: {page}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,8 @@
 //! Names that a typing mistake could have meant.
 
 /// Up to three names that a typing mistake could have meant, best first.
-pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<String> {
+#[must_use]
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<String> {
     // A longer word is no typing mistake of a known name, and comparing it would take long.
     if name.len() > 32 {
         return Vec::new();

@@ -81,7 +81,9 @@ impl Parser<'_> {
     /// `count(…)>=2`, `trace.duration>1s` and `has:log`, when one comes next.
     pub(super) fn comparison(&mut self, at: usize) -> Result<Option<Part>, ParseError> {
         if self.signal == Signal::Logs {
-            return Ok(None);
+            let counts = self.lexer.rest().starts_with("count(");
+            let refuse = || complaint(at..at + "count".len(), "`count(…)` can only be asked of traces, not of log records");
+            return if counts { Err(refuse()) } else { Ok(None) };
         }
         let before = self.lexer.clone();
         let word = self.lexer.word();

@@ -1,0 +1,97 @@
+//! What a mistaken condition was perhaps meant to be. Each suggestion takes the place of what the error points at.
+
+use std::ops::Range;
+
+use super::super::super::question::ParseError;
+use super::super::fields::{Field, Refusal};
+use super::super::tree::Operator;
+use super::Parser;
+use crate::store::Signal;
+
+impl Parser<'_> {
+    /// Refuses a second sign behind an operator: `status == error`, `duration:>1s`.
+    pub(super) fn one_operator(&mut self, field: Range<usize>, operator: Operator) -> Result<(), ParseError> {
+        if matches!(operator, Operator::Match | Operator::NotMatch) {
+            return Ok(());
+        }
+        let Some(second) = ["!=", ">=", "<=", "=", ">", "<"].into_iter().find(|sign| self.lexer.eat(sign)) else { return Ok(()) };
+        let meant = match (operator, second) {
+            (Operator::Is | Operator::Equal, "=") => Some(":"),
+            (Operator::Is | Operator::Equal, other) => Some(other),
+            (Operator::Greater, "=") => Some(">="),
+            (Operator::Less, "=") => Some("<="),
+            (Operator::NotEqual, "=") | (Operator::Less, ">") => Some("!="),
+            _ => None,
+        };
+        self.lexer.skip_space();
+        let value = self.lexer.at();
+        self.values(operator)?;
+        let value = self.lexer.slice(value..self.lexer.at());
+        let written = |meant: &str| format!("{}{meant}{value}", self.lexer.slice(field.clone()));
+        Err(ParseError {
+            offset: field.start,
+            length: self.lexer.at() - field.start,
+            message: format!(
+                "one operator stands between a field and its value, not `{}` and `{second}`; a value that begins with `{second}` is put in quotes",
+                operator.as_str()
+            ),
+            suggestions: meant.map(written).into_iter().collect(),
+        })
+    }
+
+    /// A field that these records do not have: what others have instead, with the value that follows.
+    pub(super) fn no_field(&mut self, (message, suggestions): Refusal, field: Range<usize>, operator: Operator) -> ParseError {
+        let error = ParseError { offset: field.start, length: field.len(), message, suggestions };
+        let name = self.lexer.slice(field.clone()).to_owned();
+        self.lexer.skip_space();
+        let start = self.lexer.at();
+        if matches!(operator, Operator::Match | Operator::NotMatch) || self.values(operator).is_err() {
+            return error;
+        }
+        let value = self.lexer.slice(start..self.lexer.at());
+        let is_error = value.eq_ignore_ascii_case("error");
+        let mut meant = Vec::new();
+        match (self.signal, name.as_str()) {
+            (Signal::Traces, "level" | "severity") if is_error => meant.push("status:error".to_owned()),
+            (Signal::Logs, "status") if is_error => meant.push("severity:error".to_owned()),
+            _ => {}
+        }
+        // Inside of a condition on a trace, no other one can stand.
+        if self.signal == Signal::Traces && self.depth <= 1 && Field::parse(Signal::Logs, &name).is_ok() {
+            meant.push(format!("log:({name}{}{value})", operator.as_str()));
+        }
+        if meant.is_empty() {
+            return error;
+        }
+        ParseError { length: self.lexer.at() - field.start, suggestions: meant, ..error }
+    }
+
+    /// A status that is none of a span: numbers such as 500 and 5xx are those of HTTP, an attribute.
+    pub(super) fn no_status(
+        &self,
+        error: ParseError,
+        field: &Field,
+        operator: Operator,
+        condition: Range<usize>,
+        value: usize,
+    ) -> ParseError {
+        let text = self.lexer.slice(value..condition.end);
+        let is_code =
+            |text: &str| text.len() == 3 && matches!(text.as_bytes(), [b'1'..=b'5', rest @ ..] if rest.iter().all(u8::is_ascii_digit));
+        let class = text.to_ascii_lowercase().strip_suffix("xx").filter(|class| is_code(&format!("{class}00"))).map(str::to_owned);
+        let value = match class {
+            Some(class) if operator == Operator::Is => format!("{class}00..{class}99"),
+            None if text.split(',').all(is_code) => text.to_owned(),
+            _ => return error,
+        };
+        if *field != Field::Status {
+            return error;
+        }
+        ParseError {
+            offset: condition.start,
+            length: condition.len(),
+            message: "`status` is that of the span: unset, ok or error; the status of HTTP is an attribute".to_owned(),
+            suggestions: vec![format!("http.response.status_code{}{value}", operator.as_str())],
+        }
+    }
+}
