@@ -3,6 +3,8 @@
 //! Layout, little-endian: the blobs; the footer: per blob name length u16, name, offset u64, length u64, crc32c u32; then the tail of 24
 //! bytes: blob count u32, footer length u32, crc32c of the footer u32, version u32, magic `TLINEIDX`.
 //!
+//! Some blobs are compressed as one zstd frame, when that makes them shorter: none of them begins like one otherwise.
+//!
 //! Everything in it can be made again from the Parquet file. Damage is noticed before a blob is used.
 
 use std::io::{self, Write};
@@ -40,6 +42,9 @@ const OLDEST_VERSION: u32 = 1;
 const MAGIC: &[u8; 8] = b"TLINEIDX";
 const TAIL_BYTES: usize = 24;
 const MAX_FOOTER_BYTES: u32 = 16 << 20;
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+const PACK_LEVEL: i32 = 3;
+const MAX_UNPACKED_BYTES: usize = 256 << 20;
 
 // === impl BundleWriter ===
 
@@ -53,6 +58,12 @@ impl BundleWriter {
         self.out.write_all(bytes)?;
         self.blobs.push(Blob { name: name.into(), offset, len: bytes.len() as u64, crc: crc32c::crc32c(bytes) });
         Ok(())
+    }
+
+    /// Adds a blob for [`Bundle::read_packed`].
+    pub(super) fn add_packed(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let packed = zstd::bulk::compress(bytes, PACK_LEVEL)?;
+        self.add(name, if packed.len() < bytes.len() { &packed } else { bytes })
     }
 
     pub(crate) fn finish(mut self) -> io::Result<SyncedFile> {
@@ -124,6 +135,17 @@ impl Bundle {
     /// A whole blob, checked; `None` when there is none of that name.
     pub(crate) fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         self.find(name).map(|blob| self.read_blob(blob)).transpose()
+    }
+
+    /// A whole blob, checked, and decompressed where it was compressed: older versions did not.
+    pub(super) fn read_packed(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        let Some(bytes) = self.read(name)? else { return Ok(None) };
+        if !bytes.starts_with(&ZSTD_MAGIC) {
+            return Ok(Some(bytes));
+        }
+        let length = zstd::zstd_safe::get_frame_content_size(&bytes).ok().flatten().and_then(|length| usize::try_from(length).ok());
+        let length = length.filter(|length| *length <= MAX_UNPACKED_BYTES).ok_or_else(|| damaged(format!("{name} is too long")))?;
+        zstd::bulk::decompress(&bytes, length).map(Some)
     }
 
     /// A whole blob, checked.

@@ -31,8 +31,10 @@ pub(super) struct CodedColumn {
     page_rows: usize,
     has_statistics: bool,
     words: Words,
-    /// Whether the dictionary is full, so that values are written as they are.
+    /// Whether the dictionary is full or in vain, so that values are written as they are.
     is_plain: bool,
+    /// Values by number in pages that are done.
+    coded: usize,
     page: OpenPage,
     /// Data pages that are done.
     done: Vec<u8>,
@@ -72,6 +74,8 @@ struct Totals {
 
 /// Codes of a page: as many as 4,096 rows with some attributes have.
 const PAGE_VALUES: usize = 65_536;
+/// A dictionary of so many bytes has shown whether values repeat.
+pub(super) const TRIAL_BYTES: usize = 16 * 1024;
 /// Longer texts have no place in statistics.
 const STATISTICS_BYTES: usize = 64;
 
@@ -95,6 +99,7 @@ impl CodedColumn {
             has_statistics: has_lengths && statistics != EnabledStatistics::None,
             words: Words::new(has_lengths),
             is_plain: false,
+            coded: 0,
             page: OpenPage::default(),
             done: Vec::new(),
             pages: Vec::new(),
@@ -124,13 +129,19 @@ impl CodedColumn {
             }
             row += 1;
             self.page.rows += 1;
-            let is_full = !self.is_plain && self.words.page().len() >= DICTIONARY_BYTES;
+            let is_full = !self.is_plain && (self.words.page().len() >= DICTIONARY_BYTES || self.is_in_vain());
             if self.page.rows >= self.page_rows || self.page.plain.len() >= PAGE_BYTES || self.page.codes.len() >= PAGE_VALUES || is_full {
                 self.end_page(press)?;
                 self.is_plain |= is_full;
             }
         }
         Ok(())
+    }
+
+    /// Whether values hardly repeat: a dictionary of them takes no less room than they do, and whoever reads a few rows reads all of it.
+    #[inline]
+    fn is_in_vain(&self) -> bool {
+        self.words.page().len() >= TRIAL_BYTES && self.coded + self.page.codes.len() < 2 * self.words.len()
     }
 
     #[inline]
@@ -188,6 +199,7 @@ impl CodedColumn {
         if page.rows == 0 {
             return Ok(());
         }
+        self.coded += page.codes.len();
         let mut body = Vec::with_capacity(page.codes.len() + page.plain.len() + page.definition.len() / 4 + 64);
         levels(&page.repetition, self.column.max_rep_level(), &mut body);
         levels(&page.definition, self.column.max_def_level(), &mut body);

@@ -7,7 +7,8 @@
 //! Columns that hardly shrink are not compressed: random ids, delta-packed times, and dictionary codes of a few bits. Setting up a
 //! decompressor costs more than reading a page of them, and a trace is read through all columns at once.
 //!
-//! Promoted attributes are dictionary-coded as long as their values repeat, and their numbers have page statistics.
+//! Promoted attributes are dictionary-coded as long as their values repeat, and their numbers have page statistics. So is all other text:
+//! see `segment/coded.rs`.
 
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::basic::{Compression, Encoding, Type, ZstdLevel};
@@ -18,6 +19,8 @@ use parquet::schema::types::{ColumnDescriptor, ColumnPath};
 use crate::attributes::{Layout, ORDER, is_promoted};
 use crate::schema::column;
 use crate::store::Signal;
+
+use super::coded::TRIAL_BYTES;
 
 /// Rows of a row group, but for the last one of a file.
 pub(crate) const ROW_GROUP_ROWS: usize = 131_072;
@@ -47,6 +50,10 @@ pub(super) fn properties(signal: Signal, level: u8, layout: &Layout) -> Result<W
         }
         if is_plain(signal, leaf) {
             builder = builder.set_column_dictionary_enabled(path.clone(), false);
+        }
+        // Numbers of a small set: of others, whoever reads a few rows would read a large dictionary.
+        if is_promoted(root(leaf)) && leaf.physical_type() == Type::INT64 {
+            builder = builder.set_column_dictionary_page_size_limit(path.clone(), TRIAL_BYTES);
         }
         if is_delta(leaf) {
             builder = builder.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);

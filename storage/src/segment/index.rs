@@ -47,7 +47,7 @@ impl Segment {
     pub(crate) fn operations(&self) -> Option<&Operations> {
         let index = self.index.as_ref()?;
         let load = || {
-            let blob = self.usable(OPERATIONS, index.bundle.read(OPERATIONS))??;
+            let blob = self.usable(OPERATIONS, index.bundle.read_packed(OPERATIONS))??;
             self.usable(OPERATIONS, serde_json::from_slice(&blob))
         };
         index.operations.get_or_init(load).as_ref()
@@ -55,7 +55,7 @@ impl Segment {
 
     /// Its roll-up, read and decoded each time; `None` when there is none that can be used.
     pub(crate) fn roll(&self) -> Option<Roll> {
-        let blob = self.usable(ROLL, self.index.as_ref()?.bundle.read(ROLL))??;
+        let blob = self.usable(ROLL, self.index.as_ref()?.bundle.read_packed(ROLL))??;
         self.usable(ROLL, Roll::decode(self.meta.signal, &blob))?
     }
 

@@ -313,9 +313,9 @@ impl Indexes {
         let (summary, operations) = self.summary.finish()?;
         bundle.add(super::SUMMARY, &summary)?;
         if let Some(operations) = operations {
-            bundle.add(super::OPERATIONS, &operations)?;
+            bundle.add_packed(super::OPERATIONS, &operations)?;
         }
-        bundle.add(super::ROLL, &self.roll.finish())?;
+        bundle.add_packed(super::ROLL, &self.roll.finish())?;
         if let Some(calls) = self.calls {
             let (roll, cells) = calls.finish();
             bundle.add(super::ROLL_EDGE, &roll)?;
