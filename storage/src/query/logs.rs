@@ -37,6 +37,14 @@ enum Way {
     Backwards,
 }
 
+/// A record that was found.
+#[derive(Debug)]
+enum Found {
+    /// It is read when it is certain that it is asked for.
+    At(Place, u32),
+    Read(Box<LogRecord>),
+}
+
 /// Which records are looked for.
 #[derive(Clone, Copy, Debug)]
 struct Ask {
@@ -140,7 +148,8 @@ fn find(snapshot: &Snapshot, predicate: &Predicate, ask: Ask, control: &Control)
     if !newest {
         scan.oldest_first();
     }
-    let best: std::cell::RefCell<BTreeMap<Rank, (Place, u32)>> = std::cell::RefCell::default();
+    scan.whole_when_few();
+    let best: std::cell::RefCell<BTreeMap<Rank, Found>> = std::cell::RefCell::default();
     let worst = || {
         let best = best.borrow();
         if best.len() > limit { best.last_key_value().map(|(rank, _)| *rank) } else { None }
@@ -160,8 +169,10 @@ fn find(snapshot: &Snapshot, predicate: &Predicate, ask: Ask, control: &Control)
                 if after.is_some_and(|after| rank <= after) || last.is_some_and(|worst| rank > worst) {
                     continue;
                 }
+                let record = if rows.whole { rows::logs(rows.batch, row..row + 1)?.pop() } else { None };
+                let found = record.map_or_else(|| Found::At(rows.place, rows.number(row)), |record| Found::Read(Box::new(record)));
                 let mut best = best.borrow_mut();
-                best.insert(rank, (rows.place, rows.number(row)));
+                best.insert(rank, found);
                 // One more than asked for says whether there is a next page.
                 if best.len() > limit + 1 {
                     best.pop_last();
@@ -175,7 +186,7 @@ fn find(snapshot: &Snapshot, predicate: &Predicate, ask: Ask, control: &Control)
     page(&mut scan, best.into_inner(), limit, way)
 }
 
-fn page(scan: &mut Scan<'_>, mut best: BTreeMap<Rank, (Place, u32)>, limit: usize, way: Way) -> Result<LogPage, QueryError> {
+fn page(scan: &mut Scan<'_>, mut best: BTreeMap<Rank, Found>, limit: usize, way: Way) -> Result<LogPage, QueryError> {
     let more = best.len() > limit;
     if more {
         best.pop_last();
@@ -184,8 +195,13 @@ fn page(scan: &mut Scan<'_>, mut best: BTreeMap<Rank, (Place, u32)>, limit: usiz
         let (time, id) = way.record(*rank);
         cursor_at(time, id)
     });
-    let mut records = fetch(scan, best.values().copied().collect())?;
-    let records = best.keys().filter_map(|rank| records.remove(&way.record(*rank).1)).collect();
+    let unread = best.values().filter_map(|found| if let Found::At(place, row) = found { Some((*place, *row)) } else { None });
+    let mut fetched = fetch(scan, unread.collect())?;
+    let records = best.into_iter().filter_map(|(rank, found)| match found {
+        Found::Read(record) => Some(*record),
+        Found::At(..) => fetched.remove(&way.record(rank).1),
+    });
+    let records = records.collect();
     Ok(LogPage { records, next, stats: std::mem::take(&mut scan.stats) })
 }
 

@@ -20,6 +20,7 @@ use crate::snapshot::{Snapshot, TableSnapshot};
 use crate::store::Signal;
 
 mod control;
+mod narrowed;
 mod numbers;
 mod ranges;
 mod selected;
@@ -28,6 +29,9 @@ pub(crate) use self::control::Control;
 pub(super) use self::numbers::Numbers;
 pub(super) use self::ranges::{from_rows, intersect};
 use self::selected::{read, select};
+
+/// Rows of a unit of which all columns are read at once, when that is wanted.
+const FEW_ROWS: usize = 64;
 
 /// Where rows lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +58,8 @@ pub(super) struct Rows<'a> {
     pub(super) batch: &'a RecordBatch,
     /// Which of them are asked for.
     pub(super) alive: BooleanBuffer,
+    /// Whether the batch has all columns because its unit is small: see [`Scan::whole_when_few`].
+    pub(super) whole: bool,
     numbers: &'a Numbers<'a>,
     first: usize,
 }
@@ -66,6 +72,7 @@ pub(super) struct Scan<'a> {
     range: TimeRange,
     pub(super) units: Vec<Unit>,
     control: &'a Control,
+    whole_when_few: bool,
     segments_read: BTreeSet<usize>,
     /// Units read so far, and what could not be.
     pub(super) stats: QueryStats,
@@ -93,7 +100,8 @@ impl<'a> Scan<'a> {
     ) -> Result<Self, QueryError> {
         let table = snapshot.table(signal);
         let stats = QueryStats { complete: true, ..QueryStats::default() };
-        let mut scan = Self { table, signal, range, units: Vec::new(), control, segments_read: BTreeSet::new(), stats };
+        let (units, segments_read) = (Vec::new(), BTreeSet::new());
+        let mut scan = Self { table, signal, range, units, control, whole_when_few: false, segments_read, stats };
         for note in &table.unreadable {
             scan.note(note.clone());
         }
@@ -113,6 +121,11 @@ impl<'a> Scan<'a> {
                 .then_with(|| a.rows.first().map(|r| r.start).cmp(&b.rows.first().map(|r| r.start)))
         });
         Ok(scan)
+    }
+
+    /// Reads all columns where the indexes leave few rows: what is asked for needs not be read again, page by page.
+    pub(super) fn whole_when_few(&mut self) {
+        self.whole_when_few = true;
     }
 
     /// Puts the oldest units first.
@@ -274,7 +287,8 @@ impl<'a> Scan<'a> {
         each: &mut dyn FnMut(&Rows<'_>) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
         self.control.check()?;
-        let needs = self.needs(wanted);
+        let whole = self.is_read_whole(unit);
+        let needs = if whole { Needs { columns: schema::names(self.signal).collect(), ..Needs::default() } } else { self.needs(wanted) };
         let numbers = Numbers::new(&unit.rows);
         let mut first = 0;
         let mut hand = |batch: &RecordBatch, account: &mut Account| -> Result<(), QueryError> {
@@ -282,7 +296,7 @@ impl<'a> Scan<'a> {
             let alive = self.in_range(unit, batch)?;
             let alive = wanted.predicate.matches(batch, alive)?;
             if alive.count_set_bits() > 0 {
-                each(&Rows { place: unit.place, batch, alive, numbers: &numbers, first })?;
+                each(&Rows { place: unit.place, batch, alive, whole, numbers: &numbers, first })?;
             }
             first += batch.num_rows();
             self.control.check()
@@ -308,6 +322,11 @@ impl<'a> Scan<'a> {
                 Ok(())
             }
         }
+    }
+
+    fn is_read_whole(&self, unit: &Unit) -> bool {
+        let rows = || unit.rows.iter().map(ExactSizeIterator::len).sum::<usize>();
+        self.whole_when_few && matches!(unit.place, Place::Segment(_)) && rows() <= FEW_ROWS
     }
 
     /// What to read.

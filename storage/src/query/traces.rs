@@ -167,19 +167,22 @@ fn candidates(
     let mut best = Best { want, after, keys: HashMap::new(), ranks: BTreeSet::new() };
     let mut scan = Scan::new(snapshot, signal, range, &predicate.hints, control)?;
     let best_cell = std::cell::RefCell::new(&mut best);
-    scan.run(
-        Wanted { columns: &[column::TRACE_ID, key], keys: &[], predicate },
+    scan.run_best(
+        (Wanted { columns: &[column::TRACE_ID, key], keys: &[], predicate }, key),
         |unit| newest && best_cell.borrow().worst().is_some_and(|worst| worst > unit.max.get()),
+        || best_cell.borrow().worst(),
         |rows| {
             let ids = columns::id(rows.batch, column::TRACE_ID)?;
             let keys = columns::long(rows.batch, key)?;
             let mut best = best_cell.borrow_mut();
+            let mut worst = best.worst();
             for row in rows.alive.set_indices() {
                 let key = columns::nanos(keys, row);
-                if best.worst().is_none_or(|worst| key >= worst)
+                if worst.is_none_or(|worst| key >= worst)
                     && let Some(id) = columns::trace_id(ids, row)
                 {
                     best.offer(key, id);
+                    worst = best.worst();
                 }
             }
             Ok(())

@@ -16,6 +16,18 @@ pub(in super::super) fn from_rows(mut rows: Vec<u32>) -> RowRanges {
     ranges
 }
 
+/// The first so many rows, and the rest.
+pub(super) fn split(rows: &RowRanges, first: usize) -> (RowRanges, RowRanges) {
+    let (mut head, mut rest, mut left) = (RowRanges::new(), RowRanges::new(), u32::try_from(first).unwrap_or(u32::MAX));
+    for range in rows {
+        let middle = range.start.saturating_add(left).min(range.end);
+        left -= middle - range.start;
+        head.extend((range.start < middle).then_some(range.start..middle));
+        rest.extend((middle < range.end).then_some(middle..range.end));
+    }
+    (head, rest)
+}
+
 /// Rows in both.
 pub(in super::super) fn intersect(a: &RowRanges, b: &RowRanges) -> RowRanges {
     let mut both = RowRanges::new();
@@ -44,6 +56,8 @@ mod tests {
     fn ranges_are_the_sets_they_stand_for() {
         assert_eq!(from_rows(vec![5, 1, 2, 2, 9]), vec![1..3, 5..6, 9..10]);
         assert_eq!(intersect(&vec![0..5, 8..12], &vec![3..9, 11..20]), vec![3..5, 8..9, 11..12]);
+        assert_eq!(split(&vec![0..3, 8..12], 5), (vec![0..3, 8..10], from_rows(vec![10, 11])));
+        assert_eq!(split(&vec![0..3, 8..12], 7), (vec![0..3, 8..12], RowRanges::new()));
         assert_eq!(union(vec![4..6, 0..2], vec![2..3, 5..9, 20..20]), vec![0..3, 4..9]);
     }
 }
