@@ -5,7 +5,7 @@
 //! the length of the text alone, since the stack of open brackets is a vector.
 //!
 //! Ids are hex, unlike in other protobuf JSON. One that is not is passed on as an id that is not valid, so that the same
-//! rules reject it as in protobuf.
+//! rules hold for it as in protobuf; nobody gets to see that one. Ids of links are seen as sent, so there it is left out.
 
 use bytes::Bytes;
 use storage::{Flaw, Signal};
@@ -122,6 +122,8 @@ struct Item {
     mark: Mark,
     index: u64,
     name: &'static str,
+    /// How many links of it were begun.
+    links: u64,
     /// Why it will be left out.
     fault: Option<String>,
 }
@@ -205,6 +207,10 @@ impl<'a> Transcoder<'a> {
                 self.id(field, digits, &value);
                 Ok(())
             }
+            (Kind::LinkId(digits), _) => {
+                self.link_id(field, digits, &value);
+                Ok(())
+            }
             _ => {
                 match scalar::write(field, &value, &mut self.writer) {
                     Fit::Written => {}
@@ -226,8 +232,12 @@ impl<'a> Transcoder<'a> {
             return self.lexer.skip(&Token::ObjectStart);
         }
         if let Some(name) = message.item {
-            self.item = Some(Item { mark: self.writer.mark(), index: self.items, name, fault: None });
+            self.item = Some(Item { mark: self.writer.mark(), index: self.items, name, links: 0, fault: None });
             self.items += 1;
+        } else if let Some(item) = &mut self.item
+            && std::ptr::eq(message, &raw const schema::LINK)
+        {
+            item.links += 1;
         }
         let opened = self.writer.open(field.number);
         self.stack.push(Open { shape: Shape::Object(message), fresh: true, depth, extra: 0, message: Some(opened) });
@@ -286,6 +296,19 @@ impl<'a> Transcoder<'a> {
             let message = || format!("{}{place} is not {digits} hex digits{hint}", field.name);
             self.notes.warnings.note(Warning::Id, message);
         }
+    }
+
+    /// A wrong id of a link costs the id alone; one that has bytes is kept, and storage sees that it is wrong.
+    fn link_id(&mut self, field: &'static Field, digits: usize, value: &Token<'a>) {
+        if let Token::String(text) = value
+            && scalar::write_link_id(field, &text.bytes(), &mut self.writer)
+        {
+            return;
+        }
+        let link = self.item.as_ref().map_or(0, |item| item.links.saturating_sub(1));
+        let place = self.place();
+        let message = || format!("{} of link {link}{place} is not {digits} hex digits; the link is kept without it", field.name);
+        self.notes.warnings.note(Warning::Id, message);
     }
 
     /// Loses the item, or outside of any, the value.

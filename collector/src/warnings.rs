@@ -21,7 +21,7 @@ pub(crate) enum Warning {
     NullElement,
     /// A value of a type that its field cannot hold.
     DroppedValue,
-    /// An id that is not hex of the right length.
+    /// An id that is not hex of the right length: where it stands. What it leads to is said and counted as in other encodings.
     Id,
     /// What can be wrong in every encoding.
     Stored(Flaw),
@@ -52,7 +52,8 @@ pub(crate) struct Limiter {
 // === impl Warning ===
 
 impl Warning {
-    const OF_JSON: [Self; 5] = [Self::EnumName, Self::SnakeCase, Self::NullElement, Self::DroppedValue, Self::Id];
+    /// What only JSON can get wrong and is counted here.
+    const OF_JSON: [Self; 4] = [Self::EnumName, Self::SnakeCase, Self::NullElement, Self::DroppedValue];
 
     /// The word used in metrics.
     fn as_str(self) -> &'static str {

@@ -9,6 +9,7 @@ mod distinct;
 mod envelope;
 mod flaw;
 mod logs;
+mod nested;
 mod notes;
 mod peer;
 mod shape;

@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
 use prost::Message as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::http::{Answer, get, get_json, post, send};
 use crate::otlp;
@@ -130,6 +131,85 @@ async fn odd_times_are_stored_as_sent_told_once_a_minute_and_counted() {
     assert_eq!((&record["timeUnixNano"], &record["observedTimeUnixNano"]), (&YEAR_2100.to_string().into(), &"5".into()));
 }
 
+/// Sends the same in three ways; gives what each was told.
+async fn three_ways(server: &Server, path: &str, service: &str, json: &Value, protobuf: Bytes) -> [String; 3] {
+    let headers = [("content-type", JSON), ("user-agent", "one of JSON")];
+    let as_json = partial(&send(server.http, Method::POST, path, &headers, json.to_string().into()).await.unwrap());
+    let headers = [("content-type", PROTOBUF), ("user-agent", "one of protobuf")];
+    let as_protobuf = partial(&send(server.http, Method::POST, path, &headers, protobuf.clone()).await.unwrap());
+    // Not the same bytes again: those would be known.
+    let (status, reply) = grpc(server, service, &[&protobuf[..], &[0x0a, 0x00]].concat()).await;
+    assert_eq!(status, "0");
+    let over_grpc = ExportTraceServiceResponse::decode(&reply[5..]).unwrap().partial_success.unwrap_or_default();
+    assert_eq!((as_json.0, as_protobuf.0, over_grpc.rejected_spans), (0, 0, 0));
+    [as_json.1, as_protobuf.1, over_grpc.error_message]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_of_log_records_that_are_none_are_told_in_every_encoding_and_counted() {
+    let (_data, server) = start();
+    let mut log = otlp::log("out of its trace");
+    (log.trace_id, log.span_id) = (b"12345".to_vec(), vec![1; 8]);
+    let json = json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": [
+        { "timeUnixNano": otlp::now().to_string(), "body": { "stringValue": "fine" }, "traceId": "", "spanId": "0".repeat(16) },
+        { "timeUnixNano": otlp::now().to_string(), "traceId": "3132333435", "spanId": "01".repeat(8) },
+    ] }] }] });
+    let service = "opentelemetry.proto.collector.logs.v1.LogsService";
+    let told = three_ways(&server, "/v1/logs", service, &json, otlp::logs("ids", vec![log])).await;
+    let said = "1 trace or span id(s) of log records do not have 16 or 8 bytes; the records are kept without them";
+    assert_eq!(told, [&*format!("traceId of log record 1 is not 32 hex digits; {said}"), said, said]);
+    assert_eq!(counted(&server, "id").await, [3, 3]);
+    let found = get_json(server.ui, "/api/v1/logs?service=ids&format=otlp").await;
+    let record = &found["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0];
+    assert_eq!((&record["spanId"], record.get("traceId").and_then(Value::as_str).unwrap_or_default()), (&"01".repeat(8).into(), ""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_of_links_that_are_none_are_told_in_every_encoding_and_counted() {
+    let (_data, server) = start();
+    let said =
+        |count: u8| format!("{count} trace or span id(s) of links are missing, all zeros or not of 16 and 8 bytes; the links are kept");
+    let service = "opentelemetry.proto.collector.trace.v1.TraceService";
+    for (seed, id, wrong) in [(0x11, "313233".to_owned(), 1), (0x21, "0".repeat(32), 2), (0x31, "5".repeat(31), 1)] {
+        let bytes =
+            |text: &str| -> Vec<u8> { (0..text.len() / 2).map(|at| u8::from_str_radix(&text[at * 2..][..2], 16).unwrap()).collect() };
+        let span_id = if wrong == 2 { "0".repeat(16) } else { "08".repeat(8) };
+        let sent = if id.len() % 2 == 0 { id.clone() } else { String::new() };
+        let mut span = otlp::span([seed; 16], [1; 8], "linked");
+        span.links.push(Link { trace_id: bytes(&sent), span_id: bytes(&span_id), ..Link::default() });
+        let trace_id = format!("{:02x}", seed + 1).repeat(16);
+        let json = json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": [{ "traceId": trace_id, "spanId": "01".repeat(8), "name": "linked",
+            "startTimeUnixNano": otlp::now().to_string(), "endTimeUnixNano": otlp::now().to_string(),
+            "links": [{ "traceId": id, "spanId": span_id }] }] }] }] });
+        let before = counted(&server, "id").await;
+        let told = three_ways(&server, "/v1/traces", service, &json, otlp::traces("links", vec![span])).await;
+        assert_eq!(counted(&server, "id").await, [before[0] + 3, before[1] + 3 * wrong]);
+        if seed == 0x11 {
+            assert!(told.iter().all(|told| told.starts_with(&said(1))), "{told:?}");
+        }
+        let left_out = "traceId of link 0 of span 0 is not 32 hex digits; the link is kept without it";
+        assert_eq!(told[0].contains(left_out), sent.is_empty(), "{told:?}");
+        for trace_id in [format!("{seed:02x}").repeat(16), trace_id] {
+            let trace = get_json(server.ui, &format!("/api/v1/traces/{trace_id}")).await;
+            assert_eq!(trace["spans"][0]["links"][0]["trace_id"], sent.as_str(), "{trace}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_times_of_events_are_stored_as_sent_told_and_counted() {
+    let (_data, server) = start();
+    let mut span = otlp::span([6; 16], [1; 8], "with events");
+    span.events = [5, YEAR_2100].map(|time_unix_nano| Event { time_unix_nano, name: "odd".to_owned(), ..Event::default() }).to_vec();
+    let (rejected, message) = partial(&post(server.http, "/v1/traces", PROTOBUF, otlp::traces("times", vec![span])).await.unwrap());
+    assert_eq!(rejected, 0);
+    assert!(message.contains("event(s)") && message.contains("before the year 2000") && message.contains("a day ahead"), "{message}");
+    assert_eq!((counted(&server, "before_2000").await, counted(&server, "future").await), ([1, 1], [1, 1]));
+    let otlp = get_json(server.ui, &format!("/api/v1/traces/{}?format=otlp", "06".repeat(16))).await;
+    let events = &otlp["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["events"];
+    assert_eq!((&events[0]["timeUnixNano"], &events[1]["timeUnixNano"]), (&"5".into(), &YEAR_2100.to_string().into()));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_value_given_twice_is_the_last_one_and_told() {
     let (_data, server) = start();
@@ -140,7 +220,7 @@ async fn a_value_given_twice_is_the_last_one_and_told() {
     assert!(message.contains("given twice with different types"), "{message}");
     let otlp = get_json(server.ui, &format!("/api/v1/traces/{id}?format=otlp")).await;
     let value = &otlp["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["attributes"][0]["value"];
-    assert_eq!(value, &serde_json::json!({ "intValue": "2" }));
+    assert_eq!(value, &json!({ "intValue": "2" }));
     assert_eq!(counted(&server, "two_values").await, [1, 1]);
 }
 

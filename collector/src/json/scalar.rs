@@ -77,7 +77,7 @@ pub(super) fn write(field: &Field, value: &Token<'_>, writer: &mut Writer) -> Fi
             }
             None => Fit::Rejected("is not a whole number of 64 bits without sign"),
         },
-        Kind::Id(_) | Kind::Message(_) => Fit::Dropped("has a value of the wrong kind"),
+        Kind::Id(_) | Kind::LinkId(_) | Kind::Message(_) => Fit::Dropped("has a value of the wrong kind"),
     }
 }
 
@@ -86,19 +86,28 @@ pub(super) fn write_id(field: &Field, digits: usize, text: &[u8], writer: &mut W
     if text.is_empty() {
         return true;
     }
+    let bytes = from_hex(text);
+    writer.bytes(field.number, bytes.as_deref().unwrap_or(&[0xff]));
+    bytes.is_some() && text.len() == digits
+}
+
+/// Writes an id of a link, whatever its length: such ids are shown as they were sent. Says whether there are bytes for it; if not,
+/// nothing is written.
+pub(super) fn write_link_id(field: &Field, text: &[u8], writer: &mut Writer) -> bool {
+    let Some(bytes) = from_hex(text) else { return false };
+    if !bytes.is_empty() {
+        writer.bytes(field.number, &bytes);
+    }
+    true
+}
+
+fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
     let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let (pairs, rest) = text.as_chunks::<2>();
-    let bytes: Option<Vec<u8>> = pairs.iter().map(|[high, low]| Some(digit(high)? << 4 | digit(low)?)).take(MAX_ID_BYTES).collect();
-    match bytes {
-        Some(bytes) if rest.is_empty() => {
-            writer.bytes(field.number, &bytes);
-            text.len() == digits
-        }
-        _ => {
-            writer.bytes(field.number, &[0xff]);
-            false
-        }
+    if !rest.is_empty() || pairs.len() > MAX_ID_BYTES {
+        return None;
     }
+    pairs.iter().map(|[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect()
 }
 
 /// Whether a wrong id may be one that a generic protobuf encoder wrote.
@@ -171,7 +180,7 @@ fn whole(value: &Token<'_>) -> Result<i128, Problem> {
     }
 }
 
-/// Enough to see that an id is too long.
+/// No id is longer, by far.
 const MAX_ID_BYTES: usize = 64;
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,

@@ -28,6 +28,8 @@ pub(super) enum Kind {
     Bytes,
     /// Bytes written as so many hex digits.
     Id(usize),
+    /// The same in a link, which may do without.
+    LinkId(usize),
     Bool,
     Int64,
     Uint32,
@@ -195,10 +197,10 @@ static EVENT: Message = Message {
     is_value: false,
 };
 
-static LINK: Message = Message {
+pub(super) static LINK: Message = Message {
     fields: &[
-        Field { name: "traceId", number: 1, repeated: false, kind: Kind::Id(32) },
-        Field { name: "spanId", number: 2, repeated: false, kind: Kind::Id(16) },
+        Field { name: "traceId", number: 1, repeated: false, kind: Kind::LinkId(32) },
+        Field { name: "spanId", number: 2, repeated: false, kind: Kind::LinkId(16) },
         Field { name: "traceState", number: 3, repeated: false, kind: Kind::String },
         Field { name: "attributes", number: 4, repeated: true, kind: Kind::Message(&KEY_VALUE) },
         Field { name: "droppedAttributesCount", number: 5, repeated: false, kind: Kind::Uint32 },

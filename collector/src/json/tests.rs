@@ -92,6 +92,26 @@ fn a_wrong_id_stays_wrong_and_is_explained() {
 }
 
 #[test]
+fn a_wrong_id_of_a_link_is_kept_where_it_has_bytes_and_left_out_where_not() {
+    let odd = "5".repeat(31);
+    let long = "5".repeat(200);
+    for (id, kept) in
+        [("313233", Some(&b"123"[..])), (odd.as_str(), None), ("zz", None), ("W47/95gDgQPSabYzgT/GDA==", None), (long.as_str(), None)]
+    {
+        let (spans, notes) =
+            spans(&format!(r#""links":[{{"spanId":"eee19b7ec3c1b174"}},{{"traceId":"{id}","spanId":"eee19b7ec3c1b174"}}]"#));
+        assert_eq!(spans.len(), 2);
+        let link = &spans[0].links[1];
+        assert_eq!((link.trace_id.as_slice(), link.span_id.len()), (kept.unwrap_or_default(), 8), "{id}");
+        let said = kept.is_none().then(|| "traceId of link 1 of span 0 is not 32 hex digits; the link is kept without it".to_owned());
+        assert_eq!(notes.warnings.get(Warning::Id), said, "{id}");
+    }
+    let (spans, notes) = spans(r#""links":[{"spanId":5}]"#);
+    assert!(spans[0].links[0].span_id.is_empty() && notes.rejected == 0);
+    assert!(notes.warnings.get(Warning::Id).unwrap().starts_with("spanId of link 0 of span 0 is not 16 hex digits"));
+}
+
+#[test]
 fn enums_are_numbers_of_any_size_and_names_are_understood() {
     assert_eq!(span(r#""kind":99,"status":{"code":-1}"#).kind, 99);
     assert_eq!(log(r#""severityNumber":77"#).severity_number, 77);

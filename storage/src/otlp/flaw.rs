@@ -13,6 +13,10 @@ pub enum Flaw {
     Depth,
     /// A parent span id of wrong length.
     ParentId,
+    /// A trace or span id of wrong length in a log record.
+    RecordId,
+    /// A trace or span id in a link that is none.
+    LinkId,
     /// A field that only profiles may use.
     ProfilesField,
     /// A value with two members of which only one can hold.
@@ -27,11 +31,13 @@ pub enum Flaw {
 
 impl Flaw {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::LegacyField,
         Self::Text,
         Self::Depth,
         Self::ParentId,
+        Self::RecordId,
+        Self::LinkId,
         Self::ProfilesField,
         Self::Members,
         Self::EndBeforeStart,
@@ -39,7 +45,7 @@ impl Flaw {
         Self::Late,
     ];
 
-    /// The word under which it is counted.
+    /// The word under which it is counted. Ids of log records and of links share one: no request has both.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -47,6 +53,7 @@ impl Flaw {
             Self::Text => "utf8",
             Self::Depth => "depth",
             Self::ParentId => "parent_id",
+            Self::RecordId | Self::LinkId => "id",
             Self::ProfilesField => "profiles_field",
             Self::Members => "two_values",
             Self::EndBeforeStart => "end_before_start",
@@ -58,7 +65,7 @@ impl Flaw {
     /// Whether something that was sent cannot be read back.
     #[must_use]
     pub fn loses(self) -> bool {
-        !matches!(self, Self::EndBeforeStart | Self::Early | Self::Late)
+        !matches!(self, Self::LinkId | Self::EndBeforeStart | Self::Early | Self::Late)
     }
 
     /// Says it to the sender, for so many of them.
@@ -71,12 +78,18 @@ impl Flaw {
             Self::Text => "text(s) were not UTF-8; their wrong bytes read as U+FFFD",
             Self::Depth => "value(s) are nested deeper than 128 levels and read as \"…\" there",
             Self::ParentId => "parent span id(s) do not have 8 bytes; their spans are stored as roots",
+            Self::RecordId => "trace or span id(s) of log records do not have 16 or 8 bytes; the records are kept without them",
+            Self::LinkId => {
+                "trace or span id(s) of links are missing, all zeros or not of 16 and 8 bytes; the links are kept with the ids they have"
+            }
             Self::ProfilesField => "field(s) key_strindex or string_value_strindex were ignored; they belong to profiles",
             Self::Members => "value(s) were given twice with different types; the last one holds",
             Self::EndBeforeStart => "span(s) end before they start; they are stored as sent and shown without a duration",
-            Self::Early => "record(s) have a time before the year 2000 and are stored as sent; times are nanoseconds since 1970",
+            Self::Early => {
+                "span(s), event(s) or log record(s) have a time before the year 2000 and are stored as sent; times are nanoseconds since 1970"
+            }
             Self::Late => {
-                "record(s) have a time more than a day ahead of the server's clock and are stored as sent; check the sender's clock"
+                "span(s), event(s) or log record(s) have a time more than a day ahead of the server's clock and are stored as sent; check the sender's clock"
             }
         };
         format!("{count} {what}")

@@ -97,6 +97,7 @@ impl<'a> Rows<'a> for LogRows<'a> {
         let known = [log.time, log.observed].into_iter().filter(|time| *time != 0);
         shared.notes.early += u64::from(known.clone().any(|time| time < YEAR_2000));
         shared.notes.late += u64::from(known.clone().any(|time| UnixNanos::new(time) > now.plus(DAY)));
+        shared.notes.record_ids += u64::from(!matches!(log.trace_id.len(), 0 | 16)) + u64::from(!matches!(log.span_id.len(), 0 | 8));
         let number = u64::try_from(self.record_id.len()).unwrap_or(u64::MAX);
         self.record_id.push(shared.context.first_record_id.saturating_add(number).cast_signed());
         self.time.push(time.get().cast_signed());

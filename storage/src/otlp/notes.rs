@@ -24,14 +24,18 @@ pub(super) struct Notes {
     first: String,
     /// Parent ids of wrong length.
     pub(super) wrong_parents: u64,
+    /// Ids of wrong length in log records.
+    pub(super) record_ids: u64,
+    /// Ids in links that are none.
+    pub(super) link_ids: u64,
     /// Fields 1000.
     pub(super) legacy: u64,
     pub(super) repaired_texts: u64,
     /// Spans that end before they start.
     pub(super) backwards: u64,
-    /// Records with a time before [`YEAR_2000`].
+    /// Records and events with a time before [`YEAR_2000`].
     pub(super) early: u64,
-    /// Records with a time more than a day ahead of the server's clock.
+    /// Records and events with a time more than a day ahead of the server's clock.
     pub(super) late: u64,
     pub(super) oddities: Oddities,
 }
@@ -81,6 +85,8 @@ impl Notes {
             Flaw::Text => self.repaired_texts.saturating_add(self.oddities.texts),
             Flaw::Depth => self.oddities.deep,
             Flaw::ParentId => self.wrong_parents,
+            Flaw::RecordId => self.record_ids,
+            Flaw::LinkId => self.link_ids,
             Flaw::ProfilesField => self.oddities.profiles,
             Flaw::Members => self.oddities.members,
             Flaw::EndBeforeStart => self.backwards,

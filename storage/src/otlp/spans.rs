@@ -9,12 +9,12 @@ use crate::model::UnixNanos;
 use crate::schema;
 use crate::store::Signal;
 
-use super::attributes::{Attribute, AttributeColumns, Scalar, key_value};
+use super::attributes::{Attribute, AttributeColumns, key_value};
 use super::columns::{Blocks, Ids, Piece, Views, view};
 use super::envelope::{Envelope, Ranges};
+use super::nested::Nested;
 use super::notes::YEAR_2000;
 use super::peer;
-use super::shape::Shape;
 use super::wire::{Blob, Cursor, WireError};
 use super::{Context, DAY, Row, Rows, Shared};
 
@@ -35,17 +35,6 @@ struct RawSpan<'a> {
     dropped_links: u32,
     status_code: i32,
     status_message: Blob<'a>,
-}
-
-/// What columns say of a span's events.
-#[derive(Debug, Default)]
-struct EventFacts<'a> {
-    first_name: Blob<'a>,
-    names: Vec<u8>,
-    count: usize,
-    found_exception: bool,
-    exception_type: Option<Piece>,
-    exception_message: Option<Piece>,
 }
 
 /// The columns of the spans table.
@@ -128,13 +117,13 @@ impl<'a> Rows<'a> for SpanRows<'a> {
     const NOUN: &'static str = "spans";
 
     fn take(&mut self, blob: Blob<'a>, envelope: &Envelope, shared: &mut Shared<'a, '_>) -> Result<Row<'a>, WireError> {
-        let mut facts = EventFacts::default();
-        let span = self.read(blob, &mut facts, shared)?;
+        let mut nested = Nested::default();
+        let span = self.read(blob, &mut nested, shared)?;
         if let Some((reason, rule)) = refusal(&span, shared.context) {
             return Ok(Row::Refused { name: span.name, reason, rule });
         }
         self.push(&span, envelope, shared);
-        self.push_nested(&facts, shared);
+        self.push_nested(&nested, shared);
         let peer = peer::of_span(span.kind, &self.attributes, &mut shared.source);
         self.peer.push_option(peer.map(|peer| shared.source.shared(peer.name)));
         self.peer_kind.push(peer.map(|peer| peer.kind.number()));
@@ -187,7 +176,7 @@ impl<'a> Rows<'a> for SpanRows<'a> {
 }
 
 impl<'a> SpanRows<'a> {
-    fn read(&mut self, blob: Blob<'a>, facts: &mut EventFacts<'a>, shared: &mut Shared<'a, '_>) -> Result<RawSpan<'a>, WireError> {
+    fn read(&mut self, blob: Blob<'a>, nested: &mut Nested<'a>, shared: &mut Shared<'a, '_>) -> Result<RawSpan<'a>, WireError> {
         self.attributes.clear();
         self.event_ranges.clear();
         self.link_ranges.clear();
@@ -206,12 +195,12 @@ impl<'a> SpanRows<'a> {
                 9 => self.attributes.push(key_value(field.blob()?, &mut shared.source, &mut shared.walker)?),
                 10 => span.dropped_attributes = field.uint32()?,
                 11 => {
-                    facts.take(field.blob()?, shared)?;
+                    nested.take_event(field.blob()?, shared)?;
                     self.event_ranges.add(field.start, field.end);
                 }
                 12 => span.dropped_events = field.uint32()?,
                 13 => {
-                    shared.walker.walk(Shape::Link, field.blob()?)?;
+                    nested.take_link(field.blob()?, shared)?;
                     self.link_ranges.add(field.start, field.end);
                 }
                 14 => span.dropped_links = field.uint32()?,
@@ -249,69 +238,21 @@ impl<'a> SpanRows<'a> {
         self.dropped_links.push(i64::from(span.dropped_links));
     }
 
-    fn push_nested(&mut self, facts: &EventFacts<'a>, shared: &mut Shared<'a, '_>) {
+    fn push_nested(&mut self, nested: &Nested<'a>, shared: &mut Shared<'a, '_>) {
+        nested.note(&mut shared.notes);
         let source = &mut shared.source;
         self.events.push_option(self.event_ranges.piece(source).map(|piece| source.view(piece)));
         self.links.push_option(self.link_ranges.piece(source).map(|piece| source.view(piece)));
-        match facts.count {
+        match nested.events {
             0 => self.event_names.push_null(),
-            1 => self.event_names.push(view(facts.first_name)),
+            1 => self.event_names.push(view(nested.first_name)),
             _ => {
-                let names = source.keep(&facts.names);
+                let names = source.keep(&nested.names);
                 self.event_names.push(source.view(names));
             }
         }
-        self.exception_type.push_option(facts.exception_type.map(|piece| source.view(piece)));
-        self.exception_message.push_option(facts.exception_message.map(|piece| source.view(piece)));
-    }
-}
-
-// === impl EventFacts ===
-
-impl<'a> EventFacts<'a> {
-    /// Checks one event and notes what columns say of it.
-    fn take(&mut self, blob: Blob<'a>, shared: &mut Shared<'a, '_>) -> Result<(), WireError> {
-        shared.walker.walk(Shape::Event, blob)?;
-        let mut name = Blob { bytes: &[], at: blob.at };
-        let mut cursor = Cursor::new("Span.Event", blob);
-        while let Some(field) = cursor.next()? {
-            if field.number == 2 {
-                name = field.blob()?;
-            }
-        }
-        match self.count {
-            0 => self.first_name = name,
-            1 => self.names.extend([self.first_name.bytes, b"\n", name.bytes].concat()),
-            _ => {
-                self.names.push(b'\n');
-                self.names.extend_from_slice(name.bytes);
-            }
-        }
-        self.count += 1;
-        if name.bytes == b"exception" && !self.found_exception {
-            self.found_exception = true;
-            self.take_exception(blob, shared)?;
-        }
-        Ok(())
-    }
-
-    fn take_exception(&mut self, blob: Blob<'a>, shared: &mut Shared<'a, '_>) -> Result<(), WireError> {
-        let before = shared.walker.oddities;
-        let mut cursor = Cursor::new("Span.Event", blob);
-        while let Some(field) = cursor.next()? {
-            if field.number != 3 {
-                continue;
-            }
-            let attribute = key_value(field.blob()?, &mut shared.source, &mut shared.walker)?;
-            let Scalar::Text(text) = attribute.value else { continue };
-            match attribute.key.bytes {
-                b"exception.type" => self.exception_type = self.exception_type.or(Some(text)),
-                b"exception.message" => self.exception_message = self.exception_message.or(Some(text)),
-                _ => {}
-            }
-        }
-        shared.walker.oddities = before;
-        Ok(())
+        self.exception_type.push_option(nested.exception_type.map(|piece| source.view(piece)));
+        self.exception_message.push_option(nested.exception_message.map(|piece| source.view(piece)));
     }
 }
 

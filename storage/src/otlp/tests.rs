@@ -6,6 +6,8 @@ use crate::model::Value;
 use crate::rows;
 use crate::schema::column;
 
+mod flaws;
+
 const CONTEXT: Context = Context { now: UnixNanos::new(2_000_000_000_000_000_000), retention: None, first_record_id: 0 };
 
 fn put_varint(out: &mut Vec<u8>, mut value: usize) {
@@ -215,78 +217,12 @@ fn a_huge_attribute_is_kept_without_a_copy() {
 }
 
 #[test]
-fn legacy_and_profiles_fields_and_wrong_parents_are_warned_of() {
-    let old = message(&[(1, &message(&[(1000, b"")]))]);
-    assert_eq!(traces(old).flaws, [(Flaw::LegacyField, 1)]);
-    let profile = [message(&[(1, b"k")]), vec![0x18, 0x05]].concat();
-    assert_eq!(traces(spans(&[&span(&[(9, &profile)])])).flaws, [(Flaw::ProfilesField, 1)]);
-    let wrong_parent = traces(spans(&[&span(&[(4, b"abc")])]));
-    assert_eq!(wrong_parent.flaws, [(Flaw::ParentId, 1)]);
-    assert!(wrong_parent.batch.column_by_name(column::PARENT_SPAN_ID).unwrap().is_null(0));
-}
-
-#[test]
-fn odd_times_are_stored_as_sent_and_warned_of() {
-    let at = |start: u64, end: u64| {
-        let mut bytes = span(&[]);
-        put_times(&mut bytes, start, end);
-        bytes
-    };
-    let now = CONTEXT.now.get();
-    let year_2100 = 4_102_444_800_000_000_000;
-    let decoded = traces(spans(&[&at(now, now - 1), &at(now, 0), &at(1, 2), &at(now, year_2100), &at(now, now)]));
-    assert_eq!((decoded.batch.num_rows(), decoded.rejected), (5, 0));
-    assert_eq!(decoded.flaws, [(Flaw::EndBeforeStart, 2), (Flaw::Early, 1), (Flaw::Late, 1)]);
-    let record = |time: u64, observed: u64| {
-        let mut bytes = vec![0x09];
-        bytes.extend(time.to_le_bytes());
-        bytes.push(0x59);
-        bytes.extend(observed.to_le_bytes());
-        bytes
-    };
-    let decoded = logs(spans(&[&record(5, now), &record(0, year_2100), &record(year_2100, now), &record(0, 0), &record(now, now)]));
-    assert_eq!((decoded.batch.num_rows(), decoded.rejected), (5, 0));
-    assert_eq!(decoded.flaws, [(Flaw::Early, 1), (Flaw::Late, 2)]);
-    let log = &rows::logs(&decoded.batch, 2..3).unwrap()[0];
-    assert_eq!(log.time_unix_nano.get(), year_2100);
-}
-
-#[test]
-fn texts_that_are_not_utf8_are_counted_once_wherever_they_stand() {
-    let wrong = |key: &[u8]| message(&[(1, key), (2, &message(&[(1, b"\xff")]))]);
-    let list = message(&[(5, &message(&[(1, &message(&[(1, b"\xff")])), (1, &message(&[(1, b"fine")]))]))]);
-    let exception = message(&[(2, b"exception"), (3, &wrong(b"exception.type"))]);
-    let fields: [(usize, &[u8]); 6] = [
-        (9, &wrong(b"peer.service")),
-        (9, &message(&[(1, b"list"), (2, &list)])),
-        (9, &wrong(b"twice")),
-        (9, &wrong(b"twice")),
-        (11, &exception),
-        (13, &message(&[(3, b"\xff")])),
-    ];
-    let resource = message(&[(1, &wrong(b"service.name"))]);
-    let part = message(&[(1, &resource), (2, &message(&[(2, &span(&fields))]))]);
-    assert_eq!(traces(message(&[(1, &part)])).flaws, [(Flaw::Text, 7)]);
-}
-
-#[test]
-fn a_value_with_two_members_is_the_last_one_and_warned_of() {
-    let two = message(&[(1, b"text"), (7, b"bytes")]);
-    let inner = message(&[(5, &message(&[(1, &two), (1, &message(&[(1, b"one")]))]))]);
-    let same = message(&[(1, b"first"), (1, b"second")]);
-    let pairs = [&two, &inner, &same].map(|value| message(&[(1, b"k"), (2, value)]));
-    let decoded = traces(spans(&[&span(&[(9, &pairs[0]), (9, &pairs[1]), (9, &pairs[2])])]));
-    assert_eq!(decoded.flaws, [(Flaw::Members, 2)]);
-    let span = &rows::spans(&decoded.batch, 0..1).unwrap()[0];
-    assert_eq!(span.attributes[0].value, Value::Bytes(b"bytes".to_vec()));
-}
-
-#[test]
 fn logs_without_valid_ids_or_times_are_stored_at_the_time_of_receipt() {
     let decoded = logs(log(&[(9, &[0; 16]), (10, b"12345")]));
     let log = &rows::logs(&decoded.batch, 0..1).unwrap()[0];
     assert_eq!((log.trace_id, log.span_id, log.time, log.time_unix_nano.get()), (None, None, CONTEXT.now, 0));
     assert_eq!((decoded.rejected, decoded.message), (0, None));
+    assert_eq!(decoded.flaws, [(Flaw::RecordId, 1)]);
 }
 
 #[test]
