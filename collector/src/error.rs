@@ -43,6 +43,8 @@ pub(crate) enum Refusal {
     TooLarge { limit: usize },
     #[error("the request body did not arrive in time; send it again")]
     BodyTimeout,
+    #[error("the request's head did not arrive in time; send it again")]
+    HeadTimeout,
     #[error("content-type {got}; send application/x-protobuf or application/json{hint}")]
     MediaType { got: String, hint: &'static str },
     #[error("content-encoding {got}; send gzip, zstd, deflate or none")]
@@ -90,6 +92,7 @@ impl Refusal {
             Self::Malformed(_) => "malformed",
             Self::TooLarge { .. } => "too_large",
             Self::BodyTimeout => "body_timeout",
+            Self::HeadTimeout => "head_timeout",
             Self::MediaType { .. } => "media_type",
             Self::Coding { .. } => "content_encoding",
             Self::NotFound { .. } | Self::Call { .. } | Self::Service { .. } => "not_found",
@@ -106,10 +109,11 @@ impl Refusal {
     }
 
     /// Every word [`Self::reason`] gives, and that of connections closed for want of room.
-    pub(crate) const REASONS: [&str; 16] = [
+    pub(crate) const REASONS: [&str; 17] = [
         "malformed",
         "too_large",
         "body_timeout",
+        "head_timeout",
         "media_type",
         "content_encoding",
         "not_found",
@@ -137,7 +141,7 @@ impl Refusal {
         match self {
             Self::Malformed(_) | Self::Speech(_) | Self::Frame(_) | Self::Cardinality(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::BodyTimeout | Self::HeadTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::MediaType { .. } | Self::Coding { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotFound { .. } | Self::Call { .. } | Self::Service { .. } | Self::Signal { .. } => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
@@ -153,7 +157,7 @@ impl Refusal {
         match self {
             Self::Malformed(_) | Self::Speech(_) | Self::MediaType { .. } => Code::InvalidArgument,
             Self::TooLarge { .. } => Code::ResourceExhausted,
-            Self::BodyTimeout | Self::Deadline => Code::DeadlineExceeded,
+            Self::BodyTimeout | Self::HeadTimeout | Self::Deadline => Code::DeadlineExceeded,
             Self::NotFound { .. } => Code::NotFound,
             Self::Coding { .. }
             | Self::Method { .. }

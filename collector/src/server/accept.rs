@@ -1,5 +1,6 @@
 //! Accepts connections, and goes on accepting whatever happens.
 
+use std::error::Error;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -71,14 +72,20 @@ impl Acceptor {
         connections.spawn(async move {
             let _guest = guest;
             if let Err(error) = connection::serve(stream, protocol, &ingest, stop).await {
-                // A sender that hangs up breaks no rule.
-                if error.downcast_ref::<hyper::Error>().is_none_or(hyper::Error::is_parse) {
+                if breaks_protocol(&*error) {
                     ingest.metrics.refused("protocol");
                 }
                 tracing::debug!(error = %error, "a connection ended badly");
             }
         });
     }
+}
+
+/// Whether what was read is not HTTP, or not as HTTP/2 wants it. A sender that hangs up breaks no rule, nor does one that is silent.
+fn breaks_protocol(error: &(dyn Error + 'static)) -> bool {
+    let Some(error) = error.downcast_ref::<hyper::Error>() else { return false };
+    let found_by_us = |source: &(dyn Error + 'static)| source.downcast_ref::<h2::Error>().is_some_and(h2::Error::is_library);
+    error.is_parse() || error.source().is_some_and(found_by_us)
 }
 
 // === impl Guest ===

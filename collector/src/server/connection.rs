@@ -75,7 +75,7 @@ pub(super) async fn serve(stream: TcpStream, protocol: Protocol, ingest: &Ingest
         (Speech::Http1, Protocol::Http(service)) => {
             let phase = Arc::new(Phase::default());
             let socket = Socket::new(stream, Some(Arc::clone(&phase)), config);
-            let answer = service_fn(move |request: Request<Incoming>| {
+            let answer = service_fn(|request: Request<Incoming>| {
                 let (service, busy) = (service.clone(), Phase::busy(&phase));
                 async move {
                     let answer = service.call(request).await;
@@ -83,12 +83,17 @@ pub(super) async fn serve(stream: TcpStream, protocol: Protocol, ingest: &Ingest
                     answer
                 }
             });
-            serve_http1(socket, answer, stop).await
+            let served = serve_http1(socket, answer, stop).await;
+            if phase.is_late() {
+                ingest.note_refusal(Transport::Http, &Refusal::HeadTimeout, "");
+            }
+            served
         }
     }
 }
 
-/// Looks at the first two bytes without taking them. `PRI` opens HTTP/2, and no method begins with `PR`.
+/// Looks at the first two bytes without taking them. `PRI` opens HTTP/2, and no method begins with `PR`. A `P` that nothing follows for long
+/// is the beginning of a head of HTTP/1.1, which has its own clock.
 async fn listen_to(stream: &TcpStream, header_timeout: Duration) -> io::Result<Option<Speech>> {
     let mut first = [0; 2];
     let mut seen = stream.peek(&mut first).await?;
@@ -100,7 +105,7 @@ async fn listen_to(stream: &TcpStream, header_timeout: Duration) -> io::Result<O
         io::Result::Ok(())
     });
     if waited.await.is_err() {
-        return Ok(None);
+        return Ok(Some(Speech::Http1));
     }
     Ok(match first.get(..seen) {
         None | Some([]) => None,

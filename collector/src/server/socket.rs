@@ -7,7 +7,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -17,13 +17,15 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::config::Config;
+use crate::error::Refusal;
 use crate::rpc;
 
-/// How many requests of a connection are being answered, and how many were. Shared with the service.
+/// How many requests of a connection are being answered, how many were, and whether it ended within a head. Shared with the service.
 #[derive(Debug, Default)]
 pub(super) struct Phase {
     busy: AtomicU32,
     begun: AtomicU32,
+    late: AtomicBool,
 }
 
 /// Marks a request as being answered until it is dropped.
@@ -66,6 +68,11 @@ impl Phase {
         this.begun.fetch_add(1, Ordering::Relaxed);
         this.busy.fetch_add(1, Ordering::Relaxed);
         Busy(Arc::clone(this))
+    }
+
+    /// Whether a head did not come to its end in time.
+    pub(super) fn is_late(&self) -> bool {
+        self.late.load(Ordering::Relaxed)
     }
 }
 
@@ -165,6 +172,9 @@ impl AsyncRead for Socket {
             self.outbox = slow_head();
         }
         self.late = true;
+        if let Some(phase) = &self.phase {
+            phase.late.store(true, Ordering::Relaxed);
+        }
         let told = self.poll_outbox(cx);
         ready!(self.stall(cx, told))?;
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
@@ -244,7 +254,8 @@ fn explain(answer: &[u8]) -> Option<Bytes> {
 
 /// What a head gets that did not come to its end in time.
 fn slow_head() -> Bytes {
-    last_answer("408 Request Timeout", tonic::Code::DeadlineExceeded, "the request's head did not arrive in time; send it again")
+    let refusal = Refusal::HeadTimeout;
+    last_answer("408 Request Timeout", refusal.code(), &refusal.message())
 }
 
 /// An answer after which the connection closes.

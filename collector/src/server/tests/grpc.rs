@@ -193,3 +193,39 @@ async fn the_http_port_speaks_http_2_and_turns_grpc_away() {
     assert_eq!(send(running.http, post("application/x-protobuf")).await.http_status, 200);
     assert_eq!(send(running.http, post("application/grpc")).await.http_status, 415);
 }
+
+#[tokio::test]
+async fn what_is_not_http_2_after_its_preface_is_closed_and_counted() {
+    let running = Running::start(|_| {}).await;
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let garbage = b"this is no frame of HTTP/2 at all";
+    for (n, (port, raw)) in [
+        (running.grpc, [&preface[..], garbage].concat()),
+        (running.http, [&preface[..], garbage].concat()),
+        (running.grpc, b"PRI * HTTP/3.0 is not spoken here".to_vec()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut stream = TcpStream::connect(port).await.unwrap();
+        stream.write_all(&raw).await.unwrap();
+        let closed = tokio::time::timeout(Duration::from_secs(3), stream.read_to_end(&mut Vec::new())).await;
+        assert!(closed.is_ok());
+        // A connection lingers after its last byte.
+        drop(stream);
+        let line = format!("throughline_refused_requests_total{{reason=\"protocol\"}} {}", n + 1);
+        let counted = async {
+            while !running.metric(&line) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        assert!(tokio::time::timeout(Duration::from_secs(3), counted).await.is_ok(), "{raw:?}");
+    }
+    // Who hangs up after its preface breaks no rule.
+    let mut stream = TcpStream::connect(running.grpc).await.unwrap();
+    stream.write_all(preface).await.unwrap();
+    drop(stream);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(code(&call(&running, TRACES, &[], framed(0, &t1())).await), Code::Ok);
+    assert!(running.metric("throughline_refused_requests_total{reason=\"protocol\"} 3"));
+}

@@ -244,6 +244,15 @@ async fn slow_heads_are_closed_and_slow_bodies_are_408() {
     let mut heard = Vec::new();
     let closed = tokio::time::timeout(Duration::from_secs(3), slow.read_to_end(&mut heard)).await;
     assert!(closed.is_ok());
+    assert_eq!(Heard::parse(&heard).status, 408);
+    assert!(running.metric("throughline_refused_requests_total{reason=\"head_timeout\"} 1"));
+    assert_eq!((running.refusals)()[0].reason, "head_timeout");
+    let mut single = TcpStream::connect(running.http).await.unwrap();
+    single.write_all(b"P").await.unwrap();
+    let mut heard = Vec::new();
+    tokio::time::timeout(Duration::from_secs(3), single.read_to_end(&mut heard)).await.unwrap().unwrap();
+    assert_eq!(Heard::parse(&heard).status, 408);
+    assert!(running.metric("throughline_refused_requests_total{reason=\"head_timeout\"} 2"));
     let head = format!("POST /v1/traces HTTP/1.1\r\nhost: t\r\n{JSON}content-length: 10\r\n\r\n{{");
     let heard = tokio::time::timeout(Duration::from_secs(3), running.say(head.as_bytes())).await.unwrap();
     assert_eq!(heard.status, 408);
