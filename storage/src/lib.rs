@@ -1,7 +1,7 @@
 //! What is kept, and what can be asked of it.
 //!
 //! A [`Store`] takes OTLP requests, keeps them durably before it says so, and answers typed questions.
-//! Only this crate knows files, Parquet and DataFusion.
+//! Only this crate knows files, Parquet, DataFusion and tantivy.
 
 mod attributes;
 mod background;

@@ -1,17 +1,14 @@
 //! The index of words of log segments: which rows have which tokens, nearly.
 //!
-//! An answer never leaves out a row that has a word; it names rows in blocks of 16, and now and then blocks of another word. Whoever asks
+//! An answer never leaves out a row that has a token; it names rows in blocks of 16, and now and then blocks of another token. Whoever asks
 //! reads the bodies and decides.
 //!
-//! Bodies are indexed in row order, at most 131,072 rows to a *unit*, which bounds the memory of building. A unit is the blob
-//! `ft/v<version>/<first row>`, little-endian:
-//!
-//! - pages (`text/index/page.rs`), each a list of keys of tokens (`text/index/key.rs`) with the blocks of rows that have them;
-//! - the directory: for each page the first key u64 and where the page begins u32;
-//! - rows of the unit u32, pages u32, crc32c of the directory and of these two u32.
-//!
-//! Block `n` has the rows from `16 n` on, counted from the first row of the unit. Equal bodies make equal bytes, so an index is checked by making it again.
+//! Bodies are indexed in row order, at most 131,072 rows to a *unit*, which bounds the memory of building. Block `n` of a unit has the rows
+//! from `16 n` on, counted from its first row. By their shape alone tokens are *words* (`text/index/words.rs`), which tantivy keeps, or
+//! *ids* (`text/index/ids.rs`), which are keys in a file of our own: a dictionary of what is in one body only costs more than it tells. The
+//! files of both parts are the blobs `ft/v<version>/<first row>/<file>`.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 
@@ -22,15 +19,16 @@ use super::{VERSION, truncated};
 mod blocks;
 mod builder;
 mod compare;
-mod key;
-mod page;
+mod ids;
 mod stack;
+mod words;
 
 use self::blocks::Blocks;
 pub(crate) use self::builder::IndexBuilder;
 pub(crate) use self::compare::Comparison;
-use self::page::Page;
+use self::ids::Ids;
 pub(crate) use self::stack::Stack;
+use self::words::Words;
 
 /// The index of words of an open segment.
 #[derive(Debug)]
@@ -43,24 +41,20 @@ pub(crate) struct Index {
 struct Unit {
     first_row: u32,
     rows: u32,
-    blob: Blob,
-    /// First key and begin of each page.
-    directory: Vec<(u64, u32)>,
-    /// Where the last page ends.
-    end: u32,
+    ids: Ids,
+    words: Words,
 }
 
 const UNIT_ROWS: u32 = 131_072;
 const BLOCK_ROWS: u32 = 16;
-/// So that a block has a number of 13 bits.
-const BLOCK_BITS: u32 = 13;
-const TAIL_BYTES: u32 = 12;
-const ENTRY_BYTES: usize = 12;
-/// Pages that are read for one beginning of a word; what more have says too little.
-const MAX_PAGES: usize = 64;
 
 fn prefix() -> String {
     format!("ft/v{VERSION}/")
+}
+
+/// The name of a file of the unit that begins at a row.
+fn blob_name(first_row: u32, file: &str) -> String {
+    format!("{}{first_row}/{file}", prefix())
 }
 
 // === impl Index ===
@@ -80,26 +74,35 @@ impl Index {
     /// The index in a bundle; `None` when there is none of this version.
     pub(crate) fn open(bundle: &Bundle) -> io::Result<Option<Self>> {
         let prefix = prefix();
-        let mut units = Vec::new();
+        let mut units: BTreeMap<u32, Vec<(String, Blob)>> = BTreeMap::new();
         for blob in bundle.blobs() {
-            if let Some(first_row) = blob.name.strip_prefix(&prefix).and_then(|first_row| first_row.parse().ok()) {
-                units.push(Unit::open(bundle, blob, first_row)?);
+            let place = blob.name.strip_prefix(&prefix).and_then(|rest| rest.split_once('/'));
+            if let Some((first_row, file)) = place
+                && let Ok(first_row) = first_row.parse()
+            {
+                units.entry(first_row).or_default().push((file.to_owned(), blob.clone()));
             }
         }
-        units.sort_unstable_by_key(|unit| unit.first_row);
+        let units: Vec<Unit> =
+            units.into_iter().map(|(first_row, files)| Unit::open(bundle, first_row, files)).collect::<io::Result<_>>()?;
         Ok((!units.is_empty()).then(|| Self { bundle: bundle.clone(), units }))
     }
 
     /// Rows that may have every term, ascending.
     pub(crate) fn rows(&self, terms: &[String]) -> io::Result<RowRanges> {
-        let keys: Vec<u64> = terms.iter().map(|term| key::of(truncated(term))).collect();
+        let mut terms: Vec<&str> = terms.iter().map(|term| truncated(term)).collect();
+        // Ids are rare: where they leave nothing, words are not asked.
+        terms.sort_by_key(|term| words::takes(term));
         let mut rows = RowRanges::new();
         for unit in &self.units {
             let mut left: Option<Blocks> = None;
-            for key in &keys {
+            for term in &terms {
                 let mut found = Blocks::new(unit.rows);
-                unit.collect(&self.bundle, *key..=*key, &mut found)?;
-                let both = left.take().map_or_else(|| found.clone(), |left| left.both(&found));
+                unit.collect(&self.bundle, term, &mut found)?;
+                let both = match left.take() {
+                    Some(left) => left.both(&found),
+                    None => found,
+                };
                 let is_done = both.is_empty();
                 left = Some(both);
                 if is_done {
@@ -113,14 +116,12 @@ impl Index {
 
     /// Rows that may have a token with this beginning, ascending; `None` when there are too many such tokens.
     pub(crate) fn prefix_rows(&self, prefix: &str) -> io::Result<Option<RowRanges>> {
-        let keys = key::beginning_with(truncated(prefix));
         let mut rows = RowRanges::new();
         for unit in &self.units {
-            if unit.pages(&keys).len() > MAX_PAGES {
+            let mut found = Blocks::new(unit.rows);
+            if unit.collect_beginning(&self.bundle, truncated(prefix), &mut found)?.is_none() {
                 return Ok(None);
             }
-            let mut found = Blocks::new(unit.rows);
-            unit.collect(&self.bundle, keys.clone(), &mut found)?;
             found.add_rows(unit.first_row, &mut rows);
         }
         Ok(Some(rows))
@@ -130,30 +131,12 @@ impl Index {
 // === impl Unit ===
 
 impl Unit {
-    fn open(bundle: &Bundle, blob: &Blob, first_row: u32) -> io::Result<Self> {
-        let short = || bundle_damaged(format!("{} is too short", blob.name));
-        let end = u32::try_from(blob.len).map_err(|_| bundle_damaged(format!("{} is too long", blob.name)))?;
-        let tail_at = end.checked_sub(TAIL_BYTES).ok_or_else(short)?;
-        let tail = bundle.file().bytes_at(blob.offset + u64::from(tail_at), TAIL_BYTES as usize)?;
-        let number = |at: usize| tail.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u32::from_le_bytes(*bytes));
-        let (rows, pages, crc) = (number(0), number(4), number(8));
-        let directory_bytes = (pages as usize).checked_mul(ENTRY_BYTES).filter(|bytes| *bytes <= tail_at as usize).ok_or_else(short)?;
-        let directory_at = tail_at - u32::try_from(directory_bytes).map_err(|_| short())?;
-        let bytes = bundle.file().bytes_at(blob.offset + u64::from(directory_at), directory_bytes)?;
-        if crc32c::crc32c_append(crc32c::crc32c(&bytes), tail.get(..8).unwrap_or_default()) != crc {
-            return Err(bundle_damaged(format!("checksum of the directory of {} does not match", blob.name)));
-        }
-        let entry = |entry: &[u8; ENTRY_BYTES]| {
-            let (key, at) = entry.split_first_chunk()?;
-            Some((u64::from_le_bytes(*key), u32::from_le_bytes(*at.first_chunk()?)))
-        };
-        let (entries, _) = bytes.as_chunks::<ENTRY_BYTES>();
-        let directory: Vec<(u64, u32)> = entries.iter().filter_map(entry).collect();
-        let is_sorted = directory.is_sorted() && directory.last().is_none_or(|(_, at)| *at <= directory_at);
-        if !is_sorted || rows > UNIT_ROWS {
-            return Err(bundle_damaged(format!("the directory of {} makes no sense", blob.name)));
-        }
-        Ok(Self { first_row, rows, blob: blob.clone(), directory, end: directory_at })
+    fn open(bundle: &Bundle, first_row: u32, files: Vec<(String, Blob)>) -> io::Result<Self> {
+        let (ids, words): (Vec<_>, Vec<_>) = files.into_iter().partition(|(name, _)| name == ids::FILE);
+        let [(_, ids)] = ids.as_slice() else { return Err(bundle_damaged(format!("the unit of row {first_row} lacks its ids"))) };
+        let ids = Ids::open(bundle, ids)?;
+        let rows = ids.rows();
+        Ok(Self { first_row, rows, ids, words: Words::new(words, rows) })
     }
 
     /// Rows of the segment that it is about.
@@ -161,25 +144,23 @@ impl Unit {
         self.first_row..self.first_row.saturating_add(self.rows)
     }
 
-    /// Numbers of the pages in which these keys can be.
-    fn pages(&self, keys: &std::ops::RangeInclusive<u64>) -> Range<usize> {
-        let first = self.directory.partition_point(|(first, _)| first <= keys.start()).saturating_sub(1);
-        let end = self.directory.partition_point(|(first, _)| first <= keys.end());
-        first.min(end)..end
+    /// Names of its files within the unit, and where they are.
+    fn files(&self) -> impl Iterator<Item = (&str, &Blob)> {
+        let words = self.words.files().iter().map(|(name, blob)| (name.as_str(), blob));
+        words.chain([(ids::FILE, self.ids.blob())])
     }
 
-    /// Adds the blocks of all these keys.
-    fn collect(&self, bundle: &Bundle, keys: std::ops::RangeInclusive<u64>, found: &mut Blocks) -> io::Result<()> {
-        for number in self.pages(&keys) {
-            let at = |number: usize| self.directory.get(number).map_or(self.end, |(_, at)| *at);
-            let (start, end) = (at(number), at(number + 1));
-            let length = end.checked_sub(start).ok_or_else(|| bundle_damaged("pages of an index of words overlap"))?;
-            let bytes = bundle.file().bytes_at(self.blob.offset + u64::from(start), length as usize)?;
-            let first = self.directory.get(number).map_or(0, |(first, _)| *first);
-            Page::new(&bytes, first)
-                .and_then(|page| page.collect(&keys, found))
-                .ok_or_else(|| bundle_damaged(format!("page {number} of {} is damaged", self.blob.name)))?;
+    /// Adds the blocks that may have a token.
+    fn collect(&self, bundle: &Bundle, token: &str, found: &mut Blocks) -> io::Result<()> {
+        if words::takes(token) { self.words.collect(bundle, token, found) } else { self.ids.collect(bundle, token, found) }
+    }
+
+    /// Adds the blocks that may have a token with this beginning; `None` when there are too many such tokens.
+    fn collect_beginning(&self, bundle: &Bundle, prefix: &str, found: &mut Blocks) -> io::Result<Option<()>> {
+        if self.ids.collect_beginning(bundle, prefix, found)?.is_none() {
+            return Ok(None);
         }
-        Ok(())
+        // What begins with something that is no word is none either.
+        if words::takes(prefix) { self.words.collect_beginning(bundle, prefix, found) } else { Ok(Some(())) }
     }
 }

@@ -153,6 +153,96 @@ proptest! {
     }
 }
 
+/// The rows of blocks of 16 in which a row is wanted, unit by unit.
+fn blocks_of(rows: usize, unit_rows: u32, is_wanted: impl Fn(usize) -> bool) -> Vec<u32> {
+    let block = |row: usize| (row / unit_rows as usize, row % unit_rows as usize / 16);
+    let wanted: std::collections::BTreeSet<_> = (0..rows).filter(|row| is_wanted(*row)).map(block).collect();
+    (0..rows).filter(|row| wanted.contains(&block(*row))).map(|row| u32::try_from(row).unwrap()).collect()
+}
+
+/// A body of a few words and ids.
+fn mixture() -> impl Strategy<Value = String> {
+    prop::collection::vec("[a-c]{1,2}|[a-c]{11,12}|[a-c0-2]{1,3}|[a-c]{1,3}_[a-c]{1,3}|[äßж]{1,12}|[a-c]{1,3}[A-C][a-c0-2]{1,3}", 0..8)
+        .prop_map(|words| words.join(" "))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn lookups_are_those_of_a_scan(
+        texts in prop::collection::vec(mixture(), 1..200), unit_rows in 1u32..120, at: prop::sample::Index, picks in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
+    ) {
+        let known: Vec<Vec<String>> = texts.iter().map(|text| terms(text)).collect();
+        let (_folder, index) = indexed(&texts.iter().cloned().map(Some).collect::<Vec<_>>(), unit_rows);
+        let of = &known[at.index(known.len())];
+        prop_assume!(!of.is_empty());
+        // Terms of one body, and one that is in none.
+        let mut wanted: Vec<String> = picks.iter().map(|pick| of[pick.index(of.len())].clone()).collect();
+        for absent in [None, Some("zzz".to_owned()), Some("z0z".to_owned())] {
+            wanted.extend(absent);
+            let found: Vec<u32> = index.rows(&wanted).unwrap().into_iter().flatten().collect();
+            let has_all = |row: &usize| wanted.iter().all(|term| known[*row].contains(term));
+            let scanned: Vec<usize> = (0..texts.len()).filter(has_all).collect();
+            let checked: Vec<usize> = found.iter().map(|row| *row as usize).filter(has_all).collect();
+            prop_assert_eq!(&checked, &scanned, "{:?}", wanted);
+            // Words are known exactly, block by block.
+            for word in wanted.iter().filter(|term| term.chars().all(char::is_alphabetic) && term.chars().count() < 12) {
+                let exact = blocks_of(texts.len(), unit_rows, |row| known[row].contains(word));
+                prop_assert!(found.iter().all(|row| exact.binary_search(row).is_ok()), "{word}");
+                prop_assert_eq!(index.rows(std::slice::from_ref(word)).unwrap().into_iter().flatten().collect::<Vec<_>>(), exact);
+            }
+        }
+        let term = &wanted[0];
+        for (end, _) in term.char_indices().skip(1).chain([(term.len(), ' ')]) {
+            let has = |row: &usize| known[*row].iter().any(|found| found.starts_with(&term[..end]));
+            let found = index.prefix_rows(&term[..end]).unwrap().unwrap();
+            let checked: Vec<usize> = found.into_iter().flatten().map(|row| row as usize).filter(has).collect();
+            prop_assert_eq!(checked, (0..texts.len()).filter(has).collect::<Vec<_>>(), "{}", &term[..end]);
+        }
+    }
+}
+
+#[test]
+fn a_unit_that_lacks_a_part_is_damaged_and_older_indexes_do_not_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::real(folder.path());
+    let whole = {
+        let mut bundle = BundleWriter::create(place.join("tmp")).unwrap();
+        let mut builder = IndexBuilder::default();
+        ["order 42 paid", "order 43 paid"].iter().for_each(|body| builder.push(Some(body), &mut bundle).unwrap());
+        builder.finish(&mut bundle).unwrap();
+        let synced = bundle.finish().unwrap();
+        let len = synced.len;
+        synced.rename(&place.join("whole")).unwrap();
+        Bundle::open(&place.join("whole"), len).unwrap()
+    };
+    // Copies some of its blobs under other names.
+    let copied = |name: &dyn Fn(&str) -> Option<String>| {
+        let mut bundle = BundleWriter::create(place.join("tmp")).unwrap();
+        for blob in whole.blobs() {
+            name(&blob.name).into_iter().for_each(|name| bundle.add(name, &whole.read_blob(blob).unwrap()).unwrap());
+        }
+        let synced = bundle.finish().unwrap();
+        let len = synced.len;
+        synced.rename(&place.join("copy")).unwrap();
+        Bundle::open(&place.join("copy"), len).unwrap()
+    };
+    let (order, id) = (["order".to_owned()], ["43".to_owned()]);
+    let same = Index::open(&copied(&|name| Some(name.to_owned()))).unwrap().unwrap();
+    for term in [&order, &id] {
+        assert_eq!(same.rows(term).unwrap().into_iter().flatten().collect::<Vec<_>>(), [0, 1]);
+    }
+    let wordless = Index::open(&copied(&|name| name.ends_with("/ids").then(|| name.to_owned()))).unwrap().unwrap();
+    assert!(wordless.rows(&order).is_err());
+    assert!(Index::open(&copied(&|name| (!name.ends_with("/ids")).then(|| name.to_owned()))).is_err());
+    // Whole indexes of tantivy, and files of keys alone.
+    for old in ["ft/v1/0/meta.json", "ft/v2/0"] {
+        let bundle = copied(&|name| name.ends_with("/ids").then(|| old.to_owned()));
+        assert!(Index::has(old) && !Index::is_in(&bundle) && Index::open(&bundle).unwrap().is_none());
+    }
+}
+
 fn indexed(bodies: &[Option<String>], unit_rows: u32) -> (tempfile::TempDir, Index) {
     let folder = tempfile::tempdir().unwrap();
     let place = Place::real(folder.path());

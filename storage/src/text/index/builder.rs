@@ -1,11 +1,13 @@
-//! Builds the index of words: tokens of bodies become pairs of key and block, which are sorted.
+//! Builds the index of words: takes each body apart once, and gives each token to the part that it belongs to.
 
 use std::io;
 
 use crate::segment::BundleWriter;
 
 use super::super::{Tokenizer, truncated};
-use super::{BLOCK_BITS, BLOCK_ROWS, UNIT_ROWS, key, page, prefix};
+use super::ids::{self, IdsBuilder};
+use super::words::{self, WordsBuilder, Written};
+use super::{BLOCK_ROWS, UNIT_ROWS, blob_name};
 
 /// Indexes bodies row by row into a bundle.
 #[derive(Debug)]
@@ -17,19 +19,18 @@ pub(crate) struct IndexBuilder {
 }
 
 /// One unit.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct UnitBuilder {
     rows: u32,
-    /// Key and block of every token, some twice.
-    pairs: Vec<u64>,
-    /// Those that came lately, by their lowest bits, so that few come twice.
-    recent: Vec<u64>,
+    ids: IdsBuilder,
+    words: WordsBuilder,
 }
 
-/// Pairs that end a unit: 24 MiB.
-const UNIT_PAIRS: usize = 3 << 20;
-/// A power of two.
-const RECENT: usize = 4_096;
+/// Both parts of a whole unit.
+pub(super) struct WrittenUnit {
+    pub(super) ids: Vec<u8>,
+    pub(super) words: Written,
+}
 
 // === impl IndexBuilder ===
 
@@ -41,10 +42,10 @@ impl IndexBuilder {
 
     /// Adds the body of the next row.
     pub(crate) fn push(&mut self, body: Option<&str>, bundle: &mut BundleWriter) -> io::Result<()> {
-        if self.unit.rows >= self.unit_rows || self.unit.pairs.len() >= UNIT_PAIRS {
+        if self.unit.rows >= self.unit_rows || self.unit.is_full() {
             self.end_unit(bundle)?;
         }
-        self.unit.push(body, &mut self.tokenizer);
+        self.unit.push(body, &mut self.tokenizer)?;
         self.next_row = self.next_row.saturating_add(1);
         Ok(())
     }
@@ -55,7 +56,9 @@ impl IndexBuilder {
             return Ok(());
         }
         let first_row = self.next_row - self.unit.rows;
-        bundle.add(format!("{}{first_row}", prefix()), &self.unit.finish())
+        let unit = self.unit.finish()?;
+        bundle.add(blob_name(first_row, ids::FILE), &unit.ids)?;
+        unit.words.add_to(bundle, first_row)
     }
 
     /// The next rows are indexed elsewhere.
@@ -82,56 +85,36 @@ impl Default for IndexBuilder {
 
 // === impl UnitBuilder ===
 
-impl Default for UnitBuilder {
-    fn default() -> Self {
-        Self { rows: 0, pairs: Vec::new(), recent: vec![u64::MAX; RECENT] }
-    }
-}
-
 impl UnitBuilder {
-    pub(super) fn push(&mut self, body: Option<&str>, tokenizer: &mut Tokenizer) {
-        let block = u64::from(self.rows / BLOCK_ROWS);
-        self.rows += 1;
+    pub(super) fn push(&mut self, body: Option<&str>, tokenizer: &mut Tokenizer) -> io::Result<()> {
+        let block = self.rows / BLOCK_ROWS;
         tokenizer.each(body.unwrap_or_default(), |token| {
-            let pair = (key::of(truncated(token)) << BLOCK_BITS) | block;
-            let place = usize::try_from(pair >> BLOCK_BITS).unwrap_or_default() % RECENT;
-            if let Some(recent) = self.recent.get_mut(place)
-                && std::mem::replace(recent, pair) != pair
-            {
-                self.pairs.push(pair);
+            let token = truncated(token);
+            if words::takes(token) {
+                self.words.push(token)
+            } else {
+                self.ids.push(token, block)
             }
             true
         });
+        self.rows += 1;
+        if self.rows.is_multiple_of(BLOCK_ROWS) { self.words.end_block() } else { Ok(()) }
     }
 
     pub(super) fn rows(&self) -> u32 {
         self.rows
     }
 
-    /// The blob of the unit; begins the next one.
-    pub(super) fn finish(&mut self) -> Vec<u8> {
-        let (rows, mut pairs) = (std::mem::take(&mut self.rows), std::mem::take(&mut self.pairs));
-        self.recent.fill(u64::MAX);
-        pairs.sort_unstable();
-        pairs.dedup();
-        let (mut blob, mut directory) = (Vec::new(), Vec::new());
-        let mut rest = pairs.as_slice();
-        while let Some(first) = rest.first() {
-            let (now, later) = rest.split_at(page::length(rest, rows));
-            directory.extend_from_slice(&(first >> BLOCK_BITS).to_le_bytes());
-            directory.extend_from_slice(&u32::try_from(blob.len()).unwrap_or(u32::MAX).to_le_bytes());
-            page::write(now, rows, &mut blob);
-            rest = later;
+    fn is_full(&self) -> bool {
+        self.ids.is_full() || self.words.is_full()
+    }
+
+    /// Both parts of the unit; begins the next one.
+    pub(super) fn finish(&mut self) -> io::Result<WrittenUnit> {
+        let rows = std::mem::take(&mut self.rows);
+        if !rows.is_multiple_of(BLOCK_ROWS) {
+            self.words.end_block()?;
         }
-        let pages = u32::try_from(directory.len() / super::ENTRY_BYTES).unwrap_or(u32::MAX);
-        directory.extend_from_slice(&rows.to_le_bytes());
-        directory.extend_from_slice(&pages.to_le_bytes());
-        let crc = crc32c::crc32c(&directory);
-        blob.extend_from_slice(&directory);
-        blob.extend_from_slice(&crc.to_le_bytes());
-        // The memory is used again for the next unit.
-        pairs.clear();
-        self.pairs = pairs;
-        blob
+        Ok(WrittenUnit { ids: self.ids.finish(rows), words: self.words.finish()? })
     }
 }

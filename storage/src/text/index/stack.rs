@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::segment::BundleWriter;
 
-use super::{Index, IndexBuilder, prefix};
+use super::{Index, IndexBuilder, blob_name};
 
 /// Puts units one behind the other.
 #[derive(Debug, Default)]
@@ -31,7 +31,9 @@ impl Stack {
                 continue;
             }
             self.builder.end_unit(bundle)?;
-            bundle.add(format!("{}{}", prefix(), self.builder.next_row()), &index.bundle.read_blob(&unit.blob)?)?;
+            for (name, blob) in unit.files() {
+                bundle.add(blob_name(self.builder.next_row(), name), &index.bundle.read_blob(blob)?)?;
+            }
             self.builder.skip(unit.rows, bundle)?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Pages of a unit: keys in order, each with the blocks of rows that have it.
+//! Pages of the file of ids: keys in order, each with the blocks of rows that have it.
 //!
 //! A page is one byte `shift`; then for each key, whose lowest `shift` bits are left out, its difference to the key before (for the first
 //! one to the first key of the page in the directory, whose bits are left out as well) and its blocks; then the crc32c of all this. Numbers are
@@ -10,8 +10,8 @@
 
 use std::ops::RangeInclusive;
 
-use super::blocks::Blocks;
-use super::{BLOCK_BITS, blocks};
+use super::super::blocks::{self, Blocks};
+use super::BLOCK_BITS;
 
 /// A checked page.
 pub(super) struct Page<'a> {
