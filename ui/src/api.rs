@@ -4,7 +4,7 @@
 //! text, because they do not fit into the numbers of every JSON reader; counts are numbers.
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use http::header::CONTENT_TYPE;
@@ -55,7 +55,7 @@ fn routes() -> [(&'static str, MethodRouter<AppState>); 25] {
         ("/api/v1/logs/{record_id}", get(logs::one)),
         ("/api/v1/logs/{record_id}/context", get(logs::context)),
         ("/api/v1/map", get(map::between_services)),
-        ("/api/v1/backup", post(backup::stream_of).layer(DefaultBodyLimit::max(backup::MAX_KNOWN_BYTES))),
+        (BACKUP, post(backup::stream_of).layer(DefaultBodyLimit::max(backup::MAX_KNOWN_BYTES))),
         ("/api/v1/export", get(export::lines)),
         ("/api/v1/aggregate", get(aggregate::sums)),
         ("/api/v1/sql", get(sql::asked_by_url).post(sql::asked_by_body)),
@@ -68,10 +68,23 @@ fn routes() -> [(&'static str, MethodRouter<AppState>); 25] {
     ]
 }
 
-/// The description of this API.
-async fn openapi(params: Params) -> Result<Response, Failure> {
+/// The address whose body is a list of files, and may be longer than questions are.
+const BACKUP: &str = "/api/v1/backup";
+
+/// Bytes that a body sent to this path may have, where it may be longer than others.
+pub(crate) fn longer_body(path: &str) -> Option<usize> {
+    (path == BACKUP).then_some(backup::MAX_KNOWN_BYTES)
+}
+
+/// The description of this API, below its prefix.
+async fn openapi(State(state): State<AppState>, params: Params) -> Result<Response, Failure> {
     params.refuse_unknown(&[])?;
-    Ok(([(CONTENT_TYPE, "application/json")], OPENAPI).into_response())
+    let body = match state.base_path() {
+        "" => OPENAPI.to_owned(),
+        // A prefix holds nothing that JSON would escape.
+        base_path => OPENAPI.replacen('{', &format!("{{ \"servers\": [{{ \"url\": \"{base_path}\" }}],"), 1),
+    };
+    Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
 }
 
 /// Writes an answer of any size without holding up other requests of this thread.

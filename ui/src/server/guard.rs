@@ -16,6 +16,7 @@ use storage::Counter;
 use tower::ServiceExt as _;
 use tower_http::catch_panic::ResponseForPanic;
 
+use crate::api;
 use crate::error::Failure;
 use crate::state::AppState;
 
@@ -99,11 +100,12 @@ pub(super) async fn whole_body(request: Request, next: Next) -> Response {
 
 async fn body_within(time: Duration, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
+    let max_bytes = api::longer_body(parts.uri.path()).unwrap_or(MAX_BODY_BYTES);
     // What says of itself that it is too long is not waited for.
-    if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
+    if body.size_hint().lower() > max_bytes as u64 {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     }
-    let body = match tokio::time::timeout(time, to_bytes(body, MAX_BODY_BYTES)).await {
+    let body = match tokio::time::timeout(time, to_bytes(body, max_bytes)).await {
         Ok(Ok(body)) => body,
         Ok(Err(error)) if is_too_long(&error) => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
         Ok(Err(_)) => return Failure::bad_request("malformed", "the request body broke off; send it again").into_response(),

@@ -36,6 +36,9 @@ async fn refusals_take_the_form_of_their_audience() {
     assert_eq!(wrong_method.header("allow"), "GET,HEAD");
     let large = app.call(Method::POST, "/api/v1/sql", "text/plain", &" ".repeat(guard::MAX_BODY_BYTES + 1)).await;
     assert_eq!((large.status, large.json()["error"]["code"].as_str()), (StatusCode::PAYLOAD_TOO_LARGE, Some("too_large")));
+    // A vault of many files says which it has.
+    let known = app.call(Method::POST, "/api/v1/backup", "text/plain", &"x\n".repeat(guard::MAX_BODY_BYTES)).await;
+    assert_eq!(known.status, StatusCode::OK, "{}", known.text());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,6 +58,7 @@ async fn below_a_base_path_everything_moves() {
     assert_eq!(app.get("/tl/healthz").await.text(), "ok\n");
     assert_eq!(app.get("/tl/api/v1/traces?service=a").await.status, StatusCode::OK);
     assert_eq!(app.get("/tl/api/v1/nothing").await.json()["error"]["code"], "not_found");
+    assert_eq!(app.get("/tl/api/v1/openapi.json").await.json()["servers"][0]["url"], "/tl");
     let root = app.get("/").await;
     assert_eq!((root.status, root.header("location")), (StatusCode::TEMPORARY_REDIRECT, "/tl/"));
     let outside = app.get("/healthz").await;
