@@ -202,7 +202,7 @@ fn what_kubernetes_says_of_a_service_of_this_name_is_no_setting() {
 fn a_prefix_or_a_host_that_could_not_be_used_is_a_mistake_among_the_others() {
     let said = load("base_path = \"nope\"\nsync = \"often\"\n", &[], &[("allowed_hosts", "a.example, http://x")]).unwrap_err();
     for part in
-        ["throughline.toml:1: the base path `nope` must begin", "throughline.toml:2:", "--allowed-hosts: `http://x` is not a host name"]
+        ["throughline.toml:1: the base path `nope` must be like", "throughline.toml:2:", "--allowed-hosts: `http://x` is not a host name"]
     {
         assert!(said.contains(part), "{part}\nis not in\n{said}");
     }
