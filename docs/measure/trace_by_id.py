@@ -39,7 +39,8 @@ def sql(connection, query):
 
 def stored_ids(connection, wanted):
     """About as many ids as wanted. Those with the same digits in the middle lie all over the data; neighbours would share what is cached."""
-    count = sql(connection, "SELECT count(DISTINCT trace_id) AS n FROM spans")[0]["n"]
+    # Different ids of very many spans do not fit in memory; about ten spans to a trace are near enough.
+    count = sql(connection, "SELECT count(*) AS n FROM spans")[0]["n"] // 10
     digits = 0
     while count > wanted * 16 ** (digits + 1):
         digits += 1
