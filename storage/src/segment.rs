@@ -28,6 +28,7 @@ mod encoding;
 mod error;
 mod file;
 mod gather;
+mod hands;
 mod hybrid;
 mod index;
 mod indexes;

@@ -11,7 +11,11 @@ use arrow::compute::interleave;
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use arrow::error::ArrowError;
 
+use super::hands;
 use super::numbered::Numbered;
+
+/// Fewer rows are numbered before a second thread would begin.
+const SHARED_ROWS: usize = 16_384;
 
 /// Batches with the same columns whose rows are wanted in another order.
 #[derive(Debug)]
@@ -46,7 +50,10 @@ impl<'a> Gatherer<'a> {
     pub(super) fn new(batches: &'a [RecordBatch]) -> Result<Self, ArrowError> {
         let Some(first) = batches.first() else { return Err(ArrowError::InvalidArgumentError("no rows to gather".to_owned())) };
         let column = |at: usize| Column::new(batches.iter().map(|batch| batch.column(at).as_ref()).collect());
-        Ok(Self { schema: first.schema(), columns: (0..first.num_columns()).map(column).collect::<Result<_, _>>()? })
+        let count = first.num_columns();
+        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        let columns = if rows < SHARED_ROWS { (0..count).map(column).collect::<Result<_, _>>()? } else { hands::share(count, column)? };
+        Ok(Self { schema: first.schema(), columns })
     }
 
     /// The rows at these places, as (batch, row).

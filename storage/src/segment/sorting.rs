@@ -11,6 +11,7 @@ use crate::schema;
 use crate::store::Signal;
 
 use super::gather::Gatherer;
+use super::hands;
 use super::order::{self, SortColumns};
 use super::origin::Origin;
 use super::output::Output;
@@ -56,9 +57,14 @@ pub(super) fn sort_into(mut output: Output<'_>, signal: Signal, batches: Vec<Rec
         return output.finish();
     }
     let gatherer = Gatherer::new(&batches).map_err(|e| failed(&e))?;
-    for chunk in order.chunks(GATHER_ROWS) {
-        let indices: Vec<(usize, usize)> = chunk.iter().map(|at| (at.batch as usize, at.row as usize)).collect();
-        output.push(&gatherer.gather(&indices).map_err(|e| failed(&e))?)?;
+    let gather = |chunk: &[order::RowAt]| {
+        let places: Vec<(usize, usize)> = chunk.iter().map(|at| (at.batch as usize, at.row as usize)).collect();
+        gatherer.gather(&places)
+    };
+    let mut write = |rows: Result<RecordBatch, ArrowError>| output.push(&rows.map_err(|e| failed(&e))?);
+    match order.chunks(GATHER_ROWS) {
+        chunks if chunks.len() > 1 => hands::ahead(chunks.map(gather), write)?,
+        chunks => chunks.map(gather).try_for_each(&mut write)?,
     }
     output.finish()
 }
