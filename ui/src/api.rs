@@ -4,7 +4,7 @@
 //! text, because they do not fit into the numbers of every JSON reader; counts are numbers.
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use http::header::CONTENT_TYPE;
@@ -55,7 +55,7 @@ fn routes() -> [(&'static str, MethodRouter<AppState>); 25] {
         ("/api/v1/logs/{record_id}", get(logs::one)),
         ("/api/v1/logs/{record_id}/context", get(logs::context)),
         ("/api/v1/map", get(map::between_services)),
-        (BACKUP, post(backup::stream_of).layer(DefaultBodyLimit::max(backup::MAX_KNOWN_BYTES))),
+        (BACKUP, post(backup::stream_of)),
         ("/api/v1/export", get(export::lines)),
         ("/api/v1/aggregate", get(aggregate::sums)),
         ("/api/v1/sql", get(sql::asked_by_url).post(sql::asked_by_body)),

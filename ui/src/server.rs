@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -135,7 +136,9 @@ pub(crate) fn app(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), guard::same_origin))
         .layer(CatchPanicLayer::custom(guard::PanicAnswer::new(panics)))
         .layer(from_fn(guard::deadline))
-        .layer(from_fn(guard::whole_body));
+        // The one bound of bodies; the default one of extractors would be a second.
+        .layer(from_fn(guard::whole_body))
+        .layer(DefaultBodyLimit::disable());
     let base_path = state.base_path().to_owned();
     let app = routes().fallback(guard::nothing_here).layer(middleware).with_state(state);
     guard::below(base_path, app)

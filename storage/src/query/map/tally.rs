@@ -45,6 +45,9 @@ type Link = (Party, Party, Way);
 /// A node by name and kind.
 type Named = (String, NodeKind);
 
+/// What is known of calls by caller, called and kind.
+type Edges = BTreeMap<(Named, Named, EdgeKind), Sums>;
+
 /// Parties of one kind that spans only name; the others with fewer calls are counted as one.
 const MAX_NAMED: usize = 1_000;
 /// Different edges while they are counted; beyond, what spans only name is counted as one.
@@ -134,8 +137,8 @@ impl Tally {
         self.resolve();
         self.fold();
         let mut incoming: HashMap<Named, (Sums, String)> = HashMap::new();
-        let mut edges: BTreeMap<(Named, Named, EdgeKind), Sums> = BTreeMap::new();
-        let mut relays: BTreeMap<(Named, Named, EdgeKind), Sums> = BTreeMap::new();
+        let mut edges: Edges = BTreeMap::new();
+        let mut relays: Edges = BTreeMap::new();
         for ((from, to, way), sums) in self.edges {
             let node = |party: Party| (name_of(party, &self.names).to_owned(), kind_of(party));
             for (party, called) in [(from, false), (to, true)] {
@@ -282,13 +285,13 @@ fn bound(sums: &mut Sums) {
 }
 
 /// What consumers take from queues that one service alone sends to: it comes from there, whether or not they descend from the sender.
-fn by_only_sender(edges: &BTreeMap<(Named, Named, EdgeKind), Sums>) -> BTreeMap<(Named, Named, EdgeKind), Sums> {
+fn by_only_sender(edges: &Edges) -> Edges {
     let messages = || edges.iter().filter(|((_, _, kind), _)| *kind == EdgeKind::Message);
     let mut senders: BTreeMap<&Named, Option<&Named>> = BTreeMap::new();
     for ((from, to, _), _) in messages().filter(|((from, to, _), _)| from.1 == NodeKind::Service && to.1 == NodeKind::Queue) {
         senders.entry(to).and_modify(|only| *only = None).or_insert(Some(from));
     }
-    let mut relays: BTreeMap<(Named, Named, EdgeKind), Sums> = BTreeMap::new();
+    let mut relays: Edges = BTreeMap::new();
     for ((queue, to, kind), sums) in messages() {
         if let Some(Some(sender)) = senders.get(queue).filter(|sender| **sender != Some(to)) {
             relays.entry(((*sender).clone(), to.clone(), *kind)).or_default().merge(sums);

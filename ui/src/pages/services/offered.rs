@@ -16,7 +16,7 @@ pub(crate) struct Offered {
     known: Mutex<HashMap<Key, Known>>,
 }
 
-/// The length of a window in minutes, and when it ends: zero for now.
+/// The length of a window in minutes, and when it ends; 0 stands for a window up to the present, which moves with it.
 type Key = (u64, u64);
 
 /// The values of each of [`FIELDS`], the most frequent first.
