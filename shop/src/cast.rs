@@ -128,11 +128,10 @@ const USERS: Profile = Profile {
     sdk_version: "1.41.0",
     scope: "opentelemetry.instrumentation.grpc",
     scope_version: "0.62b0",
-    host: "host-b",
+    host: "host-c",
     port: 9001,
     instances: 1,
-    // This host has lost its time server: its spans seem to begin before the calls that cause them.
-    skew_nanos: -18_000_000,
+    skew_nanos: 0,
 };
 
 const CATALOG: Profile = Profile {
@@ -194,10 +193,12 @@ const SHIPPING: Profile = Profile {
     sdk_version: "1.41.0",
     scope: "opentelemetry.instrumentation.fastapi",
     scope_version: "0.62b0",
-    host: "host-c",
+    host: "host-b",
     port: 8086,
     instances: 1,
-    skew_nanos: 0,
+    // This host has lost its time server: its spans seem to begin before the calls that cause them. Only orders call it, so most traces
+    // have clocks that agree.
+    skew_nanos: -18_000_000,
 };
 
 const EMAIL: Profile = Profile {
