@@ -216,10 +216,12 @@ pub struct Node {
     pub requests: u64,
     /// Those that failed.
     pub errors: u64,
-    /// Median and 95th percentile in nanoseconds.
+    /// Median, 95th and 99th percentile in nanoseconds.
     pub p50: u64,
     /// See `p50`.
     pub p95: u64,
+    /// See `p50`.
+    pub p99: u64,
 }
 
 /// What a node of the map is.

@@ -28,6 +28,7 @@ struct NodeJson {
     errors: u64,
     p50: String,
     p95: String,
+    p99: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -83,6 +84,7 @@ impl From<Node> for NodeJson {
             errors: node.errors,
             p50: node.p50.to_string(),
             p95: node.p95.to_string(),
+            p99: node.p99.to_string(),
         }
     }
 }

@@ -69,10 +69,13 @@ pub(crate) struct Peer {
     pub(crate) name: String,
     pub(crate) kind: &'static str,
     pub(crate) rate: String,
+    pub(crate) calls: String,
     pub(crate) errors: String,
+    pub(crate) errors_exact: String,
     pub(crate) is_failing: bool,
     pub(crate) p50: String,
     pub(crate) p95: String,
+    pub(crate) p99: String,
     pub(crate) href: String,
 }
 
@@ -137,21 +140,26 @@ pub(crate) fn row(summary: &ServiceSummary, range: TimeRange, links: &Links, clo
     }
 }
 
-/// What a map knows besides services.
+/// What a map knows besides services, the most called first.
 pub(crate) fn peers(map: &ServiceMap, range: TimeRange, links: &Links) -> Vec<Peer> {
     let window = range.to.since(range.from);
-    let others = map.nodes.iter().filter(|node| matches!(node.kind, NodeKind::Database | NodeKind::Queue | NodeKind::External));
+    let is_other = |node: &&storage::Node| matches!(node.kind, NodeKind::Database | NodeKind::Queue | NodeKind::External);
+    let mut others: Vec<&storage::Node> = map.nodes.iter().filter(is_other).collect();
+    others.sort_by(|a, b| b.requests.cmp(&a.requests).then_with(|| a.name.cmp(&b.name)));
     let peer = |node: &storage::Node| Peer {
         name: shown(&(node.name.clone(), node.kind), map),
         kind: node.kind.as_str(),
         rate: format::rate(node.requests, window),
+        calls: format::counted(node.requests, "call", "calls"),
         errors: format::percent(node.errors, node.requests),
+        errors_exact: format!("{} of {}", format::exact(node.errors), format::exact(node.requests)),
         is_failing: node.errors > 0,
         p50: format::duration(node.p50),
         p95: format::duration(node.p95),
+        p99: format::duration(node.p99),
         href: links.windowed("/map").with("focus", &node.name).href(),
     };
-    others.map(peer).collect()
+    others.into_iter().map(peer).collect()
 }
 
 /// The time that a service's requests took, of which operations have their share, and whether there were requests: the time of its
@@ -212,8 +220,11 @@ pub(crate) fn dependencies(
             example: example(edge, links),
         }
     };
-    let callers = map.edges.iter().filter(|edge| is_this(&edge.to) && !is_this(&edge.from)).map(|edge| view(edge, &edge.from)).collect();
-    let callees = map.edges.iter().filter(|edge| is_this(&edge.from)).map(|edge| view(edge, &edge.to)).collect();
+    // The busiest first, as everywhere.
+    let mut edges: Vec<&Edge> = map.edges.iter().collect();
+    edges.sort_by_key(|edge| Reverse(edge.calls));
+    let callers = edges.iter().filter(|edge| is_this(&edge.to) && !is_this(&edge.from)).map(|edge| view(edge, &edge.from)).collect();
+    let callees = edges.iter().filter(|edge| is_this(&edge.from)).map(|edge| view(edge, &edge.to)).collect();
     (callers, callees)
 }
 
@@ -225,3 +236,53 @@ pub(crate) fn example(edge: &Edge, links: &Links) -> String {
 
 /// More operations are not listed.
 const MAX_OPERATIONS: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use storage::{EdgeKind, Node, UnixNanos};
+
+    use super::*;
+
+    #[test]
+    fn systems_and_dependencies_come_by_calls() {
+        let node = |name: &str, kind, requests| Node {
+            name: name.to_owned(),
+            kind,
+            system: String::new(),
+            requests,
+            errors: 1,
+            p50: 1,
+            p95: 2,
+            p99: 3,
+        };
+        let edge = |to: &str, calls| Edge {
+            from: ("web".to_owned(), NodeKind::Service),
+            to: (to.to_owned(), NodeKind::Database),
+            kind: EdgeKind::Call,
+            calls,
+            errors: 0,
+            p50: 1,
+            p95: 2,
+            p99: 3,
+            examples: Vec::new(),
+        };
+        let map = ServiceMap {
+            nodes: vec![
+                node("a", NodeKind::Database, 2),
+                node("web", NodeKind::Service, 99),
+                node("b", NodeKind::Queue, 7),
+                node("c", NodeKind::External, 2),
+            ],
+            edges: vec![edge("a", 2), edge("d", 9)],
+            ..ServiceMap::default()
+        };
+        let range = TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(1_000_000_000) };
+        let links = Links::default();
+        let told: Vec<_> = peers(&map, range, &links).into_iter().map(|peer| (peer.name, peer.errors_exact, peer.p99)).collect();
+        let p99 = || format::duration(3);
+        let [b, a, c] = [("b", "1 of 7"), ("a", "1 of 2"), ("c", "1 of 2")].map(|(name, of)| (name.to_owned(), of.to_owned(), p99()));
+        assert_eq!(told, [b, a, c]);
+        let (_, callees) = dependencies("web", &map, range, &links, &Palette::default());
+        assert_eq!(callees.into_iter().map(|one| one.name).collect::<Vec<_>>(), ["d", "a"]);
+    }
+}

@@ -334,8 +334,8 @@ fn system_of(party: Party) -> Option<Name> {
 
 fn node(sums: &Sums, name: String, kind: NodeKind, system: String) -> Node {
     let durations = &sums.durations;
-    let (p50, p95) = (durations.quantile(0.5), durations.quantile(0.95));
-    Node { name, kind, system, requests: durations.count(), errors: sums.errors, p50, p95 }
+    let (p50, p95, p99) = (durations.quantile(0.5), durations.quantile(0.95), durations.quantile(0.99));
+    Node { name, kind, system, requests: durations.count(), errors: sums.errors, p50, p95, p99 }
 }
 
 fn edge(mut sums: Sums, from: Named, to: Named, kind: EdgeKind) -> Edge {

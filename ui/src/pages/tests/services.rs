@@ -141,7 +141,7 @@ fn instance(text: &str) -> Instance {
 
 fn map(text: &str) -> ServiceMap {
     let key = |kind| (text.to_owned(), kind);
-    let node = |kind| Node { name: text.to_owned(), kind, system: text.to_owned(), requests: 9, errors: 1, p50: 1, p95: 2 };
+    let node = |kind| Node { name: text.to_owned(), kind, system: text.to_owned(), requests: 9, errors: 1, p50: 1, p95: 2, p99: 3 };
     let edge = |from, to| Edge {
         from: key(from),
         to: key(to),

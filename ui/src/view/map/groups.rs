@@ -39,7 +39,7 @@ pub(crate) fn grouped(map: &ServiceMap, namespaces: &HashMap<String, String>, op
             Some(known) => {
                 known.requests = known.requests.saturating_add(node.requests);
                 known.errors = known.errors.saturating_add(node.errors);
-                (known.p50, known.p95) = (known.p50.max(node.p50), known.p95.max(node.p95));
+                (known.p50, known.p95, known.p99) = (known.p50.max(node.p50), known.p95.max(node.p95), known.p99.max(node.p99));
             }
             None => nodes.push(Node { name, ..node.clone() }),
         }
@@ -100,6 +100,7 @@ mod tests {
             errors: 1,
             p50: 1,
             p95: 2,
+            p99: 3,
         };
         let edges = vec![edge("web", "cart", 0), edge("web", "orders", 3), edge("cart", "orders", 0), edge("orders", "mail", 0)];
         ServiceMap { nodes: ["web", "cart", "orders", "mail"].map(node).into(), edges, ..ServiceMap::default() }

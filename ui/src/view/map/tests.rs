@@ -19,7 +19,8 @@ fn map(edges: &[(&str, &str)]) -> ServiceMap {
         edges.iter().flat_map(|edge| [edge.from.0.clone(), edge.to.0.clone()]).chain(["alone".to_owned()]).collect();
     names.sort();
     names.dedup();
-    let node = |name: String| Node { name, kind: NodeKind::Service, system: String::new(), requests: 60, errors: 3, p50: 1, p95: 2 };
+    let node =
+        |name: String| Node { name, kind: NodeKind::Service, system: String::new(), requests: 60, errors: 3, p50: 1, p95: 2, p99: 3 };
     ServiceMap { nodes: names.into_iter().map(node).collect(), edges, ..ServiceMap::default() }
 }
 

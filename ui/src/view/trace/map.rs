@@ -95,7 +95,7 @@ fn service_map(scene: &Scene, sums: &mut BTreeMap<(u32, u32, bool), Sum>) -> Ser
     }
     let node = |(service, (requests, errors, mut durations)): (u32, (u64, u64, Vec<u64>))| {
         let [p50, longest] = middle_and_longest(&mut durations);
-        Node { name: name(service), kind: NodeKind::Service, system: String::new(), requests, errors, p50, p95: longest }
+        Node { name: name(service), kind: NodeKind::Service, system: String::new(), requests, errors, p50, p95: longest, p99: longest }
     };
     let edge = |((from, to, is_message), sum): (&(u32, u32, bool), &mut Sum)| {
         let [p50, longest] = middle_and_longest(&mut sum.durations);
