@@ -452,7 +452,7 @@
     holder.append(input, list);
     for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"], ["aria-expanded", "false"], ["aria-controls", list.id]]) input.setAttribute(name, value);
     let timer = 0;
-    const options = () => [...list.children];
+    const options = () => $$("[data-before]", list);
     const active = () => $("[aria-selected=true]", list);
     const show = (on) => { list.hidden = !on; input.setAttribute("aria-expanded", String(on)); if (!on) mark(null); };
     function mark(option) {
@@ -478,7 +478,7 @@
     }
     input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(ask, 120); });
     input.addEventListener("blur", () => setTimeout(() => show(false), 150));
-    list.addEventListener("pointerdown", (event) => { const option = event.target.closest("[role=option]"); if (option) { event.preventDefault(); take(option); } });
+    list.addEventListener("pointerdown", (event) => { const option = event.target.closest("[data-before]"); event.preventDefault(); if (option) take(option); });
     input.addEventListener("keydown", (event) => {
       const all = options(), at = all.indexOf(active());
       if (event.key === "ArrowDown" && list.hidden) { ask(); event.preventDefault(); }

@@ -6,21 +6,21 @@ use storage::{Signal, TimeRange};
 use super::Visit;
 use super::visit::html;
 use crate::error::Failure;
-use crate::view::completion::{Choice, Completion, Writing, fields, values, words};
+use crate::view::completion::{Completion, Writing, fields, values, words};
 
 /// `?for=traces|logs&before=`, the text before the caret.
 pub(super) async fn page(visit: Visit) -> Result<Response, Failure> {
     let signal = visit.params.word("for", &[("traces", Signal::Traces), ("logs", Signal::Logs)])?.unwrap_or(Signal::Traces);
     let before = visit.params.get("before").unwrap_or_default();
-    let options = match Writing::of(before) {
-        None => Vec::new(),
+    let offered = match Writing::of(before) {
+        None => Completion::default(),
         Some(Writing::Field { head, prefix }) => fields(signal == Signal::Logs, head, prefix),
         Some(Writing::Value { head, rest, field, prefix }) => of_data(&visit, signal, (head, rest, field, prefix)).await,
     };
-    Ok(html(&Completion { options }))
+    Ok(html(&offered))
 }
 
-async fn of_data(visit: &Visit, signal: Signal, (head, rest, field, prefix): (&str, &str, &str, &str)) -> Vec<Choice> {
+async fn of_data(visit: &Visit, signal: Signal, (head, rest, field, prefix): (&str, &str, &str, &str)) -> Completion {
     let listed = words(field);
     if !listed.is_empty() {
         let known: Vec<(String, Option<u64>)> = listed.iter().map(|word| ((*word).to_owned(), None)).collect();

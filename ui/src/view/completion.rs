@@ -10,6 +10,20 @@ use super::link::quoted;
 #[template(path = "fragment_completion.html")]
 pub(crate) struct Completion {
     pub(crate) options: Vec<Choice>,
+    /// That there are others; empty when there are not.
+    pub(crate) more: String,
+}
+
+// === impl Completion ===
+
+impl Completion {
+    /// The first of what fits; says how many others there are.
+    fn first(fitting: impl Iterator<Item = Choice>) -> Self {
+        let mut options: Vec<Choice> = fitting.collect();
+        let more = options.len().saturating_sub(MAX_CHOICES) as u64;
+        options.truncate(MAX_CHOICES);
+        Self { options, more: if more == 0 { String::new() } else { format!("{} more: type on", format::count(more)) } }
+    }
 }
 
 /// One option.
@@ -52,7 +66,7 @@ impl<'a> Writing<'a> {
 }
 
 /// Fields that begin as written.
-pub(crate) fn fields(is_logs: bool, head: &str, prefix: &str) -> Vec<Choice> {
+pub(crate) fn fields(is_logs: bool, head: &str, prefix: &str) -> Completion {
     let known: &[(&str, &str)] = if is_logs { &LOG_FIELDS } else { &TRACE_FIELDS };
     let lower = prefix.to_ascii_lowercase();
     let fits = known.iter().filter(|(name, _)| name.starts_with(&lower) && name.len() > lower.len());
@@ -66,11 +80,11 @@ pub(crate) fn fields(is_logs: bool, head: &str, prefix: &str) -> Vec<Choice> {
         };
         Choice { before: format!("{head}{name}{operator}"), text: (*name).to_owned(), about: (*about).to_owned() }
     };
-    fits.take(MAX_CHOICES).map(choice).collect()
+    Completion::first(fits.map(choice))
 }
 
 /// Values that begin as written, or have it inside, with their counts where they are known.
-pub(crate) fn values(head: &str, prefix: &str, known: &[(String, Option<u64>)]) -> Vec<Choice> {
+pub(crate) fn values(head: &str, prefix: &str, known: &[(String, Option<u64>)]) -> Completion {
     let lower = prefix.to_lowercase();
     let rank = |value: &str| match value.to_lowercase() {
         value if value.starts_with(&lower) => 0,
@@ -85,7 +99,7 @@ pub(crate) fn values(head: &str, prefix: &str, known: &[(String, Option<u64>)]) 
         text: format::line(value, 80),
         about: count.map(format::count).unwrap_or_default(),
     };
-    fitting.into_iter().take(MAX_CHOICES).map(choice).collect()
+    Completion::first(fitting.into_iter().map(choice))
 }
 
 /// Words that a field knows; empty when its values are those of the data.
@@ -172,10 +186,19 @@ mod tests {
 
     #[test]
     fn options_replace_the_word_and_quote_values() {
-        let texts = |choices: Vec<Choice>| choices.into_iter().map(|choice| choice.before).collect::<Vec<_>>();
+        let texts = |found: Completion| found.options.into_iter().map(|choice| choice.before).collect::<Vec<_>>();
         assert_eq!(texts(fields(false, "a ", "se")), ["a service:"]);
         assert_eq!(texts(fields(true, "", "se")), ["service:", "severity>="]);
         let known = [("POST /pay".to_owned(), Some(3)), ("pay".to_owned(), None), ("x".to_owned(), None)];
         assert_eq!(texts(values("name:", "pa", &known)), ["name:pay ", "name:\"POST /pay\" "]);
+    }
+
+    #[test]
+    fn options_that_are_not_shown_are_counted() {
+        let known: Vec<(String, Option<u64>)> = (0..15).map(|n| (format!("pod-{n}"), None)).collect();
+        let offered = values("resource.k8s.pod.name:", "pod", &known);
+        assert_eq!((offered.options.len(), offered.more.as_str()), (12, "3 more: type on"));
+        let narrowed = values("resource.k8s.pod.name:", "pod-14", &known);
+        assert_eq!((narrowed.options.len(), narrowed.more.as_str()), (1, ""));
     }
 }
