@@ -203,16 +203,9 @@ pub(crate) fn shown(text: &str) -> String {
     if text.chars().nth(MAX_SHOWN).is_some() { short + "…" } else { short }
 }
 
-/// Known names within two edits of `name`, or that begin with it, best first; at most three.
+/// Known names that `name` was perhaps meant to be, best first.
 pub(crate) fn nearest(name: &str, known: &[&str]) -> Vec<String> {
-    let name: String = name.chars().take(MAX_SHOWN).collect::<String>().to_ascii_lowercase();
-    let distance = |candidate: &str| {
-        let begins = !name.is_empty() && candidate.starts_with(&name);
-        if begins { 1 } else { edits(&name, candidate) }
-    };
-    let mut ranked: Vec<(usize, &str)> = known.iter().map(|candidate| (distance(candidate), *candidate)).filter(|(d, _)| *d <= 2).collect();
-    ranked.sort_unstable();
-    ranked.into_iter().take(3).map(|(_, candidate)| candidate.to_owned()).collect()
+    storage::nearest(&name.to_ascii_lowercase(), known.iter().copied())
 }
 
 /// Percent-encodes a value for a query string or a path segment.
@@ -227,23 +220,6 @@ pub(crate) fn encoded(text: &str) -> String {
         }
     }
     out
-}
-
-/// Levenshtein distance over bytes of two short words.
-fn edits(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        let mut next = vec![left];
-        for (y, above) in b.bytes().zip(row.iter().skip(1)) {
-            left = (diagonal + usize::from(x != y)).min(left + 1).min(above + 1);
-            diagonal = *above;
-            next.push(left);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 /// Names and values as they are written in a query string.

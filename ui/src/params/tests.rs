@@ -81,6 +81,8 @@ fn a_misspelt_parameter_is_refused_with_the_nearest_name() {
     assert_eq!((failure.code, failure.suggestions), ("unknown_parameter", vec!["service".to_owned()]));
     let failure = Params::parse("zzzzzz=a").refuse_unknown(&known).unwrap_err();
     assert!(failure.message.contains("there are service, limit"), "{failure:?}");
+    let failure = Params::parse("foo=1").refuse_unknown(&known).unwrap_err();
+    assert!(failure.suggestions.is_empty() && failure.message.contains("there are service"), "{failure:?}");
     assert!(Params::parse("service=a&limit=1").refuse_unknown(&known).is_ok());
 }
 

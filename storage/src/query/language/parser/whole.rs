@@ -100,6 +100,8 @@ impl Parser<'_> {
             let end = self.lexer.at();
             let missing = || complaint(end..end, "a comparison is missing, such as >=2; in quotes it would be a word to search for");
             let operator = self.lexer.operator().ok_or_else(missing)?;
+            self.lexer.skip_space();
+            self.one_operator(at..end, operator)?;
             let values = self.numbers(&quantity, operator)?;
             return Ok(Some(Part::Trace(TraceNode::Compare(quantity, operator, values))));
         }
