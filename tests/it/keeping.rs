@@ -120,7 +120,8 @@ async fn what_is_deleted_is_gone_at_once_and_stays_gone_when_killed() {
     // Not a moment later.
     server.kill();
     let server = Server::start(data.path(), &[]);
-    assert_eq!(get(server.ui, &format!("/api/v1/traces/{}", "04".repeat(16))).await.status, StatusCode::NOT_FOUND);
+    let gone = get(server.ui, &format!("/api/v1/traces/{}", "04".repeat(16))).await;
+    assert_eq!((gone.status, gone.json()["error"]["code"].as_str()), (StatusCode::GONE, Some("deleted_trace")));
     assert_eq!((count(&server, "spans").await, count(&server, "logs").await), (24, 9));
     let found = get_json(server.ui, "/api/v1/logs?q=card").await;
     assert_eq!(found["logs"].as_array().unwrap().len(), 0, "{found}");

@@ -3,6 +3,7 @@
 //! Owns HTTP routes, HTML and JSON shapes, and the [`client`] that asks them. Knows nothing of files, plans or wire protocols of ingest: everything shown
 //! is asked of a [`storage::Store`].
 
+mod absent;
 mod api;
 mod ask;
 pub mod client;

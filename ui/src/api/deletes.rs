@@ -31,6 +31,8 @@ pub(super) struct ReceiptJson {
     done_at: Option<String>,
     deleted_spans: u64,
     deleted_logs: u64,
+    /// What its numbers mean where they may surprise.
+    note: Option<&'static str>,
     what: WhatJson,
 }
 
@@ -117,6 +119,7 @@ impl From<DeleteReceipt> for ReceiptJson {
             done_at: receipt.done.map(text),
             deleted_spans: receipt.spans,
             deleted_logs: receipt.logs,
+            note: (receipt.spans + receipt.logs == 0).then_some(NOTHING),
             what: match receipt.what {
                 DeleteWhat::Traces(ids) => {
                     WhatJson { trace_ids: Some(ids.iter().map(ToString::to_string).collect()), ..WhatJson::default() }
@@ -142,6 +145,9 @@ impl From<DeleteError> for Failure {
         }
     }
 }
+
+/// Said of a delete without rows.
+const NOTHING: &str = "nothing that was stored then is what this delete names: nothing was deleted";
 
 /// Receipts of one answer.
 const LISTED: usize = 100;

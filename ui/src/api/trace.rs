@@ -2,8 +2,8 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use http::HeaderValue;
 use http::header::CONTENT_DISPOSITION;
+use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use storage::trace::Trace;
 use storage::{Event, Link, Resource, Scope, Span, TraceId};
@@ -11,12 +11,14 @@ use storage::{Event, Link, Resource, Scope, Span, TraceId};
 use super::logs::{self, Format};
 use super::shape::nanos;
 use super::{to_json, written};
+use crate::absent;
 use crate::distinct::Distinct;
 use crate::error::Failure;
 use crate::otlp_json::{TracesData, resource_content, scope_content};
 use crate::params::Params;
 use crate::plain_json;
 use crate::state::AppState;
+use crate::view::format::Clockface;
 
 /// A trace with all its spans. Spans name their resource and scope by their place in the lists.
 #[derive(Debug, Serialize)]
@@ -120,7 +122,7 @@ pub(super) async fn logs(State(state): State<AppState>, Path(id): Path<String>, 
 }
 
 async fn export(state: &AppState, id: TraceId, format: Format) -> Result<Response, Failure> {
-    let trace = state.store().trace(id).await?.ok_or_else(|| absent(id))?;
+    let Some(trace) = state.store().trace(id).await? else { return Err(missing(state, id).await) };
     written(move || match format {
         Format::Plain => to_json(&TraceJson::from(&trace)),
         Format::Otlp => to_json(&TracesData::new(&trace.spans)),
@@ -133,9 +135,10 @@ pub(crate) fn indented(trace: &Trace) -> String {
     serde_json::to_string_pretty(&TraceJson::from(trace)).unwrap_or_default()
 }
 
-/// Nothing is known of a trace.
-pub(crate) fn absent(id: TraceId) -> Failure {
-    Failure::not_found(format!("there is no trace {id}; its spans may not have arrived yet, or have aged out"))
+/// Why a trace is not there, as far as it is known.
+async fn missing(state: &AppState, id: TraceId) -> Failure {
+    let failure = absent::why(state.store(), id, None, &Clockface::new(state.now(), None)).await.failure;
+    if failure.status == StatusCode::NOT_FOUND { Failure::not_found(failure.message) } else { failure }
 }
 
 fn file_format(name: &str) -> (&str, Option<Format>) {

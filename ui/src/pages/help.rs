@@ -157,6 +157,9 @@ pub(super) fn failure(visit: &Visit, failure: &Failure) -> Response {
                 "A rule can keep what matters longer, such as traces with errors: see retention in the configuration.",
             ],
         ),
+        (_, "deleted_trace") => {
+            ("This trace was deleted", vec!["Its receipt says what else the same request deleted, and when it was gone from every file."])
+        }
         (_, "invalid_trace_id" | "invalid_id") => (
             "Not an id",
             vec![

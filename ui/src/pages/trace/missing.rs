@@ -1,133 +1,27 @@
-//! Why a trace is not there: never received, aged out or deleted, as far as what is left of it tells.
+//! The page of a trace that is not there, and the ways on from it.
 
-use http::StatusCode;
-use storage::{DeleteReceipt, DeleteWhat, TraceId, UnixNanos};
+use storage::{TraceId, UnixNanos};
 
-use super::{MAX_LOGS, Visit};
+use super::Visit;
+use crate::absent;
 use crate::error::Failure;
 use crate::params::Params;
-use crate::view::format::{self, Clockface};
 use crate::view::trace::Wanted;
 
-/// What is known of a trace without spans.
-#[derive(Clone, Debug, Default)]
-struct Remains {
-    /// How many log records name it, and the newest of them.
-    logs: Option<(usize, UnixNanos)>,
-    /// The oldest span that is kept of any trace.
-    oldest: Option<UnixNanos>,
-    /// When a list showed it.
-    seen: Option<UnixNanos>,
-    /// The delete that named it.
-    deleted: Option<DeleteReceipt>,
-}
-
+/// Why it is not there; leads to what is left of it.
 pub(super) async fn why(visit: &Visit, id: TraceId, wanted: &Wanted) -> Failure {
-    let store = visit.state.store();
-    let records = store.trace_logs(id, MAX_LOGS).await.map(|page| page.records).unwrap_or_default();
-    let [spans, _] = store.status().signals;
-    let left = Remains {
-        logs: records.iter().map(|record| record.time).max().map(|newest| (records.len(), newest)),
-        oldest: spans.time.map(|(oldest, _)| oldest),
-        seen: Params::parse(&wanted.list).get("seen").and_then(|seen| seen.parse().ok()).map(UnixNanos::new),
-        deleted: store.deletions().into_iter().find(|receipt| matches!(&receipt.what, DeleteWhat::Traces(ids) if ids.contains(&id))),
-    };
-    let receipt = left.deleted.as_ref().map(|receipt| visit.links().plain(&format!("/api/v1/deletes/{}", receipt.id)).href());
-    let mut failure = told(id, left, &visit.clock());
-    failure.ways.extend(receipt.map(|href| ("Its receipt", href)));
-    let times = || records.iter().map(|record| record.time);
-    if let (Some(first), Some(last)) = (times().min(), times().max()) {
+    let seen = Params::parse(&wanted.list).get("seen").and_then(|seen| seen.parse().ok()).map(UnixNanos::new);
+    let known = absent::why(visit.state.store(), id, seen, &visit.clock()).await;
+    let links = visit.links();
+    let mut failure = known.failure;
+    failure.ways.extend(known.receipt.map(|receipt| ("Its receipt", links.plain(&format!("/api/v1/deletes/{receipt}")).href())));
+    if let Some((first, last)) = known.logs {
         let (from, to) = (first.minus(MARGIN).get().to_string(), last.plus(MARGIN).get().to_string());
-        let logs = visit.links().plain("/logs").with("q", &format!("trace:{id}")).with("from", &from).with("to", &to);
+        let logs = links.plain("/logs").with("q", &format!("trace:{id}")).with("from", &from).with("to", &to);
         failure.ways.push(("Its log records", logs.href()));
     }
     failure
 }
 
-fn told(id: TraceId, left: Remains, clock: &Clockface) -> Failure {
-    let time = |time: UnixNanos| clock.moment(time).full;
-    let kept = left.oldest.map(|oldest| format!("spans are kept from {} on", time(oldest)));
-    let gone = |message| Failure::new(StatusCode::GONE, "expired_trace", message);
-    let unknown = |message| Failure::new(StatusCode::NOT_FOUND, "unknown_trace", message);
-    if let Some(receipt) = left.deleted {
-        return Failure::new(
-            StatusCode::GONE,
-            "deleted_trace",
-            format!("trace {id} was deleted on request at {}, receipt {}", time(receipt.asked), receipt.id),
-        );
-    }
-    match (left.logs, left.seen) {
-        (Some((count, newest)), _) if left.oldest.is_some_and(|oldest| newest < oldest) => gone(format!(
-            "the spans of trace {id} have aged out: its {} from {} or before, and {}",
-            if count == 1 { "log record is".to_owned() } else { format!("{} log records are", format::exact(count as u64)) },
-            time(newest),
-            kept.unwrap_or_default()
-        )),
-        (_, Some(seen)) if seen < clock.now() => {
-            gone(format!("trace {id} was here at {} and is no longer: it has aged out, or was deleted on request", time(seen)))
-        }
-        (Some((count, _)), _) => unknown(format!(
-            "no span of trace {id} is here, but {} it; its spans were not received, were left out by sampling, or are still on their way",
-            if count == 1 { "a log record names".to_owned() } else { format!("{} log records name", format::exact(count as u64)) }
-        )),
-        (None, _) => unknown(format!(
-            "there is no trace {id}; it was not received, is still on its way, or has aged out{}",
-            kept.map(|kept| format!(": {kept}")).unwrap_or_default()
-        )),
-    }
-}
-
 /// What is shown before and after the log records of a trace: one second.
 const MARGIN: u64 = 1_000_000_000;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::harness::{App, NOW, TRACE};
-
-    fn failure(left: Remains) -> (u16, &'static str, String) {
-        let clock = Clockface::new(UnixNanos::new(NOW), None);
-        let failure = told(TraceId::from_slice(&[7; 16]).unwrap(), left, &clock);
-        (failure.status.as_u16(), failure.code, failure.message)
-    }
-
-    #[test]
-    fn a_trace_whose_log_records_are_older_than_any_span_has_aged_out() {
-        let at = |age| UnixNanos::new(NOW - age);
-        let left = Remains { logs: Some((3, at(500))), oldest: Some(at(100)), ..Remains::default() };
-        let (status, code, message) = failure(left.clone());
-        assert_eq!((status, code), (410, "expired_trace"));
-        assert!(message.contains("its 3 log records are from") && message.contains("spans are kept from"), "{message}");
-        assert_eq!(failure(Remains { oldest: Some(at(900)), ..left }).0, 404);
-    }
-
-    #[test]
-    fn a_trace_that_a_list_showed_is_gone_and_an_unknown_one_was_perhaps_never_here() {
-        let seen = Remains { seen: Some(UnixNanos::new(NOW - 1)), ..Remains::default() };
-        assert_eq!(failure(seen.clone()).0, 410);
-        assert_eq!(failure(Remains { seen: Some(UnixNanos::new(NOW + 1)), ..seen }).0, 404);
-        let (status, code, message) = failure(Remains::default());
-        assert_eq!((status, code), (404, "unknown_trace"));
-        assert!(message.ends_with("or has aged out"), "{message}");
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_deleted_trace_says_when_it_was_deleted_and_which_receipt_tells_of_it() {
-        let app = App::filled().await;
-        let id: TraceId = TRACE.parse().unwrap();
-        let receipt = app.store().delete(DeleteWhat::Traces(vec![id])).await.unwrap();
-        let answer = app.get(&format!("/trace/{TRACE}")).await;
-        assert_eq!(answer.status, StatusCode::GONE);
-        let page = answer.text();
-        assert!(page.contains("was deleted on request at 20") && page.contains(&format!("receipt {}", receipt.id)), "{page}");
-        assert!(page.contains(&format!("/api/v1/deletes/{}\"", receipt.id)), "{page}");
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn the_page_of_a_missing_trace_says_which_spans_are_kept() {
-        let app = App::filled().await;
-        let answer = app.get("/trace/0af7651916cd43dd8448eb211c80319c").await;
-        assert_eq!(answer.status, StatusCode::NOT_FOUND);
-        assert!(answer.text().contains("spans are kept from 20"), "{}", answer.text());
-    }
-}
