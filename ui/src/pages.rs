@@ -47,6 +47,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/map", get(map::page))
         .route("/logs", get(logs::page))
         .route("/query", get(sql::page))
+        .route("/sql", get(sql::lead))
         .route("/status", get(status::page))
         .route("/start", get(start::page))
         .route("/live", get(live::stream))

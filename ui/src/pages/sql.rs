@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use storage::SqlQuery;
 
@@ -57,6 +57,12 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Failure> {
         }
     }
     Ok(html_with(status, &page))
+}
+
+/// What the page is called is a way to it too: `/sql?sql=`, or `query=` as the API has it.
+pub(super) async fn lead(visit: Visit) -> Response {
+    let sql = visit.params.get("sql").or_else(|| visit.params.get("query")).unwrap_or_default();
+    Redirect::to(&visit.links().plain("/query").with("sql", sql).href()).into_response()
 }
 
 /// The statements of this address, the last one first, each once and as many as an address should hold.
@@ -131,6 +137,17 @@ mod tests {
         assert!(page.contains("name=\"past\" value=\"SELECT 2 AS two\n--\nSELECT 1 AS one\""), "{page}");
         assert!(page.contains("/query?sql=SELECT%201%20AS%20one&#38;past=SELECT%202%20AS%20two%0A--%0ASELECT%201%20AS%20one"), "{page}");
         assert!(page.contains(">attributes<"), "{page}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_name_of_the_page_leads_to_it_with_the_statement() {
+        let app = App::filled().await;
+        for (asked, to) in
+            [("/sql", "/query"), ("/sql?sql=SELECT%201", "/query?sql=SELECT%201"), ("/sql?query=SELECT%201", "/query?sql=SELECT%201")]
+        {
+            let answer = app.get(asked).await;
+            assert_eq!((answer.status, answer.header("location")), (http::StatusCode::SEE_OTHER, to), "{asked}");
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]
