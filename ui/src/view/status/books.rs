@@ -23,13 +23,19 @@ pub(crate) struct Book {
     pub(crate) refused: String,
 }
 
-/// Both signals' sums, then every client, those with losses first and the busiest next.
+/// Every client with both its signals, those with losses first and the busiest next; before them both signals' sums, when there are several.
 pub(crate) fn books(ledger: &Ledger) -> Vec<Book> {
-    let totals = SIGNALS.into_iter().map(|signal| (signal, ledger.total(signal))).filter(|(_, total)| total.requests > 0);
-    let totals = totals.map(|(signal, total)| book("All senders", true, signal, &total));
     let mut accounts = ledger.accounts();
     let lost = |account: &Account| account.rejected.values().chain(account.refused.values()).sum::<u64>();
-    accounts.sort_by_key(|(_, _, account)| std::cmp::Reverse((lost(account).min(1), account.received)));
+    let mut clients: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for (_, who, account) in &accounts {
+        let client = clients.entry(who.clone()).or_default();
+        *client = (client.0.max(lost(account).min(1)), client.1.saturating_add(account.received));
+    }
+    accounts.sort_by_cached_key(|(signal, who, _)| (std::cmp::Reverse(clients.get(who).copied()), who.clone(), *signal == Signal::Logs));
+    let totals = SIGNALS.into_iter().map(|signal| (signal, ledger.total(signal)));
+    let totals = totals.filter(|(_, total)| clients.len() > 1 && total.requests > 0);
+    let totals = totals.map(|(signal, total)| book("All senders", true, signal, &total));
     totals.chain(accounts.iter().take(MAX_CLIENTS).map(|(signal, who, account)| book(who, false, *signal, account))).collect()
 }
 
@@ -86,7 +92,11 @@ mod tests {
     use super::*;
 
     fn send(ledger: &Ledger, client: &str, received: u64, settlement: Settlement) {
-        let mut booking = ledger.open(Signal::Traces, client);
+        send_of(Signal::Traces, ledger, client, received, settlement);
+    }
+
+    fn send_of(signal: Signal, ledger: &Ledger, client: &str, received: u64, settlement: Settlement) {
+        let mut booking = ledger.open(signal, client);
         booking.received(received);
         booking.settle(settlement);
     }
@@ -101,5 +111,18 @@ mod tests {
         assert_eq!((books[0].received.as_str(), books[0].stored.as_str()), ("910", "907"));
         assert_eq!(books[1].rejected, "2 expired, 1 trace id");
         assert!(balance(&ledger).is_ok());
+    }
+
+    #[test]
+    fn a_sender_stands_together_and_an_only_one_without_sums() {
+        let ledger = Ledger::default();
+        let taken = |stored| Settlement::Taken { stored, rejected: Vec::new() };
+        let told = |ledger: &Ledger| books(ledger).into_iter().map(|book| format!("{} {}", book.who, book.signal)).collect::<Vec<_>>();
+        send_of(Signal::Logs, &ledger, "busy/1.0", 10, taken(10));
+        send(&ledger, "busy/1.0", 900, taken(900));
+        assert_eq!(told(&ledger), ["busy/1.0 spans", "busy/1.0 log records"]);
+        send(&ledger, "quiet/1.0", 20, taken(20));
+        let all = ["All senders spans", "All senders log records", "busy/1.0 spans", "busy/1.0 log records", "quiet/1.0 spans"];
+        assert_eq!(told(&ledger), all);
     }
 }

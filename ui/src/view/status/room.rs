@@ -10,7 +10,7 @@ use crate::view::format;
 pub(crate) struct Disk {
     /// Class, left edge and width in percent, what it is and its size.
     pub(crate) parts: Vec<Slice>,
-    /// `1.20 GiB of 20.0 GiB, 6 %`.
+    /// `1.20 GiB taken, 20.0 GiB free on its disk`, or `1.20 GiB of a budget of 20.0 GiB, 6 %`.
     pub(crate) summary: String,
     /// What happens when it is full.
     pub(crate) bound: String,
@@ -41,19 +41,23 @@ pub(crate) fn disk(status: &StoreStatus) -> Disk {
     let [traces, logs] = &status.signals;
     let rest = status.disk_bytes.saturating_sub(traces.segment_bytes).saturating_sub(logs.segment_bytes);
     let whole = status.max_disk_bytes.unwrap_or_else(|| status.disk_bytes.saturating_add(status.free_bytes)).max(1);
+    let (taken, free) = (format::bytes(status.disk_bytes), format::bytes(status.free_bytes));
     let mut below = 0_u64;
-    let taken =
+    let shown =
         [("bar-ok", "spans", traces.segment_bytes), ("bar-warn", "log records", logs.segment_bytes), ("bar-rest", "write-ahead log", rest)];
-    let parts = taken.into_iter().map(|(class, what, bytes)| {
+    let parts = shown.into_iter().map(|(class, what, bytes)| {
         let x = format::position(below, whole);
         below = below.saturating_add(bytes);
         Slice { class, x, width: format::position(bytes, whole), what, bytes: format::bytes(bytes) }
     });
     Disk {
         parts: parts.collect(),
-        summary: format!("{} of {}, {}", format::bytes(status.disk_bytes), format::bytes(whole), format::percent(status.disk_bytes, whole)),
+        summary: match status.max_disk_bytes {
+            Some(budget) => format!("{taken} of a budget of {}, {}", format::bytes(budget), format::percent(status.disk_bytes, whole)),
+            None => format!("{taken} taken, {free} free on the disk of the data folder"),
+        },
         bound: match status.max_disk_bytes {
-            Some(bytes) => format!("The byte budget is {}; before more is taken, the oldest segments go.", format::bytes(bytes)),
+            Some(_) => format!("Before more than the byte budget is taken, the oldest segments go. {free} are free on the disk."),
             None => "There is no byte budget: it takes what the disk has, and refuses what is new while too little is free.".to_owned(),
         },
     }
@@ -92,9 +96,11 @@ mod tests {
         let free = disk(&status);
         assert_eq!(free.parts.iter().map(|part| part.width.as_str()).collect::<Vec<_>>(), ["15", "10", "5"]);
         assert_eq!(free.parts[2].x, "25");
+        assert!(free.summary.contains("free on the disk of the data folder"), "{}", free.summary);
         status.max_disk_bytes = Some(1_000);
         assert_eq!(disk(&status).parts[0].width, "30");
-        assert!(disk(&status).bound.contains("oldest segments go"));
+        let bound = disk(&status);
+        assert!(bound.summary.contains("of a budget of") && bound.bound.contains("oldest segments go"), "{bound:?}");
     }
 
     #[test]
