@@ -37,10 +37,14 @@ use crate::view::traces::{ContrastPage, Traces};
 use crate::view::{fields, logs, patterns, traces};
 
 mod answers;
+mod lists;
 mod outcome;
 mod services;
+mod trace;
 
+use self::lists::{contrast, lists};
 use self::services::services;
+use self::trace::{compare_page, fragments, span_page, trace_page};
 
 /// What breaks out of text, attributes, addresses and scripts, where it can.
 const PAYLOADS: [&str; 12] = [
@@ -91,81 +95,6 @@ fn problem(text: &str) -> Problem {
     Problem::new(&failure, text, |mended| Links::default().traces(mended).href())
 }
 
-fn scene(text: &str, wanted: Wanted) -> Scene {
-    let means = (Links::default(), clock(), Palette::default());
-    let mut scene = sample::scene(&sample::hostile(text), vec![sample::record(text)], wanted, means);
-    scene.linked = vec![summary(text)];
-    scene
-}
-
-/// The charge, which has all that a sender may fill.
-fn chosen(text: &str) -> Option<storage::SpanId> {
-    sample::hostile(text).spans.get(3).map(|span| span.span_id)
-}
-
-fn trace_page(text: &str, view: View, marks: LogMarks, tab: PanelTab) -> String {
-    let wanted = Wanted { view, marks, span: chosen(text), tab: Some(tab), row: Some(5), ..Wanted::default() };
-    let scene = scene(text, wanted);
-    let log = logs::row(&scene.logs[0], String::new(), true, &scene.links, &scene.clock, &scene.palette);
-    let page = TraceView {
-        frame: frame(text),
-        header: header(&scene),
-        findings: findings(&scene),
-        notes: vec![Note { text: text.to_owned(), ..Note::default() }],
-        minimap: minimap(&scene),
-        neighbours: Some(Neighbours { query: text.to_owned(), place: "1 of 2".to_owned(), ..Neighbours::default() }),
-        view,
-        tabs: tabs(&scene),
-        tools: Tools { find: text.to_owned(), found: String::new(), ways: Vec::new(), ..tools(&scene) },
-        waterfall: waterfall(&scene, &plan(&scene)),
-        panel: scene.chosen.and_then(|place| panel(&scene, place)),
-        shares: shares(&scene),
-        flame: flame(&scene),
-        table: span_table(&scene),
-        map: trace_map(&scene),
-        json: json(&scene, Some(text)),
-        logs: vec![log],
-        ..TraceView::default()
-    };
-    page.render().unwrap()
-}
-
-fn compare_page(text: &str) -> String {
-    let sheet = storage::trace::Sheet::of(&sample::hostile(text));
-    let other = storage::trace::Sheet::of(&sample::checkout());
-    let (links, clock, palette) = (Links::default(), clock(), Palette::default());
-    let means = (&links, &clock, &palette);
-    let mut page = ComparePage {
-        frame: frame(text),
-        a: text.to_owned(),
-        b: text.to_owned(),
-        problems: vec![text.to_owned()],
-        ..ComparePage::default()
-    };
-    page.sides = vec![
-        Side::new(("A", "the baseline"), &sheet, text.to_owned(), means),
-        Side::new(("B", "measured by it"), &other, String::new(), means),
-    ];
-    comparison(&mut page, [&sheet, &other], false, means);
-    page.render().unwrap()
-}
-
-/// What the script asks for: the rows, and the detail of a span.
-fn fragments(text: &str) -> [String; 2] {
-    let scene = scene(text, Wanted { span: chosen(text), ..Wanted::default() });
-    let panel = scene.chosen.and_then(|place| panel(&scene, place));
-    [
-        RowsPart { frame: frame(text), waterfall: waterfall(&scene, &plan(&scene)) }.render().unwrap(),
-        PanelPart { panel, tools: tools(&scene), tabs: tabs(&scene), ..PanelPart::default() }.render().unwrap(),
-    ]
-}
-
-fn span_page(text: &str) -> String {
-    let scene = scene(text, Wanted { span: chosen(text), tab: Some(PanelTab::All), ..Wanted::default() });
-    let panel = panel(&scene, scene.chosen.unwrap()).unwrap();
-    SpanPage { frame: frame(text), panel, above: vec![(text.to_owned(), "/".to_owned())] }.render().unwrap()
-}
-
 fn summary(text: &str) -> TraceSummary {
     TraceSummary {
         trace_id: storage::TraceId::from_slice(&[7; 16]).unwrap(),
@@ -183,19 +112,6 @@ fn summary(text: &str) -> TraceSummary {
         first_error: Some(text.to_owned()),
         repeated: Some(storage::RepeatedCalls { service: text.to_owned(), name: text.to_owned(), count: 12 }),
     }
-}
-
-fn chart() -> Bars {
-    let buckets = vec![HistogramBucket { start: window().range.from, counts: [2, 0, 0, 0, 0, 1, 0] }];
-    let histogram = storage::Histogram { buckets, step: 60_000_000_000, ..storage::Histogram::default() };
-    Bars::new(&histogram, window().range, &SPANS, ("span", "spans"), &clock(), &Links::default().plain("/traces"))
-}
-
-fn heat(text: &str) -> Heat {
-    let cell = GridCell { column: 1, row: 9, count: 3, errors: 1 };
-    let grid = Grid { step: 60_000_000_000, columns: 60, cells: vec![cell], ..Grid::default() };
-    let page = Links::default().traces(text);
-    Heat::new(&grid, window().range, Selection::parse("1-1,4-4"), Counts::Matches, (&page, &clock()))
 }
 
 fn small(text: &str) -> Vec<String> {
@@ -222,84 +138,6 @@ fn small(text: &str) -> Vec<String> {
         ..Status::default()
     };
     [saved.render(), start.render(), status.render()].into_iter().map(Result::unwrap).collect()
-}
-
-fn contrast(text: &str) -> String {
-    let counted = Counted { field: text.to_owned(), selected: vec![(text.to_owned(), 9)], rest: Vec::new() };
-    let page = ContrastPage {
-        frame: frame(text),
-        query: text.to_owned(),
-        selection: text.to_owned(),
-        contrast: Contrast::new(&[counted], (9, 9), text, &Links::default()),
-        fields: text.to_owned(),
-        notes: vec![text.to_owned()],
-        ..ContrastPage::default()
-    };
-    page.render().unwrap()
-}
-
-fn lists(text: &str) -> Vec<String> {
-    let (links, clock, palette) = (Links::default(), clock(), Palette::default());
-    let page = TracePage { traces: vec![summary(text)], ..TracePage::default() };
-    let order = storage::TraceOrder::Slowest;
-    let rows = || traces::rows(&page, &traces::Listing { order, list: text, links: &links, clock: &clock, palette: &palette });
-    let record = || logs::row(&sample::record(text), String::new(), true, &links, &clock, &palette);
-    let builder = || Builder {
-        service: text.to_owned(),
-        operation: text.to_owned(),
-        min: text.to_owned(),
-        rest: text.to_owned(),
-        ..Builder::default()
-    };
-    let traces = Traces {
-        frame: frame(text),
-        query: text.to_owned(),
-        builder: builder(),
-        services: vec![text.to_owned()],
-        hidden: vec![(text.to_owned(), text.to_owned())],
-        heat: Some(heat(text)),
-        selection: Some((text.to_owned(), "/".to_owned(), "/".to_owned())),
-        facets: vec![Group::new("Service", "service", &[(text.to_owned(), 3)], "", (&links.plain("/traces"), true))],
-        rows: rows(),
-        notes: vec![text.to_owned()],
-        orders: vec![("Newest", "/".to_owned(), true), ("Slowest", "/".to_owned(), false)],
-        ..Traces::default()
-    };
-    let broken = Traces { problem: Some(problem(text)), query: text.to_owned(), ..Traces::default() };
-    let empty = Traces { query: text.to_owned(), otherwise: vec![(text.to_owned(), "/".to_owned())], ..Traces::default() };
-    let mut open = record();
-    open.extra = vec![(text.to_owned(), text.to_owned())];
-    if let Some(detail) = &mut open.detail {
-        detail.surroundings = vec![("Everything", "/".to_owned(), true)];
-        detail.context = vec![logs::row(&sample::record(text), String::new(), false, &links, &clock, &palette)];
-    }
-    let mut alike = patterns::rows((&[sample::record(text)], Some(&[])), window().range, (text, &links.plain("/logs")), &clock, &palette);
-    // Which words are holes depends on the text; their tags must not.
-    alike.iter_mut().for_each(|pattern| pattern.parts = vec![text.to_owned(), String::new()]);
-    let sampled = Some((text.to_owned(), "/".to_owned()));
-    let patterns = Logs { frame: frame(text), period: text.to_owned(), patterns: alike, sampled, ..Logs::default() };
-    let field = storage::FieldCount { name: format!("attr.{text}"), rows: 1, kind: "text" };
-    let found = storage::Fields { fields: vec![field], rows: 2, ..storage::Fields::default() };
-    let values = vec![vec![(text.to_owned(), 1)]];
-    let mut listed = fields::rows(&found, values, text, &Links::default().plain("/logs"));
-    // Which keys can be columns depends on the text.
-    listed.iter_mut().for_each(|field| text.clone_into(&mut field.column));
-    let fields = Logs { frame: frame(text), fields: listed, ..Logs::default() };
-    let logs = Logs {
-        chart: Some(chart()),
-        frame: frame(text),
-        query: text.to_owned(),
-        builder: builder(),
-        rows: vec![open.clone()],
-        pinned: vec![open],
-        keys: vec![(text.to_owned(), "/".to_owned(), false)],
-        facets: traces.facets.clone(),
-        ..Logs::default()
-    };
-    [traces.render(), broken.render(), empty.render(), logs.render(), patterns.render(), fields.render()]
-        .into_iter()
-        .map(Result::unwrap)
-        .collect()
 }
 
 fn plain(text: &str) -> Vec<String> {

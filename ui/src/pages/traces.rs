@@ -21,10 +21,12 @@ use crate::view::traces::{Columns, Listing, Matched, Traces, rows};
 mod contrast;
 mod counting;
 mod values;
+mod ways;
 
 pub(super) use self::contrast::page as contrast;
 use self::counting::Counting;
 pub(super) use self::values::{AT_ONCE, facets};
+use self::ways::{composed, json_link, kept, orders, otherwise, reference, word_of};
 
 /// What is asked for: the query, the part of the heat map that is selected, and which page of what is found.
 #[derive(Clone, Debug)]
@@ -135,12 +137,6 @@ impl Asked {
     }
 }
 
-/// As addresses name an order; the default is left out.
-fn word_of(order: TraceOrder) -> &'static str {
-    let word = TRACE_ORDERS.iter().find(|(_, known)| *known == order).map_or("", |(word, _)| *word);
-    if order == TraceOrder::default() { "" } else { word }
-}
-
 fn frame_of(visit: &Visit, window: &Window, asked: &Asked, address: &Address) -> Traces {
     let is_later = asked.cursor.is_some();
     let (links, query) = (visit.links(), &asked.query);
@@ -235,56 +231,6 @@ async fn in_logs(visit: &Visit, asked: &Asked) -> Option<(String, String)> {
     (records > 0).then(|| (words, visit.links().logs(&asked.query).href()))
 }
 
-/// What to try when nothing was found.
-fn otherwise(links: &Links, query: &str) -> Vec<(String, String)> {
-    let wide = |label: &str, from: &str| (label.to_owned(), links.traces(query).with("to", "").with("from", from).href());
-    let mut otherwise = vec![wide("Last 24 h", "now-24h"), wide("All time", "0")];
-    if !query.is_empty() {
-        otherwise.push(("Without the query".to_owned(), links.traces("").href()));
-    }
-    otherwise
-}
-
-fn orders(links: &Links, query: &str, order: TraceOrder) -> Vec<(&'static str, String, bool)> {
-    let labels = ["Newest", "Slowest", "Most spans", "Most errors"];
-    let choice = |(label, (_, value)): (&'static str, &(&str, TraceOrder))| {
-        (label, links.traces(query).with("sort", word_of(*value)).href(), order == *value)
-    };
-    labels.into_iter().zip(&TRACE_ORDERS).map(choice).collect()
-}
-
-fn json_link(links: &Links, query: &str, order: TraceOrder, window: &Window) -> String {
-    let address = links.plain("/api/v1/traces").with("q", query).with("order", word_of(order));
-    address.with("from", &window.from).with("to", &window.to).href()
-}
-
-/// This list and the moment it shows, for the pages of its traces, which lead on to the next.
-fn reference(visit: &Visit) -> String {
-    let kept = visit.params.pairs().filter(|(name, _)| REFERRED.contains(name));
-    let address = Address::default().with_all(kept, &[]).with("seen", &visit.state.now().get().to_string());
-    address.href().trim_start_matches('?').to_owned()
-}
-
-/// What the forms of this page carry along.
-fn kept(visit: &Visit) -> Vec<(String, String)> {
-    let names = ["from", "to", "sort"];
-    visit.params.pairs().filter(|(name, _)| names.contains(name)).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-}
-
-fn composed(visit: &Visit, links: &Links) -> String {
-    let field = |name: &str| visit.params.get(name).unwrap_or_default().to_owned();
-    let builder = Builder {
-        service: field("service"),
-        operation: field("operation"),
-        status: field("status"),
-        severity: String::new(),
-        min: field("min"),
-        max: field("max"),
-        rest: field("rest"),
-    };
-    links.traces(&builder.compose()).with("sort", &field("sort")).href()
-}
-
 fn title(query: &str) -> String {
     if query.is_empty() { "Traces".to_owned() } else { format!("{} – Traces", format::line(query, 60)) }
 }
@@ -300,9 +246,6 @@ const FACETS: [(&str, &str); 8] = [
     ("Environment", "resource.deployment.environment.name"),
     ("Version", "resource.service.version"),
 ];
-
-/// Parameters that decide what a list holds.
-const REFERRED: [&str; 7] = ["q", "from", "to", "sort", "sel", "cursor", "limit"];
 
 /// Rows of one page.
 const PAGE: usize = 50;

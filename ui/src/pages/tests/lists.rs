@@ -1,0 +1,94 @@
+//! Lists of traces and of log records, and what stands beside them.
+
+use super::*;
+
+fn chart() -> Bars {
+    let buckets = vec![HistogramBucket { start: window().range.from, counts: [2, 0, 0, 0, 0, 1, 0] }];
+    let histogram = storage::Histogram { buckets, step: 60_000_000_000, ..storage::Histogram::default() };
+    Bars::new(&histogram, window().range, &SPANS, ("span", "spans"), &clock(), &Links::default().plain("/traces"))
+}
+
+fn heat(text: &str) -> Heat {
+    let cell = GridCell { column: 1, row: 9, count: 3, errors: 1 };
+    let grid = Grid { step: 60_000_000_000, columns: 60, cells: vec![cell], ..Grid::default() };
+    let page = Links::default().traces(text);
+    Heat::new(&grid, window().range, Selection::parse("1-1,4-4"), Counts::Matches, (&page, &clock()))
+}
+
+pub(super) fn contrast(text: &str) -> String {
+    let counted = Counted { field: text.to_owned(), selected: vec![(text.to_owned(), 9)], rest: Vec::new() };
+    let page = ContrastPage {
+        frame: frame(text),
+        query: text.to_owned(),
+        selection: text.to_owned(),
+        contrast: Contrast::new(&[counted], (9, 9), text, &Links::default()),
+        fields: text.to_owned(),
+        notes: vec![text.to_owned()],
+        ..ContrastPage::default()
+    };
+    page.render().unwrap()
+}
+
+pub(super) fn lists(text: &str) -> Vec<String> {
+    let (links, clock, palette) = (Links::default(), clock(), Palette::default());
+    let page = TracePage { traces: vec![summary(text)], ..TracePage::default() };
+    let order = storage::TraceOrder::Slowest;
+    let rows = || traces::rows(&page, &traces::Listing { order, list: text, links: &links, clock: &clock, palette: &palette });
+    let record = || logs::row(&sample::record(text), String::new(), true, &links, &clock, &palette);
+    let builder = || Builder {
+        service: text.to_owned(),
+        operation: text.to_owned(),
+        min: text.to_owned(),
+        rest: text.to_owned(),
+        ..Builder::default()
+    };
+    let traces = Traces {
+        frame: frame(text),
+        query: text.to_owned(),
+        builder: builder(),
+        services: vec![text.to_owned()],
+        hidden: vec![(text.to_owned(), text.to_owned())],
+        heat: Some(heat(text)),
+        selection: Some((text.to_owned(), "/".to_owned(), "/".to_owned())),
+        facets: vec![Group::new("Service", "service", &[(text.to_owned(), 3)], "", (&links.plain("/traces"), true))],
+        rows: rows(),
+        notes: vec![text.to_owned()],
+        orders: vec![("Newest", "/".to_owned(), true), ("Slowest", "/".to_owned(), false)],
+        ..Traces::default()
+    };
+    let broken = Traces { problem: Some(problem(text)), query: text.to_owned(), ..Traces::default() };
+    let empty = Traces { query: text.to_owned(), otherwise: vec![(text.to_owned(), "/".to_owned())], ..Traces::default() };
+    let mut open = record();
+    open.extra = vec![(text.to_owned(), text.to_owned())];
+    if let Some(detail) = &mut open.detail {
+        detail.surroundings = vec![("Everything", "/".to_owned(), true)];
+        detail.context = vec![logs::row(&sample::record(text), String::new(), false, &links, &clock, &palette)];
+    }
+    let mut alike = patterns::rows((&[sample::record(text)], Some(&[])), window().range, (text, &links.plain("/logs")), &clock, &palette);
+    // Which words are holes depends on the text; their tags must not.
+    alike.iter_mut().for_each(|pattern| pattern.parts = vec![text.to_owned(), String::new()]);
+    let sampled = Some((text.to_owned(), "/".to_owned()));
+    let patterns = Logs { frame: frame(text), period: text.to_owned(), patterns: alike, sampled, ..Logs::default() };
+    let field = storage::FieldCount { name: format!("attr.{text}"), rows: 1, kind: "text" };
+    let found = storage::Fields { fields: vec![field], rows: 2, ..storage::Fields::default() };
+    let values = vec![vec![(text.to_owned(), 1)]];
+    let mut listed = fields::rows(&found, values, text, &Links::default().plain("/logs"));
+    // Which keys can be columns depends on the text.
+    listed.iter_mut().for_each(|field| text.clone_into(&mut field.column));
+    let fields = Logs { frame: frame(text), fields: listed, ..Logs::default() };
+    let logs = Logs {
+        chart: Some(chart()),
+        frame: frame(text),
+        query: text.to_owned(),
+        builder: builder(),
+        rows: vec![open.clone()],
+        pinned: vec![open],
+        keys: vec![(text.to_owned(), "/".to_owned(), false)],
+        facets: traces.facets.clone(),
+        ..Logs::default()
+    };
+    [traces.render(), broken.render(), empty.render(), logs.render(), patterns.render(), fields.render()]
+        .into_iter()
+        .map(Result::unwrap)
+        .collect()
+}

@@ -1,0 +1,67 @@
+//! Where the list of traces leads: its other orders, the same as JSON, what to try when it is empty, and what its forms and traces carry along.
+
+use storage::TraceOrder;
+
+use super::Visit;
+use crate::params::{TRACE_ORDERS, Window};
+use crate::view::link::{Address, Links};
+use crate::view::search::Builder;
+
+/// As addresses name an order; the default is left out.
+pub(super) fn word_of(order: TraceOrder) -> &'static str {
+    let word = TRACE_ORDERS.iter().find(|(_, known)| *known == order).map_or("", |(word, _)| *word);
+    if order == TraceOrder::default() { "" } else { word }
+}
+
+/// What to try when nothing was found.
+pub(super) fn otherwise(links: &Links, query: &str) -> Vec<(String, String)> {
+    let wide = |label: &str, from: &str| (label.to_owned(), links.traces(query).with("to", "").with("from", from).href());
+    let mut otherwise = vec![wide("Last 24 h", "now-24h"), wide("All time", "0")];
+    if !query.is_empty() {
+        otherwise.push(("Without the query".to_owned(), links.traces("").href()));
+    }
+    otherwise
+}
+
+pub(super) fn orders(links: &Links, query: &str, order: TraceOrder) -> Vec<(&'static str, String, bool)> {
+    let labels = ["Newest", "Slowest", "Most spans", "Most errors"];
+    let choice = |(label, (_, value)): (&'static str, &(&str, TraceOrder))| {
+        (label, links.traces(query).with("sort", word_of(*value)).href(), order == *value)
+    };
+    labels.into_iter().zip(&TRACE_ORDERS).map(choice).collect()
+}
+
+pub(super) fn json_link(links: &Links, query: &str, order: TraceOrder, window: &Window) -> String {
+    let address = links.plain("/api/v1/traces").with("q", query).with("order", word_of(order));
+    address.with("from", &window.from).with("to", &window.to).href()
+}
+
+/// This list and the moment it shows, for the pages of its traces, which lead on to the next.
+pub(super) fn reference(visit: &Visit) -> String {
+    let kept = visit.params.pairs().filter(|(name, _)| REFERRED.contains(name));
+    let address = Address::default().with_all(kept, &[]).with("seen", &visit.state.now().get().to_string());
+    address.href().trim_start_matches('?').to_owned()
+}
+
+/// What the forms of this page carry along.
+pub(super) fn kept(visit: &Visit) -> Vec<(String, String)> {
+    let names = ["from", "to", "sort"];
+    visit.params.pairs().filter(|(name, _)| names.contains(name)).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+pub(super) fn composed(visit: &Visit, links: &Links) -> String {
+    let field = |name: &str| visit.params.get(name).unwrap_or_default().to_owned();
+    let builder = Builder {
+        service: field("service"),
+        operation: field("operation"),
+        status: field("status"),
+        severity: String::new(),
+        min: field("min"),
+        max: field("max"),
+        rest: field("rest"),
+    };
+    links.traces(&builder.compose()).with("sort", &field("sort")).href()
+}
+
+/// Parameters that decide what a list holds.
+const REFERRED: [&str; 7] = ["q", "from", "to", "sort", "sel", "cursor", "limit"];
