@@ -2,6 +2,7 @@
 //!
 //! Owns how numbers, times, colours, charts and links look. Knows nothing of HTTP; templates hold only loops and conditions.
 
+pub(crate) mod answer;
 pub(crate) mod attributes;
 pub(crate) mod chart;
 pub(crate) mod colour;

@@ -220,11 +220,15 @@ impl Sheet {
         self.duration
     }
 
-    /// The root that lasts longest, the earliest of equals: what the trace is about.
+    /// What the trace is about and called by: the earliest span without a parent, as in lists of traces. Where none was received, the
+    /// longest of those whose parents are missing, the earliest of equals.
     #[must_use]
     pub fn main_root(&self) -> Option<usize> {
+        let roots = self.tree.roots();
+        let is_first = |root: &usize| self.spans.get(*root).is_some_and(|span| span.parent_span_id.is_none());
         let lasting = |root: &usize| self.spans.get(*root).map_or(0, Brief::duration);
-        self.tree.roots().iter().copied().max_by_key(|root| (lasting(root), std::cmp::Reverse(*root)))
+        let longest = || roots.iter().copied().max_by_key(|root| (lasting(root), std::cmp::Reverse(*root)));
+        roots.iter().copied().find(is_first).or_else(longest)
     }
 
     /// By how much clocks seem to disagree.
@@ -233,18 +237,18 @@ impl Sheet {
         self.skew.get_or_init(|| skew(&self.spans, &self.tree, MAX_SKEW))
     }
 
-    /// Nanoseconds from the earliest start to the latest end with clocks corrected; [`Self::duration`] where they agree.
+    /// The earliest start and the nanoseconds from there to the latest end with clocks corrected; as sent where they agree.
     #[must_use]
-    pub fn corrected_duration(&self) -> u64 {
+    pub fn corrected(&self) -> (UnixNanos, u64) {
         let skew = self.skew();
         if !skew.jumps.iter().any(|jump| jump.applied) {
-            return self.duration;
+            return (self.start, self.duration);
         }
         let moved = |time: UnixNanos, by: &i64| time.get().saturating_add_signed(*by);
         let timed = || self.spans.iter().zip(&skew.offsets);
         let start = timed().map(|(span, by)| moved(span.start, by)).min().unwrap_or_default();
         let end = timed().map(|(span, by)| moved(span.end.max(span.start), by)).max().unwrap_or_default();
-        end.saturating_sub(start)
+        (UnixNanos::new(start), end.saturating_sub(start))
     }
 
     /// What stands out of the spans alone.

@@ -13,8 +13,8 @@ use crate::error::Failure;
 use crate::view::format;
 use crate::view::frame::{Frame, Place};
 use crate::view::trace::{
-    MAX_LOGS, Needle, PanelPart, PanelTab, Plan, RowsPart, Scene, SpanPage, TracePage, View, Wanted, controls, findings, flame, header,
-    json, minimap, mute_failures, notes, panel, plan, said, shares, speakers, table, tabs, tools, trace_map, waterfall,
+    MAX_LOGS, Needle, PanelPart, PanelTab, Plan, RowsPart, Scene, SpanPage, TracePage, View, Wanted, controls, failed, findings, flame,
+    header, json, minimap, mute_failures, notes, panel, plan, said, shares, speakers, table, tabs, tools, trace_map, waterfall,
 };
 
 mod compare;
@@ -55,8 +55,10 @@ pub(super) async fn page(visit: Visit, Path(id): Path<String>) -> Result<Respons
         _ => (beside.await, Plan::default(), scene),
     };
     scene.findings = found(&scene.sheet, usual, visit.state.now());
-    if scene.wanted.view == View::Logs {
-        scene.details.extend(visit.state.store().trace_spans(&open, speakers(&scene)).await?);
+    match scene.wanted.view {
+        View::Logs => scene.details.extend(visit.state.store().trace_spans(&open, speakers(&scene)).await?),
+        View::Spans => scene.details.extend(visit.state.store().trace_spans(&open, failed(&scene)).await?),
+        _ => {}
     }
     let mute: Vec<usize> = mute_failures(&scene.findings).filter(|place| !scene.details.contains_key(place)).collect();
     if !mute.is_empty() {

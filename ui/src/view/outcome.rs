@@ -23,10 +23,10 @@ impl Outcome {
         Self::new(trace.root_failed, trace.error_count > 0)
     }
 
-    /// Of a trace that was read whole: by the same span as in a list, the earliest without a parent.
+    /// Of a trace that was read whole: by the span that it is called by, as in a list.
     pub(crate) fn of_sheet(sheet: &Sheet) -> Self {
-        let mut roots = sheet.tree().roots().iter().filter_map(|root| sheet.spans.get(*root));
-        let has_failed = roots.find(|root| root.parent_span_id.is_none()).is_some_and(Brief::is_error);
+        let root = sheet.main_root().and_then(|root| sheet.spans.get(root));
+        let has_failed = root.is_some_and(|root| root.parent_span_id.is_none() && root.is_error());
         Self::new(has_failed, sheet.spans.iter().any(Brief::is_error))
     }
 

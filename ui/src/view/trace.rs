@@ -46,7 +46,7 @@ pub(crate) use self::minimap::{Minimap, controls, minimap};
 pub(crate) use self::neighbours::Neighbours;
 pub(crate) use self::said::{MAX_LOGS, said, speakers};
 pub(crate) use self::shares::{Share, shares};
-pub(crate) use self::table::{Table, table};
+pub(crate) use self::table::{Table, failed, table};
 pub(crate) use self::tools::{Tab, Tools, tabs, tools};
 pub(crate) use self::wanted::{FlameKind, LogMarks, Only, PanelTab, SpanOrder, View, Wanted};
 pub(crate) use self::waterfall::{Waterfall, waterfall};
@@ -130,6 +130,8 @@ pub(crate) struct Scene {
     /// The span that is shown as the root.
     pub(crate) root: Option<usize>,
     pub(crate) axis: Axis,
+    /// Where the axis begins: the earliest start, by the times that are shown.
+    pub(crate) start: UnixNanos,
     /// By how much clocks are corrected, per span; empty when times are shown as sent.
     pub(crate) offsets: Vec<i64>,
     /// How long spans of the chosen one's operation usually take.
@@ -156,9 +158,12 @@ impl Scene {
         }
         let chosen = wanted.span.and_then(|id| sheet.place_of(id));
         let root = wanted.root.and_then(|id| sheet.place_of(id));
-        let offsets = if wanted.is_adjusted { sheet.skew().offsets.clone() } else { Vec::new() };
-        let axis = Axis::new(&sheet, root, &wanted);
-        Self {
+        let (offsets, (start, whole)) = if wanted.is_adjusted {
+            (sheet.skew().offsets.clone(), sheet.corrected())
+        } else {
+            (Vec::new(), (sheet.start(), sheet.duration()))
+        };
+        let mut scene = Self {
             sheet,
             details: HashMap::new(),
             logs,
@@ -171,11 +176,15 @@ impl Scene {
             by_span,
             chosen,
             root,
-            axis,
+            axis: Axis::default(),
+            start,
             offsets,
             usual: None,
             linked: Vec::new(),
-        }
+        };
+        let shown = root.and_then(|root| Some((scene.offset(root), scene.sheet.spans.get(root)?.duration())));
+        scene.axis = Axis::new(whole, shown, &scene.wanted);
+        scene
     }
 
     /// The address of this page as it is, window and chosen span included.
@@ -198,11 +207,15 @@ impl Scene {
         format!("{}#s{id}", address.with("span", &id).href())
     }
 
-    /// When a span began for display, in nanoseconds after the start of the trace; before it is as far as nothing.
+    /// When a span began for display, in nanoseconds after the start of the trace.
     pub(crate) fn offset(&self, place: usize) -> u64 {
-        let start = self.sheet.spans.get(place).map_or(UnixNanos::new(0), |span| span.start);
+        self.since(place, self.sheet.spans.get(place).map_or(UnixNanos::new(0), |span| span.start))
+    }
+
+    /// A time that the clock of a span gave, in nanoseconds after the start of the trace as shown; before it is as far as nothing.
+    pub(crate) fn since(&self, place: usize, time: UnixNanos) -> u64 {
         let moved = self.offsets.get(place).copied().unwrap_or(0);
-        start.get().saturating_add_signed(moved).saturating_sub(self.sheet.start().get())
+        time.get().saturating_add_signed(moved).saturating_sub(self.start.get())
     }
 
     /// When a log record of this trace was made, as shown.

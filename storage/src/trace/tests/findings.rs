@@ -141,7 +141,7 @@ fn clocks_that_contradict_each_other_are_named_with_their_uncertainty() {
     let said = sentences(vec![client.clone(), server(60)]);
     assert!(said.contains(&"The clock of pay seems to be 110 ms behind the clock of web, give or take 20.0 ms.".to_owned()), "{said:?}");
     let sheet = Sheet::of(&trace(vec![client.clone(), server(60)]));
-    assert_eq!((sheet.duration(), sheet.corrected_duration()), (190 * MS, 100 * MS));
+    assert_eq!((sheet.duration(), sheet.corrected().1), (190 * MS, 100 * MS));
     let said = sentences(vec![client, server(160)]);
     assert!(said.contains(&"The clock of pay seems to be 90.0 ms behind the clock of web or more.".to_owned()), "{said:?}");
 }

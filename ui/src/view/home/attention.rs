@@ -18,7 +18,7 @@ use self::repeated::repeated;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Attention {
     pub(crate) chip: Chip,
-    /// `error`, `new`, `slow`, `many` or `silent`.
+    /// `error`, `answer`, `new`, `slow`, `many` or `silent`.
     pub(crate) class: &'static str,
     pub(crate) text: String,
     pub(crate) href: String,

@@ -1,7 +1,5 @@
 //! The axis of time: which part of the trace is shown, and where a moment lies on it.
 
-use storage::trace::Sheet;
-
 use super::Wanted;
 use crate::view::format;
 
@@ -19,13 +17,10 @@ pub(crate) struct Axis {
 }
 
 impl Axis {
-    /// The part that is asked for, as far as there is something.
-    pub(crate) fn new(sheet: &Sheet, root: Option<usize>, wanted: &Wanted) -> Self {
-        let whole = sheet.duration();
-        let (first, last) = root.and_then(|root| sheet.spans.get(root)).map_or((0, whole), |span| {
-            let first = span.start.since(sheet.start());
-            (first, first.saturating_add(span.duration()))
-        });
+    /// The part that is asked for of `whole`, as far as there is something; `root` is where the span that is shown as the root begins, and
+    /// how long it lasts.
+    pub(crate) fn new(whole: u64, root: Option<(u64, u64)>, wanted: &Wanted) -> Self {
+        let (first, last) = root.map_or((0, whole), |(first, duration)| (first, first.saturating_add(duration)));
         let from = wanted.t0.map_or(first, |edge| edge.of(whole));
         let to = wanted.t1.map_or(last, |edge| edge.of(whole));
         // An empty window shows everything.
@@ -95,15 +90,13 @@ impl Axis {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample;
     use super::*;
     use crate::view::trace::wanted::Edge;
 
     const MS: u64 = 1_000_000;
 
     fn axis(t0: u64, t1: u64) -> Axis {
-        let sheet = Sheet::of(&sample::checkout());
-        Axis::new(&sheet, None, &Wanted { t0: Some(Edge::Nanos(t0 * MS)), t1: Some(Edge::Nanos(t1 * MS)), ..Wanted::default() })
+        Axis::new(100 * MS, None, &Wanted { t0: Some(Edge::Nanos(t0 * MS)), t1: Some(Edge::Nanos(t1 * MS)), ..Wanted::default() })
     }
 
     #[test]

@@ -133,7 +133,7 @@ impl Side {
             chip: palette.chip(root.map_or("", |root| sheet.service(root))),
             operation: format::name(root.map_or("", |root| sheet.name(root))),
             outcome,
-            duration: format::duration(sheet.corrected_duration()),
+            duration: format::duration(sheet.duration()),
             facts,
             start: clock.moment(sheet.start()),
             href: links.trace(&sheet.id).href(),
@@ -147,7 +147,7 @@ pub(crate) fn comparison(page: &mut ComparePage, [a, b]: [&Sheet; 2], by_change:
     let mut ways = Ways::default();
     ways.add(a, 0);
     ways.add(b, 1);
-    let (of_a, of_b) = (a.corrected_duration(), b.corrected_duration());
+    let (of_a, of_b) = (a.duration(), b.duration());
     let difference = format::duration(of_a.abs_diff(of_b));
     page.verdict = match of_b.cmp(&of_a) {
         std::cmp::Ordering::Greater => format!("B took {difference} longer than A, its baseline."),

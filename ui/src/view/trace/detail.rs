@@ -3,6 +3,7 @@
 use storage::{Event, Link, Span, SpanId, TraceId, Value};
 
 use super::{PanelTab, Scene};
+use crate::view::answer;
 use crate::view::attributes::{self, Asked, Row as Attribute};
 use crate::view::colour::Chip;
 use crate::view::format::{self, Moment};
@@ -22,6 +23,8 @@ pub(crate) struct Panel {
     pub(crate) kind: &'static str,
     pub(crate) status: &'static str,
     pub(crate) is_error: bool,
+    /// The code of a failed call that was answered; empty for what failed otherwise.
+    pub(crate) answer: String,
     /// What the status says, whole.
     pub(crate) message: String,
     pub(crate) duration: String,
@@ -123,7 +126,6 @@ pub(crate) fn tab_of(scene: &Scene, span: &Span) -> PanelTab {
 /// The detail of the span at `place`, whose details are known.
 pub(crate) fn panel(scene: &Scene, place: usize) -> Option<Panel> {
     let span = scene.details.get(&place)?;
-    let start = scene.sheet.start();
     let id = span.span_id.to_string();
     let own = scene.sheet.self_time(place);
     let query = format!("{} {}", term("service", span.service_name()), term("name", &span.name));
@@ -137,6 +139,7 @@ pub(crate) fn panel(scene: &Scene, place: usize) -> Option<Panel> {
         kind: span.kind.as_str(),
         status: span.status.code.as_str(),
         is_error: span.is_error(),
+        answer: answer::of_call(span).unwrap_or_default(),
         message: format::text(&span.status.message),
         duration: format::duration(span.duration()),
         exact: format::exact_nanos(span.duration()),
@@ -146,7 +149,7 @@ pub(crate) fn panel(scene: &Scene, place: usize) -> Option<Panel> {
         shows,
         timing: timing(scene, place, span),
         attributes: groups(scene, &span.attributes, Asked::Spans),
-        events: span.events.iter().take(MAX_EVENTS).map(|event| event_view(scene, event, start)).collect(),
+        events: span.events.iter().take(MAX_EVENTS).map(|event| event_view(scene, place, event)).collect(),
         links: span.links.iter().take(MAX_LINKS).map(|link| link_view(scene, link)).collect(),
         linked: linked(scene),
         logs: log_rows(scene, place),
@@ -188,7 +191,7 @@ fn timing(scene: &Scene, place: usize, span: &Span) -> Vec<(&'static str, String
         ("Start", scene.moment(span.start).full),
         ("End", scene.moment(span.end).full),
         ("Duration", format!("{} ({})", format::duration(span.duration()), format::exact_nanos(span.duration()))),
-        ("Of the trace", format::percent(span.duration(), sheet.duration())),
+        ("Of the trace", format::percent(span.duration(), scene.axis.whole)),
         (
             "Own time",
             format!("{} ({} of it), in which none of its children ran", format::duration(own), format::percent(own, span.duration())),
@@ -215,7 +218,7 @@ fn timing(scene: &Scene, place: usize, span: &Span) -> Vec<(&'static str, String
     rows
 }
 
-fn event_view(scene: &Scene, event: &Event, start: storage::UnixNanos) -> EventView {
+fn event_view(scene: &Scene, place: usize, event: &Event) -> EventView {
     let is_exception = event.name == "exception";
     let text = |key: &str| match event.attributes.iter().find(|pair| pair.key == key).map(|pair| &pair.value) {
         Some(Value::String(text)) => format::text(text),
@@ -227,7 +230,7 @@ fn event_view(scene: &Scene, event: &Event, start: storage::UnixNanos) -> EventV
         event.attributes.iter().filter(|pair| !is_exception || !shown_above.contains(&pair.key.as_str())).cloned().collect();
     EventView {
         name: format::name(&event.name),
-        at: format::duration(event.time.since(start)),
+        at: format::duration(scene.since(place, event.time)),
         time: scene.moment(event.time),
         exception: [kind, message].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": "),
         stack: if is_exception { text("exception.stacktrace").chars().take(MAX_STACK).collect() } else { String::new() },

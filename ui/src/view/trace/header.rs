@@ -4,6 +4,7 @@ use storage::trace::{Brief, FindingKind};
 
 use super::fold::SIMILAR;
 use super::{LogMarks, Scene};
+use crate::view::answer;
 use crate::view::colour::Chip;
 use crate::view::format::{self, Moment};
 use crate::view::outcome::Outcome;
@@ -14,13 +15,14 @@ pub(crate) struct Header {
     pub(crate) chip: Chip,
     pub(crate) operation: String,
     pub(crate) outcome: Outcome,
-    /// From the first start to the last end, clocks corrected where they contradict each other.
+    /// Of the trace, from its first start to its last end, by the times that are shown: the same as on every axis below, and as sent the
+    /// same as in lists.
     pub(crate) duration: String,
     pub(crate) exact: String,
-    /// The same as sent, and why that is not so; empty when it is.
+    /// The same as sent where corrected times are shown; empty where it is the same.
     pub(crate) as_sent: String,
-    /// Word and address of the picture by the other times; empty when both are one.
-    pub(crate) redraw: (&'static str, String),
+    /// Of its root span, when that is something else.
+    pub(crate) root: String,
     pub(crate) start: Moment,
     pub(crate) id: String,
     pub(crate) short_id: String,
@@ -73,15 +75,18 @@ pub(crate) fn header(scene: &Scene) -> Header {
     facts.push(format!("depth {depth}"));
     let (service, name) = root.map_or(("", ""), |root| (sheet.service(root), sheet.name(root)));
     let query = [("service", service), ("name", name)].map(|(field, value)| crate::view::link::term(field, value)).join(" ");
-    let as_sent = as_sent(scene);
+    let whole = scene.axis.whole;
+    let duration = format::duration(whole);
+    let as_sent = format::duration(sheet.duration());
+    let received = root.and_then(|root| sheet.spans.get(root)).filter(|root| root.parent_span_id.is_none());
     Header {
         chip: scene.palette.chip(service),
         operation: format::name(name),
         outcome,
-        duration: format::duration(sheet.corrected_duration()),
-        exact: format::exact_nanos(sheet.corrected_duration()),
-        redraw: redraw(scene, &as_sent),
-        as_sent,
+        as_sent: if as_sent == duration { String::new() } else { as_sent },
+        root: received.map(|root| format::duration(root.duration())).filter(|root| *root != duration).unwrap_or_default(),
+        exact: format::exact_nanos(whole),
+        duration,
         start: scene.moment(sheet.start()),
         short_id: id.chars().take(8).collect(),
         similar: scene.links.traces(&query).href(),
@@ -90,28 +95,6 @@ pub(crate) fn header(scene: &Scene) -> Header {
         facts,
         id,
     }
-}
-
-/// How long the trace lasts by the times as sent, when clocks are known to disagree and it differs.
-fn as_sent(scene: &Scene) -> String {
-    let sheet = &scene.sheet;
-    if sheet.corrected_duration() == sheet.duration() {
-        return String::new();
-    }
-    let applied = sheet.skew().jumps.iter().filter(|jump| jump.applied);
-    let Some(most) = applied.max_by_key(|jump| (jump.delta.unsigned_abs(), std::cmp::Reverse(jump.server))) else { return String::new() };
-    let (service, caller) = (format::line(sheet.service(most.server), 60), format::line(sheet.service(most.client), 60));
-    let direction = if most.delta > 0 { "behind" } else { "ahead of" };
-    let by = format::duration(most.delta.unsigned_abs());
-    let sent = format::duration(sheet.duration());
-    let drawn = if scene.wanted.is_adjusted { format!("{sent} as sent") } else { format!("drawn as sent: {sent}") };
-    format!("{drawn}; the clock of {service} is about {by} {direction} that of {caller}")
-}
-
-/// The way to the picture by the times by which it is not drawn now.
-fn redraw(scene: &Scene, as_sent: &str) -> (&'static str, String) {
-    let (action, skew) = if scene.wanted.is_adjusted { ("Draw as sent", "") } else { ("Draw corrected", "adjust") };
-    if as_sent.is_empty() { ("", String::new()) } else { (action, scene.here().with("skew", skew).href()) }
 }
 
 /// The log records of the trace, in a window that holds it and them with a margin; empty without any.
@@ -129,6 +112,7 @@ fn logs(scene: &Scene, id: &str) -> String {
 pub(crate) fn findings(scene: &Scene) -> Vec<Finding> {
     let told = scene.findings.iter().filter_map(|finding| {
         let (icon, class) = match finding.kind {
+            FindingKind::ErrorStart { .. } if finding.span.is_some_and(|place| is_only_answered(scene, place)) => ("error", "warn"),
             FindingKind::ErrorStart { .. } => ("error", "bad"),
             FindingKind::Slower { .. } => ("clock", "warn"),
             FindingKind::RepeatedCalls { .. } | FindingKind::Retries { .. } => ("repeat", "warn"),
@@ -149,6 +133,13 @@ pub(crate) fn findings(scene: &Scene) -> Vec<Finding> {
         Some(Finding { icon, class, text: format::line(&sentence(scene, finding), 300), href })
     });
     told.take(MAX_FINDINGS).collect()
+}
+
+/// Whether a failed call was answered, and nobody above failed for it.
+fn is_only_answered(scene: &Scene, place: usize) -> bool {
+    let sheet = &scene.sheet;
+    let is_error = |place: usize| sheet.spans.get(place).is_some_and(Brief::is_error);
+    scene.details.get(&place).and_then(answer::of_call).is_some() && !sheet.tree().parent(place).is_some_and(is_error)
 }
 
 /// The spans at which an error starts and of which nothing is known but that: their attributes say more.
@@ -211,12 +202,7 @@ fn doubt(scene: &Scene, finding: &storage::trace::Finding) -> Option<Note> {
     let text = format::line(&finding.sentence(), 300);
     let at = || finding.span.map(|place| scene.to_span(place)).unwrap_or_default();
     Some(match finding.kind {
-        FindingKind::ClockSkew { .. } if !scene.wanted.is_adjusted => Note {
-            text,
-            why: "Times are shown as they were sent; durations are right, but bars of this service may lie too early or too late.",
-            action: "Show corrected times",
-            href: scene.here().with("skew", "adjust").href(),
-        },
+        FindingKind::ClockSkew { behind, .. } if !scene.wanted.is_adjusted => return skew(scene, finding.span, behind, text),
         FindingKind::MissingParents { .. } => Note {
             text,
             why: "Such spans are shown as roots. A parent is missing when its service did not send it, sampled it out, or has not sent it yet.",
@@ -230,6 +216,28 @@ fn doubt(scene: &Scene, finding: &storage::trace::Finding) -> Option<Note> {
             href: scene.here().href(),
         },
         _ => return None,
+    })
+}
+
+/// Clocks that disagree are a note where the picture is another by it; elsewhere the mark at the span is enough.
+fn skew(scene: &Scene, server: Option<usize>, behind: i64, text: String) -> Option<Note> {
+    let sheet = &scene.sheet;
+    let (as_sent, corrected) = (sheet.duration(), sheet.corrected().1);
+    if behind.unsigned_abs().saturating_mul(SEEN) < as_sent {
+        return None;
+    }
+    let is_applied = sheet.skew().jumps.iter().any(|jump| Some(jump.server) == server && jump.applied);
+    if !is_applied {
+        let why =
+            "They are too far apart to be corrected; durations of spans are right, but bars of this service lie where its clock put them.";
+        return Some(Note { text, why, ..Note::default() });
+    }
+    let [sent, shorter] = [as_sent, corrected].map(format::duration);
+    Some(Note {
+        text: if sent == shorter { text } else { format!("{text} With corrected times the trace lasts {shorter} instead of {sent}.") },
+        why: "Times are shown as they were sent; durations of spans are right, but bars of this service may lie too early or too late.",
+        action: "Show corrected times",
+        href: scene.here().with("skew", "adjust").href(),
     })
 }
 
@@ -270,6 +278,9 @@ fn stray_logs(scene: &Scene) -> Option<Note> {
         ..Note::default()
     })
 }
+
+/// A shift of one in so many parts of the trace is seen.
+const SEEN: u64 = 50;
 
 /// What is shown at least before and after the log records of a trace: one second.
 const LOGS_MARGIN: u64 = 1_000_000_000;

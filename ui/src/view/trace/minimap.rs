@@ -38,7 +38,7 @@ pub(crate) struct Minimap {
 
 /// Draws the trace. Spans share lanes in the order of rows, so a large trace keeps its shape.
 pub(crate) fn minimap(scene: &Scene) -> Minimap {
-    let (sheet, whole) = (&scene.sheet, scene.sheet.duration());
+    let (sheet, whole) = (&scene.sheet, scene.axis.whole);
     let order = sheet.tree().preorder();
     let lanes = order.len().clamp(1, LANES);
     let mut raster = vec![0_u16; lanes * COLUMNS];
@@ -126,7 +126,7 @@ fn window(scene: &Scene, (from, to): (u64, u64)) -> String {
 }
 
 fn tenths(scene: &Scene) -> Vec<(usize, String, String)> {
-    let whole = scene.sheet.duration();
+    let whole = scene.axis.whole;
     if whole < 20 {
         return Vec::new();
     }

@@ -47,7 +47,7 @@ pub(crate) fn shares(scene: &Scene) -> Vec<Share> {
         sum.longest = sum.longest.max(span.duration());
         sum.critical = sheet.sections(place).iter().fold(sum.critical, |all, section| all.saturating_add(section.to.since(section.from)));
     }
-    let whole = sheet.duration();
+    let whole = scene.axis.whole;
     let mut sums: Vec<(u64, usize, Sum)> =
         sheet.own_times().into_iter().zip(sums).enumerate().map(|(service, (wall, sum))| (wall, service, sum)).collect();
     sums.sort_by_key(|(wall, service, _)| (std::cmp::Reverse(*wall), *service));

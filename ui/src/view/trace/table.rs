@@ -1,6 +1,7 @@
 //! All spans as a flat table, sorted by what the reader likes: the waterfall for those who cannot see bars.
 
 use super::{Only, Scene, SpanOrder};
+use crate::view::answer;
 use crate::view::colour::Chip;
 use crate::view::format;
 
@@ -23,6 +24,8 @@ pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) kind: &'static str,
     pub(crate) is_error: bool,
+    /// The code of a failed call that was answered; empty for what failed otherwise.
+    pub(crate) answer: String,
     pub(crate) is_critical: bool,
     pub(crate) start: String,
     pub(crate) duration: String,
@@ -56,11 +59,24 @@ fn places(scene: &Scene) -> Vec<usize> {
     places
 }
 
+/// The failed spans of the page that is asked for, which may have been answered.
+pub(crate) fn failed(scene: &Scene) -> Vec<usize> {
+    let places = places(scene);
+    let (at, until) = page(scene, places.len());
+    let is_failed = |place: &usize| scene.sheet.spans.get(*place).is_some_and(storage::trace::Brief::is_error);
+    places.get(at..until).unwrap_or_default().iter().copied().filter(is_failed).collect()
+}
+
+/// Where the page that is asked for begins and ends among so many spans.
+fn page(scene: &Scene, all: usize) -> (usize, usize) {
+    let at = scene.wanted.at.unwrap_or(0).min(all.saturating_sub(1));
+    (at, (at + PAGE).min(all))
+}
+
 /// The page that is asked for.
 pub(crate) fn table(scene: &Scene) -> Table {
     let places = places(scene);
-    let at = scene.wanted.at.unwrap_or(0).min(places.len().saturating_sub(1));
-    let until = (at + PAGE).min(places.len());
+    let (at, until) = page(scene, places.len());
     let page = |at: usize| scene.here().with("at", &at.to_string()).href();
     let column = |label, class, order: SpanOrder| {
         let href = scene.here().with("at", "").with("sort", order.as_str()).href();
@@ -95,6 +111,7 @@ fn row(scene: &Scene, place: usize) -> Option<Row> {
         name: format::name(sheet.name(place)),
         kind: span.kind.as_str(),
         is_error: span.is_error(),
+        answer: scene.details.get(&place).and_then(answer::of_call).unwrap_or_default(),
         is_critical: sheet.is_critical(place),
         start: format::duration(scene.offset(place)),
         duration: format::duration(span.duration()),

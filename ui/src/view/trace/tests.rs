@@ -176,7 +176,7 @@ fn corrected_times_move_bars_and_say_so() {
     let raw = fall(&trace, Wanted::default()).rows;
     let moved = fall(&trace, Wanted { is_adjusted: true, ..Wanted::default() }).rows;
     assert!(!raw[1].is_moved && moved[1].is_moved);
-    assert_eq!((raw[1].bar.x.as_str(), moved[1].bar.x.as_str()), ("0", "57.895"));
+    assert_eq!((raw[1].bar.x.as_str(), moved[1].bar.x.as_str()), ("0", "20"));
 }
 
 #[test]
@@ -285,22 +285,84 @@ fn a_failure_without_message_is_told_by_its_type_and_what_was_logged_of_it() {
 }
 
 #[test]
-fn a_duration_is_corrected_where_clocks_contradict_each_other_and_says_what_was_sent() {
-    let told = |ahead: u64, is_adjusted: bool| {
-        let mut client = sample::span(2, 1, "web", "call", 10, 90);
-        client.kind = storage::SpanKind::Client;
-        let spans = vec![sample::span(1, 0, "web", "GET /", 0, 100), client, sample::span(3, 2, "pay", "serve", 20 + ahead, 80 + ahead)];
-        let head =
-            header(&scene(&Trace::assemble(spans[0].trace_id, spans, true, Vec::new()), Wanted { is_adjusted, ..Wanted::default() }));
-        (format!("{} {}", head.duration, head.as_sent).replace('\u{202f}', " "), head.redraw)
+fn a_call_that_was_answered_is_marked_with_its_code_and_fails_nothing_above_it() {
+    let mut trace = sample::checkout();
+    trace.spans[3].kind = storage::SpanKind::Client;
+    trace.spans[3].events.clear();
+    let told = |trace: &Trace| {
+        let scene = scene(trace, Wanted::default());
+        let rows = waterfall(&scene, &plan(&scene)).rows;
+        (rows[3].answer.clone(), findings(&scene)[0].class)
     };
-    assert_eq!(told(0, false), ("100 ms ".to_owned(), ("", String::new())));
-    let (words, (action, href)) = told(900, false);
-    assert_eq!(words, "100 ms drawn as sent: 980 ms; the clock of pay is about 900 ms ahead of that of web");
-    assert!(action == "Draw corrected" && href.contains("skew=adjust"), "{href}");
-    let (words, (action, href)) = told(900, true);
-    assert_eq!(words, "100 ms 980 ms as sent; the clock of pay is about 900 ms ahead of that of web");
-    assert!(action == "Draw as sent" && !href.contains("skew"), "{href}");
+    assert_eq!(told(&trace), ("402".to_owned(), "warn"));
+    trace.spans[0].status.code = storage::StatusCode::Error;
+    assert_eq!(told(&trace), ("402".to_owned(), "bad"), "the request failed for it");
+    trace.spans[3].kind = storage::SpanKind::Server;
+    assert_eq!(told(&trace).0, "");
+}
+
+/// A request of 100 ms that waits 80 ms for a call; the called service's clock is ahead by so many milliseconds.
+fn skewed(ahead: u64) -> Trace {
+    skewed_in(ahead, 100)
+}
+
+fn skewed_in(ahead: u64, whole: u64) -> Trace {
+    let mut client = sample::span(2, 1, "web", "call", 10, 90);
+    client.kind = storage::SpanKind::Client;
+    let spans = vec![sample::span(1, 0, "web", "GET /", 0, whole), client, sample::span(3, 2, "pay", "serve", 20 + ahead, 80 + ahead)];
+    Trace::assemble(spans[0].trace_id, spans, true, Vec::new())
+}
+
+#[test]
+fn a_trace_has_one_duration_which_is_that_of_its_picture() {
+    let told = |ahead: u64, is_adjusted: bool| {
+        let scene = scene(&skewed(ahead), Wanted { is_adjusted, ..Wanted::default() });
+        let (head, map) = (header(&scene), minimap(&scene));
+        let drawn = waterfall(&scene, &plan(&scene)).ticks[4].clone();
+        assert!(map.summary.ends_with(&head.duration) && map.ticks[4] == head.duration && drawn == head.duration, "{head:?}");
+        [head.duration, head.as_sent, head.root].map(|text| text.replace('\u{202f}', " "))
+    };
+    assert_eq!(told(0, false), ["100 ms", "", ""]);
+    assert_eq!(told(900, false), ["980 ms", "", "100 ms"]);
+    assert_eq!(told(900, true), ["100 ms", "980 ms", ""]);
+}
+
+#[test]
+fn clocks_that_disagree_are_a_note_where_it_is_seen_and_a_mark_elsewhere() {
+    let told = |ahead: u64, whole: u64| {
+        let scene = scene(&skewed_in(ahead, whole), Wanted::default());
+        let marks = waterfall(&scene, &plan(&scene)).rows.into_iter().map(|row| row.clock.0).filter(|said| !said.is_empty()).count();
+        let notes = notes(&scene).into_iter().filter(|note| note.text.starts_with("The clock of pay")).map(|note| note.text);
+        (marks, notes.collect::<String>().replace('\u{202f}', " "))
+    };
+    assert_eq!(told(0, 100), (0, String::new()));
+    assert_eq!(told(11, 1_000), (1, String::new()), "11 ms of a second");
+    let (marks, said) = told(900, 100);
+    assert!(marks == 1 && said.ends_with("With corrected times the trace lasts 100 ms instead of 980 ms."), "{said}");
+}
+
+#[test]
+fn what_a_clock_gave_is_moved_with_its_span() {
+    let mut trace = skewed(900);
+    let serve = trace.spans.iter_mut().find(|span| span.name == "serve").unwrap();
+    let time = serve.start.plus(30_000_000);
+    serve.events = vec![storage::Event { time, ..sample::checkout().spans[3].events[0].clone() }];
+    let at = |is_adjusted: bool| {
+        let wanted = Wanted { span: Some(id(3)), tab: Some(PanelTab::Events), is_adjusted, ..Wanted::default() };
+        let scene = scene(&trace, wanted);
+        let dot = waterfall(&scene, &plan(&scene)).rows[2].bar.dots[0].0.clone();
+        (panel(&scene, scene.chosen.unwrap()).unwrap().events[0].at.replace('\u{202f}', " "), dot)
+    };
+    assert_eq!(at(true), ("50.0 ms".to_owned(), "50".to_owned()));
+    assert_eq!(at(false).0, "950 ms");
+}
+
+#[test]
+fn a_trace_is_called_by_its_earliest_root_and_fails_with_it() {
+    let mut spans = vec![sample::span(1, 0, "web", "first", 0, 10), sample::span(2, 0, "web", "longer", 20, 100)];
+    spans[0].status.code = storage::StatusCode::Error;
+    let head = header(&scene(&Trace::assemble(spans[0].trace_id, spans, true, Vec::new()), Wanted::default()));
+    assert_eq!((head.operation.as_str(), head.outcome), ("first", crate::view::outcome::Outcome::Failed));
 }
 
 #[test]

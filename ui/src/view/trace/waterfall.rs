@@ -7,6 +7,7 @@ use storage::{Span, SpanId, SpanKind};
 use super::fold::{Line, Plan, WINDOW};
 use super::wanted::MAX_EXCEPTIONS;
 use super::{LogMarks, Scene};
+use crate::view::answer;
 use crate::view::colour::Chip;
 use crate::view::format;
 use crate::view::logs;
@@ -52,6 +53,8 @@ pub(crate) struct Row {
     /// `200`, `SELECT`; empty for none.
     pub(crate) pill: String,
     pub(crate) is_error: bool,
+    /// The code of a failed call that was answered; empty for what failed otherwise.
+    pub(crate) answer: String,
     pub(crate) has_error_below: bool,
     pub(crate) is_critical: bool,
     pub(crate) is_match: bool,
@@ -60,6 +63,8 @@ pub(crate) struct Row {
     pub(crate) is_chosen: bool,
     /// Whether its times were moved.
     pub(crate) is_moved: bool,
+    /// That its clock contradicts its caller's, in words, and the address of the picture by the other times; empty when it does not.
+    pub(crate) clock: (String, String),
     /// `None` for a span without children.
     pub(crate) is_open: Option<bool>,
     /// Spans below.
@@ -174,6 +179,7 @@ impl Context<'_> {
         row.is_match = self.matches.contains(&place);
         row.is_chosen = scene.chosen == Some(place);
         row.is_moved = scene.offsets.get(place).is_some_and(|moved| *moved != 0);
+        row.clock = self.clock(place);
         row.is_open = (below > 0).then_some(line.is_open);
         row.below = format::count(below as u64);
         row.toggle = if below > 0 { self.toggle(brief.span_id, line.is_open) } else { String::new() };
@@ -186,11 +192,29 @@ impl Context<'_> {
             // A name such as `GET /cart` says it already.
             row.pill = Some(pill(span)).filter(|pill| !row.name.split(' ').any(|word| word.eq_ignore_ascii_case(pill))).unwrap_or_default();
             row.links = span.links.len();
+            row.answer = answer::of_call(span).unwrap_or_default();
         }
         row.bar = self.bar(place);
         row.logs = if scene.wanted.marks == LogMarks::Rows { self.log_lines(place) } else { Vec::new() };
         row.id = id;
         Some(row)
+    }
+
+    /// What is said of the clock of a span that contradicts its caller's.
+    fn clock(&self, place: usize) -> (String, String) {
+        let (scene, sheet) = (self.scene, &self.scene.sheet);
+        let jumps = &sheet.skew().jumps;
+        // They are in the order of rows.
+        let found = jumps.binary_search_by_key(&sheet.rank(place), |jump| sheet.rank(jump.server)).ok().and_then(|at| jumps.get(at));
+        let Some(jump) = found else { return (String::new(), String::new()) };
+        let by = format::duration(jump.delta.unsigned_abs());
+        let direction = if jump.delta > 0 { "behind" } else { "ahead of" };
+        let said = format!("this clock seems {by} {direction} that of {}", format::line(sheet.service(jump.client), 60));
+        match (jump.applied, scene.wanted.is_adjusted) {
+            (false, _) => (said, String::new()),
+            (true, false) => (format!("{said}; show corrected times"), scene.here().with("skew", "adjust").href()),
+            (true, true) => (format!("{said}, and is corrected; show times as sent"), scene.here().with("skew", "").href()),
+        }
     }
 
     fn words(&self, place: usize, is_critical: bool) -> String {
@@ -242,7 +266,7 @@ impl Context<'_> {
     fn dots(&self, place: usize) -> Vec<(String, &'static str, String)> {
         let (scene, axis) = (self.scene, &self.scene.axis);
         let mut dots: Vec<(String, &'static str, String)> = Vec::new();
-        let since = |time: storage::UnixNanos| time.since(scene.sheet.start());
+        let since = |time: storage::UnixNanos| scene.since(place, time);
         let events = scene.details.get(&place).map(|span| span.events.as_slice()).unwrap_or_default();
         for event in events.iter().filter(|event| axis.shows(since(event.time), since(event.time))).take(MAX_DOTS / 2) {
             let class = if event.name == "exception" { "dot-error" } else { "dot-event" };
@@ -262,7 +286,7 @@ impl Context<'_> {
         let scene = self.scene;
         let line = |record: &storage::LogRecord| {
             let (class, letter) = severity(record.severity_number);
-            let offset = record.time.since(scene.sheet.start());
+            let offset = scene.since(place, record.time);
             let address = scene.here().with("view", "logs").with("span", "").with("tab", "").with("row", &record.record_id.to_string());
             LogLine {
                 x: scene.axis.x(offset),

@@ -4,6 +4,7 @@ use storage::UnixNanos;
 
 use super::{Attention, Compared, Evidence, SAMPLE, before, is_new, rise};
 use crate::ask::ErrorGroup;
+use crate::view::answer::is_answer;
 use crate::view::colour::Palette;
 use crate::view::format;
 use crate::view::link::{Links, term};
@@ -20,6 +21,8 @@ pub(super) struct Failure<'a> {
     pub(super) through: Vec<&'a str>,
     /// What failed traces say, for failures that have no message of their own.
     says: Vec<&'a str>,
+    /// Whether one of them says nothing.
+    is_mute: bool,
     traces: u64,
     newest: UnixNanos,
 }
@@ -32,6 +35,11 @@ impl Failure<'_> {
         let request = format!("{} {}", term("service", root), term("name", operation));
         let succeeds = if self.is_within { " -status:error" } else { "" };
         format!("root:({request}{succeeds}) {} status:error", term("service", self.origin))
+    }
+
+    /// Whether all that is known to fail are calls that were answered.
+    fn is_answered(&self) -> bool {
+        !self.is_mute && !self.says.is_empty() && self.says.iter().all(|said| is_answer(said))
     }
 }
 
@@ -58,6 +66,7 @@ pub(super) fn failures<'a>(compared: &Compared<'a>) -> Vec<Failure<'a>> {
                     reached: Vec::new(),
                     through: Vec::new(),
                     says: Vec::new(),
+                    is_mute: false,
                     traces: 0,
                     newest: trace.start,
                 };
@@ -77,11 +86,14 @@ pub(super) fn failures<'a>(compared: &Compared<'a>) -> Vec<Failure<'a>> {
                 failure.through.push(service);
             }
         }
-        if let Some(message) = trace.first_error.as_deref().filter(|message| !message.is_empty() && !failure.says.contains(message)) {
-            failure.says.push(message);
+        match trace.first_error.as_deref().filter(|message| !message.is_empty()) {
+            Some(message) if !failure.says.contains(&message) => failure.says.push(message),
+            Some(_) => {}
+            None => failure.is_mute = true,
         }
     }
-    found.sort_by_key(|failure| std::cmp::Reverse((failure.traces, failure.newest)));
+    // What was answered is told after what is out of order.
+    found.sort_by_key(|failure| (failure.is_answered(), std::cmp::Reverse((failure.traces, failure.newest))));
     for failure in &mut found {
         failure.reached.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     }
@@ -95,7 +107,9 @@ pub(super) fn failing(failure: &Failure<'_>, compared: &Compared<'_>, links: &Li
     let is_root = failure.reached.iter().all(|((root, _), _)| *root == origin);
     let own = failure.reached.first().map_or("", |((_, operation), _)| *operation);
     let failed_share = service.filter(|service| service.errors > 0 && !is_root);
+    let is_answered = failed_share.is_none() && failure.is_answered();
     let text = match failed_share {
+        _ if is_answered => answered(failure, own, is_root),
         Some(service) => format!("{} of requests fail", format::percent(service.errors, service.requests)),
         None if failure.is_within => {
             format!("{} within {} fails, the request itself succeeds", within(origin, compared), format::line(own, 90))
@@ -105,7 +119,7 @@ pub(super) fn failing(failure: &Failure<'_>, compared: &Compared<'_>, links: &Li
     };
     let query = if is_root { failure.reaching(origin, own) } else { format!("{} status:error", term("service", origin)) };
     let mut evidence = if is_root { Vec::new() } else { messages(failure, compared, failed_share.is_some(), links) };
-    if evidence.is_empty() {
+    if evidence.is_empty() && !is_answered {
         evidence.extend(failure.says.iter().take(MAX_MESSAGES).map(|said| Evidence { text: format::line(said, 90), href: String::new() }));
     }
     evidence.extend(reach(failure, compared.failed.len(), is_root, links));
@@ -117,7 +131,23 @@ pub(super) fn failing(failure: &Failure<'_>, compared: &Compared<'_>, links: &Li
     if let Some(rise) = service.and_then(|service| rise(service, compared)).filter(|_| !is_root) {
         evidence.push(Evidence { text: rise, href: links.traces(&term("service", origin)).with("sort", "slowest").href() });
     }
-    Attention { chip: palette.chip(origin), class: "error", text, href: links.traces(&query).href(), evidence }
+    Attention {
+        chip: palette.chip(origin),
+        class: if is_answered { "answer" } else { "error" },
+        text,
+        href: links.traces(&query).href(),
+        evidence,
+    }
+}
+
+/// Calls that were answered, where they are made.
+fn answered(failure: &Failure<'_>, operation: &str, is_root: bool) -> String {
+    let codes = failure.says.iter().take(MAX_MESSAGES).map(|said| format::line(said, 40)).collect::<Vec<_>>().join(", ");
+    match (is_root, failure.is_within) {
+        (true, true) => format!("a call within {} is answered {codes}, the request itself succeeds", format::line(operation, 90)),
+        (true, false) => format!("{} is answered {codes}", format::line(operation, 90)),
+        (false, _) => format!("a call within it is answered {codes}, requests to it succeed"),
+    }
 }
 
 /// What fails within requests of a service, as far as its failed spans are of one kind.

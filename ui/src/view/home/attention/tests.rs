@@ -111,6 +111,25 @@ fn what_fails_within_a_request_is_not_told_as_the_request_and_both_links_find_th
 }
 
 #[test]
+fn calls_that_were_answered_are_told_as_that_and_after_what_fails() {
+    let of = |operation: &str, said: Option<&str>| TraceSummary {
+        first_error: said.map(str::to_owned),
+        root_failed: said == Some("502"),
+        ..failed("gateway", operation, &[("gateway", 1)])
+    };
+    let told = |traces: &[TraceSummary]| {
+        let items = told(Compared { failed: traces, ..Compared::default() });
+        items.into_iter().map(|item| format!("{}: {}", item.class, item.text)).collect::<Vec<_>>()
+    };
+    let traces = [of("GET /product", Some("404")), of("GET /product", Some("404")), of("POST /pay", Some("502"))];
+    let answered = "answer: a call within GET /product is answered 404, the request itself succeeds";
+    assert_eq!(told(&traces), ["error: POST /pay fails", answered]);
+    assert!(told(&[of("GET /product", Some("404")), of("GET /product", None)])[0].starts_with("error: "), "one says nothing");
+    let within = TraceSummary { first_error: Some("422".to_owned()), ..failed("gateway", "POST /items", &[("gateway", 0), ("cart", 1)]) };
+    assert_eq!(told(&[within]), ["answer: a call within it is answered 422, requests to it succeed"]);
+}
+
+#[test]
 fn shares_of_failed_requests_are_compared_only_with_one_another() {
     let traces = [failed("gateway", "POST /pay", &[("gateway", 0), ("payment", 2)])];
     let before = [service("payment", 40, 1, 1)];
