@@ -3,7 +3,7 @@
 //
 // Usage: large.mjs BASE_URL CHROMIUM OTLP_HTTP_URL [SPANS,SPANS…]     Ends with 1 and says why when a bound is passed.
 
-import { base, check, otlp, withBrowser } from "./site.mjs";
+import { base, check, otlp, watched, withBrowser } from "./site.mjs";
 
 const sizes = process.argv[5] ?? "1000,100000";
 
@@ -33,6 +33,89 @@ async function send(size) {
     const answer = await fetch(`${otlp}/v1/traces`, { method: "POST", headers: { "content-type": "application/json" }, body });
     check(answer.ok, `${size} spans: the receiver answered ${answer.status}`);
   }
+}
+
+// One chain of calls, each below the one before.
+const deepId = "e" + "de3b".padStart(31, "0");
+async function sendChain(depth) {
+  const start = BigInt(Date.now() - 120_000) * 1_000_000n;
+  const spans = Array.from({ length: depth }, (_, n) => ({
+    traceId: deepId, spanId: spanId(n), name: `level ${n}`, kind: 1, ...(n === 0 ? {} : { parentSpanId: spanId(n - 1) }),
+    startTimeUnixNano: String(start + BigInt(n) * 1_000n), endTimeUnixNano: String(start + BigInt(2 * depth - n) * 1_000n),
+  }));
+  const resource = { attributes: [text("service.name", "chain")] };
+  const body = JSON.stringify({ resourceSpans: [{ resource, scopeSpans: [{ spans }] }] });
+  const answer = await fetch(`${otlp}/v1/traces`, { method: "POST", headers: { "content-type": "application/json" }, body });
+  check(answer.ok, `a chain of ${depth} spans: the receiver answered ${answer.status}`);
+}
+
+// Scrolls far down and up again: rows come and go, none is left out, what is seen does not move, and the page stays small.
+async function scrollThrough(browser, path, rows) {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  const page = await watched(context);
+  await page.goto(base + path);
+  await page.locator("html[data-ready] [role=treegrid] tr[data-row]").first().waitFor();
+  const state = () => page.evaluate(() => {
+    const all = [...document.querySelectorAll("tr[data-row]")], seen = all.map((row) => Number(row.getAttribute("aria-rowindex")));
+    const middle = all.find((row) => { const box = row.getBoundingClientRect(); return box.top <= innerHeight / 2 && box.bottom > innerHeight / 2; });
+    return {
+      elements: document.getElementsByTagName("*").length, first: seen[0], last: seen.at(-1), isWhole: seen.every((number, i) => i === 0 || number === seen[i - 1] + 1),
+      middle: Number(middle?.getAttribute("aria-rowindex") ?? 0), top: middle?.getBoundingClientRect().top ?? 0, scrolled: scrollY,
+    };
+  });
+  let most = 0;
+  const look = async (what) => {
+    const seen = await state();
+    most = Math.max(most, seen.elements);
+    check(seen.isWhole, `${path}: rows are left out or out of order ${what}: ${seen.first} to ${seen.last}`);
+    return seen;
+  };
+  const quiet = async () => { await page.waitForTimeout(60); await page.waitForLoadState("networkidle"); await page.waitForTimeout(60); };
+  const by = async (pixels) => {
+    await page.evaluate((y) => scrollBy(0, y), pixels);
+    // Where the row in the middle is now, and once rows came and went.
+    const before = await state();
+    await quiet();
+    const after = await look(`after scrolling by ${pixels}`);
+    const where = before.middle && await page.evaluate((number) => document.querySelector(`tr[aria-rowindex="${number}"]`)?.getBoundingClientRect().top, before.middle);
+    check(!before.middle || Math.abs(where - before.top) <= 1, `${path}: row ${before.middle} moved from ${before.top} to ${where} as rows came and went`);
+    return after;
+  };
+  let seen = await look("at first");
+  const first = seen.first;
+  while (seen.last < rows) {
+    const last = seen.last;
+    seen = await by(1_200);
+    for (let tries = 0; tries < 3 && seen.last === last; tries++) seen = await by(900);
+    if (seen.last === last) break;
+  }
+  check(seen.last >= rows, `${path}: scrolling ended at row ${seen.last} of at least ${rows}`);
+  const lowest = seen;
+  for (let i = 0; i < 4; i++) seen = await by(-1_200);
+  check(seen.middle > 0 && seen.middle < lowest.middle, `${path}: rows above are not there again: ${JSON.stringify(seen)}`);
+  // Far up at once.
+  await page.evaluate(() => scrollTo(0, 0));
+  await quiet();
+  seen = await look("at the top again");
+  check(seen.first === first, `${path}: at the top stands row ${seen.first}, not ${first}`);
+  await page.keyboard.press("ArrowDown");
+  const focused = () => page.evaluate(() => Number(document.activeElement.closest("tr")?.getAttribute("aria-rowindex") ?? 0));
+  const from = await focused();
+  check(from > 0 && from < 60, `${path}: the first arrow leads to row ${from}`);
+  // By keyboard past the end of what was loaded, and back.
+  for (let i = 0; i < 130; i++) { await page.keyboard.press("ArrowDown"); if (i % 10 === 9) await quiet(); }
+  const reached = await focused();
+  check(reached === from + 130, `${path}: 130 arrows lead from row ${from} to row ${reached}`);
+  await look("after the arrows");
+  const place = (await state()).scrolled;
+  for (let i = 0; i < 5; i++) await by(1_200);
+  check(await focused() === 0, `${path}: the row with the focus is still there, ${(await state()).scrolled - place} pixels above`);
+  await page.evaluate((y) => scrollTo(0, y), place);
+  await quiet();
+  check(await focused() === reached, `${path}: the focus is at row ${await focused()}, not at ${reached}, after scrolling away and back`);
+  await context.close();
+  console.error(`${path}: at most ${most} elements, row ${lowest.last} reached`);
+  check(most < 4_000, `${path}: the page grew to ${most} elements`);
 }
 
 const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
@@ -69,7 +152,7 @@ async function measure(browser, size) {
     }, known);
     jumps.push(performance.now() - started);
   }
-  const found = await open(`?find=row:r${size - 1}`);
+  const found = await open(`?find=attr.row:r${size - 1}`);
   const shown = await page.locator("[data-found]").innerText();
   check(shown === "1", `${size} spans: the search for the last row found ${shown}`);
   const deepest = await open(`?span=${spanId(size - 1)}`);
@@ -86,4 +169,8 @@ await withBrowser(async (browser) => {
     check(seen.elements < 4_000, `${size} spans: the page has ${seen.elements} elements`);
     check(seen.transferred < 100_000, `${size} spans: ${seen.transferred} bytes were transferred`);
   }
+  await sendChain(1_000);
+  await scrollThrough(browser, `/trace/${deepId}`, 1_000);
+  const largest = Math.max(...sizes.split(",").map(Number));
+  await scrollThrough(browser, `/trace/${traceId(largest)}?group=off&depth=all&span=${spanId(49)}`, Math.min(largest, 1_500));
 });

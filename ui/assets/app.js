@@ -180,14 +180,23 @@
       $$("a[data-open][tabindex='0']", grid).forEach((link) => { link.tabIndex = -1; });
       event.target.tabIndex = 0;
     });
-    grid.addEventListener("keydown", (event) => {
-      const row = currentRow();
-      if (!row || event.metaKey || event.ctrlKey || event.altKey) return;
+    let left = "";
+    grid.addEventListener("focusin", (event) => { left = rowOf(event.target)?.id ?? left; });
+    function walk(event) {
+      if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey) return;
+      const rows = $$("[data-row]", grid), row = currentRow();
+      const move = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      // Whoever is nowhere yet begins where the focus was, else with the first row in view.
+      if (!row || !grid.contains(row)) {
+        if (!move && !/^Arrow(Left|Right)$/.test(event.key)) return;
+        focusRow(document.getElementById(left) ?? rows.find((one) => one.getBoundingClientRect().top > 96) ?? rows[0]);
+        event.preventDefault();
+        return;
+      }
       const caret = $("a.caret", row);
       const isOpen = row.getAttribute("aria-expanded");
-      const rows = $$("[data-row]", grid);
-      const move = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-      if (move) { focusRow(rows[rows.indexOf(row) + move]); follow(rows[rows.indexOf(row) + move]); }
+      const next = rows[rows.indexOf(row) + move];
+      if (move) { focusRow(next); follow(next); }
       else if (event.key === "Home") focusRow(rows[0]);
       else if (event.key === "End") focusRow(rows[rows.length - 1]);
       else if (event.key === "ArrowRight" && isOpen === "false" && caret) location.assign(caret.href);
@@ -198,55 +207,111 @@
         focusRow(rows.slice(0, rows.indexOf(row)).reverse().find((above) => Number(above.getAttribute("aria-level")) < level));
       } else return;
       event.preventDefault();
+    }
+    grid.addEventListener("keydown", walk);
+    document.addEventListener("keydown", (event) => {
+      if (document.activeElement === document.body && event.key.startsWith("Arrow") && !event.shiftKey && !document.body.hasAttribute("data-quiet")) walk(event);
     });
-    // More rows come while scrolling, and those far above go.
-    const body = $("tbody", grid);
-    const rowNumber = (row) => Number(row.getAttribute("aria-rowindex"));
-    function leave(first) {
-      while (body.firstElementChild !== first) body.firstElementChild.remove();
-      let link = $("a[data-load=before]");
-      if (!link) {
-        const line = document.createElement("p");
-        line.className = "window";
-        link = document.createElement("a");
-        link.textContent = "↑ Rows before";
-        link.dataset.load = "before";
-        line.append(link);
-        grid.parentElement.before(line);
+    // More rows come while scrolling, and those far away leave the page; an empty space keeps the place of those above.
+    const after = $("a[data-load=after]");
+    if (after) {
+      const MOST = 2400, AHEAD = 400;
+      const body = $("tbody", grid), space = document.createElement("tbody"), gap = space.insertRow().insertCell();
+      space.className = "space";
+      space.setAttribute("aria-hidden", "true");
+      gap.colSpan = 3;
+      const number = (row) => Number(row.getAttribute("aria-rowindex"));
+      const shown = () => $$("[data-row]", body);
+      const top = (element) => element.getBoundingClientRect().top;
+      const start = number(shown()[0]), step = shown().length, total = Number(grid.getAttribute("aria-rowcount"));
+      let height = 0, isBusy = false;
+      function keepFree(pixels) {
+        height = Math.max(0, pixels);
+        gap.style.height = `${height}px`;
+        if (!height) space.remove(); else if (!space.isConnected) body.before(space);
       }
-      const target = new URL(location.href);
-      target.searchParams.delete("span");
-      target.searchParams.set("at", String(Math.max(0, rowNumber(first) - 201)));
-      target.hash = "";
-      link.href = target.href;
-    }
-    async function load(link) {
-      watcher.unobserve(link);
-      const content = await fragment("rows", link.href);
-      // The link stays, and works by a click.
-      if (!content || !$("[data-row]", content)) return;
-      const fresh = [...content.children];
-      const isHere = fresh.some((row) => row.id && document.getElementById(row.id));
-      if (!isHere) body.append(...fresh);
-      const rows = $$("[data-row]", body);
-      const last = rowNumber(rows[rows.length - 1]), total = Number(grid.getAttribute("aria-rowcount"));
-      if (rows.length > 600) leave(rows[rows.length - 600]);
-      if (last >= total) { link.closest("p").remove(); }
-      else {
-        const target = new URL(link.href);
+      // What happens to the rows above moves nothing that is seen.
+      function still(row, work) {
+        const before = top(row);
+        work();
+        keepFree(height + before - top(row));
+        if (number(shown()[0]) === start) keepFree(0);
+        if (top(row) !== before) scrollBy(0, top(row) - before);
+      }
+      function trim(isAbove) {
+        const rows = shown(), leaving = [];
+        let spare = body.getElementsByTagName("*").length - MOST;
+        if (!isAbove) rows.reverse();
+        for (const row of rows) {
+          const box = row.getBoundingClientRect();
+          if (spare <= 0 || (box.bottom > -AHEAD - 50 && box.top < innerHeight + AHEAD + 50)) break;
+          spare -= row.getElementsByTagName("*").length + 1;
+          leaving.push(row);
+        }
+        const last = leaving[leaving.length - 1], first = rows[leaving.length];
+        if (!last || !first) return;
+        if (isAbove) still(first, () => { while (body.firstElementChild !== first) body.firstElementChild.remove(); });
+        else { while (body.lastElementChild !== last) body.lastElementChild.remove(); last.remove(); }
+      }
+      function settle() {
+        const rows = shown(), last = number(rows[rows.length - 1]);
+        const target = new URL(after.href);
         target.searchParams.set("at", String(last));
-        link.href = target.href;
-        watcher.observe(link);
+        after.href = target.href;
+        after.closest("p").hidden = last >= total;
+        const said = [number(rows[0]), last, total].map((value) => value.toLocaleString("en"));
+        $$(".window .muted").forEach((text) => { text.textContent = `rows ${said[0]}–${said[1]} of ${said[2]}`; });
+        const chosen = new URL(location.href).searchParams.get("span");
+        if (chosen) select(document.getElementById("s" + chosen));
+        // The row that had the focus has it again.
+        const row = document.activeElement === document.body && document.getElementById(left);
+        if (row && opener(row)) opener(row).focus({ preventScroll: true });
       }
-      const number = (value) => value.toLocaleString("en");
-      const from = rowNumber($("[data-row]", body));
-      $$(".window .muted").forEach((text) => { text.textContent = `rows ${number(from)}–${number(last)} of ${number(total)}`; });
-      say(`${fresh.length} more rows`);
+      async function rowsFrom(at) {
+        const target = new URL(after.href);
+        target.searchParams.set("at", String(at));
+        const content = await fragment("rows", target);
+        return content && $("[data-row]", content) ? [...content.children] : null;
+      }
+      // Asks for the rows that are wanted next; says whether there were any.
+      async function more() {
+        const rows = shown(), first = rows[0], last = number(rows[rows.length - 1]);
+        const box = height ? space.getBoundingClientRect() : null;
+        if (box && box.bottom > innerHeight + AHEAD) {
+          // Far above: the rows of that place take the place of all others.
+          const above = number(first) - start;
+          const at = start - 1 + Math.max(0, Math.floor(above * Math.max(0, -box.top) / box.height) - 20);
+          const fresh = await rowsFrom(at);
+          if (!fresh) return false;
+          body.replaceChildren(...fresh);
+          keepFree(height * (at - start + 1) / above);
+        } else if (box && box.bottom > -AHEAD) {
+          const fresh = await rowsFrom(Math.max(start - 1, number(first) - 1 - step));
+          const known = fresh && fresh.findIndex((row) => number(row) >= number(first));
+          if (!fresh || known === 0) return false;
+          still(first, () => first.before(...(known < 0 ? fresh : fresh.slice(0, known))));
+          trim(false);
+        } else if (last < total && top(after.closest("p")) < innerHeight + AHEAD) {
+          const fresh = await rowsFrom(last);
+          if (!fresh) return false;
+          body.append(...fresh);
+          trim(true);
+          say(`${fresh.length} more rows`);
+        } else return false;
+        settle();
+        return true;
+      }
+      async function fill() {
+        if (isBusy) return;
+        isBusy = true;
+        // The link stays, and works by a click.
+        while (await more()) await new Promise(requestAnimationFrame);
+        isBusy = false;
+      }
+      addEventListener("scroll", fill, { passive: true });
+      addEventListener("resize", fill);
+      fill();
     }
-    const watcher = new IntersectionObserver((entries) => {
-      for (const entry of entries) if (entry.isIntersecting) load(entry.target);
-    }, { rootMargin: "600px" });
-    $$("a[data-load=after]").forEach((link) => watcher.observe(link));
   }
   // A stretch of the minimap that is dragged over is zoomed to; the server knows the times.
   const picture = $("svg[data-brush]");
@@ -325,7 +390,12 @@
     if (item.tagName === "INPUT") { item.focus(); item.select(); }
     else if (item.tagName === "SUMMARY") { item.parentElement.open = true; item.focus(); const first = $("a, input", item.parentElement.lastElementChild); if (first) first.focus(); }
     else if (item.matches("svg")) item.focus();
-    else item.click();
+    else {
+      // What changes the picture leads back to the row that the reader was at.
+      const row = grid && item.closest("[data-switches], [data-ways], .zoom") && currentRow();
+      if (row && row.id && !item.hash) item.hash = row.id;
+      item.click();
+    }
   });
 
   // --- Small comforts --------------------------------------------------------------------------------------------------

@@ -169,6 +169,15 @@ pub(crate) fn loop_over_calls(times: u64) -> ExportTraceServiceRequest {
     ExportTraceServiceRequest { resource_spans: vec![of_service("catalog", spans)] }
 }
 
+/// Requests of one trace, each with one of these texts in an attribute of this key.
+pub(crate) fn with_texts(key: &str, texts: &[String]) -> ExportTraceServiceRequest {
+    let request = |(number, value): (usize, &String)| {
+        let id = format!("{:016x}", number + 1);
+        Span { kind: 2, attributes: vec![attribute(key, text(value))], ..span(&id, "", "GET /", 30, 1) }
+    };
+    ExportTraceServiceRequest { resource_spans: vec![of_service("checkout", texts.iter().enumerate().map(request).collect())] }
+}
+
 /// A span of each service, which names its namespace.
 pub(crate) fn in_namespaces(services: &[(&str, &str)]) -> ExportTraceServiceRequest {
     let of = |(number, (service, namespace)): (usize, &(&str, &str))| {

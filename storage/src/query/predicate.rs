@@ -10,7 +10,9 @@ use arrow::buffer::BooleanBuffer;
 use super::language::{Field, Literal, Node, Operand, Operator, Presence, Query, Test};
 use super::question::QueryError;
 use crate::model::TraceId;
+use crate::store::Signal;
 
+mod anywhere;
 mod envelope;
 mod finder;
 mod leaf;
@@ -19,6 +21,7 @@ mod nested;
 mod prune;
 mod value;
 
+use self::anywhere::Anywhere;
 use self::finder::Finder;
 use self::leaf::Leaf;
 pub(crate) use self::needs::Needs;
@@ -58,7 +61,13 @@ enum Eval {
 
 impl Predicate {
     pub(crate) fn new(query: &Query) -> Self {
-        Self { root: compile(query, &query.root), hints: hints(&query.root) }
+        Self { root: compile(query, &query.root, Leaf::text), hints: hints(&query.root) }
+    }
+
+    /// The same for spans of one trace, in which a text is looked for anywhere.
+    pub(crate) fn anywhere(query: &Query) -> Self {
+        let text: Text = |_, literal, is_exact| Anywhere::new(literal, is_exact).map(|anywhere| Leaf::Anywhere(Box::new(anywhere)));
+        Self { root: compile(query, &query.root, text), hints: Hints::default() }
     }
 
     /// Every row.
@@ -113,19 +122,22 @@ impl Predicate {
     }
 }
 
-fn compile(query: &Query, node: &Node) -> Eval {
+/// How free text is looked for, and whether in its very case; `None` when it asks for nothing.
+type Text = fn(Signal, &Literal, bool) -> Option<Leaf>;
+
+fn compile(query: &Query, node: &Node, text: Text) -> Eval {
     match node {
         Node::All => Eval::Const(true),
         Node::And(nodes) => {
-            let mut parts: Vec<_> = nodes.iter().map(|node| compile(query, node)).collect();
+            let mut parts: Vec<_> = nodes.iter().map(|node| compile(query, node, text)).collect();
             // Cheap conditions first: dear ones then see fewer rows.
             parts.sort_by_key(Eval::cost);
             Eval::And(parts)
         }
-        Node::Or(nodes) => Eval::Or(nodes.iter().map(|node| compile(query, node)).collect()),
-        Node::Not(node) => Eval::Not(Box::new(compile(query, node))),
-        Node::Text(text) => Leaf::text(query.signal, Finder::new(text)).map_or(Eval::Const(true), Eval::Leaf),
-        Node::Exact(text) => Leaf::text(query.signal, Finder::exact(text)).map_or(Eval::Const(true), Eval::Leaf),
+        Node::Or(nodes) => Eval::Or(nodes.iter().map(|node| compile(query, node, text)).collect()),
+        Node::Not(node) => Eval::Not(Box::new(compile(query, node, text))),
+        Node::Text(literal) => text(query.signal, literal, false).map_or(Eval::Const(true), Eval::Leaf),
+        Node::Exact(literal) => text(query.signal, literal, true).map_or(Eval::Const(true), Eval::Leaf),
         Node::Test(test) => {
             let eval = Leaf::test(query.signal, test).map_or(Eval::Const(true), Eval::Leaf);
             match test.operator {

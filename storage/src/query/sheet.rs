@@ -7,10 +7,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use arrow::array::{Array as _, RecordBatch, StringViewArray};
+use arrow::array::{Array as _, BooleanBufferBuilder, RecordBatch, StringViewArray};
+use arrow::buffer::BooleanBuffer;
 use parking_lot::Mutex;
 
 use super::columns;
+use super::language::Query;
+use super::predicate::Predicate;
 use super::question::QueryError;
 use super::scan::{Control, from_rows};
 use crate::model::{Span, TraceId, UnixNanos};
@@ -138,39 +141,34 @@ pub(crate) fn spans(open: &OpenTrace, places: &[usize], control: &Control) -> Re
     Ok(spans)
 }
 
-/// Places of the spans that satisfy a test, in the order of rows. `quick` decides what it can from the columns alone; the other spans are
-/// read whole. `key` names the test: the same one is answered from what was found before.
-pub(crate) fn find(
-    open: &OpenTrace,
-    key: &str,
-    quick: &dyn Fn(&Sheet, usize) -> Option<bool>,
-    test: &dyn Fn(&Span) -> bool,
-    control: &Control,
-) -> Result<Arc<Vec<usize>>, QueryError> {
+/// Places of the spans that a query describes, in the order of rows; a text without a field is looked for anywhere in a span. The same query
+/// is answered from what was found before.
+pub(crate) fn find(open: &OpenTrace, text: &str, control: &Control) -> Result<Arc<Vec<usize>>, QueryError> {
     let mut kept = open.held.found.lock();
-    if let Some((_, known)) = kept.iter().find(|(known, _)| known == key) {
+    if let Some((_, known)) = kept.iter().find(|(known, _)| known == text) {
         return Ok(known.clone());
     }
     drop(kept);
-    let sheet = open.sheet().as_ref();
-    let (mut found, mut open_questions) = (Vec::new(), Vec::new());
-    for place in 0..sheet.spans.len() {
-        match quick(sheet, place) {
-            Some(true) => found.push(place),
-            Some(false) => {}
-            None => open_questions.push(place),
+    let query = Query::parse(Signal::Traces, text).map_err(QueryError::Parse)?;
+    let predicate = Predicate::anywhere(&query);
+    let mut by_part: BTreeMap<u32, Vec<(u32, usize)>> = BTreeMap::new();
+    for (place, (part, row)) in open.held.origins.iter().enumerate() {
+        by_part.entry(*part).or_default().push((*row, place));
+    }
+    let mut found = Vec::new();
+    for (part, mut rows) in by_part {
+        // Rows that lie together are read together.
+        rows.sort_unstable();
+        for rows in rows.chunks(AT_ONCE) {
+            control.check()?;
+            open.test(part, rows, &predicate, &mut found)?;
         }
     }
-    // Rows that lie together are read together.
-    open_questions.sort_unstable_by_key(|place| open.held.origins.get(*place).copied());
-    for places in open_questions.chunks(AT_ONCE) {
-        let read = spans(open, places, control)?;
-        found.extend(read.iter().filter(|(_, span)| test(span)).map(|(place, _)| *place));
-    }
+    let sheet = open.sheet();
     found.sort_unstable_by_key(|place| sheet.rank(*place));
     let found = Arc::new(found);
     kept = open.held.found.lock();
-    kept.insert(0, (key.to_owned(), found.clone()));
+    kept.insert(0, (text.to_owned(), found.clone()));
     kept.truncate(MAX_FOUND);
     Ok(found)
 }
@@ -186,12 +184,46 @@ impl OpenTrace {
             Some(Part::Segment(id, _)) => {
                 let schema = schema::of(Signal::Traces);
                 let every: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-                let segment = segment(&self.snapshot, *id);
-                let batches = segment.map_or_else(|| Ok(Vec::new()), |segment| segment.read(&every, Some(rows))?.collect());
-                batches.map_err(|error: SegmentError| QueryError::Internal(error.to_string()))
+                self.of_segment(*id, &every, rows)
             }
             Some(Part::Lost(..)) | None => Ok(Vec::new()),
         }
+    }
+
+    fn of_segment(&self, id: ulid::Ulid, columns: &[&str], rows: &RowRanges) -> Result<Vec<RecordBatch>, QueryError> {
+        let segment = segment(&self.snapshot, id);
+        let batches = segment.map_or_else(|| Ok(Vec::new()), |segment| segment.read(columns, Some(rows))?.collect());
+        batches.map_err(|error: SegmentError| QueryError::Internal(error.to_string()))
+    }
+
+    /// Adds the places of those rows of a part that match; `rows` are row and place, in file order.
+    fn test(&self, part: u32, rows: &[(u32, usize)], predicate: &Predicate, found: &mut Vec<usize>) -> Result<(), QueryError> {
+        match self.held.version.get(part as usize) {
+            Some(Part::Memory(batch, _)) => {
+                let Some(batch) = self.snapshot.spans.buffered.get(*batch) else { return Ok(()) };
+                let mut alive = BooleanBufferBuilder::new(batch.num_rows());
+                alive.append_n(batch.num_rows(), false);
+                rows.iter().filter(|(row, _)| (*row as usize) < batch.num_rows()).for_each(|(row, _)| alive.set_bit(*row as usize, true));
+                let hits = predicate.matches(batch, alive.finish())?;
+                let is_hit = |row: u32| (row as usize) < hits.len() && hits.value(row as usize);
+                found.extend(rows.iter().filter(|(row, _)| is_hit(*row)).map(|(_, place)| *place));
+            }
+            Some(Part::Segment(id, _)) => {
+                // A column that every batch has, so that batches have rows whatever is asked.
+                let mut columns = predicate.columns();
+                columns.insert(column::KIND);
+                let columns: Vec<&str> = columns.into_iter().collect();
+                let mut places = rows.iter().map(|(_, place)| *place);
+                for batch in self.of_segment(*id, &columns, &from_rows(rows.iter().map(|(row, _)| *row).collect()))? {
+                    let hits = predicate.matches(&batch, BooleanBuffer::new_set(batch.num_rows()))?;
+                    found.extend(
+                        places.by_ref().take(batch.num_rows()).enumerate().filter(|(row, _)| hits.value(*row)).map(|(_, place)| place),
+                    );
+                }
+            }
+            Some(Part::Lost(..)) | None => {}
+        }
+        Ok(())
     }
 }
 

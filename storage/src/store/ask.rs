@@ -12,7 +12,7 @@ use crate::query::{
     Operation, ParseError, QueryError, QueryStats, ServiceMap, ServiceSummary, SqlAnswer, SqlQuery, TracePage, TraceSearch, Weight,
 };
 use crate::snapshot::Snapshot;
-use crate::trace::{Sheet, Trace};
+use crate::trace::Trace;
 
 use super::{Signal, Store};
 
@@ -48,20 +48,14 @@ impl Store {
         self.inner.engine.run("trace_spans", Weight::Light, move |control| query::trace_spans(&open, &places, control)).await
     }
 
-    /// Places of the spans of an open trace that satisfy a test, in the order of rows. `quick` decides what it can from the columns;
-    /// the other spans are read whole. `key` names the test, so that the next page of the same search is answered from memory.
+    /// Places of the spans of an open trace that a query for spans describes, in the order of rows. A text without a field is looked for
+    /// anywhere in a span. The next page of the same search is answered from memory.
     ///
     /// # Errors
-    /// See [`QueryError`].
-    pub async fn find_in_trace(
-        &self,
-        open: &OpenTrace,
-        key: String,
-        quick: impl Fn(&Sheet, usize) -> Option<bool> + Send + 'static,
-        test: impl Fn(&Span) -> bool + Send + 'static,
-    ) -> Result<Arc<Vec<usize>>, QueryError> {
+    /// When the text is not a query, or asks for whole traces; else see [`QueryError`].
+    pub async fn find_in_trace(&self, open: &OpenTrace, query: String) -> Result<Arc<Vec<usize>>, QueryError> {
         let open = open.clone();
-        let work = move |control: &_| query::find_in_trace(&open, &key, &quick, &test, control);
+        let work = move |control: &_| query::find_in_trace(&open, &query, control);
         self.inner.engine.run("find_in_trace", Weight::Heavy, work).await
     }
 

@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use axum::extract::Path;
 use axum::response::Response;
+use http::StatusCode;
 use storage::trace::{Sheet, findings as found};
 use storage::{OpenTrace, SpanId, TimeRange, TraceId, TraceOrder, TraceSearch, TraceSummary};
 
 use super::Visit;
-use super::visit::html;
+use super::visit::{html, html_with};
 use crate::error::Failure;
 use crate::view::format;
 use crate::view::frame::{Frame, Place};
 use crate::view::trace::{
-    MAX_LOGS, Needle, PanelPart, PanelTab, Plan, RowsPart, Scene, SpanPage, TracePage, View, Wanted, controls, failed, findings, flame,
-    header, json, minimap, mute_failures, notes, panel, plan, said, shares, speakers, table, tabs, tools, trace_map, waterfall,
+    MAX_LOGS, PanelPart, PanelTab, Plan, RowsPart, Scene, SpanPage, TracePage, View, Wanted, controls, failed, findings, flame, header,
+    json, minimap, mute_failures, notes, panel, plan, said, shares, speakers, table, tabs, tools, trace_map, waterfall,
 };
 
 mod compare;
@@ -68,7 +69,8 @@ pub(super) async fn page(visit: Visit, Path(id): Path<String>) -> Result<Respons
     let head = header(&scene);
     let title = format!("{} {} – Trace {}", head.operation, head.duration, head.short_id);
     let page = TracePage { frame: visit.frame(Place::Traces, &title, None), header: head, neighbours, ..TracePage::default() };
-    heavy(move || html(&filled(page, &scene, &plan, text.as_deref()))).await
+    let status = scene.unfound.as_ref().map_or(StatusCode::OK, |failure| failure.status);
+    heavy(move || html_with(status, &filled(page, &scene, &plan, text.as_deref()))).await
 }
 
 fn filled(mut page: TracePage, scene: &Scene, plan: &Plan, text: Option<&str>) -> TracePage {
@@ -135,14 +137,15 @@ async fn scene(visit: &Visit, id: TraceId, wanted: Wanted) -> Result<(OpenTrace,
     if !lost.is_empty() {
         Arc::make_mut(&mut sheet).notes.extend(lost);
     }
-    let needle = Needle::parse(&wanted.find);
-    let find = wanted.find.clone();
+    let find = wanted.find.trim().to_owned();
     let means = (visit.links(), visit.clock(), visit.palette());
     let mut scene = Scene::new(sheet, records, wanted, means);
-    if let Some(needle) = needle {
-        let quick = needle.clone();
-        let test = move |span: &storage::Span| needle.is_in(span);
-        scene.matches = store.find_in_trace(&open, find, move |sheet, place| quick.quick(sheet, place), test).await?;
+    if !find.is_empty() {
+        match store.find_in_trace(&open, find).await {
+            Ok(matches) => scene.matches = matches,
+            // The trace is shown all the same.
+            Err(error) => scene.unfound = Some(Failure::from(error)),
+        }
     }
     Ok((open, scene))
 }
@@ -194,7 +197,7 @@ async fn indented(visit: &Visit, id: TraceId, sheet: &Sheet) -> Result<Option<St
 async fn heavy<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
     tokio::task::spawn_blocking(work).await.map_err(|error| {
         tracing::error!(%error, "a page of a trace could not be made");
-        Failure::new(http::StatusCode::INTERNAL_SERVER_ERROR, "internal", "this page could not be made")
+        Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this page could not be made")
     })
 }
 
@@ -207,3 +210,6 @@ const LINKED_BEFORE: u64 = 3_600_000_000_000;
 
 /// Traces that link to a span, as far as they are listed.
 const MAX_LINKED: usize = 20;
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use storage::{KeyValue, Value};
 
 use super::format;
-use super::link::{Links, quoted};
+use super::link::{Links, field, quoted};
 
 /// One attribute.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,14 +77,14 @@ fn filter(attribute: &KeyValue, asked: Asked, links: &Links) -> String {
         Value::Int(number) => number.to_string(),
         _ => return String::new(),
     };
-    // Only keys that the query language takes as a bare name.
-    if attribute.key.is_empty() || !attribute.key.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c)) {
+    if attribute.key.is_empty() || attribute.key.len() > 200 {
         return String::new();
     }
+    let has = |prefix: &str| format!("{}={value}", field(prefix, &attribute.key));
     match asked {
-        Asked::Spans => links.traces(&format!("attr.{}={value}", attribute.key)).href(),
-        Asked::Logs => links.logs(&format!("attr.{}={value}", attribute.key)).href(),
-        Asked::Resource => links.traces(&format!("resource.{}={value}", attribute.key)).href(),
+        Asked::Spans => links.traces(&has("attr")).href(),
+        Asked::Logs => links.logs(&has("attr")).href(),
+        Asked::Resource => links.traces(&has("resource")).href(),
         Asked::Nowhere => String::new(),
     }
 }
@@ -196,7 +196,8 @@ mod tests {
         let links = Links::default();
         let filter = |key: &str, value: Value| row(&pair(key, value), Asked::Spans, &links).filter;
         assert_eq!(filter("db.system", Value::String("mysql".to_owned())), "/traces?q=attr.db.system%3Dmysql");
-        assert_eq!(filter("odd key", Value::Int(1)), "");
+        assert_eq!(filter("odd key", Value::Int(1)), "/traces?q=attr.%22odd%20key%22%3D1");
+        assert_eq!(filter("", Value::Int(1)), "");
         assert_eq!(filter("x", Value::Double(1.0)), "");
     }
 

@@ -118,11 +118,22 @@ impl Address {
 /// A value as the query language takes it: bare when it is a plain word, else quoted.
 pub(crate) fn quoted(value: &str) -> String {
     let bare = |c: char| c.is_alphanumeric() || "-_./".contains(c);
-    if !value.is_empty() && value.chars().all(bare) && !value.starts_with('-') {
+    let is_joint = matches!(value, "AND" | "OR" | "NOT");
+    if !value.is_empty() && value.chars().all(bare) && !value.starts_with('-') && !is_joint {
         return value.to_owned();
     }
-    let escaped = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\r', "\\r").replace('\t', "\\t");
+    in_quotes(value)
+}
+
+fn in_quotes(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\r', "\\r").replace('\t', "\\t");
     format!("\"{escaped}\"")
+}
+
+/// An attribute as the query language names it: `attr.http.route`, or with the key in quotes when it is no plain one.
+pub(crate) fn field(prefix: &str, key: &str) -> String {
+    let is_plain = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c));
+    if is_plain { format!("{prefix}.{key}") } else { format!("{prefix}.{}", in_quotes(key)) }
 }
 
 /// `field:value` of the query language.

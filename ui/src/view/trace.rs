@@ -9,6 +9,8 @@ use askama::Template;
 use storage::trace::{Finding as Found, Sheet};
 use storage::{LogRecord, Span, TraceSummary, UnixNanos};
 
+use crate::error::Failure;
+
 use super::colour::Palette;
 use super::format::{Clockface, Moment};
 use super::frame::Frame;
@@ -18,7 +20,6 @@ use super::logs::Row as LogRow;
 mod axis;
 mod compare;
 mod detail;
-mod find;
 mod flame;
 mod fold;
 mod header;
@@ -36,7 +37,6 @@ mod waterfall;
 pub(crate) use self::axis::Axis;
 pub(crate) use self::compare::{ComparePage, Side, comparison};
 pub(crate) use self::detail::{Panel, panel};
-pub(crate) use self::find::Needle;
 pub(crate) use self::flame::{Flame, flame};
 pub(crate) use self::fold::{Plan, plan};
 pub(crate) use self::header::{Finding, Header, Note, findings, header, mute_failures, notes};
@@ -123,6 +123,8 @@ pub(crate) struct Scene {
     pub(crate) findings: Vec<Found>,
     /// Places of spans that match the search, in the order of rows.
     pub(crate) matches: Arc<Vec<usize>>,
+    /// Why the search was not answered.
+    pub(crate) unfound: Option<Failure>,
     /// Log records by the place of their span.
     pub(crate) by_span: HashMap<usize, Vec<usize>>,
     /// The chosen span.
@@ -173,6 +175,7 @@ impl Scene {
             palette,
             findings: Vec::new(),
             matches: Arc::default(),
+            unfound: None,
             by_span,
             chosen,
             root,

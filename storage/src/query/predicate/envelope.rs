@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use arrow::array::BinaryViewArray;
 
 use super::super::wire;
+use super::anywhere::holds_pair;
+use super::finder::Finder;
 use super::value::ValueTest;
 use crate::schema::column;
 
@@ -17,6 +19,10 @@ pub(super) enum Envelope {
     ScopeAttribute(Vec<String>, ValueTest),
     ScopeName(ValueTest),
     ScopeVersion(ValueTest),
+    /// A key or a value of the resource has the text.
+    ResourceText(Finder),
+    /// The name, the version, or a key or a value of the scope has the text.
+    ScopeText(Finder),
     /// The resource has these very bytes.
     SameResource(Vec<u8>),
 }
@@ -33,8 +39,8 @@ pub(super) struct EnvelopeTest<'a> {
 impl Envelope {
     pub(super) fn column(&self) -> &'static str {
         match self {
-            Self::ResourceAttribute(..) | Self::SameResource(_) => column::RESOURCE,
-            Self::ScopeAttribute(..) | Self::ScopeName(_) | Self::ScopeVersion(_) => column::SCOPE,
+            Self::ResourceAttribute(..) | Self::ResourceText(_) | Self::SameResource(_) => column::RESOURCE,
+            Self::ScopeAttribute(..) | Self::ScopeText(_) | Self::ScopeName(_) | Self::ScopeVersion(_) => column::SCOPE,
         }
     }
 
@@ -47,6 +53,11 @@ impl Envelope {
             }
             Self::ScopeAttribute(keys, test) => {
                 wire::scope_attributes(envelope).any(|(key, value)| under(keys, key) && test.encoded(value, 0))
+            }
+            Self::ResourceText(finder) => holds_pair(finder, wire::resource_attributes(envelope)),
+            Self::ScopeText(finder) => {
+                let (name, version) = wire::scope_name(envelope);
+                finder.matches(name) || finder.matches(version) || holds_pair(finder, wire::scope_attributes(envelope))
             }
             Self::ScopeName(test) => text(test, wire::scope_name(envelope).0),
             Self::ScopeVersion(test) => text(test, wire::scope_name(envelope).1),

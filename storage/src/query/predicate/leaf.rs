@@ -6,6 +6,7 @@ use arrow::buffer::BooleanBuffer;
 use super::super::columns;
 use super::super::language::{Field, Literal, Operand, Operator, Presence, Reach, SeverityTest, Test, equivalents};
 use super::super::question::QueryError;
+use super::anywhere::Anywhere;
 use super::envelope::{Envelope, EnvelopeTest};
 use super::finder::Finder;
 use super::needs::Needs;
@@ -49,6 +50,8 @@ pub(super) enum Leaf {
     Body(Finder),
     /// Any text of a span contains the text.
     SpanText(Finder),
+    /// The text occurs in a span, whatever holds it.
+    Anywhere(Box<Anywhere>),
 }
 
 /// Where an attribute of a record is looked for.
@@ -60,12 +63,13 @@ pub(super) enum Scope {
 }
 
 /// Text columns that free text on spans looks into.
-const SPAN_TEXTS: [&str; 5] =
+pub(super) const SPAN_TEXTS: [&str; 5] =
     [column::NAME, column::STATUS_MESSAGE, column::EXCEPTION_TYPE, column::EXCEPTION_MESSAGE, column::EVENT_NAMES];
 
 impl Leaf {
     /// Free text; `None` when it asks for nothing.
-    pub(super) fn text(signal: Signal, finder: Option<Finder>) -> Option<Self> {
+    pub(super) fn text(signal: Signal, literal: &Literal, is_exact: bool) -> Option<Self> {
+        let finder = if is_exact { Finder::exact(literal) } else { Finder::new(literal) };
         finder.map(|finder| match signal {
             Signal::Traces => Self::SpanText(finder),
             Signal::Logs => Self::Body(finder),
@@ -156,6 +160,7 @@ impl Leaf {
             Self::Nested(_) => 30,
             Self::Body(_) => 40,
             Self::SpanText(_) => 80,
+            Self::Anywhere(_) => 100,
         }
     }
 
@@ -187,6 +192,7 @@ impl Leaf {
                 into.columns.extend(SPAN_TEXTS);
                 into.columns.extend(ATTRIBUTES);
             }
+            Self::Anywhere(_) => into.columns.extend(Anywhere::columns()),
         }
     }
 
@@ -244,12 +250,13 @@ impl Leaf {
                 keep(alive, |row| array.is_valid(row) && finder.matches(array.value(row)))
             }
             Self::SpanText(finder) => span_text(batch, alive, finder)?,
+            Self::Anywhere(anywhere) => anywhere.eval(batch, alive)?,
         })
     }
 }
 
 /// Keeps the alive rows that pass.
-fn keep(alive: &BooleanBuffer, mut pass: impl FnMut(usize) -> bool) -> BooleanBuffer {
+pub(super) fn keep(alive: &BooleanBuffer, mut pass: impl FnMut(usize) -> bool) -> BooleanBuffer {
     if alive.count_set_bits() == alive.len() {
         return BooleanBuffer::collect_bool(alive.len(), pass);
     }

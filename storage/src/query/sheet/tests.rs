@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::super::fixtures;
 use super::super::traces::trace;
 use super::*;
-use crate::model::{KeyValue, Status, StatusCode, Value};
+use crate::model::{KeyValue, Resource, Status, StatusCode, Value};
 
 fn control() -> Control {
     Control::new(Duration::from_secs(60))
@@ -78,15 +78,52 @@ fn an_unchanged_trace_is_kept_and_a_new_span_makes_a_new_version() {
 }
 
 #[test]
-fn searches_look_at_every_span_and_remember_what_they_found() {
+fn searches_speak_the_query_language_and_look_at_every_span() {
     let folder = tempfile::tempdir().unwrap();
     let open = opened(&stored(folder.path(), &rows()), &Sheets::default());
-    let is_high = |span: &Span| matches!(span.attribute("n"), Some(Value::Int(n)) if *n >= 290);
-    let found = find(&open, "high", &|_, _| None, &is_high, &control()).unwrap();
-    assert_eq!(found.len(), 10);
-    assert!(found.windows(2).all(|pair| open.sheet().rank(pair[0]) < open.sheet().rank(pair[1])));
-    let again = find(&open, "high", &|_, _| None, &|_| panic!("read again"), &control()).unwrap();
-    assert!(Arc::ptr_eq(&found, &again));
-    let web = find(&open, "web", &|sheet, place| Some(sheet.service(place) == "web"), &|_| panic!("read whole"), &control()).unwrap();
-    assert_eq!(web.len(), 150);
+    let found = |query: &str| find(&open, query, &control()).unwrap_or_else(|error| panic!("{query}: {error}"));
+    let high = found("attr.n>=290");
+    assert_eq!(high.len(), 10);
+    assert!(high.windows(2).all(|pair| open.sheet().rank(pair[0]) < open.sheet().rank(pair[1])));
+    assert!(Arc::ptr_eq(&high, &found("attr.n>=290")));
+    let counts =
+        [("service:web", 150), ("root:true", 3), ("status:error", 6), ("(attr.n:1 OR attr.n:2) -service:db", 1), ("duration>=298ns", 2)];
+    for (query, expected) in counts.into_iter().chain([("name~\"[56]$\"", 85), ("*", 300), ("attr.n:*", 300), ("-attr.n:*", 0)]) {
+        assert_eq!(found(query).len(), expected, "{query}");
+    }
+}
+
+#[test]
+fn a_word_is_found_anywhere_in_a_span() {
+    let mut spans = rows();
+    let marked = spans.iter_mut().find(|span| span.trace_id == fixtures::trace_id(1) && span.span_id == fixtures::span_id(150)).unwrap();
+    marked.attributes.push(fixtures::text("Cart.Key", "some SnowyOwl"));
+    marked
+        .attributes
+        .push(KeyValue { key: "list".to_owned(), value: Value::Array(vec![Value::Int(777), Value::String("barn".to_owned())]) });
+    marked.resource = Arc::new(Resource {
+        attributes: vec![fixtures::text("service.name", "web"), fixtures::text("host.id", "tawny-1")],
+        ..Resource::default()
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let open = opened(&stored(folder.path(), &spans), &Sheets::default());
+    let count = |query: &str| find(&open, query, &control()).unwrap().len();
+    for query in
+        ["owl", "\"some snowy\"", "cart.k", "777", "BARN", "tawny", "host.id", "149 owl", "case:SnowyOwl", "snow*", "0000000000000096 owl"]
+    {
+        assert_eq!(count(query), 1, "{query}");
+    }
+    for (query, expected) in [("case:snowyowl", 0), ("owl -tawny", 0), ("web", 151), ("\"failed 1\"", 2), ("-web", 149), ("owls", 0)] {
+        assert_eq!(count(query), expected, "{query}");
+    }
+}
+
+#[test]
+fn what_is_no_search_for_spans_is_refused_at_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = opened(&stored(folder.path(), &rows()), &Sheets::default());
+    for (query, place) in [("service:web durration>1s", 12), ("(a OR b", 0), ("trace.spans>3", 0)] {
+        let QueryError::Parse(error) = find(&open, query, &control()).unwrap_err() else { panic!("{query} was understood") };
+        assert_eq!(error.offset, place, "{query}: {}", error.message);
+    }
 }

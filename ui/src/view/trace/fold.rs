@@ -213,7 +213,7 @@ fn similar(sheet: &Sheet, siblings: &[usize]) -> HashMap<Key, Vec<usize>> {
 const WHOLE: usize = 120;
 
 /// Rows of a window.
-pub(super) const WINDOW: usize = 100;
+pub(super) const WINDOW: usize = 80;
 
 /// Traces with more spans are folded below [`OPEN_LEVELS`], except where it matters.
 const LARGE: usize = 1_000;

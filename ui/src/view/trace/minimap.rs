@@ -154,7 +154,12 @@ fn zooms(scene: &Scene) -> Vec<(&'static str, &'static str, &'static str, String
         zooms.push(("0", "All", "Whole trace", window(scene, (axis.first, axis.last))));
     }
     if let Some((offset, duration)) = chosen.filter(|(_, duration)| *duration > 1) {
-        zooms.push(("F", "Fit", "Zoom to the chosen span", window(scene, (offset, offset.saturating_add(duration)))));
+        let fit = (offset, offset.saturating_add(duration));
+        zooms.push(if axis.is_zoomed() && (axis.from, axis.to) == fit {
+            ("F", "Fit", "Show all again", window(scene, (axis.first, axis.last)))
+        } else {
+            ("F", "Fit", "Zoom to the chosen span", window(scene, fit))
+        });
     }
     zooms
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use storage::trace::{Sheet, Trace};
 use storage::{Event, KeyValue, Link, LogRecord, Resource, Scope, Span, SpanId, SpanKind, Status, StatusCode, TraceId, UnixNanos, Value};
 
-use super::{Needle, Scene, Wanted};
+use super::{Scene, Wanted};
 use crate::view::colour::Palette;
 use crate::view::format::Clockface;
 use crate::view::link::Links;
@@ -82,13 +82,16 @@ pub(crate) fn hostile(message: &str) -> Trace {
     Trace::assemble(id, spans, true, Vec::new())
 }
 
-/// A scene with every span at hand, as after asking the store for all of them.
+/// A scene with every span at hand, as after asking the store for all of them. What is looked for is a service or a part of a name.
 pub(crate) fn scene(trace: &Trace, logs: Vec<LogRecord>, wanted: Wanted, means: (Links, Clockface, Palette)) -> Scene {
-    let find = Needle::parse(&wanted.find);
     let mut scene = Scene::new(Arc::new(Sheet::of(trace)), logs, wanted, means);
-    if let Some(needle) = find {
-        let order = scene.sheet.tree().preorder().iter().copied();
-        scene.matches = Arc::new(order.filter(|place| needle.is_in(&trace.spans[*place])).collect());
+    let find = scene.wanted.find.clone();
+    if !find.is_empty() {
+        let is_found = |place: &usize| match find.strip_prefix("service:") {
+            Some(service) => scene.sheet.service(*place) == service,
+            None => scene.sheet.name(*place).contains(&find),
+        };
+        scene.matches = Arc::new(scene.sheet.tree().preorder().iter().copied().filter(is_found).collect());
     }
     scene.details = trace.spans.iter().cloned().enumerate().collect();
     scene.findings = storage::trace::findings(&scene.sheet, None, UnixNanos::new(0));

@@ -10,6 +10,7 @@ use super::{LogMarks, Only, Scene, View};
 use crate::view::colour::Chip;
 use crate::view::format;
 use crate::view::link::quoted;
+use crate::view::search::Problem;
 
 /// What stands above the waterfall.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +22,8 @@ pub(crate) struct Tools {
     pub(crate) find: String,
     /// How many spans match; empty without search.
     pub(crate) found: String,
+    /// Why the search was not answered.
+    pub(crate) problem: Option<Problem>,
     /// The page without search.
     pub(crate) clear: String,
     /// How many spans failed.
@@ -92,7 +95,11 @@ pub(crate) fn tools(scene: &Scene) -> Tools {
         action: scene.links.trace(&sheet.id).href(),
         hidden: carried(scene),
         find: wanted.find.clone(),
-        found: if wanted.find.trim().is_empty() { String::new() } else { position(scene, &scene.matches) },
+        found: if wanted.find.trim().is_empty() || scene.unfound.is_some() { String::new() } else { position(scene, &scene.matches) },
+        problem: scene
+            .unfound
+            .as_ref()
+            .map(|failure| Problem::new(failure, wanted.find.trim(), |mended| scene.timeline().with("find", mended).href())),
         clear: here()
             .with("find", "")
             .with("mode", "")

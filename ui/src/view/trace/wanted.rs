@@ -335,7 +335,7 @@ pub(super) const MAX_EXCEPTIONS: usize = 40;
 const MAX_LIST: usize = 4_000;
 
 /// More characters of a search are left out.
-const MAX_FIND: usize = 1_000;
+const MAX_FIND: usize = 4_000;
 
 #[cfg(test)]
 mod tests {

@@ -118,7 +118,8 @@ pub(crate) fn waterfall(scene: &Scene, plan: &Plan) -> Waterfall {
         rows.iter_mut().for_each(|row| row.is_dim = !row.is_match);
     }
     let (at, until, total) = (plan.first, plan.first + plan.lines.len(), plan.total);
-    let page = |row: usize| scene.here().with("at", &row.to_string()).with("span", "").with("tab", "").href();
+    // With the chosen span, which decides on what is folded: rows keep their numbers from window to window.
+    let page = |row: usize| scene.here().with("at", &row.to_string()).href();
     let spans = format::exact(scene.sheet.spans.len() as u64);
     Waterfall {
         is_windowed: plan.lines.len() < total,

@@ -4,7 +4,7 @@ use storage::{KeyValue, Value};
 
 use super::Scene;
 use crate::view::attributes::{self, Asked, Row as Attribute};
-use crate::view::link::quoted;
+use crate::view::link::{field, quoted};
 
 /// Attributes whose keys begin alike.
 #[derive(Clone, Debug, Default)]
@@ -72,10 +72,10 @@ fn with_ways(scene: &Scene, mut row: Attribute, pair: &KeyValue, asked: Asked) -
         row.filter.clear();
         return Pair { row, ..Pair::default() };
     }
-    let prefix = if matches!(asked, Asked::Resource) { "resource" } else { "attr" };
-    row.filter = scene.links.traces(&format!("{prefix}.{}={value}", pair.key)).href();
-    let find = scene.timeline().with("find", &format!("{}:{value}", pair.key)).with("only", "");
-    Pair { exclude: scene.links.traces(&format!("-{prefix}.{}={value}", pair.key)).href(), in_trace: find.href(), row }
+    let has = format!("{}={value}", field(if matches!(asked, Asked::Resource) { "resource" } else { "attr" }, &pair.key));
+    row.filter = scene.links.traces(&has).href();
+    let find = scene.timeline().with("find", &has).with("only", "");
+    Pair { exclude: scene.links.traces(&format!("-{has}")).href(), in_trace: find.href(), row }
 }
 
 /// Longer texts are not laid out.
