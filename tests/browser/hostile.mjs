@@ -56,9 +56,10 @@ async function places({ traceId, spanId, service, bad, key }) {
   ];
 }
 
-// The elements of a page with the names of their attributes; where a word may break depends on the word, and what is offered to choose from
-// on which services there are by then.
-const skeleton = () => [...document.querySelectorAll("main :not(wbr, tspan, option)")].map((one) => `${one.localName} ${one.getAttributeNames().join(" ")}`);
+// The elements of a page with the names of their attributes; where a word may break depends on the word, whether a name that is
+// cut tells all of itself on its length, and what is offered to choose from on which services there are by then.
+const skeleton = () => [...document.querySelectorAll("main :not(wbr, tspan, option)")]
+  .map((one) => `${one.localName} ${one.getAttributeNames().filter((name) => name !== "title" || !one.matches(".chip-name")).join(" ")}`);
 
 async function look(page, path) {
   await page.goto(base + path);
@@ -110,6 +111,32 @@ async function exportsHoldNoFormulas() {
   check(cells.length === starts.length && cells.every((cell) => cell.startsWith("'")), `an export holds formulas: ${JSON.stringify(cells)}`);
 }
 
+// Names without a place to break make no page wider than the screen, and push no column out of its table.
+async function longNamesWidenNothing(browser) {
+  const name = "verylongnamewithoutanyseparator".repeat(8);
+  const { traceId, spanId } = await send(name, name);
+  const service = encodeURIComponent(name + name);
+  const paths = [
+    "/", "/services", ...["operations", "dependencies", "errors", "instances", "logs"].map((tab) => `/services/${service}?tab=${tab}`), `/services/${service}/ops/${name}`,
+    `/traces?q=trace:${traceId}`, `/trace/${traceId}`, `/trace/${traceId}?span=${spanId}&tab=all`, ...["flame", "services", "spans", "logs", "map"].map((view) => `/trace/${traceId}?view=${view}`),
+    `/trace/${traceId}/span/${spanId}`, `/logs?q=trace:${traceId}`, `/logs?q=trace:${traceId}&cols=a${name}`, "/logs?view=patterns", `/logs?view=fields&q=trace:${traceId}`,
+    "/map", `/map?caller=${service}&callee=${name}`, `/compare?a=typical&b=${traceId}`, `/traces/compare-groups?q=root:true&with=status:error`, "/start", "/status",
+  ];
+  for (const width of isWhole ? [1440, 390, 320] : [1440, 320]) {
+    const page = await watched(await browser.newContext({ viewport: { width, height: 900 } }));
+    for (const path of paths) {
+      await page.goto(base + path);
+      const [wide, tables] = await page.evaluate(() => [
+        document.documentElement.scrollWidth - innerWidth,
+        [...document.querySelectorAll(".scroll:not(.map, .as-table *)")].filter((one) => one.checkVisibility() && one.scrollWidth > one.clientWidth + 1).map((one) => one.getAttribute("aria-label")),
+      ]);
+      check(wide <= 0, `${path.slice(0, 60)} is ${wide} px wider than a screen of ${width} because of a long name`);
+      check(!tables.length, `${path.slice(0, 60)} (${width} px): ${tables.join(", ")} is wider than its place because of a long name`);
+    }
+    await page.close();
+  }
+}
+
 // What is longer than any page is cut, and the page says where all of it is.
 async function longTextsAreCut(page) {
   const { traceId, spanId } = await send("long ".repeat(20_000), "long");
@@ -129,6 +156,7 @@ await withBrowser(async (browser) => {
   await everywhere(page, together);
   await formsHoldNoControls(page);
   await exportsHoldNoFormulas();
+  await longNamesWidenNothing(browser);
   if (!isWhole) return;
   await longTextsAreCut(page);
   // Strings that broke other programs: as many spans and records as there are, beside as many harmless ones.

@@ -42,6 +42,15 @@ function faults() {
     // What only a screen reader is told has a pixel.
     if (one.clientWidth > 2 && one.scrollWidth > one.clientWidth + 2) found.push(`${name(one)} is cut: ${one.scrollWidth} px of text in ${one.clientWidth} px`);
   }
+  // The first line of a short row: mark, service and operation follow one another, and what stands at the end stands beside them.
+  for (const row of document.querySelectorAll(".trace-lines a")) {
+    const line = [".glyph", ".chip", ".op", ".when"].map((part) => row.querySelector(part)).filter(Boolean);
+    line.slice(1).forEach((part, place) => {
+      const [a, b] = [box(line[place]), box(part)];
+      if (a.bottom <= b.top || b.bottom <= a.top || a.right > b.left + 1) found.push(`${name(part)} does not stand beside ${name(line[place])}`);
+      if (!part.matches(".when") && b.left - a.right > 16) found.push(`${name(part)} stands ${Math.round(b.left - a.right)} px after ${name(line[place])}`);
+    });
+  }
   // On a narrow screen tables fold; drawings and results of SQL scroll.
   for (const one of innerWidth < 720 ? document.querySelectorAll(".scroll") : []) {
     if (!isShown(one) || one.scrollWidth <= one.clientWidth + 1 || one.matches(".map, .as-table *") || one.querySelector(".sql")) continue;

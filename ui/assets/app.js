@@ -492,7 +492,8 @@
       });
     };
     async function refresh() {
-      const content = await fragment("page", location.href);
+      // Getting started stands at the address of Home until something arrives.
+      const content = await fragment("page", region().dataset.page ?? location.href);
       const fresh = content && content.querySelector("#" + CSS.escape(liveId));
       if (fresh) {
         // What the reader closed stays closed.

@@ -10,8 +10,10 @@ use storage::{Cursor, TimeRange, TraceOrder, UnixNanos};
 
 use crate::error::Failure;
 
+mod segment;
 mod time;
 
+pub(crate) use self::segment::Segment;
 pub(crate) use self::time::{parse_duration, parse_time};
 
 /// The query string as pairs, in order; names may repeat.

@@ -11,7 +11,7 @@ use super::traces::DEFAULT_WINDOW;
 use super::visit::html;
 use crate::ask;
 use crate::error::Failure;
-use crate::params::{Window, nearest};
+use crate::params::{Segment, Window, nearest};
 use crate::view::chart::{Bars, Lines, SPANS, requests};
 use crate::view::format;
 use crate::view::frame::Place;
@@ -55,7 +55,7 @@ pub(super) async fn list(mut visit: Visit) -> Result<Response, Failure> {
 }
 
 /// `?tab=operations|dependencies|errors|instances|logs`: one service.
-pub(super) async fn detail(mut visit: Visit, Path(name): Path<String>) -> Result<Response, Failure> {
+pub(super) async fn detail(mut visit: Visit, Path(Segment(name)): Path<Segment>) -> Result<Response, Failure> {
     let window = visit.window(DEFAULT_WINDOW)?.in_minutes();
     let tab = visit.params.word("tab", &Tab::WORDS)?.unwrap_or_default();
     known(&visit, &name)?;
@@ -152,7 +152,10 @@ async fn fill_logs(page: &mut Service, visit: &Visit, name: &str, range: TimeRan
 }
 
 /// `?kind=`: one operation of a service: how long it takes, and examples.
-pub(super) async fn operation(mut visit: Visit, Path((service, name)): Path<(String, String)>) -> Result<Response, Failure> {
+pub(super) async fn operation(
+    mut visit: Visit,
+    Path((Segment(service), Segment(name))): Path<(Segment, Segment)>,
+) -> Result<Response, Failure> {
     let window = visit.window(DEFAULT_WINDOW)?;
     known(&visit, &service)?;
     let range = window.range;

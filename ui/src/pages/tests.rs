@@ -38,6 +38,7 @@ use crate::view::{fields, logs, patterns, traces};
 
 mod answers;
 mod lists;
+mod names;
 mod outcome;
 mod services;
 mod trace;

@@ -196,10 +196,29 @@ pub(crate) fn name(raw: &str) -> String {
     if raw.trim().is_empty() { "(no name)".to_owned() } else { line(raw, MAX_NAME) }
 }
 
-/// A name in pieces between which a line may break: after its separators, never within a word.
+/// A name in pieces between which a line may break: after its separators, and within a word only when it is longer than any that people
+/// write, so that one name does not make a page as wide as it is.
 pub(crate) fn pieces(name: &str) -> impl Iterator<Item = &str> {
-    name.split_inclusive(|c: char| "/._-:,@=&?".contains(c))
+    name.split_inclusive(|c: char| "/._-:,@=&?".contains(c)).flat_map(short)
 }
+
+/// Text in parts without words of more than so many characters.
+fn short(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let mut run = 0_usize;
+        let end = rest.char_indices().find(|(_, c)| {
+            run = if c.is_whitespace() { 0 } else { run + 1 };
+            run > MAX_WORD
+        });
+        let (part, after) = rest.split_at_checked(end.map_or(rest.len(), |(at, _)| at))?;
+        rest = after;
+        (!part.is_empty()).then_some(part)
+    })
+}
+
+/// Longer than words and identifiers that stand in code: `AbstractAutowireCapableBeanFactory` has 34.
+const MAX_WORD: usize = 36;
 
 /// Bytes as lower-case hex.
 pub(crate) fn hex(raw: &[u8]) -> String {
@@ -381,5 +400,9 @@ mod tests {
         assert_eq!(pieces(name).collect::<Vec<_>>(), ["com.", "shop.", "payment/", "Card_", "Declined"]);
         assert_eq!(pieces(name).collect::<String>(), name);
         assert_eq!(pieces("").count(), 0);
+        let long = "ä".repeat(100);
+        assert_eq!(pieces(&long).map(|part| part.chars().count()).collect::<Vec<_>>(), [36, 36, 28]);
+        assert_eq!(pieces(&long).collect::<String>(), long);
+        assert_eq!(pieces("many words that are short break where they end, as ever").count(), 2);
     }
 }

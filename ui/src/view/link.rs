@@ -1,6 +1,6 @@
 //! Addresses of pages: every link is made here, so that base path, window and escaping are never forgotten.
 
-use crate::params::{Window, encoded};
+use crate::params::{Segment, Window, encoded};
 
 /// Makes links below the base path that keep the window of time the reader chose.
 #[derive(Clone, Debug, Default)]
@@ -53,12 +53,12 @@ impl Links {
 
     /// `/services/{service}`.
     pub(crate) fn service(&self, name: &str) -> Address {
-        self.windowed(&format!("/services/{}", encoded(name)))
+        self.windowed(&format!("/services/{}", Segment::of(name)))
     }
 
     /// `/services/{service}/ops/{operation}`.
     pub(crate) fn operation(&self, service: &str, operation: &str) -> Address {
-        self.windowed(&format!("/services/{}/ops/{}", encoded(service), encoded(operation)))
+        self.windowed(&format!("/services/{}/ops/{}", Segment::of(service), Segment::of(operation)))
     }
 
     /// `/traces?q=…`.

@@ -162,3 +162,11 @@ async fn who_is_new_is_shown_first_where_one_waits_for_it() {
     assert_eq!(listed, ["i", "h", "g", "f", "e", "d", "c", "b"], "{page}");
     assert!(page.contains("1 more, seen here earlier"), "{page}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn getting_started_asks_again_for_itself_wherever_it_stands() {
+    let app = App::empty().await;
+    assert!(app.get("/").await.text().contains("data-refresh=\"only\" data-page=\"/start\""));
+    app.append(Signal::Traces, failing_chain().encode_to_vec()).await;
+    assert!(app.get("/start").await.text().contains("id=\"received\""));
+}
