@@ -18,6 +18,7 @@ use crate::state::AppState;
 
 mod aggregate;
 mod backup;
+mod csv;
 mod deletes;
 mod export;
 mod facets;
@@ -93,11 +94,16 @@ where
     T: Into<Vec<u8>> + Send + 'static,
     F: FnOnce() -> serde_json::Result<T> + Send + 'static,
 {
-    let failed = || Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the answer could not be written as JSON");
-    match tokio::task::spawn_blocking(write).await {
-        Ok(Ok(body)) => Ok(json_body(body.into())),
-        _ => Err(failed()),
-    }
+    in_background(write).await?.map(|body| json_body(body.into())).map_err(|_| not_written())
+}
+
+/// Does what takes a while without holding up other requests of this thread.
+async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| not_written())
+}
+
+fn not_written() -> Failure {
+    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the answer could not be written")
 }
 
 /// JSON text that is ready.

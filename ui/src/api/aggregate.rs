@@ -3,16 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 use serde::Serialize;
 use serde_json::{Map, Value as AnyJson, json};
 use storage::{Aggregate, Aggregation, Measure, Measured, Signal, SqlAnswer, SqlColumn};
 
 use super::search::{LOG_FILTERS, TRACE_FILTERS, log_query, trace_query};
 use super::shape::{Range, Stats, nanos};
-use super::sql::{COMPLETE, csv};
-use super::written;
+use super::{csv, in_background};
 use crate::error::Failure;
 use crate::params::{Params, parse_duration, wrong};
 use crate::state::AppState;
@@ -115,12 +113,8 @@ fn value(measured: Measured) -> AnyJson {
 /// One line per group and part.
 async fn table(ask: Aggregate, found: Aggregation) -> Result<Response, Failure> {
     let complete = found.stats.complete;
-    let mut response = written(move || Ok(csv::table(&flat(&ask, found)))).await?;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
-    headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"throughline.csv\""));
-    headers.insert(COMPLETE, HeaderValue::from_static(if complete { "true" } else { "false" }));
-    Ok(response)
+    let file = in_background(move || csv::file(csv::table(&flat(&ask, found)))).await?;
+    Ok(csv::marked(file, false, complete))
 }
 
 fn flat(ask: &Aggregate, found: Aggregation) -> SqlAnswer {

@@ -9,7 +9,7 @@ use storage::{LogContextSearch, LogOrder, LogPage, LogRecord, LogSearch, SameOri
 
 use super::search::{LOG_FILTERS, log_query, trace_parameter};
 use super::shape::{BARS, Bars, Stats, nanos};
-use super::{to_json, written};
+use super::{csv, in_background, to_json, written};
 use crate::error::Failure;
 use crate::otlp_json::LogsData;
 use crate::params::Params;
@@ -81,8 +81,35 @@ pub(super) async fn search(State(state): State<AppState>, params: Params) -> Res
         limit: params.limit(100, 10_000)?,
         cursor: params.cursor()?,
     };
-    let format = format(&params)?;
-    page(state.store().search_logs(search).await?, format).await
+    let is_table = params.get("format") == Some("csv");
+    let format = if is_table { Format::Plain } else { params.word("format", &LIST_FORMATS)?.unwrap_or(Format::Plain) };
+    let found = state.store().search_logs(search).await?;
+    if !is_table {
+        return page(found, format).await;
+    }
+    let (truncated, complete) = (found.next.is_some(), found.stats.complete);
+    let table = in_background(move || csv::file(csv::texts(COLUMNS, found.records.iter().map(line)))).await?;
+    Ok(csv::marked(table, truncated, complete))
+}
+
+/// A log record as a line of a table; the time is nanoseconds, attributes and resource are JSON.
+fn line(record: &LogRecord) -> [String; 9] {
+    let shown = Record::from(record);
+    let body = match shown.body {
+        AnyJson::String(text) => text,
+        other => other.to_string(),
+    };
+    [
+        shown.time,
+        shown.severity.to_owned(),
+        shown.service.to_owned(),
+        body,
+        shown.trace_id.unwrap_or_default(),
+        shown.span_id.unwrap_or_default(),
+        AnyJson::Object(plain_json::attributes(&record.attributes)).to_string(),
+        AnyJson::Object(shown.resource).to_string(),
+        shown.record_id,
+    ]
 }
 
 /// `GET /api/v1/logs/histogram`
@@ -161,6 +188,11 @@ pub(super) async fn page(page: LogPage, format: Format) -> Result<Response, Fail
 pub(super) fn format(params: &Params) -> Result<Format, Failure> {
     Ok(params.word("format", &[("json", Format::Plain), ("otlp", Format::Otlp)])?.unwrap_or(Format::Plain))
 }
+
+/// Formats of a list besides the table, which a wrong word is told of.
+const LIST_FORMATS: [(&str, Format); 3] = [("json", Format::Plain), ("otlp", Format::Otlp), ("csv", Format::Plain)];
+
+const COLUMNS: [&str; 9] = ["time", "severity", "service", "body", "trace_id", "span_id", "attributes", "resource", "record_id"];
 
 /// The last hour unless said otherwise; all time when one trace is asked for.
 fn range(state: &AppState, params: &Params) -> Result<TimeRange, Failure> {

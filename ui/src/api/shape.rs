@@ -126,6 +126,27 @@ impl From<TraceSummary> for Summary {
     }
 }
 
+/// Columns of a list of traces.
+pub(super) const TRACE_COLUMNS: [&str; 10] =
+    ["trace_id", "root_service", "root_name", "has_root", "start_time", "duration", "span_count", "error_count", "services", "first_error"];
+
+/// A trace as a line of a table; times are nanoseconds.
+pub(super) fn trace_line(trace: TraceSummary) -> [String; 10] {
+    let services = trace.services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(" ");
+    [
+        trace.trace_id.to_string(),
+        trace.root_service,
+        trace.root_name,
+        trace.has_root.to_string(),
+        nanos(trace.start),
+        trace.duration.to_string(),
+        trace.span_count.to_string(),
+        trace.error_count.to_string(),
+        services,
+        trace.first_error.unwrap_or_default(),
+    ]
+}
+
 impl Bars {
     pub(super) fn new(signal: Signal, histogram: Histogram) -> Self {
         let bars = histogram.buckets.into_iter().map(|bucket| {

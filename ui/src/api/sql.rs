@@ -4,20 +4,18 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::Response;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value as AnyJson};
 use storage::{SqlAnswer, SqlColumn, SqlQuery, sql_tables};
 
 use super::shape::milliseconds;
-use super::{to_json, written};
+use super::{csv, in_background, to_json, written};
 use crate::error::Failure;
 use crate::params::{Params, parse_duration, wrong};
 use crate::state::AppState;
-
-pub(super) mod csv;
 
 /// Rows of a statement.
 #[derive(Debug, Serialize)]
@@ -116,19 +114,12 @@ async fn answer(state: &AppState, sql: String, headers: &HeaderMap, params: &Par
     let query = SqlQuery { sql, max_rows: params.number("max_rows", 1_000, 100_000)?, timeout: timeout(params)? };
     let answer = state.store().sql(query).await?;
     let (truncated, complete) = (answer.truncated, answer.notes.is_empty());
-    let mut response = match format {
+    let response = match format {
         Format::Json => written(move || to_json(&Answer::from(&answer))).await?,
         Format::Ndjson => with_type(written(move || lines(&answer)).await?, "application/x-ndjson"),
-        Format::Csv => {
-            let response = with_type(written(move || Ok(csv::table(&answer))).await?, "text/csv; charset=utf-8");
-            ([(CONTENT_DISPOSITION, "attachment; filename=\"throughline.csv\"")], response).into_response()
-        }
+        Format::Csv => in_background(move || csv::file(csv::table(&answer))).await?,
     };
-    // Lines and tables have no place to say it.
-    let word = |yes| HeaderValue::from_static(if yes { "true" } else { "false" });
-    response.headers_mut().insert(TRUNCATED, word(truncated));
-    response.headers_mut().insert(COMPLETE, word(complete));
-    Ok(response)
+    Ok(csv::marked(response, truncated, complete))
 }
 
 fn timeout(params: &Params) -> Result<Duration, Failure> {
@@ -213,11 +204,6 @@ impl<'a> From<&'a SqlAnswer> for Answer<'a> {
 }
 
 const PARAMETERS: [&str; 4] = ["query", "max_rows", "timeout", "format"];
-
-const TRUNCATED: HeaderName = HeaderName::from_static("x-throughline-truncated");
-
-/// Whether an answer lacks rows that could not be read, where there is no other place to say it.
-pub(super) const COMPLETE: HeaderName = HeaderName::from_static("x-throughline-complete");
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -2,11 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use storage::{Signal, TracePage, TraceSearch};
 
 use super::search::{TRACE_FILTERS, trace_query};
-use super::shape::{BARS, Bars, Stats, Summary};
+use super::shape::{BARS, Bars, Stats, Summary, TRACE_COLUMNS, trace_line};
+use super::{csv, in_background};
 use crate::error::Failure;
 use crate::params::{Params, TRACE_ORDERS};
 use crate::state::AppState;
@@ -30,8 +32,9 @@ impl From<TracePage> for Found {
 }
 
 /// `GET /api/v1/traces`
-pub(super) async fn search(State(state): State<AppState>, params: Params) -> Result<Json<Found>, Failure> {
-    params.refuse_unknown(&[&TRACE_FILTERS[..], &["to", "order", "limit", "cursor"]].concat())?;
+pub(super) async fn search(State(state): State<AppState>, params: Params) -> Result<Response, Failure> {
+    params.refuse_unknown(&[&TRACE_FILTERS[..], &["to", "order", "limit", "cursor", "format"]].concat())?;
+    let is_table = params.word("format", &[("json", false), ("csv", true)])?.unwrap_or_default();
     let search = TraceSearch {
         query: trace_query(&state, &params)?,
         range: params.window(state.now(), "now-1h")?.range,
@@ -39,7 +42,13 @@ pub(super) async fn search(State(state): State<AppState>, params: Params) -> Res
         limit: params.limit(20, 1_000)?,
         cursor: params.cursor()?,
     };
-    Ok(Json(state.store().search_traces(search).await?.into()))
+    let found = state.store().search_traces(search).await?;
+    if !is_table {
+        return Ok(Json(Found::from(found)).into_response());
+    }
+    let (truncated, complete) = (found.next.is_some(), found.stats.complete);
+    let table = in_background(move || csv::file(csv::texts(TRACE_COLUMNS, found.traces.into_iter().map(trace_line)))).await?;
+    Ok(csv::marked(table, truncated, complete))
 }
 
 /// `GET /api/v1/traces/histogram`

@@ -153,6 +153,8 @@ fn frame_of(visit: &Visit, window: &Window, asked: &Asked, is_later: bool) -> Lo
     let live = links.plain("/live").with("for", "logs").with("q", &asked.query).with("since", &since);
     let view = |label, view: View| (label, address().with("view", view.as_str()).href(), asked.view == view);
     let order = |label, word, value| (label, address().with("sort", word).href(), asked.order == value);
+    let json = links.plain("/api/v1/logs").with("q", &asked.query).with("from", &window.from).with("to", &window.to);
+    let json = json.with("order", if asked.order == LogOrder::Oldest { "oldest" } else { "" });
     Logs {
         frame: visit.frame(Place::Logs, &title(&asked.query), Some(window)),
         builder: Builder::parse(&asked.query),
@@ -162,7 +164,8 @@ fn frame_of(visit: &Visit, window: &Window, asked: &Asked, is_later: bool) -> Lo
         is_list: asked.view == View::List,
         orders: vec![order("Newest", "", LogOrder::Newest), order("Oldest", "oldest", LogOrder::Oldest)],
         older_label: if asked.order == LogOrder::Oldest { "Newer →" } else { "Older →" },
-        json: links.plain("/api/v1/logs").with("q", &asked.query).with("from", &window.from).with("to", &window.to).href(),
+        csv: json.clone().with("format", "csv").with("limit", "10000").href(),
+        json: json.href(),
         newest: if is_later { address().href() } else { String::new() },
         columns: asked.columns.iter().map(|key| format::line(key, 80)).collect(),
         wrap: asked.wrap,

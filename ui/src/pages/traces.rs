@@ -26,7 +26,7 @@ mod ways;
 pub(super) use self::contrast::page as contrast;
 use self::counting::Counting;
 pub(super) use self::values::{AT_ONCE, facets};
-use self::ways::{composed, json_link, kept, orders, otherwise, reference, word_of};
+use self::ways::{api_links, composed, kept, orders, otherwise, reference, word_of};
 
 /// What is asked for: the query, the part of the heat map that is selected, and which page of what is found.
 #[derive(Clone, Debug)]
@@ -73,8 +73,9 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
             page.in_logs = in_logs;
             told(&mut page, &counting, grid.as_ref());
             chart(&mut page, &visit, grid, &asked, (&address, &counting));
-            let kept = (&address, counting != Counting::More);
-            page.facets = counted.iter().map(|(title, field, values)| Group::new(title, field, values, &asked.query, kept)).collect();
+            let (query, at) = (asked.narrowable(), address.clone().with("sel", &asked.part_written()));
+            let kept = (&at, counting != Counting::More);
+            page.facets = counted.iter().map(|(title, field, values)| Group::new(title, field, values, &query, kept)).collect();
             StatusCode::OK
         }
         Err(error) => {
@@ -107,19 +108,19 @@ impl Asked {
         TraceSearch { query: self.narrowed(), range: self.part(), order: self.order, limit, cursor: self.cursor }
     }
 
-    /// The query with the durations that are selected.
+    /// The query, or what the chart counts of it with the durations that are selected.
     fn narrowed(&self) -> String {
-        self.selected.map_or_else(|| self.query.clone(), |selected| with(&self.query, &selected.condition()))
+        self.selected.map_or_else(|| self.query.clone(), |selected| with(&charted(&self.query), &selected.condition()))
+    }
+
+    /// What the values beside the list are a condition more of: the query, or what a selection is made of.
+    fn narrowable(&self) -> String {
+        if self.selected.is_some() { charted(&self.query) } else { self.query.clone() }
     }
 
     /// The part of the window that is selected.
     fn part(&self) -> TimeRange {
         self.selected.map_or(self.range, |selected| selected.range(self.range))
-    }
-
-    /// What the chart counts: root spans while nothing is asked.
-    fn charted(&self) -> String {
-        if self.query.trim().is_empty() { "root:true".to_owned() } else { self.query.clone() }
     }
 
     /// What the query decides on.
@@ -135,6 +136,16 @@ impl Asked {
     fn address(&self, links: &Links) -> Address {
         links.traces(&self.query).with("sort", word_of(self.order))
     }
+
+    /// The selected part as addresses write it; empty for none.
+    fn part_written(&self) -> String {
+        self.selected.map(|selected| selected.written()).unwrap_or_default()
+    }
+}
+
+/// What the chart counts, and a selection is a part of: root spans while nothing is asked.
+fn charted(query: &str) -> String {
+    if query.trim().is_empty() { "root:true".to_owned() } else { query.to_owned() }
 }
 
 fn frame_of(visit: &Visit, window: &Window, asked: &Asked, address: &Address) -> Traces {
@@ -143,17 +154,19 @@ fn frame_of(visit: &Visit, window: &Window, asked: &Asked, address: &Address) ->
     let is_open = window.to == "now" && asked.selected.is_none() && !is_later && asked.order == TraceOrder::Newest;
     let is_live = is_open && visit.params.get("live") == Some("1");
     let since = visit.state.now().get().to_string();
+    let [json, csv] = api_links(&links, asked, window);
     let live = links.plain("/live").with("for", "traces").with("q", query).with("since", &since);
     Traces {
         frame: visit.frame(Place::Traces, &title(query), Some(window)),
         builder: Builder::parse(query),
         services: format::offered(visit.state.store().service_names()),
         hidden: kept(visit),
-        orders: orders(&links, query, asked.order),
+        orders: orders(&links, asked),
         columns: Columns::new(asked.order, asked.matched(visit)),
         counts: asked.matched(visit).counted(),
-        json: json_link(&links, query, asked.order, window),
-        newest: if is_later { address.href() } else { String::new() },
+        json,
+        csv,
+        newest: if is_later { address.clone().with("sel", &asked.part_written()).href() } else { String::new() },
         live: if is_open { live.href() } else { String::new() },
         is_live,
         toggle_live: address.clone().with("live", if is_live { "" } else { "1" }).href(),
@@ -168,7 +181,7 @@ fn fill(page: &mut Traces, visit: &Visit, found: &TracePage, asked: &Asked, addr
     let list = reference(visit);
     let listing = Listing { order: asked.order, list: &list, links: &links, clock: &clock, palette: &palette };
     page.rows = rows(found, &listing);
-    let here = address.clone().with("sel", visit.params.get("sel").unwrap_or_default());
+    let here = address.clone().with("sel", &asked.part_written());
     page.older = found.next.map(|next| here.with("cursor", &next.to_string()).href()).unwrap_or_default();
     page.notes = found.stats.notes.iter().map(|note| sentence(note)).collect();
     page.effort = effort(&found.stats);
@@ -215,7 +228,7 @@ fn chart(
     }
     page.selection = asked.selected.map(|selected| {
         let compare = visit.links().windowed("/traces/compare-groups").with("q", &asked.query);
-        let compare = compare.with("sel", visit.params.get("sel").unwrap_or_default()).href();
+        let compare = compare.with("sel", &selected.written()).href();
         (selected.words(range, &clock), address.href(), compare)
     });
 }
@@ -252,3 +265,6 @@ const PAGE: usize = 50;
 
 /// Without `from`.
 pub(super) const DEFAULT_WINDOW: &str = "now-1h";
+
+#[cfg(test)]
+mod tests;

@@ -79,6 +79,12 @@ impl Selection {
         Some(Self { columns: span(columns, COLUMNS)?, rows: span(rows, MAX_ROWS)? })
     }
 
+    /// As [`Selection::parse`] reads it.
+    pub(crate) fn written(&self) -> String {
+        let Self { columns, rows } = self;
+        format!("{}-{},{}-{}", columns.0, columns.1, rows.0, rows.1)
+    }
+
     /// The part of the window.
     pub(crate) fn range(&self, range: TimeRange) -> TimeRange {
         Parts::new(range, COLUMNS).window(self.columns.0, self.columns.1)

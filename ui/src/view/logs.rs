@@ -71,6 +71,8 @@ pub(crate) struct Logs {
     /// What was perhaps meant when nothing was found.
     pub(crate) hints: Vec<super::hints::Hint>,
     pub(crate) json: String,
+    /// Up to ten thousand of these records as CSV.
+    pub(crate) csv: String,
     pub(crate) effort: String,
 }
 

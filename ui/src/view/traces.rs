@@ -67,6 +67,8 @@ pub(crate) struct Traces {
     pub(crate) in_logs: Option<(String, String)>,
     /// The same as JSON.
     pub(crate) json: String,
+    /// Up to a thousand of these traces as CSV.
+    pub(crate) csv: String,
     /// What it took.
     pub(crate) effort: String,
 }
@@ -157,6 +159,8 @@ pub(crate) struct Row {
 pub(crate) enum Matched {
     /// Nothing: there is none.
     Everything,
+    /// Nothing, but a part of the chart of root spans is selected.
+    Roots,
     /// Which spans match.
     Spans,
     /// Which traces match.
@@ -168,6 +172,7 @@ impl Matched {
     pub(crate) fn listed(self) -> &'static str {
         match self {
             Self::Everything => "with a span in this window",
+            Self::Roots => "whose root span is selected",
             Self::Spans => "with a span that matches",
             Self::Traces => "that match as a whole",
         }
@@ -177,6 +182,7 @@ impl Matched {
     pub(crate) fn counted(self) -> &'static str {
         match self {
             Self::Everything => "Numbers count all spans of this window.",
+            Self::Roots => "Numbers count the root spans that are selected.",
             Self::Spans => "Numbers count the spans that match.",
             Self::Traces => "Numbers count spans, not traces.",
         }
@@ -186,8 +192,10 @@ impl Matched {
     pub(crate) fn new(query: &str, is_selected: bool, store: &Store) -> Self {
         if store.asks_for_whole_traces(query) {
             Self::Traces
-        } else if is_selected || !query.trim().is_empty() {
+        } else if !query.trim().is_empty() {
             Self::Spans
+        } else if is_selected {
+            Self::Roots
         } else {
             Self::Everything
         }
@@ -209,7 +217,11 @@ impl Columns {
                 Self { duration: either("Longest match", "Longest span"), sorted: "duration", next: "Faster →", ..plain }
             }
             // Of what matches as a whole, all spans are counted.
-            TraceOrder::MostSpans => Self { spans: if matched == Matched::Spans { "Matches" } else { "Spans" }, sorted: "spans", ..plain },
+            TraceOrder::MostSpans => Self {
+                spans: if matches!(matched, Matched::Spans | Matched::Roots) { "Matches" } else { "Spans" },
+                sorted: "spans",
+                ..plain
+            },
             TraceOrder::MostErrors => Self { spans: "Errors", sorted: "errors", ..plain },
         }
     }

@@ -6,7 +6,7 @@ use http::StatusCode;
 use storage::{QueryError, Signal, Store, TimeRange};
 
 use super::values::AT_ONCE;
-use super::{DEFAULT_WINDOW, Selection, Visit, html_with, with};
+use super::{DEFAULT_WINDOW, Selection, Visit, charted, html_with, with};
 use crate::error::Failure;
 use crate::view::contrast::{Contrast, Counted};
 use crate::view::frame::Place;
@@ -21,7 +21,7 @@ pub(in crate::pages) async fn page(mut visit: Visit) -> Result<Response, Failure
     let selected = visit.params.get("sel").and_then(Selection::parse);
     let condition = selected.map_or_else(|| visit.params.get("with").unwrap_or("status:error").to_owned(), |part| part.condition());
     let part = selected.map_or(range, |selected| selected.range(range));
-    let base = if query.trim().is_empty() { "root:true".to_owned() } else { query.clone() };
+    let base = charted(&query);
     let mut page = ContrastPage {
         frame: visit.frame(Place::Traces, "Selection against the rest – Traces", Some(&window)),
         selection: selected.map_or_else(|| format!("Spans with {condition}"), |selected| selected.words(range, &clock)),

@@ -2,7 +2,7 @@
 
 use storage::{Grid, QueryError, Signal, Store, TracePage};
 
-use super::{Asked, FACETS, values};
+use super::{Asked, FACETS, charted, values};
 use crate::view::heat::COLUMNS;
 
 /// What is counted.
@@ -36,7 +36,7 @@ impl Counting {
         let (charted, narrowed) = match self {
             Self::Found(query) if query.is_empty() => return (None, Vec::new()),
             Self::Found(query) => (query.clone(), query.clone()),
-            Self::Matches | Self::More => (asked.charted(), asked.narrowed()),
+            Self::Matches | Self::More => (charted(&asked.query), asked.narrowed()),
         };
         let (grid, values) = tokio::join!(
             store.grid(&charted, asked.range, COLUMNS),

@@ -2,7 +2,7 @@
 
 use storage::TraceOrder;
 
-use super::Visit;
+use super::{Asked, Visit};
 use crate::params::{TRACE_ORDERS, Window};
 use crate::view::link::{Address, Links};
 use crate::view::search::Builder;
@@ -23,17 +23,26 @@ pub(super) fn otherwise(links: &Links, query: &str) -> Vec<(String, String)> {
     otherwise
 }
 
-pub(super) fn orders(links: &Links, query: &str, order: TraceOrder) -> Vec<(&'static str, String, bool)> {
+/// The other orders of this list, what is selected kept.
+pub(super) fn orders(links: &Links, asked: &Asked) -> Vec<(&'static str, String, bool)> {
     let labels = ["Newest", "Slowest", "Most spans", "Most errors"];
     let choice = |(label, (_, value)): (&'static str, &(&str, TraceOrder))| {
-        (label, links.traces(query).with("sort", word_of(*value)).href(), order == *value)
+        let address = links.traces(&asked.query).with("sort", word_of(*value)).with("sel", &asked.part_written());
+        (label, address.href(), asked.order == *value)
     };
     labels.into_iter().zip(&TRACE_ORDERS).map(choice).collect()
 }
 
-pub(super) fn json_link(links: &Links, query: &str, order: TraceOrder, window: &Window) -> String {
-    let address = links.plain("/api/v1/traces").with("q", query).with("order", word_of(order));
-    address.with("from", &window.from).with("to", &window.to).href()
+/// The list as JSON and as CSV: what is selected of the chart is a condition and a window there.
+pub(super) fn api_links(links: &Links, asked: &Asked, window: &Window) -> [String; 2] {
+    let address = links.plain("/api/v1/traces").with("q", &asked.narrowed()).with("order", word_of(asked.order));
+    let part = asked.part();
+    let (from, to) = match asked.selected {
+        None => (window.from.clone(), window.to.clone()),
+        Some(_) => (part.from.get().to_string(), part.to.get().to_string()),
+    };
+    let address = address.with("from", &from).with("to", &to);
+    [address.href(), address.with("format", "csv").with("limit", "1000").href()]
 }
 
 /// This list and the moment it shows, for the pages of its traces, which lead on to the next.

@@ -1,0 +1,59 @@
+//! A part of the chart that is selected, through the routes.
+
+use prost::Message as _;
+use storage::{Grid, Signal};
+
+use crate::harness::{App, NOW, requests, spans};
+
+/// Traces in a window whose columns are a second wide: the chart counts root spans, of which one began 29 s ago and took 5 s. A span inside of
+/// another trace did so too.
+async fn app() -> App {
+    let app = App::empty().await;
+    app.append(Signal::Traces, spans().encode_to_vec()).await;
+    app.append(Signal::Traces, requests(&[(1, 29, 5, false), (2, 29, 8, true), (3, 40, 5, false)]).encode_to_vec()).await;
+    app
+}
+
+fn window() -> String {
+    format!("from={}&to={NOW}", NOW - 60_000_000_000)
+}
+
+/// The cell of spans that began 29 s ago and took 5 s, as addresses write it.
+fn cell() -> String {
+    let row = Grid::row_of(5_000_000_000).div_ceil(2);
+    format!("31-31,{row}-{row}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_selection_holds_what_the_chart_counts() {
+    let app = app().await;
+    let chart = app.get(&format!("/traces?{}", window())).await.text();
+    let cells = chart.split("data-cells=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let row = Grid::row_of(5_000_000_000).div_ceil(2);
+    let column = cells.split('|').nth(31).unwrap();
+    assert_eq!(column.split(' ').next(), Some(format!("{row},1").as_str()), "the chart counts one root span: {column}");
+    let asked = format!("{}&sel={}", window(), cell());
+    let list = app.get(&format!("/traces?{asked}")).await.text().replace('\u{a0}', " ");
+    assert!(list.contains("<strong>1 trace whose root span is selected</strong>"), "{list}");
+    assert!(list.contains("Numbers count the root spans that are selected."), "{list}");
+    let compared = app.get(&format!("/traces/compare-groups?{asked}")).await.text().replace('\u{a0}', " ");
+    assert!(compared.contains("selected: 1 span</span>") && compared.contains("the rest: 3 spans</span>"), "{compared}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_selected_stays_in_other_orders_as_json_and_narrowed() {
+    let app = app().await;
+    let list = app.get(&format!("/traces?{}&sel={}", window(), cell())).await.text().replace("&#38;", "&");
+    let link = |label: &str| {
+        let before = list.split(&format!("\">{label}</a>")).next().unwrap();
+        before.rsplit("href=\"").next().unwrap().to_owned()
+    };
+    let slowest = app.get(&link("Slowest")).await.text().replace('\u{a0}', " ");
+    assert!(slowest.contains("<strong>1 trace whose root span is selected</strong>"), "{slowest}");
+    let found = app.json(&link("JSON")).await;
+    assert_eq!(found["traces"].as_array().map(Vec::len), Some(1), "{found}");
+    let narrowed = list.split("<span class=\"text\">POST /pay</span>").next().unwrap().rsplit("href=\"").next().unwrap();
+    let narrowed = narrowed.split('"').next().unwrap();
+    let narrowed = app.get(narrowed).await.text().replace('\u{a0}', " ");
+    assert!(narrowed.contains("<strong>1 trace with a span that matches</strong>"), "{narrowed}");
+}
