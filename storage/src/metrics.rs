@@ -193,6 +193,16 @@ impl Histogram {
         self.0.sum_nanos.fetch_add(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
+    /// A duration that at least this share of those counted does not pass: the end of a bucket. `None` before the first, and when it lies beyond
+    /// the last bucket.
+    #[must_use]
+    pub fn within(&self, share: f64) -> Option<Duration> {
+        let count = self.0.count.load(Ordering::Relaxed);
+        let enough = |cell: &AtomicU64| cell.load(Ordering::Relaxed) as f64 >= share * count as f64;
+        let found = BOUNDS_SECONDS.iter().zip(&self.0.buckets).find(|(_, cell)| enough(cell));
+        found.filter(|_| count > 0).map(|(bound, _)| Duration::from_secs_f64(*bound))
+    }
+
     /// How many durations were counted, and their sum.
     #[must_use]
     pub fn total(&self) -> (u64, Duration) {
@@ -230,7 +240,10 @@ mod tests {
         let registry = Registry::default();
         registry.counter("a_total", "A.", &[("x", "1")]).add(2);
         registry.counter("a_total", "A.", &[("x", "1")]).add(3);
-        registry.histogram("b_seconds", "B.", &[]).observe(Duration::from_millis(3));
+        let histogram = registry.histogram("b_seconds", "B.", &[]);
+        assert_eq!(histogram.within(0.5), None);
+        histogram.observe(Duration::from_millis(3));
+        assert_eq!((histogram.within(0.5), histogram.within(0.99)), (Some(Duration::from_millis(5)), Some(Duration::from_millis(5))));
         let text = registry.render();
         assert!(text.contains("# TYPE a_total counter\na_total{x=\"1\"} 5\n"), "{text}");
         assert!(text.contains("b_seconds_bucket{le=\"0.002\"} 0\nb_seconds_bucket{le=\"0.005\"} 1\n"), "{text}");

@@ -110,7 +110,7 @@ pub enum QueryError {
     #[error("too many queries are running; try again in a second")]
     Busy,
     /// It needs more memory than queries may use. Narrow the question.
-    #[error("the query needs more memory than it may use: {0}")]
+    #[error("this needs more memory than it may use: {0}")]
     Memory(String),
     /// The store could not read its own data. The operator must look at the log.
     #[error("reading the store failed: {0}")]

@@ -189,7 +189,10 @@ fn yielding(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, Data
 /// An error for the one who wrote the statement.
 fn explain(error: &DataFusionError) -> QueryError {
     match error.find_root() {
-        DataFusionError::ResourcesExhausted(_) => QueryError::Memory(one_line(error)),
+        DataFusionError::ResourcesExhausted(_) => {
+            tracing::debug!(%error, "an SQL statement needs more memory than there is for all");
+            QueryError::Memory(TOO_MUCH.to_owned())
+        }
         DataFusionError::IoError(_) | DataFusionError::ExecutionJoin(_) => QueryError::Internal(one_line(error)),
         // What the engine calls a fault of its own is a statement that it was not made for, such as the maximum of maps.
         // Which of both it was, only a person can tell.
@@ -247,6 +250,9 @@ fn one_line(error: &DataFusionError) -> String {
 
 /// What is said to statements that would change something.
 const READ_ONLY: &str = "only SELECT, EXPLAIN, SHOW TABLES and DESCRIBE are allowed; nothing can be changed by SQL";
+
+/// What helps against too little memory.
+const TOO_MUCH: &str = "narrow its window, group and sort by less, or raise `query_memory_bytes`, which all statements share";
 
 /// What the engine writes before its messages, outermost first.
 const PREFIXES: [&str; 9] = [

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use axum::response::Response;
-use storage::{QueryError, ServiceMap, Signal};
+use storage::{NodeKind, QueryError, ServiceMap, Signal};
 
 use super::traces::DEFAULT_WINDOW;
 use super::visit::html;
@@ -183,6 +183,11 @@ fn build(visit: &Visit, window: &Window, asked: &Asked, shown: &Shown) -> Map {
         json: links.plain("/api/v1/map").with("from", &window.from).with("to", &window.to).href(),
         hint: shown.hint,
         has_user: has_user(&part),
+        service: if part.nodes.iter().any(|node| node.kind == NodeKind::Service && node.name == asked.focus) {
+            links.service(&asked.focus).href()
+        } else {
+            String::new()
+        },
         focus: asked.focus.clone(),
         hops: asked.hops,
         ..Map::default()

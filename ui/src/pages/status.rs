@@ -70,7 +70,18 @@ fn facts(state: &AppState, counters: &Counters) -> Vec<(&'static str, String)> {
         ("OTLP/HTTP", listens(state.config().otlp_http)),
         ("Connections of senders", now("throughline_connections")),
         ("Questions running", now("throughline_queries_running")),
+        ("Answers of pages and APIs", answers(state)),
     ]
+}
+
+/// How many there were since the start, and how long it took until they began.
+fn answers(state: &AppState) -> String {
+    let times = &state.metrics().duration;
+    let within = |share, words: &str| {
+        let nanos = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        times.within(share).map(|time| format!(", {words} within {}", format::round_duration(nanos(time)))).unwrap_or_default()
+    };
+    format!("{}{}{}", format::exact(times.total().0), within(0.5, "half"), within(0.99, "99 %"))
 }
 
 /// What was set where the program was started.

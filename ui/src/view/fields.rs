@@ -56,7 +56,7 @@ mod tests {
         let field = |name: &str, rows| FieldCount { name: name.to_owned(), rows, kind: "text" };
         let found = Fields { fields: vec![field("attr.http.route", 5), field("body", 2)], rows: 10, ..Fields::default() };
         let rows = rows(&found, vec![vec![("/pay now".to_owned(), 3)]], "severity>=warn", &Links::default().plain("/logs"));
-        assert_eq!((rows[0].part.replace('\u{202f}', " "), rows[0].share.as_str()), ("50 %".to_owned(), "50"));
+        assert_eq!((rows[0].part.replace('\u{202f}', " "), rows[0].share.as_str()), ("50.0 %".to_owned(), "50"));
         assert_eq!(rows[0].href, "/logs?q=severity%3E%3Dwarn%20attr.http.route%3A%2A");
         assert_eq!(rows[0].values[0].2, "/logs?q=severity%3E%3Dwarn%20attr.http.route%3A%22%2Fpay%20now%22");
         assert_eq!((rows[0].column.as_str(), rows[1].column.as_str(), rows[1].values.len()), ("/logs?cols=http.route", "", 0));

@@ -131,7 +131,7 @@ pub(crate) fn rate(n: u64, window_nanos: u64) -> String {
     format!("{} in {}", exact(n), round_duration(window_nanos))
 }
 
-/// A share: `0.42 %`, `<0.01 %`; `0 %` only when it is exactly that, `—` when there is no whole.
+/// A share: `15.0 %`, `0.42 %`, `<0.01 %`, with as many digits as its neighbours; `0 %` only when it is exactly that, `—` when there is no whole.
 pub(crate) fn percent(part: u64, whole: u64) -> String {
     if whole == 0 {
         return MISSING.to_owned();
@@ -141,12 +141,10 @@ pub(crate) fn percent(part: u64, whole: u64) -> String {
         format!("0{NNBSP}%")
     } else if share < 0.01 {
         format!("<0.01{NNBSP}%")
-    } else if share < 9.995 {
-        format!("{}{NNBSP}%", trimmed(&format!("{share:.2}")))
     } else if part < whole && share > 99.9 {
         format!(">99.9{NNBSP}%")
     } else {
-        format!("{}{NNBSP}%", trimmed(&format!("{share:.1}")))
+        format!("{}{NNBSP}%", three_digits(share))
     }
 }
 
@@ -356,6 +354,8 @@ mod tests {
             (1, 100_000, "<0.01 %"),
             (42, 10_000, "0.42 %"),
             (1, 3, "33.3 %"),
+            (3, 20, "15.0 %"),
+            (1, 20, "5.00 %"),
             (3, 3, "100 %"),
             (99_999, 100_000, ">99.9 %"),
             (0, 0, "—"),

@@ -51,6 +51,8 @@ pub(crate) struct Map {
     /// The node in focus, and how far around it the map reaches.
     pub(crate) focus: String,
     pub(crate) hops: usize,
+    /// The page of the service in focus; empty for none.
+    pub(crate) service: String,
     /// Names that may be focused.
     pub(crate) names: Vec<String>,
     pub(crate) hidden: Vec<(String, String)>,

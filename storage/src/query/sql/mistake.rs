@@ -65,6 +65,12 @@ fn words(root: &DataFusionError, said: Option<&str>, note: Option<&str>, line: &
         let message = format!("there is no function `{name}`");
         return Words { message, suggestions: suggestions.into_iter().collect(), ..Words::default() };
     }
+    if let Some(column) = said.and_then(quoted).filter(|_| line.contains("must be in GROUP BY")) {
+        let name = column.rsplit_once('.').map_or(column, |(_, name)| name);
+        let message =
+            format!("`{name}` is neither in GROUP BY nor in an aggregate; add it to GROUP BY, or take one of its values: max({name})");
+        return Words { message, ..Words::default() };
+    }
     let line = place_in_words(line).and_then(|_| line.rsplit_once(PLACE)).map_or(line, |(message, _)| message);
     let message = line.replacen("Expected: ", "expected ", 1).replacen(", found: EOF", ", found the end", 1);
     Words { message: message.replacen(", found: ", ", found ", 1), ..Words::default() }

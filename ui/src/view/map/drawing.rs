@@ -150,7 +150,8 @@ impl Picture<'_> {
             height: Px(BOX_HEIGHT + extra),
             href: match group {
                 Some(opened) => opened.clone(),
-                None if is_service => links.service(name).href(),
+                // What is in the middle already leads on.
+                None if is_service && (self.is_trace || name == self.focus) => links.service(name).href(),
                 None => self.page.clone().with("focus", name).href(),
             },
             class: format!("{kind_of}{focused}"),

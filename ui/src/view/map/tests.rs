@@ -207,7 +207,7 @@ fn the_table_comes_in_the_order_that_is_asked_for() {
     assert_eq!(told(Order::Slowest), "mail cart orders");
     assert_eq!(told(Order::Share), "mail cart orders");
     let share = calls(&known, None, minute(), Order::Calls, (&Links::default(), &Links::default().plain("/map")));
-    assert_eq!(share[0].facts.share, "90\u{202f}%");
+    assert_eq!(share[0].facts.share, "90.0\u{202f}%");
 }
 
 #[test]

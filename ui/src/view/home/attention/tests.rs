@@ -79,7 +79,7 @@ fn one_cause_is_one_line_with_what_it_reaches() {
     let errors = [error("payment", "card declined", 3), error("orders", "payment failed", 4)];
     let items = told(Compared { now: &now, failed: &traces, errors: &errors, ..Compared::default() });
     let lines: Vec<_> = items.iter().map(|item| (item.chip.name.as_str(), item.text.replace('\u{202f}', " "))).collect();
-    assert_eq!(lines, [("payment", "10 % of requests fail".to_owned()), ("gateway", "POST /login fails".to_owned())]);
+    assert_eq!(lines, [("payment", "10.0 % of requests fail".to_owned()), ("gateway", "POST /login fails".to_owned())]);
     assert_eq!(evidence(&items[0]), "3 × card declined | 4 traces of gateway POST /pay through orders");
     assert_eq!(evidence(&items[1]), "502 | 1 trace");
     assert_eq!(items[0].href, "/traces?q=service%3Apayment%20status%3Aerror");
