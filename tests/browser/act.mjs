@@ -161,6 +161,29 @@ async function hearsNews(context) {
   await page.close();
 }
 
+// Keys go on from the row that was opened: beside its detail, and back in the list.
+async function goesOnFromTheRow(context) {
+  const page = await watched(context);
+  const row = () => page.evaluate(() => document.activeElement.closest("[data-row]")?.querySelector("[data-open]").pathname + document.activeElement.closest("[data-row]")?.id);
+  const isOn = (wanted) => page.waitForFunction((id) => document.activeElement.closest("[data-row]")?.id === id, wanted, { timeout: 5_000 });
+  await page.goto(`${base}/logs`);
+  await page.locator("html[data-ready]").waitFor();
+  for (let i = 0; i < 3; i++) await page.keyboard.press("j");
+  const id = await page.evaluate(() => document.activeElement.closest("[data-row]").id);
+  await Promise.all([page.waitForURL(/row=/), page.keyboard.press("Enter")]);
+  await isOn(id).catch(() => check(false, "opening a record takes the focus from its row"));
+  await page.goto(`${base}/traces`);
+  await page.locator("html[data-ready]").waitFor();
+  for (let i = 0; i < 2; i++) await page.keyboard.press("j");
+  const before = await row();
+  await Promise.all([page.waitForURL(/trace\//), page.keyboard.press("Enter")]);
+  await page.goBack();
+  await page.locator("html[data-ready]").waitFor();
+  await page.waitForFunction(() => document.activeElement.closest("[data-row]"), null, { timeout: 5_000 }).catch(() => {});
+  check((await row()) === before, "Back leads to another row than the one that was opened");
+  await page.close();
+}
+
 async function keysAreSwitchedOff(browser) {
   const context = await browser.newContext();
   const page = await watched(context);
@@ -207,7 +230,7 @@ await withBrowser(async (browser) => {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
   await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: base }).catch(() => {});
   await json("/api/v1/status");
-  for (const act of [completes, selects, walksAlongTheList, keepsStatements, saves, hearsNews]) await act(context);
+  for (const act of [completes, selects, walksAlongTheList, goesOnFromTheRow, keepsStatements, saves, hearsNews]) await act(context);
   await keysAreSwitchedOff(browser);
   await isLegible(browser);
   await namesACauseOnce(browser);

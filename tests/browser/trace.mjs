@@ -53,6 +53,7 @@ const press = async (page, key) => { await page.keyboard.press(key); await page.
 const go = async (page, key) => { await Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.keyboard.press(key)]); await page.waitForTimeout(120); };
 
 async function fold(page) {
+  await page.goto(`${base}/traces`);
   await page.goto(`${base}/trace/${one}`);
   const group = page.locator("tr.many");
   check((await group.innerText()).includes("×40"), `the loop is not one row: ${await rows(page)} rows`);
@@ -63,8 +64,9 @@ async function fold(page) {
   check(await page.evaluate(() => document.activeElement.closest("tr")?.classList.contains("many")), "the focus is not where it was after unfolding");
   await go(page, "ArrowLeft");
   check((await rows(page)) === 6, "the loop does not fold again");
+  await go(page, "w");
   await page.goBack();
-  check((await rows(page)) === 46, "Back does not unfold what was folded");
+  check(page.url() === `${base}/traces`, `Back after folding and zooming leads to ${page.url()}, not to the page before the trace`);
 }
 
 async function findAndZoom(page) {
@@ -128,10 +130,27 @@ async function detail(page) {
     .catch(() => problems.push("the open detail does not follow the row"));
 }
 
+// Nothing lies over the value that is pointed at, and what can be done with it is in a menu beside it.
+async function values(page) {
+  await page.goto(`${base}/trace/${one}?span=${spanId(300)}&tab=attributes`);
+  const value = page.locator("#panel [data-value]").first();
+  await value.hover();
+  const isSeen = await value.evaluate((element) => {
+    const box = element.getBoundingClientRect();
+    return [0.1, 0.5, 0.9].every((part) => element.contains(document.elementFromPoint(box.left + box.width * part, box.top + box.height / 2)));
+  });
+  check(isSeen, "something lies over the value of an attribute that is pointed at");
+  await page.locator("#panel .ways > summary").first().click();
+  const ways = await page.locator("#panel .ways").first().locator("a, button").allInnerTexts();
+  check(ways.join(", ") === "Copy value, Traces with it, Traces without it, Find in this trace", `the menu of a value has ${ways.join(", ")}`);
+}
+
 async function compare(page) {
   await page.goto(`${base}/compare?a=${one}&b=${two}`);
   const all = await page.locator("main").innerText();
   check(all.includes("slower") && all.includes("SELECT item"), "the comparison does not say what is slower");
+  await press(page, "j");
+  check(await page.evaluate(() => document.activeElement.closest("tr") !== null), "\"j\" leads to no row of the comparison");
   await page.goto(`${base}/compare?a=typical&b=${one}`);
   check((await page.locator("main").innerText()).includes("none is typical"), "a trace that failed was taken for a typical one");
 }
@@ -157,7 +176,7 @@ await withBrowser(async (browser) => {
   await sendLog(one, spanId(300), "no room left");
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
   const page = await watched(context);
-  for (const look of [fold, findAndZoom, readings, detail, compare]) {
+  for (const look of [fold, findAndZoom, readings, detail, values, compare]) {
     await look(page).catch((error) => problems.push(`${look.name}: ${error.message.split("\n")[0]} at ${page.url()}`));
   }
   const narrow = await browser.newContext({ viewport: { width: 320, height: 700 } });

@@ -199,9 +199,9 @@
       if (move) { focusRow(next); follow(next); }
       else if (event.key === "Home") focusRow(rows[0]);
       else if (event.key === "End") focusRow(rows[rows.length - 1]);
-      else if (event.key === "ArrowRight" && isOpen === "false" && caret) location.assign(caret.href);
+      else if (event.key === "ArrowRight" && isOpen === "false" && caret) go(caret.href);
       else if (event.key === "ArrowRight" && isOpen === "true") focusRow(rows[rows.indexOf(row) + 1]);
-      else if (event.key === "ArrowLeft" && isOpen === "true" && caret) location.assign(caret.href);
+      else if (event.key === "ArrowLeft" && isOpen === "true" && caret) go(caret.href);
       else if (event.key === "ArrowLeft") {
         const level = Number(row.getAttribute("aria-level"));
         focusRow(rows.slice(0, rows.indexOf(row)).reverse().find((above) => Number(above.getAttribute("aria-level")) < level));
@@ -332,7 +332,7 @@
         const ends = [from, share(event)].sort((a, b) => a - b), target = new URL(location.href);
         ["t0", "t1"].forEach((name, end) => target.searchParams.set(name, (100 * ends[end]).toFixed(3) + "%"));
         picture.addEventListener("click", (click) => click.preventDefault(), { capture: true, once: true });
-        location.assign(target);
+        go(target);
       }
       from = null;
     });
@@ -369,7 +369,7 @@
     }
     if (isTyping(target)) return;
     if (document.body.hasAttribute("data-quiet") && event.key.length === 1) return;
-    const keys = pending + event.key;
+    const keys = pending + (event.shiftKey && event.key.startsWith("Arrow") ? "Shift+" : "") + event.key;
     pending = "";
     if (event.key === "g" && keys === "g") { pending = "g "; setTimeout(() => { pending = ""; }, 1200); return; }
     if (keys === "j" || keys === "k") { step(keys === "j" ? 1 : -1); event.preventDefault(); return; }
@@ -398,6 +398,41 @@
     }
   });
 
+  // --- History ---------------------------------------------------------------------------------------------------------
+  // What only adjusts the picture takes the place of what was there, so that Back leads to the page before and not through every zoom.
+  const ADJUSTMENTS = ["t0", "t1", "at", "depth", "open", "closed", "groups", "group"];
+  function adjusts(url) {
+    const target = new URL(url, location.href), now = new URL(location.href);
+    if (target.origin + target.pathname !== now.origin + now.pathname) return false;
+    for (const one of [target, now]) { ADJUSTMENTS.forEach((name) => one.searchParams.delete(name)); one.searchParams.sort(); }
+    return target.search === now.search;
+  }
+  const go = (url) => { if (adjusts(url)) location.replace(url); else location.assign(url); };
+  const isPlain = (event) => !(event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
+  document.addEventListener("click", (event) => {
+    const link = isPlain(event) && grid && event.target.closest("a[href]");
+    if (!link) return;
+    const url = link.href.baseVal ?? link.href;
+    if (link.target || !adjusts(url) || new URL(url, location.href).search === location.search) return;
+    event.preventDefault();
+    location.replace(url);
+  });
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!form.matches(".zoom") || event.defaultPrevented) return;
+    const target = new URL(form.action);
+    for (const [name, value] of new FormData(form)) if (value) target.searchParams.set(name, value);
+    if (!adjusts(target)) return;
+    event.preventDefault();
+    location.replace(target);
+  });
+  // Whoever comes back to a list goes on from the row that was opened.
+  const rowKey = (row) => row.id || new URL(opener(row).href).pathname;
+  document.addEventListener("click", (event) => {
+    const link = isPlain(event) && event.target.closest("a[data-open]"), row = link && rowOf(link);
+    if (row && !grid) history.replaceState({ ...history.state, row: rowKey(row) }, "");
+  });
+
   // --- Small comforts --------------------------------------------------------------------------------------------------
   document.addEventListener("click", (event) => {
     for (const menu of $$("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
@@ -420,6 +455,20 @@
   function dress(root) {
     $$("[data-copy]", root).forEach((element) => copies(element, () => element.dataset.copy));
     $$("[data-copy-block]", root).forEach((element) => { copies(element, () => element.textContent); element.before(element.nextElementSibling); });
+    // Without the script a value is selected and copied by hand.
+    for (const menu of $$(".ways", root)) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = "Copy value";
+      button.addEventListener("click", () => {
+        const value = $("[data-value]", menu.parentElement);
+        navigator.clipboard?.writeText(value.textContent).then(() => flash("Value copied"), () => getSelection().selectAllChildren(value));
+        menu.open = false;
+        $("summary", menu).focus();
+      });
+      menu.lastElementChild.prepend(button);
+      menu.hidden = false;
+    }
   }
   dress(document);
   const zone = $("[data-zone]");
@@ -432,6 +481,7 @@
     target.searchParams.set("zone", local);
     target.searchParams.set("back", zone.form.elements.back.value);
     link.href = target.href;
+    if (zone.value === "UTC") link.dataset.key = "u";
     $(".row-actions", zone.form).append(" ", link);
   }
   // Preferences lead back to what is shown now, not to what was asked for first.
@@ -649,9 +699,11 @@
 
   const chosen = grid && $("[aria-selected=true]", grid);
   if (chosen) chosen.scrollIntoView({ block: "center" });
-  // Whoever folds or unfolds by key goes on from the same row.
-  const named = grid && location.hash && document.getElementById(location.hash.slice(1));
+  // Whoever folds, unfolds or opens a row by key, or comes back to it, goes on from the same row.
+  const back = !grid && history.state?.row;
+  const last = (back && $$("[data-row]").find((row) => opener(row) && rowKey(row) === back))
+    || (location.hash && document.getElementById(location.hash.slice(1))) || $("tr.open[data-row]");
   // Only after the browser went to the fragment, which takes the focus away.
-  if (named && named.matches("[data-row]")) addEventListener("load", () => setTimeout(() => focusRow(named)));
+  if (last && last.matches("[data-row]")) addEventListener("load", () => setTimeout(() => focusRow(last)));
   document.documentElement.dataset.ready = "";
 })();

@@ -1,4 +1,4 @@
-//! `/open?id=`: goes to what a pasted text names: a trace, a span, a service, a link; else searches for it. `/open?failed=&at=`: goes to the
+//! `/open?id=`: goes to what a pasted text names: a page of this server, a trace, a span, a service; else searches for it. `/open?failed=&at=`: goes to the
 //! span of a service that failed and began at that nanosecond.
 
 use axum::response::{IntoResponse, Redirect, Response};
@@ -28,6 +28,9 @@ pub(super) async fn resolve(visit: Visit) -> Result<Response, Failure> {
         return Ok(Redirect::to(&failed_link(&visit, &links, service, UnixNanos::new(at)).await?).into_response());
     }
     let text = visit.params.get("id").unwrap_or_default().trim();
+    if let Some(path) = own_path(text, visit.host(), links.base()) {
+        return Ok(Redirect::to(path).into_response());
+    }
     let href = match Target::of(text) {
         Target::Trace(trace, span) => trace_link(&links, &trace, span),
         Target::Span(span) => span_link(&visit, &links, span).await?,
@@ -36,6 +39,18 @@ pub(super) async fn resolve(visit: Visit) -> Result<Response, Failure> {
         Target::Text(text) => links.traces(&text).href(),
     };
     Ok(Redirect::to(&href).into_response())
+}
+
+/// What follows the host in a link to a page of this server, where `base` is what its pages begin with.
+fn own_path<'a>(text: &'a str, host: &str, base: &str) -> Option<&'a str> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"))?;
+    let (authority, path) = rest.split_at(rest.find('/')?);
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let named = authority.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(authority, |(host, _)| host);
+    let is_below = path.strip_prefix(base).is_some_and(|rest| rest.starts_with('/') && !rest.starts_with("/open"));
+    // Two slashes, or what browsers take for one, would begin the name of another host.
+    let is_plain = !path.starts_with("//") && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    (!host.is_empty() && named.eq_ignore_ascii_case(host) && is_below && is_plain).then_some(path)
 }
 
 fn trace_link(links: &Links, trace: &TraceId, span: Option<SpanId>) -> String {
@@ -127,6 +142,26 @@ mod tests {
         assert_eq!(Target::of(&format!("00-{TRACE}-00f067aa0ba902b7-01")), Target::Trace(trace, Some(span)));
         assert_eq!(Target::of(&format!("http://x:16686/trace/{TRACE}?span=00f067aa0ba902b7")), Target::Trace(trace, Some(span)));
         assert_eq!(Target::of("00f067aa0ba902b7"), Target::Span(span));
+    }
+
+    #[test]
+    fn links_to_pages_of_this_server_are_followed_and_no_others() {
+        let path = |text| own_path(text, "tl.test", "/tl");
+        assert_eq!(path("http://tl.test:16686/tl/logs?q=a%20b&from=now-1h"), Some("/tl/logs?q=a%20b&from=now-1h"));
+        assert_eq!(path("https://TL.test/tl/map#edge"), Some("/tl/map#edge"));
+        for other in [
+            "http://other.test/tl/logs",
+            "http://tl.test/elsewhere",
+            "http://tl.test//other.test/tl",
+            "http://tl.test/tl/open?id=x",
+            "tl.test/tl/logs",
+            "http://tl.test",
+        ] {
+            assert_eq!(path(other), None, "{other}");
+        }
+        assert_eq!(own_path("http://tl.test//other.test", "tl.test", ""), None);
+        assert_eq!(own_path("http://tl.test/\\other.test", "tl.test", ""), None);
+        assert_eq!(own_path("http:///logs", "", ""), None);
     }
 
     #[test]

@@ -157,6 +157,7 @@ impl Visit {
             nav: navigation(&links, place),
             window: window.map(|window| WindowPicker::new(window, &self.path, &pairs, &links, &clock)),
             zone: clock.label().to_owned(),
+            ahead: clock.ahead(),
             utc: self.choice("zone", "UTC", "UTC", false).href,
             themes: vec![theme("As the system", ""), theme("Light", "light"), theme("Dark", "dark")],
             here: self.here.clone(),

@@ -21,6 +21,8 @@ pub(crate) struct Frame {
     pub(crate) window: Option<WindowPicker>,
     /// What the zone is called.
     pub(crate) zone: String,
+    /// How far it is ahead of UTC; empty for UTC.
+    pub(crate) ahead: String,
     /// Makes all times UTC.
     pub(crate) utc: String,
     /// Choices of theme.
@@ -88,6 +90,8 @@ pub(crate) struct WindowPicker {
     pub(crate) earlier: String,
     /// See `earlier`.
     pub(crate) wider: String,
+    /// The window after this one; empty when that is yet to come.
+    pub(crate) later: String,
 }
 
 /// Pages of the rail.
@@ -160,6 +164,7 @@ impl WindowPicker {
             hidden: keep().cloned().collect(),
             exact: format!("{} – {}", clock.moment(from).full, clock.moment(to).full),
             earlier: at(from.minus(span), from),
+            later: if to < clock.now() { at(to, to.plus(span)) } else { String::new() },
             wider: at(from.minus(span / 2), to.plus(span / 2)),
         }
     }
@@ -226,6 +231,10 @@ mod tests {
         let pairs = [("q".to_owned(), "a b".to_owned()), ("cursor".to_owned(), "x".to_owned())];
         let picker = WindowPicker::new(&window, "/logs", &pairs, &Links::default(), &Clockface::new(UnixNanos::new(0), None));
         assert_eq!(picker.label, "Last 1 h");
+        assert_eq!(picker.later, "", "what is yet to come is not led to");
+        let after = Clockface::new(UnixNanos::new(9_000_000_000_000), None);
+        let picker_later = WindowPicker::new(&window, "/logs", &pairs, &Links::default(), &after).later;
+        assert_eq!(picker_later, "/logs?q=a%20b&from=3600000000000&to=7200000000000");
         assert_eq!(picker.presets[3].1, "/logs?q=a%20b&from=now-6h");
         assert_eq!(picker.hidden, [("q".to_owned(), "a b".to_owned())]);
     }

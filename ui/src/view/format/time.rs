@@ -47,6 +47,11 @@ impl Clockface {
         &self.label
     }
 
+    /// How far it is ahead of UTC now: `+01:00`; empty for UTC itself.
+    pub(crate) fn ahead(&self) -> String {
+        if self.label == "UTC" { String::new() } else { self.zoned(self.now).strftime("%:z").to_string() }
+    }
+
     /// A point in time as shown.
     pub(crate) fn moment(&self, time: UnixNanos) -> Moment {
         let zoned = self.zoned(time);

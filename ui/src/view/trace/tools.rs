@@ -107,7 +107,7 @@ pub(crate) fn tools(scene: &Scene) -> Tools {
             .href(),
         errors: if errors.is_empty() { String::new() } else { position(scene, &errors) },
         ways: ways(scene, &errors),
-        only: shown(scene),
+        only: shown(scene, !errors.is_empty()),
         logs: if scene.logs.is_empty() {
             Vec::new()
         } else {
@@ -120,13 +120,16 @@ pub(crate) fn tools(scene: &Scene) -> Tools {
 }
 
 /// Which rows are kept, and whether those that do not match step back.
-fn shown(scene: &Scene) -> Vec<(&'static str, String, bool)> {
+fn shown(scene: &Scene, has_errors: bool) -> Vec<(&'static str, String, bool)> {
     let choice = |label, only: Only, is_dim: bool| {
         let address = scene.here().with("at", "").with("only", only.as_str()).with("mode", if is_dim { "dim" } else { "" });
         (label, address.href(), scene.wanted.only == only && scene.wanted.is_dim == is_dim)
     };
-    let mut shown =
-        vec![choice("All", Only::All, false), choice("Errors", Only::Errors, false), choice("Critical path", Only::Critical, false)];
+    let mut shown = vec![choice("All", Only::All, false)];
+    if has_errors || scene.wanted.only == Only::Errors {
+        shown.push(choice("Errors", Only::Errors, false));
+    }
+    shown.push(choice("Critical path", Only::Critical, false));
     if !scene.matches.is_empty() {
         shown.extend([choice("Matches", Only::Matches, false), choice("Dim others", Only::All, true)]);
     }
