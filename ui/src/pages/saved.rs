@@ -11,7 +11,7 @@ use super::visit::{html, html_with};
 use crate::error::Failure;
 use crate::params::Params;
 use crate::view::format;
-use crate::view::frame::{Place, moves, spoken};
+use crate::view::frame::{Place, called, moves, spoken};
 use crate::view::plain::{Saved, SavedRow, Taken};
 
 /// The list.
@@ -81,10 +81,12 @@ pub(super) async fn lead(visit: Visit, Path(short): Path<String>) -> Result<Resp
 /// The address in words: page, and the parameters that say what is shown.
 fn about(address: &str) -> String {
     let (path, query) = address.split_once('?').unwrap_or((address, ""));
+    let page = called(path).map_or_else(|| path.trim_start_matches('/').replace('/', " "), str::to_owned);
     let params = Params::parse(query);
-    let told: Vec<String> =
-        params.pairs().filter(|(name, _)| !["from", "to"].contains(name)).map(|(name, value)| format!("{name} {value}")).collect();
-    format::line(&[vec![path.to_owned()], told].concat().join(" · "), 300)
+    // What is asked needs no name.
+    let told = |(name, value): (&str, &str)| if matches!(name, "q" | "sql") { value.to_owned() } else { format!("{name} {value}") };
+    let told: Vec<String> = params.pairs().filter(|(name, _)| !["from", "to"].contains(name)).map(told).collect();
+    format::line(&[vec![page], told].concat().join(" · "), 300)
 }
 
 /// The window that an address names, in words; empty when it names none.
@@ -145,7 +147,7 @@ mod tests {
         assert_eq!(app.get(&place.replace("/saved#", "/s/")).await.header("location"), "/traces?q=x&from=now-1h");
         assert!(app.get("/saved").await.text().contains("Last 1 h, moves on"));
         let fixed = app.get("/traces?from=1000000000000&to=1000000001000").await.text();
-        assert!(fixed.contains("Saved with its time:") && !fixed.contains("moves on"), "{fixed}");
+        assert!(fixed.contains("with its time:") && !fixed.contains("moves on"), "{fixed}");
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -155,7 +157,7 @@ mod tests {
         let first = post("address=%2Ftraces%3Fq%3Da&name=Mine").await.header("location").to_owned();
         let asked = post("address=%2Flogs%3Fq%3Db%26from%3Dnow-6h&name=Mine").await;
         assert_eq!(asked.status, StatusCode::CONFLICT);
-        for words in ["another view is called <strong>Mine</strong>", "/traces · q a", "/logs · q b · Last 6 h", "Replace that view"] {
+        for words in ["another view is called <strong>Mine</strong>", "Traces · a", "Logs · b · Last 6 h", "Replace that view"] {
             assert!(asked.text().contains(words), "{words}: {}", asked.text());
         }
         let again = post("address=%2Flogs%3Fq%3Db%26from%3Dnow-6h&name=Mine&replace=Mine").await;

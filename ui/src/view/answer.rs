@@ -1,7 +1,7 @@
 //! Failures that are answers: a call has status ERROR because who was asked said no, for a reason that lies with who asks.
 //!
 //! One rule for every page, that of OpenTelemetry's conventions: codes which are an error to the caller alone, and not to who answers.
-//! What failed otherwise, and every server or consumer that calls itself failed, is a failure.
+//! What failed otherwise is a failure, and so is a call when who was asked says that it failed itself.
 
 use storage::{Span, SpanKind, Value};
 

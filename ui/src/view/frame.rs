@@ -118,18 +118,25 @@ pub(crate) enum Place {
     Status,
 }
 
+/// Places of the rail: label, icon, address and key.
+const ITEMS: [(Place, &str, &str, &str, &str); 8] = [
+    (Place::Home, "Home", "home", "/", "h"),
+    (Place::Services, "Services", "services", "/services", "s"),
+    (Place::Traces, "Traces", "traces", "/traces", "t"),
+    (Place::Map, "Map", "map", "/map", "m"),
+    (Place::Logs, "Logs", "logs", "/logs", "l"),
+    (Place::Sql, "SQL", "sql", "/query", "q"),
+    (Place::Saved, "Saved", "saved", "/saved", "v"),
+    (Place::Status, "Status", "status", "/status", "x"),
+];
+
+/// What the page of the rail at this address is called.
+pub(crate) fn called(path: &str) -> Option<&'static str> {
+    ITEMS.iter().find(|(_, _, _, known, _)| *known == path).map(|(_, label, ..)| *label)
+}
+
 /// The rail, with the window kept.
 pub(crate) fn navigation(links: &Links, place: Place) -> Vec<NavItem> {
-    const ITEMS: [(Place, &str, &str, &str, &str); 8] = [
-        (Place::Home, "Home", "home", "/", "h"),
-        (Place::Services, "Services", "services", "/services", "s"),
-        (Place::Traces, "Traces", "traces", "/traces", "t"),
-        (Place::Map, "Map", "map", "/map", "m"),
-        (Place::Logs, "Logs", "logs", "/logs", "l"),
-        (Place::Sql, "SQL", "sql", "/query", "q"),
-        (Place::Saved, "Saved", "saved", "/saved", "v"),
-        (Place::Status, "Status", "status", "/status", "x"),
-    ];
     ITEMS
         .into_iter()
         .map(|(item, label, icon, path, key)| {

@@ -11,6 +11,7 @@ use storage::{LogRecord, Span, TraceSummary, UnixNanos};
 
 use crate::error::Failure;
 
+use super::answer;
 use super::colour::Palette;
 use super::format::{Clockface, Moment};
 use super::frame::Frame;
@@ -219,6 +220,14 @@ impl Scene {
     pub(crate) fn since(&self, place: usize, time: UnixNanos) -> u64 {
         let moved = self.offsets.get(place).copied().unwrap_or(0);
         time.get().saturating_add_signed(moved).saturating_sub(self.start.get())
+    }
+
+    /// The code of a failed call that was answered; empty for what failed otherwise, or with what was called. Known of spans in view.
+    pub(crate) fn answer(&self, place: usize) -> String {
+        if self.sheet.errors_below(place) > 0 {
+            return String::new();
+        }
+        self.details.get(&place).and_then(answer::of_call).unwrap_or_default()
     }
 
     /// When a log record of this trace was made, as shown.

@@ -3,7 +3,6 @@
 use storage::{Event, Link, Span, SpanId, TraceId, Value};
 
 use super::{PanelTab, Scene};
-use crate::view::answer;
 use crate::view::attributes::{self, Asked, Row as Attribute};
 use crate::view::colour::Chip;
 use crate::view::format::{self, Moment};
@@ -139,7 +138,7 @@ pub(crate) fn panel(scene: &Scene, place: usize) -> Option<Panel> {
         kind: span.kind.as_str(),
         status: span.status.code.as_str(),
         is_error: span.is_error(),
-        answer: answer::of_call(span).unwrap_or_default(),
+        answer: scene.answer(place),
         message: format::text(&span.status.message),
         duration: format::duration(span.duration()),
         exact: format::exact_nanos(span.duration()),

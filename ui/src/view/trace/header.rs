@@ -4,7 +4,6 @@ use storage::trace::{Brief, FindingKind};
 
 use super::fold::SIMILAR;
 use super::{LogMarks, Scene};
-use crate::view::answer;
 use crate::view::colour::Chip;
 use crate::view::format::{self, Moment};
 use crate::view::outcome::Outcome;
@@ -139,7 +138,7 @@ pub(crate) fn findings(scene: &Scene) -> Vec<Finding> {
 fn is_only_answered(scene: &Scene, place: usize) -> bool {
     let sheet = &scene.sheet;
     let is_error = |place: usize| sheet.spans.get(place).is_some_and(Brief::is_error);
-    scene.details.get(&place).and_then(answer::of_call).is_some() && !sheet.tree().parent(place).is_some_and(is_error)
+    !scene.answer(place).is_empty() && !sheet.tree().parent(place).is_some_and(is_error)
 }
 
 /// The spans at which an error starts and of which nothing is known but that: their attributes say more.

@@ -1,7 +1,6 @@
 //! All spans as a flat table, sorted by what the reader likes: the waterfall for those who cannot see bars.
 
 use super::{Only, Scene, SpanOrder};
-use crate::view::answer;
 use crate::view::colour::Chip;
 use crate::view::format;
 
@@ -111,7 +110,7 @@ fn row(scene: &Scene, place: usize) -> Option<Row> {
         name: format::name(sheet.name(place)),
         kind: span.kind.as_str(),
         is_error: span.is_error(),
-        answer: scene.details.get(&place).and_then(answer::of_call).unwrap_or_default(),
+        answer: scene.answer(place),
         is_critical: sheet.is_critical(place),
         start: format::duration(scene.offset(place)),
         duration: format::duration(span.duration()),

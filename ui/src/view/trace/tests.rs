@@ -297,6 +297,10 @@ fn a_call_that_was_answered_is_marked_with_its_code_and_fails_nothing_above_it()
     assert_eq!(told(&trace), ("402".to_owned(), "warn"));
     trace.spans[0].status.code = storage::StatusCode::Error;
     assert_eq!(told(&trace), ("402".to_owned(), "bad"), "the request failed for it");
+    let mut below = sample::span(9, 3, "bank", "serve", 45, 50);
+    below.status.code = storage::StatusCode::Error;
+    let spans = trace.spans.iter().cloned().chain([below]).collect();
+    assert_eq!(told(&Trace::assemble(trace.id, spans, true, Vec::new())).0, "", "who answered says that it failed");
     trace.spans[3].kind = storage::SpanKind::Server;
     assert_eq!(told(&trace).0, "");
 }

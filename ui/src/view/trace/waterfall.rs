@@ -7,7 +7,6 @@ use storage::{Span, SpanId, SpanKind};
 use super::fold::{Line, Plan, WINDOW};
 use super::wanted::MAX_EXCEPTIONS;
 use super::{LogMarks, Scene};
-use crate::view::answer;
 use crate::view::colour::Chip;
 use crate::view::format;
 use crate::view::logs;
@@ -193,7 +192,7 @@ impl Context<'_> {
             // A name such as `GET /cart` says it already.
             row.pill = Some(pill(span)).filter(|pill| !row.name.split(' ').any(|word| word.eq_ignore_ascii_case(pill))).unwrap_or_default();
             row.links = span.links.len();
-            row.answer = answer::of_call(span).unwrap_or_default();
+            row.answer = scene.answer(place);
         }
         row.bar = self.bar(place);
         row.logs = if scene.wanted.marks == LogMarks::Rows { self.log_lines(place) } else { Vec::new() };
