@@ -45,7 +45,7 @@ async fn what_is_found_here_is_the_span_that_has_the_value() {
         app.append(Signal::Traces, with_texts(key, &texts).encode_to_vec()).await;
         for (number, text) in texts.iter().enumerate() {
             let page = app.get(&format!("/trace/{TRACE}?tab=attributes&span={:016x}", number + 1)).await.text();
-            let href = href_before(&page, ">Find in this trace<").replace("&#38;", "&").replace("&amp;", "&");
+            let href = href_before(&page, ">Find in this trace</a>").replace("&#38;", "&").replace("&amp;", "&");
             assert!(href.contains("find="), "{text:?}: {href}");
             assert_eq!(found(&app.get(&href).await.text()), "1 of 1", "{text:?}: {href}");
         }
