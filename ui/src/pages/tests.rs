@@ -201,6 +201,8 @@ fn skeleton(html: &str) -> Vec<String> {
         let inside = tag.get(..end).unwrap();
         // Attribute values are cut out; what is left are names.
         let names: String = inside.split('"').step_by(2).collect();
+        // A name that is too long for its place has a title besides.
+        let names = names.trim_end_matches(" title=").to_owned();
         // Names may break at their separators, of which payloads have more; in drawings they are lines.
         if names != "wbr" && !names.trim_start_matches("/").starts_with("tspan") {
             tags.push(names);
