@@ -17,7 +17,7 @@ use crate::view::format;
 use crate::view::frame::Place;
 use crate::view::link::term;
 use crate::view::services::{
-    Latency, OperationPage, Service, Services, Tab, dependencies, error_rows, instance_rows, operations, peers, request_time, row,
+    Latency, OperationPage, Order, Service, Services, Tab, dependencies, error_rows, instance_rows, operations, peers, request_time, row,
 };
 use crate::view::traces::Listing;
 use crate::view::{logs, traces};
@@ -27,7 +27,7 @@ mod part;
 
 pub(crate) use self::offered::Offered;
 
-/// `/services?from=&to=&namespace=&env=`.
+/// `/services?from=&to=&namespace=&env=&sort=most|failed|p95|name`.
 pub(super) async fn list(mut visit: Visit) -> Result<Response, Failure> {
     let window = visit.window(DEFAULT_WINDOW)?.in_minutes();
     let store = visit.state.store();
@@ -36,7 +36,8 @@ pub(super) async fn list(mut visit: Visit) -> Result<Response, Failure> {
         tokio::join!(store.services(parted, parts), store.service_map(window.range), Part::read(&visit, window.range));
     let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
     let mut services = services?;
-    services.sort_by_key(|service| std::cmp::Reverse(service.requests));
+    let order = visit.params.word("sort", &Order::WORDS)?.unwrap_or_default();
+    order.services(&mut services);
     let wide = |label: &str, from: &str| (label.to_owned(), links.plain("/services").with("from", from).href());
     Ok(html(&Services {
         frame: visit.frame(Place::Services, "Services", Some(&window)),
@@ -46,6 +47,7 @@ pub(super) async fn list(mut visit: Visit) -> Result<Response, Failure> {
             .filter(|service| part.holds(&service.name))
             .map(|service| row(service, window.range, &links, &clock, &palette))
             .collect(),
+        orders: order.list("Requests", &part.page),
         choices: part.choices,
         notes: part.notes,
         peers: map.map(|map| peers(&map, window.range, &links)).unwrap_or_default(),
@@ -54,10 +56,11 @@ pub(super) async fn list(mut visit: Visit) -> Result<Response, Failure> {
     }))
 }
 
-/// `?tab=operations|dependencies|errors|instances|logs`: one service.
+/// `?tab=operations|dependencies|errors|instances|logs` and, of operations, `sort=most|failed|p95|name`: one service.
 pub(super) async fn detail(mut visit: Visit, Path(Segment(name)): Path<Segment>) -> Result<Response, Failure> {
     let window = visit.window(DEFAULT_WINDOW)?.in_minutes();
     let tab = visit.params.word("tab", &Tab::WORDS)?.unwrap_or_default();
+    visit.params.word("sort", &Order::WORDS)?;
     known(&visit, &name)?;
     let (parted, parts) = window.parts(POINTS);
     let services = visit.state.store().services(parted, parts).await?;
@@ -106,8 +109,12 @@ fn frame_of(visit: &Visit, name: &str, tab: Tab, window: &Window, summary: Optio
 type Filled = Result<(), storage::QueryError>;
 
 async fn fill_operations(page: &mut Service, visit: &Visit, name: &str, range: TimeRange) -> Filled {
-    let found = visit.state.store().operations(name, range).await?;
+    let mut found = visit.state.store().operations(name, range).await?;
     let (whole, has_requests) = request_time(&found);
+    // A word that is none was refused before.
+    let order = visit.params.word("sort", &Order::WORDS).ok().flatten().unwrap_or_default();
+    order.operations(&mut found);
+    page.orders = order.list("Time", &visit.links().service(name));
     page.operations = operations(name, &found, whole, range, &visit.links());
     page.has_requests = has_requests;
     Ok(())

@@ -14,9 +14,11 @@ use super::map::{Facts, shown};
 
 mod detail;
 mod latency;
+mod order;
 
 pub(crate) use self::detail::{OperationPage, Service, Tab, error_rows, instance_rows};
 pub(crate) use self::latency::Latency;
+pub(crate) use self::order::Order;
 
 /// `/services`.
 #[derive(Debug, Default, Template)]
@@ -24,6 +26,8 @@ pub(crate) use self::latency::Latency;
 pub(crate) struct Services {
     pub(crate) frame: Frame,
     pub(crate) rows: Vec<Row>,
+    /// Word, address and whether it is the present order.
+    pub(crate) orders: Vec<(&'static str, String, bool)>,
     /// What they can be narrowed by.
     pub(crate) choices: Vec<Choice>,
     pub(crate) notes: Vec<String>,
@@ -172,12 +176,10 @@ pub(crate) fn request_time(operations: &[Operation]) -> (u64, bool) {
     }
 }
 
-/// Operations by the time they took in all, the greatest first; `whole` is what that time is a share of.
+/// Operations in their order; `whole` is what the time that they took in all is a share of.
 pub(crate) fn operations(service: &str, operations: &[Operation], whole: u64, range: TimeRange, links: &Links) -> Vec<OperationRow> {
     let window = range.to.since(range.from);
-    let mut sorted: Vec<&Operation> = operations.iter().collect();
-    sorted.sort_by_key(|operation| Reverse(operation.total));
-    let row = |operation: &&Operation| {
+    let row = |operation: &Operation| {
         let query = format!("{} {}", term("service", service), term("name", &operation.name));
         OperationRow {
             name: format::name(&operation.name),
@@ -195,7 +197,7 @@ pub(crate) fn operations(service: &str, operations: &[Operation], whole: u64, ra
             part: format::percent(operation.total, whole),
         }
     };
-    sorted.iter().take(MAX_OPERATIONS).map(row).collect()
+    operations.iter().take(MAX_OPERATIONS).map(row).collect()
 }
 
 /// Edges that end at a service, and edges that begin there.

@@ -7,7 +7,7 @@ use storage::{QueryError, Signal, Store, TimeRange};
 use super::super::Visit;
 use super::offered::offered;
 use crate::view::format;
-use crate::view::link::{Links, term};
+use crate::view::link::{Address, term};
 use crate::view::services::Choice;
 
 /// What the address asks for, and what there is to choose from.
@@ -16,6 +16,8 @@ pub(super) struct Part {
     /// The chosen services; `None` when all are shown.
     names: Option<HashSet<String>>,
     pub(super) choices: Vec<Choice>,
+    /// The list of the chosen services, in its first order.
+    pub(super) page: Address,
     pub(super) notes: Vec<String>,
 }
 
@@ -32,10 +34,13 @@ impl Part {
         let chosen: Vec<(&str, &str, &str)> =
             FIELDS.iter().filter_map(|(_, param, field)| Some((*param, *field, visit.params.get(param)?))).collect();
         let (offered, names) = tokio::join!(offered(&visit.state, range), named(store, range, &chosen));
-        let mut part = Self::default();
+        let links = visit.links();
+        let page = chosen.iter().fold(links.windowed("/services"), |page, (param, _, value)| page.with(param, value));
+        let mut part = Self { page, ..Self::default() };
+        let list = links.windowed("/services").with("sort", visit.params.get("sort").unwrap_or_default());
         for ((title, param, _), values) in FIELDS.iter().zip(offered.iter()) {
             let present = chosen.iter().find(|(known, ..)| known == param).map(|(.., value)| *value);
-            part.choices.extend(choice(title, param, values, (present, &chosen), &visit.links()));
+            part.choices.extend(choice(title, param, values, (present, &chosen), &list));
         }
         match names {
             Ok(names) => part.names = names,
@@ -64,13 +69,13 @@ fn choice(
     param: &str,
     values: &[String],
     (present, chosen): (Option<&str>, &[(&str, &str, &str)]),
-    links: &Links,
+    list: &Address,
 ) -> Option<Choice> {
     if values.is_empty() || (values.len() == 1 && present.is_none()) {
         return None;
     }
     let others = chosen.iter().filter(|(known, ..)| *known != param);
-    let page = others.fold(links.windowed("/services"), |page, (known, _, value)| page.with(known, value));
+    let page = others.fold(list.clone(), |page, (known, _, value)| page.with(known, value));
     let mut words = vec![("all".to_owned(), page.href(), present.is_none())];
     words.extend(values.iter().map(|value| (format::line(value, 40), page.clone().with(param, value).href(), present == Some(value))));
     Some(Choice { title, words })
@@ -94,6 +99,11 @@ mod tests {
         assert_eq!(listed("/services?from=0").await, ["cart", "pay", "backup"]);
         assert_eq!(listed("/services?from=0&namespace=shop").await, ["cart", "pay"]);
         assert_eq!(listed("/services?from=0&namespace=infra").await, ["backup"]);
+        let sorted = app.get("/services?from=0&namespace=shop&sort=name").await.text();
+        assert!(sorted.contains("/services?from=0&#38;namespace=shop&#38;sort=p95#order"), "an order keeps what is chosen: {sorted}");
+        assert!(sorted.contains("/services?from=0&#38;sort=name&#38;namespace=infra"), "a choice keeps the order: {sorted}");
+        let place = |name: &str| sorted.find(&format!("href=\"/services/{name}")).unwrap();
+        assert!(place("cart") < place("pay"), "{sorted}");
         let page = app.get("/services?from=0&namespace=shop").await.text();
         assert!(page.contains("/services?from=0&#38;namespace=infra") && !page.contains(">Environment"), "{page}");
     }

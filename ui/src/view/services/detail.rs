@@ -36,6 +36,8 @@ pub(crate) struct Service {
     /// Word, address, whether it is the present one, and its key.
     pub(crate) tabs: Vec<(&'static str, String, bool, usize)>,
     pub(crate) operations: Vec<OperationRow>,
+    /// Orders of the operations: word, address and whether it is the present one.
+    pub(crate) orders: Vec<(&'static str, String, bool)>,
     /// Whether shares of time are of requests, else of all spans.
     pub(crate) has_requests: bool,
     pub(crate) callers: Vec<Dependency>,
