@@ -13,7 +13,7 @@ pub(crate) use self::index::{Comparison as TextComparison, Index, IndexBuilder, 
 pub(crate) use self::wildcard::{Exact, Wildcard};
 
 /// Changes when the tokenizer or the index does; an index of another version is not used, and made again.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 const MAX_TERM_BYTES: usize = 64;
 
 /// What a search looks for in a body.

@@ -68,8 +68,8 @@ struct Gate {
 const LIGHT_AT_ONCE: usize = 16;
 /// Planning a statement of the largest allowed depth takes a good part of the usual 2 MiB.
 const STACK_BYTES: usize = 16 << 20;
-/// How far heavy questions stand back.
-const HEAVY_NICE: i32 = 10;
+/// How far heavy questions stand back: behind merging, since receiving waits for that in the end.
+const HEAVY_NICE: i32 = 19;
 /// Started when needed. Every table that an SQL statement names takes two.
 const MAX_THREADS: usize = 512;
 /// Answers without end that are read at once. They last as long as their reader, so they do not take the places of questions.

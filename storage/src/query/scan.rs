@@ -4,6 +4,7 @@
 //! of both. Knows nothing of what is done with the rows.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::RecordBatch;
@@ -24,6 +25,7 @@ mod narrowed;
 mod numbers;
 mod ranges;
 mod selected;
+mod workers;
 
 pub(crate) use self::control::Control;
 pub(super) use self::numbers::Numbers;
@@ -32,6 +34,8 @@ use self::selected::{read, select};
 
 /// Rows of a unit of which all columns are read at once, when that is wanted.
 const FEW_ROWS: usize = 64;
+/// As few segments are asked faster than a thread is started.
+const MANY_SEGMENTS: usize = 8;
 
 /// Where rows lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,10 +112,10 @@ impl<'a> Scan<'a> {
         for (i, batch) in table.buffered.iter().enumerate() {
             scan.add_batch(i, batch)?;
         }
-        for (i, segment) in table.segments.iter().enumerate() {
-            control.check()?;
+        let selections = scan.selections(hints)?;
+        for ((i, segment), selection) in table.segments.iter().enumerate().zip(selections) {
             let before = scan.units.len();
-            scan.add_segment(i, segment, hints);
+            scan.add_segment(i, segment, selection.as_ref());
             scan.stats.prune(segment.meta(), scan.units.get(before..).unwrap_or_default().iter().flat_map(|unit| &unit.rows));
         }
         scan.units.sort_by(|a, b| {
@@ -180,7 +184,6 @@ impl<'a> Scan<'a> {
         new: impl Fn() -> S + Sync,
         each: impl Fn(&mut S, &Rows<'_>) -> Result<(), QueryError> + Sync,
     ) -> Result<Vec<S>, QueryError> {
-        const WORKERS: usize = 2;
         let next = AtomicUsize::new(0);
         let this = &*self;
         let work = || -> Result<(S, Account), QueryError> {
@@ -193,18 +196,7 @@ impl<'a> Scan<'a> {
             Ok((state, account))
         };
         // One worker is enough for a few thousand rows.
-        let results = if this.units.len() < 4 {
-            vec![work()]
-        } else {
-            std::thread::scope(|scope| {
-                let others: Vec<_> = (1..WORKERS).map(|_| scope.spawn(work)).collect();
-                let mut results = vec![work()];
-                results.extend(others.into_iter().map(|other| {
-                    other.join().unwrap_or_else(|_| Err(QueryError::Internal("a query thread failed unexpectedly".to_owned())))
-                }));
-                results
-            })
-        };
+        let results = if this.units.len() < 4 { vec![work()] } else { workers::on_all(work) };
         let mut states = Vec::with_capacity(results.len());
         for result in results {
             let (state, account) = result?;
@@ -253,24 +245,38 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    /// Adds the units of a segment that can matter.
-    fn add_segment(&mut self, i: usize, segment: &Segment, hints: &Hints) {
+    /// Which rows the indexes leave of each segment; `None` for all. An index of words is read for it, so many of them are asked by both
+    /// cores.
+    fn selections(&self, hints: &Hints) -> Result<Vec<Option<RowRanges>>, QueryError> {
+        let of = |segment: &Arc<Segment>| if self.can_matter(segment, hints) { select(segment, hints) } else { Some(RowRanges::new()) };
+        let segments = &self.table.segments;
+        if segments.len() >= MANY_SEGMENTS && !(hints.terms.is_empty() && hints.prefixes.is_empty()) {
+            return workers::each(segments, self.control, of);
+        }
+        segments.iter().map(|segment| self.control.check().map(|()| of(segment))).collect()
+    }
+
+    /// Whether a segment can have rows of the range and of the wanted services.
+    fn can_matter(&self, segment: &Segment, hints: &Hints) -> bool {
         let meta = segment.meta();
-        if !self.overlaps(meta.min_time, meta.max_time) {
+        let has_service = match (&hints.services, segment.services()) {
+            (Some(wanted), Some(known)) => wanted.iter().any(|service| known.binary_search(service).is_ok()),
+            _ => true,
+        };
+        has_service && self.overlaps(meta.min_time, meta.max_time)
+    }
+
+    /// Adds the units of a segment that have selected rows.
+    fn add_segment(&mut self, i: usize, segment: &Segment, selection: Option<&RowRanges>) {
+        if selection.is_some_and(Vec::is_empty) {
             return;
         }
-        if let (Some(wanted), Some(known)) = (&hints.services, segment.services())
-            && !wanted.iter().any(|service| known.binary_search(service).is_ok())
-        {
-            return;
-        }
-        let selection = select(segment, hints);
         for group in segment.row_groups() {
             if !self.overlaps(group.min_time, group.max_time) {
                 continue;
             }
             let whole = vec![group.rows.clone()];
-            let rows = selection.as_ref().map_or_else(|| whole.clone(), |selection| intersect(selection, &whole));
+            let rows = selection.map_or_else(|| whole.clone(), |selection| intersect(selection, &whole));
             // A unit's rows are numbered by its ranges, so hidden ones must not be among them.
             let rows = if segment.hidden().is_empty() { rows } else { without_rows(&rows, segment.hidden()) };
             if !rows.is_empty() {

@@ -105,13 +105,20 @@ impl Ids {
     }
 
     fn collect_keys(&self, bundle: &Bundle, keys: &RangeInclusive<u64>, found: &mut Blocks) -> io::Result<()> {
-        for number in self.pages(keys) {
-            let at = |number: usize| self.directory.get(number).map_or(self.end, |(_, at)| *at);
-            let (start, end) = (at(number), at(number + 1));
-            let length = end.checked_sub(start).ok_or_else(|| bundle_damaged("pages of an index of words overlap"))?;
-            let bytes = bundle.file().bytes_at(self.blob.offset + u64::from(start), length as usize)?;
+        let at = |number: usize| self.directory.get(number).map_or(self.end, |(_, at)| *at);
+        let overlap = || bundle_damaged("pages of an index of words overlap");
+        let pages = self.pages(keys);
+        if pages.is_empty() {
+            return Ok(());
+        }
+        let (begin, end) = (at(pages.start), at(pages.end));
+        let length = end.checked_sub(begin).ok_or_else(overlap)?;
+        let bytes = bundle.file().bytes_at(self.blob.offset + u64::from(begin), length as usize)?;
+        for number in pages {
+            let place = |number| at(number).checked_sub(begin).map(|at| at as usize);
+            let page = place(number).zip(place(number + 1)).and_then(|(start, end)| bytes.get(start..end)).ok_or_else(overlap)?;
             let first = self.directory.get(number).map_or(0, |(first, _)| *first);
-            Page::new(&bytes, first)
+            Page::new(page, first)
                 .and_then(|page| page.collect(keys, found))
                 .ok_or_else(|| bundle_damaged(format!("page {number} of {} is damaged", self.blob.name)))?;
         }

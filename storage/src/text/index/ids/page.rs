@@ -1,8 +1,9 @@
 //! Pages of the file of ids: keys in order, each with the blocks of rows that have it.
 //!
-//! A page is one byte `shift`; then for each key, whose lowest `shift` bits are left out, its difference to the key before (for the first
-//! one to the first key of the page in the directory, whose bits are left out as well) and its blocks; then the crc32c of all this. Numbers are
-//! LEB128. Blocks are one number: odd for one block, twice its number plus one; 0 when bits follow, one for each block of the unit; otherwise
+//! A page is one byte `shift`; the number of stops and the stops; the keys; then the crc32c of all this. Numbers are LEB128. For each key,
+//! whose lowest `shift` bits are left out, there is its difference to the key before (for the first one to the first key of the page in the
+//! directory, whose bits are left out as well) and its blocks. A stop is a key at which reading can begin, of about every 512th byte: its
+//! difference to the stop before, and that of where it is; the first of them to the first key and where keys begin. Blocks are one number: odd for one block, twice its number plus one; 0 when bits follow, one for each block of the unit; otherwise
 //! twice how many there are, followed by the first and the differences between each two.
 //!
 //! As many bits are left out as make next to no two keys of the page one, and at most 13, so that ten bits of the hash tell tokens of one
@@ -15,6 +16,7 @@ use super::BLOCK_BITS;
 
 /// A checked page.
 pub(super) struct Page<'a> {
+    /// Stops and keys.
     bytes: &'a [u8],
     shift: u32,
     first: u64,
@@ -22,6 +24,8 @@ pub(super) struct Page<'a> {
 
 /// About how many bytes a page has.
 const PAGE_BYTES: usize = 4_096;
+/// About how many bytes are read in vain for a key that is not there.
+const STOP_BYTES: usize = 512;
 /// Bits of keys that are left out at most.
 const MAX_SHIFT: u32 = 13;
 /// One key of so many may become one with its neighbour.
@@ -55,19 +59,29 @@ pub(super) fn write(pairs: &[u64], rows: u32, to: &mut Vec<u8>) {
     let begin = to.len();
     let shift = shift(pairs);
     to.push(u8::try_from(shift).unwrap_or(0));
-    let mut before = pairs.first().map_or(0, |pair| key_of(*pair)) >> shift;
+    let first = pairs.first().map_or(0, |pair| key_of(*pair)) >> shift;
+    let (mut before, mut stops, mut keys) = (first, vec![(first, 0)], Vec::new());
     let mut joined: Vec<u32> = Vec::new();
     for group in pairs.chunk_by(|a, b| key_of(*a) >> shift == key_of(*b) >> shift) {
         let key = group.first().map_or(0, |pair| key_of(*pair)) >> shift;
-        number(key - before, to);
+        if stops.last().is_some_and(|(_, at)| keys.len() - at >= STOP_BYTES) {
+            stops.push((key, keys.len()));
+        }
+        number(key - before, &mut keys);
         before = key;
         joined.clear();
         joined.extend(group.iter().map(|pair| block_of(*pair)));
         // Of several keys that are one now.
         joined.sort_unstable();
         joined.dedup();
-        write_blocks(&joined, rows, to);
+        write_blocks(&joined, rows, &mut keys);
     }
+    number(stops.len() as u64 - 1, to);
+    for (one, next) in stops.iter().zip(stops.iter().skip(1)) {
+        number(next.0 - one.0, to);
+        number((next.1 - one.1) as u64, to);
+    }
+    to.extend_from_slice(&keys);
     let crc = crc32c::crc32c(to.get(begin..).unwrap_or_default());
     to.extend_from_slice(&crc.to_le_bytes());
 }
@@ -171,16 +185,34 @@ impl<'a> Page<'a> {
     /// Adds the blocks of all these keys; `None` when the page makes no sense.
     pub(super) fn collect(&self, keys: &RangeInclusive<u64>, found: &mut Blocks) -> Option<()> {
         let (from, to) = (keys.start() >> self.shift, keys.end() >> self.shift);
-        let mut rest = self.bytes;
-        let mut key = self.first >> self.shift;
-        while !rest.is_empty() {
-            key = key.checked_add(take(&mut rest)?)?;
-            if key > to {
-                break;
+        let (mut key, mut rest) = self.last_stop(from)?;
+        while !rest.is_empty() && key <= to {
+            if key < from {
+                skip(&mut rest, found)?
+            } else {
+                add(&mut rest, found)?
             }
-            if key < from { skip(&mut rest, found)? } else { add(&mut rest, found)? }
+            key = if rest.is_empty() { key } else { key.checked_add(take(&mut rest)?)? };
         }
         Some(())
+    }
+
+    /// The last key at which reading can begin and that is not above one, or else the first one, and what follows it.
+    fn last_stop(&self, key: u64) -> Option<(u64, &'a [u8])> {
+        let mut rest = self.bytes;
+        let count = take(&mut rest)?;
+        let (mut best, mut stop, mut at) = ((self.first >> self.shift, 0), self.first >> self.shift, 0);
+        for _ in 0..count {
+            stop = stop.checked_add(take(&mut rest)?)?;
+            at += usize::try_from(take(&mut rest)?).ok().filter(|step| *step <= self.bytes.len())?;
+            if stop <= key {
+                best = (stop, at);
+            }
+        }
+        let mut keys = rest.get(best.1..)?;
+        // How far it is from the key before it.
+        take(&mut keys)?;
+        Some((best.0, keys))
     }
 }
 
