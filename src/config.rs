@@ -93,7 +93,7 @@ impl Config {
         storage.min_free_bytes = written.read("min_free_bytes", value::bytes64);
         storage.retention = Self::retention(written);
         storage.max_disk_bytes = max_disk_bytes;
-        storage.concurrent_queries = written.read("concurrent_queries", value::positive);
+        storage.concurrent_queries = written.read("concurrent_queries", value::optional(value::positive)).unwrap_or(shares.questions);
         storage.query_timeout = written.read("query_timeout", value::duration);
         storage.query_memory_bytes = written.read("query_memory_bytes", value::optional(value::bytes)).unwrap_or(shares.query);
         if storage.max_buffer_bytes < storage.buffer_bytes {

@@ -16,6 +16,8 @@ pub(crate) struct Shares {
     pub(crate) message: usize,
     /// All SQL statements.
     pub(crate) query: usize,
+    /// Questions that run at once.
+    pub(crate) questions: usize,
 }
 
 // === impl Shares ===
@@ -33,6 +35,7 @@ impl Shares {
             in_flight,
             message: in_flight.min(64 << 20),
             query: share(16, 16 * MIB, 1024 * MIB),
+            questions: usize::try_from(limit / (384 * MIB)).unwrap_or(usize::MAX).clamp(1, 4),
         }
     }
 }

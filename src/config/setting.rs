@@ -42,7 +42,12 @@ pub(crate) const SETTINGS: [Setting; 29] = [
     setting("max_buffer_bytes", "", "SIZE", "Data in memory at which senders wait [default: four times buffer-bytes]"),
     setting("flush_interval", "60s", "TIME", "Age of data in memory at which a flush to disk begins"),
     setting("min_free_bytes", "512MiB", "SIZE", "Free disk below which data is refused and pages go on"),
-    setting("concurrent_queries", "4", "NUMBER", "Queries that run at once"),
+    setting(
+        "concurrent_queries",
+        "",
+        "NUMBER",
+        "Queries that run at once [default: 4, or fewer where there are less than 1.5 GiB of memory]",
+    ),
     setting("query_timeout", "60s", "TIME", "The longest a query may take"),
     setting("query_memory_bytes", "", "SIZE", "Memory of all SQL queries together [default: by memory, at most 1GiB]"),
     setting("max_message_bytes", "", "SIZE", "The largest request, counted after decompression [default: by memory, at most 64MiB]"),

@@ -125,6 +125,7 @@ impl From<QueryError> for Failure {
             QueryError::Invalid(message) => Self::bad_request("invalid_parameter", message),
             QueryError::Timeout(_) => Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout", error.to_string()),
             QueryError::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", error.to_string()),
+            QueryError::Crowded => Self::new(StatusCode::SERVICE_UNAVAILABLE, "memory", error.to_string()),
             QueryError::Memory(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "memory", error.to_string()),
             QueryError::Internal(_) => {
                 tracing::error!(error = %error, "a query failed: {error}");

@@ -13,6 +13,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinHandle};
 
+use self::pressure::Pressure;
 use super::map::CallRolls;
 use super::question::QueryError;
 use super::rolled::Rolls;
@@ -23,6 +24,8 @@ use super::window::Cache;
 use crate::config::Config;
 use crate::metrics::Registry;
 
+mod pressure;
+
 /// Runs questions on their own threads, a bounded number at a time.
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -32,13 +35,14 @@ pub(crate) struct Engine {
     light_threads: Option<Runtime>,
     heavy: Gate,
     light: Gate,
+    pressure: Arc<Pressure>,
     streams: Arc<Semaphore>,
     timeout: Duration,
     registry: Registry,
     /// Shared resources of SQL statements.
     pub(super) sql: Result<sql::Resources, String>,
     /// Answers over windows.
-    pub(super) cache: Cache,
+    pub(super) cache: Arc<Cache>,
     /// Traces in columns.
     pub(crate) sheets: Arc<Sheets>,
     /// Roll-ups of segments.
@@ -76,6 +80,8 @@ const MAX_THREADS: usize = 512;
 const STREAMS_AT_ONCE: usize = 2;
 /// The longest that one may last.
 const STREAM_TIMEOUT: Duration = Duration::from_secs(24 * 3_600);
+/// The longest that a question waits for memory.
+const MEMORY_WAIT: Duration = Duration::from_secs(5);
 /// Waiting questions per running one.
 const WAITING_PER_PERMIT: usize = 8;
 
@@ -83,19 +89,44 @@ impl Engine {
     /// Starts the query threads.
     pub(crate) fn new(config: &Config, registry: &Registry) -> Self {
         let concurrent = config.concurrent_queries.max(1);
-        Self {
+        let help = "Bytes of memory that this process has taken, which are not of files.";
+        let taken = registry.gauge("throughline_memory_taken_bytes", help, &[]);
+        let engine = Self {
             heavy_threads: threads("query", give_way),
             light_threads: threads("query-light", || ()),
             heavy: Gate::new(concurrent),
             light: Gate::new(LIGHT_AT_ONCE),
+            pressure: Arc::new(Pressure::new(config.memory_limit_bytes, pressure::taken, taken)),
             streams: Arc::new(Semaphore::new(STREAMS_AT_ONCE)),
             timeout: config.query_timeout,
             registry: registry.clone(),
             sql: sql::Resources::new(config),
-            cache: Cache::default(),
+            cache: Arc::default(),
             sheets: Arc::default(),
             rolls: Arc::default(),
             calls: Arc::default(),
+        };
+        engine.watch_memory();
+        engine
+    }
+
+    /// Looks after memory as long as the threads are there.
+    fn watch_memory(&self) {
+        let (pressure, cache, sheets) = (self.pressure.clone(), self.cache.clone(), self.sheets.clone());
+        let (rolls, calls) = (self.rolls.clone(), self.calls.clone());
+        let watch = async move {
+            loop {
+                tokio::time::sleep(pressure::TICK).await;
+                if pressure.look() {
+                    cache.clear();
+                    sheets.clear();
+                    rolls.clear();
+                    calls.clear();
+                }
+            }
+        };
+        if let Some(threads) = &self.light_threads {
+            threads.spawn(watch);
         }
     }
 
@@ -112,8 +143,9 @@ impl Engine {
         work: impl FnOnce(&Control) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, QueryError> {
         self.measured(kind, async {
-            let permit = self.gate(weight).enter(self.timeout).await?;
+            let permit = self.enter(weight, self.timeout).await?;
             let control = Arc::new(Control::new(self.timeout));
+            self.pressure.begins(weight, &control);
             let cancel = CancelOnDrop(control.clone());
             let task = self.threads(weight)?.spawn_blocking(move || {
                 let result = work(&control);
@@ -137,17 +169,22 @@ impl Engine {
     ) -> Result<T, QueryError> {
         let allowed = timeout.min(self.timeout);
         self.measured(kind, async {
-            let permit = self.gate(Weight::Heavy).enter(allowed).await?;
+            let permit = self.enter(Weight::Heavy, allowed).await?;
+            let control = Arc::new(Control::new(allowed));
+            self.pressure.begins(Weight::Heavy, &control);
             let task = self.threads(Weight::Heavy)?.spawn(async move {
                 let result = tokio::time::timeout(allowed, work).await;
                 drop(permit);
                 result
             });
             let mut task = AbortOnDrop(task);
-            match (&mut task.0).await {
-                Ok(Ok(result)) => result,
-                Ok(Err(_)) => Err(QueryError::Timeout(allowed)),
-                Err(error) => Err(failed(&error)),
+            tokio::select! {
+                result = &mut task.0 => match result {
+                    Ok(Ok(result)) => result,
+                    Ok(Err(_)) => Err(QueryError::Timeout(allowed)),
+                    Err(error) => Err(failed(&error)),
+                },
+                error = ended(&control) => Err(error),
             }
         })
         .await
@@ -164,8 +201,9 @@ impl Engine {
         let (sender, receiver) = channel(1);
         let running = Running::new(&self.registry);
         let errors = self.registry.clone();
+        let control = Arc::new(Control::new(STREAM_TIMEOUT));
+        self.pressure.begins(Weight::Light, &control);
         self.threads(Weight::Heavy)?.spawn_blocking(move || {
-            let control = Control::new(STREAM_TIMEOUT);
             let mut hand_out = |part| sender.blocking_send(Ok(part)).map_err(|_| nobody_waits());
             if let Err(error) = work(&control, &mut hand_out) {
                 let labels = [("kind", kind), ("reason", reason(&error))];
@@ -189,6 +227,15 @@ impl Engine {
             Weight::Heavy => &self.heavy_threads,
         };
         threads.as_ref().ok_or_else(|| QueryError::Internal("the query threads could not be started; see the log".to_owned()))
+    }
+
+    /// Waits for a place, and for memory.
+    async fn enter(&self, weight: Weight, allowed: Duration) -> Result<OwnedSemaphorePermit, QueryError> {
+        let permit = self.gate(weight).enter(allowed).await?;
+        if weight == Weight::Heavy {
+            self.pressure.enter(allowed.min(MEMORY_WAIT)).await?;
+        }
+        Ok(permit)
     }
 
     fn gate(&self, weight: Weight) -> &Gate {
@@ -307,6 +354,16 @@ impl<T> Drop for AbortOnDrop<T> {
     }
 }
 
+/// Why work must end, once it must.
+async fn ended(control: &Control) -> QueryError {
+    loop {
+        tokio::time::sleep(pressure::TICK).await;
+        if let Err(error) = control.check() {
+            return error;
+        }
+    }
+}
+
 fn nobody_waits() -> QueryError {
     QueryError::Internal("nobody waits for the answer any more".to_owned())
 }
@@ -322,7 +379,7 @@ fn reason(error: &QueryError) -> &'static str {
         QueryError::Invalid(_) => "invalid",
         QueryError::Timeout(_) => "timeout",
         QueryError::Busy => "busy",
-        QueryError::Memory(_) => "memory",
+        QueryError::Memory(_) | QueryError::Crowded => "memory",
         QueryError::Internal(_) => "internal",
     }
 }

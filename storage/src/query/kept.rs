@@ -47,6 +47,11 @@ impl<K: Eq + Hash, V: Clone> Kept<K, V> {
         }
     }
 
+    /// Keeps nothing of what there is.
+    pub(super) fn clear(&mut self) {
+        (self.entries, self.bytes) = (HashMap::new(), 0);
+    }
+
     /// By a quarter, so that it is not done each time.
     fn make_room(&mut self) {
         let mut sizes: Vec<(u64, usize)> = self.entries.values().map(|entry| (entry.used, entry.bytes)).collect();

@@ -112,6 +112,9 @@ pub enum QueryError {
     /// It needs more memory than queries may use. Narrow the question.
     #[error("this needs more memory than it may use: {0}")]
     Memory(String),
+    /// This process is near the limit of its memory. Ask again after a moment, or for less.
+    #[error("this process is near the limit of its memory; ask again in a moment, or ask for less, such as a shorter time")]
+    Crowded,
     /// The store could not read its own data. The operator must look at the log.
     #[error("reading the store failed: {0}")]
     Internal(String),

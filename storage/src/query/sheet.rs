@@ -230,6 +230,11 @@ impl OpenTrace {
 // === impl Sheets ===
 
 impl Sheets {
+    /// Keeps nothing of what there is.
+    pub(crate) fn clear(&self) {
+        self.kept.lock().clear();
+    }
+
     fn get(&self, id: TraceId, version: &[Part]) -> Option<Arc<Held>> {
         let mut kept = self.kept.lock();
         let at = kept.iter().position(|held| held.sheet.id == id)?;

@@ -69,6 +69,14 @@ impl Default for CallRolls {
 }
 
 impl CallRolls {
+    /// Keeps nothing of what there is.
+    pub(crate) fn clear(&self) {
+        self.rolls.lock().clear();
+        self.units.lock().clear();
+        self.shared.lock().clear();
+        self.spans.lock().clear();
+    }
+
     /// The roll-up of a segment; made of its rows when it has none that can be used. `None` when there is too much to sum up, or when
     /// rows cannot be read.
     pub(super) fn of(&self, segment: &Segment, control: &Control) -> Result<Option<Arc<Known>>, QueryError> {

@@ -41,6 +41,12 @@ impl Default for Rolls {
 }
 
 impl Rolls {
+    /// Keeps nothing of what there is.
+    pub(crate) fn clear(&self) {
+        self.rolls.lock().clear();
+        self.shared.lock().clear();
+    }
+
     /// As if no segment had a roll-up.
     #[cfg(test)]
     pub(crate) fn unusable() -> Self {

@@ -43,6 +43,11 @@ impl Cache {
         Some(answer)
     }
 
+    /// Keeps nothing of what there is.
+    pub(crate) fn clear(&self) {
+        self.answers.lock().clear();
+    }
+
     pub(crate) fn keep(&self, key: Key, answer: Answer) {
         let mut answers = self.answers.lock();
         answers.retain(|(known, _)| *known != key);
