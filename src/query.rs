@@ -65,6 +65,8 @@ async fn sql(client: &Client, arguments: &Query, mut out: impl Write) -> anyhow:
     let parameters = [("query", text), ("max_rows", &limit), ("timeout", "60s"), ("format", format)];
     let answer = client.get(&path("/api/v1/sql", &parameters)).await?;
     let truncated = answer.header("x-throughline-truncated") == "true";
+    let complete = answer.header("x-throughline-complete") != "false";
+    let notes: Vec<String> = answer.headers("x-throughline-note").map(str::to_owned).collect();
     let bytes = answer.bytes(MAX_ANSWER_BYTES).await?;
     if arguments.format == TableFormat::Table {
         let answer: Json = serde_json::from_slice(&bytes)?;
@@ -81,7 +83,18 @@ async fn sql(client: &Client, arguments: &Query, mut out: impl Write) -> anyhow:
     if truncated {
         crate::say(&format_args!("there are more rows; --limit {} was reached", arguments.limit));
     }
-    Ok(ExitCode::SUCCESS)
+    for note in &notes {
+        crate::say(note);
+    }
+    if !complete && notes.is_empty() {
+        crate::say(&"the answer is not complete: a part of the data could not be read");
+    }
+    Ok(exit_code(complete))
+}
+
+/// Scripts are told too when something is missing.
+fn exit_code(complete: bool) -> ExitCode {
+    if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 async fn list(client: &Client, arguments: &Query, of: &List, mut out: impl Write) -> anyhow::Result<ExitCode> {
@@ -124,7 +137,7 @@ async fn list(client: &Client, arguments: &Query, of: &List, mut out: impl Write
     if cursor.is_some() {
         crate::say(&format_args!("there are more; --limit {} was reached", arguments.limit));
     }
-    Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(exit_code(complete))
 }
 
 fn list_of<'a>(answer: &'a Json, name: &str) -> &'a [Json] {

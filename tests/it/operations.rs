@@ -218,8 +218,25 @@ async fn a_damaged_segment_is_named_by_check_and_the_rest_is_served() {
     server.kill();
 
     fs::write(&segment, "cut short").unwrap();
-    let server = Server::start(data.path(), &[]);
+    let mut server = Server::start(data.path(), &[]);
     tells_of_damage(&server, name).await;
+    commands_tell_of_damage(&["--url", &format!("http://{}", server.ui)], name);
+    server.kill();
+    commands_tell_of_damage(&["--data-dir", data.path().to_str().unwrap()], name);
+}
+
+/// What cannot be read is named beside every answer, and the exit code says that it is missing.
+fn commands_tell_of_damage(source: &[&str], segment: &str) {
+    for question in [&["--sql", "SELECT count(*) AS n FROM spans"][..], &["service:whole"]] {
+        for format in ["table", "csv", "ndjson"] {
+            let output = run(&[&["query", "--format", format], question, source].concat());
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(1), "{question:?} as {format}: {stderr}");
+            // The log of the command has it as well; what is said for people begins with the name of the program.
+            let is_note = |line: &str| line.starts_with("throughline: ") && line.contains(segment);
+            assert!(stderr.lines().any(is_note), "{question:?} as {format}: {stderr}");
+        }
+    }
 }
 
 /// Readiness, metrics and the page each tell of one damaged segment of spans; the server is ready.

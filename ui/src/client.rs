@@ -274,6 +274,11 @@ impl Answer {
         self.response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
+    /// All headers of a name that are text, in order.
+    pub fn headers<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.response.headers().get_all(name).into_iter().filter_map(|value| value.to_str().ok())
+    }
+
     /// The whole of it, which must not be longer than `max_bytes`.
     ///
     /// # Errors
