@@ -102,6 +102,12 @@ pub(crate) fn event_attributes(events: &[u8]) -> impl Iterator<Item = (&str, &[u
     messages(events, 11).flat_map(|event| messages(event, 3)).filter_map(key_value)
 }
 
+/// The attributes of the events named `exception` in the column `events`.
+pub(crate) fn exception_attributes(events: &[u8]) -> impl Iterator<Item = (&str, &[u8])> {
+    let is_exception = |event: &&[u8]| messages(event, 2).last() == Some(b"exception".as_slice());
+    messages(events, 11).filter(is_exception).flat_map(|event| messages(event, 3)).filter_map(key_value)
+}
+
 /// The attributes of all links in the column `links`.
 pub(crate) fn link_attributes(links: &[u8]) -> impl Iterator<Item = (&str, &[u8])> {
     messages(links, 13).flat_map(|link| messages(link, 4)).filter_map(key_value)

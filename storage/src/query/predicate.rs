@@ -14,6 +14,7 @@ use crate::store::Signal;
 
 mod anywhere;
 mod envelope;
+mod exceptions;
 mod finder;
 mod leaf;
 mod needs;

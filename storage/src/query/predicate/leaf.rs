@@ -8,6 +8,7 @@ use super::super::language::{Field, Literal, Operand, Operator, Presence, Reach,
 use super::super::question::QueryError;
 use super::anywhere::Anywhere;
 use super::envelope::{Envelope, EnvelopeTest};
+use super::exceptions;
 use super::finder::Finder;
 use super::needs::Needs;
 use super::nested::Nested;
@@ -38,8 +39,9 @@ pub(super) enum Leaf {
     Absent(&'static str),
     /// An attribute under any of these names.
     Attribute(Scope, Vec<String>, ValueTest),
-    /// The attribute or the column.
-    AttributeOrText(Vec<String>, &'static str, ValueTest),
+    /// Something of any exception of a span, or of the span itself: the attribute under these names, of which the column has that of the
+    /// first exception.
+    Exception(Vec<String>, &'static str, ValueTest),
     /// Something of the resource or the scope.
     Envelope(Envelope),
     /// Something of the events or the links.
@@ -106,8 +108,8 @@ impl Leaf {
             Field::Peer => Self::Text(column::PEER, values()),
             Field::Event if signal == Signal::Logs => Self::Text(column::EVENT_NAME, values()),
             Field::Event => Self::Lines(column::EVENT_NAMES, values()),
-            Field::ExceptionType => Self::AttributeOrText(equivalents("exception.type"), column::EXCEPTION_TYPE, values()),
-            Field::ExceptionMessage => Self::AttributeOrText(equivalents("exception.message"), column::EXCEPTION_MESSAGE, values()),
+            Field::ExceptionType => Self::Exception(equivalents("exception.type"), column::EXCEPTION_TYPE, values()),
+            Field::ExceptionMessage => Self::Exception(equivalents("exception.message"), column::EXCEPTION_MESSAGE, values()),
             Field::Body => body(*operator, operand),
             Field::Attribute(key) => Self::Attribute(Scope::Record, equivalents(key), values()),
             Field::Either(key) => Self::Attribute(Scope::Either, equivalents(key), values()),
@@ -156,7 +158,7 @@ impl Leaf {
             Self::Trace(..) | Self::Span(..) => 3,
             Self::Text(..) | Self::Lines(..) => 5,
             Self::Envelope(_) => 6,
-            Self::Attribute(..) | Self::AttributeOrText(..) => 20,
+            Self::Attribute(..) | Self::Exception(..) => 20,
             Self::Nested(_) => 30,
             Self::Body(_) => 40,
             Self::SpanText(_) => 80,
@@ -182,14 +184,16 @@ impl Leaf {
             }
             Self::Envelope(envelope) => into.column(envelope.column()),
             Self::Nested(nested) => into.column(nested.column()),
-            Self::AttributeOrText(keys, name, _) => {
+            Self::Exception(keys, name, _) => {
                 into.keys(keys);
                 into.column(name);
+                into.columns.extend(exceptions::FURTHER);
             }
             Self::AnyOf(leaves) => leaves.iter().for_each(|leaf| leaf.needs(into)),
             Self::Body(_) => into.column(column::BODY),
             Self::SpanText(_) => {
                 into.columns.extend(SPAN_TEXTS);
+                into.columns.extend(exceptions::FURTHER);
                 into.columns.extend(ATTRIBUTES);
             }
             Self::Anywhere(_) => into.columns.extend(Anywhere::columns()),
@@ -226,9 +230,10 @@ impl Leaf {
             Self::Present(name) => present(batch, name, alive, true)?,
             Self::Absent(name) => present(batch, name, alive, false)?,
             Self::Attribute(scope, keys, test) => attribute(batch, alive, *scope, keys, test)?,
-            Self::AttributeOrText(keys, name, test) => {
-                let text = Self::Text(name, test.clone()).eval(batch, alive)?;
-                &text | &attribute(batch, &(alive & &!&text), Scope::Record, keys, test)?
+            Self::Exception(keys, name, test) => {
+                let first = Self::Text(name, test.clone()).eval(batch, alive)?;
+                let found = &first | &exceptions::any_has(batch, &(alive & &!&first), keys, test)?;
+                &found | &attribute(batch, &(alive & &!&found), Scope::Record, keys, test)?
             }
             Self::Envelope(envelope) => {
                 let mut test = EnvelopeTest::new(columns::binary(batch, envelope.column())?, envelope);
@@ -301,6 +306,7 @@ fn span_text(batch: &RecordBatch, alive: &BooleanBuffer, finder: &Finder) -> Res
         let open = alive & &!&found;
         found = &found | &keep(&open, |row| array.is_valid(row) && finder.matches(array.value(row)));
     }
+    found = &found | &exceptions::any_says(batch, &(alive & &!&found), finder)?;
     let attributes = Attributes::of(batch)?;
     let open = alive & &!&found;
     Ok(&found | &keep(&open, |row| attributes.texts(row).any(|text| finder.matches(text))))
@@ -324,7 +330,10 @@ fn present_leaf(signal: Signal, presence: &Presence) -> Option<Leaf> {
         (Presence::Event, Signal::Traces) => column::EVENTS,
         (Presence::Event, Signal::Logs) => column::EVENT_NAME,
         (Presence::Link, _) => column::LINKS,
-        (Presence::Exception, _) => column::EXCEPTION_TYPE,
+        (Presence::Exception, _) => {
+            let name = Operand::Text(vec![Literal::Quoted("exception".to_owned())]);
+            return Some(Leaf::Lines(column::EVENT_NAMES, ValueTest::new(Operator::Equal, &name)));
+        }
         (Presence::Parent, _) => column::PARENT_SPAN_ID,
         (Presence::Peer, _) => column::PEER,
         (Presence::Trace, _) => column::TRACE_ID,

@@ -78,6 +78,12 @@ impl Prune {
             Field::Scope(key) => Self::Attribute(condition(Scope::Instrumentation, equivalents(key))),
             Field::EventAttribute(key) => Self::Attribute(condition(Scope::Event, equivalents(key))),
             Field::LinkAttribute(key) => Self::Attribute(condition(Scope::Link, equivalents(key))),
+            // Of an exception, or of the span itself.
+            Field::ExceptionType | Field::ExceptionMessage => {
+                let keys = equivalents(if test.field == Field::ExceptionType { "exception.type" } else { "exception.message" });
+                let of = |scope| Self::Attribute(condition(scope, keys.clone()));
+                of(Scope::Event).either(of(Scope::Record))
+            }
             Field::Either(key) => Self::Attribute(condition(Scope::Either, equivalents(key))),
             Field::Name => Self::Name(condition(Scope::Record, Vec::new())),
             _ => Self::Anything,

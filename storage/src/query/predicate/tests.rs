@@ -42,6 +42,11 @@ fn some_spans() -> Vec<Span> {
         ..crate::model::Scope::default()
     });
     spans[0].events.push(Event { name: "retry".to_owned(), attributes: vec![kv("attempt", Value::Int(3))], ..Event::default() });
+    let exception = |attributes| Event { name: "exception".to_owned(), attributes, ..Event::default() };
+    spans[0].events.push(exception(vec![fixtures::text("exception.message", "no connection")]));
+    spans[0].events.push(exception(vec![fixtures::text("exception.type", "Wrapped")]));
+    spans[0].events.push(Event { attributes: vec![fixtures::text("exception.type", "of no exception")], ..Event::default() });
+    spans[1].events = vec![exception(Vec::new())];
     spans[1].links = vec![crate::model::Link {
         trace_id: fixtures::trace_id(77).as_bytes().to_vec(),
         span_id: fixtures::span_id(9).as_bytes().to_vec(),
@@ -99,9 +104,19 @@ fn conditions_on_spans_find_the_right_rows() {
         ("k8s.pod.name:api-*", &[2]),
         ("resource.k8s.pod.name:api-*", &[1, 2]),
         ("attr.k8s.pod.name:own", &[1]),
-        ("event:exception", &[0]),
+        ("event:exception", &[0, 1]),
         ("exception.type:PaymentError", &[0]),
+        // The second and the third of the span, whatever the first is.
+        ("exception.type=Wrapped", &[0]),
+        ("exception.type~\"^Wrap\" exception.message:no*", &[0]),
+        ("exception.message=\"no connection\"", &[0]),
+        ("exception.type!=Wrapped", &[1, 2]),
+        ("exception.type:\"of no exception\"", &[]),
+        ("\"no connection\"", &[0]),
+        ("wrapped", &[0]),
+        ("exception.type:*", &[0]),
         ("has:exception OR has:parent", &[0, 1, 2]),
+        ("has:exception", &[0, 1]),
         ("root:true", &[0]),
         ("parent:0000000000000009", &[2]),
         ("span:0000000000000002", &[1]),

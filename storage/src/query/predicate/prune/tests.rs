@@ -63,6 +63,7 @@ fn condition(dice: &mut Dice) -> String {
         "resource.none",
         "event.order",
         "link.user.id",
+        "exception.type",
     ]);
     let word = |dice: &mut Dice| match dice.roll(6) {
         5 => (*dice.pick(&["R0VU", "[]", "[7]", "[true]", "[[true]]", "{\\\"GET\\\":7}", "Infinity", "\"\""])).to_owned(),
@@ -76,6 +77,8 @@ fn condition(dice: &mut Dice) -> String {
         1 => format!("{key}:{},{}", word(dice), word(dice)),
         2 => format!("{key}:user-1*"),
         3 => format!("{key}~\"^(GE|NaN|7)\""),
+        // Fields have no order.
+        4 if key.contains("exception") => format!("{key}:exc*,{}", word(dice)),
         4 => format!("{key}{}{}", dice.pick(&["<", "<=", ">", ">="]), word(dice)),
         5 => format!("{key}!={}", word(dice)),
         _ => format!("{key}={}", word(dice)),
@@ -120,6 +123,10 @@ proptest! {
             if dice.roll(4) == 0 {
                 let (name, attributes) = ("e".to_owned(), attributes(&mut dice, 6));
                 span.events.push(Event { time: span.start, name, attributes, dropped_attributes_count: 0 });
+            }
+            for _ in 0..dice.roll(4) {
+                let attributes = vec![KeyValue { key: "exception.type".to_owned(), value: scalar(&mut dice) }];
+                span.events.push(Event { name: "exception".to_owned(), attributes, ..Event::default() });
             }
             if dice.roll(4) == 0 {
                 span.links.push(Link { attributes: attributes(&mut dice, 6), ..Link::default() });
