@@ -50,7 +50,7 @@ fn of_folder(folder: &Path, to: &Path) -> anyhow::Result<Kept> {
     let backup = Backup::of_folder(folder).map_err(|error| or_server(error.into(), how))?;
     let (vault, mut progress) = (Vault::open(to)?, Progress::new("copied", "bytes"));
     let mut receiver = vault.receive()?;
-    for piece in backup.stream(vault.known()?) {
+    for piece in backup.stream(vault.known(&mut |what| progress.say(what))?) {
         progress.add(piece.len() as u64);
         receiver.push(&piece)?;
     }
@@ -75,10 +75,10 @@ async fn of_server(url: &str, to: &Path) -> anyhow::Result<Kept> {
     let client = Client::new(url)?;
     // Before a folder is made of what may be the address of something else.
     client.identify().await?;
-    let vault = Vault::open(to)?;
-    let known = vault.known()?.into_iter().collect::<Vec<_>>().join("\n");
+    let (vault, mut progress) = (Vault::open(to)?, Progress::new("copied", "bytes"));
+    let mut receiver = vault.receive()?;
+    let known = vault.known(&mut |what| progress.say(what))?.into_iter().collect::<Vec<_>>().join("\n");
     let answer = client.post("/api/v1/backup", Bytes::from(known)).await?;
-    let (mut receiver, mut progress) = (vault.receive()?, Progress::new("copied", "bytes"));
     answer.each(|piece| take(&mut receiver, &mut progress, &piece)).await?;
     Ok(receiver.finish()?)
 }

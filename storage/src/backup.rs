@@ -109,9 +109,9 @@ impl Backup {
         Ok(Self { folder, contents, log, _pinned: None })
     }
 
-    /// The files that make the moment, those of segments first.
+    /// The files that make the moment: what names the store first, so that it is refused before much was copied, then those of segments.
     fn pieces(&self) -> Vec<Piece> {
-        let mut pieces = Vec::new();
+        let mut pieces = vec![Piece::here(FORMAT.to_owned(), self.folder.format_text().into_bytes())];
         for meta in self.contents.segments.values() {
             let place = self.folder.segments(meta.signal);
             let name = |extension: &str| format!("{}{}.{extension}", segment_folder(meta.signal), meta.id);
@@ -138,7 +138,6 @@ impl Backup {
             pieces.push(Piece::here(format!("wal/{first:020}.wal"), wal::empty(self.folder.id(), first)));
         }
         pieces.push(Piece::here("manifest/log".to_owned(), manifest::snapshot(self.folder.id(), &self.contents)));
-        pieces.push(Piece::here(FORMAT.to_owned(), self.folder.format_text().into_bytes()));
         pieces
     }
 

@@ -1,6 +1,7 @@
 //! `backup` and `restore` with the real binary, under load.
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -76,4 +77,29 @@ async fn what_was_acknowledged_before_a_backup_under_load_is_in_it() {
     expect(2, &["restore", word(&at("vault")), word(&at("last"))]);
     expect(1, &["restore", word(&at("data"))]);
     expect(2, &["backup", word(&at("data"))]);
+    damaged_backups_are_mended_and_kept_apart(folder.path());
+}
+
+/// With a data folder `data`, and its newest backup in `vault`.
+fn damaged_backups_are_mended_and_kept_apart(folder: &Path) {
+    let at = |name: &str| folder.join(name);
+    let names = |of: &str| -> Vec<String> {
+        fs::read_dir(at(of)).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    let stored = names("data/seg/traces").into_iter().find(|name| name.ends_with(".parquet")).unwrap();
+    let kept = at("vault/seg/traces").join(names("vault/seg/traces").into_iter().find(|name| name.starts_with(&stored)).unwrap());
+    let mut bytes = fs::read(&kept).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&kept, bytes).unwrap();
+    let said = expect(1, &["restore", word(&at("vault")), word(&at("damaged"))]);
+    assert!(said.contains(&stored), "{said}");
+    let said = expect(0, &["backup", word(&at("data")), word(&at("vault"))]);
+    assert!(said.contains(kept.file_name().unwrap().to_str().unwrap()) && said.contains("is damaged"), "{said}");
+    expect(0, &["restore", word(&at("vault")), word(&at("mended"))]);
+    expect(0, &["check", word(&at("mended"))]);
+    let mut other = Server::start(&at("other"), &[]);
+    assert!(other.terminate(Duration::from_secs(20)).is_some_and(|ended| ended.success()));
+    let said = expect(2, &["backup", word(&at("other")), word(&at("vault"))]);
+    assert!(said.contains("backups of another data folder"), "{said}");
 }

@@ -8,15 +8,18 @@
 //! SUMS                    `throughline backup 1`, lines `<crc32c 8 hex> <bytes> <name>`, `crc32c <8 hex>` of all before
 //! ```
 //!
-//! A file has its name once its bytes are synced and match their checksum. A moment exists once its folder has its name.
+//! A file has its name once its bytes are synced and match their checksum. A moment exists once its folder has its name. Files that are
+//! there already are read and compared with their checksums before a new moment relies on them: one that is damaged is copied anew, which
+//! mends older moments too. A vault belongs to one store, that of its newest moment.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use ulid::Ulid;
 
-use super::{is_of_segment, known_name};
+use super::{FORMAT, is_of_segment, known_name};
+use crate::check::{self, Watch};
 use crate::error::OpenError;
 use crate::files::Place;
 use crate::folder::io_error;
@@ -127,19 +130,38 @@ impl Vault {
         Ok(points)
     }
 
-    /// Files of segments that need not be copied again: name, bytes and checksum of each.
+    /// Files of segments that need not be copied again: name, bytes and checksum of each. Every one is read, and one that is not what was
+    /// kept is left out. Blocks.
     ///
     /// # Errors
     /// When the folder cannot be read.
-    pub fn known(&self) -> Result<HashSet<String>, OpenError> {
-        let mut known = HashSet::new();
-        for (name, bytes, crc) in self.points()?.into_iter().flat_map(|point| point.files) {
+    pub fn known(&self, watch: Watch<'_>) -> Result<HashSet<String>, OpenError> {
+        let files: BTreeSet<Summed> =
+            self.points()?.into_iter().flat_map(|point| point.files).filter(|file| is_of_segment(&file.0)).collect();
+        let (mut known, all) = (HashSet::new(), files.len());
+        for (number, (name, bytes, crc)) in files.into_iter().enumerate() {
+            watch(&format!("comparing file {} of {all} of earlier backups with its checksum", number + 1));
             let there = self.segment_file(&name, crc);
-            if is_of_segment(&name) && there.open().and_then(|file| file.len()).is_ok_and(|len| len == bytes) {
-                known.insert(known_name(&name, bytes, crc));
+            match there.open().and_then(|file| file.len()) {
+                Ok(len) if len == bytes && check::sums(&there).is_ok_and(|sums| (sums.len, sums.crc) == (bytes, crc)) => {
+                    known.insert(known_name(&name, bytes, crc));
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    tracing::warn!(file = %there.display(), "a file of earlier backups is missing; it is copied again when it is still stored");
+                }
+                _ => {
+                    tracing::warn!(file = %there.display(), "a file of earlier backups is damaged; it is copied again when it is still stored")
+                }
             }
         }
         Ok(known)
+    }
+
+    /// Which store the newest moment is of, as its FORMAT says; `None` when there is none that says it.
+    fn store(&self) -> Result<Option<String>, OpenError> {
+        let points = self.points()?;
+        let mut formats = points.iter().rev().filter_map(|point| self.root.join(POINTS).join(&point.id).join(FORMAT).read().ok());
+        Ok(formats.find_map(|format| store_of(&format)))
     }
 
     /// Begins a new moment.
@@ -160,7 +182,7 @@ impl Vault {
         let id = self.root.fresh_id().to_string();
         let draft = points.join(format!("{id}{PARTIAL}"));
         draft.create_folder().map_err(io_error("cannot create the folder", &draft))?;
-        Ok(Receiver::new(self.clone(), lock, draft, id))
+        Ok(Receiver::new(self.clone(), lock, draft, id, self.store()?))
     }
 
     /// Removes all moments but the newest `keep`, and files of segments that none of those has. Returns how many moments went.
@@ -197,6 +219,11 @@ impl Vault {
     pub(super) fn file(&self, point: &Point, name: &str, crc: u32) -> Place {
         if is_of_segment(name) { self.segment_file(name, crc) } else { self.root.join(POINTS).join(&point.id).join(name) }
     }
+}
+
+/// The store that a FORMAT names.
+fn store_of(format: &[u8]) -> Option<String> {
+    str::from_utf8(format).ok()?.lines().find_map(|line| line.strip_prefix("store ")).map(str::to_owned)
 }
 
 fn listed(folder: &Place) -> Result<Vec<String>, OpenError> {

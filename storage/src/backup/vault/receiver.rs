@@ -5,10 +5,10 @@
 use std::io;
 use std::sync::Arc;
 
-use super::super::is_of_segment;
 use super::super::stream::{DAMAGED, END, FILE, KNOWN, MAGIC};
+use super::super::{FORMAT, is_of_segment};
 use super::sums::{self, Summed};
-use super::{Kept, PARTIAL, POINTS, SUMS, Vault, damaged, write};
+use super::{Kept, PARTIAL, POINTS, SUMS, Vault, damaged, store_of, write};
 use crate::error::OpenError;
 use crate::files::{File, Place};
 use crate::folder::io_error;
@@ -20,6 +20,8 @@ pub struct Receiver {
     /// One backup at a time.
     _lock: Arc<dyn File>,
     draft: Place,
+    /// Whose moments the vault keeps, when it keeps any.
+    store: Option<String>,
     kept: Kept,
     sums: Vec<Summed>,
     /// Bytes that do not make a whole head or end yet.
@@ -42,9 +44,9 @@ struct Fields<'a>(&'a [u8]);
 
 impl Receiver {
     /// For a moment that is written to `draft`; `lock` is held until it is finished.
-    pub(super) fn new(vault: Vault, lock: Arc<dyn File>, draft: Place, id: String) -> Self {
+    pub(super) fn new(vault: Vault, lock: Arc<dyn File>, draft: Place, id: String, store: Option<String>) -> Self {
         let kept = Kept { id, ..Kept::default() };
-        Self { vault, _lock: lock, draft, kept, sums: Vec::new(), held: Vec::new(), state: State::Begin }
+        Self { vault, _lock: lock, draft, store, kept, sums: Vec::new(), held: Vec::new(), state: State::Begin }
     }
 
     /// Takes the next bytes of the stream.
@@ -170,6 +172,9 @@ impl Receiver {
             return Ok(());
         }
         file.sync_all().map_err(io_error("cannot sync", &place))?;
+        if name == FORMAT {
+            self.must_be_of_the_same_store(&place)?;
+        }
         if is_of_segment(&name) {
             let lasting = self.vault.segment_file(&name, crc);
             let renamed = place.rename_to(&lasting).and_then(|()| lasting.parent().map_or(Ok(()), |folder| folder.sync_folder()));
@@ -179,6 +184,17 @@ impl Receiver {
         self.kept.bytes += bytes;
         self.sums.push((name, bytes, crc));
         Ok(())
+    }
+
+    /// Moments of several stores in one folder would be taken for those of one.
+    fn must_be_of_the_same_store(&self, format: &Place) -> Result<(), OpenError> {
+        let sent = store_of(&format.read().map_err(io_error("cannot read", format))?);
+        let (Some(known), Some(sent)) = (&self.store, sent) else { return Ok(()) };
+        if *known == sent {
+            return Ok(());
+        }
+        let detail = format!("it keeps backups of another data folder (store {known}, not {sent}); name another folder for this one");
+        Err(OpenError::Unsuitable { path: self.vault.root.path().to_owned(), detail })
     }
 
     /// Makes the moment one that can be restored.

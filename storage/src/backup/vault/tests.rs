@@ -46,7 +46,7 @@ proptest! {
             prop_assert_eq!(*bytes, content.len() as u64);
             prop_assert_eq!(vault.file(&point, name, *crc).read().unwrap(), content.to_vec());
         }
-        prop_assert_eq!(vault.known().unwrap().len(), contents.len());
+        prop_assert_eq!(vault.known(&mut |_| ()).unwrap().len(), contents.len());
     }
 }
 
@@ -86,6 +86,46 @@ fn what_is_damaged_at_its_source_is_left_out_and_told() {
 }
 
 #[test]
+fn what_is_damaged_in_the_vault_is_not_relied_upon_and_comes_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = vault(&dir);
+    let files = [("seg/logs/a.parquet", &b"first"[..], 0), ("seg/logs/b.parquet", b"second", 0), ("seg/logs/c.idx", b"third", 0)];
+    let keep = |files: &[(&str, &[u8], u8)]| {
+        let mut receiver = vault.receive().unwrap();
+        receiver.push(&stream(files)).unwrap();
+        receiver.finish().unwrap();
+    };
+    keep(&files);
+    let place = |at: usize| vault.segment_file(files[at].0, crc32c::crc32c(files[at].1));
+    let known = || vault.known(&mut |_| ()).unwrap().len();
+    assert_eq!(known(), 3);
+    // As long as before, another byte; and one that is gone.
+    write(&place(0), b"fIrst").unwrap();
+    place(1).remove().unwrap();
+    assert_eq!(known(), 1);
+    std::thread::sleep(std::time::Duration::from_millis(2));
+    keep(&files[..1]);
+    assert_eq!(known(), 2, "the moment before is mended too");
+}
+
+#[test]
+fn a_vault_keeps_moments_of_one_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = vault(&dir);
+    let of = |store: &str, version: u32| {
+        let mut receiver = vault.receive().unwrap();
+        let format = format!("throughline\nformat {version}\nstore {store}\n");
+        receiver.push(&stream(&[("FORMAT", format.as_bytes(), 0)])).map(|()| receiver.finish().unwrap())
+    };
+    of("00ff", 1).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(2));
+    of("00ff", 2).unwrap();
+    let refused = of("00fe", 1).unwrap_err().to_string();
+    assert!(refused.contains("another data folder (store 00ff, not 00fe)"), "{refused}");
+    assert_eq!(vault.points().unwrap().len(), 2);
+}
+
+#[test]
 fn old_moments_go_with_what_only_they_have() {
     let dir = tempfile::tempdir().unwrap();
     let vault = vault(&dir);
@@ -97,7 +137,7 @@ fn old_moments_go_with_what_only_they_have() {
     }
     assert_eq!(vault.prune(2).unwrap(), 0);
     assert_eq!(vault.prune(1).unwrap(), 1);
-    assert_eq!(vault.known().unwrap().len(), 1);
+    assert_eq!(vault.known(&mut |_| ()).unwrap().len(), 1);
     assert_eq!(vault.root.join("seg/logs").names().unwrap().len(), 1);
     assert!(Vault::open(dir.path()).is_err(), "a folder of something else is not made one of backups");
 }
