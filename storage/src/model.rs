@@ -15,4 +15,5 @@ pub use self::log::{LogRecord, Severity};
 pub use self::resource::{Resource, Scope, UNKNOWN_SERVICE};
 pub use self::span::{Event, Link, Span, SpanKind, Status, StatusCode};
 pub use self::time::{TimeRange, UnixNanos};
+pub(crate) use self::value::ShownDouble;
 pub use self::value::{KeyValue, Value};

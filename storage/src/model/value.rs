@@ -63,6 +63,17 @@ impl Value {
     }
 }
 
+/// A double as lists of values and groups show it and conditions compare it: whole numbers as integers are written, others than finite
+/// ones in the words of OTLP.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShownDouble(pub(crate) f64);
+
+impl fmt::Display for ShownDouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_finite() { self.0.fmt(f) } else { f.write_str(not_finite(self.0)) }
+    }
+}
+
 /// The form that OTLP prescribes where only text will do: texts as they are, bytes in base64, arrays and maps in JSON.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

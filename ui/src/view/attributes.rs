@@ -124,7 +124,9 @@ fn write(out: &mut String, value: &Value, depth: usize, alone: bool) {
         Value::String(text) => out.push_str(&serde_json::Value::from(format::text(text)).to_string()),
         Value::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
         Value::Int(number) => out.push_str(&number.to_string()),
-        Value::Double(number) => out.push_str(&number.to_string()),
+        Value::Double(number) if number.is_finite() => out.push_str(&number.to_string()),
+        // In the words that find it.
+        Value::Double(_) => out.push_str(&value.to_string()),
         Value::Bytes(bytes) => out.push_str(&format::hex(bytes.get(..bytes.len().min(MAX_VALUE)).unwrap_or_default())),
         Value::Array(values) => {
             out.push('[');

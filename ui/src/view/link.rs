@@ -118,8 +118,8 @@ impl Address {
 /// A value as the query language takes it: bare when it is a plain word, else quoted.
 pub(crate) fn quoted(value: &str) -> String {
     let bare = |c: char| c.is_alphanumeric() || "-_./".contains(c);
-    let is_joint = matches!(value, "AND" | "OR" | "NOT");
-    if !value.is_empty() && value.chars().all(bare) && !value.starts_with('-') && !is_joint {
+    let has_meaning = value.starts_with('-') || value.contains("..") || matches!(value, "AND" | "OR" | "NOT");
+    if !value.is_empty() && value.chars().all(bare) && !has_meaning {
         return value.to_owned();
     }
     in_quotes(value)
@@ -136,9 +136,10 @@ pub(crate) fn field(prefix: &str, key: &str) -> String {
     if is_plain { format!("{prefix}.{key}") } else { format!("{prefix}.{}", in_quotes(key)) }
 }
 
-/// `field:value` of the query language.
+/// `field:value` of the query language. Numbers below zero stay bare: in quotes they would be text alone.
 pub(crate) fn term(field: &str, value: &str) -> String {
-    format!("{field}:{}", quoted(value))
+    let is_negative = value.strip_prefix('-').is_some_and(|rest| rest == "Infinity" || rest.parse::<f64>().is_ok_and(f64::is_finite));
+    if is_negative && !value.contains("..") { format!("{field}:{value}") } else { format!("{field}:{}", quoted(value)) }
 }
 
 #[cfg(test)]
@@ -159,5 +160,7 @@ mod tests {
         assert_eq!(term("service", "api-gateway"), "service:api-gateway");
         assert_eq!(term("name", "POST /pay \"x\""), "name:\"POST /pay \\\"x\\\"\"");
         assert_eq!(quoted("a*b"), "\"a*b\"");
+        let words = ["-2.5", "-Infinity", "Infinity", "-x", "OR", "1..2"].map(|value| term("attr.n", value));
+        assert_eq!(words, ["attr.n:-2.5", "attr.n:-Infinity", "attr.n:Infinity", "attr.n:\"-x\"", "attr.n:\"OR\"", "attr.n:\"1..2\""]);
     }
 }

@@ -13,7 +13,7 @@ use super::super::rolled::Item;
 use super::super::sql::text_of;
 use super::super::wire;
 use crate::attributes::{Found, Values};
-use crate::model::{Severity, SpanKind, StatusCode};
+use crate::model::{Severity, ShownDouble, SpanKind, StatusCode};
 use crate::schema::column;
 use crate::store::Signal;
 
@@ -179,7 +179,7 @@ impl Reader<'_> {
                 match found {
                     Found::Text(text) => put(key, Some(text)),
                     Found::Int(value) => put(key, Some(&value.to_string())),
-                    Found::Double(value) => put(key, Some(&value.to_string())),
+                    Found::Double(value) => put(key, Some(&ShownDouble(value).to_string())),
                     Found::Bool(value) => put(key, Some(if value { "true" } else { "false" })),
                     Found::Encoded(value) => match text_of(value) {
                         Some(text) => put(key, Some(&text)),

@@ -8,11 +8,12 @@ use arrow::buffer::BooleanBuffer;
 use super::super::columns;
 use super::super::language::{Field, equivalents};
 use super::super::question::QueryError;
-use super::super::wire::{self, Any};
+use super::super::wire::{self, Any, MAX_DEPTH};
 use super::alike::Alike;
 use super::counts::Counts;
 use crate::attributes::{Found, Values};
-use crate::model::{Severity, SpanKind, StatusCode};
+use crate::model::{Severity, ShownDouble, SpanKind, StatusCode};
+use crate::rows::any_value;
 use crate::schema::column;
 use crate::store::Signal;
 
@@ -44,9 +45,6 @@ pub(super) enum Part {
     /// Version of a scope, span of a link.
     Second,
 }
-
-/// Arrays in arrays deeper than this are not looked into.
-const MAX_DEPTH: usize = 8;
 
 impl Source {
     /// `None` when the field has no values to count.
@@ -253,24 +251,26 @@ fn add(found: Found<'_>, text: &mut String, counts: &mut Counts) {
     match found {
         Found::Text(value) => return counts.add(value),
         Found::Int(value) => written(text, format_args!("{value}")),
-        Found::Double(value) => written(text, format_args!("{value}")),
+        Found::Double(value) => written(text, format_args!("{}", ShownDouble(value))),
         Found::Bool(value) => written(text, format_args!("{value}")),
         Found::Encoded(value) => return encoded(value, 0, text, counts),
     }
     counts.add(text);
 }
 
-/// Elements of arrays count one by one, as conditions see them. Maps and bytes are no values that a condition could name.
+/// Elements of arrays count one by one, as conditions see them. Maps count as their JSON, bytes as their base64 and what is empty as an
+/// empty text, which conditions find them by.
 fn encoded(value: &[u8], depth: usize, text: &mut String, counts: &mut Counts) {
     match wire::any(value) {
         Any::Text(value) => return counts.add(value),
         Any::Int(value) => written(text, format_args!("{value}")),
-        Any::Double(value) => written(text, format_args!("{value}")),
+        Any::Double(value) => written(text, format_args!("{}", ShownDouble(value))),
         Any::Bool(value) => written(text, format_args!("{value}")),
         Any::Array(array) if depth < MAX_DEPTH => {
             return wire::elements(array).for_each(|element| encoded(element, depth + 1, text, counts));
         }
-        Any::Array(_) | Any::Empty | Any::Bytes(_) | Any::Map(_) => return,
+        Any::Array(_) => return,
+        Any::Empty | Any::Bytes(_) | Any::Map(_) => written(text, format_args!("{}", any_value(value))),
     }
     counts.add(text);
 }

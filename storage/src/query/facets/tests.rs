@@ -51,10 +51,11 @@ fn a_span_that_is_stored_twice_counts_once() {
 const KEYS: [&str; 3] = ["code", "http.route", "a key"];
 
 fn value(dice: &mut Dice) -> Value {
-    match dice.roll(5) {
+    match dice.roll(6) {
         0 => Value::Int(dice.roll(3).cast_signed()),
         1 => Value::Bool(dice.roll(2) == 0),
-        2 => Value::Double(0.5),
+        2 => Value::Double(*dice.pick(&[0.5, f64::INFINITY, f64::NEG_INFINITY, f64::NAN])),
+        4 => dice.pick(&[Value::Empty, Value::Bytes(b"raw".to_vec()), Value::Map(vec![fixtures::text("a", "b")])]).clone(),
         3 => Value::Array(vec![Value::String("a".to_owned()), Value::Int(1), Value::String("a".to_owned())]),
         _ => Value::String(["a", "b c", ""][dice.count(3)].to_owned()),
     }
@@ -109,7 +110,7 @@ fn shown(value: &Value, into: &mut BTreeSet<String>) {
     match value {
         Value::Array(elements) => elements.iter().for_each(|element| shown(element, into)),
         Value::String(text) => drop(into.insert(text.clone())),
-        Value::Double(number) => drop(into.insert(number.to_string())),
+        Value::Double(number) if number.is_finite() => drop(into.insert(number.to_string())),
         other => drop(into.insert(other.to_string())),
     }
 }
@@ -202,6 +203,31 @@ fn counts_are_what_looking_at_every_span_finds() {
             assert!(found.stats.complete);
         }
     }
+}
+
+#[test]
+fn every_value_in_a_list_is_found_as_it_is_written_there() {
+    let (mut dice, mut has_endless) = (Dice(31), false);
+    for _ in 0..4 {
+        let folder = tempfile::tempdir().unwrap();
+        let spans = random_spans(&mut dice, 200);
+        let snapshot = stored(folder.path(), &mut dice, &spans);
+        for field in ["attr.code", "resource.code", "event.code", "scope.code"] {
+            let ask = |query: &str, field| {
+                facets(&snapshot, Signal::Traces, query, TimeRange::ALL, (field, 1_000), &Rolls::default(), &control()).unwrap()
+            };
+            let listed = ask("", field).values;
+            has_endless |= listed.iter().any(|(value, _)| value == "Infinity");
+            for (value, count) in listed {
+                // As pages link it: bare where that is possible, so that numbers are found as well.
+                let is_bare = !value.is_empty() && !value.contains(['"', ' ', '{', '=', ',']);
+                let quoted = format!("\"{}\"", value.replace('"', "\\\""));
+                let query = format!("{field}={}", if is_bare { &value } else { &quoted });
+                assert_eq!(ask(&query, "name").rows, count, "{query}");
+            }
+        }
+    }
+    assert!(has_endless);
 }
 
 #[test]

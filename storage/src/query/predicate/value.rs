@@ -7,7 +7,7 @@ use regex::Regex;
 use super::super::language::{Literal, Operand, Operator, ends};
 use super::super::wire::{self, Any, MAX_DEPTH};
 use crate::attributes::Found;
-use crate::model::Value;
+use crate::model::ShownDouble;
 use crate::rows::any_value;
 
 /// What a value must be.
@@ -203,7 +203,7 @@ impl Number {
 
     /// Whether it is no finite number and shown as this text.
     fn is_word(self, text: &str) -> bool {
-        matches!(self, Self::Double(double) if !double.is_finite() && Value::Double(double).to_string() == text)
+        matches!(self, Self::Double(double) if !double.is_finite() && ShownDouble(double).to_string() == text)
     }
 
     fn lies_between(self, from: Option<Self>, to: Option<Self>) -> bool {
@@ -225,7 +225,7 @@ impl std::fmt::Display for Number {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Int(value) => value.fmt(f),
-            Self::Double(value) => value.fmt(f),
+            Self::Double(value) => ShownDouble(*value).fmt(f),
         }
     }
 }
