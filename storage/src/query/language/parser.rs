@@ -192,6 +192,7 @@ impl Parser<'_> {
                 }
             });
         }
+        self.no_list(word, at)?;
         self.count(at, end)?;
         Ok(match words_with_gaps(word) {
             Literal::Glob(pieces) if pieces.iter().all(String::is_empty) => Node::All,

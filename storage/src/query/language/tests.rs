@@ -103,6 +103,8 @@ fn mistakes_of_other_languages_are_told_with_what_was_meant() {
         ("status>=400", 0, 11, "http.response.status_code>=400"),
         ("status:404,5000", 7, 3, ""),
         ("status:5xx", 0, 10, "http.response.status_code:500..599"),
+        ("a attr.n IN (1)", 2, 13, "attr.n:1"),
+        ("attr.n not in('a b',2 , \"c\") x", 0, 28, "-attr.n:\"a b\",2,\"c\""),
         ("a level:error", 2, 11, "status:error or log:(level:error)"),
         ("severity>=warn", 0, 14, "log:(severity>=warn)"),
     ] {
@@ -113,6 +115,8 @@ fn mistakes_of_other_languages_are_told_with_what_was_meant() {
     assert!(logs("duration>1s").message.contains("spans do: search the traces"));
     assert_eq!((logs("a count(b)>2").offset, logs("a count(b)>2").length), (2, 5));
     assert!(logs("count(b)>2").message.contains("only be asked of traces"));
+    // Words, and a group behind them.
+    spans("logged in (status:error)").unwrap();
     // In quotes, and with a backslash, such values can be asked for.
     spans("x.y:\">=5\" x.y:\\=5 x.y~=a").unwrap();
 }

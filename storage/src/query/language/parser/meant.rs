@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::super::question::ParseError;
-use super::super::fields::{Field, Refusal};
+use super::super::fields::{self, Field, Refusal};
 use super::super::tree::Operator;
 use super::Parser;
 use crate::store::Signal;
@@ -66,6 +66,17 @@ impl Parser<'_> {
         ParseError { length: self.lexer.at() - field.start, suggestions: meant, ..error }
     }
 
+    /// Refuses a list behind `IN`, as SQL has it, when what stands before it is the name of a field and not a word to be found.
+    pub(super) fn no_list(&self, word: &str, at: usize) -> Result<(), ParseError> {
+        let Some((is_negated, values, rest)) = list_behind_in(self.lexer.rest()) else { return Ok(()) };
+        if fields::resolve(self.signal, word).is_err() {
+            return Ok(());
+        }
+        let length = self.lexer.at() + self.lexer.rest().len() - rest.len() - at;
+        let message = "a list of values follows the field after `:`, with commas between".to_owned();
+        Err(ParseError { offset: at, length, message, suggestions: vec![format!("{}{word}:{values}", if is_negated { "-" } else { "" })] })
+    }
+
     /// A status that is none of a span: numbers such as 500 and 5xx are those of HTTP, an attribute.
     pub(super) fn no_status(
         &self,
@@ -94,4 +105,29 @@ impl Parser<'_> {
             suggestions: vec![format!("http.response.status_code{}{value}", operator.as_str())],
         }
     }
+}
+
+/// What `IN (1, 'a')` or `NOT IN (…)` lists, as values are written here, whether it is negated, and what follows.
+fn list_behind_in(text: &str) -> Option<(bool, String, &str)> {
+    let behind = |text: &'_ str, word: &str| {
+        let text = text.trim_start();
+        let is_it = text.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
+        is_it.then(|| text.len() - word.len())
+    };
+    let after = |left: usize| text.get(text.len() - left..);
+    let not = behind(text, "NOT").and_then(after).filter(|rest| rest.starts_with(char::is_whitespace));
+    let list = behind(not.unwrap_or(text), "IN").and_then(after)?;
+    let (list, rest) = list.trim_start().strip_prefix('(')?.split_once(')')?;
+    let values = list.split(',').map(|value| listed(value.trim())).collect::<Option<Vec<_>>>()?;
+    Some((not.is_some(), values.join(","), rest))
+}
+
+/// A value of such a list; `None` when it is something else.
+fn listed(value: &str) -> Option<String> {
+    if let Some(text) = value.strip_prefix('\'').and_then(|value| value.strip_suffix('\'')) {
+        return (!text.contains(['"', '\\'])).then(|| format!("\"{text}\""));
+    }
+    let inner = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
+    let is_plain = !inner.is_empty() && (inner.len() < value.len() || !inner.contains(char::is_whitespace));
+    (is_plain && !inner.contains([':', '=', '<', '>', '~', '(', '"', '\''])).then(|| value.to_owned())
 }
