@@ -7,13 +7,15 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use serde::Serialize;
 use serde_json::Value as Json;
 use shop::load::{SignalReport, Truth};
 use ui::client::Client;
 
 use crate::cli::Bench;
+use crate::progress::Progress;
+use crate::shutdown::Signals;
 use crate::source::quiet_log;
 
 mod measured;
@@ -59,7 +61,14 @@ struct Ingest {
 /// When the server does not start or does not answer.
 pub(crate) fn run(arguments: &Bench) -> anyhow::Result<ExitCode> {
     quiet_log();
-    let report = crate::runtime()?.block_on(bench(arguments))?;
+    let report = crate::runtime()?.block_on(async {
+        let mut signals = Signals::listen().context("cannot listen to signals")?;
+        tokio::select! {
+            report = bench(arguments) => report,
+            // What is dropped here ends its server and removes its folder.
+            name = signals.next() => bail!("{name}: the benchmark ended before it was done"),
+        }
+    })?;
     let mut out = std::io::stdout();
     writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
     let complete = [&report.spans, &report.logs].into_iter().flatten().all(|ingest| ingest.sent.acknowledged == ingest.sent.asked);
@@ -77,6 +86,8 @@ pub(crate) fn run(arguments: &Bench) -> anyhow::Result<ExitCode> {
 }
 
 async fn bench(arguments: &Bench) -> anyhow::Result<Report> {
+    let begins = |what: &dyn std::fmt::Display| crate::say(&format_args!("bench: {what}"));
+    begins(&"starting a server");
     let mut server = Server::start(arguments.data_dir.as_deref()).await?;
     let config = shop::load::Config {
         workload: arguments.workload.into(),
@@ -85,19 +96,25 @@ async fn bench(arguments: &Bench) -> anyhow::Result<Report> {
         endpoint: Some(server.otlp_http.clone()),
         ..shop::load::Config::default()
     };
+    begins(&format_args!("sending {} spans, then waiting until the server is idle", arguments.spans));
     let spans = ingest(&server, shop::load::Config { spans: arguments.spans, ..config.clone() }, "traces").await?;
+    begins(&format_args!("sending {} log records, then waiting until the server is idle", arguments.logs));
     let logs = ingest(&server, shop::load::Config { logs: arguments.logs, ..config.clone() }, "logs").await?;
     let peak = server.peak_rss_bytes();
+    begins(&"killing the server and starting it on what it stored");
     let began = Instant::now();
     server.restart().await?;
     let restart_seconds = began.elapsed().as_secs_f64();
     let truth = Truth::of(&shop::load::Config { spans: arguments.spans, logs: arguments.logs, ..config });
     let client = Client::new(&server.ui)?;
     let times = usize::from(arguments.questions);
-    let mut questions = Vec::new();
-    for question in questions::all(&truth) {
+    let (asked, mut questions, mut progress) = (questions::all(&truth), Vec::new(), Progress::new("asked", "questions"));
+    begins(&format_args!("asking {} questions, {times} times each", asked.len()));
+    for question in asked {
         questions.push(question.ask(&client, times).await);
+        progress.add(1);
     }
+    drop(progress);
     let report = Report {
         version: env!("CARGO_PKG_VERSION"),
         workload: format!("{:?}", arguments.workload).to_lowercase(),

@@ -82,7 +82,7 @@ pub(crate) struct Load {
     /// The span of time before now over which the requests are spread
     #[arg(long, default_value = "1h", value_parser = value::duration)]
     pub(crate) window: Duration,
-    /// Spans or log records per second, which happen when they are sent [default: as fast as they are accepted]
+    /// Spans or log records per second, which have just happened when they are sent [default: as fast as they are accepted]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "window")]
     pub(crate) rate: Option<u32>,
     /// How long a request is tried before it counts as not acknowledged

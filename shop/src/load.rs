@@ -53,7 +53,7 @@ pub struct Config {
     pub items_per_request: usize,
     /// The span of time before now over which the requests are spread.
     pub window: Duration,
-    /// Spans or log records per second, which then happen when they are sent; `None` is as fast as they are acknowledged.
+    /// Spans or log records per second, which then have just happened when they are sent; `None` is as fast as they are acknowledged.
     pub rate: Option<u32>,
     /// How long a request is tried before it counts as not acknowledged.
     pub give_up_after: Duration,
@@ -223,7 +223,7 @@ impl Plan {
         self.pace.map_or(Duration::ZERO, |pace| pace.saturating_mul(u32::try_from(number).unwrap_or(u32::MAX)))
     }
 
-    /// When the spans of request `number` happen: the requests walk through the window from its beginning to now, or, one after the
+    /// When the last of request `number` has happened: the requests walk through the window from its beginning to now, or, one after the
     /// other, happen when they are due.
     fn time_of(&self, number: u64) -> u64 {
         if self.pace.is_some() {

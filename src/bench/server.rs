@@ -12,10 +12,16 @@ use tokio::process::{Child, Command};
 #[derive(Debug)]
 pub(super) struct Server {
     child: Child,
-    folder: PathBuf,
-    own_folder: bool,
+    folder: Folder,
     pub(super) ui: String,
     pub(super) otlp_http: String,
+}
+
+/// Where the server keeps what it is sent.
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+    is_own: bool,
 }
 
 // === impl Server ===
@@ -23,19 +29,21 @@ pub(super) struct Server {
 impl Server {
     /// Starts with an empty folder: the one named, or one of its own.
     pub(super) async fn start(folder: Option<&Path>) -> anyhow::Result<Self> {
-        let own_folder = folder.is_none();
-        let folder = folder.map_or_else(|| std::env::temp_dir().join(format!("throughline-bench-{}", std::process::id())), Path::to_owned);
-        if std::fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some()) {
-            bail!("{} is not empty; a benchmark begins with an empty folder", folder.display());
+        let is_own = folder.is_none();
+        let path = folder.map_or_else(|| std::env::temp_dir().join(format!("throughline-bench-{}", std::process::id())), Path::to_owned);
+        if std::fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some()) {
+            bail!("{} is not empty; a benchmark begins with an empty folder", path.display());
         }
-        let (child, ui, otlp_http) = spawn(&folder).await?;
-        Ok(Self { child, folder, own_folder, ui, otlp_http })
+        // From here on it is removed whatever happens, also while the server starts.
+        let folder = Folder { path, is_own };
+        let (child, ui, otlp_http) = spawn(&folder.path).await?;
+        Ok(Self { child, folder, ui, otlp_http })
     }
 
     /// Kills it and starts it again on what is there.
     pub(super) async fn restart(&mut self) -> anyhow::Result<()> {
         self.child.kill().await.context("cannot end the server")?;
-        (self.child, self.ui, self.otlp_http) = spawn(&self.folder).await?;
+        (self.child, self.ui, self.otlp_http) = spawn(&self.folder.path).await?;
         Ok(())
     }
 
@@ -66,11 +74,26 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if self.own_folder {
-            let _ = self.child.start_kill();
-            // What cannot be removed is in the folder for temporary files.
-            let _ = std::fs::remove_dir_all(&self.folder);
+        let _ = self.child.start_kill();
+        for _ in 0..TRIALS {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(BETWEEN_TRIALS);
         }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // A server that was killed while it started may still be writing a name or two.
+        for _ in 0..TRIALS {
+            if !self.is_own || !self.path.exists() || std::fs::remove_dir_all(&self.path).is_ok() {
+                return;
+            }
+            std::thread::sleep(BETWEEN_TRIALS);
+        }
+        crate::say(&format_args!("the folder {} could not be removed", self.path.display()));
     }
 }
 
@@ -106,6 +129,10 @@ async fn spawn(folder: &Path) -> anyhow::Result<(Child, String, String)> {
     let (ui, otlp_http) = tokio::time::timeout(START_WITHIN, found).await.context("the server was not ready in time")??;
     Ok((child, ui, otlp_http))
 }
+
+/// How often it is looked whether a server has ended, or tried to remove its folder.
+const TRIALS: u32 = 100;
+const BETWEEN_TRIALS: Duration = Duration::from_millis(20);
 
 const START_WITHIN: Duration = Duration::from_secs(120);
 

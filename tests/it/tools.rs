@@ -1,7 +1,8 @@
 //! The commands beside `serve`: what they print, and what they leave behind.
 
+use std::io::BufRead as _;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::http::{encode, get_json};
@@ -127,8 +128,8 @@ fn a_reader_that_has_read_enough_is_no_failure() {
                information_schema.columns c LIMIT 50000";
     let mut child = command()
         .args(["query", "--url", &pages, "--limit", "50000", "--format", "ndjson", "--sql", sql])
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let mut first = [0; 1];
@@ -220,4 +221,29 @@ async fn the_shop_does_not_play_its_past_once_more() {
     tokio::time::sleep(Duration::from_secs(4)).await;
     let after = spans(&server).await;
     assert!(after - before < before / 4, "{before} spans, then {after}");
+}
+
+#[test]
+fn a_benchmark_that_is_ended_takes_its_server_and_its_folder_with_it() {
+    let temporary = tempfile::tempdir().unwrap();
+    let mut bench = command()
+        .args(["bench", "--spans", "3000000", "--logs", "0"])
+        .env("TMPDIR", temporary.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = std::io::BufReader::new(bench.stderr.take().unwrap()).lines();
+    let sends = said.by_ref().map_while(Result::ok).find(|line| line.contains("sending 3000000 spans"));
+    assert!(sends.is_some(), "it says what it does");
+    let server = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", bench.id())).unwrap_or_default();
+    assert!(temporary.path().read_dir().unwrap().next().is_some());
+    rustix::process::kill_process(rustix::process::Pid::from_child(&bench), rustix::process::Signal::TERM).unwrap();
+    let code = bench.wait().unwrap().code();
+    let rest: Vec<String> = said.map_while(Result::ok).collect();
+    assert!(code == Some(1) && rest.iter().any(|line| line.contains("SIGTERM")), "{code:?} {rest:?}");
+    assert!(temporary.path().read_dir().unwrap().next().is_none(), "the folder is still there");
+    for pid in server.split_whitespace() {
+        assert!(!Path::new(&format!("/proc/{pid}")).exists(), "the server {pid} runs on");
+    }
 }

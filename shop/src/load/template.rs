@@ -34,7 +34,8 @@ pub(super) struct Pool {
 pub(super) struct Template {
     body: Vec<u8>,
     patches: Vec<Patch>,
-    start_nanos: u64,
+    /// The last of its times.
+    end_nanos: u64,
     items: u64,
     /// Records of each trace; `None` for log records outside a trace.
     traces: BTreeMap<Option<[u8; 16]>, u64>,
@@ -104,7 +105,6 @@ impl Pool {
 impl Template {
     /// A request of exactly `items` records: whole traces of the shop, filled up with health checks.
     fn new(signal: Signal, items: usize, world: &mut World, now_nanos: &mut u64) -> Self {
-        let start_nanos = *now_nanos;
         let mut recording = Recording::default();
         while count(signal, &recording) < items {
             let room = items - count(signal, &recording);
@@ -126,12 +126,11 @@ impl Template {
                 (envelope::logs(recording.logs).encode_to_vec(), traces)
             }
         };
-        Self::encoded(signal, body, start_nanos, items, traces)
+        Self::encoded(signal, body, items, traces)
     }
 
     /// A request of exactly `items` records of the workload "tail".
     fn of_tail(signal: Signal, items: usize, random: &mut Random, now_nanos: &mut u64) -> Self {
-        let start_nanos = *now_nanos;
         let (body, traces) = match signal {
             Signal::Traces => {
                 let request = tail::traces(random, now_nanos, items);
@@ -146,14 +145,16 @@ impl Template {
                 (request.encode_to_vec(), traces)
             }
         };
-        let mut template = Self::encoded(signal, body, start_nanos, items, traces);
+        let mut template = Self::encoded(signal, body, items, traces);
         template.patches.extend(mark::slots(&template.body));
         template
     }
 
-    fn encoded(signal: Signal, body: Vec<u8>, start_nanos: u64, items: usize, traces: BTreeMap<Option<[u8; 16]>, u64>) -> Self {
+    fn encoded(signal: Signal, body: Vec<u8>, items: usize, traces: BTreeMap<Option<[u8; 16]>, u64>) -> Self {
         let patches = mark::patches(signal, &body);
-        Self { body, patches, start_nanos, items: u64::try_from(items).unwrap_or(u64::MAX), traces }
+        let time = |patch: &Patch| body.get(patch.offset..)?.first_chunk().copied().map(u64::from_le_bytes);
+        let end_nanos = patches.iter().filter(|patch| patch.role == Role::Time).filter_map(time).max().unwrap_or(EPOCH_NANOS);
+        Self { body, patches, end_nanos, items: u64::try_from(items).unwrap_or(u64::MAX), traces }
     }
 
     /// As it was encoded, before any replay.
@@ -175,10 +176,10 @@ impl Template {
         self.traces.iter()
     }
 
-    /// The request with ids and words of its own, beginning at `start_nanos`.
-    pub(super) fn stamp(&self, nonce: Nonce, start_nanos: u64, mut words: impl Iterator<Item = [u8; 12]>) -> Vec<u8> {
+    /// The request with ids and words of its own. Nothing in it is later than `end_nanos`: what is sent has happened.
+    pub(super) fn stamp(&self, nonce: Nonce, end_nanos: u64, mut words: impl Iterator<Item = [u8; 12]>) -> Vec<u8> {
         let mut body = self.body.clone();
-        let shift_nanos = start_nanos.wrapping_sub(self.start_nanos);
+        let shift_nanos = end_nanos.wrapping_sub(self.end_nanos);
         for patch in &self.patches {
             let Some(rest) = body.get_mut(patch.offset..) else { continue };
             match patch.role {
