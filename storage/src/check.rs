@@ -20,7 +20,7 @@ use crate::wal;
 mod file;
 mod rows;
 
-pub(crate) use self::file::sums;
+pub(crate) use self::file::{Sums, sums, sums_of_first};
 
 /// What a check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -63,9 +63,14 @@ pub(crate) enum KeepError {
     /// Segments changed while something was made of them. What was made was thrown away; it is done again.
     #[error("segments changed while they were read; it is tried again")]
     Outdated,
-    /// The byte budget has no room until questions let go of files.
-    #[error("the data folder would take more than max_disk_bytes; files that are let go are still read by questions")]
+    /// The byte budget has no room until whoever reads files lets go of them.
+    #[error(
+        "the data folder would take more than max_disk_bytes; segments were let go whose files a question, an export or a merge still reads"
+    )]
     NoRoom,
+    /// The byte budget has no room, and nothing is left to let go.
+    #[error("the data folder would take more than max_disk_bytes although nothing older is left to let go; raise it")]
+    TooSmall,
 }
 
 /// Called after each step of a flush or merge, so that tests can look at what a crash would leave.
@@ -243,7 +248,7 @@ impl Keeper {
                 Asked::Leaving => return Err(KeepError::NoRoom),
                 Asked::Full => {}
             }
-            let Some(oldest) = self.tables.oldest() else { return Err(KeepError::NoRoom) };
+            let Some(oldest) = self.tables.oldest() else { return Err(KeepError::TooSmall) };
             let (id, rows) = (oldest.meta().id, oldest.visible_rows());
             match self.replace(&[oldest], Vec::new(), LetGo::Budget) {
                 Ok(()) => tracing::info!(segment.id = %id, rows, "the oldest rows were let go to stay within max_disk_bytes"),

@@ -153,6 +153,9 @@ impl Repair<'_> {
             contents.segments.insert(segment.id, segment.meta.clone());
             return Ok(());
         }
+        if segment.appended > 0 {
+            return self.cut(segment, contents);
+        }
         let why = segment.problem();
         if segment.parquet.is_ok()
             && let Some(meta) = save::index(&self.folder, segment, self.staging()?.as_ref())
@@ -181,6 +184,20 @@ impl Repair<'_> {
             self.plan.place_segment(&self.folder, &meta);
             contents.segments.insert(meta.id, meta);
         }
+        Ok(())
+    }
+
+    /// Puts a copy without what was appended into the place of a file whose rows are all there.
+    fn cut(&mut self, segment: &Found, contents: &mut Contents) -> Result<(), OpenError> {
+        let path = segment.meta.parquet_path(&self.folder.segments(segment.signal));
+        let what = format!("{} bytes follow its end that were not written with it; it was made again without them", segment.appended);
+        self.report.push(&path, RepairOutcome::Rebuilt, what);
+        if let Some(staging) = self.staging()? {
+            save::beginning(&path, segment.meta.parquet_bytes, &segment.meta.parquet_path(&staging))?;
+        }
+        self.plan.set_file_aside(segment.signal, &path);
+        self.plan.place(&segment.meta.parquet_path(&self.plan.staging()), &path);
+        contents.segments.insert(segment.id, segment.meta.clone());
         Ok(())
     }
 

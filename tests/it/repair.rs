@@ -139,7 +139,11 @@ async fn counted(server: &Server) -> [u64; 2] {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_folder_is_repaired_and_says_what_is_lost() {
     let original = Original::new();
-    let without_loss: [(&str, bool, Damage); 5] = [
+    let without_loss: [(&str, bool, Damage); 6] = [
+        ("bytes appended to rows", true, |data| {
+            let rows = of_kind(data, "seg/traces", "parquet");
+            fs::write(&rows, [&fs::read(&rows).unwrap()[..], b"more"].concat()).unwrap();
+        }),
         ("a deleted index", true, |data| fs::remove_file(of_kind(data, "seg/traces", "idx")).unwrap()),
         ("a flipped bit in an index", true, |data| flip(&of_kind(data, "seg/logs", "idx"), 100)),
         ("a deleted manifest", true, |data| fs::remove_file(data.join("manifest/log")).unwrap()),

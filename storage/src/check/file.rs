@@ -18,10 +18,16 @@ pub(crate) struct Sums {
 
 /// Reads a file from its beginning to its end.
 pub(crate) fn sums(place: &Place) -> io::Result<Sums> {
+    sums_of_first(place, u64::MAX)
+}
+
+/// Reads at most so many bytes of it.
+pub(crate) fn sums_of_first(place: &Place, most: u64) -> io::Result<Sums> {
     let file = place.open()?;
     let (mut len, mut crc, mut blocks, mut buffer) = (0, 0, BlockSums::default(), vec![0; READ_BYTES]);
     loop {
-        let read = file.read_at(&mut buffer, len)?;
+        let wanted = usize::try_from(most - len).unwrap_or(READ_BYTES).min(READ_BYTES);
+        let read = file.read_at(buffer.get_mut(..wanted).unwrap_or_default(), len)?;
         let bytes = buffer.get(..read).unwrap_or_default();
         if bytes.is_empty() {
             return Ok(Sums { len, crc, blocks: blocks.finish() });

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ulid::Ulid;
 
-use crate::check::{Watch, sums};
+use crate::check::{Sums, Watch, sums, sums_of_first};
 use crate::error::OpenError;
 use crate::files::Place;
 use crate::folder::{Folder, segment_of};
@@ -26,6 +26,8 @@ pub(super) struct Found {
     /// Whether the rows are as they were written.
     pub(super) parquet: Result<(), String>,
     pub(super) index: Result<(), String>,
+    /// Bytes behind the end of the rows' file that were not written with it. Everything before them is as it was written.
+    pub(super) appended: u64,
     /// Whether any row can be read and trusted.
     pub(super) readable: bool,
     /// Whether there is a file of rows, readable or not.
@@ -60,7 +62,10 @@ fn one(folder: &Place, signal: Signal, id: Ulid, known: &Known) -> Found {
         Err(error) => Err(format!("its index cannot be read: {error}")),
     };
     let (mut of_other_file, mut proven) = (false, false);
-    let mut parquet = match sums(&parquet_path) {
+    // Without the list of segments, or without an index, there is less to go by: then it counts as damaged.
+    let listed = recorded.filter(|_| known.problem.is_none() && blocks.is_ok());
+    let (appended, found) = without_appended(&parquet_path, listed);
+    let mut parquet = match found {
         Ok(found) => {
             let as_recorded = recorded.map(|meta| (meta.parquet_bytes, meta.parquet_crc) == (found.len, found.crc));
             let as_indexed = blocks.as_ref().ok().map(|blocks| *blocks == found.blocks);
@@ -78,8 +83,11 @@ fn one(folder: &Place, signal: Signal, id: Ulid, known: &Known) -> Found {
     };
     // A footer that is not covered by any checksum is read only where the whole file is right.
     let sums = blocks.as_deref().ok().filter(|_| !of_other_file);
-    let footer =
-        if parquet.is_ok() || sums.is_some() { discover(&parquet_path, sums) } else { Err("its footer cannot be trusted".to_owned()) };
+    let footer = if parquet.is_ok() || sums.is_some() {
+        discover(&parquet_path, meta.parquet_bytes, sums)
+    } else {
+        Err("its footer cannot be trusted".to_owned())
+    };
     let (mut origin, mut part) = (Origin::default(), None);
     let mut readable = false;
     match footer {
@@ -102,11 +110,25 @@ fn one(folder: &Place, signal: Signal, id: Ulid, known: &Known) -> Found {
         part,
         parquet,
         index,
+        appended,
         readable,
         has_rows: parquet_path.is_there(),
         proven,
         listed: recorded.is_some(),
     }
+}
+
+/// Checksums of a file, without what was appended to what is recorded of it; how many bytes those are.
+fn without_appended(path: &Place, recorded: Option<&SegmentMeta>) -> (u64, std::io::Result<Sums>) {
+    let whole = sums(path);
+    if let (Some(meta), Ok(all)) = (recorded, &whole)
+        && all.len > meta.parquet_bytes
+        && let Ok(first) = sums_of_first(path, meta.parquet_bytes)
+        && first.crc == meta.parquet_crc
+    {
+        return (all.len - meta.parquet_bytes, Ok(first));
+    }
+    (0, whole)
 }
 
 /// The checksums of the Parquet file's blocks, from an index of which every part is whole.
@@ -141,7 +163,7 @@ fn unknown(id: Ulid, signal: Signal) -> SegmentMeta {
 
 impl Found {
     pub(super) fn is_whole(&self) -> bool {
-        self.parquet.is_ok() && self.index.is_ok()
+        self.parquet.is_ok() && self.index.is_ok() && self.appended == 0
     }
 
     /// What is wrong with it.

@@ -7,7 +7,7 @@ use arrow::datatypes::Int64Type;
 
 use crate::error::OpenError;
 use crate::files::Place;
-use crate::folder::Folder;
+use crate::folder::{Folder, io_error};
 use crate::schema::{self, column};
 use crate::segment::{self, Origin, Output, Segment, SegmentError, SegmentMeta};
 use crate::store::Signal;
@@ -46,6 +46,22 @@ pub(super) fn save(folder: &Folder, found: &Found, staging: Option<&Place>) -> R
         saved.metas = output.finish().map_err(|error| failed(&seg_dir, error))?;
     }
     Ok(saved)
+}
+
+/// Copies the first bytes of a file, synced.
+pub(super) fn beginning(from: &Place, bytes: u64, to: &Place) -> Result<(), OpenError> {
+    let copied = || -> std::io::Result<()> {
+        let (source, target, mut at, mut buffer) = (from.open()?, to.create()?, 0, vec![0; COPY_BYTES]);
+        while at < bytes {
+            let wanted = usize::try_from(bytes - at).unwrap_or(COPY_BYTES).min(COPY_BYTES);
+            let piece = buffer.get_mut(..wanted).unwrap_or_default();
+            source.read_exact_at(piece, at)?;
+            target.write_all_at(piece, at)?;
+            at += wanted as u64;
+        }
+        target.sync_all()
+    };
+    copied().map_err(io_error("cannot copy the rows of", from))
 }
 
 /// Makes the index of a segment again in `staging`, whose rows can all be read; without it, only reads them. `None` when they cannot.
@@ -119,5 +135,6 @@ impl Saved {
     }
 }
 
+const COPY_BYTES: usize = 1 << 20;
 /// Rows of a page of the narrowest pages.
 const STEP_ROWS: u32 = 2_048;

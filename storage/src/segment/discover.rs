@@ -8,10 +8,10 @@ use super::checked::CheckedFile;
 use super::file::SharedFile;
 use super::origin::{Origin, Part, Recorded};
 
-/// Reads the footer of a segment's Parquet file, checked against the checksums of its blocks when there are any. The error says why it
+/// Reads the footer of a segment's Parquet file of so many bytes, checked against the checksums of its blocks when there are any. The error says why it
 /// is none.
-pub(crate) fn discover(path: &Place, blocks: Option<&[u8]>) -> Result<(Recorded, Origin, Option<Part>), String> {
-    let file = SharedFile::open(path).map_err(|error| format!("it cannot be opened: {error}"))?;
+pub(crate) fn discover(path: &Place, len: u64, blocks: Option<&[u8]>) -> Result<(Recorded, Origin, Option<Part>), String> {
+    let file = SharedFile::open(path).map_err(|error| format!("it cannot be opened: {error}"))?.first(len);
     let file = match blocks {
         Some(blocks) => CheckedFile::new(file, blocks).map_err(|error| error.to_string())?,
         None => CheckedFile::unchecked(file),

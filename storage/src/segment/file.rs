@@ -51,6 +51,11 @@ impl SharedFile {
         Ok(Self { file, len })
     }
 
+    /// The same, as if it ended after so many bytes.
+    pub(super) fn first(self, len: u64) -> Self {
+        Self { len: self.len.min(len), ..self }
+    }
+
     pub(crate) fn len(&self) -> u64 {
         self.len
     }

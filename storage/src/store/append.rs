@@ -112,7 +112,7 @@ impl Inner {
     fn budget_refusal(&self) -> Option<String> {
         let max = self.config.max_disk_bytes?;
         let used = self.keeper.segment_bytes().saturating_add(self.wal.disk_bytes()).saturating_add(self.config.log_file_bytes());
-        (used > max).then(|| "the data folder has reached max_disk_bytes, and what was let go is still read by questions".to_owned())
+        (used > max).then(|| BUDGET_FULL.to_owned())
     }
 
     fn check_writable(&self) -> Result<(), AppendError> {
@@ -257,6 +257,10 @@ pub(crate) fn context_of(record: &Record) -> otlp::Context {
     let retention = (record.retention != u64::MAX).then(|| Duration::from_nanos(record.retention));
     otlp::Context { now: UnixNanos::new(record.ingest_time.get()), retention, first_record_id: record.first_record_id }
 }
+
+/// What is let go goes from the disk when nobody reads it any more.
+const BUDGET_FULL: &str =
+    "the data folder has reached max_disk_bytes, and files that were let go are still read by a question, an export or a merge";
 
 /// How long a request waits for room in memory. A slow answer is better than a refusal.
 const PATIENCE: Duration = Duration::from_secs(4);

@@ -93,7 +93,7 @@ impl Inner {
         let wanted = self.tables.last_seq();
         loop {
             // The first flush may be of rows that an earlier one could not write.
-            let through = self.flush().map_err(|error| unavailable(&error))?;
+            let through = self.flush().map_err(|error| not_written(&error))?;
             if through >= wanted {
                 return Ok(through);
             }
@@ -154,6 +154,15 @@ pub(super) fn hidden_before(segment: &Arc<Segment>, deletions: &BTreeMap<Ulid, D
 fn rows(found: &[(Arc<Segment>, RowRanges)], signal: Signal) -> u64 {
     let mine = found.iter().filter(|(segment, _)| segment.meta().signal == signal);
     mine.flat_map(|(_, rows)| rows).map(|range| range.len() as u64).sum()
+}
+
+/// Rows in memory can only be hidden once they are in segments: a start would bring them back from the log.
+fn not_written(error: &KeepError) -> DeleteError {
+    let why = chain(error);
+    DeleteError::Unavailable(format!(
+        "rows in memory are written to segments before anything is deleted, and they could not be: {why}; make room on the disk of the \
+         data folder, or let go by age with a shorter retention, then delete again"
+    ))
 }
 
 fn unavailable(error: &KeepError) -> DeleteError {

@@ -34,6 +34,7 @@ fn segment(number: u64, level: u8, frames: (u64, u64), inputs: &[u64]) -> Found 
         part: Some(Part { group: id(number), number: 1, last: true }),
         parquet: Ok(()),
         index: Ok(()),
+        appended: 0,
         readable: true,
         has_rows: true,
         proven: true,
