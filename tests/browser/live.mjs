@@ -74,6 +74,31 @@ async function nothingMovesUnderThePointer(page, server, query) {
   await page.waitForFunction((known) => document.querySelector("#list [data-row]")?.id !== known, first, { timeout: 30_000 });
 }
 
+// Spans of a trace that still arrives wait behind the pill.
+async function aTraceTellsOfSpansThatArrive(page, server) {
+  const traceId = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const send = async (number, parent) => {
+    const end = BigInt(Date.now()) * 1_000_000n, id = (n) => String(n).padStart(16, "0");
+    const span = { traceId, spanId: id(number), ...(parent ? { parentSpanId: id(parent) } : {}), name: `part ${number}`, kind: 1, startTimeUnixNano: String(end - 5_000_000n), endTimeUnixNano: String(end) };
+    const resource = { attributes: [{ key: "service.name", value: { stringValue: "busy" } }] };
+    const answer = await fetch(`http://${server.http}/v1/traces`, {
+      method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ resourceSpans: [{ resource, scopeSpans: [{ spans: [span] }] }] }),
+    });
+    check(answer.ok, `a span was answered with ${answer.status}`);
+  };
+  await send(1);
+  await page.goto(`http://${server.ui}/trace/${traceId}`);
+  const shown = () => page.locator("tr[data-row]").count();
+  check((await shown()) === 1, `the trace has ${await shown()} rows at first`);
+  await send(2, 1);
+  await page.locator(".news").waitFor({ state: "visible", timeout: 30_000 });
+  const said = await page.locator(".news").innerText();
+  check(said.replace(/\s/g, " ").startsWith("1 new span"), `the pill of a trace says ${said}`);
+  check((await shown()) === 1, "a span came into the trace by itself");
+  await Promise.all([page.waitForNavigation(), page.locator(".news").click()]);
+  check((await shown()) === 2, `the trace has ${await shown()} rows once they were asked for`);
+}
+
 async function goesOnAfterARestart(context, server) {
   const pages = [];
   for (let number = 0; number < 4; number++) {
@@ -103,6 +128,7 @@ await withBrowser(async (browser) => {
     await sendRecords(server, 60);
     const page = await watched(await browser.newContext(), `http://${server.ui}`);
     for (const query of ["", "?live=1"]) await nothingMovesUnderThePointer(page, server, query);
+    await aTraceTellsOfSpansThatArrive(page, server);
     await page.close();
     server = await goesOnAfterARestart(await browser.newContext(), server);
     await stop(server);

@@ -542,6 +542,7 @@
       });
     };
     async function refresh() {
+      if (region().hasAttribute("data-again")) { location.reload(); return; }
       // Getting started stands at the address of Home until something arrives.
       const content = await fragment("page", region().dataset.page ?? location.href);
       const fresh = content && content.querySelector("#" + CSS.escape(liveId));
@@ -553,7 +554,7 @@
         open();
       } else if (content === null) location.reload();
     }
-    pill.addEventListener("click", () => { pill.hidden = true; scrollTo(0, 0); refresh(); });
+    pill.addEventListener("click", () => { pill.hidden = true; if (!region().hasAttribute("data-again")) scrollTo(0, 0); refresh(); });
     addEventListener("pagehide", close);
     document.addEventListener("visibilitychange", open);
     open();

@@ -3,6 +3,8 @@
 //! Owns the rules: the server of a shared id is the child of its client and has the children of both, and a loop is cut above its earliest
 //! span. Knows of a span only what [`Kin`] says, so that pages and searches find the same parents.
 
+use std::collections::HashSet;
+
 use crate::model::{SpanId, SpanKind};
 
 use super::Brief;
@@ -86,6 +88,15 @@ impl Parents {
         let mut parents = Self { of, by_id };
         parents.cut_loops();
         parents
+    }
+
+    /// Spans with the id and the kind of an earlier one of `spans`, which these are the parents of.
+    pub(crate) fn reused(&self, spans: &[impl Kin]) -> usize {
+        let further = |alike: &[(u64, u32)]| {
+            let kinds: HashSet<i32> = alike.iter().filter_map(|(_, place)| Some(spans.get(*place as usize)?.kind().number())).collect();
+            alike.len() - kinds.len()
+        };
+        self.by_id.chunk_by(same_id).filter(|alike| alike.len() > 1).map(further).sum()
     }
 
     /// The place of the span above the one at `place`.

@@ -51,6 +51,8 @@ pub struct Sheet {
     pub complete: bool,
     /// What is missing and why, one sentence each.
     pub notes: Vec<String>,
+    /// Spans that were received again with another end, outcome, name, service or parent; the last ones are in `spans`.
+    pub replaced: usize,
     tree: Tree,
     rank: Vec<u32>,
     self_times: Vec<u64>,
@@ -316,14 +318,22 @@ impl Collector {
     pub(crate) fn finish(mut self, id: TraceId, complete: bool, notes: Vec<String>) -> (Sheet, Vec<u32>) {
         let key = |(brief, _): &(Brief, u32)| (brief.start, brief.span_id, brief.kind.number());
         self.rows.sort_by_key(|row| (key(row), std::cmp::Reverse(row.1)));
-        self.rows.dedup_by_key(|row| key(row));
+        let (mut replaced, mut counted) = (0, None);
+        self.rows.dedup_by(|again, kept| {
+            let is_same = key(again) == key(kept);
+            if is_same && again.0 != kept.0 && counted != Some(key(kept)) {
+                counted = Some(key(kept));
+                replaced += 1;
+            }
+            is_same
+        });
         let rows: Vec<u32> = self.rows.iter().map(|(_, row)| *row).collect();
         let spans: Vec<Brief> = self.rows.into_iter().map(|(brief, _)| brief).collect();
         let taken = std::mem::take(&mut self.messages);
         let said = rows.iter().enumerate().filter(|(place, _)| spans.get(*place).is_some_and(Brief::is_error));
         let messages = said.filter_map(|(place, row)| Some((number(place), taken.get(row)?.clone()))).collect();
         let words = (self.services.words, self.names.words);
-        (sheet(id, spans, words, messages, (complete, notes)), rows)
+        (Sheet { replaced, ..sheet(id, spans, words, messages, (complete, notes)) }, rows)
     }
 }
 
@@ -363,6 +373,7 @@ fn sheet(
         names,
         complete,
         notes,
+        replaced: 0,
     }
 }
 

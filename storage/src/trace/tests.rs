@@ -257,3 +257,35 @@ fn durations_and_counts_are_written_as_pages_write_them() {
     assert_eq!(told.map(human), expected);
     assert_eq!([7_usize, 999, 1_000, 1_234_567].map(grouped), ["7", "999", "1,000", "1,234,567"]);
 }
+
+#[test]
+fn ids_that_are_used_twice_are_counted_and_clients_with_their_servers_are_not() {
+    let mut spans =
+        vec![span("a", 1, 0, 0, 10), span("a", 2, 1, 1, 5), span("b", 2, 1, 2, 3), span("a", 3, 1, 4, 1), span("a", 3, 1, 4, 1)];
+    spans[1].kind = SpanKind::Client;
+    spans[2].kind = SpanKind::Server;
+    let counted = |spans: Vec<Span>| {
+        let mut collector = Collector::default();
+        for span in &spans {
+            let brief = Brief {
+                span_id: span.span_id,
+                parent_span_id: span.parent_span_id,
+                kind: span.kind,
+                status: span.status.code,
+                start: span.start,
+                end: span.end,
+                service: collector.service(span.service_name()),
+                name: collector.name(&span.name),
+                clock: 0,
+                events: 0,
+            };
+            collector.add(brief, || None);
+        }
+        let (sheet, _) = collector.finish(trace_id(), true, Vec::new());
+        (sheet.spans.len(), sheet.replaced, sheet.tree().reused())
+    };
+    assert_eq!(counted(spans.clone()), (4, 0, 0));
+    spans.push(span("a", 3, 1, 4, 3));
+    spans.push(span("a", 1, 0, 7, 1));
+    assert_eq!(counted(spans), (5, 1, 1));
+}

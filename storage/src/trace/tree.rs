@@ -14,6 +14,7 @@ pub struct Tree {
     children: Vec<usize>,
     roots: Vec<usize>,
     preorder: Vec<usize>,
+    reused: usize,
 }
 
 /// Narrow numbers: a large trace has a million of these, and making room for them takes its time.
@@ -32,7 +33,8 @@ impl Tree {
     /// Builds the forest. Parents that are missing, and loops, make roots; a loop is cut at its earliest span.
     #[must_use]
     pub fn new(spans: &[Brief]) -> Self {
-        let mut tree = Self { parents: Parents::new(spans), nodes: vec![Node::default(); spans.len()], ..Self::default() };
+        let parents = Parents::new(spans);
+        let mut tree = Self { reused: parents.reused(spans), parents, nodes: vec![Node::default(); spans.len()], ..Self::default() };
         tree.link_children();
         tree.measure();
         tree
@@ -91,6 +93,12 @@ impl Tree {
     #[must_use]
     pub fn is_cut(&self, span: usize) -> bool {
         self.parents.is_cut(span)
+    }
+
+    /// Spans with the id and the kind of an earlier one.
+    #[must_use]
+    pub fn reused(&self) -> usize {
+        self.reused
     }
 
     fn link_children(&mut self) {

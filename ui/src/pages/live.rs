@@ -9,11 +9,12 @@ use std::time::Duration;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode};
-use storage::{Signal, TimeRange, TraceOrder, TraceSearch, UnixNanos};
+use storage::{Signal, TimeRange, TraceId, TraceOrder, TraceSearch, UnixNanos};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Visit, start};
 use crate::error::Failure;
+use crate::params::Params;
 use crate::state::AppState;
 use crate::view::format;
 
@@ -23,6 +24,8 @@ enum Topic {
     Start,
     Traces,
     Logs,
+    /// Of this one, beyond so many spans.
+    Trace(TraceId, usize),
 }
 
 /// One open stream.
@@ -36,10 +39,10 @@ struct Watch {
     _permit: OwnedSemaphorePermit,
 }
 
-/// `/live?for=start|traces|logs&q=&since=`; `since` is the time at which the page was made.
+/// `/live?for=start|traces|logs&q=&since=`; `since` is the time at which the page was made. `/live?for=trace&trace=&spans=` for the spans of
+/// one trace beyond those that the page has.
 pub(super) async fn stream(visit: Visit) -> Result<Response, Failure> {
-    let topics = [("start", Topic::Start), ("traces", Topic::Traces), ("logs", Topic::Logs)];
-    let topic = visit.params.word("for", &topics)?.unwrap_or(Topic::Start);
+    let topic = topic(&visit.params)?;
     let query = visit.params.get("q").unwrap_or_default().to_owned();
     let signal = if matches!(topic, Topic::Logs) { Signal::Logs } else { Signal::Traces };
     visit.state.store().check_query(signal, &query).map_err(|error| Failure::from(storage::QueryError::Parse(error)))?;
@@ -56,6 +59,16 @@ pub(super) async fn stream(visit: Visit) -> Result<Response, Failure> {
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response();
     response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     Ok(response)
+}
+
+fn topic(params: &Params) -> Result<Topic, Failure> {
+    if params.get("for") == Some("trace") {
+        let wrong = |error: storage::ParseIdError| Failure::bad_request("invalid_trace_id", error.to_string());
+        let id = params.get("trace").unwrap_or_default().parse().map_err(wrong)?;
+        return Ok(Topic::Trace(id, params.get("spans").and_then(|spans| spans.parse().ok()).unwrap_or(0)));
+    }
+    let topics = [("start", Topic::Start), ("traces", Topic::Traces), ("logs", Topic::Logs)];
+    Ok(params.word("for", &topics)?.unwrap_or(Topic::Start))
 }
 
 // === impl Watch ===
@@ -82,6 +95,10 @@ impl Watch {
         let store = self.state.store();
         let (count, noun) = match self.topic {
             Topic::Start => return Some(start::state_of(&self.state)),
+            Topic::Trace(id, known) => {
+                let open = store.open_trace(id).await.ok()??;
+                (open.sheet().spans.len().saturating_sub(known) as u64, ("new span", "new spans"))
+            }
             Topic::Traces => {
                 let search = TraceSearch { query: self.query.clone(), range, order: TraceOrder::Newest, limit: MANY, cursor: None };
                 (store.search_traces(search).await.ok()?.traces.len() as u64, ("new trace", "new traces"))
@@ -115,5 +132,6 @@ mod tests {
         let app = App::filled().await;
         assert_eq!(app.get("/live?for=logs&q=%28").await.status, StatusCode::BAD_REQUEST);
         assert_eq!(app.get("/live?for=nothing").await.status, StatusCode::BAD_REQUEST);
+        assert_eq!(app.get("/live?for=trace&trace=xyz").await.status, StatusCode::BAD_REQUEST);
     }
 }

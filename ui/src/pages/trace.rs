@@ -1,11 +1,12 @@
 //! `/trace/{id}`, `/trace/{id}/span/{span}` and `/compare`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::Path;
 use axum::response::Response;
 use http::StatusCode;
-use storage::trace::{Sheet, findings as found};
+use storage::trace::{FindingKind, Sheet, findings as found};
 use storage::{OpenTrace, SpanId, TimeRange, TraceId, TraceOrder, TraceSearch, TraceSummary};
 
 use super::Visit;
@@ -14,8 +15,8 @@ use crate::error::Failure;
 use crate::view::format;
 use crate::view::frame::{Frame, Place};
 use crate::view::trace::{
-    MAX_LOGS, PanelPart, PanelTab, Plan, RowsPart, Scene, SpanPage, TracePage, View, Wanted, controls, failed, findings, flame, header,
-    json, minimap, mute_failures, notes, panel, plan, said, shares, speakers, table, tabs, tools, trace_map, waterfall,
+    MAX_LOGS, PanelPart, PanelTab, Plan, RowsPart, Scene, SpanPage, TracePage, View, Wanted, back, controls, failed, findings, flame,
+    header, json, minimap, mute_failures, notes, panel, plan, said, shares, speakers, table, tabs, tools, trace_map, waterfall,
 };
 
 mod compare;
@@ -76,7 +77,12 @@ pub(super) async fn page(visit: Visit, Path(id): Path<String>) -> Result<Respons
 fn filled(mut page: TracePage, scene: &Scene, plan: &Plan, text: Option<&str>) -> TracePage {
     page.view = scene.wanted.view;
     page.findings = findings(scene);
+    page.back = back(scene);
     page.notes = notes(scene);
+    if scene.findings.iter().any(|finding| matches!(finding.kind, FindingKind::StillArriving { .. })) {
+        let (id, spans) = (scene.sheet.id.to_string(), scene.sheet.spans.len().to_string());
+        page.live = scene.links.plain("/live").with("for", "trace").with("trace", &id).with("spans", &spans).href();
+    }
     page.minimap = minimap(scene);
     page.tabs = tabs(scene);
     page.tools = tools(scene);
@@ -166,7 +172,7 @@ async fn detail(visit: &Visit, open: &OpenTrace, scene: &mut Scene, plan: Option
         scene.usual = usual::of(visit, &scene.sheet, chosen).await;
     }
     if let Some(chosen) = scene.chosen.filter(|_| matches!(scene.wanted.tab, Some(PanelTab::Links | PanelTab::All))) {
-        scene.linked = linked(visit, &scene.sheet, chosen).await;
+        (scene.linked, scene.targets) = tokio::join!(linked(visit, &scene.sheet, chosen), targets(visit, scene, chosen));
     }
     Ok(())
 }
@@ -183,6 +189,26 @@ async fn linked(visit: &Visit, sheet: &Sheet, chosen: usize) -> Vec<TraceSummary
     };
     let found = visit.state.store().search_traces(search).await.map(|page| page.traces).unwrap_or_default();
     found.into_iter().filter(|trace| trace.trace_id != sheet.id).collect()
+}
+
+/// The first other traces that a span links to, all asked for at once. `None` when it cannot be said which are stored.
+async fn targets(visit: &Visit, scene: &Scene, chosen: usize) -> Option<HashMap<TraceId, Option<TraceSummary>>> {
+    let links = scene.details.get(&chosen)?.links.iter();
+    let mut ids: Vec<TraceId> = links.filter_map(|link| TraceId::from_slice(&link.trace_id)).filter(|id| *id != scene.sheet.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids.truncate(MAX_LINKED);
+    if ids.is_empty() {
+        return None;
+    }
+    let query = format!("trace:{}", ids.iter().map(TraceId::to_string).collect::<Vec<_>>().join(","));
+    let search = TraceSearch { query, range: TimeRange::ALL, order: TraceOrder::Newest, limit: MAX_LINKED, cursor: None };
+    let found = visit.state.store().search_traces(search).await.ok()?;
+    // A part that could not be read may hold the others.
+    let is_whole = found.next.is_none() && found.stats.notes.is_empty();
+    let mut targets: HashMap<TraceId, Option<TraceSummary>> = ids.into_iter().filter(|_| is_whole).map(|id| (id, None)).collect();
+    targets.extend(found.traces.into_iter().map(|trace| (trace.trace_id, Some(trace))));
+    Some(targets)
 }
 
 async fn indented(visit: &Visit, id: TraceId, sheet: &Sheet) -> Result<Option<String>, Failure> {

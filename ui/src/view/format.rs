@@ -4,8 +4,10 @@
 
 use std::fmt::Write as _;
 
+mod quiet;
 mod time;
 
+pub(crate) use self::quiet::quiet;
 pub(crate) use self::time::{Clockface, Moment};
 
 /// A duration in nanoseconds: `812 ns`, `41.3 µs`, `2.10 ms`, `1.24 s`, `2 min 05 s`, `3 h 12 min`, `4 d 02 h`.

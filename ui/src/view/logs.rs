@@ -131,6 +131,7 @@ pub(crate) fn row(record: &LogRecord, toggle: String, is_open: bool, links: &Lin
     let text = body(&record.body, &record.event_name);
     let lines = text.lines().count();
     let (letter, class) = letter(record.severity_number);
+    let detail = is_open.then(|| detail(record, &text, links, clock, &toggle));
     Row {
         anchor: format!("r{}", record.record_id),
         time: clock.moment(record.time),
@@ -140,13 +141,13 @@ pub(crate) fn row(record: &LogRecord, toggle: String, is_open: bool, links: &Lin
         chip: palette.chip(record.service_name()),
         body: format::line(&text, 600),
         more: if lines > 1 { format!("+{}", format::counted(lines as u64 - 1, "line", "lines")) } else { String::new() },
+        trace: trace_link(record, links, &toggle),
         toggle,
-        trace: trace_link(record, links),
         way: "trace",
         extra: Vec::new(),
         wrap: false,
         is_centre: false,
-        detail: is_open.then(|| detail(record, &text, links, clock)),
+        detail,
     }
 }
 
@@ -176,7 +177,7 @@ pub(crate) fn body(body: &Value, event_name: &str) -> String {
     }
 }
 
-fn detail(record: &LogRecord, text: &str, links: &Links, clock: &Clockface) -> Detail {
+fn detail(record: &LogRecord, text: &str, links: &Links, clock: &Clockface, toggle: &str) -> Detail {
     let mut fields = vec![("Time", clock.moment(record.time).full)];
     let mut field = |name, value: String| {
         if !value.is_empty() {
@@ -199,7 +200,7 @@ fn detail(record: &LogRecord, text: &str, links: &Links, clock: &Clockface) -> D
         fields,
         attributes: attributes::rows(&record.attributes, Asked::Logs, links),
         resource: attributes::rows(&record.resource.attributes, Asked::Nowhere, links),
-        trace: trace_link(record, links),
+        trace: trace_link(record, links, toggle),
         trace_logs: record.trace_id.map(|id| links.trace(&id).with("view", "logs").href()).unwrap_or_default(),
         surroundings: Vec::new(),
         context: Vec::new(),
@@ -211,9 +212,11 @@ pub(crate) fn scope(scope: &storage::Scope) -> String {
     format::text(format!("{} {}", scope.name, scope.version).trim())
 }
 
-fn trace_link(record: &LogRecord, links: &Links) -> String {
+/// The trace of a record, with the way back to it when it stands on the page of logs: `toggle` is where its line leads.
+fn trace_link(record: &LogRecord, links: &Links, toggle: &str) -> String {
     let span = record.span_id.map(|id| id.to_string()).unwrap_or_default();
-    record.trace_id.map(|id| links.trace(&id).with("span", &span).href()).unwrap_or_default()
+    let via = toggle.strip_prefix(links.base()).filter(|way| way.starts_with("/logs") && way.len() <= MAX_VIA).unwrap_or_default();
+    record.trace_id.map(|id| links.trace(&id).with("span", &span).with("via", via).href()).unwrap_or_default()
 }
 
 fn severity_words(record: &LogRecord) -> String {
@@ -240,6 +243,9 @@ pub(crate) fn letter_of(severity: Option<Severity>) -> (&'static str, &'static s
 
 /// Keys that are offered as columns.
 const MAX_KEYS: usize = 24;
+
+/// Bytes of an address that a link carries as the way back.
+const MAX_VIA: usize = 600;
 
 /// More of one body is not shown.
 const MAX_BODY: usize = 65_536;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use storage::trace::{Finding as Found, Sheet};
-use storage::{LogRecord, Span, TraceSummary, UnixNanos};
+use storage::{LogRecord, Span, TraceId, TraceSummary, UnixNanos};
 
 use crate::error::Failure;
 
@@ -19,6 +19,7 @@ use super::link::{Address, Links};
 use super::logs::Row as LogRow;
 
 mod axis;
+mod back;
 mod compare;
 mod detail;
 mod flame;
@@ -28,6 +29,7 @@ mod json;
 mod map;
 mod minimap;
 mod neighbours;
+mod oddities;
 mod said;
 mod shares;
 mod table;
@@ -36,6 +38,7 @@ mod wanted;
 mod waterfall;
 
 pub(crate) use self::axis::Axis;
+pub(crate) use self::back::{Back, back};
 pub(crate) use self::compare::{ComparePage, Side, comparison};
 pub(crate) use self::detail::{Panel, panel};
 pub(crate) use self::flame::{Flame, flame};
@@ -60,9 +63,13 @@ pub(crate) struct TracePage {
     pub(crate) header: Header,
     /// The list it was opened from.
     pub(crate) neighbours: Option<Neighbours>,
+    /// The page of logs or the trace that it was opened from.
+    pub(crate) back: Option<Back>,
     pub(crate) findings: Vec<Finding>,
     /// How far the picture can be trusted, and why not further.
     pub(crate) notes: Vec<Note>,
+    /// Where spans that still arrive are told of; empty when none are expected.
+    pub(crate) live: String,
     pub(crate) minimap: Minimap,
     pub(crate) tabs: Vec<Tab>,
     pub(crate) view: View,
@@ -141,6 +148,8 @@ pub(crate) struct Scene {
     pub(crate) usual: Option<storage::trace::Usual>,
     /// Other traces with a link to the chosen span.
     pub(crate) linked: Vec<TraceSummary>,
+    /// Other traces that the chosen span links to, `None` for one that is not stored; only those that were looked for.
+    pub(crate) targets: Option<HashMap<TraceId, Option<TraceSummary>>>,
 }
 
 // === impl Scene ===
@@ -185,6 +194,7 @@ impl Scene {
             offsets,
             usual: None,
             linked: Vec::new(),
+            targets: None,
         };
         let shown = root.and_then(|root| Some((scene.offset(root), scene.sheet.spans.get(root)?.duration())));
         scene.axis = Axis::new(whole, shown, &scene.wanted);
@@ -194,6 +204,11 @@ impl Scene {
     /// The address of this page as it is, window and chosen span included.
     pub(crate) fn here(&self) -> Address {
         self.wanted.write(self.links.trace(&self.sheet.id))
+    }
+
+    /// The address of this page as the way back from another.
+    fn via(&self) -> String {
+        back::way(self)
     }
 
     /// The waterfall as it is, whichever reading is shown.

@@ -4,7 +4,7 @@ use prost::Message as _;
 use storage::Signal;
 
 use super::*;
-use crate::harness::{App, TRACE, with_texts};
+use crate::harness::{App, TRACE, requests, with_texts};
 use crate::params::encoded;
 
 /// What the page shows of how many spans a search found.
@@ -76,4 +76,45 @@ async fn the_search_speaks_the_query_language_and_points_at_what_it_does_not_und
     assert!(text.contains("role=\"treegrid\"") && found(&text).is_empty(), "{text}");
     let of_traces = page("trace.spans>3").await.text();
     assert!(of_traces.contains("asks for whole traces"), "{of_traces}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_says_what_it_leads_to_and_leads_back() {
+    let app = App::filled().await;
+    let path = format!("/trace/{TRACE}?span=eee19b7ec3c1b174&tab=links");
+    let missing = app.get(&path).await.text();
+    let target = "09".repeat(16);
+    assert!(missing.contains(&format!("trace <code>{target}</code> is not here")), "{missing}");
+    assert!(!missing.contains(&format!("href=\"/trace/{target}")), "{missing}");
+    app.append(Signal::Traces, requests(&[(9, 40, 2, false)]).encode_to_vec()).await;
+    let stored = app.get(&path).await.text();
+    let href = stored.split(&format!("href=\"/trace/{target}")).nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let there =
+        app.get(&format!("/trace/{target}{}", href.replace("&#38;", "&").replace("&amp;", "&").split('#').next().unwrap())).await.text();
+    assert!(there.contains(&format!("href=\"/trace/{TRACE}?span=eee19b7ec3c1b174")) && there.contains("← Trace 5b8efff7"), "{there}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_that_was_opened_from_logs_leads_back_to_them() {
+    let app = App::filled().await;
+    let list = app.get("/logs?q=payment").await.text();
+    let href = list
+        .split("href=\"")
+        .map(|rest| rest.split('"').next().unwrap())
+        .find(|href| href.starts_with("/trace/") && href.contains("via="))
+        .unwrap();
+    let page = app.get(href.replace("&#38;", "&").replace("&amp;", "&").as_str()).await.text();
+    assert!(page.contains("← Logs: <code>payment</code>") && page.contains("href=\"/logs?q=payment"), "{page}");
+    let elsewhere = app.get(&format!("/trace/{TRACE}?via=https%3A%2F%2Fevil.example%2Flogs")).await.text();
+    assert!(!elsewhere.contains("href=\"https://evil") && !elsewhere.contains("Where you came from"), "{elsewhere}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_that_may_still_grow_listens_for_more() {
+    let app = App::empty().await;
+    app.append(Signal::Traces, requests(&[(9, 3, 2, false), (8, 300, 2, false)]).encode_to_vec()).await;
+    let [young, old] = ["09", "08"].map(|byte| format!("/trace/{}", byte.repeat(16)));
+    let young = app.get(&young).await.text();
+    assert!(young.contains("/live?for=trace") && young.contains("spans=1"), "{young}");
+    assert!(!app.get(&old).await.text().contains("/live?for=trace"));
 }

@@ -1,6 +1,7 @@
 //! All that is known of one span, in seven parts.
 
-use storage::{Event, Link, Span, SpanId, TraceId, Value};
+use storage::trace::Brief;
+use storage::{Event, Span, Value};
 
 use super::{PanelTab, Scene};
 use crate::view::attributes::{self, Asked, Row as Attribute};
@@ -10,8 +11,10 @@ use crate::view::link::term;
 use crate::view::logs::{self, Row as LogRow};
 
 mod groups;
+mod links;
 
 use self::groups::{Group, groups};
+use self::links::{LinkView, link_view, linked};
 
 /// The detail of a span.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +29,8 @@ pub(crate) struct Panel {
     pub(crate) answer: String,
     /// What the status says, whole.
     pub(crate) message: String,
+    /// Where the failure began, when that was further down: in words, and the address.
+    pub(crate) cause: Option<(String, String)>,
     pub(crate) duration: String,
     pub(crate) exact: String,
     /// After the start of the trace.
@@ -87,18 +92,6 @@ pub(crate) struct EventView {
     pub(crate) attributes: Vec<Attribute>,
 }
 
-/// A link of a span.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct LinkView {
-    pub(crate) trace: String,
-    pub(crate) span: String,
-    /// Empty when the ids are not valid.
-    pub(crate) href: String,
-    /// Whether it leads to this very trace.
-    pub(crate) is_here: bool,
-    pub(crate) attributes: Vec<Attribute>,
-}
-
 // === impl Shows ===
 
 impl Shows {
@@ -140,6 +133,7 @@ pub(crate) fn panel(scene: &Scene, place: usize) -> Option<Panel> {
         is_error: span.is_error(),
         answer: scene.answer(place),
         message: format::text(&span.status.message),
+        cause: cause(scene, place),
         duration: format::duration(span.duration()),
         exact: format::exact_nanos(span.duration()),
         offset: format::duration(scene.offset(place)),
@@ -163,6 +157,21 @@ pub(crate) fn panel(scene: &Scene, place: usize) -> Option<Panel> {
         service: scene.links.service(span.service_name()).href(),
         id,
     })
+}
+
+/// Of a failed span with failures below it: the first of them that has none below itself.
+fn cause(scene: &Scene, place: usize) -> Option<(String, String)> {
+    let sheet = &scene.sheet;
+    let failed = |place: &usize| sheet.spans.get(*place).is_some_and(Brief::is_error);
+    if !failed(&place) || sheet.errors_below(place) == 0 {
+        return None;
+    }
+    let (first, size) = (sheet.rank(place), sheet.tree().subtree_size(place));
+    let below = sheet.tree().preorder().iter().copied().skip(first).take(size);
+    let begin = below.filter(|place| failed(place) && sheet.errors_below(*place) == 0).min()?;
+    let said = sheet.message(begin).map(|message| format!(": {}", format::line(&format::quiet(message), 160))).unwrap_or_default();
+    let text = format!("it began in {}, {}{said}", format::name(sheet.service(begin)), format::name(sheet.name(begin)));
+    Some((text, scene.to_span(begin)))
 }
 
 fn tabs(scene: &Scene, place: usize, span: &Span, current: PanelTab) -> Vec<(&'static str, String, String, bool)> {
@@ -236,30 +245,6 @@ fn event_view(scene: &Scene, place: usize, event: &Event) -> EventView {
         attributes: attributes::rows(&rest, Asked::Nowhere, &scene.links),
         is_exception,
     }
-}
-
-fn link_view(scene: &Scene, link: &Link) -> LinkView {
-    let trace = TraceId::from_slice(&link.trace_id);
-    let span = SpanId::from_slice(&link.span_id);
-    let href = trace.map(|trace| {
-        let span = span.map(|span| span.to_string()).unwrap_or_default();
-        scene.links.trace(&trace).with("span", &span).href() + &(if span.is_empty() { String::new() } else { format!("#s{span}") })
-    });
-    LinkView {
-        trace: format::hex(&link.trace_id),
-        span: format::hex(&link.span_id),
-        is_here: trace == Some(scene.sheet.id),
-        href: href.unwrap_or_default(),
-        attributes: attributes::rows(&link.attributes, Asked::Nowhere, &scene.links),
-    }
-}
-
-fn linked(scene: &Scene) -> Vec<(String, Chip, String, Moment)> {
-    let row = |trace: &storage::TraceSummary| {
-        let href = scene.links.trace(&trace.trace_id).href();
-        (href, scene.palette.chip(&trace.root_service), format::name(&trace.root_name), scene.clock.moment(trace.start))
-    };
-    scene.linked.iter().map(row).collect()
 }
 
 fn log_rows(scene: &Scene, place: usize) -> Vec<LogRow> {

@@ -91,7 +91,7 @@ pub(crate) fn flame(scene: &Scene) -> Flame {
         left_out: if depth > MAX_DEPTH {
             format!("{} deeper levels are not drawn; choose a span further down", depth - MAX_DEPTH)
         } else if left_out > 0 {
-            format!("{} are too narrow to draw; choose a wider one to see what is in it", format::counted(left_out, "call", "calls"))
+            format!("{} too narrow to draw; choose a wider one to see what is in it", format::counted(left_out, "call is", "calls are"))
         } else {
             String::new()
         },

@@ -3,6 +3,7 @@
 use storage::trace::{Brief, FindingKind};
 
 use super::fold::SIMILAR;
+use super::oddities::oddities;
 use super::{LogMarks, Scene};
 use crate::view::colour::Chip;
 use crate::view::format::{self, Moment};
@@ -129,7 +130,7 @@ pub(crate) fn findings(scene: &Scene) -> Vec<Finding> {
             }
             _ => at(),
         };
-        Some(Finding { icon, class, text: format::line(&sentence(scene, finding), 300), href })
+        Some(Finding { icon, class, text: format::line(&format::quiet(&sentence(scene, finding)), 300), href })
     });
     told.take(MAX_FINDINGS).collect()
 }
@@ -170,7 +171,7 @@ fn logged(scene: &Scene, place: usize) -> Option<String> {
         let span = at.filter(|at| sheet.service(*at) == sheet.service(place))?;
         let failures = scene.records(span).filter(|record| record.severity_number >= ERROR);
         if let Some(record) = failures.max_by_key(|record| (record.severity_number, std::cmp::Reverse(record.time))) {
-            return Some(format::line(&crate::view::logs::body(&record.body, &record.event_name), 120));
+            return Some(format::line(&format::quiet(&crate::view::logs::body(&record.body, &record.event_name)), 120));
         }
         at = sheet.tree().parent(span);
     }
@@ -238,32 +239,6 @@ fn skew(scene: &Scene, server: Option<usize>, behind: i64, text: String) -> Opti
         action: "Show corrected times",
         href: scene.here().with("skew", "adjust").href(),
     })
-}
-
-fn oddities(scene: &Scene) -> Vec<Note> {
-    let sheet = &scene.sheet;
-    let count = |is: &dyn Fn(usize, &Brief) -> bool| sheet.spans.iter().enumerate().filter(|(place, span)| is(*place, span)).count() as u64;
-    let backwards = count(&|_, span| span.end < span.start);
-    let cut = count(&|place, _| sheet.tree().is_cut(place));
-    let mut notes = Vec::new();
-    if backwards > 0 {
-        notes.push(Note {
-            text: format!(
-                "{} before starting, as sent; shown without duration.",
-                if backwards == 1 { "1 span ends".to_owned() } else { format!("{} spans end", format::exact(backwards)) }
-            ),
-            why: "The clock of its host was set back meanwhile, or the sender mixed up its times.",
-            ..Note::default()
-        });
-    }
-    if cut > 0 {
-        notes.push(Note {
-            text: "Some spans name each other as parents; the loop was cut at its earliest span.".to_owned(),
-            why: "Senders that reuse span ids do this.",
-            ..Note::default()
-        });
-    }
-    notes
 }
 
 /// Log records that name no span of the trace are not on any bar; says how many, when bars are all there is.

@@ -239,7 +239,8 @@ fn the_detail_has_exception_link_and_logs() {
     let scene = scene(&sample::checkout(), wanted);
     let panel = panel(&scene, scene.chosen.unwrap()).unwrap();
     assert_eq!(panel.events[0].exception, "card declined: card declined");
-    assert_eq!(panel.links[0].href, format!("/trace/{}?span={}#s{}", "09".repeat(16), "09".repeat(8), "09".repeat(8)));
+    let back = crate::params::encoded(&format!("/trace/{}?span={}#s{}", "07".repeat(16), id(3), id(3)));
+    assert_eq!(panel.links[0].href, format!("/trace/{}?span={}&via={back}#s{}", "09".repeat(16), "09".repeat(8), "09".repeat(8)));
     assert_eq!(panel.logs.len(), 1);
     assert_eq!(panel.message, "card declined");
 }
@@ -375,4 +376,46 @@ fn log_records_open_in_the_time_of_their_trace() {
     let (from, to) = (scene.sheet.start().minus(1_000_000_000), scene.sheet.start().plus(1_100_000_000));
     let logs = header(&scene).logs;
     assert!(logs.ends_with(&format!("&from={}&to={}", from.get(), to.get())), "{logs}");
+}
+
+/// The checkout, whose root failed as well, without saying why.
+fn failing_root() -> Trace {
+    let mut trace = sample::checkout();
+    trace.spans[0].status.code = storage::StatusCode::Error;
+    trace
+}
+
+#[test]
+fn who_has_chosen_nothing_is_led_to_where_a_failure_began() {
+    let trace = failing_root();
+    let way = |span| tools(&scene(&trace, Wanted { span, ..Wanted::default() })).way("e").to_owned();
+    assert!(way(None).contains(&format!("span={}", id(3))), "{}", way(None));
+    assert!(way(Some(id(3))).contains(&format!("span={}", id(1))), "{}", way(Some(id(3))));
+    let scene = scene(&trace, Wanted { span: Some(id(1)), ..Wanted::default() });
+    let (words, href) = panel(&scene, scene.chosen.unwrap()).unwrap().cause.unwrap();
+    assert_eq!(words, "it began in payment, ChargeCard: card declined");
+    assert!(href.contains(&format!("span={}", id(3))), "{href}");
+    let charge = scene.sheet.place_of(id(3)).unwrap();
+    assert_eq!(panel(&scene, charge).unwrap().cause, None);
+}
+
+#[test]
+fn times_and_ids_that_cannot_be_right_are_notes() {
+    let told = |trace: &Trace, now: u64| {
+        let means = (Links::default(), Clockface::new(UnixNanos::new(now), None), Palette::default());
+        let notes = notes(&sample::scene(trace, Vec::new(), Wanted::default(), means));
+        notes.into_iter().map(|note| note.text).collect::<Vec<_>>()
+    };
+    let mut trace = sample::checkout();
+    let start = trace.spans[0].start.get();
+    assert_eq!(told(&trace, start), [] as [&str; 0]);
+    let later = told(&trace, start - 7_200_000_000_000);
+    assert!(matches!(later.as_slice(), [only] if only.starts_with("4\u{a0}spans begin in the future, up to 2")), "{later:?}");
+    trace.spans[3].start = UnixNanos::new(5);
+    let old = told(&trace, start);
+    assert!(old.iter().any(|note| note == "1\u{a0}span begins before the year 2000, as sent."), "{old:?}");
+    let again = sample::span(4, 2, "orders", "SELECT stock", 12, 20);
+    trace.spans.push(again);
+    let twice = told(&trace, start);
+    assert!(twice.iter().any(|note| note == "1\u{a0}span has the id of another one of this trace."), "{twice:?}");
 }

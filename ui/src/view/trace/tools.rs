@@ -152,6 +152,7 @@ fn carried(scene: &Scene) -> Vec<(&'static str, String)> {
         ("group", if wanted.is_ungrouped { "off".to_owned() } else { String::new() }),
         ("root", wanted.root.map(|id| id.to_string()).unwrap_or_default()),
         ("list", wanted.list.clone()),
+        ("via", wanted.via.clone()),
     ]
 }
 
@@ -184,6 +185,9 @@ fn switches(scene: &Scene) -> Vec<(&'static str, &'static str, &'static str, Str
 fn ways(scene: &Scene, errors: &[usize]) -> Vec<(&'static str, String)> {
     let sheet = &scene.sheet;
     let mut ways = Vec::new();
+    // Whoever has chosen nothing yet is led to where a failure began, not to who passed it on.
+    let begin = errors.iter().copied().filter(|place| scene.chosen.is_none() && sheet.errors_below(*place) == 0).min();
+    ways.extend(begin.map(|begin| ("e", scene.to_span(begin))));
     let mut add = |back: &'static str, on: &'static str, places: &[usize]| {
         if let Some((before, after)) = around(scene, places) {
             ways.push((back, before));

@@ -2,6 +2,7 @@
 
 use storage::SpanId;
 
+use super::back;
 use crate::error::Failure;
 use crate::params::{Params, parse_duration};
 use crate::view::link::Address;
@@ -41,6 +42,8 @@ pub(crate) struct Wanted {
     pub(crate) sort: SpanOrder,
     /// The list of traces that this one was opened from, as a query string of `/traces`.
     pub(crate) list: String,
+    /// The page of logs or the trace that this one was opened from: its address below the base path.
+    pub(crate) via: String,
 }
 
 /// Which reading of the trace.
@@ -211,6 +214,7 @@ impl Wanted {
             flame: params.word("flame", &FLAMES)?.unwrap_or_default(),
             sort: params.word("sort", &ORDERS)?.unwrap_or_default(),
             list: params.get("list").filter(|list| list.len() <= MAX_LIST).unwrap_or_default().to_owned(),
+            via: params.get("via").filter(|via| back::is_way(via)).unwrap_or_default().to_owned(),
         })
     }
 
@@ -245,6 +249,7 @@ impl Wanted {
             .with("span", &id(self.span))
             .with("tab", self.tab.map_or("", PanelTab::as_str))
             .with("list", &self.list)
+            .with("via", &self.via)
     }
 }
 
@@ -346,7 +351,7 @@ mod tests {
     fn what_an_address_says_is_written_back_the_same() {
         let query = "view=spans&root=00000000000000aa&find=a%20b&only=critical&mode=dim&logs=rows&group=off&depth=2&open=00000000000000ab&closed=\
                      00000000000000ac&groups=00000000000000ad,00000000000000ae&t0=5&t1=90&skew=adjust&flame=time&sort=self&at=7&span=\
-                     00000000000000af&tab=events&list=q%3Da%2520b";
+                     00000000000000af&tab=events&list=q%3Da%2520b&via=%2Flogs%3Fq%3Dx";
         let wanted = Wanted::read(&Params::parse(query)).unwrap();
         let written = wanted.write(Links::default().plain("/trace/x")).href();
         assert_eq!(written, format!("/trace/x?{}", query.replace(',', "%2C")));

@@ -1,0 +1,93 @@
+//! The links of a span: what they lead to, and who leads here.
+
+use storage::{Link, SpanId, TraceId, TraceSummary};
+
+use super::super::Scene;
+use crate::view::attributes::{self, Asked, Row as Attribute};
+use crate::view::colour::Chip;
+use crate::view::format::{self, Moment};
+
+/// A link of a span.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LinkView {
+    pub(crate) trace: String,
+    pub(crate) span: String,
+    /// Empty when the ids are not valid.
+    pub(crate) href: String,
+    /// Whether it leads to this very trace.
+    pub(crate) is_here: bool,
+    /// What it leads to, as far as that is known.
+    pub(crate) target: Option<Target>,
+    /// Whether it leads to something that is not stored.
+    pub(crate) is_missing: bool,
+    pub(crate) attributes: Vec<Attribute>,
+}
+
+/// What a link leads to: another trace, or a span of this one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Target {
+    pub(crate) chip: Chip,
+    pub(crate) operation: String,
+    pub(crate) duration: String,
+    pub(crate) start: Moment,
+}
+
+/// A link, and what it leads to as far as that is known.
+pub(super) fn link_view(scene: &Scene, link: &Link) -> LinkView {
+    let (trace, span) = (TraceId::from_slice(&link.trace_id), SpanId::from_slice(&link.span_id));
+    let is_here = trace == Some(scene.sheet.id);
+    let (target, is_missing) = match (trace, span.filter(|_| is_here)) {
+        (_, Some(span)) => (span_here(scene, span), scene.sheet.place_of(span).is_none()),
+        (Some(trace), None) if !is_here => {
+            let known = scene.targets.as_ref().and_then(|targets| targets.get(&trace));
+            (known.and_then(Option::as_ref).map(|trace| summed_up(scene, trace)), matches!(known, Some(None)))
+        }
+        _ => (None, false),
+    };
+    LinkView {
+        trace: format::hex(&link.trace_id),
+        span: format::hex(&link.span_id),
+        is_here,
+        href: trace.map(|trace| to_trace(scene, trace, span)).unwrap_or_default(),
+        attributes: attributes::rows(&link.attributes, Asked::Nowhere, &scene.links),
+        target,
+        is_missing,
+    }
+}
+
+/// The address of a span of another trace, with the way back to the chosen one.
+fn to_trace(scene: &Scene, trace: TraceId, span: Option<SpanId>) -> String {
+    let span = span.map(|span| span.to_string()).unwrap_or_default();
+    let via = if trace == scene.sheet.id { String::new() } else { scene.via() };
+    let fragment = if span.is_empty() { String::new() } else { format!("#s{span}") };
+    scene.links.trace(&trace).with("span", &span).with("via", &via).href() + &fragment
+}
+
+fn span_here(scene: &Scene, span: SpanId) -> Option<Target> {
+    let sheet = &scene.sheet;
+    let (place, brief) = sheet.place_of(span).and_then(|place| Some((place, sheet.spans.get(place)?)))?;
+    Some(Target {
+        chip: scene.palette.chip(sheet.service(place)),
+        operation: format::name(sheet.name(place)),
+        duration: format::duration(brief.duration()),
+        start: scene.moment(brief.start),
+    })
+}
+
+fn summed_up(scene: &Scene, trace: &TraceSummary) -> Target {
+    Target {
+        chip: scene.palette.chip(&trace.root_service),
+        operation: format::name(&trace.root_name),
+        duration: format::duration(trace.duration),
+        start: scene.clock.moment(trace.start),
+    }
+}
+
+/// Traces with a link to the chosen span.
+pub(super) fn linked(scene: &Scene) -> Vec<(String, Chip, String, Moment)> {
+    let row = |trace: &TraceSummary| {
+        let Target { chip, operation, start, .. } = summed_up(scene, trace);
+        (to_trace(scene, trace.trace_id, None), chip, operation, start)
+    };
+    scene.linked.iter().map(row).collect()
+}
