@@ -72,9 +72,22 @@ pub enum DeleteError {
     Query(#[from] crate::query::QueryError),
 }
 
+/// The last frame of the log before any of these deletes, of those that deleted spans and of those that deleted log records.
+pub(crate) fn deleted_through<'a>(deletions: impl Iterator<Item = &'a Deletion> + Clone) -> [u64; 2] {
+    [Signal::Traces, Signal::Logs].map(|signal| {
+        let of_signal = deletions.clone().filter(|deletion| deletion.signals().any(|of| of == signal));
+        of_signal.map(|deletion| deletion.wal_through).max().unwrap_or(0)
+    })
+}
+
 // === impl Deletion ===
 
 impl Deletion {
+    /// The tables of which it deleted rows.
+    pub(crate) fn signals(&self) -> impl Iterator<Item = Signal> + use<> {
+        [Signal::Traces, Signal::Logs].into_iter().zip(self.rows).filter(|(_, rows)| *rows > 0).map(|(signal, _)| signal)
+    }
+
     pub(crate) fn receipt(&self) -> DeleteReceipt {
         let [spans, logs] = self.rows;
         DeleteReceipt { id: self.id.to_string(), what: self.what.clone(), asked: self.asked, spans, logs, done: self.done }

@@ -2,7 +2,7 @@
 //!
 //! Owns the table of request hashes. Senders repeat a request when its answer got lost; a request counts as the same when signal and
 //! payload are the same bytes. So is a log line that was truly written twice, in requests that agree in every byte including all times:
-//! it is kept once.
+//! it is kept once. A delete has the requests before it forgotten: what is sent again after it is stored.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -41,6 +41,9 @@ pub(crate) enum Claim {
 pub(crate) struct Ticket {
     requests: Arc<Requests>,
     hash: [u8; 16],
+    signal: Signal,
+    /// Deletes of that signal when it was claimed.
+    deletes: u64,
     outcome: watch::Sender<Option<Outcome>>,
 }
 
@@ -49,12 +52,14 @@ struct Table {
     known: HashMap<[u8; 16], State>,
     /// Durable ones in order of time.
     ages: VecDeque<(UnixNanos, [u8; 16])>,
+    /// Deletes so far, of spans and of log records.
+    deletes: [u64; 2],
 }
 
 #[derive(Debug)]
 enum State {
     InFlight(watch::Receiver<Option<Outcome>>),
-    Done(Appended),
+    Done(Signal, Appended),
 }
 
 // === impl Requests ===
@@ -76,27 +81,34 @@ impl Requests {
     }
 
     /// Looks a request up, and claims it when it is new.
-    pub(crate) fn claim(self: &Arc<Self>, hash: [u8; 16], now: UnixNanos) -> Claim {
+    pub(crate) fn claim(self: &Arc<Self>, signal: Signal, hash: [u8; 16], now: UnixNanos) -> Claim {
         let mut table = self.table.lock();
         table.forget_old(now);
         match table.known.get(&hash) {
-            Some(State::Done(appended)) => Claim::Done(appended.clone()),
+            Some(State::Done(_, appended)) => Claim::Done(appended.clone()),
             Some(State::InFlight(outcome)) => Claim::InFlight(outcome.clone()),
             None => {
                 let (sender, receiver) = watch::channel(None);
                 table.known.insert(hash, State::InFlight(receiver.clone()));
-                Claim::New(Ticket { requests: self.clone(), hash, outcome: sender }, receiver)
+                let deletes = *table.deletes_of(signal);
+                Claim::New(Ticket { requests: self.clone(), hash, signal, deletes, outcome: sender }, receiver)
             }
         }
     }
 
     /// Remembers a request that is durable.
-    pub(crate) fn remember(&self, hash: [u8; 16], appended: Appended, time: UnixNanos) {
+    pub(crate) fn remember(&self, signal: Signal, hash: [u8; 16], appended: Appended, time: UnixNanos) {
+        self.table.lock().remember(signal, hash, appended, time);
+    }
+
+    /// Forgets all requests of a signal, since rows of it were deleted: which of them came in by which request is not known. What is in
+    /// flight may have come before, so it is not remembered either.
+    pub(crate) fn forget(&self, signal: Signal) {
         let mut table = self.table.lock();
-        if !matches!(table.known.insert(hash, State::Done(appended)), Some(State::Done(_))) {
-            table.ages.push_back((time, hash));
-        }
-        table.forget_old(time);
+        *table.deletes_of(signal) += 1;
+        let Table { known, ages, .. } = &mut *table;
+        known.retain(|_, state| !matches!(state, State::Done(of, _) if *of == signal));
+        ages.retain(|(_, hash)| known.contains_key(hash));
     }
 }
 
@@ -108,7 +120,10 @@ impl Ticket {
         if let Ok(appended) = &outcome
             && appended.accepted > 0
         {
-            self.requests.remember(self.hash, appended.clone(), now);
+            let mut table = self.requests.table.lock();
+            if *table.deletes_of(self.signal) == self.deletes {
+                table.remember(self.signal, self.hash, appended.clone(), now);
+            }
         }
         self.outcome.send_replace(Some(outcome));
     }
@@ -126,6 +141,21 @@ impl Drop for Ticket {
 // === impl Table ===
 
 impl Table {
+    fn deletes_of(&mut self, signal: Signal) -> &mut u64 {
+        let [spans, logs] = &mut self.deletes;
+        match signal {
+            Signal::Traces => spans,
+            Signal::Logs => logs,
+        }
+    }
+
+    fn remember(&mut self, signal: Signal, hash: [u8; 16], appended: Appended, time: UnixNanos) {
+        if !matches!(self.known.insert(hash, State::Done(signal, appended)), Some(State::Done(..))) {
+            self.ages.push_back((time, hash));
+        }
+        self.forget_old(time);
+    }
+
     fn forget_old(&mut self, now: UnixNanos) {
         while let Some((time, hash)) = self.ages.front() {
             if now.since(*time) <= REMEMBER_NANOS && self.ages.len() <= MAX_REMEMBERED {
@@ -157,36 +187,57 @@ mod tests {
         assert_ne!(hash, requests.hash(Signal::Traces, b"payload"));
         assert_ne!(hash, Requests::new([2; 16]).hash(Signal::Logs, b"payload"));
         let now = UnixNanos::new(10);
-        let Claim::New(ticket, _first) = requests.claim(hash, now) else { panic!("it is new") };
-        let Claim::InFlight(second) = requests.claim(hash, now) else { panic!("it is in flight") };
+        let Claim::New(ticket, _first) = requests.claim(Signal::Logs, hash, now) else { panic!("it is new") };
+        let Claim::InFlight(second) = requests.claim(Signal::Logs, hash, now) else { panic!("it is in flight") };
         ticket.finish(Ok(appended()), now);
         assert_eq!(second.borrow().clone().unwrap().unwrap(), appended());
-        assert!(matches!(requests.claim(hash, now.plus(REMEMBER_NANOS)), Claim::Done(known) if known == appended()));
-        assert!(matches!(requests.claim(hash, now.plus(REMEMBER_NANOS + 1)), Claim::New(..)), "it is forgotten after a while");
+        assert!(matches!(requests.claim(Signal::Logs, hash, now.plus(REMEMBER_NANOS)), Claim::Done(known) if known == appended()));
+        assert!(
+            matches!(requests.claim(Signal::Logs, hash, now.plus(REMEMBER_NANOS + 1)), Claim::New(..)),
+            "it is forgotten after a while"
+        );
     }
 
     #[test]
     fn a_refused_or_abandoned_request_may_be_sent_again() {
         let requests = Requests::new([1; 16]);
         let now = UnixNanos::new(10);
-        let Claim::New(ticket, first) = requests.claim([1; 16], now) else { panic!("it is new") };
+        let Claim::New(ticket, first) = requests.claim(Signal::Logs, [1; 16], now) else { panic!("it is new") };
         ticket.finish(Err(AppendError::Malformed("no".to_owned())), now);
         assert!(first.borrow().as_ref().unwrap().is_err());
-        let Claim::New(ticket, mut waiting) = requests.claim([1; 16], now) else { panic!("it is new again") };
+        let Claim::New(ticket, mut waiting) = requests.claim(Signal::Logs, [1; 16], now) else { panic!("it is new again") };
         drop(ticket);
         assert!(waiting.borrow_and_update().is_none() && waiting.has_changed().is_err());
-        let Claim::New(ticket, _) = requests.claim([1; 16], now) else { panic!("it is new again") };
+        let Claim::New(ticket, _) = requests.claim(Signal::Logs, [1; 16], now) else { panic!("it is new again") };
         ticket.finish(Ok(Appended::default()), now);
-        assert!(matches!(requests.claim([1; 16], now), Claim::New(..)), "nothing of it was stored");
+        assert!(matches!(requests.claim(Signal::Logs, [1; 16], now), Claim::New(..)), "nothing of it was stored");
+    }
+
+    #[test]
+    fn what_came_before_a_delete_may_be_sent_again_after_it() {
+        let requests = Requests::new([1; 16]);
+        let now = UnixNanos::new(10);
+        requests.remember(Signal::Logs, [1; 16], appended(), now);
+        requests.remember(Signal::Traces, [2; 16], appended(), now);
+        let Claim::New(in_flight, _) = requests.claim(Signal::Logs, [3; 16], now) else { panic!("it is new") };
+        requests.forget(Signal::Logs);
+        in_flight.finish(Ok(appended()), now);
+        for hash in [[1; 16], [3; 16]] {
+            let Claim::New(ticket, _) = requests.claim(Signal::Logs, hash, now) else { panic!("it is forgotten") };
+            ticket.finish(Ok(appended()), now);
+            assert!(matches!(requests.claim(Signal::Logs, hash, now), Claim::Done(_)), "it came after the delete");
+        }
+        assert!(matches!(requests.claim(Signal::Traces, [2; 16], now), Claim::Done(_)), "no spans were deleted");
+        assert_eq!(requests.table.lock().ages.len(), 3);
     }
 
     #[test]
     fn the_table_is_bounded() {
         let requests = Requests::new([1; 16]);
         for number in 0..MAX_REMEMBERED as u128 + 10 {
-            requests.remember(number.to_be_bytes(), appended(), UnixNanos::new(1));
+            requests.remember(Signal::Logs, number.to_be_bytes(), appended(), UnixNanos::new(1));
         }
         assert_eq!(requests.table.lock().known.len(), MAX_REMEMBERED);
-        assert!(matches!(requests.claim(5u128.to_be_bytes(), UnixNanos::new(1)), Claim::New(..)));
+        assert!(matches!(requests.claim(Signal::Logs, 5u128.to_be_bytes(), UnixNanos::new(1)), Claim::New(..)));
     }
 }

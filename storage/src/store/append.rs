@@ -58,7 +58,7 @@ impl Store {
         }
         let requests = inner.requests.clone();
         let (hash, payload) = off_thread(payload, move |payload| requests.hash(signal, payload)).await?;
-        let waiting = match inner.requests.claim(hash, inner.clock.now()) {
+        let waiting = match inner.requests.claim(signal, hash, inner.clock.now()) {
             Claim::Done(appended) => {
                 inner.meters.deduplicated.add(1);
                 return Ok(again(appended));

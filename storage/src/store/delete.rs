@@ -81,6 +81,7 @@ impl Inner {
                 if deletion.done.is_none() {
                     self.wal.rotate();
                 }
+                deletion.signals().for_each(|signal| self.requests.forget(signal));
                 tracing::info!(id = %deletion.id, spans = deletion.rows[0], logs = deletion.rows[1], "rows were deleted as asked");
                 return Ok(deletion.receipt());
             }

@@ -17,6 +17,7 @@ use crate::budget::Budget;
 use crate::buffer::{Entry, Reach, Room, estimated_bytes};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::deletion;
 use crate::error::OpenError;
 use crate::files::Place;
 use crate::flush::{KeepError, Keeper};
@@ -77,6 +78,7 @@ pub(super) fn prepare(
         requests: Requests::new(folder.id()),
         next_record_id: Arc::new(AtomicU64::new(contents.next_record_id)),
         now: clock.now(),
+        deleted_through: deletion::deleted_through(contents.deletions.values()),
         flush_failed: Cell::new(false),
     };
     let replayed = replay.run(&folder)?;
@@ -157,6 +159,8 @@ struct Replay<'a> {
     requests: Arc<Requests>,
     next_record_id: Arc<AtomicU64>,
     now: crate::model::UnixNanos,
+    /// The last frame before a delete, of spans and of log records: what frames up to it brought may be gone, so it may be sent again.
+    deleted_through: [u64; 2],
     /// A flush failed, most likely because the disk is full: everything stays in memory, which is bounded by what was once taken in.
     flush_failed: Cell<bool>,
 }
@@ -179,6 +183,11 @@ impl Replay<'_> {
             tracing::warn!(error = chain(&error), "what is read back from the log cannot be written to segments; it stays in memory");
             self.flush_failed.set(true);
         }
+    }
+
+    fn deleted_through(&self, signal: Signal) -> u64 {
+        let [spans, logs] = self.deleted_through;
+        if signal == Signal::Traces { spans } else { logs }
     }
 
     fn frame(&self, frame: Frame, path: &Place) -> Result<(), OpenError> {
@@ -210,8 +219,8 @@ impl Replay<'_> {
         } else if record.rejected > 0 {
             appended.message = Some(format!("{} items were refused when this request came in before", record.rejected));
         }
-        if self.now.since(record.ingest_time) <= REMEMBER_NANOS {
-            self.requests.remember(record.hash, appended, record.ingest_time);
+        if self.now.since(record.ingest_time) <= REMEMBER_NANOS && self.deleted_through(record.signal) < seq {
+            self.requests.remember(record.signal, record.hash, appended, record.ingest_time);
         }
         Ok(())
     }

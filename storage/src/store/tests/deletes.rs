@@ -96,6 +96,28 @@ async fn a_deleted_trace_is_in_no_answer_and_does_not_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_deleted_is_stored_when_the_same_request_comes_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    append(&store, Signal::Logs, logs(0, 10)).await;
+    append(&store, Signal::Traces, spans(0, 4)).await;
+    store.delete(logs_of(0..10)).await.unwrap();
+    // A process that dies now forgets the request too, and does not bring back what it brought.
+    let before = crash(dir.path());
+    assert!(!store.append(Signal::Logs, logs(0, 10)).await.unwrap().repeated);
+    assert!(store.append(Signal::Logs, logs(0, 10)).await.unwrap().repeated, "it came after the delete");
+    assert!(store.append(Signal::Traces, spans(0, 4)).await.unwrap().repeated, "no span was deleted");
+    assert_eq!(contents(&store), [once(0..4), once(0..10)]);
+    let after = crash(dir.path());
+    for (copy, there) in [(before, 0), (after, 10)] {
+        let store = open(copy.path()).await;
+        assert_eq!(contents(&store), [once(0..4), once(0..there)]);
+        assert_eq!(store.append(Signal::Logs, logs(0, 10)).await.unwrap().repeated, there > 0);
+        assert_eq!(contents(&store), [once(0..4), once(0..10)]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn done_means_that_no_file_holds_it() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).await;
