@@ -140,9 +140,9 @@ impl Meters {
             for (level, gauge) in (0..).zip(&meters.segments) {
                 gauge.set(metas().filter(|meta| meta.level == level).count() as u64);
             }
-            // Written to the log, by a flush, and once for every level above; a flush of many spans skips a level.
-            let written = metas().map(|meta| meta.rows * (u64::from(meta.level) + 2)).sum::<u64>() + rows;
-            let stored = metas().map(|meta| meta.rows).sum::<u64>() + rows;
+            // The log has what is stored once.
+            let stored = meters.stored.get();
+            let written = stored + meters.written_rows.iter().map(Counter::get).sum::<u64>();
             meters.writes.set((written * 100).checked_div(stored).unwrap_or(0));
             meters.segment_bytes.set(metas().map(|meta| meta.parquet_bytes + meta.index_bytes).sum());
         }
@@ -183,7 +183,8 @@ impl SignalMeters {
             written_bytes: stages("throughline_written_bytes_total", "Bytes of segments and indexes written, by what wrote them."),
             writes: registry.gauge(
                 "throughline_writes_per_100_rows",
-                "How often 100 rows that are stored now were written at most, the log included; never above 400.",
+                "Rows that this process wrote to the log and to segments, for each 100 that it stored: at most 400, and more by what was there \
+                 before it started, by deletes and by retention rules.",
                 &labels,
             ),
         }

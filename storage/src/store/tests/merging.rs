@@ -66,10 +66,16 @@ async fn rows_go_through_log_flush_merge_and_stack_and_are_written_four_times() 
         assert_eq!(value("throughline_written_rows_total", stage), [100, 100], "{stage}");
     }
     assert_eq!(value("throughline_segments", "level=\"2\""), [1, 1]);
+    // What a delete leaves of a segment is written once more.
+    let range = TimeRange { from: NOW, to: NOW.plus(1) };
+    let what = crate::deletion::DeleteWhat::Matching { signal: Signal::Logs, query: String::new(), range };
+    let receipt = store.delete(what).await.unwrap();
+    wait_until(&store, |_| store.deletion(&receipt.id).unwrap().done.is_some()).await;
+    assert_eq!(value("throughline_writes_per_100_rows", ""), [400, 499]);
     store.close().await.unwrap();
     assert!(check(dir.path(), &mut |_| ()).unwrap().is_ok());
     let store = open(dir.path()).await;
-    assert_eq!(contents(&store), [once(0..100), once(0..100)]);
+    assert_eq!(contents(&store), [once(0..100), once(1..100)]);
 }
 
 #[tokio::test]
