@@ -3,7 +3,7 @@
 //! Owns the request, its durable form and its receipt. Which rows it means is found by `query::selection`, hiding and rewriting them is
 //! done by `store` and `flush`. A delete covers what was stored when it was asked for, not what comes later.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ulid::Ulid;
 
@@ -73,9 +73,9 @@ pub enum DeleteError {
 }
 
 /// The last frame of the log before any of these deletes, of those that deleted spans and of those that deleted log records.
-pub(crate) fn deleted_through<'a>(deletions: impl Iterator<Item = &'a Deletion> + Clone) -> [u64; 2] {
+pub(crate) fn deleted_through(deletions: &BTreeMap<Ulid, Deletion>) -> [u64; 2] {
     [Signal::Traces, Signal::Logs].map(|signal| {
-        let of_signal = deletions.clone().filter(|deletion| deletion.signals().any(|of| of == signal));
+        let of_signal = deletions.values().filter(|deletion| deletion.signals().any(|of| of == signal));
         of_signal.map(|deletion| deletion.wal_through).max().unwrap_or(0)
     })
 }

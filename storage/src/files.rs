@@ -71,6 +71,9 @@ pub(crate) trait FileSystem: fmt::Debug + Send + Sync {
     fn free_bytes(&self, path: &Path) -> io::Result<u64>;
     /// A name that no file has had.
     fn fresh_id(&self) -> Ulid;
+
+    /// Has all ids to come sort after this one.
+    fn ids_after(&self, id: Ulid);
 }
 
 /// An open file. It has no cursor, so many may use it at once.
@@ -224,6 +227,11 @@ impl Place {
     /// A name that no file has had; later ones sort after those of earlier milliseconds.
     pub(crate) fn fresh_id(&self) -> Ulid {
         self.system.fresh_id()
+    }
+
+    /// Has all ids to come sort after this one.
+    pub(crate) fn ids_after(&self, id: Ulid) {
+        self.system.ids_after(id);
     }
 }
 

@@ -81,6 +81,10 @@ struct Hook(Box<dyn FnMut(&'static str) + Send>);
 
 impl Keeper {
     pub(crate) fn new(folder: Arc<Folder>, tables: Arc<Tables>, manifest: Manifest, budget: Arc<Budget>, run_rows: usize) -> Self {
+        // What comes sorts after what is there, also when the clock went back: of a span that comes again the later one counts.
+        if let Some(newest) = manifest.contents().segments.keys().max() {
+            folder.tmp().ids_after(*newest);
+        }
         Self {
             folder,
             tables,

@@ -29,6 +29,7 @@ mod sheet;
 mod sql;
 mod traces;
 mod unknown;
+mod versions;
 mod window;
 
 use crate::encoded as wire;
@@ -52,11 +53,16 @@ pub use self::logs::{LogContext, LogContextSearch, SameOrigin};
 pub(crate) use self::logs::{by_number as log, context as log_context, histogram, of_trace as trace_logs, search as search_logs};
 pub use self::question::{Cursor, LogOrder, LogSearch, ParseError, QueryError, SqlQuery, TraceOrder, TraceSearch};
 pub(crate) use self::scan::Control;
+#[cfg(test)]
+pub(crate) use self::scan::Place;
 pub(crate) use self::selection::{Selected, rows_matching, rows_of_traces, traces_matching};
 pub use self::sheet::OpenTrace;
 pub(crate) use self::sheet::{find as find_in_trace, open as open_trace, spans as trace_spans};
 pub use self::sql::sql_tables;
 pub(crate) use self::traces::{search as search_traces, trace};
+#[cfg(test)]
+pub(crate) use self::versions::Older;
+pub(crate) use self::versions::Versions;
 pub(crate) use self::window::service_names;
 
 /// Says whether a text is a query, and if not, where it is wrong.

@@ -1,6 +1,7 @@
 //! An immutable view of everything stored: what a query runs on.
 //!
-//! Owns the lists of batches in memory and of open segments at one moment. Each row is in exactly one place.
+//! Owns the lists of batches in memory and of open segments at one moment, and their order of arrival. Each row is in exactly one place; a span
+//! that was sent more than once is in several, of which the last one counts (see `query/versions.rs`).
 
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use arrow::array::{AsArray as _, RecordBatch};
 use arrow::datatypes::Int64Type;
 
 use crate::model::{TimeRange, UnixNanos};
+use crate::query::Versions;
 use crate::schema;
 use crate::segment::Segment;
 use crate::store::Signal;
@@ -21,6 +23,8 @@ pub(crate) struct Snapshot {
     pub(crate) logs: TableSnapshot,
     /// Grows with every change.
     pub(crate) version: u64,
+    /// Which spans are older versions; shared by all snapshots of a store.
+    pub(crate) versions: Arc<Versions>,
 }
 
 /// One table at one moment.
@@ -56,6 +60,13 @@ impl Snapshot {
 }
 
 impl TableSnapshot {
+    /// Segments by arrival of their newest rows, the latest last. Everything in memory is later still.
+    pub(crate) fn by_arrival(&self) -> Vec<&Arc<Segment>> {
+        let mut segments: Vec<_> = self.segments.iter().collect();
+        segments.sort_unstable_by_key(|segment| segment.meta().id);
+        segments
+    }
+
     /// Oldest and newest time of a row; `None` when there is no row.
     pub(crate) fn time_bounds(&self, signal: Signal) -> Option<(UnixNanos, UnixNanos)> {
         let segments = self.segments.iter().map(|segment| (segment.meta().min_time, segment.meta().max_time));

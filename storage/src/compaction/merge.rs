@@ -61,7 +61,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Merges segments that cannot be stacked, because they hold a span twice, into segments of the last level; see [`merge`].
+/// Merges segments that cannot be stacked, because a span of them came again, into segments of the last level; see [`merge`].
 pub(crate) fn merge_stack(inputs: &[Arc<Segment>], target: &Target<'_>) -> Result<Vec<SegmentMeta>, SegmentError> {
     let mut inputs = inputs.to_vec();
     inputs.sort_unstable_by_key(|segment| (segment.meta().min_time, segment.meta().id));

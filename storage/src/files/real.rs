@@ -4,12 +4,16 @@ use std::fs::{self, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 use ulid::Ulid;
 
 use super::{File, FileSystem, Mode};
+
+/// The time of the newest id of this process. Ids sort as they were made, also when the clock goes back.
+static LAST_ID_MS: AtomicU64 = AtomicU64::new(0);
 
 /// The operating system's file system.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +81,14 @@ impl FileSystem for Real {
     }
 
     fn fresh_id(&self) -> Ulid {
-        Ulid::new()
+        let fresh = Ulid::new();
+        let next = |last: u64| Some(fresh.timestamp_ms().max(last.saturating_add(1)));
+        let last = LAST_ID_MS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).unwrap_or_default();
+        Ulid::from_parts(fresh.timestamp_ms().max(last.saturating_add(1)), fresh.random())
+    }
+
+    fn ids_after(&self, id: Ulid) {
+        LAST_ID_MS.fetch_max(id.timestamp_ms(), Ordering::Relaxed);
     }
 }
 

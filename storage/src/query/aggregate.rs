@@ -2,7 +2,7 @@
 //!
 //! Owns the question, its bounds and its answer; `measure` what is computed, `group` what rows are told apart by, `sums` how groups are
 //! kept. Rows are counted by `rolled` where groups and filter are what roll-ups tell apart, else read one by one here. Both give the same
-//! answer: a span that is stored twice counts once, and quantiles come from the same buckets.
+//! answer: of a span that was sent twice the last version counts, and quantiles come from the same buckets.
 
 use super::answer::QueryStats;
 use super::language::Query;
@@ -10,7 +10,6 @@ use super::predicate::Predicate;
 use super::question::QueryError;
 use super::rolled::{self, Moment, Question, Rolls, View};
 use super::scan::{Control, Scan, Wanted};
-use super::window::Seen;
 use crate::model::{TimeRange, UnixNanos};
 use crate::rollup::MINUTE;
 use crate::snapshot::Snapshot;
@@ -131,7 +130,6 @@ fn rows(question: &Question<'_>, grouping: &Grouping, parts: Parts, control: &Co
     let Question { snapshot, signal, range, filter, .. } = *question;
     let mut columns = rolled::columns(question);
     columns.extend(grouping.columns());
-    let seen = Seen::of(snapshot)?;
     let mut scan = Scan::new(snapshot, signal, range, &filter.hints, control)?;
     let keys = grouping.keys();
     let wanted = Wanted { columns: &columns, keys: &keys, predicate: filter };
@@ -143,9 +141,7 @@ fn rows(question: &Question<'_>, grouping: &Grouping, parts: Parts, control: &Co
             let mut reader = grouping.reader(rows.batch)?;
             for row in rows.alive.set_indices() {
                 let item = view.item(row);
-                if view.keys().is_none_or(|keys| seen.is_first(item.time, || keys.hash(row))) {
-                    reader.read(row, &item, |key| groups.take(key, parts.of(item.time), &item));
-                }
+                reader.read(row, &item, |key| groups.take(key, parts.of(item.time), &item));
             }
             Ok(())
         },

@@ -247,7 +247,18 @@ fn conditions_find_the_spans_that_looking_at_every_span_finds() {
     for round in 0..10 {
         let folder = tempfile::tempdir().unwrap();
         let spans: Vec<Span> = (1..=60 + round * 20).map(|id| random_span(&mut dice, id)).collect();
-        let (old, new) = spans.split_at(spans.len() * dice.count(3) / 2);
+        let mut sent = spans.clone();
+        // Some of them come again, with other content: what came last counts.
+        let mut spans = spans;
+        for _ in 0..round * 3 {
+            let at = dice.count(spans.len() as u64);
+            let (before, mut again) = (&spans[at], random_span(&mut dice, at as u64 + 1));
+            (again.trace_id, again.span_id, again.kind, again.start) = (before.trace_id, before.span_id, before.kind, before.start);
+            again.end = again.start.plus(dice.roll(1_000));
+            sent.push(again.clone());
+            spans[at] = again;
+        }
+        let (old, new) = sent.split_at(sent.len() * dice.count(3) / 2);
         let segments = old.chunks(old.len() / 2 + 1).map(|chunk| vec![fixtures::spans(chunk)]).collect();
         let layout = || (round % 2 == 1).then(|| fixtures::layout(&mut dice, &KEYS));
         let buffered = new.chunks(23).map(fixtures::spans).collect();

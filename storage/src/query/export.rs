@@ -1,13 +1,11 @@
 //! Everything that a query matches, whole and in order of time, handed out part by part.
 //!
-//! Owns the size of parts. A span that is stored twice comes once, as far as [`Seen`] remembers; rows that cannot be read are told at
-//! the end, after all others.
+//! Owns the size of parts. Rows that cannot be read are told at the end, after all others.
 
 use super::language::Query;
 use super::predicate::Predicate;
 use super::question::QueryError;
 use super::scan::{Control, Scan, Wanted};
-use super::window::{Seen, SpanKeys};
 use crate::model::{KeyValue, LogRecord, Span, TimeRange, Value};
 use crate::rows;
 use crate::schema;
@@ -41,7 +39,6 @@ pub(crate) fn export(
     let query = Query::parse(signal, query).map_err(QueryError::Parse)?;
     let predicate = Predicate::new(&query);
     let columns: Vec<&'static str> = schema::names(signal).collect();
-    let seen = if signal == Signal::Traces { Some(Seen::of(snapshot)?) } else { None };
     let mut filling = Filling { spans: Vec::new(), logs: Vec::new(), bytes: 0, hand_out };
     let mut scan = Scan::new(snapshot, signal, range, &predicate.hints, control)?;
     scan.oldest_first();
@@ -49,13 +46,7 @@ pub(crate) fn export(
         Wanted { columns: &columns, keys: &[], predicate: &predicate },
         |_| false,
         |rows| {
-            let wanted: Vec<usize> = match &seen {
-                Some(seen) => {
-                    let keys = SpanKeys::of(rows.batch)?;
-                    rows.alive.set_indices().filter(|row| seen.is_first(keys.start(*row), || keys.hash(*row))).collect()
-                }
-                None => rows.alive.set_indices().collect(),
-            };
+            let wanted: Vec<usize> = rows.alive.set_indices().collect();
             for some in wanted.chunks(DECODE_ROWS) {
                 match signal {
                     Signal::Traces => filling.spans(rows::spans(rows.batch, some.iter().copied())?)?,

@@ -6,7 +6,6 @@ use super::predicate::Predicate;
 use super::question::{ParseError, QueryError};
 use super::rolled::Rolls;
 use super::scan::{Control, Scan, Wanted};
-use super::window::{DEDUPLICATION, Seen};
 use crate::model::TimeRange;
 use crate::snapshot::Snapshot;
 use crate::store::Signal;
@@ -64,14 +63,9 @@ pub(crate) fn facets(
     }
     let mut scan = Scan::new(snapshot, signal, range, &predicate.hints, control)?;
     note.into_iter().for_each(|note| scan.note(note));
-    let seen = Seen::where_needed(snapshot, signal)?;
-    let mut columns = source.columns();
-    columns.extend(seen.iter().flat_map(|_| DEDUPLICATION));
+    let columns = source.columns();
     let wanted = Wanted { columns: &columns, keys: source.keys(), predicate: &predicate };
-    let states = scan.fold(wanted, Counts::default, |counts, rows| match &seen {
-        Some(seen) => source.count(rows.batch, &seen.firsts(rows.batch, &rows.alive)?, counts),
-        None => source.count(rows.batch, &rows.alive, counts),
-    })?;
+    let states = scan.fold(wanted, Counts::default, |counts, rows| source.count(rows.batch, &rows.alive, counts))?;
     let counts = states.into_iter().reduce(Counts::join).unwrap_or_default();
     if counts.is_full() {
         scan.note(TOO_MANY.to_owned());

@@ -6,7 +6,6 @@ use super::language::Query;
 use super::predicate::Predicate;
 use super::question::QueryError;
 use super::scan::{Control, Scan, Wanted};
-use super::window::{DEDUPLICATION, Seen};
 use crate::model::{StatusCode, TimeRange, UnixNanos};
 use crate::schema::column;
 use crate::snapshot::Snapshot;
@@ -70,9 +69,7 @@ pub(crate) fn grid(snapshot: &Snapshot, query: &str, range: TimeRange, columns: 
     let predicate = Predicate::new(&query);
     let mut scan = Scan::new(snapshot, Signal::Traces, range, &predicate.hints, control)?;
     note.into_iter().for_each(|note| scan.note(note));
-    let seen = Seen::where_needed(snapshot, Signal::Traces)?;
-    let mut wanted = vec![column::START_TIME, column::DURATION, column::STATUS_CODE];
-    wanted.extend(seen.iter().flat_map(|_| DEDUPLICATION));
+    let wanted = [column::START_TIME, column::DURATION, column::STATUS_CODE];
     let counted = scan.fold(
         Wanted { columns: &wanted, keys: &[], predicate: &predicate },
         || vec![(0_u64, 0_u64); columns * ROWS],
@@ -80,8 +77,7 @@ pub(crate) fn grid(snapshot: &Snapshot, query: &str, range: TimeRange, columns: 
             let starts = columns::long(rows.batch, column::START_TIME)?;
             let durations = columns::long(rows.batch, column::DURATION)?;
             let statuses = columns::int(rows.batch, column::STATUS_CODE)?;
-            let firsts = seen.as_ref().map(|seen| seen.firsts(rows.batch, &rows.alive)).transpose()?;
-            for row in firsts.as_ref().unwrap_or(&rows.alive).set_indices() {
+            for row in rows.alive.set_indices() {
                 let part = UnixNanos::new(columns::nanos(starts, row)).since(range.from) / step;
                 let place = usize::try_from(part).unwrap_or(columns).saturating_mul(ROWS) + Grid::row_of(columns::nanos(durations, row));
                 if let Some((count, errors)) = counts.get_mut(place) {

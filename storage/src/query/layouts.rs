@@ -147,7 +147,13 @@ async fn of_sql(snapshot: &Arc<Snapshot>, folder: &Path) -> Vec<String> {
 async fn columns_of_promoted_attributes_change_no_answer() {
     let mut dice = Dice(28);
     for seed in 1..=6 {
-        let rows = ((1..=160).map(|id| span(&mut dice, id)).collect(), (1..=90).map(|id| log(&mut dice, id)).collect());
+        let mut spans: Vec<Span> = (1..=160).map(|id| span(&mut dice, id)).collect();
+        // Some of them come again, with other content.
+        spans.extend((0..30).map(|_| {
+            let id = 1 + dice.roll(160);
+            span(&mut dice, id)
+        }));
+        let rows = (spans, (1..=90).map(|id| log(&mut dice, id)).collect());
         let (plain, promoted) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let plain = (Arc::new(stored(plain.path(), None, &rows)), plain);
         let promoted = (Arc::new(stored(promoted.path(), Some(seed), &rows)), promoted);

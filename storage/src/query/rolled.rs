@@ -1,11 +1,9 @@
 //! Counts the rows of a window: whole minutes of segments from their roll-ups, everything else from rows.
 //!
-//! Owns which minutes of which segments are counted from where, and that a span stored in several places counts once. `plan` has
-//! both and counts cells, `rows` counts rows, `rolls` keeps what was decoded, `duplicates` knows which spans two segments share, `view` reads
-//! rows. What is counted is up to the caller.
+//! Owns which minutes of which segments are counted from where. `plan` has them and counts cells, `rows` counts rows, `rolls` keeps what was
+//! decoded, `older` reads what must be taken off, `view` reads rows. What is counted is up to the caller.
 //!
-//! A span is stored twice only with the same start, so both are in the same minute. Where both minutes are counted from roll-ups, one is
-//! taken off again; where one is, the row is left out; where none is, `Seen` tells them apart.
+//! Scans leave older versions of spans out; roll-ups count them, so they are taken off again (see `query/versions.rs`).
 
 use std::sync::Arc;
 
@@ -18,16 +16,16 @@ use crate::segment::Segment;
 use crate::snapshot::Snapshot;
 use crate::store::Signal;
 
-mod duplicates;
 mod item;
+mod older;
 mod plan;
 mod rolls;
 mod rows;
 mod view;
 
-use self::duplicates::Duplicate;
 use self::item::Amount;
 pub(super) use self::item::{Counts, Item};
+use self::older::Told;
 use self::plan::Plan;
 use self::rolls::Detail;
 pub(crate) use self::rolls::Rolls;
@@ -82,11 +80,7 @@ pub(super) fn fold<S: Send>(
     take: impl Fn(&mut S, &Item<'_>) + Sync,
 ) -> Result<(Vec<S>, QueryStats), QueryError> {
     let mut plan = Plan::new(question, rolls, control)?;
-    if let Some(states) = plan.run(&new, &take)? {
-        return Ok((states, plan.stats));
-    }
-    let mut plan = Plan::of_rows(question, rolls, control);
-    let states = plan.run(&new, &take)?.unwrap_or_default();
+    let states = plan.run(&new, &take)?;
     Ok((states, plan.stats))
 }
 

@@ -1,22 +1,25 @@
 //! Walks the rows of a table that can matter to a question, unit by unit.
 //!
-//! A unit is a batch in memory or a row group of a segment, with bounds on its times. Owns skipping, reading, deadlines and the account
-//! of both. Knows nothing of what is done with the rows.
+//! A unit is a batch in memory or a row group of a segment, with bounds on its times. Rows that are older versions of a span are not read. Owns
+//! skipping, reading, deadlines and the account of both. Knows nothing of what is done with the rows.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::RecordBatch;
 use arrow::buffer::BooleanBuffer;
+use parking_lot::Mutex;
 
 use super::answer::QueryStats;
 use super::columns;
 use super::predicate::{Hints, Needs, Predicate};
 use super::question::QueryError;
+use super::versions::Versions;
 use crate::model::{TimeRange, UnixNanos};
 use crate::schema;
-use crate::segment::{RowRanges, Segment, SegmentError, without_rows};
+use crate::segment::{RowRanges, Segment, SegmentError, holds_rows, without_rows};
 use crate::snapshot::{Snapshot, TableSnapshot};
 use crate::store::Signal;
 
@@ -39,7 +42,7 @@ const MANY_SEGMENTS: usize = 8;
 
 /// Where rows lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// A batch in memory, by its position.
     Buffer(usize),
     /// A segment, by its position.
@@ -76,6 +79,10 @@ pub(super) struct Scan<'a> {
     range: TimeRange,
     pub(super) units: Vec<Unit>,
     control: &'a Control,
+    /// What tells older versions of spans, which are left out; nothing where all versions are wanted.
+    versions: Option<&'a Versions>,
+    /// The older versions of places, as far as they were read.
+    older: Mutex<HashMap<Place, Arc<RowRanges>>>,
     whole_when_few: bool,
     segments_read: BTreeSet<usize>,
     /// Units read so far, and what could not be.
@@ -104,8 +111,9 @@ impl<'a> Scan<'a> {
     ) -> Result<Self, QueryError> {
         let table = snapshot.table(signal);
         let stats = QueryStats { complete: true, ..QueryStats::default() };
-        let (units, segments_read) = (Vec::new(), BTreeSet::new());
-        let mut scan = Self { table, signal, range, units, control, whole_when_few: false, segments_read, stats };
+        let (units, segments_read, older) = (Vec::new(), BTreeSet::new(), Mutex::default());
+        let versions = (signal == Signal::Traces).then_some(&*snapshot.versions);
+        let mut scan = Self { table, signal, range, units, control, versions, older, whole_when_few: false, segments_read, stats };
         for note in &table.unreadable {
             scan.note(note.clone());
         }
@@ -130,6 +138,11 @@ impl<'a> Scan<'a> {
     /// Reads all columns where the indexes leave few rows: what is asked for needs not be read again, page by page.
     pub(super) fn whole_when_few(&mut self) {
         self.whole_when_few = true;
+    }
+
+    /// Reads older versions of spans too.
+    pub(super) fn every_version(&mut self) {
+        self.versions = None;
     }
 
     /// Puts the oldest units first.
@@ -293,14 +306,19 @@ impl<'a> Scan<'a> {
         each: &mut dyn FnMut(&Rows<'_>) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
         self.control.check()?;
+        let older = self.older(unit.place, account)?;
+        let rows = if older.is_empty() { Cow::Borrowed(&unit.rows) } else { Cow::Owned(without_rows(&unit.rows, &older)) };
         let whole = self.is_read_whole(unit);
         let needs = if whole { Needs { columns: schema::names(self.signal).collect(), ..Needs::default() } } else { self.needs(wanted) };
-        let numbers = Numbers::new(&unit.rows);
+        let numbers = Numbers::new(&rows);
         let mut first = 0;
         let mut hand = |batch: &RecordBatch, account: &mut Account| -> Result<(), QueryError> {
             account.rows += batch.num_rows() as u64;
             let alive = self.in_range(unit, batch)?;
-            let alive = wanted.predicate.matches(batch, alive)?;
+            let mut alive = wanted.predicate.matches(batch, alive)?;
+            if matches!(unit.place, Place::Buffer(_)) && !older.is_empty() {
+                alive = &alive & &last_versions(batch.num_rows(), &older);
+            }
             if alive.count_set_bits() > 0 {
                 each(&Rows { place: unit.place, batch, alive, whole, numbers: &numbers, first })?;
             }
@@ -313,9 +331,9 @@ impl<'a> Scan<'a> {
                 None => Ok(()),
             },
             Place::Segment(i) => {
-                let Some(segment) = self.table.segments.get(i) else { return Ok(()) };
+                let Some(segment) = self.table.segments.get(i).filter(|_| !rows.is_empty()) else { return Ok(()) };
                 account.segments.insert(i);
-                let batches = match read(segment, &needs, &unit.rows) {
+                let batches = match read(segment, &needs, &rows) {
                     Ok(batches) => batches,
                     Err(error) => return account.unreadable(&error),
                 };
@@ -328,6 +346,17 @@ impl<'a> Scan<'a> {
                 Ok(())
             }
         }
+    }
+
+    fn older(&self, place: Place, account: &mut Account) -> Result<Arc<RowRanges>, QueryError> {
+        let Some(versions) = self.versions else { return Ok(Arc::default()) };
+        if let Some(known) = self.older.lock().get(&place) {
+            return Ok(known.clone());
+        }
+        let (rows, notes) = versions.older(self.table, place, self.control)?;
+        account.notes.extend(notes);
+        self.older.lock().insert(place, rows.clone());
+        Ok(rows)
     }
 
     fn is_read_whole(&self, unit: &Unit) -> bool {
@@ -365,6 +394,12 @@ impl<'a> Scan<'a> {
             self.note(note);
         }
     }
+}
+
+/// Rows of a batch that are not older versions.
+fn last_versions(rows: usize, older: &RowRanges) -> BooleanBuffer {
+    let is_last = |row| u32::try_from(row).is_ok_and(|row| !holds_rows(older, row));
+    BooleanBuffer::collect_bool(rows, is_last)
 }
 
 /// What one worker did.

@@ -1,4 +1,4 @@
-//! Which rows of segments a query means: for deletes and for what is kept longer than the rest.
+//! Which rows of segments a query means: for deletes and for what is kept longer than the rest. Each stored version of a span is judged by itself.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -53,6 +53,7 @@ pub(crate) fn traces_matching(
     let predicate = Predicate::new(&query);
     let snapshot = snapshot(segments, Signal::Traces);
     let mut scan = Scan::new(&snapshot, Signal::Traces, range, &predicate.hints, control)?;
+    scan.every_version();
     let mut found = BTreeSet::new();
     scan.run(
         Wanted { columns: &[column::TRACE_ID], keys: &[], predicate: &predicate },
@@ -80,6 +81,7 @@ fn rows_of(
 ) -> Result<Selected, QueryError> {
     let snapshot = snapshot(segments, signal);
     let mut scan = Scan::new(&snapshot, signal, range, &predicate.hints, control)?;
+    scan.every_version();
     let found = scan.fold(Wanted { columns: &[], keys: &[], predicate }, HashMap::<Place, Vec<u32>>::new, |found, rows| {
         found.entry(rows.place).or_default().extend(rows.alive.set_indices().map(|row| rows.number(row)));
         Ok(())

@@ -266,7 +266,7 @@ impl Sheets {
 /// Where the rows of a trace lie, those that arrived last at the end.
 fn parts(snapshot: &Snapshot, id: TraceId, control: &Control) -> Result<Vec<Part>, QueryError> {
     let mut parts = Vec::new();
-    for segment in snapshot.spans.segments.iter().rev() {
+    for segment in snapshot.spans.by_arrival().into_iter().filter(|segment| segment.may_hold(id)) {
         control.check()?;
         match segment.trace_rows(id) {
             Ok(rows) if rows.is_empty() => {}

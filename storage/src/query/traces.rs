@@ -55,7 +55,7 @@ fn spans_of(snapshot: &Snapshot, id: TraceId, control: &Control) -> Result<(Vec<
     let schema = schema::of(Signal::Traces);
     let every: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     let mut spans = Vec::new();
-    for segment in table.segments.iter().rev() {
+    for segment in table.by_arrival().into_iter().filter(|segment| segment.may_hold(id)) {
         control.check()?;
         let read = segment.trace_rows(id).and_then(|rows| {
             let rows = Some(rows).filter(|rows| !rows.is_empty());

@@ -18,10 +18,8 @@ use crate::store::Signal;
 
 mod ask;
 mod cache;
-mod seen;
 
 pub(super) use self::cache::{Answer, Cache, Key};
-pub(super) use self::seen::{DEDUPLICATION, Seen, SpanKeys};
 
 /// Different operations of one service; more are counted together.
 const MAX_OPERATIONS: usize = 5_000;

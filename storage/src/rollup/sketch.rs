@@ -19,7 +19,7 @@ impl Sketch {
         self.buckets.add(bucket_of(value), 1);
     }
 
-    /// One value less, which was added more than once: the extremes stay.
+    /// One value less, which was added before; the extremes stay.
     pub(crate) fn remove(&mut self, value: u64) {
         if self.buckets.remove(bucket_of(value), 1) {
             self.sum = self.sum.saturating_sub(u128::from(value));

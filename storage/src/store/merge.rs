@@ -243,12 +243,39 @@ impl Merger {
         let before = layout_before(&self.tables.published().load().table(signal).segments);
         let target = Target::new(&tmp, &seg, stop).with_layout_before(before);
         match job {
-            Job::Merge(inputs) => compaction::merge(inputs, &target),
-            Job::Stack(inputs) => match segment::stack(inputs, &tmp, &seg, stop)? {
-                Some(meta) => Ok(vec![meta]),
-                None => compaction::merge_stack(inputs, &target),
+            Job::Merge(inputs) => compaction::merge(self.last_versions(inputs, signal)?.as_ref().unwrap_or(inputs), &target),
+            Job::Stack(inputs) => match self.last_versions(inputs, signal)? {
+                Some(views) => compaction::merge_stack(&views, &target),
+                None => match segment::stack(inputs, &tmp, &seg, stop)? {
+                    Some(meta) => Ok(vec![meta]),
+                    None => compaction::merge_stack(inputs, &target),
+                },
             },
         }
+    }
+
+    /// Segments without spans of which a later version is stored, here or elsewhere; `None` when they have none. What is written takes its place
+    /// in the order of arrival by its newest rows, so nothing in it may be older than what others hold.
+    fn last_versions(&self, inputs: &[Arc<Segment>], signal: Signal) -> Result<Option<Vec<Arc<Segment>>>, SegmentError> {
+        let (snapshot, control) = (self.tables.published().load_full(), Control::new(LOOKING));
+        let (mut views, mut any) = (Vec::with_capacity(inputs.len()), false);
+        for segment in inputs.iter().filter(|_| signal == Signal::Traces) {
+            let id = segment.meta().id;
+            if self.wake.stopping().load(std::sync::atomic::Ordering::Relaxed) {
+                return Err(SegmentError::stopped(id));
+            }
+            // What cannot be read makes it known to fewer: such rows stay.
+            let found = snapshot.versions.older_in(&snapshot.spans, id, &control);
+            let (older, _) = found.map_err(|error| SegmentError::io(id, format!("cannot find out what came again later: {error}")))?;
+            if older.is_empty() {
+                views.push(segment.clone());
+                continue;
+            }
+            any = true;
+            let view = Segment::open(&self.keeper.folder().segments(signal), segment.meta().clone())?;
+            views.push(Arc::new(view.hiding(older.to_vec())));
+        }
+        Ok(any.then_some(views))
     }
 
     /// A table's segments without those that cannot be merged, and those with rows that must not be copied.

@@ -78,7 +78,7 @@ pub(super) fn prepare(
         requests: Requests::new(folder.id()),
         next_record_id: Arc::new(AtomicU64::new(contents.next_record_id)),
         now: clock.now(),
-        deleted_through: deletion::deleted_through(contents.deletions.values()),
+        deleted_through: deletion::deleted_through(&contents.deletions),
         flush_failed: Cell::new(false),
     };
     let replayed = replay.run(&folder)?;

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use ulid::Ulid;
 
 use crate::buffer::{Buffer, Entry, Reach};
+use crate::query::Versions;
 use crate::segment::{Segment, SegmentMeta};
 use crate::snapshot::{Snapshot, TableSnapshot};
 
@@ -56,6 +57,7 @@ struct State {
     retired: Vec<Arc<Segment>>,
     unreadable: Vec<Unreadable>,
     version: u64,
+    versions: Arc<Versions>,
 }
 
 // === impl Tables ===
@@ -270,8 +272,8 @@ impl Tables {
             segments: segments.clone(),
             unreadable: state.unreadable.iter().filter(|segment| segment.signal == signal).map(|segment| segment.why.clone()).collect(),
         };
-        let snapshot =
-            Snapshot { spans: table(Signal::Traces, &state.spans), logs: table(Signal::Logs, &state.logs), version: state.version };
+        let (spans, logs) = (table(Signal::Traces, &state.spans), table(Signal::Logs, &state.logs));
+        let snapshot = Snapshot { spans, logs, version: state.version, versions: state.versions.clone() };
         self.meters.tables(&snapshot, &state.buffer);
         // Published under the lock, so that a later change is never overtaken by an earlier one.
         self.snapshot.store(Arc::new(snapshot));

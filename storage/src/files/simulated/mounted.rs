@@ -132,4 +132,9 @@ impl FileSystem for Mounted {
         let random = state.dice.roll();
         Ulid::from_parts(FIRST_ID_MS + state.ids, random.into())
     }
+
+    fn ids_after(&self, id: Ulid) {
+        let mut state = self.0.state.lock();
+        state.ids = state.ids.max(id.timestamp_ms().saturating_sub(FIRST_ID_MS));
+    }
 }

@@ -14,7 +14,6 @@ use super::super::language::{Field, Query};
 use super::super::predicate::Predicate;
 use super::super::question::QueryError;
 use super::super::scan::{Control, Scan, Wanted};
-use super::super::window::{DEDUPLICATION, Seen};
 use super::super::wire;
 use super::alike::Alike;
 use super::counts::Counts;
@@ -89,9 +88,7 @@ pub(crate) fn fields(snapshot: &Snapshot, signal: Signal, query: &str, range: Ti
     wanted.extend([column::RESOURCE, column::SCOPE]);
     if signal == Signal::Traces {
         wanted.extend([column::EVENTS, column::LINKS]);
-        wanted.extend(DEDUPLICATION);
     }
-    let seen = Seen::where_needed(snapshot, signal)?;
     let found = RefCell::new(Found::new(signal, known));
     let mut more = false;
     let mut scan = Scan::new(snapshot, signal, range, &predicate.hints, control)?;
@@ -103,10 +100,7 @@ pub(crate) fn fields(snapshot: &Snapshot, signal: Signal, query: &str, range: Ti
             more = found.borrow().rows >= MAX_ROWS;
             more
         },
-        |rows| match &seen {
-            Some(seen) => found.borrow_mut().add(rows.batch, &seen.firsts(rows.batch, &rows.alive)?),
-            None => found.borrow_mut().add(rows.batch, &rows.alive),
-        },
+        |rows| found.borrow_mut().add(rows.batch, &rows.alive),
     )?;
     if more {
         scan.note(format!("the fields of the newest {} rows were counted, there are more rows", found.borrow().rows));

@@ -1,4 +1,4 @@
-//! Values that roll-ups tell apart: counted without reading rows where these can answer, each span once.
+//! Values that roll-ups tell apart: counted without reading rows where these can answer.
 
 use std::collections::HashMap;
 
@@ -44,7 +44,7 @@ impl Told {
         rolled::is_told_apart(filter).then_some(Self { signal, value, is_name: *field == Field::Name })
     }
 
-    /// `None` when counting without telling stored twice from stored once takes less, because segments have no roll-up that helps.
+    /// `None` when counting values alone takes less, because segments have no roll-up that helps.
     pub(super) fn count(
         self,
         snapshot: &Snapshot,

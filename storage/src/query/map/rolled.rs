@@ -91,6 +91,8 @@ impl Plan<'_> {
                 self.places.push(Place { number, segment, known });
             }
         }
+        // The latest first: of a span in several of them the first one stays.
+        self.places.sort_unstable_by_key(|place| std::cmp::Reverse(place.segment.meta().id));
         Ok(())
     }
 

@@ -1,33 +1,32 @@
 //! Which minutes of which segments are counted from roll-ups, and counting them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::buffer::BooleanBuffer;
 
-use super::duplicates::Runs;
 use super::item::Amount;
 use super::rolls::{Detail, Rolls};
-use super::{Item, Moment, Question, view};
+use super::{Item, Moment, Question, Told, view};
 use crate::model::TimeRange;
 use crate::query::answer::QueryStats;
 use crate::query::question::QueryError;
-use crate::query::scan::Control;
+use crate::query::scan::{Control, Place};
 use crate::rollup::{Cell, MINUTE, Roll, minute_of};
 use crate::segment::Segment;
 use crate::store::Signal;
 
 /// A segment whose roll-up is used for some of its minutes.
 #[derive(Debug)]
-pub(super) struct Rolled<'a> {
+pub(super) struct Rolled {
     pub(super) place: usize,
-    pub(super) segment: &'a Segment,
-    /// Tells minutes apart.
     roll: Arc<Roll>,
-    /// What is counted when all minutes are.
-    whole: Arc<Roll>,
     /// Minutes of which every row is in the window.
     pub(super) minutes: std::ops::Range<u64>,
+    /// Rows that it counts and that are older versions of spans.
+    older: Arc<Vec<Told>>,
+    /// Minutes that are counted row by row, because one of these was the shortest, the longest or the last of its cell.
+    pub(super) apart: BTreeSet<u32>,
 }
 
 /// Where everything is counted from.
@@ -35,10 +34,8 @@ pub(super) struct Rolled<'a> {
 pub(super) struct Plan<'a> {
     pub(super) question: Question<'a>,
     pub(super) control: &'a Control,
-    pub(super) rolls: &'a Rolls,
-    pub(super) rolled: Vec<Rolled<'a>>,
-    /// Which of `rolled` count something in a minute.
-    pub(super) by_minute: HashMap<u32, Vec<usize>>,
+    rolls: &'a Rolls,
+    pub(super) rolled: Vec<Rolled>,
     pub(super) stats: QueryStats,
 }
 
@@ -49,13 +46,9 @@ pub(super) const TOLD_APART: [&str; 5] = {
 };
 
 impl<'a> Plan<'a> {
-    pub(super) fn of_rows(question: Question<'a>, rolls: &'a Rolls, control: &'a Control) -> Self {
-        let stats = QueryStats { complete: true, ..QueryStats::default() };
-        Self { question, control, rolls, rolled: Vec::new(), by_minute: HashMap::new(), stats }
-    }
-
     pub(super) fn new(question: Question<'a>, rolls: &'a Rolls, control: &'a Control) -> Result<Self, QueryError> {
-        let mut plan = Self::of_rows(question, rolls, control);
+        let stats = QueryStats { complete: true, ..QueryStats::default() };
+        let mut plan = Self { question, control, rolls, rolled: Vec::new(), stats };
         let asked = question.filter.columns();
         if question.moment == Moment::All || !super::is_told_apart(question.filter) {
             return Ok(plan);
@@ -69,42 +62,49 @@ impl<'a> Plan<'a> {
             }
             let Some(minutes) = whole_minutes(segment, question.range) else { continue };
             let Some(roll) = rolls.of(segment, Detail { names, minutes: true }).filter(|roll| roll.has_names || !names) else { continue };
-            let is_whole = question.moment == Moment::Nothing && minutes == (0..u64::MAX);
+            let Some(older) = plan.older(place, segment)? else { continue };
+            let apart = apart(&roll, names, &older);
+            // Where all minutes are counted, they need not be told apart.
+            let is_whole = question.moment == Moment::Nothing && minutes == (0..u64::MAX) && apart.is_empty();
             let whole = if is_whole { rolls.of(segment, Detail { names, minutes: false }) } else { None };
-            let whole = whole.unwrap_or_else(|| roll.clone());
-            plan.rolled.push(Rolled { place, segment, roll, whole, minutes });
-        }
-        for (i, rolled) in plan.rolled.iter().enumerate() {
-            let mut before = None;
-            for cell in rolled.cells().filter(|cell| before.replace(cell.minute) != Some(cell.minute)) {
-                plan.by_minute.entry(cell.minute).or_default().push(i);
-            }
+            plan.rolled.push(Rolled { place, roll: whole.unwrap_or(roll), minutes, older, apart });
         }
         Ok(plan)
     }
 
-    /// `None` when too much is stored more than once for roll-ups to help.
+    /// What must be taken off the roll-up of a segment; `None` when that is too much. What cannot be read is noted.
+    fn older(&mut self, place: usize, segment: &Segment) -> Result<Option<Arc<Vec<Told>>>, QueryError> {
+        let Question { snapshot, signal, .. } = self.question;
+        if signal != Signal::Traces {
+            return Ok(Some(Arc::default()));
+        }
+        let (rows, notes) = snapshot.versions.older(&snapshot.spans, Place::Segment(place), self.control)?;
+        notes.into_iter().for_each(|note| self.note(note));
+        let read = self.rolls.older(segment, &rows, self.control)?;
+        Ok(read.unwrap_or_else(|note| {
+            self.note(note);
+            Some(Arc::default())
+        }))
+    }
+
     pub(super) fn run<S: Send>(
         &mut self,
         new: &(impl Fn() -> S + Sync),
         take: &(impl Fn(&mut S, &Item<'_>) + Sync),
-    ) -> Result<Option<Vec<S>>, QueryError> {
+    ) -> Result<Vec<S>, QueryError> {
         let mut first = new();
         self.cells(&mut first, take)?;
-        if self.question.signal == Signal::Traces && !self.subtract(&mut first, take)? {
-            return Ok(None);
-        }
-        let Some((mut states, pending)) = self.rows(new, take)? else { return Ok(None) };
-        self.settle(&pending, &mut first, take)?;
+        self.take_off(&mut first, take)?;
+        let mut states = self.rows(new, take)?;
         states.push(first);
-        Ok(Some(states))
+        Ok(states)
     }
 
     fn cells<S>(&self, state: &mut S, take: &impl Fn(&mut S, &Item<'_>)) -> Result<(), QueryError> {
         let from = self.question.range.from.get();
         for rolled in &self.rolled {
             self.control.check()?;
-            let roll = &rolled.whole;
+            let roll = &rolled.roll;
             let cells: Vec<&Cell> = roll.cells.iter().filter(|cell| rolled.counts(cell.minute)).collect();
             let told = cells.iter().map(|cell| (roll.service(cell), roll.name(cell), cell.kind, cell.status));
             let alive = self.filtered(told)?;
@@ -127,39 +127,18 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    /// Takes off what two segments both counted. False when that is too much.
-    fn subtract<S>(&mut self, state: &mut S, take: &impl Fn(&mut S, &Item<'_>)) -> Result<bool, QueryError> {
-        let mut runs = Runs::default();
-        let mut taken = HashSet::new();
-        let mut notes = Vec::new();
-        for (i, a) in self.rolled.iter().enumerate() {
-            for b in self.rolled.iter().skip(i + 1).filter(|b| self.share(a, b)) {
-                let (older, newer) = if a.segment.meta().id < b.segment.meta().id { (a, b) } else { (b, a) };
-                let shared = self.rolls.shared(older.segment, newer.segment, &mut runs, &mut notes, self.control)?;
-                let Some(shared) = shared else { return Ok(false) };
-                let told = shared.iter().map(|(_, row)| (&*row.service, &*row.name, row.kind, row.status));
-                let alive = self.filtered(told)?;
-                for (i, (hash, row)) in shared.iter().enumerate() {
-                    let both = older.counts(minute_of(row.start)) && newer.counts(minute_of(row.start));
-                    // In three segments the oldest is shared with both others.
-                    if both && alive.as_ref().is_none_or(|alive| alive.value(i)) && taken.insert((*hash, older.place)) {
-                        take(state, &row.item(self.question.range.from, Amount::Less(row.duration)));
-                    }
+    /// Takes off older versions of spans, which cells count.
+    fn take_off<S>(&self, state: &mut S, take: &impl Fn(&mut S, &Item<'_>)) -> Result<(), QueryError> {
+        for rolled in self.rolled.iter().filter(|rolled| !rolled.older.is_empty()) {
+            let told = rolled.older.iter().map(|row| (&*row.service, &*row.name, row.kind, row.status));
+            let alive = self.filtered(told)?;
+            for (i, row) in rolled.older.iter().enumerate().filter(|(_, row)| rolled.counts(minute_of(row.start))) {
+                if alive.as_ref().is_none_or(|alive| alive.value(i)) {
+                    take(state, &row.item(self.question.range.from, Amount::Less(row.duration)));
                 }
             }
         }
-        notes.into_iter().for_each(|note| self.note(note));
-        Ok(true)
-    }
-
-    /// Whether two segments count the same minute.
-    fn share(&self, a: &Rolled<'_>, b: &Rolled<'_>) -> bool {
-        let both = a.segment.meta().min_time <= b.segment.meta().max_time && b.segment.meta().min_time <= a.segment.meta().max_time;
-        both && {
-            let mut before = None;
-            let mut minutes = a.cells().map(|cell| cell.minute).filter(|minute| before.replace(*minute) != Some(*minute));
-            minutes.any(|minute| self.by_minute.get(&minute).is_some_and(|all| all.len() > 1) && b.has(minute))
-        }
+        Ok(())
     }
 
     /// Which of these match the filter; `None` for all.
@@ -180,6 +159,22 @@ impl<'a> Plan<'a> {
     }
 }
 
+/// Minutes in which a cell would not be the same without rows that are taken off it, but for their number and the sum of their durations.
+fn apart(roll: &Roll, names: bool, older: &[Told]) -> BTreeSet<u32> {
+    let minutes: BTreeSet<u32> = older.iter().map(|row| minute_of(row.start)).collect();
+    let key = |cell: &Cell| (cell.minute, cell.kind, cell.status, cell.entry);
+    let mut cells: HashMap<_, Vec<&Cell>> = HashMap::new();
+    for cell in roll.cells.iter().filter(|cell| minutes.contains(&cell.minute)) {
+        cells.entry(key(cell)).or_default().push(cell);
+    }
+    let is_inside = |row: &Told| {
+        let alike = cells.get(&(minute_of(row.start), row.kind, row.status, row.entry)).into_iter().flatten();
+        let mut same = alike.filter(|cell| roll.service(cell) == &*row.service && (!names || roll.name(cell) == &*row.name));
+        same.next().is_some_and(|cell| cell.durations.min() < row.duration && row.duration < cell.durations.max() && row.start < cell.last)
+    };
+    older.iter().filter(|row| !is_inside(row)).map(|row| minute_of(row.start)).collect()
+}
+
 /// Minutes of which every row of a segment is in the window; `None` when there is none.
 fn whole_minutes(segment: &Segment, range: TimeRange) -> Option<std::ops::Range<u64>> {
     let meta = segment.meta();
@@ -191,18 +186,14 @@ fn whole_minutes(segment: &Segment, range: TimeRange) -> Option<std::ops::Range<
     (start < end).then_some(start..end)
 }
 
-impl Rolled<'_> {
-    fn cells(&self) -> impl Iterator<Item = &Cell> {
-        self.roll.cells.iter().filter(|cell| self.counts(cell.minute))
-    }
-
+impl Rolled {
     /// Whether rows of a minute are counted from the roll-up.
-    pub(super) fn counts(&self, minute: u32) -> bool {
-        self.minutes.contains(&u64::from(minute))
+    fn counts(&self, minute: u32) -> bool {
+        self.minutes.contains(&u64::from(minute)) && !self.apart.contains(&minute)
     }
 
-    /// Whether it counts a row of that minute.
-    fn has(&self, minute: u32) -> bool {
-        self.counts(minute) && self.roll.cells.binary_search_by_key(&minute, |cell| cell.minute).is_ok()
+    /// Whether rows of a minute are counted one by one, although all of it is in the window.
+    pub(super) fn is_apart(&self, minute: u32) -> bool {
+        self.minutes.contains(&u64::from(minute)) && self.apart.contains(&minute)
     }
 }

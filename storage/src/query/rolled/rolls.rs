@@ -1,5 +1,6 @@
-//! Keeps decoded roll-ups and what segments share, the latest used ones, within a bound.
+//! Keeps decoded roll-ups and what must be taken off them, the latest used ones, within a bound.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -8,18 +9,22 @@ use ulid::Ulid;
 use super::super::kept::Kept;
 use super::super::question::QueryError;
 use super::super::scan::Control;
-use super::duplicates::{self, Runs, Shared};
+use super::older::{self, Told};
 use crate::rollup::Roll;
-use crate::segment::Segment;
+use crate::segment::{RowRanges, Segment};
 
 /// What was read of segments.
 #[derive(Debug)]
 pub(crate) struct Rolls {
     rolls: Mutex<Kept<(Ulid, Detail), Known>>,
-    shared: Mutex<Kept<(Ulid, Ulid), Shared>>,
+    /// By segment and hash of the rows.
+    older: Mutex<Kept<(Ulid, u64), Older>>,
     /// Whether roll-ups are used at all.
     usable: bool,
 }
+
+/// What it tells of some rows.
+type Older = Arc<Vec<Told>>;
 
 /// A roll-up, where there is one that can be used.
 type Known = Option<Arc<Roll>>;
@@ -32,11 +37,13 @@ pub(super) struct Detail {
 }
 
 const MAX_ROLL_BYTES: usize = 80 << 20;
-const MAX_SHARED_BYTES: usize = 16 << 20;
+const MAX_OLDER_BYTES: usize = 16 << 20;
+/// With more older versions than these, rows are counted.
+const MAX_OLDER: usize = 100_000;
 
 impl Default for Rolls {
     fn default() -> Self {
-        Self { rolls: Mutex::new(Kept::new(MAX_ROLL_BYTES)), shared: Mutex::new(Kept::new(MAX_SHARED_BYTES)), usable: true }
+        Self { rolls: Mutex::new(Kept::new(MAX_ROLL_BYTES)), older: Mutex::new(Kept::new(MAX_OLDER_BYTES)), usable: true }
     }
 }
 
@@ -44,7 +51,7 @@ impl Rolls {
     /// Keeps nothing of what there is.
     pub(crate) fn clear(&self) {
         self.rolls.lock().clear();
-        self.shared.lock().clear();
+        self.older.lock().clear();
     }
 
     /// As if no segment had a roll-up.
@@ -79,32 +86,35 @@ impl Rolls {
         roll
     }
 
-    /// What two segments share. What could not be read is named in `notes`, and asked for again the next time.
-    pub(super) fn shared(
+    /// What the roll-up of a segment tells of older versions of spans; `None` when there are too many. The error inside says what could not be
+    /// read, which is asked for again the next time.
+    pub(super) fn older(
         &self,
-        older: &Segment,
-        newer: &Segment,
-        runs: &mut Runs,
-        notes: &mut Vec<String>,
+        segment: &Segment,
+        rows: &RowRanges,
         control: &Control,
-    ) -> Result<Shared, QueryError> {
-        let key = (older.meta().id, newer.meta().id);
-        if let Some(known) = self.shared.lock().get(&key) {
-            return Ok(known);
+    ) -> Result<Result<Option<Older>, String>, QueryError> {
+        if rows.is_empty() {
+            return Ok(Ok(Some(Arc::default())));
         }
-        control.check()?;
-        match duplicates::shared(older, newer, runs, control)? {
-            Ok(value) => {
-                let texts =
-                    |all: &Arc<Vec<(u64, duplicates::Duplicate)>>| all.iter().map(|(_, row)| 96 + row.service.len() + row.name.len()).sum();
-                let bytes = value.as_ref().map_or(0, texts);
-                self.shared.lock().put(key, value.clone(), bytes);
-                Ok(value)
-            }
-            Err(note) => {
-                notes.push(note);
-                Ok(Some(Arc::default()))
-            }
+        if rows.iter().map(ExactSizeIterator::len).sum::<usize>() > MAX_OLDER {
+            return Ok(Ok(None));
         }
+        let key = (segment.meta().id, hash_of(rows));
+        if let Some(known) = self.older.lock().get(&key) {
+            return Ok(Ok(Some(known)));
+        }
+        Ok(older::told(segment, rows, control)?.map(|told| {
+            let told = Arc::new(told);
+            let bytes = told.iter().map(|row| size_of::<Told>() + row.service.len() + row.name.len()).sum();
+            self.older.lock().put(key, told.clone(), bytes);
+            Some(told)
+        }))
     }
+}
+
+fn hash_of(rows: &RowRanges) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    rows.hash(&mut hasher);
+    hasher.finish()
 }

@@ -7,9 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 
 use super::super::columns;
 use super::super::question::QueryError;
-use super::super::window::{DEDUPLICATION, SpanKeys};
-use super::{Amount, Duplicate, Item, Question};
-use crate::model::TraceId;
+use super::{Amount, Item, Question, Told};
 use crate::rollup::is_entry;
 use crate::schema::{column, time_column};
 use crate::store::Signal;
@@ -26,8 +24,6 @@ pub(in super::super) struct View<'a> {
 
 #[derive(Debug)]
 struct SpanView<'a> {
-    keys: SpanKeys<'a>,
-    traces: &'a FixedSizeBinaryArray,
     kinds: &'a Int32Array,
     names: Option<&'a StringViewArray>,
     more: Option<More<'a>>,
@@ -47,7 +43,7 @@ pub(in super::super) fn columns(question: &Question<'_>) -> Vec<&'static str> {
     let mut wanted = vec![time_column(signal), status(signal)];
     wanted.extend((!question.bare).then_some(column::SERVICE_NAME));
     if signal == Signal::Traces {
-        wanted.extend(DEDUPLICATION);
+        wanted.push(column::KIND);
         wanted.extend(question.names.then_some(column::NAME));
         if !question.bare {
             wanted.extend([column::PARENT_SPAN_ID, column::FLAGS, column::DURATION]);
@@ -101,8 +97,6 @@ impl<'a> View<'a> {
         };
         let spans = || -> Result<_, QueryError> {
             Ok(SpanView {
-                keys: SpanKeys::of(batch)?,
-                traces: columns::id(batch, column::TRACE_ID)?,
                 kinds: columns::int(batch, column::KIND)?,
                 names: question.names.then(|| columns::text(batch, column::NAME)).transpose()?,
                 more: (!question.bare).then(more).transpose()?,
@@ -135,18 +129,9 @@ impl<'a> View<'a> {
         Item { entry, amount: Amount::Row(columns::nanos(more.durations, row)), ..item }
     }
 
-    /// What tells spans apart; `None` for logs, which are stored once.
-    pub(in super::super) fn keys(&self) -> Option<&SpanKeys<'a>> {
-        self.spans.as_ref().map(|spans| &spans.keys)
-    }
-
-    pub(super) fn trace(&self, row: usize) -> Option<TraceId> {
-        columns::trace_id(self.spans.as_ref()?.traces, row)
-    }
-
-    pub(super) fn owned(&self, row: usize) -> Duplicate {
+    pub(super) fn owned(&self, row: usize) -> Told {
         let item = self.item(row);
-        Duplicate {
+        Told {
             service: item.service.into(),
             name: item.name.into(),
             kind: item.kind,

@@ -72,7 +72,13 @@ fn random_spans(dice: &mut Dice, count: usize) -> Vec<Span> {
         }
         spans.push(span);
         if dice.roll(10) == 0 {
-            let again = dice.pick(&spans).clone();
+            // The same span, with other content now and then.
+            let mut again = dice.pick(&spans).clone();
+            if dice.roll(2) == 0 {
+                (again.name, again.attributes) = ((*dice.pick(&NAMES)).to_owned(), Vec::new());
+                again.end = again.start.plus(dice.roll(1_000));
+                again.status.code = *dice.pick(&[StatusCode::Unset, StatusCode::Error]);
+            }
             spans.push(again);
         }
     }
@@ -162,7 +168,7 @@ fn a_trace_is_found_whole_wherever_its_spans_lie() {
         let expected: BTreeSet<_> = spans.iter().filter(|span| span.trace_id == id).map(|span| (span.start, span.span_id)).collect();
         assert_eq!(found.spans.iter().map(|span| (span.start, span.span_id)).collect::<Vec<_>>(), expected.into_iter().collect::<Vec<_>>());
         assert!(found.complete);
-        let original = spans.iter().find(|span| span.span_id == found.spans[0].span_id).unwrap();
+        let original = spans.iter().rfind(|span| span.span_id == found.spans[0].span_id).unwrap();
         assert_eq!(found.spans[0], *original);
     }
     assert!(trace(&snapshot, fixtures::trace_id(999_999), &control()).unwrap().is_none());

@@ -64,7 +64,13 @@ fn random_snapshot(folder: &Path, dice: &mut Dice) -> Snapshot {
         for _ in 0..copies {
             let by_trace = u64::from(span.trace_id.as_bytes()[15]) % places;
             let place = if dice.roll(6) == 0 { dice.roll(places) } else { by_trace };
-            held[usize::try_from(place).unwrap()].push(span.clone());
+            // Now and then with other content: what came last counts.
+            let mut again = span.clone();
+            if dice.roll(3) == 0 {
+                again.end = again.start.plus(dice.roll(1 << 36));
+                again.status.code = *dice.pick(&[StatusCode::Unset, StatusCode::Error]);
+            }
+            held[usize::try_from(place).unwrap()].push(again);
         }
     }
     let mut segments = Vec::new();
