@@ -99,7 +99,9 @@ impl World {
         if path.starts_with("/srv/data/wal") {
             found.reports.push("the end of the log".to_owned());
         }
-        let compared = self.compare(&found, Look::Damaged);
+        // Nor can the last edit of the list, which may have let rows go whose files a power failure brought back.
+        let look = if path.starts_with("/srv/data/manifest") { Look::Repaired } else { Look::Damaged };
+        let compared = self.compare(&found, look);
         assert_eq!(compared, Ok(()), "{}", self.failure("damage was read as data, or what is missing was not told"));
         told
     }

@@ -7,7 +7,7 @@ use crate::store::Signal;
 
 mod request;
 
-pub(super) use self::request::{Request, log_number, span_number, word};
+pub(super) use self::request::{Request, log_number, span_number, span_version, word};
 use super::keeping::Keeping;
 
 /// All requests, by the number of their first item, and what became of items.
@@ -70,7 +70,7 @@ impl Model {
     pub(super) fn request(&mut self, signal: Signal, count: u64, sent: UnixNanos) -> u64 {
         let first = self.next;
         self.next += count;
-        self.requests.insert(first, Request { signal, first, count, sent, fate: Fate::Unknown });
+        self.requests.insert(first, Request { signal, first, count, sent, fate: Fate::Unknown, versions: 0, replaced: 0 });
         first
     }
 
@@ -102,6 +102,9 @@ impl Model {
         }
         self.compare_undecided(&present, keeping, found.reports.is_empty())?;
         if matches!(look, Look::Live | Look::Settle) {
+            self.compare_versions(&found.spans, keeping)?;
+        }
+        if matches!(look, Look::Live | Look::Settle) {
             seen.let_go = missing.len() as u64;
             self.let_go.extend(missing);
         }
@@ -114,7 +117,12 @@ impl Model {
     /// Numbers of everything found, each of which is what was sent.
     fn numbers(&self, found: &Found) -> Result<BTreeSet<u64>, String> {
         let mut present = BTreeSet::new();
-        let mut once = |number: u64| if present.insert(number) { Ok(()) } else { Err(format!("item {number} is there twice")) };
+        // Where something cannot be read, it is not known what came again.
+        let is_whole = found.reports.is_empty();
+        let mut once = |number: u64| {
+            let is_new = present.insert(number);
+            if is_new || !is_whole { Ok(()) } else { Err(format!("item {number} is there twice")) }
+        };
         for log in &found.logs {
             let number = log_number(log).ok_or_else(|| format!("a record that nobody sent: {log:?}"))?;
             self.request_of(number, Signal::Logs)?.check_log(number, log)?;
@@ -131,6 +139,28 @@ impl Model {
     /// Whether an item may be missing for a reason that is known.
     fn is_gone(&self, number: u64) -> bool {
         self.deleted.contains(&number) || self.let_go.contains(&number) || self.undecided.iter().any(|set| set.contains(&number))
+    }
+
+    /// Of spans that were sent again with other content, what came last is there; what was found once is not replaced by what came before.
+    fn compare_versions(&mut self, spans: &[Span], keeping: &Keeping<'_>) -> Result<(), String> {
+        for span in spans {
+            let (number, version) = (span_number(span), span_version(span).unwrap_or_default());
+            let Some((_, request)) = self.requests.range_mut(..=number).next_back() else { continue };
+            if version < request.replaced && !keeping.may_be_gone(request, number) {
+                return Err(format!("span {number} is of version {version} of {request:?}"));
+            }
+            request.replaced = request.replaced.max(version);
+        }
+        Ok(())
+    }
+
+    /// Spans that are there for certain, whole, by the number of their first one.
+    pub(super) fn repeatable(&self, keeping: &Keeping<'_>) -> Vec<u64> {
+        let is_there = |request: &&Request| {
+            let whole = request.numbers().all(|number| !self.is_gone(number) && !keeping.may_be_gone(request, number));
+            request.signal == Signal::Traces && request.fate == Fate::Stored && whole
+        };
+        self.requests.values().filter(is_there).map(|request| request.first).collect()
     }
 
     fn compare_undecided(&self, present: &BTreeSet<u64>, keeping: &Keeping<'_>, is_whole: bool) -> Result<(), String> {

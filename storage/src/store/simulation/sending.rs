@@ -3,6 +3,7 @@
 use crate::error::AppendError;
 use crate::store::{Appended, Signal};
 
+use super::keeping::Keeping;
 use super::model::Fate;
 use super::world::{World, pick};
 
@@ -34,6 +35,40 @@ impl World {
         }
         for ((first, is_new), send) in firsts.into_iter().zip(sends) {
             self.answered(first, is_new, send.await.unwrap());
+        }
+    }
+
+    /// Sends spans that are there again with other content, sometimes long after.
+    pub(super) async fn send_again(&mut self) {
+        let keeping = Keeping { config: &self.config, now: self.clock.now() };
+        let all = self.model.repeatable(&keeping);
+        let Some(first) = all.get(pick(&mut self.dice, all.len().max(1))).copied() else { return };
+        let request = self.model.requests.get_mut(&first).unwrap();
+        request.versions += 1;
+        let (version, count, payload) = (request.versions, request.count, request.payload());
+        let (store, hands) = self.open.as_mut().unwrap();
+        let store = store.clone();
+        let send = tokio::spawn(async move { store.append(Signal::Traces, payload).await });
+        let mut rounds = 0;
+        while !send.is_finished() {
+            for _ in 0..8 {
+                tokio::task::yield_now().await;
+            }
+            hands.log.step();
+            rounds += 1;
+            assert!(rounds < 1_000, "an append hangs");
+        }
+        let answer = send.await.unwrap();
+        self.history.push(format!("version {version} of request {first}: {answer:?}"));
+        match answer {
+            Ok(appended) => {
+                assert_eq!((appended.accepted, appended.rejected, appended.repeated), (count, 0, false));
+                self.model.requests.get_mut(&first).unwrap().replaced = version;
+                self.tally.count("sent again", 1);
+            }
+            // It may be there or not.
+            Err(AppendError::Unavailable { .. }) => {}
+            Err(error) => panic!("a whole request is refused for good: {error}"),
         }
     }
 

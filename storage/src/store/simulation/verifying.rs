@@ -1,11 +1,13 @@
 //! Holds a store against the model, by everything that can be read and by what indexes find.
 
-use arrow::array::RecordBatch;
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::{TimeRange, TraceId};
-use crate::query::{LogOrder, LogSearch};
+use crate::query::{Control, LogOrder, LogSearch, Older, Place};
 use crate::rows;
 use crate::schema;
+use crate::segment::{RowRanges, without_rows};
 use crate::snapshot::Snapshot;
 use crate::store::Signal;
 
@@ -49,8 +51,9 @@ impl World {
         }
         if let Some(span) = found.spans.get(pick(&mut self.dice, found.spans.len().max(1))) {
             let trace = store.trace(span.trace_id).await.unwrap().unwrap();
-            let expected = found.spans.iter().filter(|other| other.trace_id == span.trace_id).count();
-            assert_eq!(trace.spans.len(), expected, "{}", self.failure("a trace by its id"));
+            let mut expected: Vec<_> = found.spans.iter().filter(|other| other.trace_id == span.trace_id).cloned().collect();
+            expected.sort_by_key(|span| (span.start, span.span_id));
+            assert_eq!(trace.spans, expected, "{}", self.failure("a trace by its id"));
         }
         let absent = store.trace(TraceId::from_slice(&[0xfe; 16]).unwrap()).await;
         assert!(matches!(absent, Ok(None)), "{}", self.failure("an absent trace"));
@@ -78,6 +81,22 @@ impl World {
     }
 }
 
+/// The rows of each of some places that came again later.
+fn older(snapshot: &Snapshot, signal: Signal, places: usize, place: fn(usize) -> Place, reports: &mut Vec<String>) -> Vec<Arc<RowRanges>> {
+    let control = Control::new(Duration::from_secs(600));
+    let older = |at| match signal {
+        Signal::Traces => snapshot.versions.older(&snapshot.spans, place(at), &control).unwrap(),
+        Signal::Logs => Older::default(),
+    };
+    let (rows, notes): (Vec<_>, Vec<_>) = (0..places).map(older).unzip();
+    for note in notes.into_iter().flatten() {
+        if !reports.contains(&note) {
+            reports.push(note);
+        }
+    }
+    rows
+}
+
 fn read_all(snapshot: &Snapshot) -> Found {
     let mut found = Found::default();
     for signal in [Signal::Traces, Signal::Logs] {
@@ -85,9 +104,15 @@ fn read_all(snapshot: &Snapshot) -> Found {
         let schema = schema::of(signal);
         let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
         found.reports.extend(table.unreadable.iter().cloned());
-        let mut batches: Vec<RecordBatch> = table.buffered.clone();
-        for segment in &table.segments {
-            match segment.read(&columns, None).and_then(|rows| rows.collect::<Result<Vec<_>, _>>()) {
+        let mut batches = Vec::new();
+        for (batch, older) in table.buffered.iter().zip(older(snapshot, signal, table.buffered.len(), Place::Buffer, &mut found.reports)) {
+            let rows = without_rows(&std::iter::once(0..u32::try_from(batch.num_rows()).unwrap()).collect(), &older);
+            batches.extend(rows.into_iter().map(|rows| batch.slice(rows.start as usize, rows.len())));
+        }
+        let of_segments = older(snapshot, signal, table.segments.len(), Place::Segment, &mut found.reports);
+        for (segment, older) in table.segments.iter().zip(of_segments) {
+            let rows = without_rows(&segment.every_row(), &older);
+            match segment.read(&columns, Some(&rows)).and_then(|rows| rows.collect::<Result<Vec<_>, _>>()) {
                 Ok(rows) => batches.extend(rows),
                 Err(error) => found.reports.push(error.to_string()),
             }

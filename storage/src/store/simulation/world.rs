@@ -91,7 +91,8 @@ impl World {
 
     async fn step(&mut self) {
         match self.dice.below(100) {
-            0..42 => self.send().await,
+            0..37 => self.send().await,
+            37..42 => self.send_again().await,
             42..56 => self.flush(),
             56..70 => self.merge(),
             70..77 => self.wait(),

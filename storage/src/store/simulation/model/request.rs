@@ -25,6 +25,10 @@ pub(in crate::store::simulation) struct Request {
     pub(in crate::store::simulation) count: u64,
     pub(in crate::store::simulation) sent: UnixNanos,
     pub(in crate::store::simulation) fate: Fate,
+    /// How often its spans were sent again with other content.
+    pub(in crate::store::simulation) versions: u64,
+    /// The version that its spans have at least: an older one was replaced for certain.
+    pub(in crate::store::simulation) replaced: u64,
 }
 
 /// The number of a record.
@@ -38,6 +42,14 @@ pub(in crate::store::simulation) fn log_number(log: &LogRecord) -> Option<u64> {
 /// The number of a span.
 pub(in crate::store::simulation) fn span_number(span: &Span) -> u64 {
     u64::from_be_bytes(*span.span_id.as_bytes()) - 1
+}
+
+/// How often a span was sent again when this was sent.
+pub(in crate::store::simulation) fn span_version(span: &Span) -> Option<u64> {
+    match span.attribute("version") {
+        Some(Value::Int(version)) => u64::try_from(*version).ok(),
+        _ => None,
+    }
 }
 
 /// A word that only one record has.
@@ -65,8 +77,12 @@ impl Request {
         self.first..self.first + self.count
     }
 
-    /// The bytes that are sent.
+    /// The bytes that are sent, of spans in their newest version.
     pub(in crate::store::simulation) fn payload(&self) -> Bytes {
+        self.payload_of(self.versions)
+    }
+
+    fn payload_of(&self, version: u64) -> Bytes {
         let numbers = self.numbers();
         let resource = Some(Resource { attributes: vec![text("service.name", &self.service())], ..Resource::default() });
         match self.signal {
@@ -76,7 +92,7 @@ impl Request {
                 ExportLogsServiceRequest { resource_logs: vec![logs] }.encode_to_vec().into()
             }
             Signal::Traces => {
-                let scope = ScopeSpans { spans: numbers.map(|number| self.wire_span(number)).collect(), ..ScopeSpans::default() };
+                let scope = ScopeSpans { spans: numbers.map(|number| self.wire_span(number, version)).collect(), ..ScopeSpans::default() };
                 let spans = ResourceSpans { resource, scope_spans: vec![scope], ..ResourceSpans::default() };
                 ExportTraceServiceRequest { resource_spans: vec![spans] }.encode_to_vec().into()
             }
@@ -101,14 +117,14 @@ impl Request {
         }
     }
 
-    fn wire_span(&self, number: u64) -> WireSpan {
+    fn wire_span(&self, number: u64, version: u64) -> WireSpan {
         WireSpan {
             trace_id: u128::from(number / 4 + 1).to_be_bytes().to_vec(),
             span_id: (number + 1).to_be_bytes().to_vec(),
             name: format!("operation {}", number % 5),
             start_time_unix_nano: self.time(number),
-            end_time_unix_nano: self.time(number) + number % 5000,
-            attributes: vec![int("n", number), text("user", &format!("u{}", number % 7))],
+            end_time_unix_nano: self.time(number) + number % 5000 + version * 10_000,
+            attributes: vec![int("n", number), text("user", &format!("u{}", number % 7)), int("version", version)],
             ..WireSpan::default()
         }
     }
@@ -124,12 +140,13 @@ impl Request {
     }
 
     pub(in crate::store::simulation) fn check_span(&self, number: u64, span: &Span) -> Result<(), String> {
+        let version = span_version(span).filter(|version| *version <= self.versions).ok_or_else(|| format!("nobody sent {span:?}"))?;
         let same = *span.trace_id.as_bytes() == u128::from(number / 4 + 1).to_be_bytes()
             && span.name == format!("operation {}", number % 5)
             && span.start.get() == self.time(number)
-            && span.duration() == number % 5000
+            && span.duration() == number % 5000 + version * 10_000
             && span.service_name() == self.service()
-            && span.attributes.len() == 2
+            && span.attributes.len() == 3
             && span.attribute("n") == Some(&Value::Int(number.cast_signed()))
             && span.attribute("user") == Some(&Value::String(format!("u{}", number % 7)));
         if same { Ok(()) } else { Err(format!("span {number} is not what was sent: {span:?}")) }
