@@ -13,6 +13,8 @@ struct Remains {
     logs: Option<(usize, UnixNanos)>,
     /// The oldest span that is kept of any trace.
     oldest: Option<UnixNanos>,
+    /// Whether spans age out at all.
+    is_bounded: bool,
     /// When a list showed it.
     seen: Option<UnixNanos>,
     /// The delete that named it.
@@ -42,6 +44,7 @@ pub(crate) async fn why(store: &Store, id: TraceId, seen: Option<UnixNanos>, clo
     let left = Remains {
         logs: times().max().map(|newest| (records.len(), newest)),
         oldest: spans.time.map(|(oldest, _)| oldest),
+        is_bounded: store.retention().traces.is_some(),
         seen,
         searched: deletes.iter().find(is_search).map(|receipt| receipt.asked),
         deleted: deletes.into_iter().find(|receipt| matches!(&receipt.what, DeleteWhat::Traces(ids) if ids.contains(&id))),
@@ -52,7 +55,7 @@ pub(crate) async fn why(store: &Store, id: TraceId, seen: Option<UnixNanos>, clo
 
 fn told(id: TraceId, left: Remains, clock: &Clockface) -> Failure {
     let time = |time: UnixNanos| clock.moment(time).full;
-    let kept = left.oldest.map(|oldest| format!("spans are kept from {} on", time(oldest)));
+    let kept = left.oldest.filter(|_| left.is_bounded).map(|oldest| format!("spans are kept from {} on", time(oldest)));
     let gone = |message| Failure::new(StatusCode::GONE, "expired_trace", message);
     let unknown = |message| Failure::new(StatusCode::NOT_FOUND, "unknown_trace", message);
     if let Some(receipt) = left.deleted {
@@ -76,14 +79,15 @@ fn told(id: TraceId, left: Remains, clock: &Clockface) -> Failure {
             "no span of trace {id} is here, but {} it; its spans were not received, were left out by sampling, or are still on their way",
             if count == 1 { "a log record names".to_owned() } else { format!("{} log records name", format::exact(count as u64)) }
         )),
-        (None, _) => unknown(format!(
-            "there is no trace {id}; it was not received, is still on its way, {}{}",
-            left.searched.map_or("or has aged out".to_owned(), |asked| format!(
-                "has aged out, or was deleted by a search, as were others at {}",
-                time(asked)
-            )),
-            kept.map(|kept| format!(": {kept}")).unwrap_or_default()
-        )),
+        (None, _) => {
+            let aged = left.is_bounded.then(|| "has aged out".to_owned());
+            let deleted = left.searched.map(|asked| format!("was deleted by a search, as were others at {}", time(asked)));
+            let reasons: Vec<String> =
+                ["was not received".to_owned(), "is still on its way".to_owned()].into_iter().chain(aged).chain(deleted).collect();
+            let (others, last) = reasons.split_at(reasons.len().saturating_sub(1));
+            let kept = kept.map(|kept| format!(": {kept}")).unwrap_or_default();
+            unknown(format!("there is no trace {id}; it {}, or {}{kept}", others.join(", "), last.concat()))
+        }
     }
 }
 
@@ -104,7 +108,7 @@ mod tests {
     #[test]
     fn a_trace_whose_log_records_are_older_than_any_span_has_aged_out() {
         let at = |age| UnixNanos::new(NOW - age);
-        let left = Remains { logs: Some((3, at(500))), oldest: Some(at(100)), ..Remains::default() };
+        let left = Remains { logs: Some((3, at(500))), oldest: Some(at(100)), is_bounded: true, ..Remains::default() };
         let (status, code, message) = failure(left.clone());
         assert_eq!((status, code), (410, "expired_trace"));
         assert!(message.contains("its 3 log records are from") && message.contains("spans are kept from"), "{message}");
@@ -116,9 +120,11 @@ mod tests {
         let seen = Remains { seen: Some(UnixNanos::new(NOW - 1)), ..Remains::default() };
         assert_eq!(failure(seen.clone()).0, 410);
         assert_eq!(failure(Remains { seen: Some(UnixNanos::new(NOW + 1)), ..seen }).0, 404);
-        let (status, code, message) = failure(Remains::default());
+        let (status, code, message) = failure(Remains { is_bounded: true, ..Remains::default() });
         assert_eq!((status, code), (404, "unknown_trace"));
         assert!(message.ends_with("or has aged out"), "{message}");
+        let forever = Remains { oldest: Some(UnixNanos::new(5)), ..Remains::default() };
+        assert!(failure(forever).2.ends_with("it was not received, or is still on its way"));
         let (_, _, message) = failure(Remains { searched: Some(UnixNanos::new(NOW)), ..Remains::default() });
         assert!(message.contains("or was deleted by a search, as were others at 20"), "{message}");
     }
@@ -139,10 +145,11 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn the_page_of_a_missing_trace_says_which_spans_are_kept() {
+    async fn the_page_of_a_missing_trace_says_what_can_have_become_of_it() {
         let app = App::filled().await;
         let answer = app.get("/trace/0af7651916cd43dd8448eb211c80319c").await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND);
-        assert!(answer.text().contains("spans are kept from 20"), "{}", answer.text());
+        // They are kept for ever here, so it has not aged out.
+        assert!(answer.text().contains("it was not received, or is still on its way"), "{}", answer.text());
     }
 }

@@ -9,6 +9,7 @@ use axum::routing::{get, post};
 use crate::error::Failure;
 use crate::state::AppState;
 
+mod ahead;
 mod assets;
 mod complete;
 mod earlier;
@@ -28,6 +29,7 @@ mod trace;
 mod traces;
 mod visit;
 
+pub(crate) use self::complete::Keys;
 pub(crate) use self::services::Offered;
 pub(crate) use self::trace::Usual;
 use self::visit::Visit;

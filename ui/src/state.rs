@@ -7,8 +7,12 @@ use storage::{Counter, DurationHistogram, Gauge, Registry, Store, UnixNanos};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::Config;
-use crate::pages::{Offered, Usual};
+use crate::pages::{Keys, Offered, Usual};
+use crate::{Config, Refused};
+
+mod strays;
+
+pub(crate) use self::strays::Strays;
 
 /// The store, the settings and the counters. Cloning is cheap and shares them.
 #[derive(Clone, Debug)]
@@ -26,6 +30,8 @@ struct Inner {
     stopping: CancellationToken,
     usual: Usual,
     offered: Offered,
+    keys: Keys,
+    strays: Strays,
     streams: Arc<Semaphore>,
 }
 
@@ -61,6 +67,8 @@ impl AppState {
             stopping: CancellationToken::new(),
             usual: Usual::default(),
             offered: Offered::default(),
+            keys: Keys::default(),
+            strays: Strays::default(),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
         };
         Self { inner: Arc::new(inner) }
@@ -96,6 +104,25 @@ impl AppState {
         self.inner.store.clock().now()
     }
 
+    /// The newest time of anything stored, which lies ahead when the clock of a sender does.
+    pub(crate) fn newest(&self) -> UnixNanos {
+        let newest = |signal: &storage::SignalStatus| signal.time.map(|(_, newest)| newest);
+        self.store().status().signals.iter().filter_map(newest).max().unwrap_or(UnixNanos::new(0))
+    }
+
+    /// Requests that were refused lately, the newest first: by the receivers, and here because they came to the wrong port.
+    pub(crate) fn refused(&self) -> Vec<Refused> {
+        let mut refused = self.config().refusals.list();
+        refused.extend(self.inner.strays.list());
+        refused.sort_by_key(|refused| std::cmp::Reverse(refused.last));
+        refused
+    }
+
+    /// Telemetry that came to the port of the pages.
+    pub(crate) fn strays(&self) -> &Strays {
+        &self.inner.strays
+    }
+
     /// When this process began to serve.
     pub(crate) fn started(&self) -> Instant {
         self.inner.started
@@ -109,6 +136,11 @@ impl AppState {
     /// What the list of services may be narrowed by, as far as it was asked.
     pub(crate) fn offered(&self) -> &Offered {
         &self.inner.offered
+    }
+
+    /// Which attributes there are, as far as it was asked.
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.inner.keys
     }
 
     /// One permit per open stream of news.

@@ -6,15 +6,20 @@ use storage::{Signal, TimeRange};
 use super::Visit;
 use super::visit::html;
 use crate::error::Failure;
-use crate::view::completion::{Completion, Writing, fields, values, words};
+use crate::view::completion::{Completion, Writing, fields, signal_of, values, words};
+
+mod keys;
+
+pub(crate) use self::keys::Keys;
 
 /// `?for=traces|logs&before=`, the text before the caret.
 pub(super) async fn page(visit: Visit) -> Result<Response, Failure> {
     let signal = visit.params.word("for", &[("traces", Signal::Traces), ("logs", Signal::Logs)])?.unwrap_or(Signal::Traces);
     let before = visit.params.get("before").unwrap_or_default();
+    let signal = signal_of(before, signal);
     let offered = match Writing::of(before) {
         None => Completion::default(),
-        Some(Writing::Field { head, prefix }) => fields(signal == Signal::Logs, head, prefix),
+        Some(Writing::Field { head, prefix }) => fields(signal == Signal::Logs, head, prefix, &keys::known(&visit.state, signal).await),
         Some(Writing::Value { head, rest, field, prefix }) => of_data(&visit, signal, (head, rest, field, prefix)).await,
     };
     Ok(html(&offered))
@@ -22,11 +27,17 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Failure> {
 
 async fn of_data(visit: &Visit, signal: Signal, (head, rest, field, prefix): (&str, &str, &str, &str)) -> Completion {
     let listed = words(field);
-    if !listed.is_empty() {
+    let store = visit.state.store();
+    if field == "has" {
+        let keys = keys::known(&visit.state, signal).await;
+        let words = listed.iter().map(|word| ((*word).to_owned(), None));
+        let keys = keys.iter().filter(|key| key.name.contains('.')).map(|key| (key.name.clone(), Some(key.rows)));
+        return values(head, prefix, &words.chain(keys).collect::<Vec<_>>());
+    }
+    if !listed.is_empty() && !matches!(field, "status" | "kind") {
         let known: Vec<(String, Option<u64>)> = listed.iter().map(|word| ((*word).to_owned(), None)).collect();
         return values(head, prefix, &known);
     }
-    let store = visit.state.store();
     let now = visit.state.now();
     let range = TimeRange { from: now.minus(LATELY), to: now.plus(1) };
     // What was written before narrows the values, as long as it is a query.
@@ -34,10 +45,10 @@ async fn of_data(visit: &Visit, signal: Signal, (head, rest, field, prefix): (&s
     let found = store.facets(signal, query, range, field, KNOWN).await;
     let mut known: Vec<(String, Option<u64>)> =
         found.map(|facets| facets.values).unwrap_or_default().into_iter().map(|(value, count)| (value, Some(count))).collect();
-    if matches!(field, "service" | "service.name") {
-        let missing: Vec<String> = store.service_names().into_iter().filter(|name| !known.iter().any(|(value, _)| value == name)).collect();
-        known.extend(missing.into_iter().map(|name| (name, None)));
-    }
+    let names = if matches!(field, "service" | "service.name") { store.service_names() } else { Vec::new() };
+    let unseen = names.into_iter().chain(listed.iter().map(|word| (*word).to_owned()));
+    let missing: Vec<String> = unseen.filter(|name| !known.iter().any(|(value, _)| value == name)).collect();
+    known.extend(missing.into_iter().map(|name| (name, None)));
     values(head, prefix, &known)
 }
 
@@ -60,5 +71,31 @@ mod tests {
         assert!(values.contains("data-before=\"service:checkout \"") && !values.contains("payment"), "{values}");
         let words = app.get("/complete?for=logs&before=severity%3E%3Dw").await.text();
         assert!(words.contains("data-before=\"severity&gt;=warn \"") || words.contains("data-before=\"severity&#62;=warn \""), "{words}");
+        let counted = app.get("/complete?for=traces&before=status%3Ae").await.text();
+        assert!(counted.contains("data-before=\"status:error \"") && counted.contains(">1</span>"), "{counted}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn attributes_of_the_data_are_offered_with_their_counts_wherever_the_language_is_written() {
+        let app = App::filled().await;
+        for (signal, before, expected) in [
+            ("traces", "attr.h", "attr.http.response.status_code:"),
+            ("traces", "http.r", "attr.http.response.status_code:"),
+            ("traces", "trace:(attr.h", "trace:(attr.http.response.status_code:"),
+            ("traces", "root:(status:error http", "root:(status:error attr.http.response.status_code:"),
+            ("traces", "log:(att", "log:(attr.attempt:"),
+            ("traces", "resource.h", "resource.host.id:"),
+            ("traces", "has:attr.h", "has:attr.http.response.status_code "),
+            ("logs", "attem", "attr.attempt:"),
+        ] {
+            let offered = app.get(&format!("/complete?for={signal}&before={}", crate::params::encoded(before))).await.text();
+            let option = offered.split("<li").find(|option| option.contains(&format!("data-before=\"{expected}\"")));
+            let option = option.unwrap_or_else(|| panic!("{before}: {offered}"));
+            assert!(option.contains("span") && option.chars().any(|c| c.is_ascii_digit()), "{option}");
+            let written = format!("{expected}x").replace(" x", "");
+            let closed = if written.contains('(') { written + ")" } else { written };
+            let signal = if signal == "logs" { storage::Signal::Logs } else { storage::Signal::Traces };
+            assert!(app.store().check_query(signal, &closed).is_ok(), "{closed}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use axum::response::Response;
 use storage::{ServiceSummary, Signal, TraceOrder, TraceSearch, TraceSummary};
 
 use super::visit::html;
-use super::{Visit, earlier};
+use super::{Visit, ahead, earlier};
 use crate::ask::errors;
 use crate::error::Failure;
 use crate::params::Window;
@@ -59,6 +59,7 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     };
     let mut page = home(&visit, &window, compared, [failed, slow]);
     page.uncompared = gap.unwrap_or_default();
+    page.ahead = if now.is_empty() { ahead::told(&visit, Signal::Traces).await } else { None };
     let links = visit.links();
     let bars = Bars::new(&requests(&added_up(&now), parted), parted, &SPANS, ("request", "requests"), &clock, &links.plain("/"));
     page.requests = Some(bars).filter(|bars| !bars.is_empty);
@@ -89,6 +90,7 @@ fn home(visit: &Visit, window: &Window, compared: Compared<'_>, [failed, slow]: 
         all_failed: links.traces(FAILED).href(),
         all_slow: links.traces("").with("sort", "slowest").href(),
         elsewhere: if now.is_empty() { vec![wide("Last 24 h", "now-24h"), wide("All time", "0")] } else { Vec::new() },
+        ahead: None,
         saved: saved(visit, &links),
         demo: visit.state.config().demo,
     }

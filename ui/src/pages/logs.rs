@@ -7,7 +7,7 @@ use storage::{Histogram, LogOrder, LogPage, LogRecord, LogSearch, QueryError, Si
 use self::context::Around;
 use super::traces::{DEFAULT_WINDOW, facets};
 use super::visit::html_with;
-use super::{Visit, earlier};
+use super::{Visit, ahead, earlier};
 use crate::api::search::LOG_FILTERS;
 use crate::error::Failure;
 use crate::params::Window;
@@ -86,6 +86,9 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
             match asked.view {
                 View::Fields => fields::fill(&mut page, &visit, &asked, window.range).await?,
                 View::List | View::Patterns => fill(&mut page, &visit, &found, &asked, &window).await,
+            }
+            if found.records.is_empty() {
+                page.hints.extend(ahead::told(&visit, Signal::Logs).await);
             }
             StatusCode::OK
         }

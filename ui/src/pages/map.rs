@@ -199,6 +199,12 @@ fn notes(asked: &Asked, whole: &ServiceMap, before: Option<&ServiceMap>) -> Vec<
     if asked.is_compared && before.is_some_and(|before| before.edges.is_empty()) {
         notes.push("The window before this one holds no calls, so there is nothing to compare with.".to_owned());
     }
+    if !asked.focus.is_empty() && !whole.nodes.iter().any(|node| node.name == asked.focus) {
+        let names: Vec<&str> = whole.nodes.iter().map(|node| node.name.as_str()).collect();
+        let meant = crate::params::nearest(&asked.focus, &names).into_iter().next();
+        let meant = meant.map(|meant| format!(" Did you mean {}?", format::name(&meant))).unwrap_or_default();
+        notes.push(format!("Nothing called {} is on the map of this window.{meant}", format::name(&asked.focus)));
+    }
     let is_missing = |(from, to): &(String, String)| !whole.edges.iter().any(|edge| edge.from.0 == *from && edge.to.0 == *to);
     if let Some((from, to)) = asked.edge.as_ref().filter(|edge| is_missing(edge)) {
         notes.push(format!("{} made no calls to {} in this window.", format::name(from), format::name(to)));

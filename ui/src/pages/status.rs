@@ -23,7 +23,7 @@ pub(super) async fn page(visit: Visit) -> Response {
     let senders = senders(store, TimeRange { from: now.minus(LATELY), to: now.plus(1) }).await.unwrap_or_default();
     store.observe();
     let status = store.status();
-    let (registry, config, clock) = (visit.state.registry(), visit.state.config(), visit.clock());
+    let (registry, clock) = (visit.state.registry(), visit.clock());
     let (counters, ledger) = (registry.values(), registry.ledger());
     let resident = Process::read(visit.state.started()).resident_bytes();
     let (balance, unbalanced) = match balance(ledger) {
@@ -36,7 +36,7 @@ pub(super) async fn page(visit: Visit) -> Response {
         books: books(ledger),
         balance,
         losses: losses(&counters, ledger),
-        recent: recent(&config.refusals.list(), &clock),
+        recent: recent(&visit.state.refused(), &clock),
         warnings: warnings(&counters),
         signals: kept(&status, store.retention(), &counters, &clock),
         rules: rules(store.retention()),

@@ -4,8 +4,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use storage::{Cursor, Grid, QueryError, Signal, TimeRange, TraceOrder, TracePage, TraceSearch};
 
-use super::Visit;
 use super::visit::html_with;
+use super::{Visit, ahead};
 use crate::api::search::TRACE_FILTERS;
 use crate::error::Failure;
 use crate::params::{Params, TRACE_ORDERS, Window};
@@ -70,6 +70,10 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let status = match found {
         Ok(found) => {
             fill(&mut page, &visit, &found, &asked, &address);
+            if found.traces.is_empty() && asked.cursor.is_none() {
+                page.hints.extend(ahead::told(&visit, Signal::Traces).await);
+                without_errors(&mut page, &visit, &asked).await;
+            }
             page.in_logs = in_logs;
             told(&mut page, &counting, grid.as_ref());
             chart(&mut page, &visit, grid, &asked, (&address, &counting));
@@ -186,11 +190,28 @@ fn fill(page: &mut Traces, visit: &Visit, found: &TracePage, asked: &Asked, addr
     page.notes = found.stats.notes.iter().map(|note| sentence(note)).collect();
     page.effort = effort(&found.stats);
     let more = if found.next.is_some() { ", more follow" } else { "" };
-    let listed = asked.matched(visit).listed();
+    let listed = asked.matched(visit).listed(found.traces.len() == 1, asked.order);
     page.summary = format!("{} {listed}{more}", format::counted(found.traces.len() as u64, "trace", "traces"));
     if found.traces.is_empty() {
         page.otherwise = otherwise(&links, &page.query);
         page.hints = of_nothing(Signal::Traces, &page.query, &visit.state.store().service_names(), &links);
+    }
+}
+
+/// The order by errors holds traces that have some: says whether others match.
+async fn without_errors(page: &mut Traces, visit: &Visit, asked: &Asked) {
+    if asked.order != TraceOrder::MostErrors {
+        return;
+    }
+    let others = TraceSearch { order: TraceOrder::Newest, ..asked.search(PAGE) };
+    let Ok(others) = visit.state.store().search_traces(others).await else { return };
+    let least = if others.next.is_some() { "at least " } else { "" };
+    page.nothing = "No trace in this window has a failed span that matches.".to_owned();
+    if !others.traces.is_empty() {
+        let traces = format::counted(others.traces.len() as u64, "trace without errors is", "traces without errors are");
+        let words = format!("{least}{traces} found: show the newest first");
+        let address = visit.links().traces(&asked.query).with("sel", visit.params.get("sel").unwrap_or_default());
+        page.hints.insert(0, (sentence(&words).trim_end_matches('.').to_owned(), address.href()));
     }
 }
 

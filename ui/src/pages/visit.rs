@@ -79,7 +79,11 @@ impl Visit {
 
     /// The window of the request; links keep it when the reader chose it.
     pub(crate) fn window(&mut self, default_from: &str) -> Result<Window, Failure> {
-        let window = self.params.window(self.state.now(), default_from)?;
+        let mut window = self.params.window(self.state.now(), default_from)?;
+        // All time holds what lies ahead too: clocks of senders may be fast.
+        if window.from == "0" && self.params.get("to").is_none() {
+            window.range.to = window.range.to.max(self.state.newest().plus(1));
+        }
         if self.params.get("from").is_some() || self.params.get("to").is_some() {
             self.chosen = Some(window.clone());
         }

@@ -9,7 +9,7 @@ use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
-use http::header::{CACHE_CONTROL, HOST, ORIGIN};
+use http::header::{CACHE_CONTROL, HOST, ORIGIN, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use storage::Counter;
@@ -129,7 +129,7 @@ fn is_too_long(error: &axum::Error) -> bool {
 }
 
 /// The answer where no route is.
-pub(super) async fn nothing_here(State(state): State<AppState>, uri: Uri) -> Failure {
+pub(super) async fn nothing_here(State(state): State<AppState>, uri: Uri, headers: HeaderMap) -> Failure {
     if !matches!(uri.path(), "/v1/traces" | "/v1/logs" | "/v1/metrics" | "/v1/profiles") {
         return Failure::not_found("there is nothing at this address");
     }
@@ -137,7 +137,10 @@ pub(super) async fn nothing_here(State(state): State<AppState>, uri: Uri) -> Fai
     let config = state.config();
     let ports: Vec<String> = [port(config.otlp_http, "HTTP"), port(config.otlp_grpc, "gRPC")].into_iter().flatten().collect();
     let ports = if ports.is_empty() { "other ports".to_owned() } else { ports.join(" and ") };
-    Failure::not_found(format!("telemetry is not taken at the port of the pages but over OTLP/{ports}"))
+    let told = format!("telemetry is not taken at the port of the pages but over OTLP/{ports}");
+    let user_agent = headers.get(USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
+    state.strays().note(state.now(), &told, &user_agent.unwrap_or_default());
+    Failure::not_found(told)
 }
 
 /// Serves `app` below a prefix; the root leads to it, and every other path outside says where it is.

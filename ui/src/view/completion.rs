@@ -1,6 +1,7 @@
 //! Completion of a query: what may stand where the reader is writing.
 
 use askama::Template;
+use storage::{FieldCount, Signal};
 
 use super::format;
 use super::link::quoted;
@@ -65,22 +66,61 @@ impl<'a> Writing<'a> {
     }
 }
 
-/// Fields that begin as written.
-pub(crate) fn fields(is_logs: bool, head: &str, prefix: &str) -> Completion {
+/// Fields that begin as written, and attributes whose key does or has it inside. `keys` are those of the data, with their counts.
+pub(crate) fn fields(is_logs: bool, head: &str, prefix: &str, keys: &[FieldCount]) -> Completion {
     let known: &[(&str, &str)] = if is_logs { &LOG_FIELDS } else { &TRACE_FIELDS };
-    let lower = prefix.to_ascii_lowercase();
-    let fits = known.iter().filter(|(name, _)| name.starts_with(&lower) && name.len() > lower.len());
-    let choice = |(name, about): &(&str, &str)| {
+    let lower = prefix.to_lowercase();
+    let noun = if is_logs { ("record", "records") } else { ("span", "spans") };
+    let count_of = |name: &str| keys.iter().find(|key| key.name == name).map(|key| format::counted(key.rows, noun.0, noun.1));
+    let choice = |name: &str, about: &str| {
         let operator = if name.ends_with('.') {
             ""
-        } else if matches!(*name, "duration" | "severity") {
+        } else if matches!(name, "duration" | "severity") {
             ">="
         } else {
             ":"
         };
-        Choice { before: format!("{head}{name}{operator}"), text: (*name).to_owned(), about: (*about).to_owned() }
+        let about = [Some(about.to_owned()).filter(|about| !about.is_empty()), count_of(name)].into_iter().flatten().collect::<Vec<_>>();
+        Choice { before: format!("{head}{name}{operator}"), text: format::line(name, 80), about: about.join(" · ") }
     };
-    Completion::first(fits.map(choice))
+    let fits = known.iter().filter(|(name, _)| name.starts_with(&lower) && name.len() > lower.len());
+    let built_in = fits.map(|(name, about)| choice(name, about));
+    let is_listed = |name: &str| known.iter().any(|(known, _)| *known == name);
+    let rank = |key: &FieldCount| {
+        let name = key.name.to_lowercase();
+        let bare = name.split_once('.').map_or("", |(_, bare)| bare).trim_start_matches('"');
+        if lower.is_empty() || name.len() <= lower.len() || !name.contains('.') || is_listed(&key.name) {
+            None
+        } else if name.starts_with(&lower) {
+            Some(0)
+        } else if bare.starts_with(&lower) {
+            Some(1)
+        } else {
+            (lower.len() > 2 && bare.contains(&lower)).then_some(2)
+        }
+    };
+    let mut fitting: Vec<(u8, &FieldCount)> = keys.iter().filter_map(|key| Some((rank(key)?, key))).collect();
+    // Those that are as near stay in the order of their counts.
+    fitting.sort_by_key(|(rank, _)| *rank);
+    Completion::first(built_in.chain(fitting.into_iter().map(|(_, key)| choice(&key.name, ""))))
+}
+
+/// What is written about at the end of the text: log records within `log:(`.
+pub(crate) fn signal_of(before: &str, signal: Signal) -> Signal {
+    let (mut groups, mut quoted, mut escaped) = (Vec::new(), false, false);
+    for (at, c) in before.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => quoted = !quoted,
+            '(' if !quoted => groups.push(before.get(..at).is_some_and(|head| head.ends_with("log:"))),
+            ')' if !quoted => {
+                groups.pop();
+            }
+            _ => {}
+        }
+    }
+    if groups.contains(&true) { Signal::Logs } else { signal }
 }
 
 /// Values that begin as written, or have it inside, with their counts where they are known.
@@ -125,7 +165,7 @@ fn last_word(text: &str) -> Option<usize> {
             escaped = true;
         } else if c == '"' {
             quoted = !quoted;
-        } else if c.is_whitespace() && !quoted {
+        } else if (c.is_whitespace() || c == '(') && !quoted {
             start = at + c.len_utf8();
         }
     }
@@ -182,13 +222,17 @@ mod tests {
         assert_eq!(Writing::of("name:\"POST /p"), value("name:", "", "name", "POST /p"));
         assert_eq!(Writing::of("duration>="), value("duration>=", "", "duration", ""));
         assert_eq!(Writing::of("\"free te"), None);
+        assert_eq!(Writing::of("root:(attr.h"), Some(Writing::Field { head: "root:(", prefix: "attr.h" }));
+        assert_eq!(Writing::of("a trace:(x kind:s"), value("a trace:(x kind:", "a trace:(x", "kind", "s"));
+        assert_eq!(signal_of("a log:(b:\")\" c", Signal::Traces), Signal::Logs);
+        assert_eq!(signal_of("log:(a) b (c", Signal::Traces), Signal::Traces);
     }
 
     #[test]
     fn options_replace_the_word_and_quote_values() {
         let texts = |found: Completion| found.options.into_iter().map(|choice| choice.before).collect::<Vec<_>>();
-        assert_eq!(texts(fields(false, "a ", "se")), ["a service:"]);
-        assert_eq!(texts(fields(true, "", "se")), ["service:", "severity>="]);
+        assert_eq!(texts(fields(false, "a ", "se", &[])), ["a service:"]);
+        assert_eq!(texts(fields(true, "", "se", &[])), ["service:", "severity>="]);
         let known = [("POST /pay".to_owned(), Some(3)), ("pay".to_owned(), None), ("x".to_owned(), None)];
         assert_eq!(texts(values("name:", "pa", &known)), ["name:pay ", "name:\"POST /pay\" "]);
     }

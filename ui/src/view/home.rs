@@ -35,6 +35,8 @@ pub(crate) struct Home {
     pub(crate) all_slow: String,
     /// Whether there is data, but none in this window; then, where.
     pub(crate) elsewhere: Vec<(String, String)>,
+    /// What lies ahead of now, where nothing is in this window.
+    pub(crate) ahead: Option<super::hints::Hint>,
     /// Saved views: name and address.
     pub(crate) saved: Vec<(String, String)>,
     pub(crate) demo: bool,

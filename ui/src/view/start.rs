@@ -21,12 +21,22 @@ pub(crate) struct Start {
     /// What was left out of requests that were taken in, such as spans of a clock that is wrong.
     pub(crate) lost: Vec<super::status::Loss>,
     pub(crate) received: String,
-    /// Who sent lately, who is new here first: service, how long ago, and its page.
-    pub(crate) senders: Vec<(super::colour::Chip, String, String)>,
+    /// Who sent lately, who is new here first.
+    pub(crate) senders: Vec<Sender>,
     /// How many others sent, and where they are listed.
     pub(crate) more: usize,
     pub(crate) all: String,
     pub(crate) live: String,
+}
+
+/// A service that sent something.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sender {
+    pub(crate) chip: super::colour::Chip,
+    /// When it was last seen, or that its clock is fast.
+    pub(crate) said: String,
+    pub(crate) href: String,
+    pub(crate) is_ahead: bool,
 }
 
 /// Where senders reach this process, as seen from where the page was opened.
@@ -55,10 +65,12 @@ impl Receivers {
     /// `host` is the name by which the page was opened, without port.
     pub(crate) fn new(grpc: Option<SocketAddr>, http: Option<SocketAddr>, host: &str) -> Self {
         let is_here = is_this_machine(host);
+        // Whoever opened the page by an address is shown addresses.
+        let by_address = is_here && bare(host).parse::<IpAddr>().is_ok();
         let at = |addr: SocketAddr| {
             let name = match addr.ip() {
-                ip if ip.is_loopback() => "localhost".to_owned(),
-                ip if ip.is_unspecified() && is_here => "localhost".to_owned(),
+                ip if ip.is_loopback() && !by_address => "localhost".to_owned(),
+                ip if ip.is_unspecified() && is_here && !by_address => "localhost".to_owned(),
                 ip if ip.is_unspecified() => host.to_owned(),
                 IpAddr::V6(ip) => format!("[{ip}]"),
                 IpAddr::V4(ip) => ip.to_string(),
@@ -103,9 +115,13 @@ fn curl(http: &str, now: UnixNanos) -> String {
     )
 }
 
+/// A host without the brackets of an address of IPv6.
+fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
 fn is_this_machine(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host.is_empty() || host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    host.is_empty() || host.eq_ignore_ascii_case("localhost") || bare(host).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 const LOCAL_ONLY: &str = "The receivers listen on the machine of the server only. To send from other machines, start it with \
@@ -129,6 +145,11 @@ mod tests {
         let local = receivers("127.0.0.1:4318", "traces.example.org");
         assert_eq!((local.http.as_str(), local.note), ("http://localhost:4318", LOCAL_ONLY));
         assert_eq!(receivers("127.0.0.1:4318", "127.0.0.1").note, "");
+        // Whoever opened the page by an address finds an address.
+        assert_eq!(receivers("127.0.0.1:4318", "127.0.0.1").http, "http://127.0.0.1:4318");
+        assert_eq!(receivers("0.0.0.0:4318", "127.0.0.1").http, "http://127.0.0.1:4318");
+        assert_eq!(receivers("127.0.0.1:4318", "[::1]").http, "http://127.0.0.1:4318");
+        assert_eq!(receivers("127.0.0.1:4318", "localhost").http, "http://localhost:4318");
     }
 
     #[test]

@@ -61,6 +61,8 @@ pub(crate) struct Traces {
     pub(crate) notes: Vec<String>,
     /// Other windows and queries to try when nothing was found: word and address.
     pub(crate) otherwise: Vec<(String, String)>,
+    /// What was not found, when the usual words would be wrong.
+    pub(crate) nothing: String,
     /// What was perhaps meant when nothing was found.
     pub(crate) hints: Vec<Hint>,
     /// Log records that match where no span does, and where they are.
@@ -168,13 +170,19 @@ pub(crate) enum Matched {
 }
 
 impl Matched {
-    /// What traces of the list have in common.
-    pub(crate) fn listed(self) -> &'static str {
-        match self {
-            Self::Everything => "with a span in this window",
-            Self::Roots => "whose root span is selected",
-            Self::Spans => "with a span that matches",
-            Self::Traces => "that match as a whole",
+    /// What traces of the list have in common, or the one of it.
+    pub(crate) fn listed(self, is_one: bool, order: TraceOrder) -> &'static str {
+        match (self, order == TraceOrder::MostErrors) {
+            (Self::Everything, false) => "with a span in this window",
+            (Self::Everything, true) => "with a failed span in this window",
+            (Self::Roots, false) => "whose root span is selected",
+            (Self::Roots, true) => "whose root span is selected and failed",
+            (Self::Spans, false) => "with a span that matches",
+            (Self::Spans, true) => "with a failed span that matches",
+            (Self::Traces, false) if is_one => "that matches as a whole",
+            (Self::Traces, false) => "that match as a whole",
+            (Self::Traces, true) if is_one => "that matches as a whole, with a failed span",
+            (Self::Traces, true) => "that match as a whole, with a failed span",
         }
     }
 

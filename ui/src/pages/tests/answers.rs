@@ -23,7 +23,7 @@ async fn every_order_that_is_offered_is_answered() {
         }
     }
     let listed = app.get("/traces?q=trace.spans%3E1&sort=spans&from=0").await.text();
-    assert!(listed.contains(">Spans</th>") && listed.contains("1\u{a0}trace that match as a whole"), "{listed}");
+    assert!(listed.contains(">Spans</th>") && listed.contains("1\u{a0}trace that matches as a whole"), "{listed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

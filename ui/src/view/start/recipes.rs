@@ -14,7 +14,9 @@ pub(super) fn languages(grpc: &str, http: &str, is_local: bool) -> Vec<(&'static
     let (endpoint, protocol) = preferred(grpc, http);
     let mut recipes: Vec<(&'static str, String)> = CODE.iter().map(|(title, text)| (*title, (*text).to_owned())).collect();
     recipes.push(("OpenTelemetry Collector", collector(grpc, http)));
-    let inside = endpoint.replace("//localhost:", "//host.docker.internal:");
+    let inside = ["//localhost:", "//127.0.0.1:", "//[::1]:"]
+        .iter()
+        .fold(endpoint.to_owned(), |at, here| at.replace(here, "//host.docker.internal:"));
     let reach = if is_local { REACH } else { "" };
     recipes.push((
         "Docker Compose",

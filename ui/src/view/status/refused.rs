@@ -24,6 +24,8 @@ pub(crate) struct Refusal {
 pub(crate) struct Loss {
     pub(crate) what: String,
     pub(crate) times: String,
+    /// Both in words: `1 span (future)`.
+    pub(crate) counted: String,
     pub(crate) advice: &'static str,
     /// Clients, where they are known.
     pub(crate) who: String,
@@ -89,7 +91,14 @@ fn loss(what: &str, n: u64, advice: &'static str, mut who: Vec<String>) -> Loss 
     if more > 0 {
         named.push(format!("and {more} more"));
     }
-    Loss { what: format::text(what), times: format::exact(n), advice, who: named.join(", ") }
+    Loss { what: format::text(what), times: format::exact(n), counted: counted(what, n), advice, who: named.join(", ") }
+}
+
+fn counted(what: &str, n: u64) -> String {
+    let (nouns, why) = what.split_once(": ").unwrap_or((what, ""));
+    let noun = nouns.strip_suffix('s').unwrap_or(nouns);
+    let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
+    format!("{}{why}", format::counted(n, &format::text(noun), &format::text(nouns)))
 }
 
 /// What mends the sender.
@@ -105,6 +114,7 @@ fn advice(reason: &str) -> &'static str {
         "origin" => "Allow the page's origin in the settings of the HTTP receiver.",
         "too_large" => "Let the exporter send smaller batches.",
         "busy" | "unavailable" | "deadline" => "Exporters try again by themselves.",
+        "wrong_port" => "Point the exporter at the address of its protocol, not at that of these pages.",
         "future" => "Check the clock of the sender: its times are more than a day ahead.",
         "expired" => "Check the clock of the sender, or keep data longer: its times are older than what is kept.",
         "trace_id" | "span_id" => "Ids are 16 and 8 bytes, in JSON 32 and 16 hex digits, and not all zeros.",
@@ -153,6 +163,9 @@ mod tests {
         let told: Vec<_> = losses.iter().map(|loss| (loss.what.as_str(), loss.times.as_str(), loss.who.as_str())).collect();
         assert_eq!(told, [("spans: future", "8", "a/1, b/1"), ("requests: too large", "2", "c/1")]);
         assert!(losses[0].advice.contains("clock"));
+        let counted: Vec<String> = losses.iter().map(|loss| loss.counted.replace('\u{a0}', " ")).collect();
+        assert_eq!(counted, ["8 spans (future)", "2 requests (too large)"]);
+        assert_eq!(super::counted("log records: future", 1).replace('\u{a0}', " "), "1 log record (future)");
     }
 
     #[test]
