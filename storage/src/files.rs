@@ -18,11 +18,13 @@ use std::sync::Arc;
 use ulid::Ulid;
 
 mod append;
+mod process;
 mod real;
 #[cfg(test)]
 mod simulated;
 
 pub(crate) use self::append::Appender;
+pub(crate) use self::process::memory_taken;
 use self::real::Real;
 #[cfg(test)]
 pub(crate) use self::simulated::{Mounted, Plan, Simulated};

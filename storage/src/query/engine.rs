@@ -22,6 +22,7 @@ use super::sheet::Sheets;
 use super::sql;
 use super::window::Cache;
 use crate::config::Config;
+use crate::files::memory_taken;
 use crate::metrics::Registry;
 
 mod pressure;
@@ -96,7 +97,7 @@ impl Engine {
             light_threads: threads("query-light", || ()),
             heavy: Gate::new(concurrent),
             light: Gate::new(LIGHT_AT_ONCE),
-            pressure: Arc::new(Pressure::new(config.memory_limit_bytes, pressure::taken, taken)),
+            pressure: Arc::new(Pressure::new(config.memory_limit_bytes, memory_taken, taken)),
             streams: Arc::new(Semaphore::new(STREAMS_AT_ONCE)),
             timeout: config.query_timeout,
             registry: registry.clone(),
