@@ -150,7 +150,7 @@ async fn a_folder_answers_like_the_server_that_had_it_open() {
         &["service.name=\"odd service\"", "--from", "2020-01-01T00:00:00Z"],
         &["", "--limit", "1500", "--format", "ndjson", "--from", "now-2h"],
         &["twice", "--logs", "--format", "csv"],
-        &["severity>=info", "--logs", "--format", "ndjson", "--limit", "700"],
+        &["severity>=info", "--logs", "--format", "ndjson", "--limit", "700", "--from", "now-2h"],
         &["SELECT service_name, count(*) AS n FROM spans GROUP BY service_name ORDER BY n DESC, 1", "--sql"],
         &["SELECT service_name, severity_number, count(*) FROM logs GROUP BY 1, 2 ORDER BY 1, 2", "--sql", "--format", "ndjson"],
     ];
