@@ -35,7 +35,7 @@ mod window;
 use crate::encoded as wire;
 
 pub(crate) use self::aggregate::aggregate;
-pub use self::aggregate::{Aggregate, AggregateGroup, Aggregation, Bar, Measure, Measured};
+pub use self::aggregate::{Aggregate, AggregateGroup, Aggregation, Bar, Measure, Measured, Statistic};
 pub use self::answer::{
     Edge, EdgeKind, Histogram, HistogramBucket, LogPage, Node, NodeKind, Operation, QueryStats, RepeatedCalls, ServiceInTrace, ServiceMap,
     ServicePoint, ServiceSummary, SqlAnswer, SqlColumn, TracePage, TraceSummary,

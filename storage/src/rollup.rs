@@ -19,7 +19,7 @@ mod numbers;
 mod sketch;
 mod texts;
 
-pub(crate) use self::buckets::{Buckets, bounds_of, bucket_of};
+pub(crate) use self::buckets::{Buckets, bounds_of, bucket_of, rank};
 pub(crate) use self::numbers::{Reader, put, put_buckets, put_texts};
 pub(crate) use self::sketch::Sketch;
 pub(crate) use self::texts::Texts;

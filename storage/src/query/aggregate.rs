@@ -1,8 +1,9 @@
 //! Sums up spans or log records by group and over time.
 //!
-//! Owns the question, its bounds and its answer; `measure` what is computed, `group` what rows are told apart by, `sums` how groups are
-//! kept. Rows are counted by `rolled` where groups and filter are what roll-ups tell apart, else read one by one here. Both give the same
-//! answer: of a span that was sent twice the last version counts, and quantiles come from the same buckets.
+//! Owns the question, its bounds and its answer; `measure` what is computed, `group` what rows are told apart by, `numbers` what is read of
+//! attributes that are measured and `amount` its sums, `column` the values of a field, `sums` how groups are kept. Rows are counted by
+//! `rolled` where groups and filter are what roll-ups tell apart, else read one by one here. Both give the same answer: of a span that was
+//! sent twice the last version counts, and quantiles come from the same buckets.
 
 use super::answer::QueryStats;
 use super::language::Query;
@@ -15,12 +16,16 @@ use crate::rollup::MINUTE;
 use crate::snapshot::Snapshot;
 use crate::store::Signal;
 
+mod amount;
+mod column;
 mod group;
 mod measure;
+mod numbers;
 mod sums;
 
 use self::group::Grouping;
-pub use self::measure::{Bar, Measure, Measured};
+pub use self::measure::{Bar, Measure, Measured, Statistic};
+use self::numbers::Numbers;
 use self::sums::{Groups, Sums};
 
 /// Sums up spans or log records.
@@ -32,7 +37,7 @@ pub struct Aggregate {
     pub query: String,
     /// By the start of spans, by the time of records. It has an end when there is a step.
     pub range: TimeRange,
-    /// Up to three fields: `service`, `name`, `kind`, `status`, `severity`, or an attribute as the query language names it.
+    /// Up to three fields as the query language names them. A row with several different events or links counts once for each value.
     pub group_by: Vec<String>,
     /// What to compute of each group, 1 to 16.
     pub measures: Vec<Measure>,
@@ -84,6 +89,7 @@ const MAX_CELLS: usize = 50_000;
 pub(crate) fn aggregate(snapshot: &Snapshot, ask: &Aggregate, rolls: &Rolls, control: &Control) -> Result<Aggregation, QueryError> {
     let parts = check(ask)?;
     let grouping = Grouping::new(ask.signal, &ask.group_by)?;
+    let numbers = Numbers::new(ask.signal, &ask.measures)?;
     let (query, note) = Query::rows(ask.signal, &ask.query).map_err(QueryError::Parse)?;
     let filter = Predicate::new(&query);
     let question = Question {
@@ -100,20 +106,20 @@ pub(crate) fn aggregate(snapshot: &Snapshot, ask: &Aggregate, rolls: &Rolls, con
         filter: &filter,
     };
     let new = || Groups::new(parts.count);
-    let (states, stats) = if grouping.is_told_apart() {
+    let (states, mut stats) = if grouping.is_told_apart() && numbers.is_empty() {
         rolled::fold(question, rolls, control, new, |groups, item| grouping.told(item, |key| groups.take(key, parts.of(item.time), item)))?
     } else {
-        rows(&question, &grouping, parts, control)?
+        rows(&question, (&grouping, &numbers), parts, control)?
     };
     control.check()?;
     let mut groups = states.into_iter().fold(new(), Groups::merge);
-    let mut stats = stats;
-    for note in note.into_iter().chain(groups.note()) {
+    for note in note.into_iter().chain(groups.notes()) {
         stats.complete = false;
         stats.notes.push(note);
     }
+    stats.notes.extend(groups.left_out(&numbers));
     let (found, other) = groups.largest(ask.limit);
-    let of = |sums: &Sums| (0..parts.count).map(|part| sums.measured(part, &ask.measures, parts.seconds(part))).collect();
+    let of = |sums: &Sums| (0..parts.count).map(|part| sums.measured(part, &numbers, parts.seconds(part))).collect();
     let mut groups: Vec<_> =
         found.iter().map(|(key, sums)| AggregateGroup { values: group::values(key), is_other: false, parts: of(sums) }).collect();
     if groups.is_empty() && ask.group_by.is_empty() {
@@ -126,12 +132,17 @@ pub(crate) fn aggregate(snapshot: &Snapshot, ask: &Aggregate, rolls: &Rolls, con
 }
 
 /// Reads every row that the filter leaves.
-fn rows(question: &Question<'_>, grouping: &Grouping, parts: Parts, control: &Control) -> Result<(Vec<Groups>, QueryStats), QueryError> {
+fn rows(
+    question: &Question<'_>,
+    (grouping, numbers): (&Grouping, &Numbers),
+    parts: Parts,
+    control: &Control,
+) -> Result<(Vec<Groups>, QueryStats), QueryError> {
     let Question { snapshot, signal, range, filter, .. } = *question;
     let mut columns = rolled::columns(question);
-    columns.extend(grouping.columns());
+    columns.extend(grouping.columns().chain(numbers.columns()));
     let mut scan = Scan::new(snapshot, signal, range, &filter.hints, control)?;
-    let keys = grouping.keys();
+    let keys: Vec<String> = grouping.keys().chain(numbers.keys()).cloned().collect();
     let wanted = Wanted { columns: &columns, keys: &keys, predicate: filter };
     let states = scan.fold(
         wanted,
@@ -139,10 +150,14 @@ fn rows(question: &Question<'_>, grouping: &Grouping, parts: Parts, control: &Co
         |groups, rows| {
             let view = View::of(question, rows.batch)?;
             let mut reader = grouping.reader(rows.batch)?;
+            let mut amounts = numbers.reader(rows.batch)?;
             for row in rows.alive.set_indices() {
                 let item = view.item(row);
-                reader.read(row, &item, |key| groups.take(key, parts.of(item.time), &item));
+                let numbers = amounts.read(row);
+                groups.leave_out(numbers);
+                reader.read(row, &item, |key| groups.measure(key, parts.of(item.time), &item, numbers));
             }
+            groups.is_cut |= reader.is_cut;
             Ok(())
         },
     )?;
@@ -162,7 +177,8 @@ fn check(ask: &Aggregate) -> Result<Parts, QueryError> {
         && let Some(measure) = ask.measures.iter().find(|measure| measure.is_of_durations())
     {
         return refuse(format!(
-            "log records have no duration, which `{measure}` is about; count, rate and error_share can be computed of them"
+            "log records have no duration, which `{measure}` is about; of them there are count, rate, error_share, and of attributes with numbers \
+             avg(attr.size) and the like"
         ));
     }
     if !(1..=MAX_LIMIT).contains(&ask.limit) {

@@ -19,7 +19,7 @@ mod told;
 pub(crate) use self::catalogue::fields;
 pub use self::catalogue::{FieldCount, Fields};
 use self::counts::Counts;
-use self::source::Source;
+pub(super) use self::source::{Part, Source};
 use self::told::Told;
 
 /// Values of a field with how many rows have them, the most frequent first.

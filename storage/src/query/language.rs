@@ -25,7 +25,7 @@ mod tree;
 pub use self::fields::nearest;
 pub(crate) use self::fields::{Field, Presence, ends, equivalents};
 pub(super) use self::parser::PATTERN_TOO_LARGE;
-pub(crate) use self::structure::{Quantity, Relation, Set, TraceNode};
+pub(crate) use self::structure::{Quantity, Relation, Set, TraceNode, is_of_traces};
 pub(crate) use self::tree::{Literal, Node, Operand, Operator, Reach, SeverityTest, Test};
 
 use self::structure::Part;
@@ -109,10 +109,11 @@ impl Query {
     }
 }
 
-/// The field that a name outside of a query means, as one after `attr.` or `resource.` also with unusual characters. The error says what
-/// is wrong with it.
+/// The field that a name outside of a query means, as one after `attr.` or `resource.` also with unusual characters, and in quotes after
+/// any of the prefixes. The error says what is wrong with it.
 pub(crate) fn field(signal: Signal, name: &str) -> Result<Field, String> {
     match name.split_once('.') {
+        Some((_, key)) if key.starts_with('"') => Field::parse(signal, name).map_err(|error| error.message),
         Some(("attr", key)) if !key.is_empty() => Ok(Field::Attribute(key.to_owned())),
         Some(("resource", key)) if !key.is_empty() => Ok(Field::Resource(key.to_owned())),
         _ => fields::resolve(signal, name).map_err(|(message, _)| message),

@@ -144,7 +144,7 @@ impl Buckets {
     clippy::cast_sign_loss,
     reason = "a rank may be off by 2^-52 of the count"
 )]
-pub(super) fn rank(q: f64, count: u64) -> u64 {
+pub(crate) fn rank(q: f64, count: u64) -> u64 {
     ((q * count as f64).ceil() as u64).clamp(1, count.max(1)) - 1
 }
 

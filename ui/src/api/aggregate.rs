@@ -68,9 +68,22 @@ pub(super) async fn sums(State(state): State<AppState>, headers: HeaderMap, para
     if is_csv { table(ask, found).await } else { Ok(Json(Answer::new(&ask, found)).into_response()) }
 }
 
-/// Values under a name that may repeat, or hold several with commas between.
+/// Values under a name that may repeat, or hold several with commas between; a key in quotes may have commas itself.
 fn listed<'a>(params: &'a Params, name: &'a str) -> impl Iterator<Item = &'a str> {
-    params.all(name).flat_map(|list| list.split(',')).map(str::trim).filter(|item| !item.is_empty())
+    params.all(name).flat_map(items).map(str::trim).filter(|item| !item.is_empty())
+}
+
+fn items(list: &str) -> impl Iterator<Item = &str> {
+    let (mut before, mut in_quotes) = (',', false);
+    list.split(move |letter| {
+        match letter {
+            '"' if in_quotes && before != '\\' => in_quotes = false,
+            '"' if before == '.' => in_quotes = true,
+            _ => {}
+        }
+        before = letter;
+        letter == ',' && !in_quotes
+    })
 }
 
 impl Answer {

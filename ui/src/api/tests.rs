@@ -214,12 +214,26 @@ async fn sums_are_given_as_json_or_tables_and_wrong_ones_are_explained() {
     let start = NOW - 3_600_000_000_000;
     assert_eq!(csv.text(), format!("service,start,count,max\r\ncheckout,{start},1,10000000000\r\npayment,{start},1,3000000000\r\n"));
     for (wrong, says) in
-        [("measure=median", "median"), ("group_by=trace", "trace"), ("step=0s", "step"), ("signal=logs&measure=avg", "avg")]
+        [("measure=median", "median"), ("group_by=has", "has"), ("step=0s", "step"), ("signal=logs&measure=avg", "avg(attr.size)")]
     {
         let answer = app.get(&format!("/api/v1/aggregate?{wrong}")).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{wrong}");
         assert!(answer.text().contains(says), "{wrong}: {}", answer.text());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attributes_are_measured_and_grouped_by_whatever_a_query_can_name() {
+    let app = App::filled().await;
+    let ask =
+        "/api/v1/aggregate?group_by=trace,event.\"a, b\"&measure=count,avg(attr.http.response.status_code)&measure=count(attr.\"x,y\")";
+    let found = app.json(&ask.replace(' ', "%20").replace('"', "%22")).await;
+    assert_eq!(found["group_by"], json!(["trace", "event.\"a, b\""]), "{found}");
+    assert_eq!(found["measures"], json!(["count", "avg(attr.http.response.status_code)", "count(attr.\"x,y\")"]));
+    let group = &found["groups"][0];
+    assert_eq!((group["values"][0].as_str().map(str::len), &group["values"][1]), (Some(32), &AnyJson::Null), "{found}");
+    let logs = app.json("/api/v1/aggregate?signal=logs&group_by=scope.name&measure=count,max(attr.nothing)").await;
+    assert_eq!(logs["groups"][0]["parts"][0]["measured"][1], AnyJson::Null, "{logs}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

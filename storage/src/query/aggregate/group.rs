@@ -1,206 +1,187 @@
 //! What rows are told apart by.
 //!
-//! A key is written for every row: per field a byte that says whether there is a value, then its length in four bytes and its text.
+//! A key is written for every row: per field a byte that says whether there is a value, then its length in four bytes and its text. A row
+//! with several events or links has a key for each of their different values.
 
-use std::collections::HashMap;
+use arrow::array::RecordBatch;
 
-use arrow::array::{BinaryViewArray, RecordBatch};
-
-use super::super::columns;
-use super::super::language::{Field, equivalents, field};
+use super::super::facets::Source;
+use super::super::language::{Field, field, is_of_traces};
 use super::super::question::QueryError;
 use super::super::rolled::Item;
 use super::super::sql::text_of;
-use super::super::wire;
-use crate::attributes::{Found, Values};
+use super::column::{Column, has_many};
+use crate::attributes::Found;
 use crate::model::{Severity, ShownDouble, SpanKind, StatusCode};
-use crate::schema::column;
 use crate::store::Signal;
 
 /// Fields in the order that was asked for.
 #[derive(Debug)]
 pub(super) struct Grouping {
-    fields: Vec<Source>,
-}
-
-/// How a field is read. Attributes have all their names.
-#[derive(Debug)]
-enum Source {
-    Service,
-    Name,
-    Kind,
-    Status,
-    Severity,
-    Text(&'static str),
-    Attribute(Vec<String>),
-    Resource(Vec<String>),
-    Either(Vec<String>),
+    fields: Vec<(Field, Source)>,
 }
 
 /// Reads keys of one batch.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
-    grouping: &'a Grouping,
-    batch: &'a RecordBatch,
-    /// Values of each field that is an attribute.
-    attributes: Vec<Vec<Values<'a>>>,
-    resources: Option<&'a BinaryViewArray>,
-    /// Values of each field by view of the resource: equal views are equal bytes.
-    known: HashMap<(usize, u128), Option<String>>,
+    /// Of a field of which items tell there is no column.
+    fields: Vec<(&'a Field, &'a Source, Option<Column<'a>>)>,
+    has_many: bool,
     key: Vec<u8>,
+    /// Whether a row had more values than count.
+    pub(super) is_cut: bool,
 }
 
 /// Longer values are cut.
 const MAX_VALUE_BYTES: usize = 1_024;
+/// Groups that one row counts for.
+pub(super) const MAX_KEYS: usize = 64;
 
 impl Grouping {
     pub(super) fn new(signal: Signal, names: &[String]) -> Result<Self, QueryError> {
-        let source = |name: &String| {
-            let field = field(signal, name).map_err(|message| QueryError::Invalid(format!("cannot group: {message}")))?;
-            Ok(match field {
-                Field::Service => Source::Service,
-                Field::Name => Source::Name,
-                Field::Kind => Source::Kind,
-                Field::Status => Source::Status,
-                Field::Severity => Source::Severity,
-                Field::StatusMessage => Source::Text(column::STATUS_MESSAGE),
-                Field::ExceptionType => Source::Text(column::EXCEPTION_TYPE),
-                Field::Peer => Source::Text(column::PEER),
-                Field::Event if signal == Signal::Logs => Source::Text(column::EVENT_NAME),
-                Field::Attribute(key) => Source::Attribute(equivalents(&key)),
-                Field::Resource(key) => Source::Resource(equivalents(&key)),
-                Field::Either(key) => Source::Either(equivalents(&key)),
-                _ => return Err(QueryError::Invalid(format!("rows cannot be grouped by `{name}`; an attribute is written attr.{name}"))),
-            })
+        let known = |name: &String| {
+            let refuse = |reason: String| QueryError::Invalid(format!("cannot group: {reason}"));
+            if signal == Signal::Traces && is_of_traces(name) {
+                return Err(refuse(format!("`{name}` is of whole traces; an attribute of that name is written attr.{name}")));
+            }
+            let field = field(signal, name).map_err(refuse)?;
+            let source = Source::new(signal, &field)
+                .ok_or_else(|| refuse(format!("`{name}` asks whether there is something; name the field itself")))?;
+            Ok((field, source))
         };
-        Ok(Self { fields: names.iter().map(source).collect::<Result<_, QueryError>>()? })
+        Ok(Self { fields: names.iter().map(known).collect::<Result<_, QueryError>>()? })
     }
 
     /// Whether roll-ups tell rows apart by all of them.
     pub(super) fn is_told_apart(&self) -> bool {
-        let told = |field: &Source| matches!(field, Source::Service | Source::Name | Source::Kind | Source::Status | Source::Severity);
-        self.fields.iter().all(told)
+        self.fields.iter().all(|(field, _)| is_told(field))
     }
 
     pub(super) fn has_names(&self) -> bool {
-        self.fields.iter().any(|field| matches!(field, Source::Name))
+        self.fields.iter().any(|(field, _)| *field == Field::Name)
     }
 
     /// Columns that a reader needs beside those of items.
-    pub(super) fn columns(&self) -> Vec<&'static str> {
-        let mut columns = Vec::new();
-        for field in &self.fields {
-            match field {
-                Source::Text(name) => columns.push(*name),
-                Source::Resource(_) | Source::Either(_) => columns.push(column::RESOURCE),
-                _ => {}
-            }
-        }
-        columns
+    pub(super) fn columns(&self) -> impl Iterator<Item = &'static str> {
+        self.fields.iter().filter(|(field, _)| !is_told(field)).flat_map(|(_, source)| source.columns())
     }
 
     /// Attributes that a reader looks up.
-    pub(super) fn keys(&self) -> Vec<String> {
-        self.fields.iter().flat_map(Source::attributes).cloned().collect()
+    pub(super) fn keys(&self) -> impl Iterator<Item = &String> {
+        self.fields.iter().flat_map(|(_, source)| source.keys())
     }
 
     /// Hands on the key of an item of which everything is told.
     pub(super) fn told(&self, item: &Item<'_>, take: impl FnOnce(&[u8])) {
         let mut key = Vec::with_capacity(64);
-        for field in &self.fields {
-            put(&mut key, field.told(item));
+        for (field, _) in &self.fields {
+            put(&mut key, told(field, item));
         }
         take(&key);
     }
 
     pub(super) fn reader<'a>(&'a self, batch: &'a RecordBatch) -> Result<Reader<'a>, QueryError> {
-        let columns = self.columns();
-        let attributes = self.fields.iter().map(|field| Values::of_each(batch, field.attributes())).collect::<Result<_, _>>()?;
-        let resources = columns.contains(&column::RESOURCE).then(|| columns::binary(batch, column::RESOURCE)).transpose()?;
-        Ok(Reader { grouping: self, batch, attributes, resources, known: HashMap::new(), key: Vec::new() })
+        let read = |(field, source): &'a (Field, Source)| {
+            let column = if is_told(field) { None } else { Some(Column::of(batch, source)?) };
+            Ok((field, source, column))
+        };
+        let fields: Vec<_> = self.fields.iter().map(read).collect::<Result<_, QueryError>>()?;
+        let has_many = fields.iter().any(|(_, source, _)| has_many(source));
+        Ok(Reader { fields, has_many, key: Vec::new(), is_cut: false })
     }
 }
 
-impl Source {
-    fn told<'i>(&self, item: &Item<'i>) -> Option<&'i str> {
-        match self {
-            Self::Service => Some(item.service),
-            Self::Name => Some(item.name),
-            Self::Kind => Some(SpanKind::from(item.kind).as_str()),
-            Self::Status => Some(StatusCode::from(item.status).as_str()),
-            Self::Severity => Some(Severity::from_number(item.status).map_or("unknown", Severity::as_str)),
-            _ => None,
-        }
-    }
+fn is_told(field: &Field) -> bool {
+    matches!(field, Field::Service | Field::Name | Field::Kind | Field::Status | Field::Severity)
+}
 
-    /// Names of the attribute of the record that it is.
-    fn attributes(&self) -> &[String] {
-        match self {
-            Self::Attribute(names) | Self::Either(names) => names,
-            _ => &[],
-        }
+fn told<'i>(field: &Field, item: &Item<'i>) -> Option<&'i str> {
+    match field {
+        Field::Service => Some(item.service),
+        Field::Name => Some(item.name),
+        Field::Kind => Some(SpanKind::from(item.kind).as_str()),
+        Field::Status => Some(StatusCode::from(item.status).as_str()),
+        Field::Severity => Some(Severity::from_number(item.status).map_or("unknown", Severity::as_str)),
+        _ => None,
     }
 }
 
 impl Reader<'_> {
-    /// Hands on the key of a row.
-    pub(super) fn read(&mut self, row: usize, item: &Item<'_>, take: impl FnOnce(&[u8])) {
-        let mut key = std::mem::take(&mut self.key);
-        key.clear();
-        let grouping = self.grouping;
-        for (place, field) in grouping.fields.iter().enumerate() {
-            match field {
-                Source::Text(name) => {
-                    let text = columns::text(self.batch, name).map_or("", |texts| columns::text_or_empty(texts, row));
-                    put(&mut key, Some(text).filter(|text| !text.is_empty()));
-                }
-                Source::Attribute(_) => {
-                    if !self.attribute(row, place, &mut key) {
-                        put(&mut key, None);
+    /// Hands on the keys of a row, each once.
+    pub(super) fn read(&mut self, row: usize, item: &Item<'_>, mut take: impl FnMut(&[u8])) {
+        if self.has_many {
+            return self.product(row, item).iter().for_each(|key| take(key));
+        }
+        self.key.clear();
+        for (field, _, column) in &mut self.fields {
+            match column {
+                None => put(&mut self.key, told(field, item)),
+                Some(column) => {
+                    let mut has_value = false;
+                    column.each(row, |found| {
+                        has_value = put_found(&mut self.key, found);
+                        has_value
+                    });
+                    if !has_value {
+                        put(&mut self.key, None);
                     }
                 }
-                Source::Resource(names) => self.resource(row, place, names, &mut key),
-                Source::Either(names) => {
-                    if !self.attribute(row, place, &mut key) {
-                        self.resource(row, place, names, &mut key);
-                    }
-                }
-                told => put(&mut key, told.told(item)),
             }
         }
-        take(&key);
-        self.key = key;
+        take(&self.key);
     }
 
-    /// Writes the value of an attribute of the record; false when there is none.
-    fn attribute(&self, row: usize, place: usize, key: &mut Vec<u8>) -> bool {
-        self.attributes.get(place).into_iter().flatten().any(|values| {
-            let (found, _) = values.any(row, |found| {
-                match found {
-                    Found::Text(text) => put(key, Some(text)),
-                    Found::Int(value) => put(key, Some(&value.to_string())),
-                    Found::Double(value) => put(key, Some(&ShownDouble(value).to_string())),
-                    Found::Bool(value) => put(key, Some(if value { "true" } else { "false" })),
-                    Found::Encoded(value) => match text_of(value) {
-                        Some(text) => put(key, Some(&text)),
-                        None => return false,
-                    },
+    /// Every value of each field with every value of the others.
+    fn product(&mut self, row: usize, item: &Item<'_>) -> Vec<Vec<u8>> {
+        let mut keys = vec![Vec::new()];
+        for (field, source, column) in &mut self.fields {
+            let mut values: Vec<Vec<u8>> = Vec::new();
+            match column {
+                None => values.push(written(told(field, item))),
+                Some(column) => {
+                    let most = MAX_KEYS / keys.len();
+                    column.each(row, |found| {
+                        let mut value = Vec::new();
+                        if !put_found(&mut value, found) || values.contains(&value) {
+                            return false;
+                        }
+                        if values.len() >= most {
+                            self.is_cut = true;
+                            return true;
+                        }
+                        values.push(value);
+                        !has_many(source)
+                    });
+                    if values.is_empty() {
+                        values.push(written(None));
+                    }
                 }
-                true
-            });
-            found
-        })
+            }
+            keys = keys.iter().flat_map(|key| values.iter().map(move |value| [key.as_slice(), value].concat())).collect();
+        }
+        keys
     }
+}
 
-    fn resource(&mut self, row: usize, place: usize, names: &[String], key: &mut Vec<u8>) {
-        let Some(envelopes) = self.resources else { return put(key, None) };
-        let view = envelopes.views().get(row).copied().unwrap_or_default();
-        let value = self.known.entry((place, view)).or_insert_with(|| {
-            let find = |name: &String| wire::resource_attributes(envelopes.value(row)).find(|(key, _)| key == name);
-            names.iter().find_map(find).and_then(|(_, value)| text_of(value))
-        });
-        put(key, value.as_deref());
+/// Writes a value; false when there is nothing to write.
+fn put_found(key: &mut Vec<u8>, found: Found<'_>) -> bool {
+    match found {
+        Found::Text(text) => put(key, Some(text)),
+        Found::Int(value) => put(key, Some(&value.to_string())),
+        Found::Double(value) => put(key, Some(&ShownDouble(value).to_string())),
+        Found::Bool(value) => put(key, Some(if value { "true" } else { "false" })),
+        Found::Encoded(value) => match text_of(value) {
+            Some(text) => put(key, Some(&text)),
+            None => return false,
+        },
     }
+    true
+}
+
+fn written(value: Option<&str>) -> Vec<u8> {
+    let mut key = Vec::new();
+    put(&mut key, value);
+    key
 }
 
 fn put(key: &mut Vec<u8>, value: Option<&str>) {

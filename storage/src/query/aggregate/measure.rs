@@ -4,10 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::super::question::QueryError;
+use super::amount::Amount;
 use crate::rollup::{Sketch, bounds_of};
 
 /// Something to compute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Measure {
     /// Rows.
     Count,
@@ -27,6 +28,25 @@ pub enum Measure {
     Quantile(u16),
     /// How many spans have which duration.
     Histogram,
+    /// Of the numbers under an attribute, named as the query language does.
+    Of(Statistic, String),
+}
+
+/// What can be computed of numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statistic {
+    /// Rows that have one.
+    Count,
+    /// Mean.
+    Avg,
+    /// Smallest.
+    Min,
+    /// Largest.
+    Max,
+    /// Sum.
+    Sum,
+    /// What this many of 1,000 do not exceed, within 1 %.
+    Quantile(u16),
 }
 
 /// What was computed.
@@ -34,7 +54,7 @@ pub enum Measure {
 pub enum Measured {
     /// Of how many rows.
     Count(u64),
-    /// A rate or a share.
+    /// A rate, a share, or something of numbers.
     Number(f64),
     /// A duration.
     Nanos(u64),
@@ -61,23 +81,39 @@ const BUCKETS_PER_BAR: u16 = 16;
 const FIRST_BAR_ENDS: u16 = 128;
 
 impl Measure {
-    pub(super) fn is_of_durations(self) -> bool {
-        !matches!(self, Self::Count | Self::Rate | Self::ErrorShare)
+    pub(super) fn is_of_durations(&self) -> bool {
+        !matches!(self, Self::Count | Self::Rate | Self::ErrorShare | Self::Of(..))
     }
 
     #[expect(clippy::cast_precision_loss, reason = "shares and rates are not that exact")]
-    pub(super) fn of(self, rows: u64, errors: u64, durations: &Sketch, seconds: f64) -> Measured {
+    /// `amount` is of the attribute that it is about, when it is about one.
+    pub(super) fn of(&self, rows: u64, errors: u64, durations: &Sketch, seconds: f64, amount: &Amount) -> Measured {
         match self {
             Self::Count => Measured::Count(rows),
             Self::Rate => Measured::Number(if seconds > 0.0 { rows as f64 / seconds } else { 0.0 }),
+            Self::Of(statistic, _) => statistic.of(amount),
             _ if rows == 0 => Measured::Nothing,
             Self::ErrorShare => Measured::Number(errors as f64 / rows as f64),
             Self::Avg => nanos(durations.sum() / u128::from(rows)),
             Self::Min => Measured::Nanos(durations.min()),
             Self::Max => Measured::Nanos(durations.max()),
             Self::Sum => nanos(durations.sum()),
-            Self::Quantile(of_1000) => Measured::Nanos(durations.quantile(f64::from(of_1000) / 1_000.0)),
+            Self::Quantile(of_1000) => Measured::Nanos(durations.quantile(f64::from(*of_1000) / 1_000.0)),
             Self::Histogram => Measured::Bars(bars(durations)),
+        }
+    }
+}
+
+impl Statistic {
+    fn of(self, amount: &Amount) -> Measured {
+        match self {
+            Self::Count => Measured::Count(amount.count()),
+            _ if amount.count() == 0 => Measured::Nothing,
+            Self::Avg => Measured::Number(amount.mean()),
+            Self::Min => Measured::Number(amount.min()),
+            Self::Max => Measured::Number(amount.max()),
+            Self::Sum => Measured::Number(amount.sum()),
+            Self::Quantile(of_1000) => Measured::Number(amount.quantile(f64::from(of_1000) / 1_000.0)),
         }
     }
 }
@@ -117,21 +153,45 @@ impl fmt::Display for Measure {
             Self::Max => f.write_str("max"),
             Self::Sum => f.write_str("sum"),
             Self::Histogram => f.write_str("histogram"),
-            Self::Quantile(of_1000) if of_1000.is_multiple_of(10) => write!(f, "p{:02}", of_1000 / 10),
-            Self::Quantile(of_1000) => write!(f, "p{of_1000:03}"),
+            Self::Quantile(of_1000) => quantile(f, *of_1000),
+            Self::Of(statistic, field) => write!(f, "{statistic}({field})"),
         }
     }
+}
+
+impl fmt::Display for Statistic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count => f.write_str("count"),
+            Self::Avg => f.write_str("avg"),
+            Self::Min => f.write_str("min"),
+            Self::Max => f.write_str("max"),
+            Self::Sum => f.write_str("sum"),
+            Self::Quantile(of_1000) => quantile(f, *of_1000),
+        }
+    }
+}
+
+fn quantile(f: &mut fmt::Formatter<'_>, of_1000: u16) -> fmt::Result {
+    if of_1000.is_multiple_of(10) { write!(f, "p{:02}", of_1000 / 10) } else { write!(f, "p{of_1000:03}") }
 }
 
 impl FromStr for Measure {
     type Err = QueryError;
 
-    /// Reads a name: `p50` and `p95` are percentiles, `p999` is the 99.9th.
+    /// Reads a name: `p50` and `p95` are percentiles, `p999` is the 99.9th; `avg(attr.size)` is about an attribute.
     fn from_str(name: &str) -> Result<Self, QueryError> {
         let unknown = || {
-            let known = "count, rate, error_share, avg, min, max, sum, histogram, or a quantile such as p50, p95 or p999";
+            let known = "count, rate, error_share, avg, min, max, sum, histogram, or a quantile such as p50, p95 or p999, \
+                         and of an attribute with numbers such as avg(attr.size)";
             QueryError::Invalid(format!("there is no measure `{}`; there are {known}", name.chars().take(40).collect::<String>()))
         };
+        if let Some((outer, inner)) = name.strip_suffix(')').and_then(|name| name.split_once('(')) {
+            return about(outer.parse()?, inner.trim()).ok_or_else(|| {
+                let known = "count, avg, min, max, sum and quantiles such as p95";
+                QueryError::Invalid(format!("`{outer}` cannot be computed of an attribute; there are {known}"))
+            });
+        }
         Ok(match name {
             "count" => Self::Count,
             "rate" => Self::Rate,
@@ -154,6 +214,22 @@ impl FromStr for Measure {
     }
 }
 
+/// A measure of an attribute. That of the duration has names of its own.
+fn about(measure: Measure, field: &str) -> Option<Measure> {
+    let statistic = match measure {
+        Measure::Rate | Measure::ErrorShare | Measure::Of(..) => return None,
+        measure if field == "duration" => return Some(measure),
+        Measure::Count => Statistic::Count,
+        Measure::Avg => Statistic::Avg,
+        Measure::Min => Statistic::Min,
+        Measure::Max => Statistic::Max,
+        Measure::Sum => Statistic::Sum,
+        Measure::Quantile(of_1000) => Statistic::Quantile(of_1000),
+        Measure::Histogram => return None,
+    };
+    Some(Measure::Of(statistic, field.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,8 +239,28 @@ mod tests {
         for name in ["count", "rate", "error_share", "avg", "min", "max", "sum", "histogram", "p05", "p50", "p95", "p999", "p001"] {
             assert_eq!(name.parse::<Measure>().unwrap().to_string(), name);
         }
+        for name in ["count(attr.a)", "avg(event.x)", "p999(resource.\"a (b)\")", "max(a.b)"] {
+            assert_eq!(name.parse::<Measure>().unwrap().to_string(), name);
+        }
+        assert_eq!("p95(duration)".parse::<Measure>().unwrap(), Measure::Quantile(950));
         assert_eq!("p990".parse::<Measure>().unwrap(), Measure::Quantile(990));
-        for name in ["", "p", "p5", "p1000", "p-1", "p+1", "P50", "median", "p9é"] {
+        for name in [
+            "",
+            "p",
+            "p5",
+            "p1000",
+            "p-1",
+            "p+1",
+            "P50",
+            "median",
+            "p9é",
+            "rate(attr.a)",
+            "histogram(attr.a)",
+            "avg(",
+            "avg()x",
+            "avg(sum(a.b))(",
+            "x(a.b)",
+        ] {
             assert!(matches!(name.parse::<Measure>(), Err(QueryError::Invalid(_))), "{name}");
         }
     }

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::super::rolled::{Counts, Item};
-use super::group::values;
-use super::measure::{Measure, Measured};
+use super::amount::Amount;
+use super::group::{MAX_KEYS, values};
+use super::measure::Measured;
+use super::numbers::{Number, Numbers};
 use crate::model::Severity;
 use crate::store::Signal;
 
@@ -15,6 +17,10 @@ pub(super) struct Groups {
     other: Sums,
     max: usize,
     is_full: bool,
+    /// Whether a row had more values than groups it counts for.
+    pub(super) is_cut: bool,
+    /// Rows whose value is no number, by what is measured.
+    not_numbers: Vec<u64>,
 }
 
 /// A group by its key.
@@ -30,6 +36,8 @@ pub(super) struct Sums {
 struct Sum {
     counts: Counts,
     errors: i64,
+    /// Of each attribute that is measured.
+    amounts: Vec<Amount>,
 }
 
 /// Groups that are told apart, when they have one part.
@@ -42,11 +50,25 @@ const MIN_GROUPS: usize = 100;
 impl Groups {
     pub(super) fn new(parts: usize) -> Self {
         let max = (MAX_SUMS / parts.max(1)).clamp(MIN_GROUPS, MAX_GROUPS);
-        Self { known: HashMap::new(), other: Sums::default(), max, is_full: false }
+        Self { known: HashMap::new(), other: Sums::default(), max, is_full: false, is_cut: false, not_numbers: Vec::new() }
     }
 
     pub(super) fn take(&mut self, key: &[u8], part: usize, item: &Item<'_>) {
         self.sums(key).parts.entry(part).or_default().take(item);
+    }
+
+    /// Takes a row with the numbers that are measured of it.
+    pub(super) fn measure(&mut self, key: &[u8], part: usize, item: &Item<'_>, numbers: &[Number]) {
+        let sum = self.sums(key).parts.entry(part).or_default();
+        sum.take(item);
+        sum.amounts.resize_with(numbers.len(), Amount::default);
+        sum.amounts.iter_mut().zip(numbers).for_each(|(amount, number)| number.add_to(amount));
+    }
+
+    /// Counts what is no number in a row.
+    pub(super) fn leave_out(&mut self, numbers: &[Number]) {
+        self.not_numbers.resize(numbers.len(), 0);
+        self.not_numbers.iter_mut().zip(numbers).for_each(|(rows, number)| *rows += u64::from(number.is_other()));
     }
 
     pub(super) fn merge(mut self, other: Self) -> Self {
@@ -57,13 +79,29 @@ impl Groups {
         }
         self.other.merge(other.other);
         self.is_full |= other.is_full;
+        self.is_cut |= other.is_cut;
+        self.not_numbers.resize(self.not_numbers.len().max(other.not_numbers.len()), 0);
+        self.not_numbers.iter_mut().zip(other.not_numbers).for_each(|(own, more)| *own += more);
         self
     }
 
     /// Says when there were more groups than are told apart.
-    pub(super) fn note(&self) -> Option<String> {
+    pub(super) fn notes(&self) -> impl Iterator<Item = String> {
         let max = self.max;
-        self.is_full.then(|| format!("only {max} groups were told apart; rows of further ones are counted together; narrow the question"))
+        let full = self
+            .is_full
+            .then(|| format!("only {max} groups were told apart; rows of further ones are counted together; narrow the question"));
+        let cut = self.is_cut.then(|| format!("of rows with more than {MAX_KEYS} different values only the first were counted"));
+        full.into_iter().chain(cut)
+    }
+
+    /// Says what was left out because it is no number.
+    pub(super) fn left_out(&self, numbers: &Numbers) -> Vec<String> {
+        let note = |(name, rows): (&str, &u64)| {
+            let rows_have = if *rows == 1 { "1 row has".to_owned() } else { format!("{rows} rows have") };
+            (*rows > 0).then(|| format!("{rows_have} a value of `{name}` that is no finite number; nothing was measured of it there"))
+        };
+        numbers.names().zip(&self.not_numbers).filter_map(note).collect()
     }
 
     /// The groups with the most rows, and all others as one.
@@ -90,11 +128,13 @@ impl Groups {
 
 impl Sums {
     /// What is asked for of one part, which is `seconds` long.
-    pub(super) fn measured(&self, part: usize, measures: &[Measure], seconds: f64) -> Vec<Measured> {
-        let nothing = Sum::default();
+    pub(super) fn measured(&self, part: usize, numbers: &Numbers, seconds: f64) -> Vec<Measured> {
+        let (nothing, none) = (Sum::default(), Amount::default());
         let sum = self.parts.get(&part).unwrap_or(&nothing);
         let errors = u64::try_from(sum.errors).unwrap_or_default();
-        measures.iter().map(|measure| measure.of(sum.counts.rows, errors, &sum.counts.durations, seconds)).collect()
+        let amount = |place: Option<usize>| place.and_then(|place| sum.amounts.get(place)).unwrap_or(&none);
+        let Counts { rows, durations, .. } = &sum.counts;
+        numbers.measures().map(|(measure, place)| measure.of(*rows, errors, durations, seconds, amount(place))).collect()
     }
 
     fn rows(&self) -> u64 {
@@ -106,6 +146,8 @@ impl Sums {
             let own = self.parts.entry(part).or_default();
             own.counts.merge(&sum.counts);
             own.errors += sum.errors;
+            own.amounts.resize_with(own.amounts.len().max(sum.amounts.len()), Amount::default);
+            own.amounts.iter_mut().zip(sum.amounts).for_each(|(own, more)| own.merge(more));
         }
     }
 }

@@ -4,6 +4,8 @@ use super::super::fixtures::{self, Dice};
 use super::*;
 use crate::model::{KeyValue, LogRecord, Span, SpanKind, StatusCode, Value};
 
+mod fields;
+
 const NOON: u64 = 1_700_000_000_000_000_000 / MINUTE * MINUTE;
 
 fn control() -> Control {
@@ -112,7 +114,10 @@ fn questions_without_bounds_or_meaning_are_refused() {
     let wide = TimeRange { to: UnixNanos::new(NOON + 100_000 * MINUTE), ..base.range };
     let wrong = [
         Aggregate { group_by: vec!["service".to_owned(); 4], ..base.clone() },
-        Aggregate { group_by: vec!["trace".to_owned()], ..base.clone() },
+        Aggregate { group_by: vec!["has".to_owned()], ..base.clone() },
+        Aggregate { group_by: vec!["trace.spans".to_owned()], ..base.clone() },
+        Aggregate { measures: vec!["avg(name)".parse().unwrap()], ..base.clone() },
+        Aggregate { measures: vec!["avg(nonsense)".parse().unwrap()], ..base.clone() },
         Aggregate { group_by: vec!["nonsense".to_owned()], ..base.clone() },
         Aggregate { measures: Vec::new(), ..base.clone() },
         Aggregate { measures: vec![Measure::Count; 17], ..base.clone() },

@@ -19,7 +19,7 @@ use crate::store::Signal;
 
 /// How a field is read.
 #[derive(Clone, Debug)]
-pub(super) enum Source {
+pub(in super::super) enum Source {
     Text(&'static str),
     /// A text column, and attributes that say the same.
     TextAnd(&'static str, Vec<String>),
@@ -38,7 +38,7 @@ pub(super) enum Source {
 
 /// Which part of a resource, a scope, of events or links.
 #[derive(Clone, Debug)]
-pub(super) enum Part {
+pub(in super::super) enum Part {
     Attribute(Vec<String>),
     /// Name of a scope, trace of a link.
     First,
@@ -48,7 +48,7 @@ pub(super) enum Part {
 
 impl Source {
     /// `None` when the field has no values to count.
-    pub(super) fn new(signal: Signal, field: &Field) -> Option<Self> {
+    pub(in super::super) fn new(signal: Signal, field: &Field) -> Option<Self> {
         Some(match field {
             Field::Service => Self::Text(column::SERVICE_NAME),
             Field::Name => Self::Text(column::NAME),
@@ -85,8 +85,8 @@ impl Source {
         })
     }
 
-    /// Columns that [`Self::count`] reads.
-    pub(super) fn columns(&self) -> Vec<&'static str> {
+    /// Columns that its values lie in, beside attributes of the record.
+    pub(in super::super) fn columns(&self) -> Vec<&'static str> {
         match self {
             Self::Attribute(_, resource) => resource.then_some(column::RESOURCE).into_iter().collect(),
             Self::Text(name)
@@ -101,8 +101,8 @@ impl Source {
         }
     }
 
-    /// Attributes that [`Self::count`] looks up.
-    pub(super) fn keys(&self) -> &[String] {
+    /// Attributes of the record that are looked up.
+    pub(in super::super) fn keys(&self) -> &[String] {
         match self {
             Self::Attribute(keys, _) | Self::TextAnd(_, keys) => keys,
             _ => &[],

@@ -207,7 +207,7 @@ impl Field {
     }
 
     /// Whether its values may have any type.
-    fn is_attribute(&self) -> bool {
+    pub(crate) fn is_attribute(&self) -> bool {
         self.scoped().is_some() || matches!(self, Self::Either(_))
     }
 

@@ -71,6 +71,11 @@ const QUANTITIES: [(&str, Quantity); 5] = [
     ("trace.logs", Quantity::Logs),
 ];
 
+/// Whether a name means a number of a whole trace.
+pub(crate) fn is_of_traces(name: &str) -> bool {
+    QUANTITIES.iter().any(|(known, _)| *known == name)
+}
+
 /// Relations as they are written, longer ones first.
 const RELATIONS: [(&str, Relation); 5] =
     [(">>", Relation::Descendant), ("<<", Relation::Ancestor), (">", Relation::Child), ("<", Relation::Parent), ("~", Relation::Sibling)];
