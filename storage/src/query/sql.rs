@@ -1,7 +1,7 @@
 //! Read-only SQL over the tables `spans` and `logs`, through DataFusion.
 //!
 //! Owns what a statement may do, its bounds and the form of its answer. `columns` has the tables as people see them, `table` how they
-//! are read. There is no disk behind a statement: what does not fit into the memory of queries is refused.
+//! are read, `typed` what a comparison with an attribute means. There is no disk behind a statement: what does not fit into the memory of queries is refused.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -33,6 +33,7 @@ mod filters;
 mod json;
 mod mistake;
 mod table;
+mod typed;
 
 pub(super) use self::columns::text_of;
 use self::table::{Notes, Table};
@@ -108,7 +109,8 @@ async fn answer(snapshot: Arc<Snapshot>, runtime: Arc<RuntimeEnv>, sql: String, 
     let state = context.state();
     let before = sql.len() - sql.trim_start().len();
     let sql = sql.trim().trim_end_matches(';');
-    let statement = bounds::statement(&state, sql, before)?;
+    let mut statement = bounds::statement(&state, sql, before)?;
+    typed::rewrite(&mut statement);
     let plan = state.statement_to_plan(statement).await.map_err(|error| mistake::locate(&error, sql, before))?;
     let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     if read_only.verify_plan(&plan).is_err() {

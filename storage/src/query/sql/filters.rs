@@ -164,6 +164,8 @@ fn uncast(expr: &Expr) -> &Expr {
         Expr::Alias(alias) => uncast(&alias.expr),
         Expr::Cast(cast) => uncast(&cast.expr),
         Expr::TryCast(cast) => uncast(&cast.expr),
+        // So is it left by what turns one value into NULL.
+        Expr::ScalarFunction(function) if function.name() == "nullif" => function.args.first().map_or(expr, uncast),
         other => other,
     }
 }
@@ -183,8 +185,8 @@ fn is_text(data_type: &DataType) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::functions::core::expr_fn::get_field;
-    use datafusion::logical_expr::{cast, col, lit};
+    use datafusion::functions::core::expr_fn::{get_field, nullif};
+    use datafusion::logical_expr::{cast, col, lit, try_cast};
 
     use super::*;
 
@@ -207,6 +209,9 @@ mod tests {
         assert_eq!(prune(k().not_eq(lit("a"))), is(false, None));
         assert_eq!(prune(cast(k(), DataType::Int64).eq(lit(7_i64))), is(false, None));
         assert_eq!(prune(cast(cast(k(), DataType::Int64), DataType::Utf8).eq(lit("7"))), is(false, None));
+        let number = nullif(try_cast(k(), DataType::Float64), lit(f64::NAN));
+        assert_eq!(prune(number.clone().gt(lit(7.0))), is(false, None));
+        assert_eq!(prune(number.gt(col("duration"))), Prune::Anything);
         assert_eq!(prune(k().is_not_null()), is(false, None));
         assert_eq!(prune(k().eq(lit("a")).or(of_resource().eq(lit("b")))), is(false, Some(&["a"])).either(is(true, Some(&["b"]))));
         assert_eq!(prune(k().eq(lit("a")).and(of_resource().eq(lit("b")))), is(false, Some(&["a"])).both(is(true, Some(&["b"]))));

@@ -3,6 +3,8 @@ use super::*;
 use crate::metrics::Registry;
 use crate::model::{KeyValue, Span, SpanKind, StatusCode, Value};
 
+mod typed;
+
 async fn ask(sql: &str) -> Result<SqlAnswer, QueryError> {
     ask_with(sql, 1_000, 1 << 28).await
 }
