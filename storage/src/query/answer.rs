@@ -102,8 +102,12 @@ pub struct QueryStats {
     pub granules_pruned: u64,
     /// Rows looked at, in segments and in memory.
     pub rows_scanned: u64,
-    /// Rows of segments that were skipped.
+    /// Rows that were skipped because nothing in them can match.
     pub rows_pruned: u64,
+    /// Rows that may match and were not looked at, because no row of them can change the answer any more. Together with `rows_pruned` and
+    /// the rows that the search looked at these are all rows there are; rows of traces or records that were found are then read again, and are
+    /// in `rows_scanned` as well.
+    pub rows_skipped: u64,
     /// Bytes of Parquet that the skipped rows take, about.
     pub bytes_pruned: u64,
     /// Time on the server.
@@ -314,14 +318,14 @@ impl QueryStats {
         self.bytes_pruned += u64::try_from(bytes).unwrap_or(u64::MAX);
     }
 
-    /// Of a whole answer that was kept.
-    pub(super) fn of_kept(started: std::time::Instant) -> Self {
-        Self { complete: true, elapsed: started.elapsed(), ..Self::default() }
+    /// Of an answer that was kept: what it took when it was made, so that the same question has the same answer, and the time of now.
+    pub(super) fn of_kept(&self, started: std::time::Instant) -> Self {
+        Self { elapsed: started.elapsed(), ..self.clone() }
     }
 
     /// The same for rows that were fetched after they were found: what was skipped then says nothing of the search.
     pub(super) fn of_fetching(self) -> Self {
-        Self { segments_pruned: 0, granules_pruned: 0, rows_pruned: 0, bytes_pruned: 0, ..self }
+        Self { segments_pruned: 0, granules_pruned: 0, rows_pruned: 0, rows_skipped: 0, bytes_pruned: 0, ..self }
     }
 
     /// Adds what another part of the same answer took.
@@ -331,6 +335,7 @@ impl QueryStats {
         self.segments_pruned = self.segments_pruned.max(other.segments_pruned);
         self.granules_pruned = self.granules_pruned.max(other.granules_pruned);
         self.rows_pruned = self.rows_pruned.max(other.rows_pruned);
+        self.rows_skipped = self.rows_skipped.max(other.rows_skipped);
         self.bytes_pruned = self.bytes_pruned.max(other.bytes_pruned);
         self.rows_scanned += other.rows_scanned;
         for note in other.notes {

@@ -1,7 +1,7 @@
 //! The service map: who calls whom in a window.
 //!
 //! Owns where calls are counted from: sums of whole minutes and traces that are looked at one by one (`rolled`), or every span around the
-//! window (here), which gives the same answer and takes longer. `crate::calls` has the rules, `tally` makes nodes and edges.
+//! window (here), which gives the same answer and takes longer; `far` says what neither joins. `crate::calls` has the rules, `tally` makes nodes and edges.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -14,11 +14,13 @@ use crate::model::{TimeRange, UnixNanos};
 use crate::snapshot::Snapshot;
 use crate::store::Signal;
 
+mod far;
 mod rolled;
 mod rolls;
 mod shared;
 mod tally;
 
+pub(super) use self::far::note as note_far;
 pub(crate) use self::rolls::CallRolls;
 use self::tally::{Derived, Tally, Window};
 

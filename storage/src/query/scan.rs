@@ -118,7 +118,9 @@ impl<'a> Scan<'a> {
             scan.note(note.clone());
         }
         for (i, batch) in table.buffered.iter().enumerate() {
+            let before = scan.units.len();
             scan.add_batch(i, batch)?;
+            scan.stats.rows_pruned += if scan.units.len() == before { batch.num_rows() as u64 } else { 0 };
         }
         let selections = scan.selections(hints)?;
         for ((i, segment), selection) in table.segments.iter().enumerate().zip(selections) {
@@ -168,8 +170,9 @@ impl<'a> Scan<'a> {
     ) -> Result<(), QueryError> {
         let mut account = Account::default();
         let units = std::mem::take(&mut self.units);
-        for unit in &units {
+        for (i, unit) in units.iter().enumerate() {
             if stop(unit) {
+                account.skipped = units.iter().skip(i).map(|unit| self.rows_of(unit)).sum();
                 break;
             }
             self.unit(unit, wanted, &mut account, &mut each)?;
@@ -216,6 +219,7 @@ impl<'a> Scan<'a> {
             states.push(state);
             self.close(account);
         }
+        self.stats.rows_skipped += self.units.iter().skip(next.into_inner()).map(|unit| self.rows_of(unit)).sum::<u64>();
         Ok(states)
     }
 
@@ -359,6 +363,13 @@ impl<'a> Scan<'a> {
         Ok(rows)
     }
 
+    fn rows_of(&self, unit: &Unit) -> u64 {
+        match unit.place {
+            Place::Buffer(i) => self.table.buffered.get(i).map_or(0, RecordBatch::num_rows) as u64,
+            Place::Segment(_) => unit.rows.iter().map(ExactSizeIterator::len).sum::<usize>() as u64,
+        }
+    }
+
     fn is_read_whole(&self, unit: &Unit) -> bool {
         let rows = || unit.rows.iter().map(ExactSizeIterator::len).sum::<usize>();
         self.whole_when_few && matches!(unit.place, Place::Segment(_)) && rows() <= FEW_ROWS
@@ -388,6 +399,7 @@ impl<'a> Scan<'a> {
 
     fn close(&mut self, account: Account) {
         self.stats.rows_scanned += account.rows;
+        self.stats.rows_skipped += account.skipped;
         self.segments_read.extend(account.segments);
         self.stats.segments_read = self.segments_read.len();
         for note in account.notes {
@@ -406,6 +418,8 @@ fn last_versions(rows: usize, older: &RowRanges) -> BooleanBuffer {
 #[derive(Debug, Default)]
 struct Account {
     rows: u64,
+    /// Rows of units after the one at which the answer was full.
+    skipped: u64,
     segments: BTreeSet<usize>,
     notes: Vec<String>,
 }

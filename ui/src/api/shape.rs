@@ -15,6 +15,7 @@ pub(super) struct Stats {
     granules_pruned: u64,
     rows_scanned: u64,
     rows_pruned: u64,
+    rows_skipped: u64,
     bytes_pruned: u64,
     elapsed_ms: f64,
 }
@@ -91,6 +92,7 @@ impl From<QueryStats> for Stats {
             granules_pruned: stats.granules_pruned,
             rows_scanned: stats.rows_scanned,
             rows_pruned: stats.rows_pruned,
+            rows_skipped: stats.rows_skipped,
             bytes_pruned: stats.bytes_pruned,
             elapsed_ms: milliseconds(stats.elapsed),
         }

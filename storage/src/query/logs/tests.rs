@@ -175,3 +175,18 @@ fn a_histogram_covers_its_range_and_splits_by_severity() {
     assert!(histogram(&snapshot, Signal::Logs, "", TimeRange::ALL, 501, &Rolls::default(), &control()).is_err());
     assert_eq!(histogram(&snapshot, Signal::Logs, "", TimeRange::ALL, 500, &Rolls::default(), &control()).unwrap().buckets.len(), 500);
 }
+
+#[test]
+fn every_row_is_scanned_pruned_or_skipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let part = |first: u64| (first..first + 50).map(|id| fixtures::log(id, "api", "x", 1_000 * first + id)).collect::<Vec<_>>();
+    let segments = [1, 101, 201, 301].map(|first| vec![fixtures::logs(&part(first))]).into();
+    let buffered = [401, 501].map(|first| fixtures::logs(&part(first))).into();
+    let snapshot = fixtures::snapshot(folder.path(), Signal::Logs, buffered, segments);
+    let range = TimeRange { from: UnixNanos::new(101_000), to: UnixNanos::new(500_000) };
+    let ask = LogSearch { query: String::new(), range, order: LogOrder::Newest, limit: 60, cursor: None };
+    for (order, scanned, skipped) in [(LogOrder::Newest, 100, 100), (LogOrder::Oldest, 100, 100)] {
+        let stats = search(&snapshot, &LogSearch { order, ..ask.clone() }, &control()).unwrap().stats;
+        assert_eq!((stats.rows_scanned, stats.rows_pruned, stats.rows_skipped), (scanned, 100, skipped), "{order:?}: {stats:?}");
+    }
+}

@@ -56,7 +56,7 @@ const MAX_EDGES: usize = 100_000;
 const MAX_SAMPLES: usize = 256;
 const OTHER: &str = "other";
 const USER: &str = "user";
-const UNKNOWN: &str = "unknown caller";
+pub(super) const UNKNOWN: &str = "unknown caller";
 
 impl Tally {
     pub(super) fn new(mut names: Names, window: Window) -> Self {

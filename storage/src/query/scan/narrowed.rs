@@ -24,8 +24,9 @@ impl Scan<'_> {
     ) -> Result<(), QueryError> {
         let mut account = Account::default();
         let units = std::mem::take(&mut self.units);
-        for unit in &units {
+        for (i, unit) in units.iter().enumerate() {
             if stop(unit) {
+                account.skipped = units.iter().skip(i).map(|unit| self.rows_of(unit)).sum();
                 break;
             }
             let part = |rows| Unit { rows, ..unit.clone() };

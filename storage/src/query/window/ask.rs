@@ -24,7 +24,7 @@ impl Engine {
         let key = Key::Services(snapshot.version, range, points);
         let started = Instant::now();
         if let Some(Answer::Services(known)) = self.cache.find(&key) {
-            return Ok((Vec::clone(&known), QueryStats::of_kept(started)));
+            return Ok((known.0.clone(), known.1.of_kept(started)));
         }
         let rolls = self.rolls.clone();
         let found = self.run("services", Weight::Heavy, move |control| services(&snapshot, range, points, &rolls, control)).await?;
@@ -32,7 +32,7 @@ impl Engine {
         stats.elapsed = started.elapsed();
         // What could not be read may be readable the next time.
         if stats.complete {
-            self.cache.keep(key, Answer::Services(Arc::new(found.clone())));
+            self.cache.keep(key, Answer::Services(Arc::new((found.clone(), stats.clone()))));
         }
         Ok((found, stats))
     }
@@ -47,7 +47,7 @@ impl Engine {
         let key = Key::Operations(snapshot.version, range, service.to_owned());
         let started = Instant::now();
         if let Some(Answer::Operations(known)) = self.cache.find(&key) {
-            return Ok((Vec::clone(&known), QueryStats::of_kept(started)));
+            return Ok((known.0.clone(), known.1.of_kept(started)));
         }
         let (service, rolls) = (service.to_owned(), self.rolls.clone());
         let work = move |control: &_| operations(&snapshot, &service, range, &rolls, control);
@@ -55,7 +55,7 @@ impl Engine {
         let (found, mut stats) = found;
         stats.elapsed = started.elapsed();
         if stats.complete {
-            self.cache.keep(key, Answer::Operations(Arc::new(found.clone())));
+            self.cache.keep(key, Answer::Operations(Arc::new((found.clone(), stats.clone()))));
         }
         Ok((found, stats))
     }
@@ -65,14 +65,19 @@ impl Engine {
         let key = |slot| Key::Map(snapshot.version, range, slot);
         let [settled, waiting] = [key(None), key(Some(slot_of(now.get())))];
         if let Some(Answer::Map(known)) = self.cache.find(&settled).or_else(|| self.cache.find(&waiting)) {
-            return Ok(ServiceMap { range: asked, stats: QueryStats::of_kept(started), ..ServiceMap::clone(&known) });
+            return Ok(ServiceMap { range: asked, stats: known.stats.of_kept(started), ..ServiceMap::clone(&known) });
         }
         let rolls = self.calls.clone();
-        let work = move |control: &_| map::service_map(&snapshot, range, now, &rolls, control);
-        let (mut found, open) = self.run("service_map", Weight::Heavy, work).await?;
+        let work = move |control: &_| {
+            let (mut found, open) = map::service_map(&snapshot, range, now, &rolls, control)?;
+            let is_read = found.stats.complete;
+            map::note_far(&snapshot, &mut found, control)?;
+            Ok((found, open, is_read))
+        };
+        let (mut found, open, is_read) = self.run("service_map", Weight::Heavy, work).await?;
         found.stats.elapsed = started.elapsed();
         // What could not be read may be readable the next time.
-        if found.stats.complete {
+        if is_read {
             self.cache.keep(if open { waiting } else { settled }, Answer::Map(Arc::new(found.clone())));
         }
         Ok(ServiceMap { range: asked, ..found })

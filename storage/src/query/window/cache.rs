@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::super::answer::{Operation, ServiceMap, ServiceSummary};
+use super::super::answer::{Operation, QueryStats, ServiceMap, ServiceSummary};
 use crate::model::TimeRange;
 
 /// What was asked, of which state of the store.
@@ -16,11 +16,11 @@ pub(crate) enum Key {
     Map(u64, TimeRange, Option<u64>),
 }
 
-/// An answer.
+/// An answer, with what it took when it was made.
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
-    Services(Arc<Vec<ServiceSummary>>),
-    Operations(Arc<Vec<Operation>>),
+    Services(Arc<(Vec<ServiceSummary>, QueryStats)>),
+    Operations(Arc<(Vec<Operation>, QueryStats)>),
     Map(Arc<ServiceMap>),
 }
 
