@@ -14,7 +14,8 @@ use crate::store::Signal;
 /// How long data is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Retention {
-    /// Spans that no rule keeps; `None` for ever. Spans that started longer ago than any rule keeps are refused.
+    /// Spans that no rule keeps; `None` for ever. Spans that started longer ago than any rule keeps are refused; younger ones are taken,
+    /// because only the whole trace says whether a rule keeps them, and let go soon when none does.
     pub traces: Option<Duration>,
     /// Log records that no rule keeps; `None` for ever.
     pub logs: Option<Duration>,
@@ -22,7 +23,8 @@ pub struct Retention {
     pub rules: Vec<KeepRule>,
 }
 
-/// Keeps what a query matches longer than the rest: log records one by one, traces as a whole when one of their spans matches.
+/// Keeps what a query matches longer than the rest: log records one by one, traces as a whole when one of their spans matches, as far as
+/// their spans start within an hour of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeepRule {
     /// Of which signal.
@@ -128,8 +130,8 @@ pub(crate) fn nanos(age: Duration) -> u64 {
     u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Spans of one trace that lie further apart than this are judged apart.
-pub(crate) const NEAR_NANOS: u64 = 600_000_000_000;
+/// Spans of one trace that lie further apart than this are judged apart: an hour.
+pub(crate) const NEAR_NANOS: u64 = 3_600_000_000_000;
 const MAX_RULES: usize = 100;
 /// Traces that a rule may match around one segment.
 const MAX_TRACES: usize = 4_000_000;

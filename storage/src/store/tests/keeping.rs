@@ -63,6 +63,34 @@ async fn rules_keep_whole_traces_and_single_records_longer_and_the_rest_is_gone_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_trace_stays_whole_when_its_parts_begin_within_an_hour() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::held_at(NOW);
+    let rules = vec![rule(Signal::Traces, "name=\"late failure\"", 86_400)];
+    let retention = Retention { traces: Some(Duration::from_secs(7_200)), logs: None, rules };
+    let store = Store::open(Config { retention, ..config(dir.path()) }, clock.clone(), Registry::default()).await.unwrap();
+    for (trace, minutes, name) in [(1_u64, 0, "begin"), (2, 0, "begin"), (1, 25, "late failure")] {
+        let span = Span {
+            trace_id: u128::from(trace).to_be_bytes().to_vec(),
+            span_id: (trace + minutes).to_be_bytes().to_vec(),
+            name: name.to_owned(),
+            start_time_unix_nano: NOW.get() + minutes * 60 * SECOND,
+            end_time_unix_nano: NOW.get() + minutes * 60 * SECOND + 5,
+            ..Span::default()
+        };
+        let scope = ScopeSpans { spans: vec![span], ..ScopeSpans::default() };
+        let resource = ResourceSpans { scope_spans: vec![scope], ..ResourceSpans::default() };
+        append(&store, Signal::Traces, ExportTraceServiceRequest { resource_spans: vec![resource] }.encode_to_vec().into()).await;
+        store.flush().await.unwrap();
+    }
+    clock.set(NOW.plus(10_000 * SECOND));
+    wait_for("the other trace to go", || contents(&store)[0].values().sum::<usize>() == 2).await;
+    let trace = store.trace(crate::model::TraceId::from_slice(&1_u128.to_be_bytes()).unwrap()).await.unwrap().unwrap();
+    assert_eq!(trace.spans.len(), 2);
+    store.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_byte_budget_is_never_passed_and_the_oldest_rows_go_first() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = Config { max_buffer_bytes: 4 << 20, ..config(dir.path()) };
