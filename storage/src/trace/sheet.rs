@@ -298,7 +298,7 @@ impl Collector {
         self.rows.push((brief, row));
     }
 
-    fn add_span(&mut self, span: &Span, clock: u32) {
+    pub(super) fn add_span(&mut self, span: &Span, clock: u32) {
         let brief = Brief {
             span_id: span.span_id,
             parent_span_id: span.parent_span_id,

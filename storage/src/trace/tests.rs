@@ -267,19 +267,7 @@ fn ids_that_are_used_twice_are_counted_and_clients_with_their_servers_are_not() 
     let counted = |spans: Vec<Span>| {
         let mut collector = Collector::default();
         for span in &spans {
-            let brief = Brief {
-                span_id: span.span_id,
-                parent_span_id: span.parent_span_id,
-                kind: span.kind,
-                status: span.status.code,
-                start: span.start,
-                end: span.end,
-                service: collector.service(span.service_name()),
-                name: collector.name(&span.name),
-                clock: 0,
-                events: 0,
-            };
-            collector.add(brief, || None);
+            collector.add_span(span, 0);
         }
         let (sheet, _) = collector.finish(trace_id(), true, Vec::new());
         (sheet.spans.len(), sheet.replaced, sheet.tree().reused())
