@@ -42,6 +42,26 @@ pub enum MetricsPolicy {
     Reject,
 }
 
+impl Config {
+    /// Where requests of OTLP/gRPC are to be sent, in words.
+    pub(crate) fn way_to_grpc(&self) -> String {
+        way("OTLP/gRPC", self.grpc)
+    }
+
+    /// Where requests of OTLP/HTTP are to be sent, in words.
+    pub(crate) fn way_to_http(&self) -> String {
+        way("OTLP/HTTP", self.http)
+    }
+}
+
+/// The port alone: by which name a sender reaches this machine only the sender knows.
+fn way(protocol: &str, address: Option<SocketAddr>) -> String {
+    match address {
+        Some(address) => format!("send {protocol} to port {}", address.port()),
+        None => format!("{protocol} is switched off on this server"),
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {

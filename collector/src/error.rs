@@ -46,7 +46,7 @@ pub(crate) enum Refusal {
     #[error("the request's head did not arrive in time; send it again")]
     HeadTimeout,
     #[error("content-type {got}; send application/x-protobuf or application/json{hint}")]
-    MediaType { got: String, hint: &'static str },
+    MediaType { got: String, hint: String },
     #[error("content-encoding {got}; send gzip, zstd, deflate or none")]
     Coding { got: String },
     #[error("nothing is served at {path}; send spans to /v1/traces and log records to /v1/logs")]
@@ -72,7 +72,7 @@ pub(crate) enum Refusal {
     Deadline,
     /// The first bytes of a connection are of another protocol.
     #[error("{0}")]
-    Speech(&'static str),
+    Speech(String),
     /// Broken gRPC framing.
     #[error("{0}")]
     Frame(String),

@@ -56,10 +56,10 @@ pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
     essence.eq_ignore_ascii_case("application/grpc") || essence.eq_ignore_ascii_case("application/grpc+proto")
 }
 
-/// The answer to what is not gRPC.
-pub(crate) fn not_grpc() -> Response<Body> {
-    let message = "this port speaks OTLP/gRPC; send OTLP/HTTP to its own port, 4318 by default";
-    let body = rpc::status_json(tonic::Code::InvalidArgument as i32, message, &[]);
+/// The answer to what is not gRPC, with the way to where it belongs.
+pub(crate) fn not_grpc(way_to_http: &str) -> Response<Body> {
+    let message = format!("this port speaks OTLP/gRPC; {way_to_http}");
+    let body = rpc::status_json(tonic::Code::InvalidArgument as i32, &message, &[]);
     let mut answer = Response::new(Body::new(Full::new(Bytes::from(body))));
     *answer.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

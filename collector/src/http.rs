@@ -89,13 +89,13 @@ impl Service {
             ref method => return Err(Refusal::Method { method: bounded(method.to_string(), 32) }),
         }
         let Target::Store(signal) = target else {
-            let encoding = media.encoding()?;
+            let encoding = media.encoding(&self.ingest.config)?;
             let parcel = self.receive(request, encoding).await?;
             let taken = self.ingest.reject_metrics(parcel).await?;
             return Ok(respond(StatusCode::OK, encoding, success("rejectedDataPoints", encoding, &taken)));
         };
         let booking = self.ingest.book(signal, text(request.headers(), &header::USER_AGENT));
-        let encoding = match media.encoding() {
+        let encoding = match media.encoding(&self.ingest.config) {
             Ok(encoding) => encoding,
             Err(refusal) => {
                 booking.settle(Settlement::Refused(refusal.reason()));

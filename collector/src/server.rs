@@ -45,6 +45,9 @@ pub async fn bind(config: Config, sink: impl Sink, registry: &Registry) -> Resul
     let grpc = listen(config.grpc, "OTLP/gRPC").await?;
     let http = listen(config.http, "OTLP/HTTP").await?;
     let metrics = Metrics::new(registry);
+    // Port 0 is any that is free: what is told to senders is where they are listened to.
+    let address = |port: &Option<(TcpListener, SocketAddr)>| port.as_ref().map(|(_, address)| *address);
+    let config = Config { grpc: address(&grpc), http: address(&http), ..config };
     let bound = registry.gauge("throughline_memory_bound_bytes", "Bytes of memory that a consumer may take.", &[("consumer", "requests")]);
     bound.set(config.in_flight_bytes as u64);
     let refusals = Refusals::new(Clock::system());

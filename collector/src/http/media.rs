@@ -2,6 +2,7 @@
 
 use ::http::header::{self, HeaderMap, HeaderValue};
 
+use crate::config::Config;
 use crate::error::{Refusal, bounded};
 use crate::metrics::Encoding;
 
@@ -36,12 +37,12 @@ impl Media {
     }
 
     /// The encoding of the request, or why there is none.
-    pub(super) fn encoding(&self) -> Result<Encoding, Refusal> {
+    pub(super) fn encoding(&self, config: &Config) -> Result<Encoding, Refusal> {
         match self {
             Self::Known(encoding) => Ok(*encoding),
-            Self::Missing => Err(Refusal::MediaType { got: "is missing".to_owned(), hint: "" }),
+            Self::Missing => Err(Refusal::MediaType { got: "is missing".to_owned(), hint: String::new() }),
             Self::Repeated => Err(Refusal::Malformed("content-type is given more than once; send it once".to_owned())),
-            Self::Other(got) => Err(Refusal::MediaType { got: format!("{got} is not taken"), hint: hint(got) }),
+            Self::Other(got) => Err(Refusal::MediaType { got: format!("{got} is not taken"), hint: hint(got, config) }),
         }
     }
 
@@ -54,14 +55,14 @@ impl Media {
     }
 }
 
-fn hint(essence: &str) -> &'static str {
+fn hint(essence: &str, config: &Config) -> String {
     let essence = essence.to_ascii_lowercase();
     if essence.starts_with("application/grpc") {
-        "; this port speaks OTLP/HTTP, send gRPC to the port of OTLP/gRPC, 4317 by default"
+        format!("; this port speaks OTLP/HTTP; {}", config.way_to_grpc())
     } else if essence.ends_with("protobuf") {
-        "; OTLP names its protobuf type application/x-protobuf"
+        "; OTLP names its protobuf type application/x-protobuf".to_owned()
     } else {
-        ""
+        String::new()
     }
 }
 
@@ -93,10 +94,13 @@ mod tests {
 
     #[test]
     fn what_is_missing_repeated_or_foreign_is_refused_with_a_hint() {
-        assert_eq!(of(&[]).encoding().unwrap_err().http_status(), 415);
-        assert_eq!(of(&["application/json", "application/json"]).encoding().unwrap_err().http_status(), 400);
-        let refusal = of(&["application/protobuf"]).encoding().unwrap_err();
+        assert_eq!(of(&[]).encoding(&Config::default()).unwrap_err().http_status(), 415);
+        assert_eq!(of(&["application/json", "application/json"]).encoding(&Config::default()).unwrap_err().http_status(), 400);
+        let refusal = of(&["application/protobuf"]).encoding(&Config::default()).unwrap_err();
         assert!(refusal.message().contains("x-protobuf"), "{refusal}");
-        assert!(of(&["application/grpc"]).encoding().unwrap_err().message().contains("4317"));
+        let grpc = |config: &Config| of(&["application/grpc"]).encoding(config).unwrap_err().message();
+        let elsewhere = Config { grpc: Some(([0, 0, 0, 0], 26_317).into()), ..Config::default() };
+        assert!(grpc(&elsewhere).contains("send OTLP/gRPC to port 26317"), "{}", grpc(&elsewhere));
+        assert!(grpc(&Config { grpc: None, ..Config::default() }).contains("OTLP/gRPC is switched off"));
     }
 }

@@ -51,21 +51,23 @@ pub(super) async fn serve(stream: TcpStream, protocol: Protocol, ingest: &Ingest
     match (speech, protocol) {
         (Speech::Tls, protocol) => {
             let transport = if matches!(protocol, Protocol::Grpc(_)) { Transport::Grpc } else { Transport::Http };
-            let refusal =
-                Refusal::Speech("TLS on a port that speaks plain text; use http:// in the exporter's endpoint, or insecure: true");
+            let refusal = Refusal::Speech(
+                "TLS on a port that speaks plain text; use http:// in the exporter's endpoint, or insecure: true".to_owned(),
+            );
             ingest.note_refusal(transport, &refusal, "");
             Ok(())
         }
         (Speech::Http2, Protocol::Grpc(routes)) => {
-            let socket = Socket::new(stream, None, config);
-            serve_http2(socket, service_fn(move |request| answer_grpc(routes.clone(), request)), stop).await
+            let (socket, way) = (Socket::new(stream, None, config), config.way_to_http());
+            serve_http2(socket, service_fn(move |request| answer_grpc(routes.clone(), request, way.clone())), stop).await
         }
         (Speech::Http1, Protocol::Grpc(_)) => {
             let phase = Arc::new(Phase::default());
             let socket = Socket::new(stream, Some(Arc::clone(&phase)), config);
-            let refusal = Refusal::Speech("HTTP/1.1 on the port of OTLP/gRPC; send OTLP/HTTP to its own port, 4318 by default");
+            let way = config.way_to_http();
+            let refusal = Refusal::Speech(format!("HTTP/1.1 on the port of OTLP/gRPC; {way}"));
             ingest.note_refusal(Transport::Grpc, &refusal, "");
-            let answer = service_fn(async |_: Request<Incoming>| Ok::<_, Infallible>(grpc::not_grpc()));
+            let answer = service_fn(async |_: Request<Incoming>| Ok::<_, Infallible>(grpc::not_grpc(&way)));
             serve_http1(socket, answer, stop).await
         }
         (Speech::Http2, Protocol::Http(service)) => {
@@ -116,9 +118,13 @@ async fn listen_to(stream: &TcpStream, header_timeout: Duration) -> io::Result<O
 }
 
 /// What is not gRPC at all is told so before it is routed.
-async fn answer_grpc(mut routes: Routes, request: Request<Incoming>) -> Result<Response<tonic::body::Body>, Infallible> {
+async fn answer_grpc(
+    mut routes: Routes,
+    request: Request<Incoming>,
+    way_to_http: String,
+) -> Result<Response<tonic::body::Body>, Infallible> {
     if !grpc::is_grpc(request.headers()) {
-        return Ok(grpc::not_grpc());
+        return Ok(grpc::not_grpc(&way_to_http));
     }
     routes.call(request.map(tonic::body::Body::new)).await.map(|answer| answer.map(tonic::body::Body::new))
 }
