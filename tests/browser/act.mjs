@@ -184,6 +184,52 @@ async function goesOnFromTheRow(context) {
   await page.close();
 }
 
+// Two rows are marked by keys and compared; without a script by boxes and a button. The other is changed by a click.
+async function comparesMarked(context) {
+  const page = await watched(context);
+  await page.goto(`${base}/traces?from=now-1h&to=now-20s`);
+  for (const key of ["j", "x", "j", "x"]) await page.keyboard.press(key);
+  const marked = await page.locator("[name=mark]:checked").evaluateAll((boxes) => boxes.map((box) => box.value));
+  check(marked.length === 2, `x marked ${marked.length} traces instead of two`);
+  await Promise.all([page.waitForURL(/compare\?a=/), page.keyboard.press("X")]);
+  const sides = () => ["b", "a"].map((side) => new URL(page.url()).searchParams.get(side));
+  check(String(sides()) === String(marked), `${marked} were marked, ${sides()} are compared`);
+  await page.locator(".more-counters summary").click();
+  await Promise.all([page.waitForURL((url) => url.searchParams.get("a") !== marked[1]), page.locator(".more-counters [data-row] a").first().click()]);
+  check((await page.locator(".sides li").count()) === 2, "the trace that was chosen is not compared");
+  await page.goto(`${base}/compare?a=${marked[1]}&b=${marked[0]}&by=own&min=1us`);
+  await page.keyboard.press("j");
+  check(await page.evaluate(() => document.activeElement.matches(".compare a[data-open], .log-lines a")), "j does not walk through what is compared");
+  const plain = await watched(await context.browser().newContext({ javaScriptEnabled: false }));
+  await plain.goto(`${base}/traces`);
+  for (const place of [0, 1]) await plain.locator("[name=mark]").nth(place).check();
+  await Promise.all([plain.waitForURL(/compare\?a=/), plain.locator("#marks button").click()]);
+  check((await plain.locator(".sides li").count()) === 2, "without a script two marked traces are not compared");
+  await plain.context().close();
+  await page.close();
+}
+
+// Columns of logs are moved; a statement is completed in the middle of a text; a command changes the theme and leads back.
+async function arranges(context) {
+  const page = await watched(context);
+  await page.goto(`${base}/logs?cols=http.route,order.id`);
+  await page.locator(".listbar .menu summary", { hasText: "Columns" }).click();
+  await Promise.all([page.waitForURL(/cols=order.id%2Chttp.route/), page.locator("a[title='To the right']").first().click()]);
+  await page.goto(`${base}/query?sql=${encodeURIComponent("SELECT x FROM spans")}&past=`);
+  await page.locator("#sql").evaluate((box) => { box.focus(); box.value = "SELECT attributes['http.resp FROM spans"; box.setSelectionRange(28, 28); box.dispatchEvent(new Event("input")); });
+  await page.locator(".completion li").first().waitFor({ timeout: 5_000 });
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Tab");
+  const written = await page.locator("#sql").inputValue();
+  check(written === "SELECT attributes['http.response.status_code'] FROM spans", `the key of an attribute was completed to ${written}`);
+  await page.goto(`${base}/logs?q=severity%3Ewarn`);
+  await page.keyboard.press("/");
+  await page.keyboard.type(">theme dark");
+  await Promise.all([page.waitForURL(/logs\?q=/), page.keyboard.press("Enter")]);
+  await page.locator("html[data-theme=dark]").waitFor({ timeout: 5_000 });
+  await page.close();
+}
+
 async function keysAreSwitchedOff(browser) {
   const context = await browser.newContext();
   const page = await watched(context);
@@ -202,6 +248,9 @@ async function isLegible(browser) {
     for (const path of ["/map", "/map?caller=orders&callee=payment", "/map?group=namespace"]) {
       await page.goto(base + path);
       const scale = await page.evaluate(() => { const svg = document.querySelector(".map svg[viewBox]"); return svg.getBoundingClientRect().width / svg.viewBox.baseVal.width; });
+      const chosen = page.locator(".map a.chosen");
+      const lies = (await chosen.count()) ? await chosen.first().evaluate((one) => { const box = one.getBoundingClientRect(), map = one.closest(".map").getBoundingClientRect(); return box.left >= map.left - 1 && box.right <= map.right + 1; }) : true;
+      check(lies, `${path}: the chosen dependency is outside of what is seen of the map at ${width} px`);
       check(scale > 0.75 && scale < 1.02, `${path} is drawn at ${scale.toFixed(2)} of its size at ${width} px`);
     }
     check((await page.locator(".map a.node.group").count()) > 0, "no namespace is one node of the map");
@@ -230,7 +279,7 @@ await withBrowser(async (browser) => {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
   await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: base }).catch(() => {});
   await json("/api/v1/status");
-  for (const act of [completes, selects, walksAlongTheList, goesOnFromTheRow, keepsStatements, saves, hearsNews]) await act(context);
+  for (const act of [completes, selects, walksAlongTheList, goesOnFromTheRow, comparesMarked, arranges, keepsStatements, saves, hearsNews]) await act(context);
   await keysAreSwitchedOff(browser);
   await isLegible(browser);
   await namesACauseOnce(browser);

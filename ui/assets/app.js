@@ -95,6 +95,7 @@
     // What the reader is typing stays.
     const typed = $$("input[type=search], input:not([type])", known).map((input) => [input.name, input.value, input.defaultValue]);
     known.replaceWith(part.content);
+    completeAll(document.getElementById(part.dataset.part));
     for (const [name, value, before] of typed) {
       const input = value !== before && $(`[name="${name}"]`, document.getElementById(part.dataset.part));
       if (input) input.value = value;
@@ -380,6 +381,8 @@
       if (link) window.open(link.href, "_blank", "noopener");
       return;
     }
+    const box = keys === "x" && currentRow() && $("[name=mark]", currentRow());
+    if (box) { box.checked = !box.checked; say(`${$$("[name=mark]:checked").length} marked`); return; }
     if (keys === "v" && $(".trace-bar")) { const all = $$(".trace-bar .tabs a"); all[(all.findIndex((tab) => tab.hasAttribute("aria-current")) + 1) % all.length].click(); return; }
     if (keys === "y" && currentRow()?.id) { navigator.clipboard?.writeText(currentRow().id.slice(1)).then(() => say("span id copied")); return; }
     if ((keys === "e" || keys === "E") && jump(keys, "error")) return;
@@ -549,6 +552,7 @@
       if (fresh) {
         // What the reader closed stays closed.
         const folded = (root) => $$("details", root);
+        for (const box of $$(":checked[name=mark]", region())) $(`[value="${box.value}"]`, fresh)?.setAttribute("checked", "");
         folded(fresh).forEach((one, place) => { const known = folded(region())[place]; if (known) one.open = known.open; });
         region().replaceWith(fresh);
         open();
@@ -561,7 +565,10 @@
   }
 
   // --- Completion ------------------------------------------------------------------------------------------------------
-  for (const input of $$("input[data-complete]")) {
+  function completeAll(root) { $$("[data-complete]", root).forEach(complete); }
+  completeAll(document);
+  function complete(input) {
+    const isField = input.tagName === "INPUT";
     const list = document.createElement("ul");
     list.className = "completion";
     list.id = input.id + "-list";
@@ -572,11 +579,13 @@
     holder.className = "combo";
     input.before(holder);
     holder.append(input, list);
-    for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"], ["aria-expanded", "false"], ["aria-controls", list.id]]) input.setAttribute(name, value);
+    // A box of several lines stays one to screen readers, and keeps its keys while nothing is offered.
+    for (const [name, value] of [["aria-autocomplete", "list"], ["aria-controls", list.id], ...(isField ? [["role", "combobox"], ["aria-expanded", "false"]] : [])]) input.setAttribute(name, value);
+    const start = () => Math.max(0, input.selectionStart - 400);
     let timer = 0;
     const options = () => $$("[data-before]", list);
     const active = () => $("[aria-selected=true]", list);
-    const show = (on) => { list.hidden = !on; input.setAttribute("aria-expanded", String(on)); if (!on) mark(null); };
+    const show = (on) => { list.hidden = !on; if (isField) input.setAttribute("aria-expanded", String(on)); if (!on) mark(null); };
     function mark(option) {
       options().forEach((one) => one.setAttribute("aria-selected", String(one === option)));
       if (option) { input.setAttribute("aria-activedescendant", option.id); option.scrollIntoView({ block: "nearest" }); }
@@ -584,7 +593,7 @@
     }
     async function ask() {
       const target = new URL(input.dataset.complete, location.href);
-      target.searchParams.set("before", input.value.slice(0, input.selectionStart));
+      target.searchParams.set("before", input.value.slice(start(), input.selectionStart));
       const content = await fragment("completion", target);
       if (content === undefined) return;
       list.replaceChildren(...(content ? content.children : []));
@@ -593,8 +602,9 @@
     }
     function take(option) {
       const after = input.value.slice(input.selectionStart);
-      input.value = option.dataset.before + after;
-      input.setSelectionRange(option.dataset.before.length, option.dataset.before.length);
+      const before = input.value.slice(0, start()) + option.dataset.before;
+      input.value = before + after;
+      input.setSelectionRange(before.length, before.length);
       show(false);
       if (!option.dataset.before.endsWith(" ")) ask();
     }
@@ -603,7 +613,7 @@
     list.addEventListener("pointerdown", (event) => { const option = event.target.closest("[data-before]"); event.preventDefault(); if (option) take(option); });
     input.addEventListener("keydown", (event) => {
       const all = options(), at = all.indexOf(active());
-      if (event.key === "ArrowDown" && list.hidden) { ask(); event.preventDefault(); }
+      if (event.key === "ArrowDown" && list.hidden && isField) { ask(); event.preventDefault(); }
       else if (list.hidden) return;
       else if (event.key === "ArrowDown") { mark(all[(at + 1) % all.length]); event.preventDefault(); }
       else if (event.key === "ArrowUp") { mark(all[at > 0 ? at - 1 : all.length - 1]); event.preventDefault(); }
@@ -698,6 +708,12 @@
     }, true);
   }
 
+  // A map that scrolls shows the chosen dependency.
+  const arrow = $(".map .chosen"), map = arrow?.closest(".map");
+  if (arrow) {
+    const [inner, outer] = [arrow, map].map((one) => one.getBoundingClientRect());
+    map.scrollBy(inner.x + inner.width / 2 - outer.x - outer.width / 2, inner.y + inner.height / 2 - outer.y - outer.height / 2);
+  }
   const chosen = grid && $("[aria-selected=true]", grid);
   if (chosen) chosen.scrollIntoView({ block: "center" });
   // Whoever folds, unfolds or opens a row by key, or comes back to it, goes on from the same row.

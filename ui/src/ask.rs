@@ -7,9 +7,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use storage::{QueryError, SqlQuery, Store, TimeRange, UnixNanos};
+use storage::{QueryError, Signal, SqlQuery, Store, TimeRange, UnixNanos};
 
-use crate::view::link::Links;
+use crate::view::link::{Links, term};
 
 /// Failed spans that say the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +116,23 @@ pub(crate) async fn instances(store: &Store, service: &str, range: TimeRange) ->
         last: UnixNanos::new(number(row, "last")),
     };
     Ok(rows(store, sql, MAX_INSTANCES).await?.iter().map(instance).collect())
+}
+
+/// Versions of a service by when each was first seen in the window; nothing while there is but one, which the dictionaries of resources say
+/// without reading rows.
+pub(crate) async fn versions(store: &Store, service: &str, range: TimeRange) -> Result<Vec<(String, UnixNanos)>, QueryError> {
+    let known = store.facets(Signal::Traces, &term("service", service), range, "resource.service.version", 2).await?;
+    if known.values.len() < 2 {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT resource['service.version'] AS version, min(start_time) AS first FROM spans \
+         WHERE service_name = {} AND {} AND resource['service.version'] IS NOT NULL GROUP BY 1 ORDER BY first",
+        quoted(service),
+        within("start_time", range)
+    );
+    let version = |row: &Map<String, Value>| (text(row, "version"), UnixNanos::new(number(row, "first")));
+    Ok(rows(store, sql, MAX_INSTANCES).await?.iter().map(version).collect())
 }
 
 /// Who sent spans, by service and SDK, the busiest first.
@@ -258,7 +275,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_request_that_failed_and_the_call_within_it_are_told_apart() {
         let app = App::empty().await;
-        app.append(storage::Signal::Traces, crate::harness::failing_chain().encode_to_vec()).await;
+        app.append(Signal::Traces, crate::harness::failing_chain().encode_to_vec()).await;
         let all = TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(NOW) };
         let found = errors(app.store(), Some("checkout"), all).await.unwrap();
         assert_eq!((found.len(), found[0].count, found[0].requests, found[0].calls, found[0].failures()), (1, 2, 1, 1, 1));
@@ -269,6 +286,28 @@ mod tests {
         let href = page.split("/open?").nth(1).and_then(|rest| rest.split('"').next()).unwrap().replace("&#38;", "&");
         let answer = app.get(&format!("/open?{href}")).await;
         assert_eq!(answer.header("location"), format!("/trace/{}?span=00f067aa0ba902b7#s00f067aa0ba902b7", crate::harness::TRACE));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_version_that_comes_is_told_and_marked_and_one_alone_is_not() {
+        let app = App::empty().await;
+        let version = |number: u8, age: u64, version: &str| {
+            let mut sent = crate::harness::requests(&[(number, age, 1, number == 2)]);
+            let resource = sent.resource_spans[0].resource.as_mut().unwrap();
+            resource.attributes.push(crate::harness::attribute("service.version", crate::harness::text(version)));
+            sent.encode_to_vec()
+        };
+        let all = TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(NOW) };
+        app.append(Signal::Traces, version(1, 1_500, "1.0")).await;
+        assert!(versions(app.store(), "checkout", all).await.unwrap().is_empty());
+        app.append(Signal::Traces, version(2, 900, "1.1")).await;
+        let at = |age: u64| UnixNanos::new(NOW - age * 1_000_000_000);
+        let found = versions(app.store(), "checkout", all).await.unwrap();
+        assert_eq!(found, [("1.0".to_owned(), at(1_500)), ("1.1".to_owned(), at(900))]);
+        let page = app.get("/services/checkout?tab=errors").await.text();
+        assert!(page.contains("Version 1.1 first seen"), "{page}");
+        assert_eq!(page.matches("class=\"mark\" x1=\"75\"").count() + page.matches("class=\"mark\" x1=\"75%\"").count(), 3, "{page}");
+        assert!(page.contains("Failed spans"), "{page}");
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -237,11 +237,13 @@ fn span(id: &str, parent: &str, name: &str, age: u64, length: u64) -> Span {
     }
 }
 
-fn attribute(key: &str, value: AnyOf) -> KeyValue {
+/// A pair as it is sent.
+pub(crate) fn attribute(key: &str, value: AnyOf) -> KeyValue {
     KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
 }
 
-fn text(text: &str) -> AnyOf {
+/// A text as it is sent.
+pub(crate) fn text(text: &str) -> AnyOf {
     AnyOf::StringValue(text.to_owned())
 }
 

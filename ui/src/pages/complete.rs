@@ -6,14 +6,19 @@ use storage::{Signal, TimeRange};
 use super::Visit;
 use super::visit::html;
 use crate::error::Failure;
-use crate::view::completion::{Completion, Writing, fields, signal_of, values, words};
+use crate::view::completion::{Completion, Writing, fields, signal_of, sql, values, words};
 
 mod keys;
 
 pub(crate) use self::keys::Keys;
 
-/// `?for=traces|logs&before=`, the text before the caret.
+/// `?for=traces|logs|sql&before=`, the text before the caret.
 pub(super) async fn page(visit: Visit) -> Result<Response, Failure> {
+    if visit.params.get("for") == Some("sql") {
+        let before = visit.params.get("before").unwrap_or_default();
+        let (spans, records) = tokio::join!(keys::known(&visit.state, Signal::Traces), keys::known(&visit.state, Signal::Logs));
+        return Ok(html(&sql(before, &storage::sql_tables(), [&spans, &records])));
+    }
     let signal = visit.params.word("for", &[("traces", Signal::Traces), ("logs", Signal::Logs)])?.unwrap_or(Signal::Traces);
     let before = visit.params.get("before").unwrap_or_default();
     let signal = signal_of(before, signal);
@@ -73,6 +78,17 @@ mod tests {
         assert!(words.contains("data-before=\"severity&gt;=warn \"") || words.contains("data-before=\"severity&#62;=warn \""), "{words}");
         let counted = app.get("/complete?for=traces&before=status%3Ae").await.text();
         assert!(counted.contains("data-before=\"status:error \"") && counted.contains(">1</span>"), "{counted}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_statement_is_completed_and_so_is_what_is_looked_for_in_a_trace() {
+        let app = App::filled().await;
+        let keys = app.get("/complete?for=sql&before=SELECT%20attributes%5B%27http").await.text().replace("&#39;", "'");
+        assert!(keys.contains("data-before=\"SELECT attributes['http.response.status_code']\""), "{keys}");
+        assert!(app.get("/query").await.text().contains("data-complete=\"/complete?for=sql\""));
+        let trace = app.get(&format!("/trace/{}", crate::harness::TRACE)).await.text();
+        let find = trace.split("id=\"find\"").nth(1).and_then(|rest| rest.split('>').next()).unwrap();
+        assert!(find.contains("data-complete=\"/complete?for=traces\""), "{find}");
     }
 
     #[tokio::test(flavor = "multi_thread")]

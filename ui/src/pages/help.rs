@@ -66,6 +66,7 @@ pub(super) async fn shortcuts(visit: Visit) -> Response {
                 "Everywhere",
                 vec![
                     ("/", "go to the search box"),
+                    ("> and a word, there", "go to a page, or change the theme: >map, >theme dark; > alone lists all"),
                     ("g then h, s, t, m, l, q, v, x", "Home, Services, Traces, Map, Logs, SQL, Saved, Status"),
                     ("t", "choose the time"),
                     ("Shift and ←, →, ↑", "the window before, the one after, and one twice as wide"),
@@ -83,6 +84,7 @@ pub(super) async fn shortcuts(visit: Visit) -> Response {
                     ("J, K", "next and previous list of the page"),
                     ("Enter", "open the row"),
                     ("o", "open it in a new tab"),
+                    ("x, X", "mark a trace; compare the two that are marked"),
                     ("p", "show what is new by itself, or stop that"),
                     ("w", "wrap long log lines"),
                     ("1 to 5", "parts of a service"),
@@ -162,6 +164,7 @@ pub(super) fn failure(visit: &Visit, failure: &Failure) -> Response {
         (_, "deleted_trace") => {
             ("This trace was deleted", vec!["Its receipt says what else the same request deleted, and when it was gone from every file."])
         }
+        (_, "unknown_command") => ("Commands", Vec::new()),
         (_, "invalid_trace_id" | "invalid_id") => (
             "Not an id",
             vec![

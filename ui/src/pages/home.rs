@@ -1,7 +1,7 @@
 //! `/`: Home, or *Getting started* while nothing has been received.
 
 use axum::response::Response;
-use storage::{ServiceSummary, Signal, TraceOrder, TraceSearch, TraceSummary};
+use storage::{Signal, TraceOrder, TraceSearch, TraceSummary};
 
 use super::visit::html;
 use super::{Visit, ahead, earlier};
@@ -12,16 +12,17 @@ use crate::view::chart::{Bars, SPANS, requests};
 use crate::view::frame::Place;
 use crate::view::home::{Compared, Home, SAMPLE, added_up, attention, totals};
 use crate::view::link::Links;
-use crate::view::services::row;
+use crate::view::services::{Order, row};
 use crate::view::traces::Listing;
 use crate::view::{format, traces};
 
-/// `/?from=&to=`.
+/// `/?from=&to=&sort=most|failed|p95|name`, the order of services.
 pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     if visit.state.store().is_empty() {
         return Ok(super::start::page(visit).await);
     }
     let window = visit.window(DEFAULT_WINDOW)?.in_minutes();
+    let order = visit.params.word("sort", &Order::WORDS)?.unwrap_or_default();
     let range = window.range;
     let (before, clock) = (earlier::before(range), visit.clock());
     let store = visit.state.store();
@@ -57,7 +58,7 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
         errors_before: &errors_before,
         edges: &edges,
     };
-    let mut page = home(&visit, &window, compared, [failed, slow]);
+    let mut page = home(&visit, &window, order, compared, [failed, slow]);
     page.uncompared = gap.unwrap_or_default();
     page.ahead = if now.is_empty() { ahead::told(&visit, Signal::Traces).await } else { None };
     let links = visit.links();
@@ -66,26 +67,32 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     Ok(html(&page))
 }
 
-fn home(visit: &Visit, window: &Window, compared: Compared<'_>, [failed, slow]: [Vec<TraceSummary>; 2]) -> Home {
+fn home(visit: &Visit, window: &Window, order: Order, compared: Compared<'_>, [failed, slow]: [Vec<TraceSummary>; 2]) -> Home {
     let now = compared.now;
     let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
     let listed = |traces: Vec<TraceSummary>, order| {
         let page = storage::TracePage { traces: traces.into_iter().take(LISTED).collect(), ..storage::TracePage::default() };
         traces::rows(&page, &Listing { order, list: "", links: &links, clock: &clock, palette: &palette })
     };
-    let mut by_rate: Vec<&ServiceSummary> = now.iter().collect();
-    by_rate.sort_by_key(|service| std::cmp::Reverse(service.requests));
+    let mut services = now.to_vec();
+    order.services(&mut services);
     let wide = |label: &str, from: &str| (label.to_owned(), links.plain("/").with("from", from).href());
     Home {
         frame: visit.frame(Place::Home, "Home", Some(window)),
         totals: totals(now, window.range, &links),
         requests: None,
         attention: attention(compared, window.range, (&links, &palette)),
-        services: by_rate.into_iter().map(|service| row(service, window.range, &links, &clock, &palette)).collect(),
+        orders: order.list("Requests", &links.windowed("/")),
+        services: services.iter().map(|service| row(service, window.range, &links, &clock, &palette)).collect(),
         failed: listed(failed, TraceOrder::Newest),
         slow: listed(slow, TraceOrder::Slowest),
         uncompared: String::new(),
         notes: Vec::new(),
+        live: if window.to == "now" {
+            links.plain("/live").with("for", "failures").with("since", &visit.state.now().get().to_string()).href()
+        } else {
+            String::new()
+        },
         map: links.windowed("/map").href(),
         all_failed: links.traces(FAILED).href(),
         all_slow: links.traces("").with("sort", "slowest").href(),
@@ -108,7 +115,7 @@ fn saved(visit: &Visit, links: &Links) -> Vec<(String, String)> {
 pub(super) const POINTS: usize = 40;
 
 /// Asks for requests that failed: what went wrong inside of one that succeeds is told under what deserves attention.
-const FAILED: &str = "root:true status:error";
+pub(super) const FAILED: &str = "root:true status:error";
 
 /// Traces of a short list.
 const LISTED: usize = 5;

@@ -12,6 +12,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use storage::{Signal, TimeRange, TraceId, TraceOrder, TraceSearch, UnixNanos};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::home::FAILED;
 use super::{Visit, start};
 use crate::error::Failure;
 use crate::params::Params;
@@ -24,6 +25,8 @@ enum Topic {
     Start,
     Traces,
     Logs,
+    /// Requests that failed.
+    Failures,
     /// Of this one, beyond so many spans.
     Trace(TraceId, usize),
 }
@@ -39,7 +42,7 @@ struct Watch {
     _permit: OwnedSemaphorePermit,
 }
 
-/// `/live?for=start|traces|logs&q=&since=`; `since` is the time at which the page was made. `/live?for=trace&trace=&spans=` for the spans of
+/// `/live?for=start|traces|failures|logs&q=&since=`; `since` is the time at which the page was made. `/live?for=trace&trace=&spans=` for the spans of
 /// one trace beyond those that the page has.
 pub(super) async fn stream(visit: Visit) -> Result<Response, Failure> {
     let topic = topic(&visit.params)?;
@@ -67,7 +70,7 @@ fn topic(params: &Params) -> Result<Topic, Failure> {
         let id = params.get("trace").unwrap_or_default().parse().map_err(wrong)?;
         return Ok(Topic::Trace(id, params.get("spans").and_then(|spans| spans.parse().ok()).unwrap_or(0)));
     }
-    let topics = [("start", Topic::Start), ("traces", Topic::Traces), ("logs", Topic::Logs)];
+    let topics = [("start", Topic::Start), ("traces", Topic::Traces), ("failures", Topic::Failures), ("logs", Topic::Logs)];
     Ok(params.word("for", &topics)?.unwrap_or(Topic::Start))
 }
 
@@ -99,16 +102,21 @@ impl Watch {
                 let open = store.open_trace(id).await.ok()??;
                 (open.sheet().spans.len().saturating_sub(known) as u64, ("new span", "new spans"))
             }
-            Topic::Traces => {
-                let search = TraceSearch { query: self.query.clone(), range, order: TraceOrder::Newest, limit: MANY, cursor: None };
-                (store.search_traces(search).await.ok()?.traces.len() as u64, ("new trace", "new traces"))
+            Topic::Traces | Topic::Failures => {
+                let (query, noun) = if matches!(self.topic, Topic::Failures) {
+                    (FAILED.to_owned(), ("new failed request", "new failed requests"))
+                } else {
+                    (self.query.clone(), ("new trace", "new traces"))
+                };
+                let search = TraceSearch { query, range, order: TraceOrder::Newest, limit: MANY, cursor: None };
+                (store.search_traces(search).await.ok()?.traces.len() as u64, noun)
             }
             Topic::Logs => {
                 let counted = store.histogram(Signal::Logs, &self.query, range, 1).await.ok()?;
                 (counted.buckets.iter().flat_map(|bucket| bucket.counts).sum(), ("new record", "new records"))
             }
         };
-        let more = if matches!(self.topic, Topic::Traces) && count >= MANY as u64 { "at least " } else { "" };
+        let more = if matches!(self.topic, Topic::Traces | Topic::Failures) && count >= MANY as u64 { "at least " } else { "" };
         (count > 0).then(|| format!("{more}{}", format::counted(count, noun.0, noun.1)))
     }
 }
@@ -124,7 +132,10 @@ const MANY: usize = 100;
 
 #[cfg(test)]
 mod tests {
+    use storage::Registry;
+
     use super::*;
+    use crate::Config;
     use crate::harness::App;
 
     #[tokio::test(flavor = "multi_thread")]
@@ -133,5 +144,23 @@ mod tests {
         assert_eq!(app.get("/live?for=logs&q=%28").await.status, StatusCode::BAD_REQUEST);
         assert_eq!(app.get("/live?for=nothing").await.status, StatusCode::BAD_REQUEST);
         assert_eq!(app.get("/live?for=trace&trace=xyz").await.status, StatusCode::BAD_REQUEST);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn home_is_told_of_requests_that_fail_while_its_window_is_open() {
+        let app = App::filled().await;
+        let page = app.get("/").await.text().replace("&#38;", "&");
+        assert!(page.contains(&format!("id=\"home\" data-live=\"/live?for=failures&since={}\"", crate::harness::NOW)), "{page}");
+        assert!(!app.get(&format!("/?from=0&to={}", crate::harness::NOW)).await.text().contains("data-live"));
+        let state = AppState::new(Config::new(([127, 0, 0, 1], 0).into(), "0"), app.store().clone(), Registry::default());
+        let told = async |since: u64| {
+            let permit = state.streams().try_acquire_owned().unwrap();
+            let since = UnixNanos::new(since);
+            let (query, told) = (String::new(), String::new());
+            Watch { state: state.clone(), topic: Topic::Failures, query, since, told, left: 1, _permit: permit }.look().await
+        };
+        let failed = told(crate::harness::NOW - 60_000_000_000).await;
+        assert_eq!(failed.as_deref(), Some("1\u{a0}new failed request"));
+        assert_eq!(told(crate::harness::NOW).await, None);
     }
 }

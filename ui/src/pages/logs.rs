@@ -17,7 +17,7 @@ use crate::view::format;
 use crate::view::frame::Place;
 use crate::view::hints::{of_nothing, other_language};
 use crate::view::link::{Address, Links};
-use crate::view::logs::{Logs, Row, cell, keys, row};
+use crate::view::logs::{Key, Logs, Row, cell, keys, row};
 use crate::view::patterns::{self, PatternRow};
 use crate::view::search::{Builder, Problem, effort};
 
@@ -130,6 +130,16 @@ impl Asked {
             .with("wrap", if self.wrap { "1" } else { "" })
     }
 
+    /// This page with a chosen column one place further to the left or to the right; empty at the end.
+    fn with_moved(&self, key: &str, is_left: bool, links: &Links) -> String {
+        let mut columns = self.columns.clone();
+        let at = columns.iter().position(|known| known == key);
+        let other = at.and_then(|at| if is_left { at.checked_sub(1) } else { Some(at + 1) }).filter(|other| *other < columns.len());
+        let (Some(at), Some(other)) = (at, other) else { return String::new() };
+        columns.swap(at, other);
+        self.address(links).with("cols", &columns.join(",")).href()
+    }
+
     /// This page with a column added or removed.
     fn with_column(&self, key: &str, links: &Links) -> String {
         let mut columns: Vec<&str> = self.columns.iter().map(String::as_str).filter(|known| *known != key).collect();
@@ -229,9 +239,15 @@ async fn fill(page: &mut Logs, visit: &Visit, found: &LogPage, asked: &Asked, wi
         .with("limit", visit.params.get("limit").unwrap_or_default());
     page.older = found.next.map(|next| address.clone().with("cursor", &next.to_string()).href()).unwrap_or_default();
     let offered = keys(&found.records);
-    let key = |key: String| (format::line(&key, 60), asked.with_column(&key, &links), asked.columns.contains(&key));
-    let kept = asked.columns.iter().filter(|column| !offered.contains(column)).cloned().collect::<Vec<_>>();
-    page.keys = kept.into_iter().chain(offered).map(key).collect();
+    let key = |key: String| Key {
+        name: format::line(&key, 60),
+        toggle: asked.with_column(&key, &links),
+        is_shown: asked.columns.contains(&key),
+        left: asked.with_moved(&key, true, &links),
+        right: asked.with_moved(&key, false, &links),
+    };
+    let others = offered.into_iter().filter(|key| !asked.columns.contains(key));
+    page.keys = asked.columns.iter().cloned().chain(others).map(key).collect();
     for record in &found.records {
         page.rows.push(shown(visit, record, asked, &here).await);
     }

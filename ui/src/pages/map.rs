@@ -18,6 +18,8 @@ use crate::view::map::{
     Drawing, Grouped, MAX_NODES, Map, Order, Picture, around, calls, gone, grouped, has_user, keys, panel, services_only, summary, tray,
 };
 
+mod edge;
+
 /// What the address asks for.
 #[derive(Clone, Debug, Default)]
 struct Asked {
@@ -65,7 +67,12 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     },);
     let mut shown = Shown::new(asked.shown(map?), before.map(|before| asked.shown(before)), namespaces, &asked);
     shown.notes.extend(gap);
-    let page = build(&visit, &window, &asked, &shown);
+    let mut page = build(&visit, &window, &asked, &shown);
+    // Groups are added up here; the store does not know them.
+    let chosen = asked.chosen(&shown.whole).filter(|edge| ![&edge.from.0, &edge.to.0].iter().any(|name| shown.groups.contains_key(*name)));
+    if let (Some(panel), Some(edge)) = (&mut page.panel, chosen) {
+        edge::fill(panel, &visit, (&window, &asked), edge).await;
+    }
     Ok(html(&draw(page, &visit, &window, &asked, shown).await))
 }
 
@@ -121,6 +128,12 @@ impl Asked {
         if self.services_only { services_only(&map) } else { map }
     }
 
+    /// The dependency whose panel is open.
+    fn chosen<'a>(&self, map: &'a ServiceMap) -> Option<&'a storage::Edge> {
+        let (from, to) = self.edge.as_ref()?;
+        map.edges.iter().find(|edge| edge.from.0 == *from && edge.to.0 == *to)
+    }
+
     /// This page without a selected dependency.
     fn address(&self, links: &Links) -> Address {
         links
@@ -162,14 +175,13 @@ fn build(visit: &Visit, window: &Window, asked: &Asked, shown: &Shown) -> Map {
     let (whole, before) = (&shown.whole, shown.before.as_ref());
     let part = around(whole, &asked.focus, asked.hops);
     let address = asked.address(&links);
-    let chosen = |(from, to): &(String, String)| whole.edges.iter().find(|edge| edge.from.0 == *from && edge.to.0 == *to);
     let length = range.to.since(range.from);
     let detail = |edge| panel(edge, (whole, before), length, &shown.groups, (&links, &address));
     Map {
         frame: visit.frame(Place::Map, &title(&asked.focus), Some(window)),
         calls: calls(&part, before, range, asked.order, (&links, &address)),
         orders: asked.order.list(&address),
-        panel: asked.edge.as_ref().and_then(chosen).map(detail),
+        panel: asked.chosen(whole).map(detail),
         is_compared: asked.is_compared,
         gone: before.map(|before| gone(whole, before)).unwrap_or_default(),
         switches: asked.switches(&links),

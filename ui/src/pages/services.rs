@@ -2,7 +2,7 @@
 
 use axum::extract::Path;
 use axum::response::Response;
-use storage::{LogOrder, LogPage, LogSearch, NodeKind, Operation, ServiceSummary, TimeRange, TraceOrder, TracePage, TraceSearch};
+use storage::{LogOrder, LogPage, LogSearch, NodeKind, Operation, ServiceSummary, Signal, TimeRange, TraceOrder, TracePage, TraceSearch};
 
 use self::part::Part;
 use super::Visit;
@@ -12,12 +12,13 @@ use super::visit::html;
 use crate::ask;
 use crate::error::Failure;
 use crate::params::{Segment, Window, nearest};
-use crate::view::chart::{Bars, Lines, SPANS, requests};
+use crate::view::chart::{Bars, FAILED, Lines, SPANS, requests};
 use crate::view::format;
 use crate::view::frame::Place;
 use crate::view::link::term;
 use crate::view::services::{
     Latency, OperationPage, Order, Service, Services, Tab, dependencies, error_rows, instance_rows, operations, peers, request_time, row,
+    version_marks,
 };
 use crate::view::traces::Listing;
 use crate::view::{logs, traces};
@@ -27,7 +28,7 @@ mod part;
 
 pub(crate) use self::offered::Offered;
 
-/// `/services?from=&to=&namespace=&env=&sort=most|failed|p95|name`.
+/// `/services?from=&to=&namespace=&env=`, and `sort` of services and `systems` of what they call: `most|failed|p95|name`.
 pub(super) async fn list(mut visit: Visit) -> Result<Response, Failure> {
     let window = visit.window(DEFAULT_WINDOW)?.in_minutes();
     let store = visit.state.store();
@@ -38,6 +39,8 @@ pub(super) async fn list(mut visit: Visit) -> Result<Response, Failure> {
     let mut services = services?;
     let order = visit.params.word("sort", &Order::WORDS)?.unwrap_or_default();
     order.services(&mut services);
+    let of_peers = visit.params.word("systems", &Order::WORDS)?.unwrap_or_default();
+    let sort = |name: &str| visit.params.get(name).unwrap_or_default();
     let wide = |label: &str, from: &str| (label.to_owned(), links.plain("/services").with("from", from).href());
     Ok(html(&Services {
         frame: visit.frame(Place::Services, "Services", Some(&window)),
@@ -47,10 +50,11 @@ pub(super) async fn list(mut visit: Visit) -> Result<Response, Failure> {
             .filter(|service| part.holds(&service.name))
             .map(|service| row(service, window.range, &links, &clock, &palette))
             .collect(),
-        orders: order.list("Requests", &part.page),
+        orders: order.list("Requests", &part.page.clone().with("systems", sort("systems"))),
+        peer_orders: of_peers.list_as(("systems", "peers"), "Calls", &part.page.with("sort", sort("sort"))),
         choices: part.choices,
         notes: part.notes,
-        peers: map.map(|map| peers(&map, window.range, &links)).unwrap_or_default(),
+        peers: map.map(|map| peers(&map, of_peers, window.range, &links)).unwrap_or_default(),
         problem: None,
         json: links.plain("/api/v1/services").with("from", &window.from).with("to", &window.to).href(),
     }))
@@ -63,17 +67,28 @@ pub(super) async fn detail(mut visit: Visit, Path(Segment(name)): Path<Segment>)
     visit.params.word("sort", &Order::WORDS)?;
     known(&visit, &name)?;
     let (parted, parts) = window.parts(POINTS);
-    let services = visit.state.store().services(parted, parts).await?;
+    let store = visit.state.store();
+    let (services, versions) = tokio::join!(store.services(parted, parts), ask::versions(store, &name, window.range));
+    let services = services?;
     let mut page = frame_of(&visit, &name, tab, &window, services.iter().find(|service| service.name == name));
+    // Without them the charts are as true as before.
+    let marks = version_marks(&versions.unwrap_or_default(), parted, &visit.clock());
+    page.versions = marks.iter().map(|(_, words)| words.clone()).collect();
     let filled = match tab {
         Tab::Operations => fill_operations(&mut page, &visit, &name, window.range).await,
         Tab::Dependencies => fill_dependencies(&mut page, &visit, &name, window.range).await,
-        Tab::Errors => fill_errors(&mut page, &visit, &name, window.range).await,
+        Tab::Errors => fill_errors(&mut page, &visit, &name, &window).await,
         Tab::Instances => fill_instances(&mut page, &visit, &name, window.range).await,
         Tab::Logs => fill_logs(&mut page, &visit, &name, window.range).await,
     };
     if let Err(error) = filled {
         page.notes.push(format!("this part is missing: {error}"));
+    }
+    for chart in [&mut page.requests, &mut page.failed_spans].into_iter().flatten() {
+        chart.marks.clone_from(&marks);
+    }
+    if let Some(chart) = &mut page.p95 {
+        chart.marks = marks;
     }
     Ok(html(&page))
 }
@@ -127,12 +142,19 @@ async fn fill_dependencies(page: &mut Service, visit: &Visit, name: &str, range:
     Ok(())
 }
 
-async fn fill_errors(page: &mut Service, visit: &Visit, name: &str, range: TimeRange) -> Filled {
-    let store = visit.state.store();
+async fn fill_errors(page: &mut Service, visit: &Visit, name: &str, window: &Window) -> Filled {
+    let (store, range, (parted, parts)) = (visit.state.store(), window.range, window.parts(POINTS));
     let query = format!("{} status:error", term("service", name));
-    let search = TraceSearch { query, range, order: TraceOrder::Newest, limit: FEW, cursor: None };
-    let (groups, failed) = tokio::join!(ask::errors(store, Some(name), range), store.search_traces(search));
+    let search = TraceSearch { query: query.clone(), range, order: TraceOrder::Newest, limit: FEW, cursor: None };
+    let (groups, failed, counted) = tokio::join!(
+        ask::errors(store, Some(name), range),
+        store.search_traces(search),
+        store.histogram(Signal::Traces, &query, parted, parts)
+    );
     let (links, clock) = (visit.links(), visit.clock());
+    let here = links.service(name).with("tab", Tab::Errors.as_str());
+    let bars = counted.map(|counted| Bars::new(&counted, parted, &FAILED, ("failed span", "failed spans"), &clock, &here));
+    page.failed_spans = bars.ok().filter(|bars| !bars.is_empty);
     page.errors = error_rows(&groups?, &links, &clock);
     let listing = Listing { order: TraceOrder::Newest, list: "", links: &links, clock: &clock, palette: &visit.palette() };
     page.failures = traces::rows(&failed.unwrap_or_default(), &listing);

@@ -187,6 +187,9 @@ fn fill(page: &mut Traces, visit: &Visit, found: &TracePage, asked: &Asked, addr
     page.rows = rows(found, &listing);
     let here = address.clone().with("sel", &asked.part_written());
     page.older = found.next.map(|next| here.with("cursor", &next.to_string()).href()).unwrap_or_default();
+    if asked.order == TraceOrder::MostErrors && !found.traces.is_empty() {
+        page.all_traces = links.traces(&asked.query).with("sel", &asked.part_written()).href();
+    }
     page.notes = found.stats.notes.iter().map(|note| sentence(note)).collect();
     page.effort = effort(&found.stats);
     let more = if found.next.is_some() { ", more follow" } else { "" };

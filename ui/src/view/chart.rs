@@ -26,6 +26,8 @@ pub(crate) struct Bars {
     pub(crate) is_empty: bool,
     /// Names and classes of what is stacked, for the legend.
     pub(crate) legend: Vec<(&'static str, &'static str)>,
+    /// Moments, at percent of the width, and what happened.
+    pub(crate) marks: Vec<(String, String)>,
 }
 
 /// One bucket.
@@ -51,6 +53,8 @@ pub(crate) struct Lines {
     pub(crate) ticks: Vec<(String, String)>,
     pub(crate) scale: Scale,
     pub(crate) summary: String,
+    /// Moments, at percent of the width, and what happened.
+    pub(crate) marks: Vec<(String, String)>,
 }
 
 /// A window in equal parts.
@@ -85,6 +89,9 @@ pub(crate) struct Columns {
 
 /// Spans: those that failed above those that did not.
 pub(crate) const SPANS: [Series; 2] = [(0, "ok", "bar-ok"), (5, "error", "bar-error")];
+
+/// Failed spans alone.
+pub(crate) const FAILED: [Series; 1] = [(5, "error", "bar-error")];
 
 /// Log records, calm ones at the bottom.
 pub(crate) const SEVERITIES: [Series; 7] = [
@@ -145,6 +152,7 @@ impl Bars {
             is_empty: max == 0,
             scale,
             legend: series.iter().filter(present).map(|(_, word, class)| (*word, *class)).collect(),
+            marks: Vec::new(),
         }
     }
 }
@@ -158,7 +166,7 @@ impl Lines {
         let scale = Scale::durations(max);
         let paths = series.iter().map(|(class, values)| (*class, broken_line(values, scale.top))).collect();
         let summary = format!("at most {}, {}", format::duration(max), clock.range(range));
-        Some(Self { paths, ticks: ticks(range, clock), scale, summary })
+        Some(Self { paths, ticks: ticks(range, clock), scale, summary, marks: Vec::new() })
     }
 }
 

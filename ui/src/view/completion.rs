@@ -6,6 +6,10 @@ use storage::{FieldCount, Signal};
 use super::format;
 use super::link::quoted;
 
+mod sql;
+
+pub(crate) use self::sql::sql;
+
 /// `/complete`: the options, and nothing around them.
 #[derive(Debug, Default, Template)]
 #[template(path = "fragment_completion.html")]

@@ -27,9 +27,13 @@ pub(crate) struct Home {
     /// Why nothing is compared with the window before; empty when it is.
     pub(crate) uncompared: String,
     pub(crate) services: Vec<ServiceRow>,
+    /// Their orders: word, address and whether it is the present one.
+    pub(crate) orders: Vec<(&'static str, String, bool)>,
     pub(crate) failed: Vec<TraceRow>,
     pub(crate) slow: Vec<TraceRow>,
     pub(crate) notes: Vec<String>,
+    /// Where failures are told that come while the page is open; empty when the window has an end.
+    pub(crate) live: String,
     pub(crate) map: String,
     pub(crate) all_failed: String,
     pub(crate) all_slow: String,

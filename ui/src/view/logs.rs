@@ -47,8 +47,8 @@ pub(crate) struct Logs {
     pub(crate) facets: Vec<Group>,
     /// Keys shown as columns.
     pub(crate) columns: Vec<String>,
-    /// Keys that records here have: name, address that adds or removes the column, whether it is there.
-    pub(crate) keys: Vec<(String, String, bool)>,
+    /// Keys that records here have, those that are columns first and in their order.
+    pub(crate) keys: Vec<Key>,
     pub(crate) wrap: bool,
     pub(crate) toggle_wrap: String,
     /// Where news are told; empty when the window has an end.
@@ -74,6 +74,18 @@ pub(crate) struct Logs {
     /// Up to ten thousand of these records as CSV.
     pub(crate) csv: String,
     pub(crate) effort: String,
+}
+
+/// A key that is a column or may be one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Key {
+    pub(crate) name: String,
+    /// Adds or removes the column.
+    pub(crate) toggle: String,
+    pub(crate) is_shown: bool,
+    /// Moves it; empty at the end.
+    pub(crate) left: String,
+    pub(crate) right: String,
 }
 
 /// One record, one line.

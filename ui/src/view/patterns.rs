@@ -92,6 +92,15 @@ pub(crate) fn rows(
     patterns.iter().take(MAX_ROWS).map(row).collect()
 }
 
+/// The words of a text, of which those with digits and such only fill a place.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Shape(Vec<Word>);
+
+/// What texts have in common that differ in numbers, ids and addresses alone.
+pub(crate) fn shape(record: &LogRecord) -> Shape {
+    Shape(words(&body(&record.body, &record.event_name)))
+}
+
 /// Puts first what is new.
 pub(crate) fn new_first(rows: &mut [PatternRow]) {
     rows.sort_by_key(|row| !row.is_new);

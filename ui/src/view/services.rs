@@ -16,7 +16,7 @@ mod detail;
 mod latency;
 mod order;
 
-pub(crate) use self::detail::{OperationPage, Service, Tab, error_rows, instance_rows};
+pub(crate) use self::detail::{OperationPage, Service, Tab, error_rows, instance_rows, version_marks};
 pub(crate) use self::latency::Latency;
 pub(crate) use self::order::Order;
 
@@ -33,6 +33,7 @@ pub(crate) struct Services {
     pub(crate) notes: Vec<String>,
     /// What services call that sends nothing itself.
     pub(crate) peers: Vec<Peer>,
+    pub(crate) peer_orders: Vec<(&'static str, String, bool)>,
     pub(crate) problem: Option<super::search::Problem>,
     /// Windows to try when there is nothing.
     pub(crate) otherwise: Vec<(String, String)>,
@@ -144,12 +145,12 @@ pub(crate) fn row(summary: &ServiceSummary, range: TimeRange, links: &Links, clo
     }
 }
 
-/// What a map knows besides services, the most called first.
-pub(crate) fn peers(map: &ServiceMap, range: TimeRange, links: &Links) -> Vec<Peer> {
+/// What a map knows besides services, in an order.
+pub(crate) fn peers(map: &ServiceMap, order: Order, range: TimeRange, links: &Links) -> Vec<Peer> {
     let window = range.to.since(range.from);
     let is_other = |node: &&storage::Node| matches!(node.kind, NodeKind::Database | NodeKind::Queue | NodeKind::External);
     let mut others: Vec<&storage::Node> = map.nodes.iter().filter(is_other).collect();
-    others.sort_by(|a, b| b.requests.cmp(&a.requests).then_with(|| a.name.cmp(&b.name)));
+    order.systems(&mut others);
     let peer = |node: &storage::Node| Peer {
         name: shown(&(node.name.clone(), node.kind), map),
         kind: node.kind.as_str(),
@@ -280,10 +281,15 @@ mod tests {
         };
         let range = TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(1_000_000_000) };
         let links = Links::default();
-        let told: Vec<_> = peers(&map, range, &links).into_iter().map(|peer| (peer.name, peer.errors_exact, peer.p99)).collect();
+        let told: Vec<_> =
+            peers(&map, Order::Most, range, &links).into_iter().map(|peer| (peer.name, peer.errors_exact, peer.p99)).collect();
         let p99 = || format::duration(3);
         let [b, a, c] = [("b", "1 of 7"), ("a", "1 of 2"), ("c", "1 of 2")].map(|(name, of)| (name.to_owned(), of.to_owned(), p99()));
         assert_eq!(told, [b, a, c]);
+        let by_name: Vec<_> = peers(&map, Order::Name, range, &links).into_iter().map(|peer| peer.name).collect();
+        assert_eq!(by_name, ["a", "b", "c"]);
+        let failing: Vec<_> = peers(&map, Order::Failures, range, &links).into_iter().map(|peer| peer.name).collect();
+        assert_eq!(failing, ["a", "c", "b"], "one of two fails, and one of seven");
         let (_, callees) = dependencies("web", &map, range, &links, &Palette::default());
         assert_eq!(callees.into_iter().map(|one| one.name).collect::<Vec<_>>(), ["d", "a"]);
     }

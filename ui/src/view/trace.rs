@@ -39,7 +39,7 @@ mod waterfall;
 
 pub(crate) use self::axis::Axis;
 pub(crate) use self::back::{Back, back};
-pub(crate) use self::compare::{ComparePage, Side, comparison};
+pub(crate) use self::compare::{ComparePage, Order, Side, comparison, records, values};
 pub(crate) use self::detail::{Panel, panel};
 pub(crate) use self::flame::{Flame, flame};
 pub(crate) use self::fold::{Plan, plan};

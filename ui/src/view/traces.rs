@@ -57,6 +57,8 @@ pub(crate) struct Traces {
     pub(crate) older: String,
     /// The first page, when this is not it.
     pub(crate) newest: String,
+    /// Where those are that this order leaves out; empty when it leaves out none.
+    pub(crate) all_traces: String,
     /// Why the answer is not whole.
     pub(crate) notes: Vec<String>,
     /// Other windows and queries to try when nothing was found: word and address.
@@ -128,6 +130,7 @@ pub(crate) struct Row {
     pub(crate) repeated: String,
     /// Message of the first failed span; empty when none did.
     pub(crate) error: String,
+    pub(crate) id: String,
     /// The first digits of its id.
     pub(crate) short_id: String,
     /// Of the trace, or of its newest matching span when the list is sorted by it.
@@ -284,6 +287,7 @@ fn row(trace: &TraceSummary, longest: u64, listing: &Listing<'_>) -> Row {
         repeated: trace.repeated.as_ref().map(repeated).unwrap_or_default(),
         error: trace.first_error.as_deref().map(|message| format::line(message, 160)).unwrap_or_default(),
         short_id: id.chars().take(8).collect(),
+        id,
         start: clock.moment(start),
         into: if into == 0 { String::new() } else { format::duration(into) },
         duration: format::duration(duration),

@@ -37,7 +37,8 @@ impl Part {
         let links = visit.links();
         let page = chosen.iter().fold(links.windowed("/services"), |page, (param, _, value)| page.with(param, value));
         let mut part = Self { page, ..Self::default() };
-        let list = links.windowed("/services").with("sort", visit.params.get("sort").unwrap_or_default());
+        let sorted = |name: &str| visit.params.get(name).unwrap_or_default();
+        let list = links.windowed("/services").with("sort", sorted("sort")).with("systems", sorted("systems"));
         for ((title, param, _), values) in FIELDS.iter().zip(offered.iter()) {
             let present = chosen.iter().find(|(known, ..)| known == param).map(|(.., value)| *value);
             part.choices.extend(choice(title, param, values, (present, &chosen), &list));

@@ -83,7 +83,7 @@ pub(super) fn lists(text: &str) -> Vec<String> {
         builder: builder(),
         rows: vec![open.clone()],
         pinned: vec![open],
-        keys: vec![(text.to_owned(), "/".to_owned(), false)],
+        keys: vec![logs::Key { name: text.to_owned(), toggle: "/".to_owned(), left: "/".to_owned(), ..logs::Key::default() }],
         facets: traces.facets.clone(),
         ..Logs::default()
     };

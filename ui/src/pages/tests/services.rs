@@ -60,7 +60,12 @@ fn home_and_list(text: &str) -> Vec<String> {
         notes: vec![text.to_owned()],
         ..Home::default()
     };
-    let list = Services { frame: frame(text), rows: rows(), peers: peers(&map(text), range, &links), ..Services::default() };
+    let list = Services {
+        frame: frame(text),
+        rows: rows(),
+        peers: peers(&map(text), crate::view::services::Order::Most, range, &links),
+        ..Services::default()
+    };
     [home.render(), list.render()].into_iter().map(Result::unwrap).collect()
 }
 

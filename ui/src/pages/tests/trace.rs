@@ -1,6 +1,7 @@
 //! The page of a trace and its parts, and what compares two of them.
 
 use super::*;
+use crate::view::trace::{Order, records, values};
 
 fn scene(text: &str, wanted: Wanted) -> Scene {
     let means = (Links::default(), clock(), Palette::default());
@@ -57,7 +58,11 @@ pub(super) fn compare_page(text: &str) -> String {
         Side::new(("A", "the baseline"), &sheet, text.to_owned(), means),
         Side::new(("B", "measured by it"), &other, String::new(), means),
     ];
-    comparison(&mut page, [&sheet, &other], false, means);
+    comparison(&mut page, [&sheet, &other], (Order::Tree, 0), means);
+    let spans = [sample::hostile(text).spans, sample::checkout().spans];
+    let pairs: Vec<_> = spans[0].iter().zip(&spans[1]).map(|(a, b)| [a, b]).collect();
+    page.values = values(&pairs, &palette).0;
+    page.records = records([std::slice::from_ref(&sample::record(text)), &[]], &links, &palette);
     page.render().unwrap()
 }
 

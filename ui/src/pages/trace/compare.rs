@@ -2,27 +2,40 @@
 
 use axum::response::{IntoResponse, Redirect, Response};
 use storage::trace::Sheet;
-use storage::{OpenTrace, TimeRange, TraceId, TraceOrder, TraceSearch, TraceSummary};
+use storage::{OpenTrace, TimeRange, TraceId, TraceOrder, TracePage, TraceSearch, TraceSummary};
 
 use super::super::Visit;
 use super::super::visit::html;
 use super::heavy;
 use crate::error::Failure;
-use crate::view::format;
+use crate::params::{parse_duration, wrong};
 use crate::view::frame::Place;
-use crate::view::link::term;
-use crate::view::trace::{ComparePage, Side, comparison};
+use crate::view::link::{Address, term};
+use crate::view::trace::{ComparePage, MAX_LOGS, Order, Side, comparison, records, values};
+use crate::view::traces::Listing;
+use crate::view::{format, traces};
 
-/// `a`, `b` and `by`: `tree` or `change`.
+/// `?a=&b=&by=change|own|count|tree&min=5ms`; a list of traces sends those that are marked in it as `mark`.
 pub(in super::super) async fn page(visit: Visit) -> Result<Response, Failure> {
     let text = |name: &str| visit.params.get(name).unwrap_or_default().trim().to_owned();
-    let by_change = visit.params.word("by", &[("tree", false), ("change", true)])?.unwrap_or(true);
-    let mut page = ComparePage { a: text("a"), b: text("b"), ..ComparePage::default() };
-    let order = visit.params.get("by").unwrap_or_default();
-    let address = |a: &str, b: &str, by: &str| visit.links().plain("/compare").with("a", a).with("b", b).with("by", by).href();
-    // What is usual is what another is measured by, never the other way round.
+    let order = visit.params.word("by", &Order::WORDS)?.unwrap_or_default();
+    let least = visit.params.get("min").map(parse_duration).transpose().map_err(|reason| wrong("min", &reason))?.unwrap_or(0);
+    let (by, min) = (visit.params.get("by").unwrap_or_default(), text("min"));
+    let mut page = ComparePage { a: text("a"), b: text("b"), least: min.clone(), ..ComparePage::default() };
+    let address = |a: &str, b: &str| visit.links().plain("/compare").with("a", a).with("b", b).with("by", by).with("min", &min);
+    let marked: Vec<&str> = visit.params.all("mark").collect();
+    // What stands higher in a list is what its reader wonders about: it is measured by what stands lower.
+    if let [upper] | [upper, _] = marked.as_slice() {
+        let lower = marked.get(1).copied().unwrap_or_default();
+        return Ok(Redirect::to(&address(lower, upper).href()).into_response());
+    }
     if page.b == TYPICAL && page.a != TYPICAL {
-        return Ok(Redirect::to(&address(TYPICAL, &page.a, order)).into_response());
+        // What is usual is what another is measured by, never the other way round.
+        return Ok(Redirect::to(&address(TYPICAL, &page.a).href()).into_response());
+    }
+    if let [upper, lower, ..] = marked.as_slice() {
+        page.problems.push(format!("Two traces are compared and {} were marked: here are the first two.", marked.len()));
+        (page.a, page.b) = ((*lower).to_owned(), (*upper).to_owned());
     }
     let b = side(&visit, &page.b, &mut page.problems).await?;
     let (a, why) = match (page.a.as_str(), &b) {
@@ -30,22 +43,104 @@ pub(in super::super) async fn page(visit: Visit) -> Result<Response, Failure> {
         (TYPICAL, None) => (None, String::new()),
         (id, _) => (side(&visit, id, &mut page.problems).await?, String::new()),
     };
-    page.orders = vec![("By change", address(&page.a, &page.b, ""), by_change), ("As tree", address(&page.a, &page.b, "tree"), !by_change)];
+    let here = address(&page.a, &page.b);
+    page.orders = Order::labels()
+        .map(|(label, word, known)| {
+            let word = if known == Order::default() { "" } else { word };
+            (label, format!("{}#spans", here.clone().with("by", word).href()), known == order)
+        })
+        .collect();
+    page.hidden = [("a", page.a.clone()), ("b", page.b.clone()), ("by", by.to_owned())].into();
     if page.a != TYPICAL {
-        page.swap = address(&page.b, &page.a, order);
+        page.swap = address(&page.b, &page.a).href();
     }
     page.frame = visit.frame(Place::Traces, "Compare traces", None);
+    choose(&mut page, &visit, (a.as_ref(), b.as_ref()), &here).await;
+    filled(&visit, page, (a, why), b, (order, least)).await
+}
+
+/// Heads of both sides, and what differs between them.
+async fn filled(
+    visit: &Visit,
+    mut page: ComparePage,
+    (a, why): (Option<OpenTrace>, String),
+    b: Option<OpenTrace>,
+    asked: (Order, u64),
+) -> Result<Response, Failure> {
     let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
-    heavy(move || {
-        let means = (&links, &clock, &palette);
-        page.sides.extend(a.as_ref().map(|open| Side::new(("A", "the baseline"), open.sheet(), why, means)));
-        page.sides.extend(b.as_ref().map(|open| Side::new(("B", "measured by it"), open.sheet(), String::new(), means)));
-        if let (Some(a), Some(b)) = (&a, &b) {
-            comparison(&mut page, [a.sheet(), b.sheet()], by_change, means);
-        }
-        html(&page)
+    let sheets = |a: &Option<OpenTrace>, b: &Option<OpenTrace>| Some([a.as_ref()?.sheet().clone(), b.as_ref()?.sheet().clone()]);
+    page.sides.extend(a.as_ref().map(|open| Side::new(("A", "the baseline"), open.sheet(), why, (&links, &clock, &palette))));
+    page.sides.extend(b.as_ref().map(|open| Side::new(("B", "measured by it"), open.sheet(), String::new(), (&links, &clock, &palette))));
+    let Some([in_a, in_b]) = sheets(&a, &b) else { return Ok(html(&page)) };
+    let (mut page, pairs) = heavy(move || {
+        let pairs = comparison(&mut page, [&in_a, &in_b], asked, (&links, &clock, &palette));
+        (page, pairs)
     })
-    .await
+    .await?;
+    if let (Some(a), Some(b)) = (&a, &b) {
+        unlike(visit, &mut page, [a, b], &pairs).await?;
+    }
+    heavy(move || html(&page)).await
+}
+
+/// Attributes of the chosen pairs of spans, and log records, that only one side has.
+async fn unlike(visit: &Visit, page: &mut ComparePage, [a, b]: [&OpenTrace; 2], pairs: &[[usize; 2]]) -> Result<(), Failure> {
+    let (store, links, palette) = (visit.state.store(), visit.links(), visit.palette());
+    let places = |side: usize| pairs.iter().filter_map(|pair| pair.get(side).copied()).collect::<Vec<_>>();
+    let logs = |open: &OpenTrace| store.trace_logs(open.sheet().id, MAX_LOGS);
+    let (spans_a, spans_b, logs_a, logs_b) =
+        tokio::join!(store.trace_spans(a, places(0)), store.trace_spans(b, places(1)), logs(a), logs(b));
+    let (spans_a, spans_b) = (spans_a?, spans_b?);
+    let whole: Vec<[&storage::Span; 2]> = pairs.iter().filter_map(|[a, b]| Some([spans_a.get(a)?, spans_b.get(b)?])).collect();
+    let (found, left_out) = values(&whole, &palette);
+    page.values = found;
+    if left_out > 0 {
+        page.untold = format!("{} more are left out.", format::counted(left_out as u64, "attribute", "attributes"));
+    }
+    match (logs_a, logs_b) {
+        (Ok(of_a), Ok(of_b)) => {
+            page.records = records([&of_a.records, &of_b.records], &links, &palette);
+            if of_a.records.len().max(of_b.records.len()) >= MAX_LOGS {
+                page.problems.push(format!("Of the log records of each trace only {} are compared.", format::exact(MAX_LOGS as u64)));
+            }
+        }
+        // Without those of one side every record of the other would seem to be there alone.
+        (Err(error), _) | (_, Err(error)) => page.problems.push(format!("Log records are not compared: {error}.")),
+    }
+    Ok(())
+}
+
+/// Offers traces to take for the side that is missing, or for the baseline where both are there: of the same operation where one side names
+/// it, else the newest.
+async fn choose(page: &mut ComparePage, visit: &Visit, (a, b): (Option<&OpenTrace>, Option<&OpenTrace>), here: &Address) {
+    let store = visit.state.store();
+    let known = b.or(a).map(OpenTrace::sheet);
+    let root = known.and_then(|sheet| Some((sheet, sheet.main_root()?)));
+    let root = root.map(|(sheet, root)| (sheet.service(root), sheet.name(root)));
+    let query = root.map_or_else(String::new, |(service, name)| format!("{} {}", term("service", service), term("name", name)));
+    let newest = |query: String| TraceSearch { query, range: TimeRange::ALL, order: TraceOrder::Newest, limit: OTHERS + 2, cursor: None };
+    let found = store.search_traces(newest(query)).await.unwrap_or_default().traces;
+    let shown: Vec<TraceId> = [a, b].into_iter().flatten().map(|open| open.sheet().id).collect();
+    let is_other = |trace: &TraceSummary| {
+        !shown.contains(&trace.trace_id) && root.is_none_or(|(service, name)| trace.root_service == service && trace.root_name == name)
+    };
+    let traces: Vec<TraceSummary> = found.into_iter().filter(is_other).take(OTHERS).collect();
+    let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
+    let listing = Listing { order: TraceOrder::Newest, list: "", links: &links, clock: &clock, palette: &palette };
+    let takes = if b.is_some() { "a" } else { "b" };
+    let ids: Vec<String> = traces.iter().map(|trace| trace.trace_id.to_string()).collect();
+    page.others = traces::rows(&TracePage { traces, ..TracePage::default() }, &listing);
+    for (row, id) in page.others.iter_mut().zip(ids) {
+        row.href = here.clone().with(takes, &id).href();
+    }
+    page.is_wanted = a.is_none() || b.is_none();
+    let what = match (a, b) {
+        (Some(_), Some(_)) => "Take another for the baseline",
+        (None, Some(_)) => "Choose the baseline",
+        (Some(_), None) => "Choose what is measured by it",
+        (None, None) => "Choose the trace that is to be measured by another",
+    };
+    page.others_title = format!("{what}: the newest{}", if root.is_some() { " of this operation" } else { "" });
 }
 
 /// The trace under an id; without one, or with one that is not known, nothing, and the page says why.
@@ -126,64 +221,11 @@ const TYPICAL: &str = "typical";
 const HOUR: u64 = 3_600_000_000_000;
 const DAY: u64 = 24 * HOUR;
 
+/// Traces that are offered.
+const OTHERS: usize = 10;
+
 /// Traces that the typical one is chosen from.
 const NEWEST: usize = 100;
 
 #[cfg(test)]
-mod tests {
-    use prost::Message as _;
-    use storage::Signal;
-
-    use crate::harness::{App, requests};
-
-    /// What the page says of the trace beside trace 9, and the id that it chose.
-    async fn chosen(all: &[(u8, u64, u64, bool)]) -> (String, bool) {
-        let app = App::empty().await;
-        app.append(Signal::Traces, requests(all).encode_to_vec()).await;
-        let page = app.get(&format!("/compare?a=typical&b={}", "09".repeat(16))).await.text();
-        let own = format!("/trace/{}", "09".repeat(16));
-        let ids: Vec<String> = page.match_indices("href=\"/trace/").map(|(at, _)| page[at + 6..at + 45].to_owned()).collect();
-        let other = ids.into_iter().find(|href| *href != own).unwrap_or_default();
-        (other.trim_start_matches("/trace/").to_owned(), page.contains("without any error, out of the"))
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn the_typical_trace_went_well_and_later_ones_do_not_change_it() {
-        let before = [(1, 900, 1, true), (2, 800, 2, true), (3, 700, 3, false), (4, 600, 4, false), (5, 500, 5, false), (6, 400, 1, true)];
-        let with = |more: &[(u8, u64, u64, bool)]| [&before, [(9, 300, 30, true)].as_slice(), more].concat();
-        assert_eq!(chosen(&with(&[])).await, ("04".repeat(16), true));
-        assert_eq!(chosen(&with(&[(7, 200, 9, false), (8, 100, 9, false)])).await, ("04".repeat(16), true));
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn it_is_told_how_many_were_looked_at_and_what_is_measured() {
-        let app = App::empty().await;
-        let all = [(1, 900, 1, false), (2, 800, 2, false), (3, 700, 3, false), (9, 300, 30, false)];
-        let mut sent = requests(&all);
-        // A step of the second went wrong, the request did not.
-        let spans = &mut sent.resource_spans[0].scope_spans[0].spans;
-        let mut step = spans[1].clone();
-        (step.span_id, step.parent_span_id) = (vec![7; 8], step.span_id);
-        step.name = "retry".to_owned();
-        step.status = Some(opentelemetry_proto::tonic::trace::v1::Status { code: 2, ..Default::default() });
-        spans.push(step);
-        app.append(Signal::Traces, sent.encode_to_vec()).await;
-        let page = app.get(&format!("/compare?a=typical&b={}", "09".repeat(16))).await.text().replace('\u{a0}', " ");
-        assert!(page.contains("median length among 2 traces without any error, out of the 3 newest of this operation"), "{page}");
-        assert!(page.contains("Its length is that of the whole trace"), "{page}");
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn what_is_usual_is_the_baseline_however_it_is_asked_for() {
-        let app = App::empty().await;
-        let answer = app.get(&format!("/compare?a={}&b=typical&by=tree", "09".repeat(16))).await;
-        assert_eq!(answer.header("location"), format!("/compare?a=typical&b={}&by=tree", "09".repeat(16)));
-        assert_eq!(app.get("/compare?a=typical&b=typical").await.status, http::StatusCode::OK);
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn traces_after_it_are_typical_when_none_before_went_well() {
-        assert_eq!(chosen(&[(1, 900, 1, true), (9, 300, 3, false), (2, 200, 4, false)]).await, ("02".repeat(16), true));
-        assert_eq!(chosen(&[(1, 900, 1, true), (9, 300, 3, false)]).await, (String::new(), false));
-    }
-}
+mod tests;

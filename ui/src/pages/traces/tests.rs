@@ -57,3 +57,16 @@ async fn what_is_selected_stays_in_other_orders_as_json_and_narrowed() {
     let narrowed = app.get(narrowed).await.text().replace('\u{a0}', " ");
     assert!(narrowed.contains("<strong>1 trace with a span that matches</strong>"), "{narrowed}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_leaves_traces_out_says_so_and_leads_to_all() {
+    let app = app().await;
+    let list = app.get(&format!("/traces?q=service%3Acheckout&{}&sort=errors", window())).await.text().replace("&#38;", "&");
+    assert!(list.contains("leaves out traces without a failed span"), "{list}");
+    assert!(list.contains(&format!("href=\"/traces?{}&q=service%3Acheckout\">All, the newest first", window())), "{list}");
+    for order in ["newest", "slowest", "spans"] {
+        let list = app.get(&format!("/traces?{}&sort={order}", window())).await.text();
+        assert!(!list.contains("leaves out"), "{order}");
+        assert_eq!(list.matches("name=\"mark\"").count(), 4, "{order} holds every trace");
+    }
+}

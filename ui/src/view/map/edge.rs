@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use storage::{Edge, NodeKind, ServiceMap};
 
 use super::{Facts, Key, shown};
+use crate::view::chart::Bars;
 use crate::view::format;
 use crate::view::link::{Address, Links, term};
 
@@ -19,6 +20,12 @@ pub(crate) struct EdgePanel {
     /// Traces of the calling and of the called side, and those that failed.
     pub(crate) searches: Vec<(&'static str, String)>,
     pub(crate) close: String,
+    /// Its calls over time.
+    pub(crate) over_time: Option<Bars>,
+    /// What is asked for most: name, number, and traces with it.
+    pub(crate) operations: Vec<(String, String, String)>,
+    /// Whose numbers these are.
+    pub(crate) whose: String,
 }
 
 /// What became of a dependency.
@@ -47,6 +54,7 @@ pub(crate) fn panel(
         examples: examples(edge, links),
         searches: searches(edge, groups, links),
         close: page.href(),
+        ..EdgePanel::default()
     }
 }
 

@@ -184,7 +184,7 @@ fn a_database_says_what_it_is() {
             .collect::<Vec<_>>(),
         ["redis 0", "redis-cache"]
     );
-    let named = crate::view::services::peers(&known, minute(), &Links::default());
+    let named = crate::view::services::peers(&known, crate::view::services::Order::Most, minute(), &Links::default());
     let mut named: Vec<&str> = named.iter().map(|peer| peer.name.as_str()).filter(|name| name.starts_with("redis")).collect();
     named.sort_unstable();
     assert!(named.contains(&"redis 0") && named.contains(&"redis-cache"), "{named:?}");

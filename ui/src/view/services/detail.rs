@@ -1,6 +1,7 @@
 //! One service in detail: its tabs, and one of its operations.
 
 use askama::Template;
+use storage::{TimeRange, UnixNanos};
 
 use super::{Dependency, Latency, OperationRow, Row};
 use crate::ask::{ErrorGroup, Instance};
@@ -32,6 +33,10 @@ pub(crate) struct Service {
     pub(crate) row: Option<Row>,
     pub(crate) requests: Option<Bars>,
     pub(crate) p95: Option<Lines>,
+    /// Versions that came within the window, in words.
+    pub(crate) versions: Vec<String>,
+    /// Failed spans over time, of the part Errors.
+    pub(crate) failed_spans: Option<Bars>,
     pub(crate) tab: Tab,
     /// Word, address, whether it is the present one, and its key.
     pub(crate) tabs: Vec<(&'static str, String, bool, usize)>,
@@ -181,6 +186,19 @@ pub(crate) fn instance_rows(service: &str, instances: &[Instance], links: &Links
     instances.iter().take(MAX_ROWS).map(row).collect()
 }
 
+/// Versions that came after the first of the window, in the order of time: where they are marked in a chart over it, and what is said of them.
+pub(crate) fn version_marks(versions: &[(String, UnixNanos)], range: TimeRange, clock: &Clockface) -> Vec<(String, String)> {
+    let length = range.to.since(range.from);
+    let mark = |(version, first): &(String, UnixNanos)| {
+        let words = format!("Version {} first seen {}", format::line(version, 60), clock.second(*first));
+        (format::position(first.since(range.from), length), words)
+    };
+    versions.iter().skip(1).take(MAX_MARKS).map(mark).collect()
+}
+
+/// Versions that are marked.
+const MAX_MARKS: usize = 8;
+
 /// More errors or instances are not listed.
 const MAX_ROWS: usize = 100;
 
@@ -197,11 +215,11 @@ mod tests {
             count: 1,
             requests: 1,
             calls: 0,
-            first: storage::UnixNanos::new(1),
-            last: storage::UnixNanos::new(2),
+            first: UnixNanos::new(1),
+            last: UnixNanos::new(2),
         };
         let groups = [group("", ""), group("Timeout", ""), group("Timeout", "after 2 s")];
-        let clock = Clockface::new(storage::UnixNanos::new(3), None);
+        let clock = Clockface::new(UnixNanos::new(3), None);
         let rows = error_rows(&groups, &Links::default(), &clock);
         let told: Vec<_> = rows.iter().map(|row| (row.message.as_str(), row.kind.as_str())).collect();
         assert_eq!(told, [("after 2 s", "Timeout"), ("(says nothing of why)", ""), ("Timeout", "")]);

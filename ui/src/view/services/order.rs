@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use storage::{Operation, ServiceSummary};
+use storage::{Node, Operation, ServiceSummary};
 
 use crate::view::format::ratio;
 use crate::view::link::Address;
@@ -10,7 +10,7 @@ use crate::view::link::Address;
 /// What comes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// Services with the most requests, operations that took the most time in all.
+    /// Services with the most requests, systems with the most calls, operations that took the most time in all.
     #[default]
     Most,
     /// The greatest share of failures.
@@ -28,9 +28,14 @@ impl Order {
 
     /// The orders as links of a page without one; `most` is what the first is called.
     pub(crate) fn list(self, most: &'static str, page: &Address) -> Vec<(&'static str, String, bool)> {
+        self.list_as(("sort", "order"), most, page)
+    }
+
+    /// As [`Self::list`], of a parameter of another name, at another place of the page.
+    pub(crate) fn list_as(self, (param, place): (&str, &str), most: &'static str, page: &Address) -> Vec<(&'static str, String, bool)> {
         let link = |(label, (word, order)): (&'static str, (&'static str, Self))| {
             let word = if order == Self::Most { "" } else { word };
-            (label, format!("{}#order", page.clone().with("sort", word).href()), order == self)
+            (label, format!("{}#{place}", page.clone().with(param, word).href()), order == self)
         };
         [most, "Failed", "p95", "Name"].into_iter().zip(Self::WORDS).map(link).collect()
     }
@@ -44,6 +49,17 @@ impl Order {
             Self::Failures => services.sort_by(|a, b| share(b.errors, b.requests).total_cmp(&share(a.errors, a.requests))),
             Self::Slowest => services.sort_by_key(|service| Reverse(service.p95)),
             Self::Name => services.sort_by(|a, b| a.name.cmp(&b.name)),
+        }
+    }
+
+    /// Orders what services call.
+    pub(crate) fn systems(self, systems: &mut [&Node]) {
+        systems.sort_by(|a, b| b.requests.cmp(&a.requests).then_with(|| a.name.cmp(&b.name)));
+        match self {
+            Self::Most => {}
+            Self::Failures => systems.sort_by(|a, b| share(b.errors, b.requests).total_cmp(&share(a.errors, a.requests))),
+            Self::Slowest => systems.sort_by_key(|system| Reverse(system.p95)),
+            Self::Name => systems.sort_by(|a, b| a.name.cmp(&b.name)),
         }
     }
 
