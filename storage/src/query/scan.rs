@@ -3,23 +3,21 @@
 //! A unit is a batch in memory or a row group of a segment, with bounds on its times. Rows that are older versions of a span are not read. Owns
 //! skipping, reading, deadlines and the account of both. Knows nothing of what is done with the rows.
 
-use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::RecordBatch;
 use arrow::buffer::BooleanBuffer;
-use parking_lot::Mutex;
 
 use super::answer::QueryStats;
 use super::columns;
-use super::predicate::{Hints, Needs, Predicate};
+use super::predicate::{Hints, Predicate};
 use super::question::QueryError;
-use super::versions::Versions;
+use super::versions::Arrivals;
 use crate::model::{TimeRange, UnixNanos};
 use crate::schema;
-use crate::segment::{RowRanges, Segment, SegmentError, holds_rows, without_rows};
+use crate::segment::{RowRanges, Segment, SegmentError, without_rows};
 use crate::snapshot::{Snapshot, TableSnapshot};
 use crate::store::Signal;
 
@@ -28,15 +26,15 @@ mod narrowed;
 mod numbers;
 mod ranges;
 mod selected;
+mod unit;
 mod workers;
 
 pub(crate) use self::control::Control;
 pub(super) use self::numbers::Numbers;
 pub(super) use self::ranges::{from_rows, intersect};
-use self::selected::{read, select};
+use self::selected::select;
+use self::unit::Account;
 
-/// Rows of a unit of which all columns are read at once, when that is wanted.
-const FEW_ROWS: usize = 64;
 /// As few segments are asked faster than a thread is started.
 const MANY_SEGMENTS: usize = 8;
 
@@ -80,9 +78,7 @@ pub(super) struct Scan<'a> {
     pub(super) units: Vec<Unit>,
     control: &'a Control,
     /// What tells older versions of spans, which are left out; nothing where all versions are wanted.
-    versions: Option<&'a Versions>,
-    /// The older versions of places, as far as they were read.
-    older: Mutex<HashMap<Place, Arc<RowRanges>>>,
+    arrivals: Option<Arrivals<'a>>,
     whole_when_few: bool,
     segments_read: BTreeSet<usize>,
     /// Units read so far, and what could not be.
@@ -111,9 +107,9 @@ impl<'a> Scan<'a> {
     ) -> Result<Self, QueryError> {
         let table = snapshot.table(signal);
         let stats = QueryStats { complete: true, ..QueryStats::default() };
-        let (units, segments_read, older) = (Vec::new(), BTreeSet::new(), Mutex::default());
-        let versions = (signal == Signal::Traces).then_some(&*snapshot.versions);
-        let mut scan = Self { table, signal, range, units, control, versions, older, whole_when_few: false, segments_read, stats };
+        let arrivals = (signal == Signal::Traces).then(|| snapshot.versions.of(table));
+        let (units, segments_read) = (Vec::new(), BTreeSet::new());
+        let mut scan = Self { table, signal, range, units, control, arrivals, whole_when_few: false, segments_read, stats };
         for note in &table.unreadable {
             scan.note(note.clone());
         }
@@ -144,7 +140,7 @@ impl<'a> Scan<'a> {
 
     /// Reads older versions of spans too.
     pub(super) fn every_version(&mut self) {
-        self.versions = None;
+        self.arrivals = None;
     }
 
     /// Puts the oldest units first.
@@ -165,8 +161,17 @@ impl<'a> Scan<'a> {
     pub(super) fn run(
         &mut self,
         wanted: Wanted<'_>,
-        mut stop: impl FnMut(&Unit) -> bool,
+        stop: impl FnMut(&Unit) -> bool,
         mut each: impl FnMut(&Rows<'_>) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        self.walk(stop, |scan, unit, account| scan.unit(unit, wanted, account, &mut each))
+    }
+
+    /// Hands units on in order until `stop` says of the next one that it cannot matter.
+    fn walk(
+        &mut self,
+        mut stop: impl FnMut(&Unit) -> bool,
+        mut read: impl FnMut(&Self, &Unit, &mut Account) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
         let mut account = Account::default();
         let units = std::mem::take(&mut self.units);
@@ -175,7 +180,7 @@ impl<'a> Scan<'a> {
                 account.skipped = units.iter().skip(i).map(|unit| self.rows_of(unit)).sum();
                 break;
             }
-            self.unit(unit, wanted, &mut account, &mut each)?;
+            read(self, unit, &mut account)?;
         }
         self.units = units;
         self.close(account);
@@ -302,67 +307,6 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn unit(
-        &self,
-        unit: &Unit,
-        wanted: Wanted<'_>,
-        account: &mut Account,
-        each: &mut dyn FnMut(&Rows<'_>) -> Result<(), QueryError>,
-    ) -> Result<(), QueryError> {
-        self.control.check()?;
-        let older = self.older(unit.place, account)?;
-        let rows = if older.is_empty() { Cow::Borrowed(&unit.rows) } else { Cow::Owned(without_rows(&unit.rows, &older)) };
-        let whole = self.is_read_whole(unit);
-        let needs = if whole { Needs { columns: schema::names(self.signal).collect(), ..Needs::default() } } else { self.needs(wanted) };
-        let numbers = Numbers::new(&rows);
-        let mut first = 0;
-        let mut hand = |batch: &RecordBatch, account: &mut Account| -> Result<(), QueryError> {
-            account.rows += batch.num_rows() as u64;
-            let alive = self.in_range(unit, batch)?;
-            let mut alive = wanted.predicate.matches(batch, alive)?;
-            if matches!(unit.place, Place::Buffer(_)) && !older.is_empty() {
-                alive = &alive & &last_versions(batch.num_rows(), &older);
-            }
-            if alive.count_set_bits() > 0 {
-                each(&Rows { place: unit.place, batch, alive, whole, numbers: &numbers, first })?;
-            }
-            first += batch.num_rows();
-            self.control.check()
-        };
-        match unit.place {
-            Place::Buffer(i) => match self.table.buffered.get(i) {
-                Some(batch) => hand(batch, account),
-                None => Ok(()),
-            },
-            Place::Segment(i) => {
-                let Some(segment) = self.table.segments.get(i).filter(|_| !rows.is_empty()) else { return Ok(()) };
-                account.segments.insert(i);
-                let batches = match read(segment, &needs, &rows) {
-                    Ok(batches) => batches,
-                    Err(error) => return account.unreadable(&error),
-                };
-                for batch in batches {
-                    match batch {
-                        Ok(batch) => hand(&batch, account)?,
-                        Err(error) => return account.unreadable(&error),
-                    }
-                }
-                Ok(())
-            }
-        }
-    }
-
-    fn older(&self, place: Place, account: &mut Account) -> Result<Arc<RowRanges>, QueryError> {
-        let Some(versions) = self.versions else { return Ok(Arc::default()) };
-        if let Some(known) = self.older.lock().get(&place) {
-            return Ok(known.clone());
-        }
-        let (rows, notes) = versions.older(self.table, place, self.control)?;
-        account.notes.extend(notes);
-        self.older.lock().insert(place, rows.clone());
-        Ok(rows)
-    }
-
     fn rows_of(&self, unit: &Unit) -> u64 {
         match unit.place {
             Place::Buffer(i) => self.table.buffered.get(i).map_or(0, RecordBatch::num_rows) as u64,
@@ -370,31 +314,9 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn is_read_whole(&self, unit: &Unit) -> bool {
-        let rows = || unit.rows.iter().map(ExactSizeIterator::len).sum::<usize>();
-        self.whole_when_few && matches!(unit.place, Place::Segment(_)) && rows() <= FEW_ROWS
-    }
-
-    /// What to read.
-    fn needs<'w>(&self, wanted: Wanted<'w>) -> Needs<'w> {
-        let mut needs = wanted.predicate.needs();
-        needs.columns.extend(wanted.columns);
-        needs.columns.insert(schema::time_column(self.signal));
-        needs.keys.extend(wanted.keys.iter().map(String::as_str));
-        needs
-    }
-
     /// A range is half open, but all time has no end.
     fn overlaps(&self, min: UnixNanos, max: UnixNanos) -> bool {
         self.range == TimeRange::ALL || self.range.overlaps(min, max)
-    }
-
-    fn in_range(&self, unit: &Unit, batch: &RecordBatch) -> Result<BooleanBuffer, QueryError> {
-        if self.range == TimeRange::ALL || (self.range.from <= unit.min && unit.max < self.range.to) {
-            return Ok(BooleanBuffer::new_set(batch.num_rows()));
-        }
-        let times = columns::long(batch, schema::time_column(self.signal))?;
-        Ok(BooleanBuffer::collect_bool(batch.num_rows(), |row| self.range.contains(UnixNanos::new(columns::nanos(times, row)))))
     }
 
     fn close(&mut self, account: Account) {
@@ -405,31 +327,6 @@ impl<'a> Scan<'a> {
         for note in account.notes {
             self.note(note);
         }
-    }
-}
-
-/// Rows of a batch that are not older versions.
-fn last_versions(rows: usize, older: &RowRanges) -> BooleanBuffer {
-    let is_last = |row| u32::try_from(row).is_ok_and(|row| !holds_rows(older, row));
-    BooleanBuffer::collect_bool(rows, is_last)
-}
-
-/// What one worker did.
-#[derive(Debug, Default)]
-struct Account {
-    rows: u64,
-    /// Rows of units after the one at which the answer was full.
-    skipped: u64,
-    segments: BTreeSet<usize>,
-    notes: Vec<String>,
-}
-
-impl Account {
-    #[expect(clippy::unnecessary_wraps, reason = "it ends a unit without failing the question")]
-    fn unreadable(&mut self, error: &SegmentError) -> Result<(), QueryError> {
-        tracing::warn!(error = %error, "a segment could not be read for a query");
-        self.notes.push(format!("a part of the data could not be read: {error}"));
-        Ok(())
     }
 }
 

@@ -258,14 +258,14 @@ impl Merger {
     /// in the order of arrival by its newest rows, so nothing in it may be older than what others hold.
     fn last_versions(&self, inputs: &[Arc<Segment>], signal: Signal) -> Result<Option<Vec<Arc<Segment>>>, SegmentError> {
         let (snapshot, control) = (self.tables.published().load_full(), Control::new(LOOKING));
-        let (mut views, mut any) = (Vec::with_capacity(inputs.len()), false);
+        let (arrivals, mut views, mut any) = (snapshot.versions.of(&snapshot.spans), Vec::with_capacity(inputs.len()), false);
         for segment in inputs.iter().filter(|_| signal == Signal::Traces) {
             let id = segment.meta().id;
             if self.wake.stopping().load(std::sync::atomic::Ordering::Relaxed) {
                 return Err(SegmentError::stopped(id));
             }
             // What cannot be read makes it known to fewer: such rows stay.
-            let found = snapshot.versions.older_in(&snapshot.spans, id, &control);
+            let found = arrivals.older_in(id, &control);
             let (older, _) = found.map_err(|error| SegmentError::io(id, format!("cannot find out what came again later: {error}")))?;
             if older.is_empty() {
                 views.push(segment.clone());

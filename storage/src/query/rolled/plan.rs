@@ -12,6 +12,7 @@ use crate::model::TimeRange;
 use crate::query::answer::QueryStats;
 use crate::query::question::QueryError;
 use crate::query::scan::{Control, Place};
+use crate::query::versions::Arrivals;
 use crate::rollup::{Cell, MINUTE, Roll, minute_of};
 use crate::segment::Segment;
 use crate::store::Signal;
@@ -35,6 +36,8 @@ pub(super) struct Plan<'a> {
     pub(super) question: Question<'a>,
     pub(super) control: &'a Control,
     rolls: &'a Rolls,
+    /// What tells older versions of spans.
+    arrivals: Arrivals<'a>,
     pub(super) rolled: Vec<Rolled>,
     pub(super) stats: QueryStats,
 }
@@ -48,7 +51,8 @@ pub(super) const TOLD_APART: [&str; 5] = {
 impl<'a> Plan<'a> {
     pub(super) fn new(question: Question<'a>, rolls: &'a Rolls, control: &'a Control) -> Result<Self, QueryError> {
         let stats = QueryStats { complete: true, ..QueryStats::default() };
-        let mut plan = Self { question, control, rolls, rolled: Vec::new(), stats };
+        let arrivals = question.snapshot.versions.of(&question.snapshot.spans);
+        let mut plan = Self { question, control, rolls, arrivals, rolled: Vec::new(), stats };
         let asked = question.filter.columns();
         if question.moment == Moment::All || !super::is_told_apart(question.filter) {
             return Ok(plan);
@@ -74,11 +78,10 @@ impl<'a> Plan<'a> {
 
     /// What must be taken off the roll-up of a segment; `None` when that is too much. What cannot be read is noted.
     fn older(&mut self, place: usize, segment: &Segment) -> Result<Option<Arc<Vec<Told>>>, QueryError> {
-        let Question { snapshot, signal, .. } = self.question;
-        if signal != Signal::Traces {
+        if self.question.signal != Signal::Traces {
             return Ok(Some(Arc::default()));
         }
-        let (rows, notes) = snapshot.versions.older(&snapshot.spans, Place::Segment(place), self.control)?;
+        let (rows, notes) = self.arrivals.older(Place::Segment(place), self.control)?;
         notes.into_iter().for_each(|note| self.note(note));
         let read = self.rolls.older(segment, &rows, self.control)?;
         Ok(read.unwrap_or_else(|note| {

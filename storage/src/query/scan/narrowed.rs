@@ -5,8 +5,9 @@
 
 use super::numbers::Numbers;
 use super::selected::read;
-use super::{Account, Needs, Place, RowRanges, Rows, Scan, Unit, Wanted, ranges};
+use super::{Account, Place, RowRanges, Rows, Scan, Unit, Wanted, ranges};
 use crate::query::columns;
+use crate::query::predicate::Needs;
 use crate::query::question::QueryError;
 use crate::segment::{Segment, SegmentError};
 
@@ -18,40 +19,28 @@ impl Scan<'_> {
     pub(in super::super) fn run_best(
         &mut self,
         (wanted, key): (Wanted<'_>, &'static str),
-        mut stop: impl FnMut(&Unit) -> bool,
+        stop: impl FnMut(&Unit) -> bool,
         least: impl Fn() -> Option<u64>,
         mut each: impl FnMut(&Rows<'_>) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
-        let mut account = Account::default();
-        let units = std::mem::take(&mut self.units);
-        for (i, unit) in units.iter().enumerate() {
-            if stop(unit) {
-                account.skipped = units.iter().skip(i).map(|unit| self.rows_of(unit)).sum();
-                break;
-            }
-            let part = |rows| Unit { rows, ..unit.clone() };
+        self.walk(stop, |scan, unit, account| {
             let (head, rest) = if least().is_some() { (RowRanges::new(), unit.rows.clone()) } else { ranges::split(&unit.rows, HEAD_ROWS) };
             let is_long = rest.iter().map(ExactSizeIterator::len).sum::<usize>() > HEAD_ROWS;
             let place = if let Place::Segment(at) = unit.place { Some(at).filter(|_| is_long) } else { None };
-            let Some((at, segment)) = place.and_then(|at| Some((at, self.table.segments.get(at)?))) else {
-                self.unit(unit, wanted, &mut account, &mut each)?;
-                continue;
+            let Some((at, segment)) = place.and_then(|at| Some((at, scan.table.segments.get(at)?))) else {
+                return scan.unit(unit, wanted, account, &mut each);
             };
             account.segments.insert(at);
+            let part = |rows| Unit { rows, ..unit.clone() };
             if !head.is_empty() {
-                self.unit(&part(head), wanted, &mut account, &mut each)?;
+                scan.unit(&part(head), wanted, account, &mut each)?;
             }
             let left = match least() {
-                Some(least) => self.not_below(segment, rest, (key, least), &mut account)?,
+                Some(least) => scan.not_below(segment, rest, (key, least), account)?,
                 None => rest,
             };
-            if !left.is_empty() {
-                self.unit(&part(left), wanted, &mut account, &mut each)?;
-            }
-        }
-        self.units = units;
-        self.close(account);
-        Ok(())
+            if left.is_empty() { Ok(()) } else { scan.unit(&part(left), wanted, account, &mut each) }
+        })
     }
 
     /// Those of some rows whose number is not below `least`, or all when most are; none when it cannot be read, which is noted.

@@ -4,20 +4,20 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-
 use super::super::question::QueryError;
 use super::super::scan::{Control, Numbers, from_rows};
-use super::batch::Batch;
 use super::keys::{Hashes, KEY_COLUMNS, SpanKeys};
+use super::place::InMemory;
 use crate::model::TraceId;
 use crate::segment::{RowRanges, Segment, SegmentError, union_rows, without_rows};
 
 /// Key and rows of every trace of a segment, sorted.
 pub(super) type Run = (u32, Range<u32>);
 
-/// Rows. The error inside says what could not be read.
-type Found = Result<RowRanges, String>;
+/// Rows, where they could be read.
+type Found = Result<RowRanges, Unread>;
+/// What could not be read, as a sentence for the answer.
+pub(super) type Unread = String;
 
 /// Compares two segments by the keys of their traces; every row of those where one has no such index.
 pub(super) fn of_segments(
@@ -33,29 +33,26 @@ pub(super) fn of_segments(
     let mut hashes = Hashes::default();
     let read = each(later, &of_later, control, |keys, row, _| {
         hashes.insert(keys.hash(row));
-        Ok(())
     })?;
     if let Err(note) = read {
         return Ok(Err(note));
     }
-    rows_of(older, &of_older, control, |hash| Ok(hashes.contains(&hash)))
+    rows_of(older, &of_older, control, |hash| hashes.contains(&hash))
 }
 
-/// Compares a segment with a batch in memory by those of its traces that the segment may hold.
-pub(super) fn of_batch(older: &Segment, later: &Batch, batch: &RecordBatch, control: &Control) -> Result<Found, QueryError> {
-    let keys = SpanKeys::of(batch)?;
-    let (mut traces, mut before) = (HashSet::new(), None);
-    for trace in (0..batch.num_rows()).filter_map(|row| keys.trace_id(row)) {
-        // Rows of one trace often come one after the other.
-        if before.replace(trace) != Some(trace) && older.may_hold(trace) {
-            traces.insert(trace);
-        }
-    }
+/// Compares a segment with a batch in memory by those of its traces that the segment may hold. One that is gone holds nothing.
+pub(super) fn of_batch(older: &Segment, later: &InMemory, control: &Control) -> Result<Found, QueryError> {
+    let traces: HashSet<TraceId> = later.traces()?.iter().filter(|trace| older.may_hold(**trace)).copied().collect();
+    let Some(batch) = later.keys().filter(|_| !traces.is_empty()) else { return Ok(Ok(RowRanges::new())) };
     let rows = match rows_of_traces(older, &traces, control)? {
+        Ok(rows) if rows.is_empty() => return Ok(Ok(rows)),
         Ok(rows) => rows,
         Err(error) => return Ok(Err(unreadable(&error))),
     };
-    rows_of(older, &rows, control, |hash| later.holds(batch, hash))
+    let keys = SpanKeys::of(&batch)?;
+    let of_traces = (0..batch.num_rows()).filter(|row| keys.trace_id(*row).is_some_and(|trace| traces.contains(&trace)));
+    let hashes: Hashes = of_traces.map(|row| keys.hash(row)).collect();
+    rows_of(older, &rows, control, |hash| hashes.contains(&hash))
 }
 
 fn rows_of_traces(segment: &Segment, traces: &HashSet<TraceId>, control: &Control) -> Result<Result<RowRanges, SegmentError>, QueryError> {
@@ -73,18 +70,12 @@ fn rows_of_traces(segment: &Segment, traces: &HashSet<TraceId>, control: &Contro
 }
 
 /// Those of some rows whose hash is asked for.
-fn rows_of(
-    segment: &Segment,
-    rows: &RowRanges,
-    control: &Control,
-    is_asked: impl Fn(u64) -> Result<bool, QueryError>,
-) -> Result<Found, QueryError> {
+fn rows_of(segment: &Segment, rows: &RowRanges, control: &Control, is_asked: impl Fn(u64) -> bool) -> Result<Found, QueryError> {
     let mut found = Vec::new();
     let read = each(segment, rows, control, |keys, row, number| {
-        if is_asked(keys.hash(row))? {
+        if is_asked(keys.hash(row)) {
             found.push(number);
         }
-        Ok(())
     })?;
     Ok(read.map(|()| from_rows(found)))
 }
@@ -94,8 +85,8 @@ fn each(
     segment: &Segment,
     rows: &RowRanges,
     control: &Control,
-    mut take: impl FnMut(&SpanKeys<'_>, usize, u32) -> Result<(), QueryError>,
-) -> Result<Result<(), String>, QueryError> {
+    mut take: impl FnMut(&SpanKeys<'_>, usize, u32),
+) -> Result<Result<(), Unread>, QueryError> {
     // Rows are numbered by their ranges, so hidden ones must not be among them.
     let rows = without_rows(rows, segment.hidden());
     if rows.is_empty() {
@@ -114,29 +105,43 @@ fn each(
         };
         let keys = SpanKeys::of(&batch)?;
         for row in 0..batch.num_rows() {
-            take(&keys, row, numbers.of(first + row))?;
+            take(&keys, row, numbers.of(first + row));
         }
         first += batch.num_rows();
     }
     Ok(Ok(()))
 }
 
-fn unreadable(error: &SegmentError) -> String {
+fn unreadable(error: &SegmentError) -> Unread {
     format!("a part of the data could not be read: {error}")
 }
 
 /// Rows of traces whose keys are in both lists.
 fn common(a: &[Run], b: &[Run]) -> (RowRanges, RowRanges) {
-    let (mut in_a, mut in_b) = (RowRanges::new(), RowRanges::new());
-    let mut groups = b.chunk_by(|x, y| x.0 == y.0).peekable();
+    if a.len() > b.len() {
+        let (in_b, in_a) = common(b, a);
+        return (in_a, in_b);
+    }
+    let (mut in_a, mut in_b, mut rest) = (Vec::new(), Vec::new(), b);
     for group in a.chunk_by(|x, y| x.0 == y.0) {
         let Some((key, _)) = group.first() else { continue };
-        let is_before = |other: &&[Run]| other.first().is_some_and(|(other, _)| other < key);
-        while groups.next_if(is_before).is_some() {}
-        if let Some(same) = groups.next_if(|other| other.first().is_some_and(|(other, _)| other == key)) {
+        rest = rest.get(before(rest, *key)..).unwrap_or_default();
+        let same = rest.iter().take_while(|(other, _)| other == key).map(|(_, rows)| rows.clone());
+        let known = in_b.len();
+        in_b.extend(same);
+        if in_b.len() > known {
             in_a.extend(group.iter().map(|(_, rows)| rows.clone()));
-            in_b.extend(same.iter().map(|(_, rows)| rows.clone()));
         }
     }
     (union_rows(in_a, Vec::new()), union_rows(in_b, Vec::new()))
+}
+
+/// How many of a sorted list are below a key, looked for from its beginning in steps that double.
+fn before(sorted: &[Run], key: u32) -> usize {
+    let mut step = 1;
+    while sorted.get(step - 1).is_some_and(|(other, _)| *other < key) {
+        step *= 2;
+    }
+    let (from, to) = (step / 2, step.min(sorted.len()));
+    from + sorted.get(from..to).unwrap_or_default().partition_point(|(other, _)| *other < key)
 }

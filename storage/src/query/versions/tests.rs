@@ -18,6 +18,8 @@ use crate::rollup::MINUTE;
 use crate::snapshot::Snapshot;
 use crate::store::Signal;
 
+mod changing;
+
 const NOON: u64 = 1_700_000_000_000_000_000 / MINUTE * MINUTE;
 const TRACES: u64 = 12;
 
@@ -170,23 +172,50 @@ async fn every_answer_is_of_the_version_that_came_last() {
 }
 
 #[test]
-fn places_are_compared_once_and_rows_read_of_common_traces_alone() {
+fn places_are_compared_once_and_again_with_what_is_new_alone() {
     let folder = tempfile::tempdir().unwrap();
     let mut dice = Dice(5);
-    let spans = |dice: &mut Dice, ids: std::ops::Range<u64>| fixtures::spans(&ids.map(|id| version(dice, id, id)).collect::<Vec<_>>());
-    let segments = vec![vec![spans(&mut dice, 1..40)], vec![spans(&mut dice, 30..50)]];
-    let snapshot = fixtures::snapshot(folder.path(), Signal::Traces, vec![spans(&mut dice, 48..60), spans(&mut dice, 1..3)], segments);
-    let (table, versions) = (&snapshot.spans, &snapshot.versions);
-    let count = |rows: &RowRanges| rows.iter().map(ExactSizeIterator::len).sum::<usize>();
-    let older = |snapshot: &Snapshot, id| versions.older_in(&snapshot.spans, id, &control()).unwrap();
-    let ids: Vec<Ulid> = table.by_arrival().iter().map(|segment| segment.meta().id).collect();
-    let expected = [10 + 2, 2];
-    for _ in 0..2 {
-        let found: Vec<usize> = ids.iter().map(|id| count(&older(&snapshot, *id).0)).collect();
-        assert_eq!(found, expected);
+    let mut spans = |ids: std::ops::Range<u64>| fixtures::spans(&ids.map(|id| version(&mut dice, id, id)).collect::<Vec<_>>());
+    let segments = vec![vec![spans(1..40)], vec![spans(30..50)]];
+    let mut snapshot = fixtures::snapshot(folder.path(), Signal::Traces, vec![spans(48..60), spans(1..3)], segments);
+    let ids: Vec<Ulid> = snapshot.spans.by_arrival().iter().map(|segment| segment.meta().id).collect();
+    let counts = |snapshot: &Snapshot| {
+        let arrivals = snapshot.versions.of(&snapshot.spans);
+        let older = ids.iter().map(|id| arrivals.older_in(*id, &control()).unwrap().0);
+        older.map(|rows| rows.iter().map(ExactSizeIterator::len).sum::<usize>()).collect::<Vec<_>>()
+    };
+    assert_eq!(counts(&snapshot), [10 + 2, 2]);
+    assert_eq!(snapshot.versions.state.lock().numbers, 4, "each place is known once");
+    // Segments that cannot be read any more need not be: nothing that is known is found out again.
+    for id in &ids {
+        std::fs::write(folder.path().join(format!("{id}.parquet")), "").unwrap();
     }
-    // A batch is known again for as long as it is there.
-    assert_eq!(versions.state.lock().next_batch, 2);
+    assert_eq!(counts(&snapshot), [10 + 2, 2]);
+    snapshot.spans.buffered.push(spans(100..110));
+    assert_eq!(counts(&snapshot), [10 + 2, 2], "a batch without traces of a segment");
+    snapshot.spans.buffered.clear();
+    assert_eq!(counts(&snapshot), [10, 0]);
+    assert_eq!(snapshot.versions.state.lock().numbers, 5);
+}
+
+#[test]
+fn what_segments_share_is_bounded_and_found_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut dice = Dice(9);
+    let mut spans = || vec![fixtures::spans(&(1..20).map(|id| version(&mut dice, id, id)).collect::<Vec<_>>())];
+    let segments = (0..4).map(|_| spans()).collect();
+    let snapshot = fixtures::snapshot(folder.path(), Signal::Traces, Vec::new(), segments);
+    let (versions, arrivals) = (&snapshot.versions, snapshot.versions.of(&snapshot.spans));
+    let ask = || {
+        let older = (0..4).map(|at| arrivals.older(Place::Segment(at), &control()).unwrap().0);
+        older.map(|rows| rows.iter().map(ExactSizeIterator::len).sum::<usize>()).sum::<usize>()
+    };
+    assert_eq!(ask(), 3 * 19);
+    let all = versions.shares.load(Ordering::Relaxed);
+    assert!(all > 0);
+    versions.let_go(all / 2);
+    assert!(versions.shares.load(Ordering::Relaxed) <= all / 2);
+    assert_eq!((ask(), versions.shares.load(Ordering::Relaxed)), (3 * 19, all));
 }
 
 #[test]
@@ -198,7 +227,7 @@ fn a_version_that_was_let_go_does_not_hide_the_one_before() {
     let mut snapshot = fixtures::snapshot(folder.path(), Signal::Traces, Vec::new(), vec![vec![old], vec![new]]);
     let ids: Vec<Ulid> = snapshot.spans.by_arrival().iter().map(|segment| segment.meta().id).collect();
     let hidden = |snapshot: &Snapshot| {
-        let found = snapshot.versions.older_in(&snapshot.spans, ids[0], &control()).unwrap().0;
+        let found = snapshot.versions.of(&snapshot.spans).older_in(ids[0], &control()).unwrap().0;
         found.iter().map(ExactSizeIterator::len).sum::<usize>()
     };
     assert_eq!(hidden(&snapshot), 19);

@@ -85,7 +85,7 @@ impl World {
 fn older(snapshot: &Snapshot, signal: Signal, places: usize, place: fn(usize) -> Place, reports: &mut Vec<String>) -> Vec<Arc<RowRanges>> {
     let control = Control::new(Duration::from_secs(600));
     let older = |at| match signal {
-        Signal::Traces => snapshot.versions.older(&snapshot.spans, place(at), &control).unwrap(),
+        Signal::Traces => snapshot.versions.of(&snapshot.spans).older(place(at), &control).unwrap(),
         Signal::Logs => Older::default(),
     };
     let (rows, notes): (Vec<_>, Vec<_>) = (0..places).map(older).unzip();

@@ -1,0 +1,131 @@
+//! Reading one unit: its rows in the window that match and are no older versions.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::buffer::BooleanBuffer;
+
+use super::numbers::Numbers;
+use super::selected::read;
+use super::{Place, RowRanges, Rows, Scan, Unit, Wanted};
+use crate::model::{TimeRange, UnixNanos};
+use crate::query::columns;
+use crate::query::predicate::Needs;
+use crate::query::question::QueryError;
+use crate::schema;
+use crate::segment::{SegmentError, holds_rows, without_rows};
+
+/// Rows of a unit of which all columns are read at once, when that is wanted.
+const FEW_ROWS: usize = 64;
+
+/// What one worker did.
+#[derive(Debug, Default)]
+pub(super) struct Account {
+    pub(super) rows: u64,
+    /// Rows of units after the one at which the answer was full.
+    pub(super) skipped: u64,
+    pub(super) segments: BTreeSet<usize>,
+    pub(super) notes: Vec<String>,
+}
+
+// === impl Scan ===
+
+impl Scan<'_> {
+    pub(super) fn unit(
+        &self,
+        unit: &Unit,
+        wanted: Wanted<'_>,
+        account: &mut Account,
+        each: &mut dyn FnMut(&Rows<'_>) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        self.control.check()?;
+        let older = self.older(unit.place, account)?;
+        let rows = if older.is_empty() { Cow::Borrowed(&unit.rows) } else { Cow::Owned(without_rows(&unit.rows, &older)) };
+        let whole = self.is_read_whole(unit);
+        let needs = if whole { Needs { columns: schema::names(self.signal).collect(), ..Needs::default() } } else { self.needs(wanted) };
+        let numbers = Numbers::new(&rows);
+        let mut first = 0;
+        let mut hand = |batch: &RecordBatch, account: &mut Account| -> Result<(), QueryError> {
+            account.rows += batch.num_rows() as u64;
+            let alive = self.in_range(unit, batch)?;
+            let mut alive = wanted.predicate.matches(batch, alive)?;
+            if matches!(unit.place, Place::Buffer(_)) && !older.is_empty() {
+                alive = &alive & &last_versions(batch.num_rows(), &older);
+            }
+            if alive.count_set_bits() > 0 {
+                each(&Rows { place: unit.place, batch, alive, whole, numbers: &numbers, first })?;
+            }
+            first += batch.num_rows();
+            self.control.check()
+        };
+        match unit.place {
+            Place::Buffer(i) => match self.table.buffered.get(i) {
+                Some(batch) => hand(batch, account),
+                None => Ok(()),
+            },
+            Place::Segment(i) => {
+                let Some(segment) = self.table.segments.get(i).filter(|_| !rows.is_empty()) else { return Ok(()) };
+                account.segments.insert(i);
+                let batches = match read(segment, &needs, &rows) {
+                    Ok(batches) => batches,
+                    Err(error) => return account.unreadable(&error),
+                };
+                for batch in batches {
+                    match batch {
+                        Ok(batch) => hand(&batch, account)?,
+                        Err(error) => return account.unreadable(&error),
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn older(&self, place: Place, account: &mut Account) -> Result<Arc<RowRanges>, QueryError> {
+        let Some(arrivals) = &self.arrivals else { return Ok(Arc::default()) };
+        let (rows, notes) = arrivals.older(place, self.control)?;
+        account.notes.extend(notes);
+        Ok(rows)
+    }
+
+    fn is_read_whole(&self, unit: &Unit) -> bool {
+        let rows = || unit.rows.iter().map(ExactSizeIterator::len).sum::<usize>();
+        self.whole_when_few && matches!(unit.place, Place::Segment(_)) && rows() <= FEW_ROWS
+    }
+
+    /// What to read.
+    fn needs<'w>(&self, wanted: Wanted<'w>) -> Needs<'w> {
+        let mut needs = wanted.predicate.needs();
+        needs.columns.extend(wanted.columns);
+        needs.columns.insert(schema::time_column(self.signal));
+        needs.keys.extend(wanted.keys.iter().map(String::as_str));
+        needs
+    }
+
+    fn in_range(&self, unit: &Unit, batch: &RecordBatch) -> Result<BooleanBuffer, QueryError> {
+        if self.range == TimeRange::ALL || (self.range.from <= unit.min && unit.max < self.range.to) {
+            return Ok(BooleanBuffer::new_set(batch.num_rows()));
+        }
+        let times = columns::long(batch, schema::time_column(self.signal))?;
+        Ok(BooleanBuffer::collect_bool(batch.num_rows(), |row| self.range.contains(UnixNanos::new(columns::nanos(times, row)))))
+    }
+}
+
+/// Rows of a batch that are not older versions.
+fn last_versions(rows: usize, older: &RowRanges) -> BooleanBuffer {
+    let is_last = |row| u32::try_from(row).is_ok_and(|row| !holds_rows(older, row));
+    BooleanBuffer::collect_bool(rows, is_last)
+}
+
+// === impl Account ===
+
+impl Account {
+    #[expect(clippy::unnecessary_wraps, reason = "it ends a unit without failing the question")]
+    pub(super) fn unreadable(&mut self, error: &SegmentError) -> Result<(), QueryError> {
+        tracing::warn!(error = %error, "a segment could not be read for a query");
+        self.notes.push(format!("a part of the data could not be read: {error}"));
+        Ok(())
+    }
+}
