@@ -30,6 +30,7 @@ use crate::snapshot::Snapshot;
 
 mod append;
 mod ask;
+mod backlog;
 mod delete;
 mod disk;
 mod memo;

@@ -19,7 +19,7 @@ use crate::otlp::{self, Decoded};
 use crate::requests::{Claim, Outcome, Ticket};
 use crate::wal::{MAX_PAYLOAD, Record, Refusal};
 
-use super::{Appended, Inner, RETRY_AFTER, Signal, Store};
+use super::{Appended, Inner, RETRY_AFTER, Signal, Store, backlog};
 
 /// Rows on their way through the log. Dropped without a word when the log refuses them.
 #[derive(Debug)]
@@ -126,6 +126,7 @@ impl Inner {
 
     async fn store(&self, signal: Signal, payload: Bytes, hash: [u8; 16]) -> Outcome {
         let size = payload.len();
+        self.wait_for_merges(signal).await?;
         let Some(mut room) = self.room_for(size).await else {
             let busy = || AppendError::Busy { reason: "rows in memory wait for the disk".to_owned(), retry_after: RETRY_AFTER };
             return Err(self.health.note_full().map_or_else(busy, |why| unavailable(stuck(&why))));
@@ -145,6 +146,15 @@ impl Inner {
         drop(decoding_large);
         self.make_durable(signal, record, batch, room).await?;
         Ok(appended)
+    }
+
+    /// Waits while merging is behind.
+    async fn wait_for_merges(&self, signal: Signal) -> Result<(), AppendError> {
+        backlog::wait(self.tables.unmerged(signal)).await.map_err(|count| {
+            let why = self.health.error().map_or_else(String::new, |why| format!("; {why}"));
+            let reason = format!("{count} segments of {} wait to be merged{why}", signal.as_str());
+            AppendError::Busy { reason, retry_after: RETRY_AFTER }
+        })
     }
 
     /// Room for a request of `size` bytes, in the order of asking; `None` when there was none for too long.

@@ -175,7 +175,10 @@ impl Merger {
 
     /// Merges or stacks one group of segments; false when there is none, or no room for it.
     fn merge(&mut self) -> Result<bool, KeepError> {
-        for signal in SIGNALS {
+        // Where more waits comes first.
+        let mut signals = SIGNALS;
+        signals.sort_by_key(|signal| std::cmp::Reverse(*self.tables.unmerged(*signal).borrow()));
+        for signal in signals {
             let Some(job) = compaction::plan(&self.mergeable(signal), signal, self.clock.now()) else { continue };
             let (Job::Merge(inputs) | Job::Stack(inputs)) = &job;
             let bytes = scratch(inputs);

@@ -10,6 +10,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use arrow::array::RecordBatch;
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use ulid::Ulid;
 
 use crate::buffer::{Buffer, Entry, Reach};
@@ -25,6 +26,8 @@ use super::meters::{LetGo, Meters};
 pub(crate) struct Tables {
     state: Mutex<State>,
     snapshot: Arc<ArcSwap<Snapshot>>,
+    /// Segments of spans and of log records that are yet to be merged and can be.
+    unmerged: [watch::Sender<usize>; 2],
     meters: Meters,
 }
 
@@ -76,7 +79,7 @@ impl Tables {
         sort(&mut spans);
         sort(&mut logs);
         let state = State { buffer: Buffer::after(last_seq, lot_bytes), spans, logs, unreadable, ..State::default() };
-        let tables = Self { state: Mutex::new(state), snapshot: Arc::default(), meters };
+        let tables = Self { state: Mutex::new(state), snapshot: Arc::default(), unmerged: Default::default(), meters };
         tables.change(|_| ());
         Arc::new(tables)
     }
@@ -84,6 +87,15 @@ impl Tables {
     /// Where queries take their snapshot from.
     pub(crate) fn published(&self) -> Arc<ArcSwap<Snapshot>> {
         self.snapshot.clone()
+    }
+
+    /// How many segments of a signal are yet to be merged, now and as that changes.
+    pub(crate) fn unmerged(&self, signal: Signal) -> watch::Receiver<usize> {
+        let [spans, logs] = &self.unmerged;
+        match signal {
+            Signal::Traces => spans.subscribe(),
+            Signal::Logs => logs.subscribe(),
+        }
     }
 
     /// Adds the rows of consecutive frames and makes them visible together. Says whether there is enough of them for a flush.
@@ -275,6 +287,12 @@ impl Tables {
         let (spans, logs) = (table(Signal::Traces, &state.spans), table(Signal::Logs, &state.logs));
         let snapshot = Snapshot { spans, logs, version: state.version, versions: state.versions.clone() };
         self.meters.tables(&snapshot, &state.buffer);
+        for (count, table) in self.unmerged.iter().zip([&snapshot.spans, &snapshot.logs]) {
+            // What is damaged stays as it is.
+            let is_unmerged = |segment: &&Arc<Segment>| segment.meta().level == 0 && segment.damage().is_none();
+            let now = table.segments.iter().filter(is_unmerged).count();
+            count.send_if_modified(|count| std::mem::replace(count, now) != now);
+        }
         // Published under the lock, so that a later change is never overtaken by an earlier one.
         self.snapshot.store(Arc::new(snapshot));
         result
