@@ -220,7 +220,19 @@ fn invalid(error: &DataFusionError) -> QueryError {
         Some((_, pattern)) => format!("the regular expression `{pattern}` is malformed or grows too large; mend it or make it simpler"),
         None => line,
     };
-    QueryError::Invalid(if is_too_large(&line) { PATTERN_TOO_LARGE.to_owned() } else { line })
+    QueryError::Invalid(if is_too_large(&line) { PATTERN_TOO_LARGE.to_owned() } else { uncast(&line).unwrap_or(line) })
+}
+
+/// What is said of a value that `CAST` met and that is none of its type. A long value may have taken the end of the line.
+fn uncast(line: &str) -> Option<String> {
+    let rest = line.strip_prefix("Cannot cast string ").or_else(|| line.strip_prefix("Cannot cast value "))?;
+    let (value, to) = rest.rsplit_once(" to value of ").unwrap_or((rest, "its type"));
+    let value = value.trim_matches('\'');
+    let end = value.floor_char_boundary(MAX_SHOWN);
+    let shown = if end < value.len() { format!("{}…", value.get(..end)?) } else { value.to_owned() };
+    let name = to.trim_end_matches(" type");
+    let name = SQL_NAMES.iter().find(|(known, _)| *known == name).map_or(name, |(_, name)| name);
+    Some(format!("CAST met `{shown}`, which it cannot read as {name}; TRY_CAST gives NULL for what cannot be read"))
 }
 
 /// Whether the engine or a function of it could not compile a pattern within its bound.
@@ -252,6 +264,23 @@ fn one_line(error: &DataFusionError) -> String {
 
 /// What is said to statements that would change something.
 const READ_ONLY: &str = "only SELECT, EXPLAIN, SHOW TABLES and DESCRIBE are allowed; nothing can be changed by SQL";
+
+/// Bytes of a value in a message.
+const MAX_SHOWN: usize = 100;
+
+/// Types as the engine says them and as they are written.
+const SQL_NAMES: [(&str, &str); 10] = [
+    ("Int8", "TINYINT"),
+    ("Int16", "SMALLINT"),
+    ("Int32", "INT"),
+    ("Int64", "BIGINT"),
+    ("UInt32", "INT UNSIGNED"),
+    ("UInt64", "BIGINT UNSIGNED"),
+    ("Float32", "REAL"),
+    ("Float64", "DOUBLE"),
+    ("Boolean", "BOOLEAN"),
+    ("Date32", "DATE"),
+];
 
 /// What helps against too little memory.
 const TOO_MUCH: &str = "narrow its window, group and sort by less, or raise `query_memory_bytes`, which all statements share";

@@ -3,6 +3,7 @@
 //! Planning cannot be interrupted, and its time, memory and stack grow with the statement: everything that nests or joins is bounded
 //! here. Lists of values and of columns are not, because they are flat.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 use datafusion::common::DataFusionError;
@@ -10,7 +11,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement;
-use datafusion::sql::sqlparser::ast::visit_relations;
+use datafusion::sql::sqlparser::ast::{ObjectName, Query, Visit as _, Visitor, visit_relations};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
@@ -38,6 +39,9 @@ pub(super) fn statement(state: &SessionState, sql: &str, before: usize) -> Resul
     if counted.is_break() {
         return Err(QueryError::Invalid(format!("an SQL statement names at most {MAX_TABLES} tables")));
     }
+    if unfolded(&statement) > MAX_STEPS {
+        return Err(too_many_steps());
+    }
     Ok(statement)
 }
 
@@ -55,9 +59,13 @@ pub(super) fn check_plan(plan: &LogicalPlan) -> Result<(), QueryError> {
         return Err(QueryError::Invalid(format!("an SQL statement reads at most {MAX_TABLES} tables")));
     }
     if steps > MAX_STEPS {
-        return Err(QueryError::Invalid(format!("the SQL statement needs more than {MAX_STEPS} steps; make it simpler")));
+        return Err(too_many_steps());
     }
     Ok(())
+}
+
+fn too_many_steps() -> QueryError {
+    QueryError::Invalid(format!("the SQL statement needs more than {MAX_STEPS} steps; make it simpler"))
 }
 
 /// What can be said of a statement before it is parsed, in better words than a parser has.
@@ -135,5 +143,67 @@ fn count_tables(statement: &Statement, tables: &mut usize) -> ControlFlow<()> {
         }),
         Statement::Explain(explain) => count_tables(&explain.statement, tables),
         _ => ControlFlow::Continue(()),
+    }
+}
+
+/// Tables that a statement reads, with those of queries that `WITH` names counted wherever they are used: they can double with each name.
+fn unfolded(statement: &Statement) -> usize {
+    match statement {
+        Statement::Statement(statement) => {
+            let mut unfolding = Unfolding::default();
+            let _ = statement.visit(&mut unfolding);
+            unfolding.tables
+        }
+        Statement::Explain(explain) => unfolded(&explain.statement),
+        _ => 0,
+    }
+}
+
+/// Counts tables query by query.
+#[derive(Default)]
+struct Unfolding {
+    /// Queries around the place that is visited.
+    open: Vec<Open>,
+    tables: usize,
+}
+
+/// A query: names before which queries are still to come, names with their tables, and its own tables so far.
+#[derive(Default)]
+struct Open {
+    expected: VecDeque<String>,
+    named: Vec<(String, usize)>,
+    tables: usize,
+}
+
+impl Visitor for Unfolding {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        let named = query.with.iter().flat_map(|with| &with.cte_tables);
+        self.open.push(Open { expected: named.map(|named| named.alias.name.value.to_lowercase()).collect(), ..Open::default() });
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _query: &Query) -> ControlFlow<()> {
+        let tables = self.open.pop().map_or(0, |query| query.tables);
+        match self.open.last_mut() {
+            // What `WITH` names comes before everything else.
+            Some(outer) => match outer.expected.pop_front() {
+                Some(name) => outer.named.push((name, tables)),
+                None => outer.tables = outer.tables.saturating_add(tables),
+            },
+            None => self.tables = self.tables.saturating_add(tables),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+        let name = relation.to_string().trim_matches('"').to_lowercase();
+        let named = self.open.iter().rev().flat_map(|query| query.named.iter().rev()).find(|(known, _)| *known == name);
+        let tables = named.map_or(1, |(_, tables)| (*tables).max(1));
+        if let Some(query) = self.open.last_mut() {
+            query.tables = query.tables.saturating_add(tables);
+        }
+        ControlFlow::Continue(())
     }
 }

@@ -87,3 +87,23 @@ async fn sums_are_of_what_reads_as_a_number() {
     let sql = "SELECT attributes['k'] / 2 FROM spans WHERE attributes['k'] = 7 GROUP BY attributes['k'] / 2";
     assert_eq!(answers(sql).await, [r#"[{"attributes['k'] / 2":3.5}]"#]);
 }
+
+#[tokio::test]
+async fn a_cast_that_meets_something_else_says_what_and_what_helps() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut span = fixtures::span(1, 1, 0, "api", "x", 1, 1);
+    span.attributes = vec![fixtures::text("k", "it's seven"), fixtures::text("long", &"x".repeat(5_000))];
+    let snapshot = Arc::new(fixtures::snapshot(folder.path(), Signal::Traces, vec![fixtures::spans(&[span])], Vec::new()));
+    let engine = Engine::new(&Config::new(folder.path().to_owned()), &Registry::default());
+    for (sql, said) in [
+        ("SELECT CAST(attributes['k'] AS BIGINT) FROM spans", "`it's seven`, which it cannot read as BIGINT; TRY_CAST"),
+        ("SELECT attributes['k']::DOUBLE FROM spans", "`it's seven`, which it cannot read as DOUBLE; TRY_CAST"),
+        ("SELECT CAST(attributes['k'] AS BOOLEAN) FROM spans", "`it's seven`, which it cannot read as BOOLEAN; TRY_CAST"),
+    ] {
+        let error = engine.sql(snapshot.clone(), asked(sql)).await.unwrap_err();
+        assert!(matches!(&error, QueryError::Invalid(line) if line.contains(said)), "{sql}: {error}");
+    }
+    let error = engine.sql(snapshot.clone(), asked("SELECT CAST(attributes['long'] AS INT) FROM spans")).await.unwrap_err();
+    assert!(error.to_string().len() < 300 && error.to_string().contains("xxx…`"), "{error}");
+    assert!(engine.sql(snapshot, asked("SELECT TRY_CAST(attributes['k'] AS BIGINT) FROM spans")).await.is_ok());
+}
