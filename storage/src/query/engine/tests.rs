@@ -1,4 +1,10 @@
+use super::super::fixtures::{self, Dice};
+use super::super::{Aggregate, QueryStats, aggregate, facets};
 use super::*;
+use crate::model::{Span, SpanKind, TimeRange, UnixNanos};
+use crate::rollup::MINUTE;
+use crate::snapshot::Snapshot;
+use crate::store::Signal;
 
 fn engine(concurrent: usize) -> Arc<Engine> {
     let mut config = Config::new(std::env::temp_dir());
@@ -56,4 +62,60 @@ async fn a_question_that_panics_is_an_error_and_the_engine_goes_on() {
     assert!(matches!(result, Err(QueryError::Internal(_))));
     engine.run("b", Weight::Heavy, |_| Ok(())).await.unwrap();
     assert!(engine.registry.render().contains("throughline_query_errors_total{kind=\"a\",reason=\"internal\"} 1"));
+}
+
+/// Calls from one service to another, halves of them in different places and some in two.
+fn calls(folder: &std::path::Path, noon: u64) -> Snapshot {
+    let mut dice = Dice(77);
+    let mut places = vec![Vec::<Span>::new(); 5];
+    for i in 1..=300 {
+        let start = noon + i * MINUTE / 20;
+        let mut client = fixtures::span(i, 2 * i, 0, "api", "call", start, 100);
+        let mut server = fixtures::span(i, 2 * i + 1, 2 * i, "pay", "take", start + 10, 50 + i);
+        (client.kind, server.kind) = (SpanKind::Client, SpanKind::Server);
+        let (a, b) = (dice.count(5), if dice.roll(10) == 0 { dice.count(5) } else { 0 });
+        places[a].extend([client.clone(), server.clone()]);
+        places[b].extend((dice.roll(20) == 0).then_some(server));
+    }
+    let mut batches = places.iter().map(|spans| fixtures::spans(spans));
+    let buffered = batches.by_ref().take(1).collect();
+    fixtures::snapshot(folder, Signal::Traces, buffered, batches.map(|batch| vec![batch]).collect())
+}
+
+#[tokio::test]
+async fn the_same_question_on_the_same_data_says_the_same_whatever_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let noon = 1_700_000_000_000_000_000 / MINUTE * MINUTE;
+    let snapshot = Arc::new(calls(folder.path(), noon));
+    let engine = engine(1);
+    // A part of a minute at both ends.
+    let range = TimeRange { from: UnixNanos::new(noon + MINUTE + 7_000), to: UnixNanos::new(noon + 12 * MINUTE + 9_000) };
+    let mut told: Vec<Vec<QueryStats>> = Vec::new();
+    for round in 0..4 {
+        let map = engine.service_map(snapshot.clone(), range, UnixNanos::new(noon + 60 * MINUTE)).await.unwrap();
+        let services = engine.services(snapshot.clone(), range, 4).await.unwrap();
+        let operations = engine.operations(snapshot.clone(), "pay", range).await.unwrap();
+        let (of, rolls) = (snapshot.clone(), engine.rolls());
+        let rest = engine.run("rest", Weight::Heavy, move |control| {
+            let values = |query, field| facets(&of, Signal::Traces, query, range, (field, 10), &rolls, control);
+            let group_by = vec!["service".to_owned()];
+            let measures = vec!["count".parse()?, "p95".parse()?];
+            let ask = Aggregate { signal: Signal::Traces, query: String::new(), range, group_by, measures, step: None, limit: 10 };
+            Ok([values("", "service")?.stats, values("duration>60ns", "name")?.stats, aggregate(&of, &ask, &rolls, control)?.stats])
+        });
+        let [by_service, by_name, sums] = rest.await.unwrap();
+        let all = [map.stats, services.1, operations.1, by_service, by_name, sums];
+        told.push(all.into_iter().map(|stats| QueryStats { elapsed: Duration::ZERO, ..stats }).collect());
+        match round {
+            0 => {}
+            1 => engine.cache.clear(),
+            _ => {
+                engine.cache.clear();
+                engine.rolls.clear();
+                engine.calls.clear();
+            }
+        }
+    }
+    assert!(told[0].iter().all(|stats| stats.complete && stats.rows_scanned > 0), "{:?}", told[0]);
+    assert!(told.windows(2).all(|two| two[0] == two[1]), "{told:#?}");
 }

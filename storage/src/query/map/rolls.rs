@@ -77,6 +77,13 @@ impl CallRolls {
         self.spans.lock().clear();
     }
 
+    /// Bytes that are kept, and that may be.
+    pub(crate) fn memory(&self) -> (usize, usize) {
+        let (rolls, units) = (self.rolls.lock().memory(), self.units.lock().memory());
+        let (shared, spans) = (self.shared.lock().memory(), self.spans.lock().memory());
+        (rolls.0 + units.0 + shared.0 + spans.0, rolls.1 + units.1 + shared.1 + spans.1)
+    }
+
     /// The roll-up of a segment; made of its rows when it has none that can be used. `None` when there is too much to sum up, or when
     /// rows cannot be read.
     pub(super) fn of(&self, segment: &Segment, control: &Control) -> Result<Option<Arc<Known>>, QueryError> {
@@ -145,7 +152,7 @@ impl CallRolls {
         }
     }
 
-    /// The spans of some traces in a segment, unit by unit, and how many rows were read for that.
+    /// The spans of some traces in a segment, unit by unit, and how many there are: as many whether they were read now or before.
     pub(super) fn spans(
         &self,
         segment: &Segment,
@@ -157,10 +164,8 @@ impl CallRolls {
         let source = known.source(segment);
         let mut kept = self.spans.lock().get(&source).unwrap_or_default();
         let missing: Vec<u128> = wanted.iter().filter(|trace| !kept.contains_key(trace)).copied().collect();
-        let mut rows_read = 0;
         if !missing.is_empty() {
-            let (found, rows) = read(segment, known, &missing, notes, control)?;
-            rows_read = rows;
+            let found = read(segment, known, &missing, notes, control)?;
             let all = Arc::make_mut(&mut kept);
             if all.len() > MAX_TRACES {
                 all.retain(|trace, _| wanted.contains(trace));
@@ -170,7 +175,9 @@ impl CallRolls {
             let bytes = spans * size_of::<Call>() + all.len() * TRACE_BYTES;
             self.spans.lock().put(source, kept.clone(), bytes);
         }
-        Ok((wanted.iter().filter_map(|trace| kept.get(trace).cloned()).collect(), rows_read))
+        let found: Vec<Runs> = wanted.iter().filter_map(|trace| kept.get(trace).cloned()).collect();
+        let spans = found.iter().flat_map(|runs| runs.iter()).map(|run| run.calls.calls.len() as u64).sum();
+        Ok((found, spans))
     }
 
     fn make(&self, segment: &Segment, control: &Control) -> Result<Option<Arc<Known>>, QueryError> {
@@ -211,7 +218,7 @@ impl Known {
 }
 
 /// Reads spans of traces; also of those without any, so that they are not looked for again.
-fn read(segment: &Segment, known: &Known, wanted: &[u128], notes: &mut Vec<Unread>, control: &Control) -> Result<(Spans, u64), QueryError> {
+fn read(segment: &Segment, known: &Known, wanted: &[u128], notes: &mut Vec<Unread>, control: &Control) -> Result<Spans, QueryError> {
     let mut rows = RowRanges::new();
     for (i, trace) in wanted.iter().enumerate() {
         if i % 1_024 == 0 {
@@ -225,10 +232,8 @@ fn read(segment: &Segment, known: &Known, wanted: &[u128], notes: &mut Vec<Unrea
     }
     let rows = union_rows(rows, Vec::new());
     let mut found: HashMap<u128, Vec<Run>> = wanted.iter().map(|trace| (*trace, Vec::new())).collect();
-    let mut rows_read = 0;
     let read = shared::each(segment, &calls::COLUMNS, &rows, control, |batch, first, numbers: &Numbers<'_>| {
         let view = View::of(batch).ok_or_else(|| QueryError::Internal("a column of calls is missing".to_owned()))?;
-        rows_read += batch.num_rows() as u64;
         for row in 0..batch.num_rows() {
             let Some(runs) = found.get_mut(&view.trace(row)) else { continue };
             let unit = known.roll.unit_of(numbers.of(first + row)).unwrap_or(usize::MAX);
@@ -244,7 +249,7 @@ fn read(segment: &Segment, known: &Known, wanted: &[u128], notes: &mut Vec<Unrea
         runs.iter_mut().for_each(|run| sort(&mut run.calls));
         runs.into()
     };
-    Ok((found.into_iter().map(|(trace, runs)| (trace, sorted(runs))).collect(), rows_read))
+    Ok(found.into_iter().map(|(trace, runs)| (trace, sorted(runs))).collect())
 }
 
 /// Copies calls of a run behind others, with one number for each name.
