@@ -46,7 +46,7 @@ pub(crate) const SETTINGS: [Setting; 29] = [
         "concurrent_queries",
         "",
         "NUMBER",
-        "Queries that run at once [default: 4, or fewer where there are less than 1.5 GiB of memory]",
+        "Queries that run at once at most, fewer while memory is short [default: 4, or fewer where there are less than 1.5 GiB of memory]",
     ),
     setting("query_timeout", "60s", "TIME", "The longest a query may take"),
     setting("query_memory_bytes", "", "SIZE", "Memory of all SQL queries together [default: by memory, at most 1GiB]"),

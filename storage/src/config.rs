@@ -26,7 +26,7 @@ pub struct Config {
     pub max_disk_bytes: Option<u64>,
     /// How long data is kept. Default for ever.
     pub retention: Retention,
-    /// Queries that run at once; as many again times eight may wait. Default 4.
+    /// Queries that run at once at most, fewer while memory is short; as many again times eight may wait. Default 4.
     pub concurrent_queries: usize,
     /// The longest a query may take. Default 60 s.
     pub query_timeout: Duration,

@@ -4,8 +4,8 @@
 //! away stops at the next batch.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
@@ -20,6 +20,7 @@ use super::rolled::Rolls;
 use super::scan::Control;
 use super::sheet::Sheets;
 use super::sql;
+use super::versions::Versions;
 use super::window::Cache;
 use crate::config::Config;
 use crate::files::memory_taken;
@@ -50,6 +51,7 @@ pub(crate) struct Engine {
     pub(super) rolls: Arc<Rolls>,
     /// The same of calls.
     pub(super) calls: Arc<CallRolls>,
+    versions: Arc<OnceLock<Arc<Versions>>>,
 }
 
 /// How much a question may cost, by what it asks.
@@ -106,6 +108,7 @@ impl Engine {
             sheets: Arc::default(),
             rolls: Arc::default(),
             calls: Arc::default(),
+            versions: Arc::default(),
         };
         engine.watch_memory();
         engine
@@ -114,21 +117,32 @@ impl Engine {
     /// Looks after memory as long as the threads are there.
     fn watch_memory(&self) {
         let (pressure, cache, sheets) = (self.pressure.clone(), self.cache.clone(), self.sheets.clone());
-        let (rolls, calls) = (self.rolls.clone(), self.calls.clone());
+        let (rolls, calls, versions) = (self.rolls.clone(), self.calls.clone(), self.versions.clone());
         let watch = async move {
             loop {
-                tokio::time::sleep(pressure::TICK).await;
+                tokio::time::sleep(pressure.pause()).await;
                 if pressure.look() {
                     cache.clear();
                     sheets.clear();
                     rolls.clear();
                     calls.clear();
+                    versions.get().into_iter().for_each(|versions| versions.clear());
                 }
             }
         };
         if let Some(threads) = &self.light_threads {
             threads.spawn(watch);
         }
+    }
+
+    /// Has it let go of what is known of versions too, when there is little memory left.
+    pub(crate) fn look_after(&self, versions: Arc<Versions>) {
+        self.versions.get_or_init(|| versions);
+    }
+
+    /// What is kept of what answers were made of: name, bytes, and bytes that it may take.
+    pub(crate) fn kept(&self) -> [(&'static str, (usize, usize)); 3] {
+        [("sums", self.rolls.memory()), ("calls", self.calls.memory()), ("traces", self.sheets.memory())]
     }
 
     /// Roll-ups of segments, as far as they were read.
@@ -144,9 +158,7 @@ impl Engine {
         work: impl FnOnce(&Control) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, QueryError> {
         self.measured(kind, async {
-            let permit = self.enter(weight, self.timeout).await?;
-            let control = Arc::new(Control::new(self.timeout));
-            self.pressure.begins(weight, &control);
+            let (permit, control) = self.enter(weight, self.timeout).await?;
             let cancel = CancelOnDrop(control.clone());
             let task = self.threads(weight)?.spawn_blocking(move || {
                 let result = work(&control);
@@ -170,9 +182,7 @@ impl Engine {
     ) -> Result<T, QueryError> {
         let allowed = timeout.min(self.timeout);
         self.measured(kind, async {
-            let permit = self.enter(Weight::Heavy, allowed).await?;
-            let control = Arc::new(Control::new(allowed));
-            self.pressure.begins(Weight::Heavy, &control);
+            let (permit, control) = self.enter(Weight::Heavy, allowed).await?;
             let task = self.threads(Weight::Heavy)?.spawn(async move {
                 let result = tokio::time::timeout(allowed, work).await;
                 drop(permit);
@@ -185,7 +195,7 @@ impl Engine {
                     Ok(Err(_)) => Err(QueryError::Timeout(allowed)),
                     Err(error) => Err(failed(&error)),
                 },
-                error = ended(&control) => Err(error),
+                error = control.ended() => Err(error),
             }
         })
         .await
@@ -202,8 +212,7 @@ impl Engine {
         let (sender, receiver) = channel(1);
         let running = Running::new(&self.registry);
         let errors = self.registry.clone();
-        let control = Arc::new(Control::new(STREAM_TIMEOUT));
-        self.pressure.begins(Weight::Light, &control);
+        let control = self.pressure.begin(Weight::Light, STREAM_TIMEOUT);
         self.threads(Weight::Heavy)?.spawn_blocking(move || {
             let mut hand_out = |part| sender.blocking_send(Ok(part)).map_err(|_| nobody_waits());
             if let Err(error) = work(&control, &mut hand_out) {
@@ -231,12 +240,13 @@ impl Engine {
     }
 
     /// Waits for a place, and for memory.
-    async fn enter(&self, weight: Weight, allowed: Duration) -> Result<OwnedSemaphorePermit, QueryError> {
+    async fn enter(&self, weight: Weight, allowed: Duration) -> Result<(OwnedSemaphorePermit, Arc<Control>), QueryError> {
         let permit = self.gate(weight).enter(allowed).await?;
-        if weight == Weight::Heavy {
-            self.pressure.enter(allowed.min(MEMORY_WAIT)).await?;
-        }
-        Ok(permit)
+        let control = match weight {
+            Weight::Light => self.pressure.begin(weight, allowed),
+            Weight::Heavy => self.pressure.enter(allowed.min(MEMORY_WAIT), allowed).await?,
+        };
+        Ok((permit, control))
     }
 
     fn gate(&self, weight: Weight) -> &Gate {
@@ -352,16 +362,6 @@ struct AbortOnDrop<T>(JoinHandle<T>);
 impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-/// Why work must end, once it must.
-async fn ended(control: &Control) -> QueryError {
-    loop {
-        tokio::time::sleep(pressure::TICK).await;
-        if let Err(error) = control.check() {
-            return error;
-        }
     }
 }
 

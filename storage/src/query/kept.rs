@@ -47,6 +47,11 @@ impl<K: Eq + Hash, V: Clone> Kept<K, V> {
         }
     }
 
+    /// Bytes that are kept, and that may be.
+    pub(super) fn memory(&self) -> (usize, usize) {
+        (self.bytes, self.max_bytes)
+    }
+
     /// Keeps nothing of what there is.
     pub(super) fn clear(&mut self) {
         (self.entries, self.bytes) = (HashMap::new(), 0);

@@ -235,6 +235,11 @@ impl Sheets {
         self.kept.lock().clear();
     }
 
+    /// Bytes that are kept, and that may be.
+    pub(crate) fn memory(&self) -> (usize, usize) {
+        (self.kept.lock().iter().map(|held| held.sheet.size()).sum(), MAX_KEPT_BYTES)
+    }
+
     fn get(&self, id: TraceId, version: &[Part]) -> Option<Arc<Held>> {
         let mut kept = self.kept.lock();
         let at = kept.iter().position(|held| held.sheet.id == id)?;

@@ -43,6 +43,13 @@ impl Segment {
         self.index.as_ref()?.services.as_deref()
     }
 
+    /// Bytes of memory that it takes as long as it is open, about: the filter of its traces, and the footer of its file once that was read.
+    pub(crate) fn memory(&self) -> usize {
+        let filter = self.index.as_ref().and_then(|index| index.trace_filter.as_ref());
+        let footer = self.footer.get().map_or(0, |footer| footer.parquet.metadata().memory_size());
+        filter.map_or(0, trace_keys::TraceFilter::len) + footer + size_of::<Self>()
+    }
+
     /// Spans: operations with their counts; `None` when the index bundle is missing.
     pub(crate) fn operations(&self) -> Option<&Operations> {
         let index = self.index.as_ref()?;

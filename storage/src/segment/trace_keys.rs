@@ -128,6 +128,11 @@ impl TraceFilter {
         (blob.len() > BinaryFuse8::DESCRIPTOR_LEN).then(|| Self(blob.into_boxed_slice()))
     }
 
+    /// Bytes that it takes.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// False when no row has this hash; true is wrong in 4 of 1,000 cases.
     pub(super) fn may_contain(&self, hash: u64) -> bool {
         let (descriptor, fingerprints) = self.0.split_at(BinaryFuse8::DESCRIPTOR_LEN);

@@ -84,13 +84,16 @@ impl Meters {
     /// Shows what each consumer of memory may take.
     pub(crate) fn bounds(&self, config: &Config) {
         let bounds = [("rows", config.max_buffer_bytes as u64), ("sql", config.query_memory_bytes as u64)];
-        for (consumer, bytes) in bounds {
-            let help = "Bytes of memory that a consumer may take.";
-            self.registry.gauge("throughline_memory_bound_bytes", help, &[("consumer", consumer)]).set(bytes);
-        }
+        bounds.into_iter().for_each(|(consumer, bytes)| self.bound(consumer, bytes));
         if let Some(limit) = config.memory_limit_bytes {
             self.registry.gauge("throughline_memory_limit_bytes", "Bytes of memory that this process may take.", &[]).set(limit);
         }
+    }
+
+    /// Shows what a consumer of memory may take.
+    pub(crate) fn bound(&self, consumer: &str, bytes: u64) {
+        let help = "Bytes of memory that a consumer may take.";
+        self.registry.gauge("throughline_memory_bound_bytes", help, &[("consumer", consumer)]).set(bytes);
     }
 
     /// Counts rows that became durable and visible.

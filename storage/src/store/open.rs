@@ -51,6 +51,12 @@ pub(super) fn open(config: Config, clock: Clock, registry: Registry) -> Result<I
     Ok(inner)
 }
 
+fn engine(config: &Config, registry: &Registry, tables: &Tables) -> Engine {
+    let engine = Engine::new(config, registry);
+    engine.look_after(tables.published().load().versions.clone());
+    engine
+}
+
 /// Opens a data folder; nothing is written or merged yet. Blocks.
 pub(super) fn prepare(
     root: &Place,
@@ -106,7 +112,7 @@ pub(super) fn prepare(
     }
     let inner = Inner {
         snapshot: tables.published(),
-        engine: Engine::new(&config, &registry),
+        engine: engine(&config, &registry, &tables),
         disk,
         memo,
         assigning: tokio::sync::Mutex::new(()),

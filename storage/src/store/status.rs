@@ -15,6 +15,13 @@ impl Store {
         };
         used("rows").set(inner.room.used() as u64);
         used("sql").set(inner.engine.sql_memory_used());
+        let snapshot = inner.snapshot.load_full();
+        for (consumer, (bytes, most)) in inner.engine.kept().into_iter().chain([("versions", snapshot.versions.memory())]) {
+            used(consumer).set(bytes as u64);
+            inner.meters.bound(consumer, most as u64);
+        }
+        let segments = snapshot.spans.segments.iter().chain(&snapshot.logs.segments);
+        used("indexes").set(segments.map(|segment| segment.memory() as u64).sum());
         let disk =
             inner.registry.gauge("throughline_disk_used_bytes", "Bytes of the log and of all segments, those being written included.", &[]);
         disk.set(inner.keeper.segment_bytes().saturating_add(inner.wal.disk_bytes()));

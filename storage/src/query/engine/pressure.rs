@@ -1,8 +1,9 @@
 //! Stands between questions and the limit of this process's memory.
 //!
-//! What a question that is not SQL takes is not known before it runs. So what the process has taken is looked at again and again: when
-//! that comes near the limit no further question begins, answers that were kept are let go, and questions end, the latest first. Owns when
-//! that is. Receiving and merging have bounds of their own, and are left alone.
+//! What a question that is not SQL takes is not known before it runs. So it begins only where as much is free as such questions usually take, it
+//! and those that run already, and what the process has taken is looked at again and again, the nearer to the limit the more often: when there is
+//! little left answers that were kept are let go, and questions end, the latest first. Owns when that is. Receiving and merging have bounds of
+//! their own, and are left alone.
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -23,6 +24,8 @@ pub(super) struct Pressure {
     taken: fn() -> Option<u64>,
     shown: Gauge,
     running: Mutex<Running>,
+    /// Held by the first of those who wait for room; the others stand in line behind it.
+    first: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -33,8 +36,13 @@ struct Running {
     ended: Option<(Weak<Control>, Instant)>,
 }
 
-/// How often it is looked at.
-pub(super) const TICK: Duration = Duration::from_millis(20);
+/// How often it is looked at near the limit, and far from it or without one.
+const TICK: Duration = Duration::from_millis(20);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
+/// Bytes per second that a process can take at most, about: two cores that write to fresh pages.
+const MAX_SPEED: u64 = 4 << 30;
+/// Bytes that a question may take which reads everything, beside others.
+const WORKING_SET: u64 = 96 << 20;
 /// How long what one question held may take to be free.
 const AFTER_END: Duration = Duration::from_millis(200);
 /// Thousandths of the limit above which no question begins that may read everything, above which questions end one by one, and above
@@ -47,31 +55,56 @@ const DANGER: u64 = 800;
 
 impl Pressure {
     pub(super) fn new(limit: Option<u64>, taken: fn() -> Option<u64>, shown: Gauge) -> Self {
-        Self { limit, taken, shown, running: Mutex::default() }
+        Self { limit, taken, shown, running: Mutex::default(), first: tokio::sync::Mutex::default() }
     }
 
-    /// Waits until there is room for one more question.
-    pub(super) async fn enter(&self, allowed: Duration) -> Result<(), QueryError> {
-        let until = Instant::now() + allowed;
-        while self.thousandths().is_some_and(|part| part >= FULL) {
-            if Instant::now() >= until {
-                return Err(QueryError::Crowded);
+    /// Begins a question that may read everything as soon as there is room for it.
+    pub(super) async fn enter(&self, patience: Duration, allowed: Duration) -> Result<Arc<Control>, QueryError> {
+        let turn = async {
+            let _first = self.first.lock().await;
+            while !self.has_room() {
+                tokio::time::sleep(TICK).await;
             }
-            tokio::time::sleep(TICK).await;
-        }
-        Ok(())
+            self.begin(Weight::Heavy, allowed)
+        };
+        tokio::time::timeout(patience, turn).await.map_err(|_| QueryError::Crowded)
     }
 
-    /// A question runs.
-    pub(super) fn begins(&self, weight: Weight, control: &Arc<Control>) {
-        let mut running = self.running.lock();
-        running.questions.retain(|(_, control)| control.strong_count() > 0);
-        running.questions.push((weight, Arc::downgrade(control)));
+    /// Begins a question.
+    pub(super) fn begin(&self, weight: Weight, allowed: Duration) -> Arc<Control> {
+        let control = Arc::new(Control::new(allowed));
+        self.running.lock().of().push((weight, Arc::downgrade(&control)));
+        control
+    }
+
+    /// Whether one more question has room that may read everything. One alone may begin as long as none would have to end.
+    fn has_room(&self) -> bool {
+        let Some(limit) = self.limit else { return true };
+        let running = self.running.lock().of().iter().filter(|(weight, _)| *weight == Weight::Heavy).count() as u64;
+        let wanted = if running == 0 { 0 } else { WORKING_SET.saturating_mul(running + 1) };
+        // So much cannot be gone since it was looked at last.
+        if self.left(limit) >= MAX_SPEED.saturating_add(wanted) {
+            return true;
+        }
+        let Some(taken) = self.taken() else { return true };
+        thousandths(taken, limit) < FULL && taken.saturating_add(wanted) < limit / 1_000 * DANGER
+    }
+
+    /// Bytes that may be taken until there is little left, as it was looked at last.
+    fn left(&self, limit: u64) -> u64 {
+        (limit / 1_000 * FULL).saturating_sub(u64::try_from(self.shown.get()).unwrap_or_default())
+    }
+
+    /// How long it need not be looked at: as long as it takes at least until there is little left.
+    pub(super) fn pause(&self) -> Duration {
+        let Some(limit) = self.limit else { return MAX_PAUSE };
+        Duration::from_millis(self.left(limit) / (MAX_SPEED / 1_000)).clamp(TICK, MAX_PAUSE)
     }
 
     /// Looks at what is taken, and ends questions when it is too much. Whether there is too little left to keep answers.
     pub(super) fn look(&self) -> bool {
-        let Some(part) = self.thousandths() else { return false };
+        let (Some(taken), Some(limit)) = (self.taken(), self.limit) else { return false };
+        let part = thousandths(taken, limit);
         if part >= DANGER {
             while self.end_one() {}
         } else if part >= TIGHT && !self.waits() {
@@ -89,20 +122,32 @@ impl Pressure {
     /// Ends the latest question of those that may read everything, or else of the others; false when there is none.
     fn end_one(&self) -> bool {
         let mut running = self.running.lock();
-        running.questions.retain(|(_, control)| control.strong_count() > 0);
-        let heavy = running.questions.iter().rposition(|(weight, _)| *weight == Weight::Heavy);
-        let Some(at) = heavy.or_else(|| running.questions.len().checked_sub(1)) else { return false };
-        let (_, control) = running.questions.remove(at);
+        let questions = running.of();
+        let heavy = questions.iter().rposition(|(weight, _)| *weight == Weight::Heavy);
+        let Some(at) = heavy.or_else(|| questions.len().checked_sub(1)) else { return false };
+        let (_, control) = questions.remove(at);
         control.upgrade().into_iter().for_each(|control| control.end_for_memory());
         running.ended = Some((control, Instant::now()));
         true
     }
 
-    /// How much of the limit is taken.
-    fn thousandths(&self) -> Option<u64> {
+    fn taken(&self) -> Option<u64> {
         let taken = (self.taken)()?;
         self.shown.set(taken);
-        Some(taken.saturating_mul(1_000) / self.limit?.max(1))
+        Some(taken)
+    }
+}
+
+/// How much of the limit is taken.
+fn thousandths(taken: u64, limit: u64) -> u64 {
+    taken.saturating_mul(1_000) / limit.max(1)
+}
+
+impl Running {
+    /// Those that still run.
+    fn of(&mut self) -> &mut Vec<(Weight, Weak<Control>)> {
+        self.questions.retain(|(_, control)| control.strong_count() > 0);
+        &mut self.questions
     }
 }
 
@@ -116,23 +161,22 @@ mod tests {
     static TAKEN: AtomicU64 = AtomicU64::new(0);
 
     fn question(pressure: &Pressure, weight: Weight) -> Arc<Control> {
-        let control = Arc::new(Control::new(Duration::from_secs(60)));
-        pressure.begins(weight, &control);
-        control
+        pressure.begin(weight, Duration::from_secs(60))
     }
 
     #[tokio::test]
     async fn questions_end_the_latest_first_and_none_begins_until_there_is_room() {
         let gauge = Registry::default().gauge("taken", "", &[]);
         let pressure = Pressure::new(Some(1_000), || Some(TAKEN.load(Ordering::Relaxed)), gauge);
+        let enter = |patience| pressure.enter(patience, Duration::from_secs(60));
         TAKEN.store(500, Ordering::Relaxed);
+        drop(enter(TICK).await.unwrap());
         let [first, second] = [Weight::Heavy, Weight::Heavy].map(|weight| question(&pressure, weight));
         let light = question(&pressure, Weight::Light);
         assert!(!pressure.look());
-        pressure.enter(Duration::ZERO).await.unwrap();
 
         TAKEN.store(750, Ordering::Relaxed);
-        assert!(matches!(pressure.enter(TICK).await, Err(QueryError::Crowded)));
+        assert!(matches!(enter(2 * TICK).await, Err(QueryError::Crowded)));
         assert!(pressure.look());
         assert!(matches!(second.check(), Err(QueryError::Crowded)));
         // It gets a moment to give back what it has.
@@ -145,7 +189,39 @@ mod tests {
         TAKEN.store(900, Ordering::Relaxed);
         pressure.look();
         assert!(light.check().is_err());
+        drop(first);
         TAKEN.store(100, Ordering::Relaxed);
-        pressure.enter(Duration::ZERO).await.unwrap();
+        enter(TICK).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn as_many_begin_as_there_is_room_for_and_the_others_follow() {
+        let gauge = Registry::default().gauge("taken", "", &[]);
+        let pressure = Pressure::new(Some(512 << 20), || Some(150 << 20), gauge);
+        let enter = || pressure.enter(2 * TICK, Duration::from_secs(60));
+        let (first, second) = (enter().await.unwrap(), enter().await.unwrap());
+        assert!(matches!(enter().await, Err(QueryError::Crowded)), "300 MiB for three are too much");
+        let (third, ()) = tokio::join!(pressure.enter(Duration::from_secs(60), Duration::from_secs(60)), async {
+            tokio::time::sleep(TICK).await;
+            drop(first);
+        });
+        drop((second, third.unwrap()));
+        let without_limit = Pressure::new(None, || Some(u64::MAX), Registry::default().gauge("taken", "", &[]));
+        let all: Vec<_> = (0..100).map(|_| without_limit.begin(Weight::Heavy, Duration::ZERO)).collect();
+        without_limit.enter(TICK, Duration::ZERO).await.unwrap();
+        drop(all);
+    }
+
+    #[test]
+    fn what_is_far_from_the_limit_is_looked_at_seldom() {
+        let gauge = || Registry::default().gauge("taken", "", &[]);
+        let pause = |limit, taken: fn() -> Option<u64>| {
+            let pressure = Pressure::new(limit, taken, gauge());
+            pressure.look();
+            pressure.pause()
+        };
+        assert_eq!(pause(None, || Some(1 << 30)), MAX_PAUSE);
+        assert_eq!(pause(Some(512 << 20), || Some(290 << 20)), TICK);
+        assert!(pause(Some(24 << 30), || Some(1 << 30)) > 20 * TICK);
     }
 }

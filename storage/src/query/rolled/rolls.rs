@@ -54,6 +54,12 @@ impl Rolls {
         self.older.lock().clear();
     }
 
+    /// Bytes that are kept, and that may be.
+    pub(crate) fn memory(&self) -> (usize, usize) {
+        let (rolls, older) = (self.rolls.lock().memory(), self.older.lock().memory());
+        (rolls.0 + older.0, rolls.1 + older.1)
+    }
+
     /// As if no segment had a roll-up.
     #[cfg(test)]
     pub(crate) fn unusable() -> Self {

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Notify;
+
 use super::super::question::QueryError;
 
 /// Tells running work to end: its time is over, or nobody waits for it any more.
@@ -12,20 +14,41 @@ pub(crate) struct Control {
     allowed: Duration,
     cancelled: AtomicBool,
     lacks_memory: AtomicBool,
+    /// Tells those who wait instead of asking.
+    told: Notify,
 }
 
 impl Control {
     pub(crate) fn new(allowed: Duration) -> Self {
-        Self { deadline: Instant::now() + allowed, allowed, cancelled: AtomicBool::new(false), lacks_memory: AtomicBool::new(false) }
+        let (deadline, told) = (Instant::now() + allowed, Notify::new());
+        Self { deadline, allowed, cancelled: AtomicBool::new(false), lacks_memory: AtomicBool::new(false), told }
     }
 
     pub(crate) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
+        self.told.notify_waiters();
     }
 
     /// Ends the work for want of memory.
     pub(crate) fn end_for_memory(&self) {
         self.lacks_memory.store(true, Ordering::Relaxed);
+        self.told.notify_waiters();
+    }
+
+    /// Waits until work must end, and says why.
+    pub(crate) async fn ended(&self) -> QueryError {
+        loop {
+            let mut told = std::pin::pin!(self.told.notified());
+            // Listens before it looks, so that nothing is missed in between.
+            told.as_mut().enable();
+            if let Err(error) = self.check() {
+                return error;
+            }
+            tokio::select! {
+                () = told => {}
+                () = tokio::time::sleep_until(self.deadline.into()) => {}
+            }
+        }
     }
 
     /// Fails when work must end.
