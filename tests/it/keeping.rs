@@ -227,7 +227,7 @@ async fn ask_on(ui: SocketAddr, first: usize, until: Instant) -> usize {
     let questions: Vec<String> = questions.map(str::to_owned).into_iter().chain([heavy_sql()]).collect();
     let mut answered = 0;
     for question in questions.iter().cycle().skip(first).take_while(|_| Instant::now() < until) {
-        let answer = send(ui, Method::GET, question, &[], Bytes::new()).await.expect("it was killed");
+        let answer = send(ui, Method::GET, question, &[], Bytes::new()).await.unwrap_or_else(|error| panic!("it was killed: {error}"));
         assert!([200, 422, 503, 504].contains(&answer.status.as_u16()), "{question}: {}", answer.text());
         answered += usize::from(answer.status == StatusCode::OK);
         if answer.status != StatusCode::OK {
