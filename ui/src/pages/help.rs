@@ -7,6 +7,7 @@ use super::Visit;
 use super::visit::{html, html_with};
 use crate::error::Failure;
 use crate::view::frame::Place;
+use crate::view::link::Links;
 use crate::view::plain::{FailurePage, Help, HelpPart, QueryHelp, Shortcuts};
 use crate::view::search::sentence;
 
@@ -188,16 +189,13 @@ pub(super) fn failure(visit: &Visit, failure: &Failure) -> Response {
         message: sentence(&failure.message),
         suggestions: if is_name { failure.suggestions.iter().map(service).collect() } else { Vec::new() },
         advice,
-        ways: [
-            failure.ways.clone(),
-            vec![
-                ("Home", links.plain("/").href()),
-                ("Traces", links.plain("/traces").href()),
-                ("Services", links.plain("/services").href()),
-                ("Status", links.plain("/status").href()),
-            ],
-        ]
-        .concat(),
+        ways: [failure.ways.clone(), if failure.code == "unknown_command" { Vec::new() } else { pages(&links) }].concat(),
     };
     html_with(failure.status, &page)
+}
+
+/// Where to go from a page that is not there. Commands name these pages themselves.
+fn pages(links: &Links) -> Vec<(&'static str, String)> {
+    let page = |label, path| (label, links.plain(path).href());
+    vec![page("Home", "/"), page("Traces", "/traces"), page("Services", "/services"), page("Status", "/status")]
 }

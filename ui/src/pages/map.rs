@@ -5,14 +5,17 @@ use std::collections::{HashMap, HashSet};
 use axum::response::Response;
 use storage::{NodeKind, QueryError, ServiceMap, Signal};
 
+use super::home::POINTS;
 use super::traces::DEFAULT_WINDOW;
 use super::visit::html;
 use super::{Visit, earlier};
 use crate::ask::namespaces;
 use crate::error::Failure;
 use crate::params::Window;
+use crate::view::chart::{Bars, SPANS, requests};
 use crate::view::format;
 use crate::view::frame::Place;
+use crate::view::home::added_up;
 use crate::view::link::{Address, Links};
 use crate::view::map::{
     Drawing, Grouped, MAX_NODES, Map, Order, Picture, around, calls, gone, grouped, has_user, keys, panel, services_only, summary, tray,
@@ -68,6 +71,10 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let mut shown = Shown::new(asked.shown(map?), before.map(|before| asked.shown(before)), namespaces, &asked);
     shown.notes.extend(gap);
     let mut page = build(&visit, &window, &asked, &shown);
+    // An open dependency has a chart of its own.
+    if asked.edge.is_none() && !shown.whole.edges.is_empty() {
+        page.requests = strip(&visit, &window, &asked).await;
+    }
     // Groups are added up here; the store does not know them.
     let chosen = asked.chosen(&shown.whole).filter(|edge| ![&edge.from.0, &edge.to.0].iter().any(|name| shown.groups.contains_key(*name)));
     if let (Some(panel), Some(edge)) = (&mut page.panel, chosen) {
@@ -258,6 +265,15 @@ async fn draw(mut page: Map, visit: &Visit, window: &Window, asked: &Asked, show
         }
     }
     page
+}
+
+/// Requests to all services over time, as on Home.
+async fn strip(visit: &Visit, window: &Window, asked: &Asked) -> Option<Bars> {
+    let (parted, parts) = window.parts(POINTS);
+    let services = visit.state.store().services(parted, parts).await.ok()?;
+    let page = asked.address(&visit.links());
+    let bars = Bars::new(&requests(&added_up(&services), parted), parted, &SPANS, ("request", "requests"), &visit.clock(), &page);
+    Some(bars).filter(|bars| !bars.is_empty)
 }
 
 fn kept(visit: &Visit) -> Vec<(String, String)> {

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use askama::Template;
 use storage::{Edge, Node, NodeKind, ServiceMap, TimeRange};
 
+use super::chart::Bars;
 use super::colour::{Chip, Palette};
 use super::format;
 use super::frame::Frame;
@@ -27,6 +28,8 @@ pub(crate) use self::groups::{Grouped, grouped};
 pub(crate) struct Map {
     pub(crate) frame: Frame,
     pub(crate) drawing: Option<Drawing>,
+    /// Requests to all services over time: a bar leads to the map of its part.
+    pub(crate) requests: Option<Bars>,
     /// Whether some arrows are drawn faintly and without a card.
     pub(crate) has_rare: bool,
     /// Why there is no drawing although there are calls.

@@ -86,6 +86,8 @@ mod tests {
     async fn a_dependency_shows_its_calls_over_time_and_what_is_asked_for() {
         let app = App::empty().await;
         app.append(Signal::Traces, failing_chain().encode_to_vec()).await;
+        let strip = app.get("/map?focus=payment").await.text().replace("&#38;", "&");
+        assert!(strip.contains("Requests to all services") && strip.contains("/map?focus=payment&from=1799999"), "{strip}");
         let page = app.get("/map?caller=checkout&callee=payment").await.text().replace(['\u{a0}', '\u{202f}'], " ").replace("&#38;", "&");
         let panel = page.split("id=\"edge\"").nth(1).and_then(|rest| rest.split("</aside>").next()).unwrap();
         assert!(panel.contains("aria-label=\"Calls per 8 min: 1 call from"), "{panel}");

@@ -50,7 +50,7 @@ pub(super) fn address(visit: &Visit, text: &str) -> Result<String, Failure> {
     let words: Vec<&str> = COMMANDS.iter().map(|(word, ..)| *word).collect();
     let meant = nearest(&said, &words).into_iter().next().map(|word| format!(", did you mean `>{word}`?")).unwrap_or_default();
     let message = match (said.is_empty(), beginning.len()) {
-        (true, _) => "write one of these after `>`".to_owned(),
+        (true, _) => "`>` takes one of these words".to_owned(),
         (false, 0) => format!("there is no command `{}`{meant}", shown(&said)),
         (false, _) => format!("more than one command begins with `{}`", shown(&said)),
     };
@@ -96,12 +96,14 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn what_is_no_command_is_answered_with_those_there_are() {
         let app = App::filled().await;
-        for (asked, said) in [("%3Emapp", "did you mean `&#62;map`?"), ("%3Es", "more than one command"), ("%3E", "one of these")] {
+        for (asked, said) in
+            [("%3Emapp", "did you mean `&#62;map`?"), ("%3Es", "more than one command"), ("%3E", "takes one of these words")]
+        {
             let answer = app.get(&format!("/open?id={asked}")).await;
-            let page = answer.text().replace("More than", "more than").replace("Write one", "write one");
+            let page = answer.text().replace("More than", "more than");
             assert_eq!(answer.status, StatusCode::BAD_REQUEST);
             assert!(page.contains(said) || page.contains(&said.replace("&#62;", "&gt;")), "{asked}: {page}");
-            assert!(page.contains("href=\"/help/shortcuts\""), "{page}");
+            assert!(page.contains("href=\"/help/shortcuts\"") && page.matches(">Home</a>").count() == 0, "{page}");
         }
     }
 }

@@ -134,6 +134,9 @@ async fn choose(page: &mut ComparePage, visit: &Visit, (a, b): (Option<&OpenTrac
         row.href = here.clone().with(takes, &id).href();
     }
     page.is_wanted = a.is_none() || b.is_none();
+    if page.a.is_empty() && b.is_some() {
+        page.typical = here.clone().with("a", TYPICAL).href();
+    }
     let what = match (a, b) {
         (Some(_), Some(_)) => "Take another for the baseline",
         (None, Some(_)) => "Choose the baseline",

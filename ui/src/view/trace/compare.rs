@@ -50,6 +50,8 @@ pub(crate) struct ComparePage {
     pub(crate) others: Vec<TraceRow>,
     pub(crate) others_title: String,
     pub(crate) is_wanted: bool,
+    /// The same page with a typical trace for the baseline; empty where there is one.
+    pub(crate) typical: String,
     pub(crate) services: Vec<Row>,
     /// Word, address and whether it is the present choice.
     pub(crate) orders: Vec<(&'static str, String, bool)>,

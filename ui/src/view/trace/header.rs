@@ -32,6 +32,8 @@ pub(crate) struct Header {
     pub(crate) similar: String,
     /// This trace beside a typical one of the same operation.
     pub(crate) compare: String,
+    /// This trace beside one that is chosen then.
+    pub(crate) beside: String,
     pub(crate) logs: String,
 }
 
@@ -90,6 +92,7 @@ pub(crate) fn header(scene: &Scene) -> Header {
         start: scene.moment(sheet.start()),
         short_id: id.chars().take(8).collect(),
         similar: scene.links.traces(&query).href(),
+        beside: scene.links.plain("/compare").with("b", &id).href(),
         compare: scene.links.plain("/compare").with("a", "typical").with("b", &id).href(),
         logs: logs(scene, &id),
         facts,

@@ -69,7 +69,7 @@ async fn marked_traces_are_compared_and_what_is_missing_is_chosen_by_a_click() {
     let one = app.get(&format!("/compare?mark={}", id(3))).await;
     assert_eq!(one.header("location"), format!("/compare?b={}", id(3)));
     let page = app.get(one.header("location")).await.text();
-    assert!(page.contains("Choose the baseline"), "{page}");
+    assert!(page.contains("Choose the baseline") && page.contains("a=typical\">Or a typical one"), "{page}");
     for other in [1, 2] {
         assert!(page.contains(&format!("href=\"/compare?b={}&#38;a={}\"", id(3), id(other))), "{page}");
     }
