@@ -16,7 +16,7 @@ use http_body_util::Full;
 use storage::{Settlement, Signal};
 
 use crate::coding::Coding;
-use crate::config::MetricsPolicy;
+use crate::config::{Config, MetricsPolicy};
 use crate::error::{Refusal, bounded};
 use crate::ingest::{Ingest, Parcel, Taken, collect};
 use crate::metrics::{Encoding, Route, Transport};
@@ -82,7 +82,7 @@ impl Service {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let target = target_of(request.uri().path(), self.ingest.config.metrics)?;
+        let target = target_of(request.uri().path(), &self.ingest.config)?;
         match *request.method() {
             Method::POST => {}
             Method::OPTIONS => return Ok(allowed_methods()),
@@ -133,13 +133,16 @@ impl Service {
     }
 }
 
-fn target_of(path: &str, metrics: MetricsPolicy) -> Result<Target, Refusal> {
+fn target_of(path: &str, config: &Config) -> Result<Target, Refusal> {
     match path {
         "/v1/traces" => Ok(Target::Store(Signal::Traces)),
         "/v1/logs" => Ok(Target::Store(Signal::Logs)),
-        "/v1/metrics" if metrics == MetricsPolicy::Reject => Ok(Target::RejectMetrics),
+        "/v1/metrics" if config.metrics == MetricsPolicy::Reject => Ok(Target::RejectMetrics),
         "/v1/metrics" => Err(Refusal::Signal { signal: "metrics", variable: "OTEL_METRICS_EXPORTER" }),
         "/v1development/profiles" => Err(Refusal::Signal { signal: "profiles", variable: "OTEL_PROFILES_EXPORTER" }),
+        call if call.starts_with("/opentelemetry.proto.collector.") => {
+            Err(Refusal::Speech(format!("gRPC on the port of OTLP/HTTP; {}", config.way_to_grpc())))
+        }
         _ => Err(Refusal::NotFound { path: bounded(path.escape_default().to_string(), 128) }),
     }
 }

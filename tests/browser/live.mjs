@@ -4,40 +4,14 @@
 // Usage: live.mjs BASE_URL CHROMIUM OTLP_HTTP_URL     with the program in THROUGHLINE: it is started, stopped and started again here.
 // Ends with 1 and says why when something is not so.
 
-import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { start, stop } from "./program.mjs";
 import { check, isWhole, watched, withBrowser } from "./site.mjs";
 
 const data = await mkdtemp(join(tmpdir(), "throughline-live-"));
-
-// Starts the program with these addresses, or on free ports, and waits until it is ready.
-function start({ ui = "127.0.0.1:0", http = "127.0.0.1:0" } = {}) {
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(THROUGHLINE|OTEL)_/.test(name)));
-  const child = spawn(process.env.THROUGHLINE, ["serve", "--data-dir", data, "--ui", ui, "--otlp-http", http, "--otlp-grpc", "off"], { env, stdio: ["ignore", "pipe", "pipe"] });
-  const ended = new Promise((done) => child.once("exit", (code, signal) => done(code ?? signal)));
-  let said = "";
-  child.stderr.on("data", (chunk) => { said = (said + chunk).slice(-4_000); });
-  return new Promise((done, failed) => {
-    let printed = "";
-    child.stdout.on("data", (chunk) => {
-      printed += chunk;
-      const address = (name) => new RegExp(`^ready ${name} http://(\\S+)`, "m").exec(printed)?.[1];
-      if (address("ui") && address("otlp/http")) done({ child, ended, ui: address("ui"), http: address("otlp/http") });
-    });
-    ended.then((code) => failed(new Error(`the program ended with ${code}: ${said}`)));
-  });
-}
-
-async function stop(server) {
-  const began = Date.now();
-  server.child.kill("SIGTERM");
-  const code = await server.ended;
-  check(code === 0, `the program ended with ${code}`);
-  return Date.now() - began;
-}
 
 let sent = 0;
 async function sendRecords(server, count) {
@@ -108,7 +82,7 @@ async function goesOnAfterARestart(context, server) {
   }
   const took = await stop(server);
   check(took < 10_000, `with open streams stopping took ${took} ms`);
-  const again = await start({ ui: server.ui, http: server.http });
+  const again = await start(data, { ui: server.ui, http: server.http });
   const page = pages[0];
   await page.bringToFront();
   await page.waitForResponse((answer) => answer.url().includes("/live") && answer.ok(), { timeout: 60_000 });
@@ -123,7 +97,7 @@ async function goesOnAfterARestart(context, server) {
 }
 
 await withBrowser(async (browser) => {
-  let server = await start();
+  let server = await start(data);
   try {
     await sendRecords(server, 60);
     const page = await watched(await browser.newContext(), `http://${server.ui}`);

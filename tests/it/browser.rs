@@ -9,7 +9,7 @@ use crate::http::get_json;
 use crate::server::Server;
 
 /// In the order in which they are run: what reads the shop alone comes first. `UI_TESTS=all` runs all of them, and each in full.
-const SCRIPTS: [(&str, When); 17] = [
+const SCRIPTS: [(&str, When); 18] = [
     ("walk.mjs", When::Always),
     ("tasks.mjs", When::Always),
     ("markup.mjs", When::Always),
@@ -27,6 +27,7 @@ const SCRIPTS: [(&str, When); 17] = [
     ("hostile.mjs", When::Always),
     ("times.mjs", When::Always),
     ("live.mjs", When::Always),
+    ("start.mjs", When::Always),
 ];
 
 /// In which runs a script takes part.

@@ -315,3 +315,12 @@ async fn metrics_are_rejected_by_count_when_so_configured() {
     assert_eq!(running.post("/v1/metrics", PROTOBUF, b"\x0a\xff").await.status, 400);
     assert_eq!(running.post("/v1/metrics", JSON, b"{}").await.json(), serde_json::json!({}));
 }
+
+#[tokio::test]
+async fn calls_of_grpc_are_told_that_their_port_is_another() {
+    let running = Running::start(|_| {}).await;
+    let heard = running.post("/opentelemetry.proto.collector.logs.v1.LogsService/Export", "content-type: application/grpc\r\n", b"").await;
+    assert_eq!(heard.status, 400);
+    assert!(String::from_utf8_lossy(&heard.body).contains("gRPC on the port of OTLP/HTTP; send OTLP/gRPC to port "), "{heard:?}");
+    assert!(running.metric("throughline_refused_requests_total{reason=\"protocol\"} 1"));
+}
