@@ -11,10 +11,20 @@ const rules = { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"
 
 async function judge(page, path, state) {
   await page.goto(base + path, { waitUntil: "load" });
-  // Menus hold much that is otherwise not looked at.
-  if (path === "/traces") await page.evaluate(() => document.querySelectorAll("details").forEach((menu) => { menu.open = true; }));
-  const found = await page.evaluate((options) => globalThis.axe.run(document, options), rules);
-  for (const violation of found.violations) {
+  const isOpened = /^\/(traces|start)$/.test(path);
+  // What a bar that stays covers where the page was scrolled to lies free elsewhere.
+  await page.evaluate((opens) => { if (opens) document.querySelectorAll("details:not(.menu)").forEach((part) => { part.open = true; }); scrollTo(0, 0); }, isOpened);
+  const found = [await page.evaluate((options) => globalThis.axe.run(document, options), rules)];
+  // Menus hold much that is otherwise not looked at; one is open at a time.
+  const menus = path === "/traces" ? await page.locator("header details.menu").count() : 0;
+  for (let place = 0; place < menus; place++) {
+    found.push(await page.evaluate(([options, at]) => {
+      const all = [...document.querySelectorAll("header details.menu")];
+      all.forEach((menu, other) => { menu.open = other === at; });
+      return globalThis.axe.run(all[at], options);
+    }, [rules, place]));
+  }
+  for (const violation of found.flatMap((one) => one.violations)) {
     const where = violation.nodes.slice(0, 3).map((node) => `${node.target.join(" ")}  ${node.html.slice(0, 160)}`).join("\n    ");
     problems.push(`${path} (${state}): ${violation.id}: ${violation.help}\n    ${where}`);
   }

@@ -9,6 +9,9 @@ export const problems = [];
 export const check = (holds, what) => holds || problems.push(what);
 export const json = async (path) => (await fetch(base + path)).json();
 
+// All of it, or what an ordinary test run has time for.
+export const isWhole = process.env.UI_TESTS === "all";
+
 export const flags = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync",
@@ -18,7 +21,8 @@ export const flags = [
 export async function withBrowser(work) {
   const browser = await chromium.launch({ executablePath, args: flags });
   // What waits in the browser has no deadline of its own.
-  setTimeout(() => { problems.push("it was not done after ten minutes"); finish(); }, 600_000).unref();
+  const minutes = isWhole ? 40 : 10;
+  setTimeout(() => { problems.push(`it was not done after ${minutes} minutes`); finish(); }, minutes * 60_000).unref();
   try {
     await work(browser);
   } catch (error) {
@@ -58,9 +62,6 @@ export async function watched(context, origin = base) {
   page.on("request", (request) => new URL(request.url()).origin === origin || problems.push(`${page.url()}: foreign request ${request.url()}`));
   return page;
 }
-
-// All of it, or what an ordinary test run has time for.
-export const isWhole = process.env.UI_TESTS === "all";
 
 // A trace of a failing checkout, and its failed span.
 export async function failingCheckout() {
