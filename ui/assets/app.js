@@ -440,24 +440,20 @@
   document.addEventListener("click", (event) => {
     for (const menu of $$("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
   });
-  function copies(element, text) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "copy";
-    button.textContent = "Copy";
-    button.addEventListener("click", async () => {
-      try {
-        await navigator.clipboard.writeText(text());
-        button.textContent = "Copied";
-        say("copied");
-      } catch { button.textContent = "Select and copy"; getSelection().selectAllChildren(element); }
-      setTimeout(() => { button.textContent = "Copy"; }, 1600);
-    });
-    element.after(button);
-  }
+  // What is shown otherwise than it was sent is copied as it was sent.
+  const original = (element, sent) => (sent ? JSON.parse(sent) : element.textContent);
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest && event.target.closest("button.copy");
+    if (!button) return;
+    const element = [button.previousElementSibling, button.nextElementSibling].find((one) => one?.matches("[data-copy], [data-copy-block]"));
+    try {
+      await navigator.clipboard.writeText(element.dataset.copy ?? original(element, element.dataset.copyBlock));
+      button.textContent = "Copied";
+      say("copied");
+    } catch { button.textContent = "Select and copy"; getSelection().selectAllChildren(element); }
+    setTimeout(() => { button.textContent = "Copy"; }, 1600);
+  });
   function dress(root) {
-    $$("[data-copy]", root).forEach((element) => copies(element, () => element.dataset.copy));
-    $$("[data-copy-block]", root).forEach((element) => { copies(element, () => element.textContent); element.before(element.nextElementSibling); });
     // Without the script a value is selected and copied by hand.
     for (const menu of $$(".ways", root)) {
       const button = document.createElement("button");
@@ -465,7 +461,7 @@
       button.textContent = "Copy value";
       button.addEventListener("click", () => {
         const value = $("[data-value]", menu.parentElement);
-        navigator.clipboard?.writeText(value.textContent).then(() => flash("Value copied"), () => getSelection().selectAllChildren(value));
+        navigator.clipboard?.writeText(original(value, value.dataset.value)).then(() => flash("Value copied"), () => getSelection().selectAllChildren(value));
         menu.open = false;
         $("summary", menu).focus();
       });
@@ -477,7 +473,7 @@
   const zone = $("[data-zone]");
   const local = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone && local && zone.value === "UTC") zone.placeholder = local;
-  if (zone && local) {
+  if (zone && local && local !== "UTC") {
     const link = document.createElement("a");
     link.textContent = local;
     const target = new URL(zone.form.action);
@@ -708,19 +704,27 @@
     }, true);
   }
 
-  // A map that scrolls shows the chosen dependency.
-  const arrow = $(".map .chosen"), map = arrow?.closest(".map");
-  if (arrow) {
-    const [inner, outer] = [arrow, map].map((one) => one.getBoundingClientRect());
-    map.scrollBy(inner.x + inner.width / 2 - outer.x - outer.width / 2, inner.y + inner.height / 2 - outer.y - outer.height / 2);
+  // What a drawing is about is in sight, however narrow its place is.
+  const about = $(".map .arrow.chosen .plate") || $(".map .service.focused") || $(".map .focused");
+  if (about) {
+    const map = about.closest(".map"), [place, own] = [map, about].map((one) => one.getBoundingClientRect());
+    map.scrollBy(own.left + own.width / 2 - place.left - place.width / 2, own.top + own.height / 2 - place.top - place.height / 2);
   }
+
   const chosen = grid && $("[aria-selected=true]", grid);
-  if (chosen) chosen.scrollIntoView({ block: "center" });
+  // On a narrow screen its detail stands above the rows.
+  const isAbove = chosen && panel && panel.childElementCount && getComputedStyle(panel).position === "static";
+  if (isAbove) panel.scrollIntoView({ block: "start" });
+  else if (chosen) chosen.scrollIntoView({ block: "center" });
   // Whoever folds, unfolds or opens a row by key, or comes back to it, goes on from the same row.
   const back = !grid && history.state?.row;
   const last = (back && $$("[data-row]").find((row) => opener(row) && rowKey(row) === back))
     || (location.hash && document.getElementById(location.hash.slice(1))) || $("tr.open[data-row]");
   // Only after the browser went to the fragment, which takes the focus away.
-  if (last && last.matches("[data-row]")) addEventListener("load", () => setTimeout(() => focusRow(last)));
+  if (last && last.matches("[data-row]")) addEventListener("load", () => setTimeout(() => {
+    focusRow(last);
+    // An open record is shown with what is below it.
+    if (!location.hash && last.matches(".open")) last.scrollIntoView({ block: "center" });
+  }));
   document.documentElement.dataset.ready = "";
 })();

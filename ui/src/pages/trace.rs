@@ -96,7 +96,7 @@ fn filled(mut page: TracePage, scene: &Scene, plan: &Plan, text: Option<&str>) -
         View::Spans => page.table = table(scene),
         View::Map => page.map = trace_map(scene),
         View::Json => page.json = json(scene, text),
-        View::Logs => (page.logs, page.log_notes) = said(scene),
+        View::Logs => (page.logs, page.log_counts, page.log_notes) = said(scene),
     }
     page
 }

@@ -12,6 +12,8 @@ pub(crate) struct Row {
     pub(crate) key: String,
     /// As text; nested values as indented JSON.
     pub(crate) value: String,
+    /// As it was sent, for copying; empty where it is shown as it is, or not whole.
+    pub(crate) original: String,
     /// `string` is not said; all else is.
     pub(crate) kind: &'static str,
     /// Whether it wants a block of its own.
@@ -54,7 +56,10 @@ pub(crate) fn shown(value: &Value) -> String {
 
 /// A value on one line of at most `max` characters.
 pub(crate) fn brief(value: &Value, max: usize) -> String {
-    format::line(&shown(value), max)
+    match value {
+        Value::String(text) => format::message(text, max),
+        value => format::line(&shown(value), max),
+    }
 }
 
 fn row(attribute: &KeyValue, asked: Asked, links: &Links) -> Row {
@@ -64,10 +69,22 @@ fn row(attribute: &KeyValue, asked: Asked, links: &Links) -> Row {
     let is_long = value.len() > 160 || value.contains('\n');
     let is_url = matches!(&attribute.value, Value::String(text) if is_web_address(text));
     let url = if is_url && !cut { value.clone() } else { String::new() };
+    let original = match &attribute.value {
+        Value::String(raw) if !cut => format::original(raw, &value),
+        _ => String::new(),
+    };
     if cut {
         value.push_str("… (shortened; the JSON of the trace has all of it)");
     }
-    Row { key: format::text(&attribute.key), value, kind: kind(&attribute.value), is_long, filter: filter(attribute, asked, links), url }
+    Row {
+        key: format::text(&attribute.key),
+        value,
+        original,
+        kind: kind(&attribute.value),
+        is_long,
+        filter: filter(attribute, asked, links),
+        url,
+    }
 }
 
 fn filter(attribute: &KeyValue, asked: Asked, links: &Links) -> String {

@@ -124,6 +124,8 @@ pub(crate) struct Row {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Detail {
     pub(crate) body: String,
+    /// As it was sent, for copying; empty where it is shown as it is.
+    pub(crate) original: String,
     /// Name and value of fields that are not attributes.
     pub(crate) fields: Vec<(&'static str, String)>,
     pub(crate) attributes: Vec<Attribute>,
@@ -180,17 +182,18 @@ pub(crate) fn keys(records: &[LogRecord]) -> Vec<String> {
     keys.into_iter().take(MAX_KEYS).map(|(key, _)| key.to_owned()).collect()
 }
 
-/// The body as text; a record without one is named by its event.
+/// The body as text, without the colours of a terminal; a record without one is named by its event.
 pub(crate) fn body(body: &Value, event_name: &str) -> String {
     match body {
         Value::Empty if !event_name.is_empty() => format::text(event_name),
         Value::Empty => "(no body)".to_owned(),
+        Value::String(text) => format::said(text),
         value => attributes::shown(value),
     }
 }
 
 fn detail(record: &LogRecord, text: &str, links: &Links, clock: &Clockface, toggle: &str) -> Detail {
-    let mut fields = vec![("Time", clock.moment(record.time).full)];
+    let mut fields = vec![("Time", clock.moment(record.time).full), ("Body", about_body(&record.body, text))];
     let mut field = |name, value: String| {
         if !value.is_empty() {
             fields.push((name, value));
@@ -207,8 +210,14 @@ fn detail(record: &LogRecord, text: &str, links: &Links, clock: &Clockface, togg
     if record.dropped_attributes_count > 0 {
         field("Dropped", format!("{} attributes, by the sender", record.dropped_attributes_count));
     }
+    let is_cut = text.chars().nth(MAX_BODY).is_some();
+    let original = match &record.body {
+        Value::String(raw) if !is_cut => format::original(raw, text),
+        _ => String::new(),
+    };
     Detail {
         body: text.chars().take(MAX_BODY).collect(),
+        original,
         fields,
         attributes: attributes::rows(&record.attributes, Asked::Logs, links),
         resource: attributes::rows(&record.resource.attributes, Asked::Nowhere, links),
@@ -217,6 +226,25 @@ fn detail(record: &LogRecord, text: &str, links: &Links, clock: &Clockface, togg
         surroundings: Vec::new(),
         context: Vec::new(),
     }
+}
+
+/// How long the body is, and what is not shown of it.
+fn about_body(body: &Value, shown: &str) -> String {
+    if matches!(body, Value::Empty) {
+        return "none".to_owned();
+    }
+    let length = shown.chars().count();
+    let mut told = format::counted(length as u64, "character", "characters");
+    if let Value::String(raw) = body
+        && raw.contains("\u{1b}[")
+        && raw.chars().count() > length
+    {
+        told.push_str("; colours of a terminal are left out here, and copied");
+    }
+    if length > MAX_BODY {
+        told = format!("{told}; the first {} stand here, JSON has all", format::exact(MAX_BODY as u64));
+    }
+    told
 }
 
 /// Name and version of what instrumented something.
@@ -307,5 +335,23 @@ mod tests {
         let detail = shown(&record(Value::String("a\nb".to_owned())), true).detail.unwrap();
         assert_eq!(detail.body, "a\nb");
         assert!(detail.fields.contains(&("Dropped", "2 attributes, by the sender".to_owned())));
+    }
+
+    #[test]
+    fn colours_of_a_terminal_are_left_out_of_the_page_and_kept_for_copying() {
+        let coloured = Value::String("\u{1b}[32mINFO\u{1b}[0m ready".to_owned());
+        let row = shown(&record(coloured), true);
+        assert_eq!(row.body, "INFO ready");
+        let detail = row.detail.unwrap();
+        assert_eq!((detail.body.as_str(), detail.original.as_str()), ("INFO ready", r#""\u001b[32mINFO\u001b[0m ready""#));
+        assert_eq!(detail.fields[1].1, "10\u{a0}characters; colours of a terminal are left out here, and copied");
+        assert_eq!(shown(&record(Value::String("plain".to_owned())), true).detail.unwrap().original, "");
+    }
+
+    #[test]
+    fn a_body_that_is_too_long_says_so() {
+        let detail = shown(&record(Value::String("y".repeat(70_000))), true).detail.unwrap();
+        assert_eq!(detail.body.len(), 65_536);
+        assert!(detail.fields[1].1.ends_with("; the first 65,536 stand here, JSON has all"), "{}", detail.fields[1].1);
     }
 }

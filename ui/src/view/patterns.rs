@@ -185,9 +185,9 @@ impl Pattern {
             match (word.text(), parts.last_mut()) {
                 (Some(word), Some(last)) if !last.is_empty() => {
                     last.push(' ');
-                    last.push_str(&format::text(word));
+                    last.push_str(&format::said(word));
                 }
-                (Some(word), _) => parts.push(format::text(word)),
+                (Some(word), _) => parts.push(format::said(word)),
                 (None, Some(last)) if last.is_empty() => {}
                 (None, _) => parts.push(String::new()),
             }

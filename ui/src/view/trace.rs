@@ -82,7 +82,9 @@ pub(crate) struct TracePage {
     pub(crate) map: TraceMap,
     pub(crate) json: Json,
     pub(crate) logs: Vec<LogRow>,
-    /// What to say of log records and events, such as that only a part is shown.
+    /// How many log records and events there are; empty where there are records alone.
+    pub(crate) log_counts: String,
+    /// What else to say of them, such as that only a part is shown.
     pub(crate) log_notes: Vec<String>,
 }
 

@@ -14,6 +14,10 @@ use super::link::Links;
 use super::outcome::Outcome;
 use super::search::{Builder, Problem};
 
+mod lanes;
+
+use self::lanes::lanes;
+
 /// `/traces`.
 #[derive(Debug, Default, Template)]
 #[template(path = "traces.html")]
@@ -285,7 +289,7 @@ fn row(trace: &TraceSummary, longest: u64, listing: &Listing<'_>) -> Row {
             (false, false) => "root not received",
         },
         repeated: trace.repeated.as_ref().map(repeated).unwrap_or_default(),
-        error: trace.first_error.as_deref().map(|message| format::line(message, 160)).unwrap_or_default(),
+        error: trace.first_error.as_deref().map(|message| format::message(message, 160)).unwrap_or_default(),
         short_id: id.chars().take(8).collect(),
         id,
         start: clock.moment(start),
@@ -313,39 +317,6 @@ fn is_young(trace: &TraceSummary, clock: &Clockface) -> bool {
     clock.now().since(trace.start) < trace.duration.saturating_add(YOUNG)
 }
 
-/// The four busiest services, one lane each, in the order of their first span: class, and a path in a box of 1,000 by 16.
-fn lanes(by_size: &[&ServiceInTrace], whole: u64, palette: &Palette) -> Vec<(String, String)> {
-    let mut chosen: Vec<&&ServiceInTrace> = by_size.iter().take(4).collect();
-    chosen.sort_by_key(|service| service.spans.iter().map(|(start, _)| *start).min().unwrap_or(0));
-    let lane = |(lane, service): (usize, &&ServiceInTrace)| {
-        (
-            palette.chip(&service.name).class,
-            strokes(&service.spans, whole).map(|(x, width)| format!("M{x} {}h{width}", lane * 4 + 2)).collect(),
-        )
-    };
-    chosen.into_iter().enumerate().map(|(place, service)| lane((place, service))).collect()
-}
-
-/// Left edges and widths in thousandths of the whole: spans that touch or lie over each other are one stroke.
-fn strokes(spans: &[(u64, u64)], whole: u64) -> impl Iterator<Item = (u64, u64)> {
-    let thousandth = |nanos: u64| nanos.saturating_mul(1_000).checked_div(whole).unwrap_or(0).min(1_000);
-    let mut ends: Vec<(u64, u64)> = spans
-        .iter()
-        .map(|(start, length)| (thousandth(*start), thousandth(start.saturating_add(*length))))
-        // What has hardly any length is still seen.
-        .map(|(from, to)| (from.min(995), to.max(from + 5)))
-        .collect();
-    ends.sort_unstable();
-    let mut strokes: Vec<(u64, u64)> = Vec::new();
-    for (from, to) in ends {
-        match strokes.last_mut() {
-            Some((_, end)) if from <= *end => *end = (*end).max(to),
-            _ => strokes.push((from, to)),
-        }
-    }
-    strokes.into_iter().map(|(from, to)| (from, to - from))
-}
-
 /// More services than this are counted.
 const MAX_CHIPS: usize = 6;
 
@@ -353,64 +324,4 @@ const MAX_CHIPS: usize = 6;
 const YOUNG: u64 = 15_000_000_000;
 
 #[cfg(test)]
-mod tests {
-    use storage::TraceId;
-
-    use super::*;
-
-    fn summary() -> TraceSummary {
-        let service =
-            |name: &str, spans: Vec<(u64, u64)>| ServiceInTrace { name: name.to_owned(), span_count: spans.len(), error_count: 0, spans };
-        TraceSummary {
-            trace_id: TraceId::from_slice(&[7; 16]).unwrap(),
-            root_service: "gateway".to_owned(),
-            root_name: "POST /checkout".to_owned(),
-            has_root: false,
-            root_failed: false,
-            start: UnixNanos::new(5),
-            duration: 1_000,
-            span_count: 3,
-            error_count: 1,
-            matched: 1,
-            key: 500,
-            services: vec![service("gateway", vec![(0, 1_000)]), service("payment", vec![(250, 500), (800, 0)])],
-            first_error: Some("card declined\nat line 2".to_owned()),
-            repeated: Some(RepeatedCalls { service: "payment".to_owned(), name: "SELECT card".to_owned(), count: 1_200 }),
-        }
-    }
-
-    fn shown(order: TraceOrder, now: u64) -> Row {
-        let page = TracePage { traces: vec![summary()], ..TracePage::default() };
-        let (links, clock, palette) = (Links::default(), Clockface::new(UnixNanos::new(now), None), Palette::default());
-        rows(&page, &Listing { order, list: "", links: &links, clock: &clock, palette: &palette }).remove(0)
-    }
-
-    #[test]
-    fn a_trace_without_root_is_still_arriving_for_some_seconds() {
-        assert_eq!(shown(TraceOrder::Newest, 10_000_000_000).remark, "still arriving");
-        assert_eq!(shown(TraceOrder::Newest, 20_000_000_000).remark, "root not received");
-    }
-
-    #[test]
-    fn a_row_says_what_failed_and_draws_lanes_in_time() {
-        let row = shown(TraceOrder::Newest, 20_000_000_000);
-        assert_eq!((row.error.as_str(), row.errors.as_str(), row.remark), ("card declined", "1\u{a0}error", "root not received"));
-        assert_eq!(row.repeated, "1,200 × SELECT card");
-        let lanes: Vec<_> = row.lanes.iter().map(|(_, path)| path.as_str()).collect();
-        assert_eq!(lanes, ["M0 2h1000", "M250 6h500M800 6h5"], "a span without length is still seen");
-        assert_eq!(row.href, "/trace/07070707070707070707070707070707");
-    }
-
-    #[test]
-    fn a_row_shows_what_the_list_is_sorted_by_and_what_that_is_part_of() {
-        let numbers = |order| {
-            let row = shown(order, 20_000_000_000);
-            [row.into, row.duration, row.of_trace, row.spans, row.of_spans].map(|text| text.replace(['\u{202f}', '\u{a0}'], " "))
-        };
-        assert_eq!(numbers(TraceOrder::Newest), ["495 ns", "1.00 µs", "", "3", ""]);
-        assert_eq!(numbers(TraceOrder::Slowest), ["", "500 ns", "1.00 µs", "3", ""]);
-        assert_eq!(numbers(TraceOrder::MostSpans), ["", "1.00 µs", "", "500", "of 3"]);
-        assert_eq!(Columns::new(TraceOrder::Slowest, Matched::Spans).duration, "Longest match");
-        assert_eq!(Columns::new(TraceOrder::MostSpans, Matched::Traces).spans, "Spans");
-    }
-}
+mod tests;

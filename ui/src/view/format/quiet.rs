@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// A message without the sequences that colour it on a terminal.
-pub(crate) fn quiet(raw: &str) -> Cow<'_, str> {
+pub(super) fn quiet(raw: &str) -> Cow<'_, str> {
     if !raw.contains("\u{1b}[") {
         return raw.into();
     }

@@ -145,11 +145,11 @@ impl Tab {
 /// Groups of errors as rows.
 pub(crate) fn error_rows(groups: &[ErrorGroup], links: &Links, clock: &Clockface) -> Vec<ErrorRow> {
     let row = |group: &ErrorGroup| ErrorRow {
-        kind: if group.message.is_empty() { String::new() } else { format::line(&group.kind, 120) },
+        kind: if group.message.is_empty() { String::new() } else { format::message(&group.kind, 120) },
         message: match (group.message.as_str(), group.kind.as_str()) {
             ("", "") => "(says nothing of why)".to_owned(),
-            ("", said) => format::line(said, 120),
-            (said, _) => format::line(said, 300),
+            ("", said) => format::message(said, 120),
+            (said, _) => format::message(said, 300),
         },
         requests: format::count(group.requests),
         calls: format::count(group.calls),

@@ -48,6 +48,8 @@ pub(crate) struct Panel {
     /// Traces with a link to this span: address, service, operation, and when they began.
     pub(crate) linked: Vec<(String, Chip, String, Moment)>,
     pub(crate) logs: Vec<LogRow>,
+    /// How many there are; where all of the trace are, when not all of these are listed, else empty.
+    pub(crate) log_count: (String, String),
     pub(crate) resource: Vec<Group>,
     /// Name and value: scope, ids, flags …
     pub(crate) origin: Vec<(&'static str, String)>,
@@ -132,7 +134,7 @@ pub(crate) fn panel(scene: &Scene, place: usize) -> Option<Panel> {
         status: span.status.code.as_str(),
         is_error: span.is_error(),
         answer: scene.answer(place),
-        message: format::text(&span.status.message),
+        message: format::said(&span.status.message),
         cause: cause(scene, place),
         duration: format::duration(span.duration()),
         exact: format::exact_nanos(span.duration()),
@@ -146,6 +148,7 @@ pub(crate) fn panel(scene: &Scene, place: usize) -> Option<Panel> {
         links: span.links.iter().take(MAX_LINKS).map(|link| link_view(scene, link)).collect(),
         linked: linked(scene),
         logs: log_rows(scene, place),
+        log_count: log_count(scene, place),
         resource: groups(scene, &span.resource.attributes, Asked::Resource),
         origin: origin(span),
         raw: if shows.raw { format::text(&raw()).chars().take(MAX_RAW).collect() } else { String::new() },
@@ -169,7 +172,7 @@ fn cause(scene: &Scene, place: usize) -> Option<(String, String)> {
     let (first, size) = (sheet.rank(place), sheet.tree().subtree_size(place));
     let below = sheet.tree().preorder().iter().copied().skip(first).take(size);
     let begin = below.filter(|place| failed(place) && sheet.errors_below(*place) == 0).min()?;
-    let said = sheet.message(begin).map(|message| format!(": {}", format::line(&format::quiet(message), 160))).unwrap_or_default();
+    let said = sheet.message(begin).map(|message| format!(": {}", format::message(message, 160))).unwrap_or_default();
     let text = format!("it began in {}, {}{said}", format::name(sheet.service(begin)), format::name(sheet.name(begin)));
     Some((text, scene.to_span(begin)))
 }
@@ -229,7 +232,7 @@ fn timing(scene: &Scene, place: usize, span: &Span) -> Vec<(&'static str, String
 fn event_view(scene: &Scene, place: usize, event: &Event) -> EventView {
     let is_exception = event.name == "exception";
     let text = |key: &str| match event.attributes.iter().find(|pair| pair.key == key).map(|pair| &pair.value) {
-        Some(Value::String(text)) => format::text(text),
+        Some(Value::String(text)) => format::said(text),
         _ => String::new(),
     };
     let (kind, message) = (text("exception.type"), text("exception.message"));
@@ -254,6 +257,12 @@ fn log_rows(scene: &Scene, place: usize) -> Vec<LogRow> {
         logs::row(record, format!("{}#r{}", whole.href(), record.record_id), false, &scene.links, &scene.clock, &scene.palette)
     };
     records.map(row).collect()
+}
+
+fn log_count(scene: &Scene, place: usize) -> (String, String) {
+    let count = scene.records(place).count();
+    let all = scene.here().with("view", "logs").with("span", "").with("tab", "").href();
+    (format::exact(count as u64), if count > MAX_LOGS { all } else { String::new() })
 }
 
 fn origin(span: &Span) -> Vec<(&'static str, String)> {

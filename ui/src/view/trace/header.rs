@@ -4,7 +4,7 @@ use storage::trace::{Brief, FindingKind};
 
 use super::fold::SIMILAR;
 use super::oddities::oddities;
-use super::{LogMarks, Scene};
+use super::{LogMarks, MAX_LOGS, Scene};
 use crate::view::colour::Chip;
 use crate::view::format::{self, Moment};
 use crate::view::outcome::Outcome;
@@ -133,7 +133,7 @@ pub(crate) fn findings(scene: &Scene) -> Vec<Finding> {
             }
             _ => at(),
         };
-        Some(Finding { icon, class, text: format::line(&format::quiet(&sentence(scene, finding)), 300), href })
+        Some(Finding { icon, class, text: format::message(&sentence(scene, finding), 300), href })
     });
     told.take(MAX_FINDINGS).collect()
 }
@@ -174,7 +174,7 @@ fn logged(scene: &Scene, place: usize) -> Option<String> {
         let span = at.filter(|at| sheet.service(*at) == sheet.service(place))?;
         let failures = scene.records(span).filter(|record| record.severity_number >= ERROR);
         if let Some(record) = failures.max_by_key(|record| (record.severity_number, std::cmp::Reverse(record.time))) {
-            return Some(format::line(&format::quiet(&crate::view::logs::body(&record.body, &record.event_name)), 120));
+            return Some(format::line(&crate::view::logs::body(&record.body, &record.event_name), 120));
         }
         at = sheet.tree().parent(span);
     }
@@ -190,6 +190,7 @@ pub(crate) fn notes(scene: &Scene) -> Vec<Note> {
     notes.extend(scene.sheet.notes.iter().map(|note| Note { text: crate::view::search::sentence(note), ..Note::default() }));
     notes.extend(oddities(scene));
     notes.extend(stray_logs(scene));
+    notes.extend(many_logs(scene));
     if scene.wanted.is_adjusted {
         notes.push(Note {
             text: "Times are moved to fit callers; bars that were moved have a dashed outline.".to_owned(),
@@ -252,6 +253,16 @@ fn stray_logs(scene: &Scene) -> Option<Note> {
         text: format!("{} of this trace name no span that was received.", format::counted(stray as u64, "log record", "log records")),
         action: "Show logs",
         href: scene.here().with("view", "logs").with("at", "").href(),
+        ..Note::default()
+    })
+}
+
+/// Of a trace with very many log records, bars and rows tell of the first ones.
+fn many_logs(scene: &Scene) -> Option<Note> {
+    (scene.logs.len() >= MAX_LOGS && scene.wanted.marks != LogMarks::Off).then(|| Note {
+        text: format!("Only the first {} log records of this trace are on its bars.", format::exact(MAX_LOGS as u64)),
+        action: "Search all",
+        href: logs(scene, &scene.sheet.id.to_string()),
         ..Note::default()
     })
 }

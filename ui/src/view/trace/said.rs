@@ -6,17 +6,17 @@ use super::{PanelTab, Scene};
 use crate::view::logs::{self, Row};
 use crate::view::{attributes, format};
 
-/// Records and events as rows, and what the page should say of them.
-pub(crate) fn said(scene: &Scene) -> (Vec<Row>, Vec<String>) {
+/// Records and events as rows, how many there are of each when there are events, and what else the page should say of them.
+pub(crate) fn said(scene: &Scene) -> (Vec<Row>, String, Vec<String>) {
     let records = scene.logs.iter().map(|record| (record.time, record_row(scene, record)));
     let mut rows: Vec<(UnixNanos, Row)> = records.chain(events(scene)).collect();
     // Of equal times records come first, in their order.
     rows.sort_by_key(|(time, _)| *time);
-    let mut notes = Vec::new();
+    let (mut counts, mut notes) = (String::new(), Vec::new());
     let (logs, events) = (scene.logs.len(), rows.len().saturating_sub(scene.logs.len()));
     if events > 0 {
         let counted = |n: usize, one, many| format::counted(n as u64, one, many);
-        notes.push(format!("{} and {}.", counted(logs, "log record", "log records"), counted(events, "span event", "span events")));
+        counts = format!("{} and {}.", counted(logs, "log record", "log records"), counted(events, "span event", "span events"));
     }
     if scene.logs.len() >= MAX_LOGS {
         notes.push(format!("Only the first {} log records of this trace are shown.", format::exact(MAX_LOGS as u64)));
@@ -30,7 +30,7 @@ pub(crate) fn said(scene: &Scene) -> (Vec<Row>, Vec<String>) {
     if rows.len() > MAX_ROWS {
         notes.push(format!("Only the first {} log records and events are shown.", format::exact(MAX_ROWS as u64)));
     }
-    (rows.into_iter().take(MAX_ROWS).map(|(_, row)| row).collect(), notes)
+    (rows.into_iter().take(MAX_ROWS).map(|(_, row)| row).collect(), counts, notes)
 }
 
 /// The spans whose events are shown: all, or none where there are too many to read.

@@ -12,8 +12,10 @@ use crate::view::format;
 use crate::view::logs;
 
 mod group;
+mod log_lines;
 
 pub(crate) use self::group::Group;
+pub(crate) use self::log_lines::LogLine;
 
 /// The rows in view and the ways to the others.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +32,8 @@ pub(crate) struct Waterfall {
     pub(crate) after: String,
     /// Labels of the axis.
     pub(crate) ticks: Vec<String>,
+    /// How many log records of these rows stand between them when that is not all, and where all of the trace are.
+    pub(crate) logs: Option<(String, String)>,
 }
 
 /// One span, or many similar ones.
@@ -80,6 +84,8 @@ pub(crate) struct Row {
     pub(crate) group: Option<Group>,
     /// Log records as rows below.
     pub(crate) logs: Vec<LogLine>,
+    /// How many more the span has, and where; empty for none.
+    pub(crate) more_logs: (String, String),
 }
 
 /// Percentages of the axis.
@@ -98,21 +104,11 @@ pub(crate) struct Bar {
     pub(crate) dots: Vec<(String, &'static str, String)>,
 }
 
-/// A log record between spans.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct LogLine {
-    pub(crate) x: String,
-    pub(crate) class: &'static str,
-    pub(crate) letter: &'static str,
-    pub(crate) body: String,
-    pub(crate) href: String,
-    pub(crate) at: String,
-}
-
 /// Lays out the rows in view.
 pub(crate) fn waterfall(scene: &Scene, plan: &Plan) -> Waterfall {
     let context = Context { scene, matches: in_view(scene, plan) };
     let mut rows: Vec<Row> = plan.lines.iter().enumerate().filter_map(|(row, line)| context.row(plan.first + row, line)).collect();
+    let logs = if scene.wanted.marks == LogMarks::Rows { log_lines::fill(scene, plan, &mut rows) } else { None };
     if scene.wanted.is_dim && !scene.matches.is_empty() {
         rows.iter_mut().for_each(|row| row.is_dim = !row.is_match);
     }
@@ -131,6 +127,7 @@ pub(crate) fn waterfall(scene: &Scene, plan: &Plan) -> Waterfall {
         before: if at > 0 { page(at.saturating_sub(WINDOW)) } else { String::new() },
         after: if until < total { page(until) } else { String::new() },
         ticks: scene.axis.ticks(),
+        logs,
         rows,
         total,
     }
@@ -195,7 +192,6 @@ impl Context<'_> {
             row.answer = scene.answer(place);
         }
         row.bar = self.bar(place);
-        row.logs = if scene.wanted.marks == LogMarks::Rows { self.log_lines(place) } else { Vec::new() };
         row.id = id;
         Some(row)
     }
@@ -280,24 +276,6 @@ impl Context<'_> {
             }
         }
         dots
-    }
-
-    fn log_lines(&self, place: usize) -> Vec<LogLine> {
-        let scene = self.scene;
-        let line = |record: &storage::LogRecord| {
-            let (class, letter) = severity(record.severity_number);
-            let offset = scene.since(place, record.time);
-            let address = scene.here().with("view", "logs").with("span", "").with("tab", "").with("row", &record.record_id.to_string());
-            LogLine {
-                x: scene.axis.x(offset),
-                class,
-                letter,
-                body: format::line(&logs::body(&record.body, &record.event_name), 300),
-                href: format!("{}#r{}", address.href(), record.record_id),
-                at: format::duration(offset),
-            }
-        };
-        scene.records(place).take(MAX_LOG_ROWS).map(line).collect()
     }
 
     /// Folds or unfolds one span; the address names only what differs from the rule.
@@ -386,6 +364,3 @@ const MAX_SECTIONS: usize = 200;
 
 /// Units of the axis in which these are drawn.
 const UNITS: usize = 1_000;
-
-/// Log records below one span.
-const MAX_LOG_ROWS: usize = 20;

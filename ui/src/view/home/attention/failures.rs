@@ -120,7 +120,8 @@ pub(super) fn failing(failure: &Failure<'_>, compared: &Compared<'_>, links: &Li
     let query = if is_root { failure.reaching(origin, own) } else { format!("{} status:error", term("service", origin)) };
     let mut evidence = if is_root { Vec::new() } else { messages(failure, compared, failed_share.is_some(), links) };
     if evidence.is_empty() && !is_answered {
-        evidence.extend(failure.says.iter().take(MAX_MESSAGES).map(|said| Evidence { text: format::line(said, 90), href: String::new() }));
+        evidence
+            .extend(failure.says.iter().take(MAX_MESSAGES).map(|said| Evidence { text: format::message(said, 90), href: String::new() }));
     }
     evidence.extend(reach(failure, compared.failed.len(), is_root, links));
     // The share of failed requests is told only beside that of now.
@@ -142,7 +143,7 @@ pub(super) fn failing(failure: &Failure<'_>, compared: &Compared<'_>, links: &Li
 
 /// Calls that were answered, where they are made.
 fn answered(failure: &Failure<'_>, operation: &str, is_root: bool) -> String {
-    let codes = failure.says.iter().take(MAX_MESSAGES).map(|said| format::line(said, 40)).collect::<Vec<_>>().join(", ");
+    let codes = failure.says.iter().take(MAX_MESSAGES).map(|said| format::message(said, 40)).collect::<Vec<_>>().join(", ");
     match (is_root, failure.is_within) {
         (true, true) => format!("a call within {} is answered {codes}, the request itself succeeds", format::line(operation, 90)),
         (true, false) => format!("{} is answered {codes}", format::line(operation, 90)),
@@ -170,7 +171,7 @@ fn messages(failure: &Failure<'_>, compared: &Compared<'_>, of_requests: bool, l
             0 => (group.failures(), ""),
             requests => (requests, ""),
         };
-        let text = format!("{new}{} × {}{of}", format::exact(counted), format::line(&group.message, 70));
+        let text = format!("{new}{} × {}{of}", format::exact(counted), format::message(&group.message, 70));
         Evidence { text, href: group.newest(links) }
     };
     groups.iter().take(MAX_MESSAGES).map(told).collect()

@@ -1,0 +1,109 @@
+//! Text from outside as it is shown: on one line, without what misleads, in pieces that can break.
+
+use std::fmt::Write as _;
+
+use super::quiet::quiet;
+
+/// Text from outside as it may be shown: control characters and marks that reorder text become visible signs.
+pub(crate) fn text(raw: &str) -> String {
+    if !raw.chars().any(is_treacherous) {
+        return raw.to_owned();
+    }
+    raw.chars()
+        .map(|c| match c {
+            '\u{1b}' => '␛',
+            '\u{7f}' => '␡',
+            c if is_treacherous(c) => char::from_u32(0x2400 + u32::from(c)).filter(|_| u32::from(c) < 0x20).unwrap_or('\u{fffd}'),
+            c => c,
+        })
+        .collect()
+}
+
+/// What a program said, as [`text`], without the sequences that colour it on a terminal.
+pub(crate) fn said(raw: &str) -> String {
+    text(&quiet(raw))
+}
+
+/// The first `max` characters of what a program said, on one line.
+pub(crate) fn message(raw: &str, max: usize) -> String {
+    line(&quiet(raw), max)
+}
+
+/// A text as it was sent, as a JSON string of harmless characters, for whoever copies what is shown otherwise; empty where it is shown as it is.
+pub(crate) fn original(raw: &str, shown: &str) -> String {
+    if raw == shown {
+        return String::new();
+    }
+    serde_json::Value::from(raw).to_string().chars().fold(String::with_capacity(raw.len() + 16), |mut out, c| {
+        if is_treacherous(c) {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+        out
+    })
+}
+
+/// Names that a reader may choose from a list and type: without control characters and marks that reorder text.
+pub(crate) fn offered(names: impl IntoIterator<Item = String>) -> Vec<String> {
+    names.into_iter().filter(|name| !name.chars().any(|c| c.is_control() || is_treacherous(c))).collect()
+}
+
+/// The first `max` characters of [`text`] on one line, with `…` when more follows.
+pub(crate) fn line(raw: &str, max: usize) -> String {
+    let first = raw.trim_start().lines().next().unwrap_or_default();
+    let mut out = text(first).chars().take(max).collect::<String>();
+    if first.chars().nth(max).is_some() {
+        out.push('…');
+    }
+    out
+}
+
+/// A name as shown; an empty one is said to be empty.
+pub(crate) fn name(raw: &str) -> String {
+    if raw.trim().is_empty() { "(no name)".to_owned() } else { line(raw, MAX_NAME) }
+}
+
+/// A name in pieces between which a line may break: after its separators, and within a word only when it is longer than any that people
+/// write, so that one name does not make a page as wide as it is.
+pub(crate) fn pieces(name: &str) -> impl Iterator<Item = &str> {
+    name.split_inclusive(|c: char| "/._-:,@=&?".contains(c)).flat_map(short)
+}
+
+/// Text in parts without words of more than so many characters.
+fn short(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let mut run = 0_usize;
+        let end = rest.char_indices().find(|(_, c)| {
+            run = if c.is_whitespace() { 0 } else { run + 1 };
+            run > MAX_WORD
+        });
+        let (part, after) = rest.split_at_checked(end.map_or(rest.len(), |(at, _)| at))?;
+        rest = after;
+        (!part.is_empty()).then_some(part)
+    })
+}
+
+/// Bytes as lower-case hex.
+pub(crate) fn hex(raw: &[u8]) -> String {
+    raw.iter().fold(String::with_capacity(raw.len() * 2), |mut out, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+fn is_treacherous(c: char) -> bool {
+    matches!(c, '\u{0}'..='\u{8}' | '\u{b}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Longer than words and identifiers that stand in code: `AbstractAutowireCapableBeanFactory` has 34.
+const MAX_WORD: usize = 36;
+
+/// Longer names are cut in lists; the whole one is in the detail.
+const MAX_NAME: usize = 240;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,38 @@
+use super::*;
+
+#[test]
+fn names_that_cannot_be_typed_are_not_offered() {
+    let names = ["cart", "a\u{1}b", "\u{202e}drac", "two\nlines", "Käse 🧀"];
+    assert_eq!(offered(names.map(str::to_owned)), ["cart", "Käse 🧀"]);
+}
+
+#[test]
+fn marks_that_reorder_text_and_control_characters_become_visible() {
+    assert_eq!(text("a\u{202e}b\u{1b}[31m\u{0}"), "a\u{fffd}b␛[31m␀");
+    assert_eq!(line("one\ntwo", 10), "one");
+    assert_eq!(line("abcdef", 3), "abc…");
+    assert_eq!(name("  "), "(no name)");
+}
+
+#[test]
+fn names_break_after_separators_and_keep_every_character() {
+    let name = "com.shop.payment/Card_Declined";
+    assert_eq!(pieces(name).collect::<Vec<_>>(), ["com.", "shop.", "payment/", "Card_", "Declined"]);
+    assert_eq!(pieces(name).collect::<String>(), name);
+    assert_eq!(pieces("").count(), 0);
+    let long = "ä".repeat(100);
+    assert_eq!(pieces(&long).map(|part| part.chars().count()).collect::<Vec<_>>(), [36, 36, 28]);
+    assert_eq!(pieces(&long).collect::<String>(), long);
+    assert_eq!(pieces("many words that are short break where they end, as ever").count(), 2);
+}
+
+#[test]
+fn what_a_program_said_loses_the_colours_of_its_terminal_in_pages_and_keeps_them_for_copying() {
+    let raw = "\u{1b}[1;31mERROR\u{1b}[0m declined\u{202e}\nat line 2";
+    assert_eq!(said(raw), "ERROR declined\u{fffd}\nat line 2");
+    assert_eq!(message(raw, 80), "ERROR declined\u{fffd}");
+    let kept = original(raw, &said(raw));
+    assert_eq!(kept, r#""\u001b[1;31mERROR\u001b[0m declined\u202e\nat line 2""#);
+    assert_eq!(serde_json::from_str::<String>(&kept).unwrap(), raw);
+    assert_eq!(original("plain", &said("plain")), "");
+}

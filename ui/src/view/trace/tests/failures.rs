@@ -1,0 +1,65 @@
+use super::*;
+
+#[test]
+fn a_failure_without_message_is_told_by_its_type_and_what_was_logged_of_it() {
+    let mut trace = sample::checkout();
+    trace.spans[3].status.message.clear();
+    trace.spans[3].events.clear();
+    trace.spans[3].attributes =
+        vec![storage::KeyValue { key: "error.type".to_owned(), value: storage::Value::String("card_declined".to_owned()) }];
+    let mut scene = scene(&trace, Wanted::default());
+    assert_eq!(mute_failures(&scene.findings).collect::<Vec<_>>(), [3]);
+    assert_eq!(findings(&scene)[0].text, "The error starts in payment, ChargeCard: card_declined");
+    scene.logs[0].severity_number = 17;
+    assert_eq!(findings(&scene)[0].text, "The error starts in payment, ChargeCard: card_declined – “card declined”");
+}
+
+#[test]
+fn a_call_that_was_answered_is_marked_with_its_code_and_fails_nothing_above_it() {
+    let mut trace = sample::checkout();
+    trace.spans[3].kind = storage::SpanKind::Client;
+    trace.spans[3].events.clear();
+    let told = |trace: &Trace| {
+        let scene = scene(trace, Wanted::default());
+        let rows = waterfall(&scene, &plan(&scene)).rows;
+        (rows[3].answer.clone(), findings(&scene)[0].class)
+    };
+    assert_eq!(told(&trace), ("402".to_owned(), "warn"));
+    trace.spans[0].status.code = storage::StatusCode::Error;
+    assert_eq!(told(&trace), ("402".to_owned(), "bad"), "the request failed for it");
+    let mut below = sample::span(9, 3, "bank", "serve", 45, 50);
+    below.status.code = storage::StatusCode::Error;
+    let spans = trace.spans.iter().cloned().chain([below]).collect();
+    assert_eq!(told(&Trace::assemble(trace.id, spans, true, Vec::new())).0, "", "who answered says that it failed");
+    trace.spans[3].kind = storage::SpanKind::Server;
+    assert_eq!(told(&trace).0, "");
+}
+
+#[test]
+fn a_trace_is_called_by_its_earliest_root_and_fails_with_it() {
+    let mut spans = vec![sample::span(1, 0, "web", "first", 0, 10), sample::span(2, 0, "web", "longer", 20, 100)];
+    spans[0].status.code = storage::StatusCode::Error;
+    let head = header(&scene(&Trace::assemble(spans[0].trace_id, spans, true, Vec::new()), Wanted::default()));
+    assert_eq!((head.operation.as_str(), head.outcome), ("first", crate::view::outcome::Outcome::Failed));
+}
+
+/// The checkout, whose root failed as well, without saying why.
+fn failing_root() -> Trace {
+    let mut trace = sample::checkout();
+    trace.spans[0].status.code = storage::StatusCode::Error;
+    trace
+}
+
+#[test]
+fn who_has_chosen_nothing_is_led_to_where_a_failure_began() {
+    let trace = failing_root();
+    let way = |span| tools(&scene(&trace, Wanted { span, ..Wanted::default() })).way("e").to_owned();
+    assert!(way(None).contains(&format!("span={}", id(3))), "{}", way(None));
+    assert!(way(Some(id(3))).contains(&format!("span={}", id(1))), "{}", way(Some(id(3))));
+    let scene = scene(&trace, Wanted { span: Some(id(1)), ..Wanted::default() });
+    let (words, href) = panel(&scene, scene.chosen.unwrap()).unwrap().cause.unwrap();
+    assert_eq!(words, "it began in payment, ChargeCard: card declined");
+    assert!(href.contains(&format!("span={}", id(3))), "{href}");
+    let charge = scene.sheet.place_of(id(3)).unwrap();
+    assert_eq!(panel(&scene, charge).unwrap().cause, None);
+}
