@@ -12,8 +12,10 @@ mod wildcard;
 pub(crate) use self::index::{Comparison as TextComparison, Index, IndexBuilder, Stack};
 pub(crate) use self::wildcard::{Exact, Wildcard};
 
-/// Changes when the tokenizer or the index does; an index of another version is not used, and made again.
-pub(crate) const VERSION: u32 = 4;
+/// Changes when the tokenizer or the index does; an index of a version that is not read is not used, and made again.
+pub(crate) const VERSION: u32 = 5;
+/// The oldest version that is read: its units have one part each.
+const OLDEST_VERSION: u32 = 4;
 const MAX_TERM_BYTES: usize = 64;
 
 /// What a search looks for in a body.

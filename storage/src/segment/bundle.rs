@@ -20,6 +20,13 @@ pub(crate) struct BundleWriter {
     blobs: Vec<Blob>,
 }
 
+/// A blob being written piece by piece. It is there once it is finished.
+#[derive(Debug)]
+pub(crate) struct BlobWriter<'a> {
+    bundle: &'a mut BundleWriter,
+    blob: Blob,
+}
+
 /// An open bundle. Holds the footer; blobs are read when they are asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Bundle {
@@ -60,6 +67,12 @@ impl BundleWriter {
         Ok(())
     }
 
+    /// Begins a blob; nothing else is added until it is finished.
+    pub(crate) fn begin(&mut self, name: impl Into<String>) -> BlobWriter<'_> {
+        let blob = Blob { name: name.into(), offset: self.out.len(), len: 0, crc: 0 };
+        BlobWriter { bundle: self, blob }
+    }
+
     /// Adds a blob for [`Bundle::read_packed`].
     pub(super) fn add_packed(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let packed = zstd::bulk::compress(bytes, PACK_LEVEL)?;
@@ -88,6 +101,27 @@ impl BundleWriter {
         }
         self.out.write_all(MAGIC)?;
         self.out.sync()
+    }
+}
+
+// === impl BlobWriter ===
+
+impl BlobWriter<'_> {
+    pub(crate) fn finish(self) {
+        self.bundle.blobs.push(self.blob);
+    }
+}
+
+impl Write for BlobWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bundle.out.write_all(bytes)?;
+        self.blob.crc = crc32c::crc32c_append(self.blob.crc, bytes);
+        self.blob.len += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.bundle.out.flush()
     }
 }
 

@@ -1,7 +1,6 @@
 //! Builds the index bundle of a segment out of its rows in segment order, while they are written or when it is made again.
 
 use std::io;
-use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::{AsArray, RecordBatch};
@@ -22,7 +21,7 @@ use super::file::SyncedFile;
 use super::origin::Recorded;
 use super::summary::SummaryBuilder;
 use super::trace_keys::TraceKeysBuilder;
-use super::{RowRanges, Segment, SegmentError, SegmentErrorKind, SegmentMeta, writer};
+use super::{Segment, SegmentError, SegmentErrorKind, SegmentMeta, writer};
 
 /// All indexes of one segment being built. Dropping it removes the temporary file.
 #[derive(Debug)]
@@ -116,18 +115,6 @@ fn add_text(segment: &Segment, bundle: &Bundle, tmp_dir: &Place, stop: &AtomicBo
     }
     let bundle = index.finish(&mut out).and_then(|()| out.finish()).map_err(failed)?;
     Ok((SegmentMeta { index_bytes: bundle.len, index_crc: bundle.crc, ..meta.clone() }, bundle))
-}
-
-/// Hands over the bodies of some rows.
-fn bodies_of(segment: &Segment, rows: Range<u32>, each: &mut dyn FnMut(Option<&str>) -> io::Result<()>) -> io::Result<()> {
-    let (wanted, mut found) = (rows.len(), 0);
-    for batch in segment.read(&[column::BODY], Some(&RowRanges::from_iter([rows]))).map_err(io::Error::other)? {
-        let batch = batch.map_err(io::Error::other)?;
-        let bodies = batch.column_by_name(column::BODY).and_then(|bodies| bodies.as_string_view_opt());
-        bodies.ok_or_else(|| io::Error::other("bodies of another type"))?.iter().try_for_each(&mut *each)?;
-        found += batch.num_rows();
-    }
-    if found == wanted { Ok(()) } else { Err(io::Error::other("not all of its rows can be read")) }
 }
 
 /// What a bundle of this program has and this one lacks: one of an older version, which answers less, or one of logs whose text is not
@@ -236,10 +223,14 @@ impl Indexes {
             calls.inherit(segment.whole_call_roll().filter(|_| segment.hidden.is_empty()), rows);
         }
         let Some(texts) = &mut self.texts else { return Ok(()) };
-        let text = segment.index.as_ref().and_then(|index| segment.text(index)).ok_or_else(|| missing("text"))?;
-        texts
-            .push(text, &mut self.bundle, |rows, each| bodies_of(segment, rows, each))
-            .map_err(|e| SegmentError::damaged(segment.meta.id, format!("cannot copy its index of text: {e}")))
+        // Wanting from now on, so that it is made again before the segment is stacked.
+        let failed = || SegmentError::io(segment.meta.id, "its index of text cannot be read, and is made again first");
+        let text = segment.index.as_ref().and_then(|index| segment.text(index)).ok_or_else(failed)?;
+        for part in segment.usable("ft", text.parts()).ok_or_else(failed)? {
+            let added = texts.push(part, &mut self.bundle);
+            added.map_err(|e| SegmentError::io(self.id, format!("cannot join indexes of text: {e}")))?;
+        }
+        Ok(())
     }
 
     /// Copies filters of the row group that begins at a row of a segment.

@@ -1,9 +1,9 @@
 //! Puts segments one behind the other into one of level 2, without sorting their rows again.
 //!
 //! Row groups are copied as they are, column chunk by column chunk; only small ones are decoded and joined, and those that have other
-//! columns of promoted attributes than most rows have. Text indexes and filters are
-//! copied or joined, catalogues are added up; narrow columns are read once for what is cheap to count again. The rows of the result are
-//! sorted within the part of each input, not across them; parts lie in order of their earliest time.
+//! columns of promoted attributes than most rows have. Indexes of text are joined without taking bodies apart, filters copied, catalogues
+//! added up; narrow columns are read once for what is cheap to count again. The rows of the result are sorted within the part of each input,
+//! not across them; parts lie in order of their earliest time.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;

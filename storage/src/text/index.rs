@@ -3,18 +3,20 @@
 //! An answer never leaves out a row that has a token; it names rows in blocks of 16, and now and then blocks of another token. Whoever asks
 //! reads the bodies and decides.
 //!
-//! Bodies are indexed in row order, at most 131,072 rows to a *unit*, which bounds the memory of building. Block `n` of a unit has the rows
-//! from `16 n` on, counted from its first row. By their shape alone tokens are *words* (`text/index/words.rs`), which tantivy keeps, or
-//! *ids* (`text/index/ids.rs`), which are keys in a file of our own: a dictionary of what is in one body only costs more than it tells. The
-//! files of both parts are the blobs `ft/v<version>/<first row>/<file>`.
+//! Bodies are indexed in row order, at most 131,072 rows to a *unit*, which bounds the memory of building. Where segments are put one behind
+//! the other their units are joined, as they are, to units of several *parts*: a question then looks into few of them. Block `n` of a part
+//! has its rows from `16 n` on; the blocks of a unit are those of its parts, numbered through. By their shape alone tokens are *words*
+//! (`text/index/words.rs`), which tantivy keeps, or *ids* (`text/index/ids.rs`), which are keys in a file of our own: a dictionary of what
+//! is in one body only costs more than it tells. The files of both are the blobs `ft/v<version>/<first row>/<file>`. All units of a segment
+//! have one version: 5, or 4, which has no parts.
 
 use std::collections::BTreeMap;
 use std::io;
-use std::ops::Range;
+use std::sync::Arc;
 
 use crate::segment::{Blob, Bundle, RowRanges, bundle_damaged};
 
-use super::{VERSION, truncated};
+use super::{OLDEST_VERSION, VERSION, truncated};
 
 mod blocks;
 mod builder;
@@ -26,7 +28,7 @@ mod words;
 use self::blocks::Blocks;
 pub(crate) use self::builder::IndexBuilder;
 pub(crate) use self::compare::Comparison;
-use self::ids::Ids;
+use self::ids::{Ids, Source};
 pub(crate) use self::stack::Stack;
 use self::words::Words;
 
@@ -34,27 +36,40 @@ use self::words::Words;
 #[derive(Debug)]
 pub(crate) struct Index {
     bundle: Bundle,
-    units: Vec<Unit>,
+    units: Vec<Arc<Unit>>,
 }
 
 #[derive(Debug)]
 struct Unit {
     first_row: u32,
-    rows: u32,
+    /// Which version its files have.
+    version: u32,
     ids: Ids,
+    ids_blob: Blob,
     words: Words,
 }
 
+/// Rows of a unit, unless it was joined of several.
 const UNIT_ROWS: u32 = 131_072;
 const BLOCK_ROWS: u32 = 16;
+/// So that the number of a block has 17 bits: two million rows.
+const MAX_BLOCKS: u32 = 1 << 17;
 
-fn prefix() -> String {
-    format!("ft/v{VERSION}/")
+fn prefix(version: u32) -> String {
+    format!("ft/v{version}/")
 }
 
 /// The name of a file of the unit that begins at a row.
 fn blob_name(first_row: u32, file: &str) -> String {
-    format!("{}{first_row}/{file}", prefix())
+    format!("{}{first_row}/{file}", prefix(VERSION))
+}
+
+/// The version of the index in a bundle; `None` when there is none that is read.
+fn version_in(bundle: &Bundle) -> Option<u32> {
+    (OLDEST_VERSION..=VERSION).rev().find(|version| {
+        let prefix = prefix(*version);
+        bundle.blobs().iter().any(|blob| blob.name.starts_with(&prefix))
+    })
 }
 
 // === impl Index ===
@@ -65,15 +80,15 @@ impl Index {
         name.starts_with("ft/")
     }
 
-    /// Whether a bundle has one of this version.
+    /// Whether a bundle has one of a version that is read.
     pub(crate) fn is_in(bundle: &Bundle) -> bool {
-        let prefix = prefix();
-        bundle.blobs().iter().any(|blob| blob.name.starts_with(&prefix))
+        version_in(bundle).is_some()
     }
 
-    /// The index in a bundle; `None` when there is none of this version.
+    /// The index in a bundle; `None` when there is none of a version that is read.
     pub(crate) fn open(bundle: &Bundle) -> io::Result<Option<Self>> {
-        let prefix = prefix();
+        let Some(version) = version_in(bundle) else { return Ok(None) };
+        let prefix = prefix(version);
         let mut units: BTreeMap<u32, Vec<(String, Blob)>> = BTreeMap::new();
         for blob in bundle.blobs() {
             let place = blob.name.strip_prefix(&prefix).and_then(|rest| rest.split_once('/'));
@@ -83,8 +98,8 @@ impl Index {
                 units.entry(first_row).or_default().push((file.to_owned(), blob.clone()));
             }
         }
-        let units: Vec<Unit> =
-            units.into_iter().map(|(first_row, files)| Unit::open(bundle, first_row, files)).collect::<io::Result<_>>()?;
+        let open = |(first_row, files)| Unit::open(bundle, version, first_row, files).map(Arc::new);
+        let units: Vec<Arc<Unit>> = units.into_iter().map(open).collect::<io::Result<_>>()?;
         Ok((!units.is_empty()).then(|| Self { bundle: bundle.clone(), units }))
     }
 
@@ -97,7 +112,7 @@ impl Index {
         for unit in &self.units {
             let mut left: Option<Blocks> = None;
             for term in &terms {
-                let mut found = Blocks::new(unit.rows);
+                let mut found = Blocks::new(unit.ids.blocks());
                 unit.collect(&self.bundle, term, &mut found)?;
                 let both = match left.take() {
                     Some(left) => left.both(&found),
@@ -109,7 +124,7 @@ impl Index {
                     break;
                 }
             }
-            left.into_iter().for_each(|found| found.add_rows(unit.first_row, &mut rows));
+            left.into_iter().for_each(|found| found.add_rows(unit.first_row, unit.ids.parts(), &mut rows));
         }
         Ok(rows)
     }
@@ -118,11 +133,11 @@ impl Index {
     pub(crate) fn prefix_rows(&self, prefix: &str) -> io::Result<Option<RowRanges>> {
         let mut rows = RowRanges::new();
         for unit in &self.units {
-            let mut found = Blocks::new(unit.rows);
+            let mut found = Blocks::new(unit.ids.blocks());
             if unit.collect_beginning(&self.bundle, truncated(prefix), &mut found)?.is_none() {
                 return Ok(None);
             }
-            found.add_rows(unit.first_row, &mut rows);
+            found.add_rows(unit.first_row, unit.ids.parts(), &mut rows);
         }
         Ok(Some(rows))
     }
@@ -131,33 +146,26 @@ impl Index {
 // === impl Unit ===
 
 impl Unit {
-    fn open(bundle: &Bundle, first_row: u32, files: Vec<(String, Blob)>) -> io::Result<Self> {
+    fn open(bundle: &Bundle, version: u32, first_row: u32, files: Vec<(String, Blob)>) -> io::Result<Self> {
         let (ids, words): (Vec<_>, Vec<_>) = files.into_iter().partition(|(name, _)| name == ids::FILE);
-        let [(_, ids)] = ids.as_slice() else { return Err(bundle_damaged(format!("the unit of row {first_row} lacks its ids"))) };
-        let ids = Ids::open(bundle, ids)?;
-        let rows = ids.rows();
-        Ok(Self { first_row, rows, ids, words: Words::new(words, rows) })
-    }
-
-    /// Rows of the segment that it is about.
-    fn rows(&self) -> Range<u32> {
-        self.first_row..self.first_row.saturating_add(self.rows)
-    }
-
-    /// Names of its files within the unit, and where they are.
-    fn files(&self) -> impl Iterator<Item = (&str, &Blob)> {
-        let words = self.words.files().iter().map(|(name, blob)| (name.as_str(), blob));
-        words.chain([(ids::FILE, self.ids.blob())])
+        let [(_, blob)] = ids.as_slice() else { return Err(bundle_damaged(format!("the unit of row {first_row} lacks its ids"))) };
+        let ids = Ids::open(&Source::Blob(bundle, blob), version)?;
+        let words = Words::new(words, ids.blocks());
+        Ok(Self { first_row, version, ids, ids_blob: blob.clone(), words })
     }
 
     /// Adds the blocks that may have a token.
     fn collect(&self, bundle: &Bundle, token: &str, found: &mut Blocks) -> io::Result<()> {
-        if words::takes(token) { self.words.collect(bundle, token, found) } else { self.ids.collect(bundle, token, found) }
+        if words::takes(token) {
+            self.words.collect(bundle, token, found)
+        } else {
+            self.ids.collect(&Source::Blob(bundle, &self.ids_blob), token, found)
+        }
     }
 
     /// Adds the blocks that may have a token with this beginning; `None` when there are too many such tokens.
     fn collect_beginning(&self, bundle: &Bundle, prefix: &str, found: &mut Blocks) -> io::Result<Option<()>> {
-        if self.ids.collect_beginning(bundle, prefix, found)?.is_none() {
+        if self.ids.collect_beginning(&Source::Blob(bundle, &self.ids_blob), prefix, found)?.is_none() {
             return Ok(None);
         }
         // What begins with something that is no word is none either.

@@ -116,14 +116,20 @@ proptest! {
     }
 }
 
+fn compare(index: Index, texts: &[Option<String>]) -> bool {
+    let mut comparison = TextComparison::new(index);
+    texts.iter().for_each(|text| comparison.push(text.as_deref()).unwrap());
+    comparison.finish()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn an_index_leaves_out_no_row_and_equals_one_of_the_same_bodies(
-        texts in prop::collection::vec(prop::option::of(text()), 1..120), unit_rows in 1u32..90, other in text(),
+        texts in prop::collection::vec(prop::option::of(text()), 1..120), unit_rows in 1u32..90, segments in 0usize..5, other in text(),
     ) {
-        let (_folder, index) = indexed(&texts, unit_rows);
+        let (_folder, index) = indexed_as(&texts, unit_rows, segments);
         for (row, text) in (0..).zip(&texts) {
             for term in terms(text.as_deref().unwrap_or_default()) {
                 let found = index.rows(std::slice::from_ref(&term)).unwrap();
@@ -134,17 +140,12 @@ proptest! {
                 }
             }
         }
-        let compare = |index: Index, texts: &[Option<String>]| {
-            let mut comparison = TextComparison::new(index);
-            texts.iter().for_each(|text| comparison.push(text.as_deref()).unwrap());
-            comparison.finish()
-        };
         let mut changed = texts.clone();
         let last = changed.last_mut().unwrap();
         let is_same = terms(last.as_deref().unwrap_or_default()).iter().collect::<std::collections::BTreeSet<_>>()
             == terms(&other).iter().collect::<std::collections::BTreeSet<_>>();
         *last = Some(other);
-        let (_again, changed_index) = indexed(&changed, unit_rows);
+        let (_again, changed_index) = indexed_as(&changed, unit_rows, segments);
         prop_assert!(compare(index, &texts));
         // What the others of its block have makes no difference.
         if is_same || unit_rows == 1 {
@@ -153,11 +154,18 @@ proptest! {
     }
 }
 
-/// The rows of blocks of 16 in which a row is wanted, unit by unit.
-fn blocks_of(rows: usize, unit_rows: u32, is_wanted: impl Fn(usize) -> bool) -> Vec<u32> {
-    let block = |row: usize| (row / unit_rows as usize, row % unit_rows as usize / 16);
-    let wanted: std::collections::BTreeSet<_> = (0..rows).filter(|row| is_wanted(*row)).map(block).collect();
-    (0..rows).filter(|row| wanted.contains(&block(*row))).map(|row| u32::try_from(row).unwrap()).collect()
+/// Rows of the units of so many segments, one behind the other.
+fn parts_of(rows: usize, unit_rows: u32, segments: usize) -> Vec<usize> {
+    let of = |rows: usize, most: usize| (0..rows.div_ceil(most)).map(move |part| most.min(rows - part * most));
+    of(rows, rows.div_ceil(segments.max(1))).flat_map(|rows| of(rows, unit_rows as usize)).collect()
+}
+
+/// The rows of blocks of 16 in which a row is wanted, part by part.
+fn blocks_of(parts: &[usize], is_wanted: impl Fn(usize) -> bool) -> Vec<u32> {
+    let blocks: Vec<(usize, usize)> =
+        parts.iter().enumerate().flat_map(|(part, rows)| (0..*rows).map(move |row| (part, row / 16))).collect();
+    let wanted: std::collections::BTreeSet<_> = (0..blocks.len()).filter(|row| is_wanted(*row)).map(|row| blocks[row]).collect();
+    (0..blocks.len()).filter(|row| wanted.contains(&blocks[*row])).map(|row| u32::try_from(row).unwrap()).collect()
 }
 
 /// A body of a few words and ids.
@@ -167,14 +175,15 @@ fn mixture() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn lookups_are_those_of_a_scan(
-        texts in prop::collection::vec(mixture(), 1..200), unit_rows in 1u32..120, at: prop::sample::Index, picks in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
+        texts in prop::collection::vec(mixture(), 1..200), unit_rows in 1u32..120, segments in 0usize..5, at: prop::sample::Index, picks in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
     ) {
         let known: Vec<Vec<String>> = texts.iter().map(|text| terms(text)).collect();
-        let (_folder, index) = indexed(&texts.iter().cloned().map(Some).collect::<Vec<_>>(), unit_rows);
+        let (_folder, index) = indexed_as(&texts.iter().cloned().map(Some).collect::<Vec<_>>(), unit_rows, segments);
+        let parts = parts_of(texts.len(), unit_rows, segments);
         let of = &known[at.index(known.len())];
         prop_assume!(!of.is_empty());
         // Terms of one body, and one that is in none.
@@ -188,7 +197,7 @@ proptest! {
             prop_assert_eq!(&checked, &scanned, "{:?}", wanted);
             // Words are known exactly, block by block.
             for word in wanted.iter().filter(|term| term.chars().all(char::is_alphabetic) && term.chars().count() < 12) {
-                let exact = blocks_of(texts.len(), unit_rows, |row| known[row].contains(word));
+                let exact = blocks_of(&parts, |row| known[row].contains(word));
                 prop_assert!(found.iter().all(|row| exact.binary_search(row).is_ok()), "{word}");
                 prop_assert_eq!(index.rows(std::slice::from_ref(word)).unwrap().into_iter().flatten().collect::<Vec<_>>(), exact);
             }
@@ -201,6 +210,53 @@ proptest! {
             prop_assert_eq!(checked, (0..texts.len()).filter(has).collect::<Vec<_>>(), "{}", &term[..end]);
         }
     }
+}
+
+#[test]
+fn units_of_the_version_before_are_read_and_joined_and_damaged_ones_are_not() {
+    let bodies: Vec<Option<String>> = (0..100).map(|row| Some(format!("order number{row} paid"))).collect();
+    let (folder, _) = indexed(&bodies, 40);
+    let place = Place::real(folder.path());
+    let new = Bundle::open(&place.join("x.idx"), std::fs::metadata(folder.path().join("x.idx")).unwrap().len()).unwrap();
+    // As version 4 wrote it: rows in place of parts and their number.
+    let older = |bytes: &[u8]| {
+        let (rest, tail) = bytes.split_at(bytes.len() - 16);
+        let pages = u32::from_le_bytes(tail[8..12].try_into().unwrap()) as usize;
+        let directory = [&rest[rest.len() - 12 * pages..], &tail[..4], &tail[8..12]].concat();
+        [&rest[..rest.len() - 12 * pages], &directory[..], &crc32c::crc32c(&directory).to_le_bytes()[..]].concat()
+    };
+    let rewritten = |change: &dyn Fn(&str, Vec<u8>) -> Vec<u8>| {
+        let mut bundle = BundleWriter::create(place.join("tmp")).unwrap();
+        for blob in new.blobs() {
+            let name = blob.name.replace(&format!("/v{VERSION}/"), "/v4/");
+            bundle.add(&*name, &change(&name, new.read_blob(blob).unwrap())).unwrap();
+        }
+        let synced = bundle.finish().unwrap();
+        let len = synced.len;
+        synced.rename(&place.join("old")).unwrap();
+        Bundle::open(&place.join("old"), len).unwrap()
+    };
+    let old = rewritten(&|name, bytes| if name.ends_with("/ids") { older(&bytes) } else { bytes });
+    let of = |bundle: &Bundle| Index::open(bundle).unwrap().unwrap();
+    assert!(compare(of(&old), &bodies));
+    let found = |index: &Index, term: &str| {
+        index.rows(&[term.to_owned()]).unwrap().into_iter().map(|rows| (rows.start, rows.end)).collect::<Vec<_>>()
+    };
+    for (term, rows) in [("number7", (0, 16)), ("number99", (96, 100)), ("paid", (0, 100))] {
+        assert_eq!(found(&of(&old), term), [rows], "{term}");
+    }
+    let (_folder, joined) = stacked(&[of(&old), of(&new)]);
+    for (term, rows) in [("number7", vec![(0, 16), (100, 116)]), ("number99", vec![(96, 100), (196, 200)]), ("paid", vec![(0, 200)])] {
+        assert_eq!(found(&joined, term), rows, "{term}");
+    }
+    assert!(compare(joined, &[bodies.clone(), bodies].concat()));
+    // One that is damaged is not joined.
+    let damaged = rewritten(&|name, bytes| if name.ends_with("/ids") { older(&bytes) } else { bytes });
+    let blob = damaged.blobs().iter().find(|blob| blob.name.ends_with("/ids")).unwrap().clone();
+    let index = of(&damaged);
+    let file = std::fs::OpenOptions::new().write(true).open(folder.path().join("old")).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &[0xff], blob.offset + 3).unwrap();
+    assert!(index.parts().is_err());
 }
 
 #[test]
@@ -243,16 +299,44 @@ fn a_unit_that_lacks_a_part_is_damaged_and_older_indexes_do_not_count() {
     }
 }
 
-fn indexed(bodies: &[Option<String>], unit_rows: u32) -> (tempfile::TempDir, Index) {
+/// An index, and the folder of its bundle.
+type Indexed = (tempfile::TempDir, Index);
+
+fn indexed(bodies: &[Option<String>], unit_rows: u32) -> Indexed {
+    bundled(|bundle| {
+        let mut builder = IndexBuilder::with_unit_rows(unit_rows);
+        bodies.iter().for_each(|body| builder.push(body.as_deref(), bundle).unwrap());
+        builder.finish(bundle).unwrap();
+    })
+}
+
+/// The same, joined of those of so many segments when these are not 0.
+fn indexed_as(bodies: &[Option<String>], unit_rows: u32, segments: usize) -> Indexed {
+    if segments == 0 {
+        return indexed(bodies, unit_rows);
+    }
+    let parts: Vec<Indexed> = bodies.chunks(bodies.len().div_ceil(segments)).map(|bodies| indexed(bodies, unit_rows)).collect();
+    let (folders, indexes): (Vec<_>, Vec<Index>) = parts.into_iter().unzip();
+    let joined = stacked(&indexes);
+    drop(folders);
+    joined
+}
+
+fn stacked(indexes: &[Index]) -> Indexed {
+    bundled(|bundle| {
+        let mut stack = Stack::default();
+        let parts = indexes.iter().flat_map(|index| index.parts().unwrap());
+        parts.for_each(|part| stack.push(part, bundle).unwrap());
+        stack.finish(bundle).unwrap();
+    })
+}
+
+fn bundled(write: impl FnOnce(&mut BundleWriter)) -> Indexed {
     let folder = tempfile::tempdir().unwrap();
     let place = Place::real(folder.path());
     let path = place.join("x.idx");
     let mut bundle = BundleWriter::create(place.join("tmp")).unwrap();
-    let mut builder = IndexBuilder::with_unit_rows(unit_rows);
-    for body in bodies {
-        builder.push(body.as_deref(), &mut bundle).unwrap();
-    }
-    builder.finish(&mut bundle).unwrap();
+    write(&mut bundle);
     let synced = bundle.finish().unwrap();
     let len = synced.len;
     synced.rename(&path).unwrap();

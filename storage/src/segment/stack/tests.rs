@@ -160,3 +160,33 @@ fn spans_that_are_in_two_inputs_are_not_stacked() {
     assert!(stacked(&folders, &inputs).is_none());
     assert_eq!(folders.seg.names().unwrap().len(), 4, "the files of the inputs");
 }
+
+#[test]
+fn units_of_words_are_joined_and_a_damaged_one_is_made_again_first() {
+    let folders = Folders::new();
+    let mut shape = Shape { stray: false, ..Shape::default() };
+    let mut inputs: Vec<_> = [700, 900, 40]
+        .into_iter()
+        .map(|size: usize| {
+            let segment = folders.write(Signal::Logs, 1, batches(Signal::Logs, size as u64, size, shape));
+            shape.first_record += size as i64;
+            shape.from += shape.width as i64;
+            Arc::new(segment)
+        })
+        .collect();
+    let units =
+        |segment: &Segment| segment.index.as_ref().unwrap().bundle.blobs().iter().filter(|blob| blob.name.ends_with("/ids")).count();
+    let whole = stacked(&folders, &inputs).unwrap();
+    check(&whole, &inputs);
+    assert_eq!(units(&whole), 1);
+    let blob = inputs[1].index.as_ref().unwrap().bundle.blobs().iter().find(|blob| blob.name.ends_with("/ids")).unwrap().clone();
+    let file = std::fs::OpenOptions::new().write(true).open(inputs[1].meta().index_path(&folders.seg).path()).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &[0xff; 8], blob.offset + blob.len / 3).unwrap();
+    let stop = AtomicBool::new(false);
+    let error = stack(&inputs, &folders.tmp, &folders.seg, &stop).unwrap_err();
+    assert_eq!((error.kind, error.id), (super::super::SegmentErrorKind::Io, inputs[1].meta().id));
+    assert!(inputs[1].is_index_wanting() && inputs[1].damage().is_none() && folders.tmp.names().unwrap().is_empty());
+    let meta = super::super::rebuild_index(&inputs[1], &folders.tmp, &folders.seg, &stop).unwrap();
+    inputs[1] = Arc::new(Segment::open(&folders.seg, meta).unwrap());
+    check(&stacked(&folders, &inputs).unwrap(), &inputs);
+}

@@ -26,7 +26,8 @@ pub(super) struct UnitBuilder {
     words: WordsBuilder,
 }
 
-/// Both parts of a whole unit.
+/// Both files of a whole unit.
+#[derive(Debug)]
 pub(super) struct WrittenUnit {
     pub(super) ids: Vec<u8>,
     pub(super) words: Written,
@@ -51,7 +52,7 @@ impl IndexBuilder {
     }
 
     /// The next row begins another unit.
-    pub(super) fn end_unit(&mut self, bundle: &mut BundleWriter) -> io::Result<()> {
+    fn end_unit(&mut self, bundle: &mut BundleWriter) -> io::Result<()> {
         if self.unit.rows == 0 {
             return Ok(());
         }
@@ -59,17 +60,6 @@ impl IndexBuilder {
         let unit = self.unit.finish()?;
         bundle.add(blob_name(first_row, ids::FILE), &unit.ids)?;
         unit.words.add_to(bundle, first_row)
-    }
-
-    /// The next rows are indexed elsewhere.
-    pub(super) fn skip(&mut self, rows: u32, bundle: &mut BundleWriter) -> io::Result<()> {
-        self.end_unit(bundle)?;
-        self.next_row = self.next_row.saturating_add(rows);
-        Ok(())
-    }
-
-    pub(super) fn next_row(&self) -> u32 {
-        self.next_row
     }
 
     pub(crate) fn finish(mut self, bundle: &mut BundleWriter) -> io::Result<()> {
@@ -115,6 +105,6 @@ impl UnitBuilder {
         if !rows.is_multiple_of(BLOCK_ROWS) {
             self.words.end_block()?;
         }
-        Ok(WrittenUnit { ids: self.ids.finish(rows), words: self.words.finish()? })
+        Ok(WrittenUnit { ids: self.ids.finish(rows)?, words: self.words.finish()? })
     }
 }

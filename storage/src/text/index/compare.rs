@@ -3,8 +3,10 @@
 use std::io;
 
 use super::super::Tokenizer;
-use super::builder::UnitBuilder;
-use super::{Index, Unit};
+use super::builder::{UnitBuilder, WrittenUnit};
+use super::ids::{self, Ids, Source};
+use super::words::Written;
+use super::{Index, Unit, VERSION};
 
 /// An index, and the bodies so far.
 #[derive(Debug)]
@@ -12,6 +14,8 @@ pub(crate) struct Comparison {
     index: Index,
     /// The unit that the next body belongs to.
     unit: usize,
+    /// Its parts so far.
+    made: Vec<WrittenUnit>,
     builder: UnitBuilder,
     tokenizer: Tokenizer,
     is_equal: bool,
@@ -19,19 +23,23 @@ pub(crate) struct Comparison {
 
 impl Comparison {
     pub(crate) fn new(index: Index) -> Self {
-        Self { index, unit: 0, builder: UnitBuilder::default(), tokenizer: Tokenizer::default(), is_equal: true }
+        Self { index, unit: 0, made: Vec::new(), builder: UnitBuilder::default(), tokenizer: Tokenizer::default(), is_equal: true }
     }
 
     /// Adds the body of the next row.
     pub(crate) fn push(&mut self, body: Option<&str>) -> io::Result<()> {
-        let Some(unit) = self.index.units.get(self.unit) else {
+        let unit = self.index.units.get(self.unit);
+        let Some((unit, rows)) = unit.and_then(|unit| Some((unit, *unit.ids.parts().get(self.made.len())?))) else {
             self.is_equal = false;
             return Ok(());
         };
         self.builder.push(body, &mut self.tokenizer)?;
-        if self.builder.rows() >= unit.rows {
-            self.is_equal &= is_made_again(&mut self.builder, unit, &self.index)?;
-            self.unit += 1;
+        if self.builder.rows() >= rows {
+            self.made.push(self.builder.finish()?);
+            if self.made.len() == unit.ids.parts().len() {
+                self.is_equal &= is_made_again(std::mem::take(&mut self.made), unit, &self.index)?;
+                self.unit += 1;
+            }
         }
         Ok(())
     }
@@ -42,9 +50,28 @@ impl Comparison {
     }
 }
 
-/// Whether the bodies of a unit make both its parts: the bytes of its ids, and the blocks of its words.
-fn is_made_again(builder: &mut UnitBuilder, unit: &Unit, index: &Index) -> io::Result<bool> {
-    let made = builder.finish()?;
-    let found = unit.words.reader(&index.bundle)?;
-    Ok(made.ids == index.bundle.read_blob(unit.ids.blob())? && made.words.reader(unit.rows)?.equals(&found)?)
+/// Whether the parts of a unit make its files: the bytes of its ids, and the blocks of its words.
+fn is_made_again(made: Vec<WrittenUnit>, unit: &Unit, index: &Index) -> io::Result<bool> {
+    let made = joined(made)?;
+    let stored = index.bundle.read_blob(&unit.ids_blob)?;
+    let ids = Ids::open(&Source::Bytes(&made.ids), VERSION)?;
+    // What follows is how many rows they are, which is known, and other versions write it in another way.
+    let is_same = made.ids.get(..ids.content()) == stored.get(..unit.ids.content());
+    let words = unit.words.reader(&index.bundle)?;
+    Ok(is_same && made.words.reader(unit.ids.blocks())?.equals(&words)?)
+}
+
+/// The unit of which these are the parts.
+fn joined(mut parts: Vec<WrittenUnit>) -> io::Result<WrittenUnit> {
+    if parts.len() == 1
+        && let Some(part) = parts.pop()
+    {
+        return Ok(part);
+    }
+    let sources: Vec<Source<'_>> = parts.iter().map(|part| Source::Bytes(&part.ids)).collect();
+    let of_parts: Vec<Ids> = sources.iter().map(|source| Ids::open(source, VERSION)).collect::<io::Result<_>>()?;
+    let mut file = Vec::new();
+    ids::join(&of_parts.iter().zip(sources).collect::<Vec<_>>(), &mut file)?;
+    let words = Written::join(&parts.iter().map(|part| part.words.index().clone()).collect::<Vec<_>>())?;
+    Ok(WrittenUnit { ids: file, words })
 }

@@ -5,96 +5,152 @@
 //!
 //! - pages (`ids/page.rs`), each a list of keys of tokens (`ids/key.rs`) with the blocks of rows that have them;
 //! - the directory: for each page the first key u64 and where the page begins u32;
-//! - rows of the unit u32, pages u32, crc32c of the directory and of these two u32.
+//! - the parts of the unit: rows of each u32;
+//! - parts u32, pages u32, crc32c of the directory, the parts and these two u32.
 //!
-//! Equal bodies make equal bytes.
+//! In version 4 there are rows of the unit u32 in place of the parts and how many these are.
+//!
+//! Equal bodies make equal bytes, and equal units that are joined (`ids/join.rs`) as well.
 
+use std::borrow::Cow;
 use std::io;
 use std::ops::{Range, RangeInclusive};
 
 use crate::segment::{Blob, Bundle, bundle_damaged};
 
-use super::UNIT_ROWS;
-use super::blocks::Blocks;
+use super::blocks::{self, Blocks};
+use super::{BLOCK_ROWS, MAX_BLOCKS, UNIT_ROWS, VERSION};
 
 mod builder;
+mod file;
+mod join;
 mod key;
 mod page;
 
 pub(super) use self::builder::IdsBuilder;
+pub(super) use self::join::join;
 use self::page::Page;
 
 /// The ids of one unit.
 #[derive(Debug)]
 pub(super) struct Ids {
-    rows: u32,
-    blob: Blob,
+    /// Rows of each part.
+    parts: Vec<u32>,
+    blocks: u32,
     /// First key and begin of each page.
     directory: Vec<(u64, u32)>,
     /// Where the last page ends.
     end: u32,
 }
 
+/// The bytes of a file of ids.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Source<'a> {
+    Blob(&'a Bundle, &'a Blob),
+    Bytes(&'a [u8]),
+}
+
 /// The name of the file within the unit.
 pub(super) const FILE: &str = "ids";
-/// So that a block has a number of 13 bits.
-const BLOCK_BITS: u32 = 13;
+const BLOCK_BITS: u32 = MAX_BLOCKS.ilog2();
 const TAIL_BYTES: u32 = 12;
 const ENTRY_BYTES: usize = 12;
-/// Pages that are read for one beginning of a token; what more have says too little.
+const PART_BYTES: usize = 4;
+/// Pages that are read for one beginning of a token in as many blocks as 131,072 rows have; what more have says too little.
 const MAX_PAGES: usize = 64;
+
+// === impl Source ===
+
+impl Source<'_> {
+    fn len(&self) -> u64 {
+        match self {
+            Self::Blob(_, blob) => blob.len,
+            Self::Bytes(bytes) => bytes.len() as u64,
+        }
+    }
+
+    fn read(&self, at: u32, length: usize) -> io::Result<Cow<'_, [u8]>> {
+        match self {
+            Self::Blob(bundle, blob) => bundle.file().bytes_at(blob.offset + u64::from(at), length).map(Cow::Owned),
+            Self::Bytes(bytes) => {
+                let found = bytes.get(at as usize..).and_then(|rest| rest.get(..length));
+                found.map(Cow::Borrowed).ok_or_else(|| self.damaged("is too short"))
+            }
+        }
+    }
+
+    fn damaged(&self, what: &str) -> io::Error {
+        let name = if let Self::Blob(_, blob) = self { &blob.name } else { FILE };
+        bundle_damaged(format!("{name} {what}"))
+    }
+}
 
 // === impl Ids ===
 
 impl Ids {
-    pub(super) fn open(bundle: &Bundle, blob: &Blob) -> io::Result<Self> {
-        let short = || bundle_damaged(format!("{} is too short", blob.name));
-        let end = u32::try_from(blob.len).map_err(|_| bundle_damaged(format!("{} is too long", blob.name)))?;
+    pub(super) fn open(source: &Source<'_>, version: u32) -> io::Result<Self> {
+        let short = || source.damaged("is too short");
+        let end = u32::try_from(source.len()).map_err(|_| source.damaged("is too long"))?;
         let tail_at = end.checked_sub(TAIL_BYTES).ok_or_else(short)?;
-        let tail = bundle.file().bytes_at(blob.offset + u64::from(tail_at), TAIL_BYTES as usize)?;
-        let number = |at: usize| tail.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u32::from_le_bytes(*bytes));
-        let (rows, pages, crc) = (number(0), number(4), number(8));
-        let directory_bytes = (pages as usize).checked_mul(ENTRY_BYTES).filter(|bytes| *bytes <= tail_at as usize).ok_or_else(short)?;
-        let directory_at = tail_at - u32::try_from(directory_bytes).map_err(|_| short())?;
-        let bytes = bundle.file().bytes_at(blob.offset + u64::from(directory_at), directory_bytes)?;
+        let tail = source.read(tail_at, TAIL_BYTES as usize)?;
+        let number =
+            |bytes: &[u8], at: usize| bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u32::from_le_bytes(*bytes));
+        let (rows, pages, crc) = (number(&tail, 0), number(&tail, 4), number(&tail, 8));
+        let parts = if version < VERSION { 0 } else { rows };
+        let directory_bytes = (pages as usize).checked_mul(ENTRY_BYTES).ok_or_else(short)?;
+        let parts_bytes = (parts as usize).checked_mul(PART_BYTES).ok_or_else(short)?;
+        let length = directory_bytes.checked_add(parts_bytes).filter(|bytes| *bytes <= tail_at as usize).ok_or_else(short)?;
+        let directory_at = tail_at - u32::try_from(length).map_err(|_| short())?;
+        let bytes = source.read(directory_at, length)?;
         if crc32c::crc32c_append(crc32c::crc32c(&bytes), tail.get(..8).unwrap_or_default()) != crc {
-            return Err(bundle_damaged(format!("checksum of the directory of {} does not match", blob.name)));
+            return Err(source.damaged("has a directory that does not match its checksum"));
         }
+        let (directory, parts) = bytes.split_at_checked(directory_bytes).ok_or_else(short)?;
         let entry = |entry: &[u8; ENTRY_BYTES]| {
             let (key, at) = entry.split_first_chunk()?;
             Some((u64::from_le_bytes(*key), u32::from_le_bytes(*at.first_chunk()?)))
         };
-        let (entries, _) = bytes.as_chunks::<ENTRY_BYTES>();
+        let (entries, _) = directory.as_chunks::<ENTRY_BYTES>();
         let directory: Vec<(u64, u32)> = entries.iter().filter_map(entry).collect();
+        let (parts, _) = parts.as_chunks::<PART_BYTES>();
+        let parts = if version < VERSION { vec![rows] } else { parts.iter().copied().map(u32::from_le_bytes).collect() };
+        let blocks = blocks::count_all(&parts);
         let is_sorted = directory.is_sorted() && directory.last().is_none_or(|(_, at)| *at <= directory_at);
-        if !is_sorted || rows > UNIT_ROWS {
-            return Err(bundle_damaged(format!("the directory of {} makes no sense", blob.name)));
+        if !is_sorted || parts.iter().any(|rows| *rows > UNIT_ROWS) || blocks > MAX_BLOCKS {
+            return Err(source.damaged("has a directory that makes no sense"));
         }
-        Ok(Self { rows, blob: blob.clone(), directory, end: directory_at })
+        Ok(Self { parts, blocks, directory, end: directory_at })
     }
 
-    /// Rows of the unit.
-    pub(super) fn rows(&self) -> u32 {
-        self.rows
+    /// Rows of each part of the unit.
+    pub(super) fn parts(&self) -> &[u32] {
+        &self.parts
     }
 
-    pub(super) fn blob(&self) -> &Blob {
-        &self.blob
+    /// Blocks of the unit.
+    pub(super) fn blocks(&self) -> u32 {
+        self.blocks
+    }
+
+    /// Where pages and directory end; what follows says of how many rows they are.
+    pub(super) fn content(&self) -> usize {
+        self.end as usize + self.directory.len() * ENTRY_BYTES
     }
 
     /// Adds the blocks that may have a token.
-    pub(super) fn collect(&self, bundle: &Bundle, token: &str, found: &mut Blocks) -> io::Result<()> {
+    pub(super) fn collect(&self, source: &Source<'_>, token: &str, found: &mut Blocks) -> io::Result<()> {
         let key = key::of(token);
-        self.collect_keys(bundle, &(key..=key), found)
+        self.collect_keys(source, &(key..=key), found)
     }
 
     /// Adds the blocks that may have a token with this beginning; `None` when there are too many such tokens.
-    pub(super) fn collect_beginning(&self, bundle: &Bundle, prefix: &str, found: &mut Blocks) -> io::Result<Option<()>> {
+    pub(super) fn collect_beginning(&self, source: &Source<'_>, prefix: &str, found: &mut Blocks) -> io::Result<Option<()>> {
         let keys = key::beginning_with(prefix);
-        if self.pages(&keys).len() > MAX_PAGES {
+        let share = self.blocks.div_ceil(UNIT_ROWS / BLOCK_ROWS).max(1) as usize;
+        if self.pages(&keys).len() > MAX_PAGES * share {
             return Ok(None);
         }
-        self.collect_keys(bundle, &keys, found).map(Some)
+        self.collect_keys(source, &keys, found).map(Some)
     }
 
     /// Numbers of the pages in which these keys can be.
@@ -104,24 +160,36 @@ impl Ids {
         first.min(end)..end
     }
 
-    fn collect_keys(&self, bundle: &Bundle, keys: &RangeInclusive<u64>, found: &mut Blocks) -> io::Result<()> {
-        let at = |number: usize| self.directory.get(number).map_or(self.end, |(_, at)| *at);
-        let overlap = || bundle_damaged("pages of an index of words overlap");
+    fn collect_keys(&self, source: &Source<'_>, keys: &RangeInclusive<u64>, found: &mut Blocks) -> io::Result<()> {
         let pages = self.pages(keys);
         if pages.is_empty() {
             return Ok(());
         }
-        let (begin, end) = (at(pages.start), at(pages.end));
-        let length = end.checked_sub(begin).ok_or_else(overlap)?;
-        let bytes = bundle.file().bytes_at(self.blob.offset + u64::from(begin), length as usize)?;
+        let (begin, bytes) = self.read(source, pages.clone())?;
         for number in pages {
-            let place = |number| at(number).checked_sub(begin).map(|at| at as usize);
-            let page = place(number).zip(place(number + 1)).and_then(|(start, end)| bytes.get(start..end)).ok_or_else(overlap)?;
-            let first = self.directory.get(number).map_or(0, |(first, _)| *first);
-            Page::new(page, first)
-                .and_then(|page| page.collect(keys, found))
-                .ok_or_else(|| bundle_damaged(format!("page {number} of {} is damaged", self.blob.name)))?;
+            let page = self.page(source, number, begin, &bytes)?;
+            page.collect(keys, found).ok_or_else(|| source.damaged("has a page that makes no sense"))?;
         }
         Ok(())
+    }
+
+    /// Where these pages begin, and their bytes.
+    fn read<'s>(&self, source: &'s Source<'_>, pages: Range<usize>) -> io::Result<(u32, Cow<'s, [u8]>)> {
+        let (begin, end) = (self.begin(pages.start), self.begin(pages.end));
+        let length = end.checked_sub(begin).ok_or_else(|| source.damaged("has pages that overlap"))?;
+        Ok((begin, source.read(begin, length as usize)?))
+    }
+
+    /// A page, checked, within bytes that begin somewhere before it.
+    fn page<'b>(&self, source: &Source<'_>, number: usize, begin: u32, bytes: &'b [u8]) -> io::Result<Page<'b>> {
+        let place = |number| self.begin(number).checked_sub(begin).map(|at| at as usize);
+        let page = place(number).zip(place(number + 1)).and_then(|(start, end)| bytes.get(start..end));
+        let page = page.ok_or_else(|| source.damaged("has pages that overlap"))?;
+        let first = self.directory.get(number).map_or(0, |(first, _)| *first);
+        Page::new(page, first).ok_or_else(|| source.damaged(&format!("is damaged in page {number}")))
+    }
+
+    fn begin(&self, page: usize) -> u32 {
+        self.directory.get(page).map_or(self.end, |(_, at)| *at)
     }
 }

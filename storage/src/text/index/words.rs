@@ -2,7 +2,7 @@
 //!
 //! They are kept by tantivy: one segment whose documents are the blocks of the unit, in order. Of a term only its documents are kept: no
 //! positions, norms or stored text. The files of the segment and `meta.json` are files of the unit; they are small, and are read whole and
-//! checked when the unit is first asked. Which words come to which files is tantivy's own, so indexes are compared term by term.
+//! checked when the unit is first asked. Where units are joined, tantivy merges their segments. Which words come to which files is tantivy's own, so indexes are compared term by term.
 
 use std::io;
 use std::path::Path;
@@ -14,7 +14,8 @@ use tantivy::{Directory, DocSet, InvertedIndexReader, SegmentReader, TERMINATED,
 
 use crate::segment::{Blob, Bundle, bundle_damaged};
 
-use super::blocks::{self, Blocks};
+use super::blocks::Blocks;
+use super::{BLOCK_ROWS, UNIT_ROWS};
 
 mod builder;
 
@@ -25,7 +26,8 @@ pub(super) use self::builder::{WordsBuilder, Written};
 pub(super) struct Words {
     /// Names of files within the unit, and where they are.
     files: Vec<(String, Blob)>,
-    rows: u32,
+    /// Blocks of the unit.
+    blocks: u32,
     reader: OnceLock<Arc<Reader>>,
 }
 
@@ -33,14 +35,14 @@ pub(super) struct Words {
 pub(super) struct Reader {
     index: Arc<InvertedIndexReader>,
     body: Field,
-    rows: u32,
+    blocks: u32,
 }
 
 /// Longer ones are ids: what is random is rarely shorter and of letters alone, and nearly all words of languages are not longer.
 const MAX_CHARACTERS: usize = 11;
 /// The field of documents.
 const BODY: &str = "body";
-/// Files of a unit that stay in memory once read; larger ones are read again for each question.
+/// Files of a unit that stay in memory once read, for as many blocks as 131,072 rows have; larger ones are read again for each question.
 const MAX_KEPT_BYTES: u64 = 1 << 20;
 /// Terms of one unit that are looked up for one beginning; what more have says too little.
 const MAX_TERMS: usize = 4_096;
@@ -58,8 +60,22 @@ pub(super) fn takes(token: &str) -> bool {
 // === impl Words ===
 
 impl Words {
-    pub(super) fn new(files: Vec<(String, Blob)>, rows: u32) -> Self {
-        Self { files, rows, reader: OnceLock::new() }
+    pub(super) fn new(files: Vec<(String, Blob)>, blocks: u32) -> Self {
+        Self { files, blocks, reader: OnceLock::new() }
+    }
+
+    /// Bytes of all files.
+    pub(super) fn bytes(&self) -> u64 {
+        self.files.iter().map(|(_, blob)| blob.len).sum()
+    }
+
+    /// Reads and checks the files.
+    pub(super) fn load(&self, bundle: &Bundle) -> io::Result<tantivy::Index> {
+        let directory = RamDirectory::create();
+        for (name, blob) in &self.files {
+            directory.atomic_write(Path::new(name), &bundle.read_blob(blob)?)?;
+        }
+        tantivy::Index::open(directory).map_err(io::Error::other)
     }
 
     pub(super) fn files(&self) -> &[(String, Blob)] {
@@ -81,29 +97,24 @@ impl Words {
         if let Some(reader) = self.reader.get() {
             return Ok(Arc::clone(reader));
         }
-        let directory = RamDirectory::create();
-        for (name, blob) in &self.files {
-            directory.atomic_write(Path::new(name), &bundle.read_blob(blob)?)?;
-        }
-        let index = tantivy::Index::open(directory).map_err(io::Error::other)?;
-        let reader = Arc::new(Reader::open(&index, self.rows)?);
-        let bytes: u64 = self.files.iter().map(|(_, blob)| blob.len).sum();
-        Ok(if bytes > MAX_KEPT_BYTES { reader } else { Arc::clone(self.reader.get_or_init(|| reader)) })
+        let reader = Arc::new(Reader::open(&self.load(bundle)?, self.blocks)?);
+        let share = u64::from(self.blocks.div_ceil(UNIT_ROWS / BLOCK_ROWS).max(1));
+        Ok(if self.bytes() > MAX_KEPT_BYTES * share { reader } else { Arc::clone(self.reader.get_or_init(|| reader)) })
     }
 }
 
 // === impl Reader ===
 
 impl Reader {
-    fn open(index: &tantivy::Index, rows: u32) -> io::Result<Self> {
+    fn open(index: &tantivy::Index, blocks: u32) -> io::Result<Self> {
         let body = index.schema().get_field(BODY).map_err(io::Error::other)?;
         let segments = index.searchable_segments().map_err(io::Error::other)?;
         let [segment] = segments.as_slice() else { return Err(bundle_damaged("words of a unit are not in one segment")) };
         let segment = SegmentReader::open(segment).map_err(io::Error::other)?;
-        if segment.max_doc() != blocks::count(rows) {
-            return Err(bundle_damaged(format!("words of {} blocks are those of {rows} rows", segment.max_doc())));
+        if segment.max_doc() != blocks {
+            return Err(bundle_damaged(format!("words of {} blocks are those of {blocks}", segment.max_doc())));
         }
-        Ok(Self { index: segment.inverted_index(body).map_err(io::Error::other)?, body, rows })
+        Ok(Self { index: segment.inverted_index(body).map_err(io::Error::other)?, body, blocks })
     }
 
     fn collect(&self, word: &str, found: &mut Blocks) -> io::Result<()> {
@@ -139,9 +150,9 @@ impl Reader {
         let (mut ours, mut theirs) = (self.index.terms().stream()?, other.index.terms().stream()?);
         loop {
             match (ours.advance(), theirs.advance()) {
-                (false, false) => return Ok(self.rows == other.rows),
+                (false, false) => return Ok(self.blocks == other.blocks),
                 (true, true) if ours.key() == theirs.key() => {
-                    let (mut here, mut there) = (Blocks::new(self.rows), Blocks::new(other.rows));
+                    let (mut here, mut there) = (Blocks::new(self.blocks), Blocks::new(other.blocks));
                     self.collect_term(ours.value(), &mut here)?;
                     other.collect_term(theirs.value(), &mut there)?;
                     if here != there {
@@ -156,7 +167,7 @@ impl Reader {
 
 impl std::fmt::Debug for Reader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reader").field("rows", &self.rows).finish_non_exhaustive()
+        f.debug_struct("Reader").field("blocks", &self.blocks).finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,10 @@
 //! Builds the file of ids: tokens become pairs of key and block, which are sorted.
 
-use super::{BLOCK_BITS, ENTRY_BYTES, key, page};
+use std::io;
+
+use super::super::blocks;
+use super::file::FileWriter;
+use super::{BLOCK_BITS, key, page};
 
 /// The ids of a unit that is being built.
 #[derive(Debug)]
@@ -41,29 +45,23 @@ impl IdsBuilder {
     }
 
     /// The file of a unit of so many rows; begins the next one.
-    pub(in super::super) fn finish(&mut self, rows: u32) -> Vec<u8> {
+    pub(in super::super) fn finish(&mut self, rows: u32) -> io::Result<Vec<u8>> {
         let mut pairs = std::mem::take(&mut self.pairs);
         self.recent.fill(u64::MAX);
         pairs.sort_unstable();
         pairs.dedup();
-        let (mut file, mut directory) = (Vec::new(), Vec::new());
+        let (mut file, blocks) = (Vec::new(), blocks::count(rows));
+        let mut writer = FileWriter::new(&mut file);
         let mut rest = pairs.as_slice();
-        while let Some(first) = rest.first() {
-            let (now, later) = rest.split_at(page::length(rest, rows));
-            directory.extend_from_slice(&(first >> BLOCK_BITS).to_le_bytes());
-            directory.extend_from_slice(&u32::try_from(file.len()).unwrap_or(u32::MAX).to_le_bytes());
-            page::write(now, rows, &mut file);
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(page::length(rest, blocks, 0).0);
+            writer.page(now, blocks, 0)?;
             rest = later;
         }
-        let pages = u32::try_from(directory.len() / ENTRY_BYTES).unwrap_or(u32::MAX);
-        directory.extend_from_slice(&rows.to_le_bytes());
-        directory.extend_from_slice(&pages.to_le_bytes());
-        let crc = crc32c::crc32c(&directory);
-        file.extend_from_slice(&directory);
-        file.extend_from_slice(&crc.to_le_bytes());
+        writer.finish(&[rows])?;
         // The memory is used again for the next unit.
         pairs.clear();
         self.pairs = pairs;
-        file
+        Ok(file)
     }
 }

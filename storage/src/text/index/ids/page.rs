@@ -11,7 +11,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::super::blocks::{self, Blocks};
+use super::super::blocks::Blocks;
 use super::BLOCK_BITS;
 
 /// A checked page.
@@ -27,13 +27,13 @@ const PAGE_BYTES: usize = 4_096;
 /// About how many bytes are read in vain for a key that is not there.
 const STOP_BYTES: usize = 512;
 /// Bits of keys that are left out at most.
-const MAX_SHIFT: u32 = 13;
+pub(super) const MAX_SHIFT: u32 = 13;
 /// One key of so many may become one with its neighbour.
 const ALIKE: usize = 256;
 const CRC_BYTES: usize = 4;
 const BLOCK_MASK: u64 = (1 << BLOCK_BITS) - 1;
 
-fn key_of(pair: u64) -> u64 {
+pub(super) fn key_of(pair: u64) -> u64 {
     pair >> BLOCK_BITS
 }
 
@@ -41,23 +41,26 @@ fn block_of(pair: u64) -> u32 {
     u32::try_from(pair & BLOCK_MASK).unwrap_or(0)
 }
 
-/// How many of these pairs of key and block, which are sorted, make a page.
-pub(super) fn length(pairs: &[u64], rows: u32) -> usize {
+/// How many of these pairs of key and block, which are sorted, make a page, and whether it is full. Keys that are equal but for their lowest
+/// `together` bits are in one page.
+pub(super) fn length(pairs: &[u64], blocks: u32, together: u32) -> (usize, bool) {
     let (mut taken, mut bytes) = (0, 0);
-    for group in pairs.chunk_by(|a, b| key_of(*a) == key_of(*b)) {
-        taken += group.len();
-        bytes += 2 + size(group.iter().map(|pair| block_of(*pair)), rows);
+    for alike in pairs.chunk_by(|a, b| key_of(*a) >> together == key_of(*b) >> together) {
+        taken += alike.len();
+        for group in alike.chunk_by(|a, b| key_of(*a) == key_of(*b)) {
+            bytes += 2 + size(group.iter().map(|pair| block_of(*pair)), blocks);
+        }
         if bytes >= PAGE_BYTES {
-            break;
+            return (taken, true);
         }
     }
-    taken
+    (taken, false)
 }
 
-/// Writes a page of these pairs, which are sorted and different.
-pub(super) fn write(pairs: &[u64], rows: u32, to: &mut Vec<u8>) {
+/// Writes a page of these pairs, which are sorted and different. Of their keys at least the lowest `lost` bits are left out.
+pub(super) fn write(pairs: &[u64], blocks: u32, lost: u32, to: &mut Vec<u8>) {
     let begin = to.len();
-    let shift = shift(pairs);
+    let shift = shift(pairs).max(lost);
     to.push(u8::try_from(shift).unwrap_or(0));
     let first = pairs.first().map_or(0, |pair| key_of(*pair)) >> shift;
     let (mut before, mut stops, mut keys) = (first, vec![(first, 0)], Vec::new());
@@ -74,7 +77,7 @@ pub(super) fn write(pairs: &[u64], rows: u32, to: &mut Vec<u8>) {
         // Of several keys that are one now.
         joined.sort_unstable();
         joined.dedup();
-        write_blocks(&joined, rows, &mut keys);
+        write_blocks(&joined, blocks, &mut keys);
     }
     number(stops.len() as u64 - 1, to);
     for (one, next) in stops.iter().zip(stops.iter().skip(1)) {
@@ -105,14 +108,14 @@ fn shift(pairs: &[u64]) -> u32 {
     alike.iter().position(is_enough).and_then(|shift| u32::try_from(shift).ok()).unwrap_or(MAX_SHIFT)
 }
 
-fn write_blocks(list: &[u32], rows: u32, to: &mut Vec<u8>) {
+fn write_blocks(list: &[u32], blocks: u32, to: &mut Vec<u8>) {
     if let [block] = list {
         return number(u64::from(*block) * 2 + 1, to);
     }
-    if size(list.iter().copied(), rows) > bits_bytes(rows) {
+    if size(list.iter().copied(), blocks) > bits_bytes(blocks) {
         to.push(0);
         let begin = to.len();
-        to.resize(begin + bits_bytes(rows), 0);
+        to.resize(begin + bits_bytes(blocks), 0);
         for block in list {
             to.get_mut(begin + (block / 8) as usize).into_iter().for_each(|byte| *byte |= 1 << (block % 8));
         }
@@ -126,14 +129,14 @@ fn write_blocks(list: &[u32], rows: u32, to: &mut Vec<u8>) {
     }
 }
 
-fn bits_bytes(rows: u32) -> usize {
-    blocks::count(rows).div_ceil(8) as usize
+fn bits_bytes(blocks: u32) -> usize {
+    blocks.div_ceil(8) as usize
 }
 
 /// Bytes of blocks, ascending, but no more than their bits take.
-fn size(list: impl ExactSizeIterator<Item = u32>, rows: u32) -> usize {
+fn size(list: impl ExactSizeIterator<Item = u32>, blocks: u32) -> usize {
     let of = |number: u32| (number.max(1).ilog2() / 7) as usize + 1;
-    let (count, most) = (list.len(), bits_bytes(rows) + 1);
+    let (count, most) = (list.len(), bits_bytes(blocks) + 1);
     if count == 1 {
         return 2;
     }
@@ -197,6 +200,25 @@ impl<'a> Page<'a> {
         Some(())
     }
 
+    /// How many lowest bits of its keys are left out.
+    pub(super) fn shift(&self) -> u32 {
+        self.shift
+    }
+
+    /// Adds all its keys, with 0 for the bits that are left out, with their blocks, of which there are so many and which are counted from
+    /// `first_block` on; `None` when the page makes no sense.
+    pub(super) fn pairs(&self, blocks: u32, first_block: u32, to: &mut Vec<u64>) -> Option<()> {
+        let (mut key, mut rest) = self.last_stop(self.first >> self.shift)?;
+        loop {
+            let pair = (key << self.shift) << BLOCK_BITS;
+            each(&mut rest, blocks, |block| to.push(pair | u64::from(first_block + block)))?;
+            if rest.is_empty() {
+                return Some(());
+            }
+            key = key.checked_add(take(&mut rest)?)?;
+        }
+    }
+
     /// The last key at which reading can begin and that is not above one, or else the first one, and what follows it.
     fn last_stop(&self, key: u64) -> Option<(u64, &'a [u8])> {
         let mut rest = self.bytes;
@@ -235,6 +257,29 @@ fn add(rest: &mut &[u8], found: &mut Blocks) -> Option<()> {
     Some(())
 }
 
+/// Visits the blocks of a key, of which there are so many in all.
+fn each(rest: &mut &[u8], blocks: u32, mut visit: impl FnMut(u32)) -> Option<()> {
+    let mut check = |block: u32| (block < blocks).then(|| visit(block));
+    match take(rest)? {
+        0 => {
+            let (bits, later) = rest.split_at_checked(bits_bytes(blocks))?;
+            *rest = later;
+            for (at, byte) in (0_u32..).zip(bits) {
+                (0..8).filter(|bit| byte >> bit & 1 != 0).try_for_each(|bit| check(at * 8 + bit))?;
+            }
+        }
+        one if one % 2 == 1 => check(u32::try_from(one / 2).ok()?)?,
+        many => {
+            let mut block = 0_u32;
+            for _ in 0..many / 2 {
+                block = block.checked_add(u32::try_from(take(rest)?).ok()?)?;
+                check(block)?;
+            }
+        }
+    }
+    Some(())
+}
+
 fn skip(rest: &mut &[u8], all: &Blocks) -> Option<()> {
     match take(rest)? {
         0 => *rest = rest.split_at_checked(all.all().div_ceil(8) as usize)?.1,
@@ -252,12 +297,13 @@ fn skip(rest: &mut &[u8], all: &Blocks) -> Option<()> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::super::blocks;
     use super::*;
 
     proptest! {
         #[test]
         fn every_pair_is_found_and_few_others(
-            rows in 1u32..131_073, keys in prop::collection::vec((0u64..1 << 47, 1usize..40), 1..60), seed: u64, dense in any::<bool>(),
+            rows in 1u32..131_073, keys in prop::collection::vec((0u64..1 << 47, 1usize..40), 1..60), seed: u64, dense in any::<bool>(), lost in 0..=MAX_SHIFT,
         ) {
             let all = blocks::count(rows);
             let mut x = seed | 1;
@@ -274,27 +320,36 @@ mod tests {
             pairs.dedup();
             let first = key_of(pairs[0]);
             let mut bytes = Vec::new();
-            write(&pairs, rows, &mut bytes);
+            write(&pairs, all, lost, &mut bytes);
             prop_assert!(bytes.len() < 60 * 1_100);
             let page = Page::new(&bytes, first).unwrap();
             for group in pairs.chunk_by(|a, b| key_of(*a) == key_of(*b)) {
                 let key = key_of(group[0]);
-                let mut found = Blocks::new(rows);
+                let mut found = Blocks::new(all);
                 page.collect(&(key..=key), &mut found).unwrap();
                 // What is one key in the page.
-                let mut expected = Blocks::new(rows);
+                let mut expected = Blocks::new(all);
                 let alike = pairs.iter().filter(|pair| key_of(**pair) >> page.shift == key >> page.shift);
                 alike.for_each(|pair| expected.add(block_of(*pair)).unwrap());
                 prop_assert_eq!(found, expected);
             }
             let (from, to) = (keys[0].0.min(keys[keys.len() - 1].0), keys[0].0.max(keys[keys.len() - 1].0));
-            let mut found = Blocks::new(rows);
+            let mut found = Blocks::new(all);
             page.collect(&(from..=to), &mut found).unwrap();
-            let mut expected = Blocks::new(rows);
+            let mut expected = Blocks::new(all);
             let within = pairs.iter().filter(|pair| (from >> page.shift..=to >> page.shift).contains(&(key_of(**pair) >> page.shift)));
             within.for_each(|pair| expected.add(block_of(*pair)).unwrap());
             prop_assert_eq!(found, expected);
-            prop_assert!(length(&pairs, rows) >= 1);
+            prop_assert!(length(&pairs, all, 0).0 >= 1);
+            let together = length(&pairs, all, MAX_SHIFT).0;
+            prop_assert!(pairs.get(together).is_none_or(|next| key_of(*next) >> MAX_SHIFT > key_of(pairs[together - 1]) >> MAX_SHIFT));
+            let mut all_pairs = Vec::new();
+            page.pairs(all, 0, &mut all_pairs).unwrap();
+            let mut expected: Vec<u64> =
+                pairs.iter().map(|pair| (key_of(*pair) >> page.shift() << page.shift()) << BLOCK_BITS | u64::from(block_of(*pair))).collect();
+            expected.sort_unstable();
+            expected.dedup();
+            prop_assert_eq!(all_pairs, expected);
         }
 
         #[test]
@@ -303,7 +358,8 @@ mod tests {
             whole.extend(crc32c::crc32c(&bytes).to_le_bytes());
             // Any bytes of a right checksum are read without panicking.
             if let Some(page) = Page::new(&whole, first) {
-                let _ = page.collect(&(0..=u64::MAX), &mut Blocks::new(1_000));
+                let _ = page.collect(&(0..=u64::MAX), &mut Blocks::new(63));
+                let _ = page.pairs(63, 100, &mut Vec::new());
             }
             let at = at.index(whole.len());
             whole[at] ^= 1;
@@ -316,7 +372,7 @@ mod tests {
         for (distance, shift) in [(36, 13), (14, 13), (9, 9), (0, 0)] {
             let pairs: Vec<u64> = (0..1_000_u64).map(|number| (number << distance) << BLOCK_BITS).collect();
             let mut bytes = Vec::new();
-            write(&pairs, 100, &mut bytes);
+            write(&pairs, 7, 0, &mut bytes);
             assert_eq!(bytes[0], shift, "{distance}");
         }
     }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use tantivy::directory::RamDirectory;
+use tantivy::indexer::merge_indices;
 use tantivy::schema::{Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::{Directory, IndexSettings, SingleSegmentIndexWriter, TantivyDocument};
 
@@ -31,6 +32,7 @@ struct Writer {
 }
 
 /// The words of a whole unit.
+#[derive(Debug)]
 pub(in super::super) struct Written {
     index: tantivy::Index,
     directory: RamDirectory,
@@ -139,8 +141,19 @@ impl Written {
         Ok(())
     }
 
-    /// Opens what was written, of so many rows.
-    pub(in super::super) fn reader(&self, rows: u32) -> io::Result<Reader> {
-        Reader::open(&self.index, rows)
+    /// Opens what was written, of so many blocks.
+    pub(in super::super) fn reader(&self, blocks: u32) -> io::Result<Reader> {
+        Reader::open(&self.index, blocks)
+    }
+
+    pub(in super::super) fn index(&self) -> &tantivy::Index {
+        &self.index
+    }
+
+    /// The words of units that become the parts of one, in order.
+    pub(in super::super) fn join(units: &[tantivy::Index]) -> io::Result<Self> {
+        let directory = RamDirectory::create();
+        let index = merge_indices(units, directory.clone()).map_err(io::Error::other)?;
+        Ok(Self { index, directory })
     }
 }
