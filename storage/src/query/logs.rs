@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use parking_lot::Mutex;
+
 use super::answer::{Histogram, HistogramBucket, LogPage};
 use super::columns;
 use super::language::Query;
 use super::predicate::Predicate;
 use super::question::{Cursor, LogOrder, LogSearch, QueryError};
 use super::rolled::{self, Moment, Question, Rolls};
-use super::scan::{Control, Place, Scan, Wanted, from_rows};
+use super::scan::{Control, Place, Rows, Scan, Unit, Wanted};
 use super::traces::by_place;
 use super::unknown;
 use crate::model::{LogRecord, Severity, StatusCode, TimeRange, TraceId, UnixNanos};
@@ -144,45 +146,49 @@ fn find(snapshot: &Snapshot, predicate: &Predicate, ask: Ask, control: &Control)
         }
     }
     let after = after.map(|cursor| way.rank(cursor.key, record_of(cursor)));
-    let mut scan = Scan::new(snapshot, Signal::Logs, range, &predicate.hints, control)?;
+    let mut scan = Scan::asking_late(snapshot, Signal::Logs, range, &predicate.hints, control)?;
     if !newest {
         scan.oldest_first();
     }
     scan.whole_when_few();
-    let best: std::cell::RefCell<BTreeMap<Rank, Found>> = std::cell::RefCell::default();
+    let best: Mutex<BTreeMap<Rank, Found>> = Mutex::default();
     let worst = || {
-        let best = best.borrow();
+        let best = best.lock();
         if best.len() > limit { best.last_key_value().map(|(rank, _)| *rank) } else { None }
     };
-    scan.run(
-        Wanted { columns: &[column::RECORD_ID], keys: &[], predicate },
-        |unit| {
-            let first = way.rank(if newest { unit.max } else { unit.min }.get(), 0).0;
-            worst().is_some_and(|(worst, _)| worst < first)
-        },
-        |rows| {
-            let times = columns::long(rows.batch, column::TIME)?;
-            let ids = columns::long(rows.batch, column::RECORD_ID)?;
-            let mut last = worst();
-            for row in rows.alive.set_indices() {
-                let rank = way.rank(columns::nanos(times, row), columns::nanos(ids, row));
-                if after.is_some_and(|after| rank <= after) || last.is_some_and(|worst| rank > worst) {
-                    continue;
-                }
-                let record = if rows.whole { rows::logs(rows.batch, row..row + 1)?.pop() } else { None };
-                let found = record.map_or_else(|| Found::At(rows.place, rows.number(row)), |record| Found::Read(Box::new(record)));
-                let mut best = best.borrow_mut();
-                best.insert(rank, found);
-                // One more than asked for says whether there is a next page.
-                if best.len() > limit + 1 {
-                    best.pop_last();
-                }
-                drop(best);
-                last = worst();
+    let stop = |unit: &Unit| {
+        let first = way.rank(if newest { unit.max } else { unit.min }.get(), 0).0;
+        worst().is_some_and(|(worst, _)| worst < first)
+    };
+    let each = |rows: &Rows<'_>| -> Result<(), QueryError> {
+        let times = columns::long(rows.batch, column::TIME)?;
+        let ids = columns::long(rows.batch, column::RECORD_ID)?;
+        let mut last = worst();
+        for row in rows.alive.set_indices() {
+            let rank = way.rank(columns::nanos(times, row), columns::nanos(ids, row));
+            if after.is_some_and(|after| rank <= after) || last.is_some_and(|worst| rank > worst) {
+                continue;
             }
-            Ok(())
-        },
-    )?;
+            let record = if rows.whole { rows::logs(rows.batch, row..row + 1)?.pop() } else { None };
+            let found = record.map_or_else(|| Found::At(rows.place, rows.number(row)), |record| Found::Read(Box::new(record)));
+            let mut best = best.lock();
+            best.insert(rank, found);
+            // One more than asked for says whether there is a next page.
+            if best.len() > limit + 1 {
+                best.pop_last();
+            }
+            drop(best);
+            last = worst();
+        }
+        Ok(())
+    };
+    let wanted = Wanted { columns: &[column::RECORD_ID], keys: &[], predicate };
+    if predicate.hints.asks_words() {
+        // Units have few rows that are looked at, or none: what is read in vain behind the last one that matters is little.
+        scan.fold_until(wanted, stop, || (), |(), rows| each(rows))?;
+    } else {
+        scan.run(wanted, stop, each)?;
+    }
     page(&mut scan, best.into_inner(), limit, way)
 }
 
@@ -216,16 +222,9 @@ fn cursor_at(time: u64, id: u64) -> Cursor {
 /// Reads whole records, by their number.
 fn fetch(scan: &mut Scan<'_>, found: Vec<(Place, u32)>) -> Result<BTreeMap<u64, LogRecord>, QueryError> {
     let mut records = BTreeMap::new();
-    for (place, numbers) in by_place(found) {
-        match scan.fetch(place, &from_rows(numbers))? {
-            Ok(batches) => {
-                for batch in batches {
-                    let read = rows::logs(&batch, 0..batch.num_rows())?;
-                    records.extend(read.into_iter().map(|record| (record.record_id, record)));
-                }
-            }
-            Err(error) => scan.note(format!("a part of the data could not be read: {error}")),
-        }
+    for batch in scan.fetch_all(&by_place(found))? {
+        let read = rows::logs(&batch, 0..batch.num_rows())?;
+        records.extend(read.into_iter().map(|record| (record.record_id, record)));
     }
     Ok(records)
 }

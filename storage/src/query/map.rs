@@ -96,12 +96,17 @@ fn collect(scan: &mut Scan<'_>, max_spans: usize) -> Result<(Calls, bool), Query
     let count = AtomicUsize::new(0);
     let is_full = || count.load(Ordering::Relaxed) >= max_spans;
     let wanted = Wanted { columns: &calls::COLUMNS, keys: &[], predicate: &predicate };
-    let parts = scan.fold_until(wanted, is_full, Calls::default, |calls, rows| {
-        let view = View::of(rows.batch).ok_or_else(|| QueryError::Internal("a column of calls is missing".to_owned()))?;
-        rows.alive.set_indices().for_each(|row| calls.add(&view, row, MAX_LINKS));
-        count.fetch_add(rows.alive.count_set_bits(), Ordering::Relaxed);
-        Ok(())
-    })?;
+    let parts = scan.fold_until(
+        wanted,
+        |_| is_full(),
+        Calls::default,
+        |calls, rows| {
+            let view = View::of(rows.batch).ok_or_else(|| QueryError::Internal("a column of calls is missing".to_owned()))?;
+            rows.alive.set_indices().for_each(|row| calls.add(&view, row, MAX_LINKS));
+            count.fetch_add(rows.alive.count_set_bits(), Ordering::Relaxed);
+            Ok(())
+        },
+    )?;
     Ok((joined(parts)?, is_full()))
 }
 

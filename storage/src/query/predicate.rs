@@ -246,6 +246,11 @@ fn test_hints(test: &Test) -> Hints {
 }
 
 impl Hints {
+    /// Whether indexes of words have something to say.
+    pub(crate) fn asks_words(&self) -> bool {
+        !(self.terms.is_empty() && self.prefixes.is_empty())
+    }
+
     fn of_text(finder: Option<Finder>) -> Self {
         finder.map_or_else(Self::default, |finder| Self { terms: finder.hint_terms(), prefixes: finder.hint_prefixes(), ..Self::default() })
     }

@@ -22,6 +22,8 @@ use crate::snapshot::{Snapshot, TableSnapshot};
 use crate::store::Signal;
 
 mod control;
+mod fetched;
+mod late;
 mod narrowed;
 mod numbers;
 mod ranges;
@@ -30,6 +32,7 @@ mod unit;
 mod workers;
 
 pub(crate) use self::control::Control;
+use self::late::Selections;
 pub(super) use self::numbers::Numbers;
 pub(super) use self::ranges::{from_rows, intersect};
 use self::selected::select;
@@ -80,6 +83,8 @@ pub(super) struct Scan<'a> {
     /// What tells older versions of spans, which are left out; nothing where all versions are wanted.
     arrivals: Option<Arrivals<'a>>,
     whole_when_few: bool,
+    /// Where indexes are asked late: see `scan/late.rs`.
+    late: Option<Selections>,
     segments_read: BTreeSet<usize>,
     /// Units read so far, and what could not be.
     pub(super) stats: QueryStats,
@@ -105,11 +110,25 @@ impl<'a> Scan<'a> {
         hints: &Hints,
         control: &'a Control,
     ) -> Result<Self, QueryError> {
+        let mut scan = Self::of_memory(snapshot, signal, range, control)?;
+        let selections = scan.selections(hints)?;
+        for ((i, segment), selection) in scan.table.segments.iter().enumerate().zip(selections) {
+            let before = scan.units.len();
+            scan.add_segment(i, segment, selection.as_ref());
+            scan.stats.prune(segment.meta(), scan.units.get(before..).unwrap_or_default().iter().flat_map(|unit| &unit.rows));
+        }
+        scan.newest_first();
+        Ok(scan)
+    }
+
+    /// What is in memory.
+    fn of_memory(snapshot: &'a Snapshot, signal: Signal, range: TimeRange, control: &'a Control) -> Result<Self, QueryError> {
         let table = snapshot.table(signal);
         let stats = QueryStats { complete: true, ..QueryStats::default() };
         let arrivals = (signal == Signal::Traces).then(|| snapshot.versions.of(table));
         let (units, segments_read) = (Vec::new(), BTreeSet::new());
-        let mut scan = Self { table, signal, range, units, control, arrivals, whole_when_few: false, segments_read, stats };
+        let (whole_when_few, late) = (false, None);
+        let mut scan = Self { table, signal, range, units, control, arrivals, whole_when_few, late, segments_read, stats };
         for note in &table.unreadable {
             scan.note(note.clone());
         }
@@ -118,19 +137,16 @@ impl<'a> Scan<'a> {
             scan.add_batch(i, batch)?;
             scan.stats.rows_pruned += if scan.units.len() == before { batch.num_rows() as u64 } else { 0 };
         }
-        let selections = scan.selections(hints)?;
-        for ((i, segment), selection) in table.segments.iter().enumerate().zip(selections) {
-            let before = scan.units.len();
-            scan.add_segment(i, segment, selection.as_ref());
-            scan.stats.prune(segment.meta(), scan.units.get(before..).unwrap_or_default().iter().flat_map(|unit| &unit.rows));
-        }
-        scan.units.sort_by(|a, b| {
+        Ok(scan)
+    }
+
+    fn newest_first(&mut self) {
+        self.units.sort_by(|a, b| {
             b.max
                 .cmp(&a.max)
                 .then(a.place.cmp(&b.place))
                 .then_with(|| a.rows.first().map(|r| r.start).cmp(&b.rows.first().map(|r| r.start)))
         });
-        Ok(scan)
     }
 
     /// Reads all columns where the indexes leave few rows: what is asked for needs not be read again, page by page.
@@ -184,6 +200,7 @@ impl<'a> Scan<'a> {
         }
         self.units = units;
         self.close(account);
+        self.note_late();
         Ok(())
     }
 
@@ -194,14 +211,14 @@ impl<'a> Scan<'a> {
         new: impl Fn() -> S + Sync,
         each: impl Fn(&mut S, &Rows<'_>) -> Result<(), QueryError> + Sync,
     ) -> Result<Vec<S>, QueryError> {
-        self.fold_until(wanted, || false, new, each)
+        self.fold_until(wanted, |_| false, new, each)
     }
 
-    /// Like [`Self::fold`], until `stop` says that no further unit is wanted.
+    /// Like [`Self::fold`], until `stop` says of the next unit that it and those after it are not wanted.
     pub(super) fn fold_until<S: Send>(
         &mut self,
         wanted: Wanted<'_>,
-        stop: impl Fn() -> bool + Sync,
+        stop: impl Fn(&Unit) -> bool + Sync,
         new: impl Fn() -> S + Sync,
         each: impl Fn(&mut S, &Rows<'_>) -> Result<(), QueryError> + Sync,
     ) -> Result<Vec<S>, QueryError> {
@@ -209,9 +226,11 @@ impl<'a> Scan<'a> {
         let this = &*self;
         let work = || -> Result<(S, Account), QueryError> {
             let (mut state, mut account) = (new(), Account::default());
-            while !stop()
-                && let Some(unit) = this.units.get(next.fetch_add(1, Ordering::Relaxed))
-            {
+            while let Some(unit) = this.units.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if stop(unit) {
+                    account.skipped += this.rows_of(unit);
+                    break;
+                }
                 this.unit(unit, wanted, &mut account, &mut |rows| each(&mut state, rows))?;
             }
             Ok((state, account))
@@ -225,24 +244,8 @@ impl<'a> Scan<'a> {
             self.close(account);
         }
         self.stats.rows_skipped += self.units.iter().skip(next.into_inner()).map(|unit| self.rows_of(unit)).sum::<u64>();
+        self.note_late();
         Ok(states)
-    }
-
-    /// Reads all columns of single rows of one place, in the order of their numbers.
-    pub(super) fn fetch(&self, place: Place, rows: &RowRanges) -> Result<Result<Vec<RecordBatch>, SegmentError>, QueryError> {
-        self.control.check()?;
-        match place {
-            Place::Buffer(i) => {
-                let Some(batch) = self.table.buffered.get(i) else { return Ok(Ok(Vec::new())) };
-                Ok(Ok(rows.iter().map(|range| batch.slice(range.start as usize, range.len())).collect()))
-            }
-            Place::Segment(i) => {
-                let Some(segment) = self.table.segments.get(i) else { return Ok(Ok(Vec::new())) };
-                let schema = schema::of(self.signal);
-                let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-                Ok(segment.read(&columns, Some(rows)).and_then(Iterator::collect))
-            }
-        }
     }
 
     /// Writes down that a part could not be read.
@@ -272,7 +275,7 @@ impl<'a> Scan<'a> {
     fn selections(&self, hints: &Hints) -> Result<Vec<Option<RowRanges>>, QueryError> {
         let of = |segment: &Arc<Segment>| if self.can_matter(segment, hints) { select(segment, hints) } else { Some(RowRanges::new()) };
         let segments = &self.table.segments;
-        if segments.len() >= MANY_SEGMENTS && !(hints.terms.is_empty() && hints.prefixes.is_empty()) {
+        if segments.len() >= MANY_SEGMENTS && hints.asks_words() {
             return workers::each(segments, self.control, of);
         }
         segments.iter().map(|segment| self.control.check().map(|()| of(segment))).collect()
@@ -310,7 +313,7 @@ impl<'a> Scan<'a> {
     fn rows_of(&self, unit: &Unit) -> u64 {
         match unit.place {
             Place::Buffer(i) => self.table.buffered.get(i).map_or(0, RecordBatch::num_rows) as u64,
-            Place::Segment(_) => unit.rows.iter().map(ExactSizeIterator::len).sum::<usize>() as u64,
+            Place::Segment(_) => self.left(unit, false).iter().map(ExactSizeIterator::len).sum::<usize>() as u64,
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Schema, SchemaRef};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, RowSelection};
-use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
+use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{FileMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
@@ -22,7 +22,7 @@ use crate::store::Signal;
 use super::checked::CheckedFile;
 use super::unpacked::Groups;
 use super::writer::{FORMAT, FORMAT_VERSION};
-use super::{Damage, Kind, Owner, RowGroup, RowRanges, Rows, Segment, SegmentError, rows, without_rows};
+use super::{Damage, Kind, Owner, RowGroup, RowRanges, Rows, Segment, SegmentError, count_rows, rows, without_rows};
 
 /// Rows of a batch, at most.
 pub(super) const BATCH_ROWS: usize = 8_192;
@@ -37,7 +37,16 @@ pub(super) struct Batches {
     schema: SchemaRef,
     reader: ParquetRecordBatchReader,
     /// What makes rows of the table of those that are read.
-    restorer: Option<Restorer>,
+    restorer: Option<Arc<Restorer>>,
+}
+
+/// How some columns are read, whichever the rows.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    /// What the file gives.
+    schema: SchemaRef,
+    levels: FieldLevels,
+    restorer: Option<Arc<Restorer>>,
 }
 
 /// The footer of a Parquet file.
@@ -46,6 +55,8 @@ pub(super) struct Footer {
     /// With the offset index, read as the columns of `layout`.
     pub(super) parquet: ArrowReaderMetadata,
     pub(super) layout: Layout,
+    /// How all columns of the table are read: where single rows are, making this takes as long as a few of them.
+    whole: OnceLock<Plan>,
     /// The footer with all page indexes, read when it is first asked for.
     pub(super) pages: OnceLock<Option<ParquetMetaData>>,
 }
@@ -72,10 +83,28 @@ impl Segment {
         }
         let footer = self.footer()?;
         let table = schema::of(self.meta.signal);
-        let restorer = Restorer::new(footer.layout.clone(), self.part_of(&table, columns)?.1);
+        if !table.fields().iter().all(|field| columns.contains(&field.name().as_str())) {
+            return self.read_planned(&self.plan(footer, &table, columns)?, rows, batch_rows);
+        }
+        let plan = match footer.whole.get() {
+            Some(plan) => plan,
+            None => {
+                let plan = self.plan(footer, &table, columns)?;
+                footer.whole.get_or_init(|| plan)
+            }
+        };
+        self.read_planned(plan, rows, batch_rows)
+    }
+
+    /// How columns of the table are read, with promoted attributes in their maps.
+    fn plan(&self, footer: &Footer, table: &SchemaRef, columns: &[&str]) -> Result<Plan, SegmentError> {
+        let restorer = Restorer::new(footer.layout.clone(), self.part_of(table, columns)?.1);
         match restorer.needs() {
-            None => self.read_stored(columns, rows, batch_rows, None),
-            Some(needs) => self.read_stored(&needs.iter().map(String::as_str).collect::<Vec<_>>(), rows, batch_rows, Some(restorer)),
+            None => self.plan_stored(footer, columns),
+            Some(needs) => {
+                let plan = self.plan_stored(footer, &needs.iter().map(String::as_str).collect::<Vec<_>>())?;
+                Ok(Plan { restorer: Some(Arc::new(restorer)), ..plan })
+            }
         }
     }
 
@@ -101,7 +130,7 @@ impl Segment {
             }
         }
         stored.extend(promoted.iter().map(String::as_str));
-        self.read_stored(&stored.into_iter().collect::<Vec<_>>(), rows.as_deref(), BATCH_ROWS, None)
+        self.read_stored(&stored.into_iter().collect::<Vec<_>>(), rows.as_deref())
     }
 
     /// Which attributes have columns of their own. A footer that cannot be read names none.
@@ -133,27 +162,31 @@ impl Segment {
     }
 
     /// Reads columns as they are stored, of these very rows, hidden ones included.
-    fn read_stored(
-        &self,
-        columns: &[&str],
-        rows: Option<&RowRanges>,
-        batch_rows: usize,
-        restorer: Option<Restorer>,
-    ) -> Result<Rows, SegmentError> {
-        let footer = self.footer()?;
+    fn read_stored(&self, columns: &[&str], rows: Option<&RowRanges>) -> Result<Rows, SegmentError> {
+        self.read_planned(&self.plan_stored(self.footer()?, columns)?, rows, BATCH_ROWS)
+    }
+
+    fn plan_stored(&self, footer: &Footer, columns: &[&str]) -> Result<Plan, SegmentError> {
         let stored = footer.layout.schema(self.meta.signal);
         let (positions, schema) = self.part_of(&stored, columns)?;
         let mask = ProjectionMask::roots(footer.parquet.parquet_schema(), positions);
         let levels = parquet_to_arrow_field_levels(footer.parquet.parquet_schema(), mask, Some(stored.fields()));
+        Ok(Plan { schema, levels: levels.map_err(|e| self.unreadable(&e))?, restorer: None })
+    }
+
+    fn read_planned(&self, plan: &Plan, rows: Option<&RowRanges>, batch_rows: usize) -> Result<Rows, SegmentError> {
+        let footer = self.footer()?;
         let (groups, selection) = match rows {
             Some(rows) => select(&footer.parquet, rows),
             None => ((0..footer.parquet.metadata().num_row_groups()).collect(), None),
         };
         let groups = Groups::new(self.parquet.clone(), footer.parquet.metadata().clone(), groups);
-        // No room for more rows than there are.
-        let batch_rows = batch_rows.min(usize::try_from(self.meta.rows).unwrap_or(batch_rows)).max(1);
-        let reader = levels.and_then(|levels| ParquetRecordBatchReader::try_new_with_row_groups(&levels, &groups, batch_rows, selection));
+        // No room for more rows than are read.
+        let wanted = rows.map_or(self.meta.rows, count_rows);
+        let batch_rows = batch_rows.min(usize::try_from(wanted).unwrap_or(batch_rows)).max(1);
+        let reader = ParquetRecordBatchReader::try_new_with_row_groups(&plan.levels, &groups, batch_rows, selection);
         let reader = reader.map_err(|e| self.unreadable(&e))?;
+        let (schema, restorer) = (plan.schema.clone(), plan.restorer.clone());
         Ok(Box::new(Batches { id: self.meta.id, damage: self.damage.clone(), schema, reader, restorer }))
     }
 
@@ -173,7 +206,7 @@ impl Segment {
     pub(super) fn scan_for_trace(&self, id: TraceId) -> Result<RowRanges, SegmentError> {
         let mut found = Vec::new();
         let mut row = 0;
-        for batch in self.read_stored(&[column::TRACE_ID], None, BATCH_ROWS, None)? {
+        for batch in self.read_stored(&[column::TRACE_ID], None)? {
             let batch = batch?;
             let ids = batch.column_by_name(column::TRACE_ID).and_then(|ids| ids.as_fixed_size_binary_opt());
             for trace in ids.ok_or_else(|| self.damage.error(self.meta.id, "trace ids of another type".to_owned()))? {
@@ -208,7 +241,12 @@ fn footer(file: &CheckedFile, signal: Signal) -> Result<Footer, ParquetError> {
         .parse_and_finish(file)?;
     let layout = layout(metadata.file_metadata())?;
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_schema(layout.schema(signal));
-    Ok(Footer { parquet: ArrowReaderMetadata::try_new(Arc::new(metadata), options)?, layout, pages: OnceLock::new() })
+    Ok(Footer {
+        parquet: ArrowReaderMetadata::try_new(Arc::new(metadata), options)?,
+        layout,
+        whole: OnceLock::new(),
+        pages: OnceLock::new(),
+    })
 }
 
 fn layout(file: &FileMetaData) -> Result<Layout, ParquetError> {

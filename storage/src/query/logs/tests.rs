@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::super::fixtures::{self, Dice};
 use super::*;
+use crate::attributes::Layout;
 
 const WORDS: [&str; 6] = ["timeout", "connection", "refused", "user", "cart", "ERROR"];
 
@@ -188,5 +189,47 @@ fn every_row_is_scanned_pruned_or_skipped() {
     for (order, scanned, skipped) in [(LogOrder::Newest, 100, 100), (LogOrder::Oldest, 100, 100)] {
         let stats = search(&snapshot, &LogSearch { order, ..ask.clone() }, &control()).unwrap().stats;
         assert_eq!((stats.rows_scanned, stats.rows_pruned, stats.rows_skipped), (scanned, 100, skipped), "{order:?}: {stats:?}");
+    }
+}
+
+#[test]
+fn words_are_found_page_by_page_in_many_segments_and_every_row_is_accounted_for() {
+    type Check = fn(u64) -> bool;
+    let folder = tempfile::tempdir().unwrap();
+    let body = |i: u64| format!("{} order{i}", if i.is_multiple_of(50) { "scarce" } else { "common" });
+    let part = |n: u64| (1..=200).map(|i| fixtures::log(n * 200 + i, "api", &body(i), 1_000 * n + i)).collect::<Vec<_>>();
+    let segments = (0..10).map(|n| vec![fixtures::logs(&part(n))]).collect();
+    let snapshot = fixtures::snapshot_in(|| Some(Layout::default()), folder.path(), Signal::Logs, Vec::new(), segments);
+    assert!(snapshot.logs.segments.iter().all(|segment| segment.text_rows(&["scarce".to_owned()]).unwrap().is_some()));
+    let cases: [(&str, Check); 6] = [
+        ("scarce", |i| i.is_multiple_of(50)),
+        ("order7", |i| i == 7),
+        ("ord*", |_| true),
+        ("\"scarce order50\"", |i| i == 50),
+        ("absent", |_| false),
+        ("scarce -order100", |i| i.is_multiple_of(50) && i != 100),
+    ];
+    for (text, check) in cases {
+        for (order, limit) in [(LogOrder::Newest, 1), (LogOrder::Newest, 6), (LogOrder::Oldest, 3), (LogOrder::Oldest, 700)] {
+            let mut query = LogSearch { query: text.to_owned(), range: TimeRange::ALL, order, limit, cursor: None };
+            let mut expected: Vec<u64> = (0..10).flat_map(|n| (1..=200).filter(|i| check(*i)).map(move |i| n * 200 + i)).collect();
+            if order == LogOrder::Newest {
+                expected.reverse();
+            }
+            expected.truncate(40);
+            let mut found = Vec::new();
+            while found.len() < expected.len().max(1) {
+                let page = search(&snapshot, &query, &control()).unwrap();
+                let stats = &page.stats;
+                assert_eq!(stats.rows_scanned + stats.rows_pruned + stats.rows_skipped, 2_000, "{text} {order:?} {stats:?}");
+                assert!(text != "scarce" || query.cursor.is_some() || limit > 1 || stats.rows_skipped > 1_000, "{stats:?}");
+                found.extend(page.records.iter().map(|record| record.record_id));
+                query.cursor = page.next;
+                if query.cursor.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(found.get(..expected.len()), Some(&expected[..]), "{text} {order:?}");
+        }
     }
 }

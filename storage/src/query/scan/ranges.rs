@@ -1,5 +1,7 @@
 //! Sets of row numbers as sorted, disjoint ranges.
 
+use std::ops::Range;
+
 use crate::segment::RowRanges;
 
 /// The ranges of single rows, in any order.
@@ -29,8 +31,10 @@ pub(super) fn split(rows: &RowRanges, first: usize) -> (RowRanges, RowRanges) {
 }
 
 /// Rows in both.
-pub(in super::super) fn intersect(a: &RowRanges, b: &RowRanges) -> RowRanges {
+pub(in super::super) fn intersect(a: &[Range<u32>], b: &[Range<u32>]) -> RowRanges {
     let mut both = RowRanges::new();
+    // Often one of them is a small part of the other.
+    let (a, b) = (from_start_of(a, b), from_start_of(b, a));
     let (mut left, mut right) = (a.iter().peekable(), b.iter().peekable());
     while let (Some(x), Some(y)) = (left.peek(), right.peek()) {
         let start = x.start.max(y.start);
@@ -47,6 +51,12 @@ pub(in super::super) fn intersect(a: &RowRanges, b: &RowRanges) -> RowRanges {
     both
 }
 
+/// Ranges without those that end before the first of others begins.
+fn from_start_of<'a>(ranges: &'a [Range<u32>], others: &[Range<u32>]) -> &'a [Range<u32>] {
+    let start = others.first().map_or(0, |first| first.start);
+    ranges.get(ranges.partition_point(|range| range.end <= start)..).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,7 +65,7 @@ mod tests {
     #[test]
     fn ranges_are_the_sets_they_stand_for() {
         assert_eq!(from_rows(vec![5, 1, 2, 2, 9]), vec![1..3, 5..6, 9..10]);
-        assert_eq!(intersect(&vec![0..5, 8..12], &vec![3..9, 11..20]), vec![3..5, 8..9, 11..12]);
+        assert_eq!(intersect(&[0..5, 8..12], &[3..9, 11..20]), vec![3..5, 8..9, 11..12]);
         assert_eq!(split(&vec![0..3, 8..12], 5), (vec![0..3, 8..10], from_rows(vec![10, 11])));
         assert_eq!(split(&vec![0..3, 8..12], 7), (vec![0..3, 8..12], RowRanges::new()));
         assert_eq!(union(vec![4..6, 0..2], vec![2..3, 5..9, 20..20]), vec![0..3, 4..9]);

@@ -42,8 +42,9 @@ impl Scan<'_> {
     ) -> Result<(), QueryError> {
         self.control.check()?;
         let older = self.older(unit.place, account)?;
-        let rows = if older.is_empty() { Cow::Borrowed(&unit.rows) } else { Cow::Owned(without_rows(&unit.rows, &older)) };
-        let whole = self.is_read_whole(unit);
+        let rows = self.left(unit, true);
+        let rows = if older.is_empty() { rows } else { Cow::Owned(without_rows(&rows, &older)) };
+        let whole = self.is_read_whole(unit.place, &rows);
         let needs = if whole { Needs { columns: schema::names(self.signal).collect(), ..Needs::default() } } else { self.needs(wanted) };
         let numbers = Numbers::new(&rows);
         let mut first = 0;
@@ -90,9 +91,9 @@ impl Scan<'_> {
         Ok(rows)
     }
 
-    fn is_read_whole(&self, unit: &Unit) -> bool {
-        let rows = || unit.rows.iter().map(ExactSizeIterator::len).sum::<usize>();
-        self.whole_when_few && matches!(unit.place, Place::Segment(_)) && rows() <= FEW_ROWS
+    fn is_read_whole(&self, place: Place, rows: &RowRanges) -> bool {
+        let count = || rows.iter().map(ExactSizeIterator::len).sum::<usize>();
+        self.whole_when_few && matches!(place, Place::Segment(_)) && count() <= FEW_ROWS
     }
 
     /// What to read.
