@@ -277,8 +277,13 @@ impl CodedColumn {
         Ok((chunk.into(), close))
     }
 
-    /// Bounds of all values, when they are in the dictionary and short.
+    /// Bounds of all values, when they are in the dictionary and short; that there are none, so that nobody reads the chunk for it.
     fn statistics(&self) -> Option<Statistics> {
+        // Of a map the keys say it: there may be keys whose values are all null.
+        let can_say = self.column.physical_type() == Type::BYTE_ARRAY && self.column.max_def_level() == 1;
+        if can_say && self.totals.nulls == self.totals.values {
+            return Some(Statistics::byte_array(None, None, None, Some(self.totals.nulls as u64), false));
+        }
         let short =
             |value: Option<&[u8]>| value.filter(|value| value.len() <= STATISTICS_BYTES).map(|value| ByteArray::from(value.to_vec()));
         if self.is_plain || !self.has_statistics {

@@ -2,7 +2,7 @@
 //!
 //! Times and numbers that grow are delta-packed: several times faster to read than plain at equal size. Text is dictionary-coded but for
 //! long, rarely repeated values. Pages are small, because a trace is read by row number: whoever wants twenty rows decompresses one page
-//! per column. Page statistics exist where something is skipped by them.
+//! per column; those of log records are smaller still. Page statistics exist where something is skipped by them.
 //!
 //! Columns that hardly shrink are not compressed: random ids, delta-packed times, and dictionary codes of a few bits. Setting up a
 //! decompressor costs more than reading a page of them, and a trace is read through all columns at once.
@@ -28,6 +28,8 @@ const SPAN_PAGE_ROWS: usize = 4_096;
 /// The log records of a trace lie apart: each costs a page per column, so pages are smaller.
 const LOG_PAGE_ROWS: usize = 2_048;
 pub(super) const PAGE_BYTES: usize = 128 * 1024;
+/// Whoever looks for a word decompresses a page of bodies for each record that may have it.
+const LOG_PAGE_BYTES: usize = 32 * 1024;
 pub(super) const DICTIONARY_BYTES: usize = 256 * 1024;
 
 pub(super) fn properties(signal: Signal, level: u8, layout: &Layout) -> Result<WriterProperties, ParquetError> {
@@ -37,7 +39,7 @@ pub(super) fn properties(signal: Signal, level: u8, layout: &Layout) -> Result<W
         .set_compression(Compression::ZSTD(zstd))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_data_page_row_count_limit(if signal == Signal::Traces { SPAN_PAGE_ROWS } else { LOG_PAGE_ROWS })
-        .set_data_page_size_limit(PAGE_BYTES)
+        .set_data_page_size_limit(if signal == Signal::Traces { PAGE_BYTES } else { LOG_PAGE_BYTES })
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_write_batch_size(1024)
         .set_statistics_enabled(EnabledStatistics::Chunk);
@@ -50,6 +52,10 @@ pub(super) fn properties(signal: Signal, level: u8, layout: &Layout) -> Result<W
         }
         if is_plain(signal, leaf) {
             builder = builder.set_column_dictionary_enabled(path.clone(), false);
+        }
+        // Lengths by themselves do not come between texts that are alike.
+        if root(leaf) == column::BODY {
+            builder = builder.set_column_encoding(path.clone(), Encoding::DELTA_LENGTH_BYTE_ARRAY);
         }
         // Numbers of a small set: of others, whoever reads a few rows would read a large dictionary.
         if is_promoted(root(leaf)) && leaf.physical_type() == Type::INT64 {

@@ -21,6 +21,12 @@ pub(super) fn encode<T: Copy + Eq + Into<u64>>(values: &[T], width: u32, out: &m
     pack(values.get(packed..).unwrap_or_default(), width, out);
 }
 
+/// Appends a run of so many zeros of one byte or less.
+pub(super) fn run_of_zeros(count: usize, out: &mut Vec<u8>) {
+    varint((count as u64) << 1, out);
+    out.push(0);
+}
+
 /// The bits that numbers up to `most` need.
 pub(super) fn width(most: usize) -> u32 {
     usize::BITS - most.leading_zeros()
@@ -94,6 +100,16 @@ mod tests {
         assert!(bytes.is_empty());
         values.truncate(count);
         values
+    }
+
+    #[test]
+    fn a_run_of_zeros_is_as_it_is_encoded() {
+        for count in [8, 100, 131_072] {
+            let (mut run, mut encoded) = (Vec::new(), Vec::new());
+            run_of_zeros(count, &mut run);
+            encode(&vec![0_u32; count], 1, &mut encoded);
+            assert_eq!(run, encoded);
+        }
     }
 
     proptest! {

@@ -1,21 +1,24 @@
 //! Pages of a segment's Parquet file, decompressed by what the thread keeps for that.
 //!
 //! Owns decompression alone: pages are found and read by the crate. That one would make a compressor and a decompressor for every column of
-//! every row group, and where a few rows are read that takes longer than everything else.
+//! every row group, and where a few rows are read that takes longer than everything else. For the same reason pages are not read of chunks
+//! that have no value, as a third of the columns of log records have none: the footer says so (`segment/coded.rs`).
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::RowGroups;
-use parquet::basic::Compression;
+use parquet::basic::{Compression, Encoding};
 use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::SerializedPageReader;
+use parquet::file::statistics::Statistics;
 use zstd::bulk::Decompressor;
 
 use super::checked::CheckedFile;
+use super::hybrid;
 
 /// Some row groups of a file.
 pub(super) struct Groups {
@@ -34,6 +37,14 @@ struct Column {
 
 /// The pages of a chunk, of which the reader believes that they are not compressed.
 struct Pages(SerializedPageReader<CheckedFile>);
+
+/// What pages of a chunk without values amount to.
+struct NoValues {
+    rows: usize,
+    /// Whether it is a part of a map.
+    repeats: bool,
+    is_read: bool,
+}
 
 // === impl Groups ===
 
@@ -76,6 +87,9 @@ impl Column {
         let index = self.metadata.offset_index().and_then(|groups| groups.get(number)?.get(self.column));
         let places = index.map(|index| index.page_locations().clone());
         let rows = usize::try_from(group.num_rows()).unwrap_or(0);
+        if has_no_values(group, chunk) {
+            return Ok(Box::new(NoValues { rows, repeats: chunk.column_descr().max_rep_level() > 0, is_read: false }));
+        }
         if !matches!(chunk.compression(), Compression::ZSTD(_)) {
             return Ok(Box::new(SerializedPageReader::new(self.file.clone(), chunk, rows, places)?));
         }
@@ -121,6 +135,68 @@ impl Iterator for Pages {
     fn next(&mut self) -> Option<Self::Item> {
         self.get_next_page().transpose()
     }
+}
+
+// === impl NoValues ===
+
+impl PageReader for NoValues {
+    fn get_next_page(&mut self) -> Result<Option<Page>, ParquetError> {
+        if std::mem::replace(&mut self.is_read, true) {
+            return Ok(None);
+        }
+        // All repetition levels, if there are any, and all definition levels are 0.
+        let mut levels = Vec::new();
+        let kinds = if self.repeats { 2 } else { 1 };
+        for _ in 0..kinds {
+            let mut run = Vec::new();
+            hybrid::run_of_zeros(self.rows, &mut run);
+            levels.extend_from_slice(&u32::try_from(run.len()).unwrap_or(0).to_le_bytes());
+            levels.append(&mut run);
+        }
+        Ok(Some(Page::DataPage {
+            buf: levels.into(),
+            num_values: u32::try_from(self.rows).map_err(|error| ParquetError::General(error.to_string()))?,
+            encoding: Encoding::PLAIN,
+            def_level_encoding: Encoding::RLE,
+            rep_level_encoding: Encoding::RLE,
+            statistics: None,
+        }))
+    }
+
+    fn peek_next_page(&mut self) -> Result<Option<PageMetadata>, ParquetError> {
+        let rows = Some(self.rows);
+        Ok((!self.is_read).then_some(PageMetadata { num_rows: rows, num_levels: rows, is_dict: false }))
+    }
+
+    fn skip_next_page(&mut self) -> Result<(), ParquetError> {
+        self.is_read = true;
+        Ok(())
+    }
+
+    fn at_record_boundary(&mut self) -> Result<bool, ParquetError> {
+        Ok(true)
+    }
+}
+
+impl Iterator for NoValues {
+    type Item = Result<Page, ParquetError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.get_next_page().transpose()
+    }
+}
+
+/// Whether a chunk is known to have no value: it says so itself, or, of a map, its keys do. That all values of a map are null says nothing.
+fn has_no_values(group: &RowGroupMetaData, chunk: &ColumnChunkMetaData) -> bool {
+    let says_so = |chunk: &ColumnChunkMetaData| {
+        let nulls = chunk.statistics().and_then(Statistics::null_count_opt);
+        chunk.column_descr().max_def_level() == 1 && nulls.is_some_and(|nulls| nulls == u64::try_from(chunk.num_values()).unwrap_or(0))
+    };
+    if chunk.column_descr().max_rep_level() == 0 {
+        return says_so(chunk);
+    }
+    let of_map = |other: &&ColumnChunkMetaData| other.column_path().parts().first() == chunk.column_path().parts().first();
+    group.columns().iter().filter(of_map).any(says_so)
 }
 
 fn unpacked(mut page: Page) -> Result<Page, ParquetError> {
