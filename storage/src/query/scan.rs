@@ -17,7 +17,7 @@ use super::question::QueryError;
 use super::versions::Arrivals;
 use crate::model::{TimeRange, UnixNanos};
 use crate::schema;
-use crate::segment::{RowRanges, Segment, SegmentError, without_rows};
+use crate::segment::{RowRanges, Segment, without_rows};
 use crate::snapshot::{Snapshot, TableSnapshot};
 use crate::store::Signal;
 
@@ -211,10 +211,11 @@ impl<'a> Scan<'a> {
         new: impl Fn() -> S + Sync,
         each: impl Fn(&mut S, &Rows<'_>) -> Result<(), QueryError> + Sync,
     ) -> Result<Vec<S>, QueryError> {
-        self.fold_until(wanted, |_| false, new, each)
+        self.fold_units(false, wanted, |_| false, new, each)
     }
 
-    /// Like [`Self::fold`], until `stop` says of the next unit that it and those after it are not wanted.
+    /// Like [`Self::fold`], until `stop` says of the next unit that it and those after it are not wanted. The first unit is read alone: where
+    /// it is enough the other core reads none in vain.
     pub(super) fn fold_until<S: Send>(
         &mut self,
         wanted: Wanted<'_>,
@@ -222,11 +223,23 @@ impl<'a> Scan<'a> {
         new: impl Fn() -> S + Sync,
         each: impl Fn(&mut S, &Rows<'_>) -> Result<(), QueryError> + Sync,
     ) -> Result<Vec<S>, QueryError> {
+        self.fold_units(true, wanted, stop, new, each)
+    }
+
+    fn fold_units<S: Send>(
+        &mut self,
+        first_alone: bool,
+        wanted: Wanted<'_>,
+        stop: impl Fn(&Unit) -> bool + Sync,
+        new: impl Fn() -> S + Sync,
+        each: impl Fn(&mut S, &Rows<'_>) -> Result<(), QueryError> + Sync,
+    ) -> Result<Vec<S>, QueryError> {
         let next = AtomicUsize::new(0);
         let this = &*self;
-        let work = || -> Result<(S, Account), QueryError> {
+        let work = |most: usize| -> Result<(S, Account), QueryError> {
             let (mut state, mut account) = (new(), Account::default());
-            while let Some(unit) = this.units.get(next.fetch_add(1, Ordering::Relaxed)) {
+            for _ in 0..most {
+                let Some(unit) = this.units.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
                 if stop(unit) {
                     account.skipped += this.rows_of(unit);
                     break;
@@ -235,8 +248,12 @@ impl<'a> Scan<'a> {
             }
             Ok((state, account))
         };
-        // One worker is enough for a few thousand rows.
-        let results = if this.units.len() < 4 { vec![work()] } else { workers::on_all(work) };
+        let mut results = if first_alone { vec![Ok(work(1)?)] } else { Vec::new() };
+        let is_over = first_alone && this.units.get(next.load(Ordering::Relaxed)).is_none_or(&stop);
+        if !is_over {
+            // One worker is enough for a few thousand rows.
+            results.extend(if this.units.len() < 4 { vec![work(usize::MAX)] } else { workers::on_all(|| work(usize::MAX)) });
+        }
         let mut states = Vec::with_capacity(results.len());
         for result in results {
             let (state, account) = result?;
