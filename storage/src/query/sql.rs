@@ -1,7 +1,7 @@
 //! Read-only SQL over the tables `spans` and `logs`, through DataFusion.
 //!
 //! Owns what a statement may do, its bounds and the form of its answer. `columns` has the tables as people see them, `table` how they
-//! are read, `typed` what a comparison with an attribute means. There is no disk behind a statement: what does not fit into the memory of queries is refused.
+//! are read, `typed` what a comparison with an attribute means, `exact` what whole numbers do that grow too large. There is no disk behind a statement: what does not fit into the memory of queries is refused.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -29,6 +29,7 @@ use crate::store::Signal;
 
 mod bounds;
 mod columns;
+mod exact;
 mod filters;
 mod json;
 mod mistake;
@@ -128,6 +129,7 @@ fn session(snapshot: &Arc<Snapshot>, runtime: Arc<RuntimeEnv>, notes: &Notes) ->
     config.options_mut().execution.time_zone = Some("UTC".to_owned());
     config.options_mut().sql_parser.collect_spans = true;
     let context = SessionContext::new_with_config_rt(config, runtime);
+    context.add_analyzer_rule(Arc::new(exact::ExactNumbers));
     for name in bounds::UNBOUNDED_FUNCTIONS {
         context.deregister_udf(name);
     }
@@ -220,6 +222,9 @@ fn invalid(error: &DataFusionError) -> QueryError {
         Some((_, pattern)) => format!("the regular expression `{pattern}` is malformed or grows too large; mend it or make it simpler"),
         None => line,
     };
+    if OVERFLOWS.iter().any(|said| line.contains(said)) {
+        return QueryError::Invalid(TOO_LONG.to_owned());
+    }
     QueryError::Invalid(if is_too_large(&line) { PATTERN_TOO_LARGE.to_owned() } else { uncast(&line).unwrap_or(line) })
 }
 
@@ -281,6 +286,12 @@ const SQL_NAMES: [(&str, &str); 10] = [
     ("Boolean", "BOOLEAN"),
     ("Date32", "DATE"),
 ];
+
+/// What the engine says of whole numbers that do not fit.
+const OVERFLOWS: [&str; 3] = ["is out of range Int64", "is out of range UInt64", "Overflow happened"];
+
+/// What helps against them.
+const TOO_LONG: &str = "a whole number needs more than 64 bits here; CAST what is added or multiplied to DOUBLE, or to DECIMAL(38, 0)";
 
 /// What helps against too little memory.
 const TOO_MUCH: &str = "narrow its window, group and sort by less, or raise `query_memory_bytes`, which all statements share";

@@ -80,6 +80,9 @@ fn check_tokens(sql: &str, before: usize) -> Result<(), QueryError> {
     if let Some(first) = said.clone().next().filter(|token| matches!(&token.token, Token::Word(word) if WRITES.contains(&word.keyword))) {
         return Err(wrong(first, super::READ_ONLY));
     }
+    if let Some(sample) = said.clone().find(|token| matches!(&token.token, Token::Word(word) if word.keyword == Keyword::TABLESAMPLE)) {
+        return Err(wrong(sample, "there are no samples; narrow the time instead, such as WHERE start_time >= …"));
+    }
     if said.any(|token| token.token == Token::SemiColon)
         && let Some(second) = said.find(|token| token.token != Token::SemiColon)
     {

@@ -3,6 +3,7 @@ use super::*;
 use crate::metrics::Registry;
 use crate::model::{KeyValue, Span, SpanKind, StatusCode, Value};
 
+mod exact;
 mod typed;
 
 async fn ask(sql: &str) -> Result<SqlAnswer, QueryError> {
