@@ -15,6 +15,9 @@ mod table;
 
 use self::table::Table;
 
+/// The begin of all time, for who says none: a folder is asked about what it has.
+const EVER: &str = "0";
+
 /// A row as the API gives it.
 type Row = Map<String, Json>;
 
@@ -105,7 +108,7 @@ async fn list(client: &Client, arguments: &Query, of: &List, mut out: impl Write
         let pairs = [
             ("q", Some(arguments.text.as_str())),
             ("limit", Some(limit.as_str())),
-            ("from", arguments.window.from.as_deref()),
+            ("from", Some(arguments.window.from.as_deref().unwrap_or(EVER))),
             ("to", arguments.window.to.as_deref()),
             ("cursor", cursor.as_deref()),
         ];

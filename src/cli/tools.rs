@@ -149,7 +149,7 @@ pub(crate) struct Export {
 /// A window of time.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Window {
-    /// Begin, such as now-15m, 2026-01-31T12:00:00Z or seconds since 1970
+    /// Begin, such as now-15m, 2026-01-31T12:00:00Z or seconds since 1970; without it everything
     #[arg(long, value_name = "TIME")]
     pub(crate) from: Option<String>,
     /// End, the first moment outside

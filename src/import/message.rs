@@ -69,9 +69,14 @@ impl Messages {
                 } else {
                     Box::new(BufReader::new(File::open(&path).with_context(|| format!("cannot open {}", path.display()))?))
                 };
+                let begin = file.fill_buf().with_context(|| format!("cannot read {}", path.display()))?;
+                ensure_unpacked(begin).with_context(|| path.display().to_string())?;
+                if begin.starts_with(BYTE_ORDER_MARK) {
+                    file.consume(BYTE_ORDER_MARK.len());
+                }
                 let format = match self.format {
                     Some(format) => format,
-                    None => format_of(file.fill_buf().with_context(|| format!("cannot read {}", path.display()))?),
+                    None => format_of(file.fill_buf()?),
                 };
                 self.open = Some((path, format, file));
                 continue;
@@ -122,6 +127,19 @@ impl Iterator for Messages {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.read().transpose()
+    }
+}
+
+/// What some editors write before the text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// How packed files begin, and what unpacks them.
+const PACKED: [(&[u8], &str, &str); 2] = [(b"\x1f\x8b", "gzip", "gzip -dc"), (b"\x28\xb5\x2f\xfd", "zstd", "zstd -dc")];
+
+/// Fails for a file that would have to be unpacked first.
+fn ensure_unpacked(begin: &[u8]) -> anyhow::Result<()> {
+    match PACKED.iter().find(|(magic, ..)| begin.starts_with(magic)) {
+        Some((_, name, command)) => bail!("it is packed by {name}; unpack it on the way: {command} FILE | throughline import -"),
+        None => Ok(()),
     }
 }
 
@@ -244,6 +262,16 @@ mod tests {
         }
         let said = format!("{:#}", read(b"{\"resourceLogs\":[]}", ExportFormat::Json, Some(Signal::Traces), 0).pop().unwrap().unwrap_err());
         assert!(said.contains("it holds logs"), "{said}");
+    }
+
+    #[test]
+    fn packed_files_are_told_and_a_byte_order_mark_is_none_of_the_text() {
+        for (begin, packed) in [(&[0x1f, 0x8b, 8, 0][..], "gzip -dc"), (&[0x28, 0xb5, 0x2f, 0xfd, 4], "zstd -dc")] {
+            let said = format!("{:#}", read(begin, ExportFormat::Protobuf, Some(Signal::Logs), 0).pop().unwrap().unwrap_err());
+            assert!(said.contains(packed), "{said}");
+        }
+        let marked = [BYTE_ORDER_MARK, b"{\"resourceSpans\":[]}"].concat();
+        assert!(read(&marked, ExportFormat::Json, None, 0).iter().all(Result::is_ok));
     }
 
     #[test]
