@@ -89,8 +89,9 @@ pub(crate) fn search(snapshot: &Snapshot, search: &LogSearch, control: &Control)
         return Err(QueryError::Invalid(format!("the limit of a log search is 1 to 10000, not {}", search.limit)));
     }
     let query = Query::parse(Signal::Logs, &search.query).map_err(QueryError::Parse)?;
-    let ask = Ask { range: search.range, way: search.order.into(), limit: search.limit, after: search.cursor };
+    let ask = Ask { range: search.range, way: search.order.into(), limit: search.limit, after: search.after()? };
     let mut page = find(snapshot, &Predicate::new(&query), ask, control)?;
+    page.next = page.next.map(|last| search.behind(last));
     if page.records.is_empty() && search.cursor.is_none() {
         page.stats.notes.extend(unknown::notes(snapshot, &query)?);
     }
@@ -216,7 +217,7 @@ fn cursor_at(time: u64, id: u64) -> Cursor {
     if let Some(last) = tie.last_chunk_mut() {
         *last = id.to_be_bytes();
     }
-    Cursor { key: time, tie }
+    Cursor::new(time, tie, "")
 }
 
 /// Reads whole records, by their number.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::model::{TimeRange, UnixNanos};
+use crate::model::{TimeRange, TraceId, UnixNanos};
 use crate::schema::ColumnError;
 
 /// Finds traces that contain a matching span.
@@ -61,13 +61,16 @@ pub enum LogOrder {
     Oldest,
 }
 
-/// Where a page ended: the sort key of its last row. Opaque text to clients.
+/// Where a page ended: the sort key of its last row. Opaque text to clients, who can go on with the same question alone; its window may
+/// move, because "the last hour" does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
     /// What the last row is sorted by: see [`TraceOrder`] and [`LogOrder`].
-    pub key: u64,
+    pub(super) key: u64,
     /// The trace id, or the record id in the last eight bytes, of the last row.
-    pub tie: [u8; 16],
+    pub(super) tie: [u8; 16],
+    /// A checksum of both and of the question.
+    check: u32,
 }
 
 /// A read-only SQL statement over `spans` and `logs`.
@@ -128,11 +131,48 @@ impl From<ColumnError> for QueryError {
     }
 }
 
+// === impl TraceSearch ===
+
+impl TraceSearch {
+    /// The page that goes on behind a trace of this one, found with this sort key.
+    #[must_use]
+    pub fn behind(&self, key: u64, last: TraceId) -> Cursor {
+        Cursor::new(key, *last.as_bytes(), &self.question())
+    }
+
+    /// Where the page before ended.
+    pub(super) fn after(&self) -> Result<Option<Cursor>, QueryError> {
+        self.cursor.map(|cursor| cursor.of(&self.question())).transpose()
+    }
+
+    fn question(&self) -> String {
+        format!("traces {:?} {}", self.order, self.query)
+    }
+}
+
+// === impl LogSearch ===
+
+impl LogSearch {
+    /// The page that goes on behind a record of this one.
+    pub(super) fn behind(&self, last: Cursor) -> Cursor {
+        Cursor::new(last.key, last.tie, &self.question())
+    }
+
+    /// Where the page before ended.
+    pub(super) fn after(&self) -> Result<Option<Cursor>, QueryError> {
+        self.cursor.map(|cursor| cursor.of(&self.question())).transpose()
+    }
+
+    fn question(&self) -> String {
+        format!("logs {:?} {}", self.order, self.query)
+    }
+}
+
 // === impl Cursor ===
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}{:032x}", self.key, u128::from_be_bytes(self.tie))
+        write!(f, "{:016x}{:032x}{:08x}", self.key, u128::from_be_bytes(self.tie), self.check)
     }
 }
 
@@ -141,18 +181,36 @@ impl FromStr for Cursor {
 
     fn from_str(text: &str) -> Result<Self, QueryError> {
         let invalid = || QueryError::Invalid("the cursor is not one that this server gave".to_owned());
-        if text.len() != 48 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        if text.len() != 56 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(invalid());
         }
-        let (key, tie) = text.split_at(16);
+        let (key, rest) = text.split_at(16);
+        let (tie, check) = rest.split_at(32);
         Ok(Self {
             key: u64::from_str_radix(key, 16).map_err(|_| invalid())?,
             tie: u128::from_str_radix(tie, 16).map_err(|_| invalid())?.to_be_bytes(),
+            check: u32::from_str_radix(check, 16).map_err(|_| invalid())?,
         })
     }
 }
 
 impl Cursor {
+    pub(super) fn new(key: u64, tie: [u8; 16], question: &str) -> Self {
+        let check = [&tie[..], question.as_bytes()].into_iter().fold(crc32c::crc32c(&key.to_be_bytes()), crc32c::crc32c_append);
+        Self { key, tie, check }
+    }
+
+    /// Fails when it was given for another question.
+    fn of(self, question: &str) -> Result<Self, QueryError> {
+        let is_of = self == Self::new(self.key, self.tie, question);
+        let failed = || {
+            QueryError::Invalid(
+                "the cursor is of another question; ask without it, or with the words and the order it was given for".to_owned(),
+            )
+        };
+        is_of.then_some(self).ok_or_else(failed)
+    }
+
     /// The sort key as a time.
     #[must_use]
     pub fn time(&self) -> UnixNanos {

@@ -105,7 +105,7 @@ pub(crate) fn search(snapshot: &Snapshot, search: &TraceSearch, control: &Contro
     if search.limit == 0 || search.limit > 1_000 {
         return Err(QueryError::Invalid(format!("the limit of a trace search is 1 to 1000, not {}", search.limit)));
     }
-    let after = search.cursor.map(rank_of).transpose()?;
+    let after = search.after()?.map(rank_of).transpose()?;
     let query = match Asked::parse(&search.query).map_err(QueryError::Parse)? {
         Asked::Rows(query) => query,
         Asked::Trace(node) => return structure::search(snapshot, search, &node, after, control),
@@ -129,17 +129,17 @@ pub(crate) fn search(snapshot: &Snapshot, search: &TraceSearch, control: &Contro
             if found.is_empty() && after.is_none() {
                 stats.notes.extend(unknown::notes(snapshot, &query)?);
             }
-            return Ok(page(found, search.limit, stats));
+            return Ok(page(search, found, stats));
         }
         want = (want * 4).min(MAX_CANDIDATES);
     }
 }
 
-fn page(mut found: Vec<(Rank, TraceSummary)>, limit: usize, stats: QueryStats) -> TracePage {
+fn page(search: &TraceSearch, mut found: Vec<(Rank, TraceSummary)>, stats: QueryStats) -> TracePage {
     found.sort_unstable_by_key(|(rank, _)| *rank);
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|((Reverse(key), id), _)| Cursor { key: *key, tie: *id.as_bytes() });
+    let more = found.len() > search.limit;
+    found.truncate(search.limit);
+    let next = found.last().filter(|_| more).map(|((Reverse(key), id), _)| search.behind(*key, *id));
     TracePage { traces: found.into_iter().map(|(_, summary)| summary).collect(), next, stats }
 }
 

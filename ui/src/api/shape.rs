@@ -39,6 +39,7 @@ pub(super) struct Summary {
     span_count: usize,
     error_count: usize,
     matched: usize,
+    sort_key: String,
     services: Vec<ServiceShare>,
     first_error: Option<String>,
 }
@@ -122,6 +123,7 @@ impl From<TraceSummary> for Summary {
             span_count: trace.span_count,
             error_count: trace.error_count,
             matched: trace.matched,
+            sort_key: trace.key.to_string(),
             services: trace.services.into_iter().map(share).collect(),
             first_error: trace.first_error,
         }

@@ -50,7 +50,7 @@ pub(super) fn search(
         // A trace that ranks before the cursor was shown on a page before.
         found.extend(fresh.into_iter().filter(|(rank, _)| after.is_none_or(|after| *rank > after)));
     }
-    Ok(page(found, search.limit, stats))
+    Ok(page(search, found, stats))
 }
 
 /// How many of the traces that were read rank before all that were not, of which `next` is the first.

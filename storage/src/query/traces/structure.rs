@@ -11,7 +11,7 @@ use super::super::answer::{QueryStats, TracePage, TraceSummary};
 use super::super::columns;
 use super::super::language::TraceNode;
 use super::super::predicate::Predicate;
-use super::super::question::{Cursor, QueryError, TraceSearch};
+use super::super::question::{QueryError, TraceSearch};
 use super::super::scan::{Control, Scan, Wanted};
 use super::{Rank, candidates, counted::counts, summaries};
 use crate::model::{TimeRange, TraceId};
@@ -111,7 +111,7 @@ fn page(
         summaries(snapshot, search, None, &ranks, &mut stats, control)?.into_iter().map(|((_, id), summary)| (id, summary)).collect();
     let traces =
         shown.into_iter().filter_map(|((_, id), rows)| summaries.remove(&id).map(|summary| TraceSummary { matched: rows, ..summary }));
-    let next = next.map(|(Reverse(key), id)| Cursor { key, tie: *id.as_bytes() });
+    let next = next.map(|(Reverse(key), id)| search.behind(key, id));
     Ok(TracePage { traces: traces.collect(), next, stats })
 }
 

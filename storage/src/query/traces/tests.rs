@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::super::fixtures::{self, Dice};
+use super::super::{LogOrder, LogSearch, logs};
 use super::*;
 use crate::model::{Status, StatusCode};
 
@@ -224,6 +225,22 @@ fn an_error_without_message_is_called_by_its_exception_or_its_type() {
 }
 
 #[test]
+fn a_page_goes_on_for_its_own_question_alone() {
+    let snapshot = Snapshot::default();
+    let question = |text: &str, order| TraceSearch { query: text.to_owned(), range: TimeRange::ALL, order, limit: 1, cursor: None };
+    let asked = question("a", TraceOrder::Newest);
+    let cursor = asked.behind(7, TraceId::from_slice(&[1; 16]).unwrap());
+    assert_eq!(cursor.to_string().parse::<Cursor>().unwrap(), cursor);
+    let with = |search: TraceSearch| super::search(&snapshot, &TraceSearch { cursor: Some(cursor), ..search }, &control());
+    assert!(with(asked).is_ok());
+    for other in [question("b", TraceOrder::Newest), question("a", TraceOrder::Slowest)] {
+        assert!(matches!(with(other), Err(QueryError::Invalid(message)) if message.contains("another question")));
+    }
+    let logs = LogSearch { query: "a".to_owned(), range: TimeRange::ALL, order: LogOrder::Newest, limit: 1, cursor: Some(cursor) };
+    assert!(matches!(logs::search(&snapshot, &logs, &control()), Err(QueryError::Invalid(_))));
+}
+
+#[test]
 fn questions_that_make_no_sense_are_refused() {
     let snapshot = Snapshot::default();
     let query =
@@ -232,7 +249,9 @@ fn questions_that_make_no_sense_are_refused() {
     assert!(matches!(search(&snapshot, &query("", usize::MAX), &control()), Err(QueryError::Invalid(_))));
     assert!(matches!(search(&snapshot, &query("a(", 1), &control()), Err(QueryError::Parse(_))));
     let mut forged = query("", 1);
-    forged.cursor = Some(Cursor { key: u64::MAX, tie: [0; 16] });
-    assert!(matches!(search(&snapshot, &forged, &control()), Err(QueryError::Invalid(_))));
+    for cursor in ["f", "0"].map(|digit| digit.repeat(56)) {
+        forged.cursor = Some(cursor.parse().unwrap());
+        assert!(matches!(search(&snapshot, &forged, &control()), Err(QueryError::Invalid(_))));
+    }
     assert!(search(&snapshot, &query("", 1), &control()).unwrap().traces.is_empty());
 }

@@ -17,5 +17,5 @@ pub(super) async fn of(visit: &Visit, id: TraceId, wanted: &Wanted) -> Option<Ne
     let asked = Asked::read(&params, params.window(seen, DEFAULT_WINDOW).ok()?.range).ok()?;
     // One more says whether the list goes on, and where.
     let found = visit.state.store().search_traces(asked.search(asked.limit + 1)).await.ok()?;
-    Some(Neighbours::new(&wanted.list, &found.traces, asked.limit, id, wanted.view, &visit.links()))
+    Some(Neighbours::new(&wanted.list, &asked.search(asked.limit), &found.traces, id, wanted.view, &visit.links()))
 }

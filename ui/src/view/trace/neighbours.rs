@@ -1,6 +1,6 @@
 //! Where a trace stands in the list that it was opened from, and the ways to the traces beside it.
 
-use storage::{Cursor, TraceId, TraceSummary};
+use storage::{TraceId, TraceSearch, TraceSummary};
 
 use super::View;
 use crate::params::Params;
@@ -21,9 +21,9 @@ pub(crate) struct Neighbours {
 }
 
 impl Neighbours {
-    /// `list` is the list as the address has it, `found` what it holds: one page of `limit`, and the first trace of the next.
-    pub(crate) fn new(list: &str, found: &[TraceSummary], limit: usize, id: TraceId, view: View, links: &Links) -> Self {
-        let params = Params::parse(list);
+    /// `list` is the list as the address has it, `search` what it asks for, `found` what it holds: one page, and the first trace of the next.
+    pub(crate) fn new(list: &str, search: &TraceSearch, found: &[TraceSummary], id: TraceId, view: View, links: &Links) -> Self {
+        let (params, limit) = (Params::parse(list), search.limit);
         let trace = |trace: &TraceSummary, list: &str| links.trace(&trace.trace_id).with("view", view.as_str()).with("list", list).href();
         let mut neighbours = Self {
             back: links.plain("/traces").with_all(params.pairs(), &["seen"]).href(),
@@ -36,7 +36,7 @@ impl Neighbours {
         neighbours.before = at.checked_sub(1).and_then(|at| found.get(at)).map(|before| trace(before, list)).unwrap_or_default();
         let after = found.get(at + 1);
         neighbours.after = match (after, found.get(at)) {
-            (Some(after), Some(last)) if at + 1 == limit => trace(after, &next_page(&params, last)),
+            (Some(after), Some(last)) if at + 1 == limit => trace(after, &next_page(&params, search, last)),
             (Some(after), _) => trace(after, list),
             (None, _) => String::new(),
         };
@@ -45,15 +45,15 @@ impl Neighbours {
 }
 
 /// The list from where a page of it ended.
-fn next_page(params: &Params, last: &TraceSummary) -> String {
-    let cursor = Cursor { key: last.key, tie: *last.trace_id.as_bytes() };
+fn next_page(params: &Params, search: &TraceSearch, last: &TraceSummary) -> String {
+    let cursor = search.behind(last.key, last.trace_id);
     let next = Address::default().with_all(params.pairs(), &[]).with("cursor", &cursor.to_string());
     next.href().trim_start_matches('?').to_owned()
 }
 
 #[cfg(test)]
 mod tests {
-    use storage::UnixNanos;
+    use storage::{TimeRange, TraceOrder, UnixNanos};
 
     use super::*;
 
@@ -77,9 +77,13 @@ mod tests {
         (1..=count).map(summary).collect()
     }
 
+    fn search() -> TraceSearch {
+        TraceSearch { query: "a b".to_owned(), range: TimeRange::ALL, order: TraceOrder::Newest, limit: 3, cursor: None }
+    }
+
     fn of(place: u8, count: u8) -> Neighbours {
         let id = TraceId::from_slice(&[place; 16]).unwrap();
-        Neighbours::new("q=a%20b&from=now-1h&seen=7", &found(count), 3, id, View::Flame, &Links::default())
+        Neighbours::new("q=a%20b&from=now-1h&seen=7", &search(), &found(count), id, View::Flame, &Links::default())
     }
 
     #[test]
@@ -97,7 +101,7 @@ mod tests {
         let last = of(3, 4);
         assert_eq!(last.place, "3 of 3+");
         assert!(last.after.starts_with(&format!("/trace/{}?", "04".repeat(16))));
-        let cursor = Cursor { key: 97, tie: [3; 16] }.to_string();
+        let cursor = search().behind(97, TraceId::from_slice(&[3; 16]).unwrap()).to_string();
         assert!(last.after.ends_with(&format!("cursor%3D{cursor}")), "{}", last.after);
     }
 }
