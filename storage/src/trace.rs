@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use crate::model::{Span, TraceId};
 
 pub use self::critical::{Section, critical_path};
-pub use self::findings::{Finding, FindingKind, Usual, findings};
+pub use self::findings::{Finding, FindingKind, Usual, attempts, findings};
 use self::own::own_times;
 pub use self::own::self_times;
 pub(crate) use self::parents::{Kin, Parents};
@@ -77,12 +77,12 @@ pub(crate) fn human(nanos: u64) -> String {
     if nanos < 60 * SECOND - SECOND / 20 {
         return format!("{} s", digits(nanos, SECOND));
     }
-    let seconds = nanos.saturating_add(SECOND / 2) / SECOND;
-    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
-    match (days, hours) {
-        (0, 0) => format!("{minutes} min {:02} s", seconds % 60),
-        (0 | 1, _) => format!("{hours} h {:02} min", minutes % 60),
-        _ => format!("{days} d {:02} h", hours % 24),
+    // Rounded to the smaller of the two units.
+    let rounded = |unit: u64| nanos.saturating_add(unit / 2) / unit;
+    match (rounded(SECOND), rounded(60 * SECOND), rounded(3_600 * SECOND)) {
+        (seconds @ ..3_600, _, _) => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        (_, minutes @ ..2_880, _) => format!("{} h {:02} min", minutes / 60, minutes % 60),
+        (_, _, hours) => format!("{} d {:02} h", hours / 24, hours % 24),
     }
 }
 

@@ -7,8 +7,6 @@ use super::{Brief, Tree};
 /// A stretch of time that one span is responsible for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Section {
-    /// The root whose path this belongs to.
-    pub root: usize,
     /// Who is responsible.
     pub span: usize,
     /// Begin.
@@ -27,20 +25,14 @@ struct Frame {
     until: u64,
 }
 
-/// The critical path of every root, in order of time. The sections of a root are disjoint and as long together as the root.
+/// The critical path of one root, in order of time. Its sections are disjoint and as long together as the root.
 ///
 /// Children count as far as they lie inside their parent. Consumers below producers do not: nobody waited for them.
 #[must_use]
-pub fn critical_path(spans: &[Brief], tree: &Tree) -> Vec<Section> {
-    let clamped = clamp(spans, tree);
+pub fn critical_path(spans: &[Brief], tree: &Tree, root: usize) -> Vec<Section> {
     let mut path = Vec::new();
-    for root in tree.roots() {
-        let first = path.len();
-        walk(*root, spans, tree, &clamped, &mut path);
-        if let Some(sections) = path.get_mut(first..) {
-            sections.reverse();
-        }
-    }
+    walk(root, spans, tree, &clamp(spans, tree), &mut path);
+    path.reverse();
     path
 }
 
@@ -53,7 +45,7 @@ fn walk(root: usize, spans: &[Brief], tree: &Tree, clamped: &[(u64, u64)], path:
     };
     let mut add = |span: usize, from: u64, to: u64| {
         if from < to {
-            path.push(Section { root, span, from: UnixNanos::new(from), to: UnixNanos::new(to) });
+            path.push(Section { span, from: UnixNanos::new(from), to: UnixNanos::new(to) });
         }
     };
     let mut stack = vec![open(root)];
@@ -75,8 +67,12 @@ fn walk(root: usize, spans: &[Brief], tree: &Tree, clamped: &[(u64, u64)], path:
 }
 
 fn waits(spans: &[Brief], parent: usize, child: usize) -> bool {
-    let kind = |span: usize| spans.get(span).map(|span| span.kind);
-    !(kind(parent) == Some(SpanKind::Producer) && kind(child) == Some(SpanKind::Consumer))
+    !spans.get(parent).zip(spans.get(child)).is_some_and(|(parent, child)| is_handed_over(parent, child))
+}
+
+/// Whether a span only takes on what the one above it left for it.
+pub(super) fn is_handed_over(parent: &Brief, child: &Brief) -> bool {
+    parent.kind == SpanKind::Producer && child.kind == SpanKind::Consumer
 }
 
 /// Start and end of every span as far as it lies inside all of its ancestors.

@@ -1,20 +1,20 @@
 //! What stands out in a trace, in sentences. Says nothing where nothing is known.
 
 mod calls;
+mod doubt;
 mod sentence;
+mod target;
+mod waits;
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use super::{Brief, Section, Sheet, Skew};
-use crate::model::UnixNanos;
+use self::doubt::Doubt;
+use super::{Brief, Sheet, Skew};
+use crate::model::{Span, UnixNanos};
 
 /// Findings of one kind.
 const MOST_OF_A_KIND: usize = 3;
-/// Share of the critical path, in percent, that is worth a word.
-const CRITICAL_PERCENT: u64 = 30;
-/// Share of the root's duration, in percent, in which a parent waits for nothing that was traced.
-const IDLE_PERCENT: u64 = 20;
 /// Fewer spans do not say what is usual.
 const ENOUGH: u64 = 20;
 /// Senders hold spans back for about this long, in nanoseconds: what ended later may have siblings on their way.
@@ -67,8 +67,8 @@ pub enum FindingKind {
     },
     /// Failed and was tried again.
     Retries {
-        /// Attempts in all.
-        attempts: usize,
+        /// The places of all attempts.
+        attempts: Vec<usize>,
         /// Whether the last one went well.
         succeeded: bool,
         /// From the begin of the first to the begin of the last.
@@ -91,6 +91,22 @@ pub enum FindingKind {
         at: u64,
         /// What ran next, if anything did.
         before: Option<String>,
+    },
+    /// The last span to end; the trace goes on after its main root ended, and the critical path ends with that.
+    GoesOn {
+        /// For so long.
+        after: u64,
+        /// How long the main root lasts.
+        root: u64,
+        /// How long the trace lasts.
+        whole: u64,
+    },
+    /// A consumer that began long after its producer had ended; no other waited longer.
+    HandOver {
+        /// The producer's service and name.
+        from: (String, String),
+        /// From the producer's end to the consumer's begin.
+        nanos: u64,
     },
     /// Its clock contradicts its caller's.
     ClockSkew {
@@ -128,10 +144,30 @@ pub struct Usual {
     pub p99: u64,
 }
 
-/// Everything that stands out, the most telling first. `usual` is of the main root's operation; `now` tells what may still arrive.
+/// The places of spans that may be attempts at one thing: only their attributes tell whether they are.
 #[must_use]
-pub fn findings(sheet: &Sheet, usual: Option<Usual>, now: UnixNanos) -> Vec<Finding> {
-    let mut findings = sheet.lasting().to_vec();
+pub fn attempts(sheet: &Sheet) -> Vec<usize> {
+    let places = |finding: &Finding| match &finding.kind {
+        FindingKind::Retries { attempts, .. } => attempts.clone(),
+        _ => Vec::new(),
+    };
+    sheet.lasting().iter().flat_map(places).collect()
+}
+
+/// Everything that stands out, the most telling first. `usual` is of the main root's operation; `spans` has the [`attempts`] whole, by
+/// place; `now` tells what may still arrive.
+#[must_use]
+pub fn findings(sheet: &Sheet, usual: Option<Usual>, spans: &HashMap<usize, Span>, now: UnixNanos) -> Vec<Finding> {
+    let mut retries = 0;
+    let mut is_so = |finding: &&Finding| match &finding.kind {
+        FindingKind::Retries { attempts, .. } => {
+            let is_so = retries < MOST_OF_A_KIND && target::is_one(attempts, spans);
+            retries += usize::from(is_so);
+            is_so
+        }
+        _ => true,
+    };
+    let mut findings: Vec<Finding> = sheet.lasting().iter().filter(&mut is_so).cloned().collect();
     if let Some(slower) = slower(sheet, usual) {
         let errors = findings.iter().take_while(|finding| matches!(finding.kind, FindingKind::ErrorStart { .. })).count();
         findings.insert(errors, slower);
@@ -142,11 +178,14 @@ pub fn findings(sheet: &Sheet, usual: Option<Usual>, now: UnixNanos) -> Vec<Find
 
 /// What stands out of the spans alone, whenever it is asked.
 pub(super) fn lasting(sheet: &Sheet) -> Vec<Finding> {
+    let doubt = Doubt::of(sheet);
     let mut findings = error_starts(sheet);
-    findings.extend(calls::retries(sheet));
-    findings.extend(calls::repeated(sheet));
-    findings.extend(critical_share(sheet));
-    findings.extend(idle_gap(sheet));
+    findings.extend(calls::retries(sheet, &doubt));
+    findings.extend(calls::repeated(sheet, &doubt));
+    findings.extend(waits::goes_on(sheet, &doubt));
+    findings.extend(waits::hand_over(sheet, &doubt));
+    findings.extend(waits::critical_share(sheet, &doubt));
+    findings.extend(waits::idle_gap(sheet, &doubt));
     findings.extend(clock_skew(sheet, sheet.skew()));
     findings.extend(missing_parents(sheet));
     findings
@@ -182,66 +221,6 @@ fn slower(sheet: &Sheet, usual: Option<Usual>) -> Option<Finding> {
         _ => return None,
     };
     Some(FindingKind::Slower { than_percent, typical: usual.p50, of: usual.count }.at(sheet, root))
-}
-
-/// The root that lasts longest, when something happens below it.
-fn busy_root(sheet: &Sheet) -> Option<(usize, u64)> {
-    let root = sheet.main_root()?;
-    let duration = sheet.spans.get(root)?.duration();
-    (duration > 0 && sheet.tree().subtree_size(root) > 1).then_some((root, duration))
-}
-
-fn critical_share(sheet: &Sheet) -> Option<Finding> {
-    let (root, duration) = busy_root(sheet)?;
-    let mut shares: HashMap<(u32, u32), Share> = HashMap::new();
-    for sections in sheet.path().chunk_by(|a, b| a.span == b.span) {
-        let nanos = length(sections.iter().filter(|section| section.root == root));
-        let Some((place, span)) = sections.first().and_then(|first| Some((first.span, sheet.spans.get(first.span)?))) else { continue };
-        if nanos > 0 {
-            let share = shares.entry((span.service, span.name)).or_default();
-            share.nanos = share.nanos.saturating_add(nanos);
-            share.spans += 1;
-            share.longest = share.longest.max((nanos, Reverse(place)));
-        }
-    }
-    let Share { nanos, spans, longest: (_, Reverse(place)) } = shares.into_values().max_by_key(|share| (share.nanos, share.longest))?;
-    let percent = percent(nanos, duration);
-    (percent >= CRITICAL_PERCENT).then(|| FindingKind::CriticalShare { percent, nanos, spans }.at(sheet, place))
-}
-
-/// What an operation has of the critical path.
-#[derive(Clone, Copy, Debug)]
-struct Share {
-    nanos: u64,
-    spans: usize,
-    /// Most of it in one span, and the place of that.
-    longest: (u64, Reverse<usize>),
-}
-
-impl Default for Share {
-    fn default() -> Self {
-        Self { nanos: 0, spans: 0, longest: (0, Reverse(usize::MAX)) }
-    }
-}
-
-fn length<'a>(sections: impl Iterator<Item = &'a Section>) -> u64 {
-    sections.map(|section| section.to.since(section.from)).fold(0, u64::saturating_add)
-}
-
-fn idle_gap(sheet: &Sheet) -> Option<Finding> {
-    let (root, duration) = busy_root(sheet)?;
-    let tree = sheet.tree();
-    let waits = sheet.path().iter().filter(|section| section.root == root && !tree.children(section.span).is_empty());
-    let length = |section: &&Section| (section.to.since(section.from), Reverse(section.from));
-    let longest = waits.max_by_key(length)?;
-    let nanos = longest.to.since(longest.from);
-    if percent(nanos, duration) < IDLE_PERCENT {
-        return None;
-    }
-    let next =
-        tree.children(longest.span).iter().copied().find(|child| sheet.spans.get(*child).is_some_and(|span| span.start >= longest.to));
-    let before = next.map(|child| sheet.name(child).to_owned());
-    Some(FindingKind::IdleGap { nanos, at: longest.from.since(sheet.start()), before }.at(sheet, longest.span))
 }
 
 fn clock_skew(sheet: &Sheet, skew: &Skew) -> Vec<Finding> {

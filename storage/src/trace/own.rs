@@ -31,12 +31,21 @@ fn own_stretches(spans: &[Brief], tree: &Tree, place: usize, mut each: impl FnMu
     let Some(span) = spans.get(place) else { return };
     let mut at = span.start.get();
     let end = span.end.get().max(at);
-    for child in tree.children(place).iter().filter_map(|child| spans.get(*child)) {
+    let mut without = |child: &Brief| {
         let from = child.start.get().clamp(at, end);
         if from > at {
             each(at, from);
         }
         at = child.end.get().clamp(from, end);
+    };
+    let children = || tree.children(place).iter().filter_map(|child| spans.get(*child));
+    if children().is_sorted_by_key(|child| child.start) {
+        children().for_each(&mut without);
+    } else {
+        // Corrected times may be in another order than those that were sent.
+        let mut sorted: Vec<&Brief> = children().collect();
+        sorted.sort_by_key(|child| child.start);
+        sorted.into_iter().for_each(&mut without);
     }
     if end > at {
         each(at, end);

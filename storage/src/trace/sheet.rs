@@ -6,10 +6,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use crate::model::{Resource, Span, SpanId, SpanKind, StatusCode, TraceId, UnixNanos};
+use crate::model::{Resource, SpanId, SpanKind, StatusCode, TraceId, UnixNanos};
 
-use super::skew::clock_key;
-use super::{Finding, Section, Skew, Trace, Tree, critical_path, error_message, findings, own_times, self_times, skew};
+use super::{Finding, Section, Skew, Trace, Tree, critical_path, findings, own_times, self_times, skew};
+
+mod collector;
+
+pub(crate) use self::collector::Collector;
 
 /// What is known of one span without reading it whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,41 +58,28 @@ pub struct Sheet {
     pub replaced: usize,
     tree: Tree,
     rank: Vec<u32>,
-    self_times: Vec<u64>,
     errors_below: Vec<u32>,
-    /// By span, then time.
-    path: Vec<Section>,
     messages: HashMap<u32, String>,
-    start: UnixNanos,
-    duration: u64,
+    timed: Timed,
+    /// Whether times are corrected, and how long the trace lasts as sent.
+    sent: Option<u64>,
     /// What stands out of the spans alone; looked for once.
     lasting: OnceLock<Vec<Finding>>,
     skew: OnceLock<Skew>,
 }
 
-/// Collects spans as they are read.
-#[derive(Debug, Default)]
-pub(crate) struct Collector {
-    rows: Vec<(Brief, u32)>,
-    services: Words,
-    names: Words,
-    clocks: Words,
-    /// What failed spans say, by number of the row.
-    messages: HashMap<u32, String>,
-}
-
-/// Texts by number, each once.
-#[derive(Debug, Default)]
-struct Words {
-    known: HashMap<String, u32>,
-    words: Vec<String>,
+/// What follows from the times of spans.
+#[derive(Clone, Debug)]
+struct Timed {
+    self_times: Vec<u64>,
+    /// The critical path of the main root, by span, then time.
+    path: Vec<Section>,
+    start: UnixNanos,
+    duration: u64,
 }
 
 /// Clocks further apart than this are not corrected: one hour.
 const MAX_SKEW: u64 = 3_600_000_000_000;
-
-/// Messages of more failed spans are not kept.
-const MAX_MESSAGES: usize = 1_000;
 
 // === impl Brief ===
 
@@ -161,7 +151,7 @@ impl Sheet {
     /// Nanoseconds in which none of its children ran.
     #[must_use]
     pub fn self_time(&self, span: usize) -> u64 {
-        self.self_times.get(span).copied().unwrap_or(0)
+        self.timed.self_times.get(span).copied().unwrap_or(0)
     }
 
     /// Per service, in the order of [`Self::services`], the nanoseconds in which at least one of its spans ran and none of that span's
@@ -180,9 +170,10 @@ impl Sheet {
     /// When the trace waited for this span, in order of time.
     #[must_use]
     pub fn sections(&self, span: usize) -> &[Section] {
-        let from = self.path.partition_point(|section| section.span < span);
-        let to = self.path.partition_point(|section| section.span <= span);
-        self.path.get(from..to).unwrap_or_default()
+        let path = self.path();
+        let from = path.partition_point(|section| section.span < span);
+        let to = path.partition_point(|section| section.span <= span);
+        path.get(from..to).unwrap_or_default()
     }
 
     /// Whether the trace waited for this span at some time.
@@ -191,10 +182,10 @@ impl Sheet {
         !self.sections(span).is_empty()
     }
 
-    /// Every section of the critical path, by span.
+    /// Every section of the critical path, which is that of the main root; by span.
     #[must_use]
     pub fn path(&self) -> &[Section] {
-        &self.path
+        &self.timed.path
     }
 
     /// From the root down to the span above.
@@ -213,24 +204,50 @@ impl Sheet {
     /// Earliest start.
     #[must_use]
     pub fn start(&self) -> UnixNanos {
-        self.start
+        self.timed.start
     }
 
     /// Nanoseconds from the earliest start to the latest end.
     #[must_use]
     pub fn duration(&self) -> u64 {
-        self.duration
+        self.timed.duration
     }
 
     /// What the trace is about and called by: the earliest span without a parent, as in lists of traces. Where none was received, the
     /// longest of those whose parents are missing, the earliest of equals.
     #[must_use]
     pub fn main_root(&self) -> Option<usize> {
-        let roots = self.tree.roots();
-        let is_first = |root: &usize| self.spans.get(*root).is_some_and(|span| span.parent_span_id.is_none());
-        let lasting = |root: &usize| self.spans.get(*root).map_or(0, Brief::duration);
-        let longest = || roots.iter().copied().max_by_key(|root| (lasting(root), std::cmp::Reverse(*root)));
-        roots.iter().copied().find(is_first).or_else(longest)
+        main_root(&self.spans, &self.tree)
+    }
+
+    /// The same trace by corrected times, its spans at the same places; `None` when no clock is corrected.
+    #[must_use]
+    pub fn by_corrected_times(&self) -> Option<Self> {
+        let skew = self.skew();
+        if self.is_corrected() || !skew.jumps.iter().any(|jump| jump.applied) {
+            return None;
+        }
+        let mut sheet = self.clone();
+        for (span, by) in sheet.spans.iter_mut().zip(&skew.offsets) {
+            let moved = |time: UnixNanos| UnixNanos::new(time.get().saturating_add_signed(*by));
+            (span.start, span.end) = (moved(span.start), moved(span.end));
+        }
+        sheet.timed = Timed::of(&sheet.spans, &sheet.tree);
+        sheet.sent = Some(self.duration());
+        sheet.lasting = OnceLock::new();
+        Some(sheet)
+    }
+
+    /// Whether its times are corrected.
+    #[must_use]
+    pub fn is_corrected(&self) -> bool {
+        self.sent.is_some()
+    }
+
+    /// Nanoseconds from the earliest start to the latest end as sent.
+    #[must_use]
+    pub fn sent_duration(&self) -> u64 {
+        self.sent.unwrap_or(self.duration())
     }
 
     /// By how much clocks seem to disagree.
@@ -239,18 +256,18 @@ impl Sheet {
         self.skew.get_or_init(|| skew(&self.spans, &self.tree, MAX_SKEW))
     }
 
-    /// The earliest start and the nanoseconds from there to the latest end with clocks corrected; as sent where they agree.
+    /// Nanoseconds from the earliest start to the latest end with clocks corrected; as sent where they agree.
     #[must_use]
-    pub fn corrected(&self) -> (UnixNanos, u64) {
+    pub fn corrected_duration(&self) -> u64 {
         let skew = self.skew();
-        if !skew.jumps.iter().any(|jump| jump.applied) {
-            return (self.start, self.duration);
+        if self.is_corrected() {
+            return self.duration();
         }
         let moved = |time: UnixNanos, by: &i64| time.get().saturating_add_signed(*by);
         let timed = || self.spans.iter().zip(&skew.offsets);
         let start = timed().map(|(span, by)| moved(span.start, by)).min().unwrap_or_default();
         let end = timed().map(|(span, by)| moved(span.end.max(span.start), by)).max().unwrap_or_default();
-        (UnixNanos::new(start), end.saturating_sub(start))
+        end.saturating_sub(start)
     }
 
     /// What stands out of the spans alone.
@@ -261,79 +278,22 @@ impl Sheet {
     /// Bytes in memory, about.
     pub(crate) fn size(&self) -> usize {
         let words: usize = self.services.iter().chain(&self.names).map(|word| word.len() + size_of::<String>()).sum();
-        self.spans.len() * BYTES_PER_SPAN + self.path.len() * size_of::<Section>() + words
+        self.spans.len() * BYTES_PER_SPAN + size_of_val(self.path()) + words
     }
 }
 
 /// A brief, a node of the tree and the entries of all other columns.
 const BYTES_PER_SPAN: usize = size_of::<Brief>() + 28 + 16 + 8 + 8 + 4 + 8 + 4 + 8 + 8;
 
-// === impl Collector ===
+// === impl Timed ===
 
-impl Collector {
-    /// The number of a service.
-    pub(crate) fn service(&mut self, name: &str) -> u32 {
-        self.services.number(name)
-    }
-
-    /// The number of a name.
-    pub(crate) fn name(&mut self, name: &str) -> u32 {
-        self.names.number(name)
-    }
-
-    /// The number of the clock of a resource.
-    pub(crate) fn clock(&mut self, resource: &Resource) -> u32 {
-        self.clocks.number(&clock_key(resource))
-    }
-
-    /// Adds a span; `message` is asked for when it failed. Of equal spans the last one added is kept.
-    pub(crate) fn add(&mut self, brief: Brief, message: impl FnOnce() -> Option<String>) {
-        let row = number(self.rows.len());
-        if brief.is_error()
-            && self.messages.len() < MAX_MESSAGES
-            && let Some(message) = message()
-        {
-            self.messages.insert(row, message);
-        }
-        self.rows.push((brief, row));
-    }
-
-    pub(super) fn add_span(&mut self, span: &Span, clock: u32) {
-        let brief = Brief {
-            span_id: span.span_id,
-            parent_span_id: span.parent_span_id,
-            kind: span.kind,
-            status: span.status.code,
-            start: span.start,
-            end: span.end,
-            service: self.service(span.service_name()),
-            name: self.name(&span.name),
-            clock,
-            events: u32::try_from(span.events.len()).unwrap_or(u32::MAX),
-        };
-        self.add(brief, || error_message(span).map(str::to_owned));
-    }
-
-    /// The sheet, and for every span the number of the row it came from.
-    pub(crate) fn finish(mut self, id: TraceId, complete: bool, notes: Vec<String>) -> (Sheet, Vec<u32>) {
-        let key = |(brief, _): &(Brief, u32)| (brief.start, brief.span_id, brief.kind.number());
-        self.rows.sort_by_key(|row| (key(row), std::cmp::Reverse(row.1)));
-        let (mut replaced, mut counted) = (0, None);
-        self.rows.dedup_by(|again, kept| {
-            let is_same = key(again) == key(kept);
-            if is_same && again.0 != kept.0 && counted != Some(key(kept)) {
-                counted = Some(key(kept));
-                replaced += 1;
-            }
-            is_same
-        });
-        let rows: Vec<u32> = self.rows.iter().map(|(_, row)| *row).collect();
-        let spans: Vec<Brief> = self.rows.into_iter().map(|(brief, _)| brief).collect();
-        let taken = std::mem::take(&mut self.messages);
-        let said = rows.iter().enumerate().filter(|(place, _)| spans.get(*place).is_some_and(Brief::is_error));
-        let messages = said.filter_map(|(place, row)| Some((number(place), taken.get(row)?.clone()))).collect();
-        let words = (self.services.words, self.names.words);
-        (Sheet { replaced, ..sheet(id, spans, words, messages, (complete, notes)) }, rows)
+impl Timed {
+    fn of(spans: &[Brief], tree: &Tree) -> Self {
+        let mut path = main_root(spans, tree).map(|root| critical_path(spans, tree, root)).unwrap_or_default();
+        path.sort_unstable_by_key(|section| (section.span, section.from));
+        let start = spans.iter().map(|span| span.start).min().unwrap_or_default();
+        let end = spans.iter().map(|span| span.end.max(span.start)).max().unwrap_or_default();
+        Self { self_times: self_times(spans, tree), path, start, duration: end.since(start) }
     }
 }
 
@@ -352,21 +312,15 @@ fn sheet(
             *known = number(row);
         }
     }
-    let mut path = critical_path(&spans, &tree);
-    path.sort_unstable_by_key(|section| (section.span, section.from));
-    let start = spans.iter().map(|span| span.start).min().unwrap_or_default();
-    let end = spans.iter().map(|span| span.end.max(span.start)).max().unwrap_or_default();
     Sheet {
         id,
-        self_times: self_times(&spans, &tree),
         errors_below: errors_below(&spans, &tree),
-        start,
-        duration: end.since(start),
+        timed: Timed::of(&spans, &tree),
+        sent: None,
         lasting: OnceLock::new(),
         skew: OnceLock::new(),
         tree,
         rank,
-        path,
         messages,
         spans,
         services,
@@ -375,6 +329,15 @@ fn sheet(
         notes,
         replaced: 0,
     }
+}
+
+/// See [`Sheet::main_root`].
+fn main_root(spans: &[Brief], tree: &Tree) -> Option<usize> {
+    let roots = tree.roots();
+    let is_first = |root: &usize| spans.get(*root).is_some_and(|span| span.parent_span_id.is_none());
+    let lasting = |root: &usize| spans.get(*root).map_or(0, Brief::duration);
+    let longest = || roots.iter().copied().max_by_key(|root| (lasting(root), std::cmp::Reverse(*root)));
+    roots.iter().copied().find(is_first).or_else(longest)
 }
 
 /// Children come after their parents in the order of rows, so one walk from its end adds up.
@@ -393,18 +356,4 @@ fn errors_below(spans: &[Brief], tree: &Tree) -> Vec<u32> {
 /// Places are 32 bits wide: a trace has fewer spans than that, or its last ones share a number.
 fn number(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
-}
-
-// === impl Words ===
-
-impl Words {
-    fn number(&mut self, word: &str) -> u32 {
-        if let Some(known) = self.known.get(word) {
-            return *known;
-        }
-        let next = number(self.words.len());
-        self.words.push(word.to_owned());
-        self.known.insert(word.to_owned(), next);
-        next
-    }
 }

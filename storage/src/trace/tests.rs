@@ -60,7 +60,10 @@ fn small(spans: &[(u64, u64, u64, u64)]) -> Trace {
 fn path(trace: &Trace) -> Vec<(u64, u64, u64)> {
     let number = |place: usize| u64::from_be_bytes(*trace.spans[place].span_id.as_bytes());
     let sheet = Sheet::of(trace);
-    critical_path(&sheet.spans, sheet.tree()).iter().map(|s| (number(s.span), s.from.get(), s.to.get())).collect()
+    critical_path(&sheet.spans, sheet.tree(), sheet.main_root().unwrap())
+        .iter()
+        .map(|s| (number(s.span), s.from.get(), s.to.get()))
+        .collect()
 }
 
 #[test]
@@ -160,6 +163,37 @@ fn calls_back_to_back_are_all_on_the_critical_path() {
 }
 
 #[test]
+fn the_path_is_that_of_the_main_root_alone_and_no_time_is_in_it_twice() {
+    let mut spans = vec![(1, 0, 0, 100)];
+    spans.extend((0..4).map(|number| (10 + number, 90 + number, number * 10, 5)));
+    let sheet = Sheet::of(&small(&spans));
+    let long: u64 = sheet.path().iter().map(|section| section.to.since(section.from)).sum();
+    assert_eq!((long, sheet.is_critical(0), sheet.is_critical(1)), (100, true, false));
+}
+
+#[test]
+fn corrected_times_are_those_of_everything_that_is_said() {
+    // Served 40 ms too early by a clock that is 45 ms behind.
+    let call = of_kind(SpanKind::Client, span("front", 2, 1, 50 * MS, 80 * MS));
+    let serve = of_kind(SpanKind::Server, span("back", 3, 2, 10 * MS, 70 * MS));
+    let sent = Sheet::of(&trace(vec![span("front", 1, 0, 40 * MS, 100 * MS), call, serve]));
+    let corrected = sent.by_corrected_times().unwrap();
+    assert_eq!((sent.duration(), corrected.duration(), corrected.sent_duration()), (130 * MS, 100 * MS, 130 * MS));
+    let serve = corrected.place_of(id(3)).unwrap();
+    assert_eq!(sent.place_of(id(3)), Some(serve), "places stay");
+    assert_eq!(corrected.spans[serve].start.get(), 55 * MS);
+    let sections = |span: u64| -> Vec<(u64, u64)> {
+        let place = corrected.place_of(id(span)).unwrap();
+        corrected.sections(place).iter().map(|section| (section.from.get() / MS, section.to.get() / MS)).collect()
+    };
+    assert_eq!((sections(2), sections(3)), (vec![(50, 55), (125, 130)], vec![(55, 125)]));
+    let own: Vec<(&str, u64)> =
+        corrected.services.iter().map(String::as_str).zip(corrected.own_times().into_iter().map(|own| own / MS)).collect();
+    assert!(own.contains(&("front", 30)) && own.contains(&("back", 70)), "{own:?}");
+    assert!(corrected.by_corrected_times().is_none() && Sheet::of(&small(&[(1, 0, 0, 9)])).by_corrected_times().is_none());
+}
+
+#[test]
 fn consumers_are_not_waited_for() {
     let producer = of_kind(SpanKind::Producer, span("a", 1, 0, 1, 30));
     let consumer = of_kind(SpanKind::Consumer, span("b", 2, 1, 10, 10));
@@ -177,9 +211,8 @@ fn sections_of_a_root_are_disjoint_and_sum_to_its_duration() {
         let spans: Vec<_> = (1..=30).map(|n| (n, dice(n), dice(100), dice(80))).collect();
         let trace = small(&spans);
         let sheet = Sheet::of(&trace);
-        let path = critical_path(&sheet.spans, sheet.tree());
         for root in sheet.tree().roots() {
-            let sections: Vec<_> = path.iter().filter(|section| section.root == *root).collect();
+            let sections = critical_path(&sheet.spans, sheet.tree(), *root);
             assert!(sections.windows(2).all(|pair| pair[0].to == pair[1].from));
             let sum: u64 = sections.iter().map(|section| section.to.since(section.from)).sum();
             assert_eq!(sum, trace.spans[*root].duration());
@@ -255,6 +288,8 @@ fn durations_and_counts_are_written_as_pages_write_them() {
         [812, 41_300, 999_949, 2_105_000, 61_960_000, 999_600_000, 1_240_000_000, 59_990_000_000, 125_000_000_000, 11_520_000_000_000];
     let expected = ["812 ns", "41.3 µs", "1.00 ms", "2.11 ms", "62.0 ms", "1.00 s", "1.24 s", "1 min 00 s", "2 min 05 s", "3 h 12 min"];
     assert_eq!(told.map(human), expected);
+    let long = [3_599_400, 3_599_600, 7_199_900, 172_799_900, 178_200_000].map(|millis| human(millis * MS));
+    assert_eq!(long, ["59 min 59 s", "1 h 00 min", "2 h 00 min", "2 d 00 h", "2 d 02 h"], "rounded, not cut");
     assert_eq!([7_usize, 999, 1_000, 1_234_567].map(grouped), ["7", "999", "1,000", "1,234,567"]);
 }
 

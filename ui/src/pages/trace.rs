@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::Path;
 use axum::response::Response;
 use http::StatusCode;
-use storage::trace::{FindingKind, Sheet, findings as found};
+use storage::trace::{FindingKind, Sheet, attempts, findings as found};
 use storage::{OpenTrace, SpanId, TimeRange, TraceId, TraceOrder, TraceSearch, TraceSummary};
 
 use super::Visit;
@@ -56,7 +56,11 @@ pub(super) async fn page(visit: Visit, Path(id): Path<String>) -> Result<Respons
         }
         _ => (beside.await, Plan::default(), scene),
     };
-    scene.findings = found(&scene.sheet, usual, visit.state.now());
+    let attempts: Vec<usize> = attempts(&scene.sheet).into_iter().filter(|place| !scene.details.contains_key(place)).collect();
+    if !attempts.is_empty() {
+        scene.details.extend(visit.state.store().trace_spans(&open, attempts).await?);
+    }
+    scene.findings = found(&scene.sheet, usual, &scene.details, visit.state.now());
     match scene.wanted.view {
         View::Logs => scene.details.extend(visit.state.store().trace_spans(&open, speakers(&scene)).await?),
         View::Spans => scene.details.extend(visit.state.store().trace_spans(&open, failed(&scene)).await?),
@@ -145,7 +149,7 @@ async fn scene(visit: &Visit, id: TraceId, wanted: Wanted) -> Result<(OpenTrace,
     }
     let find = wanted.find.trim().to_owned();
     let means = (visit.links(), visit.clock(), visit.palette());
-    let mut scene = Scene::new(sheet, records, wanted, means);
+    let mut scene = heavy(move || Scene::new(sheet, records, wanted, means)).await?;
     if !find.is_empty() {
         match store.find_in_trace(&open, find).await {
             Ok(matches) => scene.matches = matches,

@@ -122,6 +122,7 @@ pub(crate) struct SpanPage {
 /// Everything that the parts of the page are made from.
 #[derive(Debug)]
 pub(crate) struct Scene {
+    /// By the times that are shown.
     pub(crate) sheet: Arc<Sheet>,
     /// The spans in view, whole.
     pub(crate) details: HashMap<usize, Span>,
@@ -172,11 +173,10 @@ impl Scene {
         }
         let chosen = wanted.span.and_then(|id| sheet.place_of(id));
         let root = wanted.root.and_then(|id| sheet.place_of(id));
-        let (offsets, (start, whole)) = if wanted.is_adjusted {
-            (sheet.skew().offsets.clone(), sheet.corrected())
-        } else {
-            (Vec::new(), (sheet.start(), sheet.duration()))
-        };
+        let corrected = if wanted.is_adjusted { sheet.by_corrected_times() } else { None };
+        let sheet = corrected.map_or(sheet, Arc::new);
+        let offsets = if sheet.is_corrected() { sheet.skew().offsets.clone() } else { Vec::new() };
+        let (start, whole) = (sheet.start(), sheet.duration());
         let mut scene = Self {
             sheet,
             details: HashMap::new(),
@@ -230,10 +230,10 @@ impl Scene {
 
     /// When a span began for display, in nanoseconds after the start of the trace.
     pub(crate) fn offset(&self, place: usize) -> u64 {
-        self.since(place, self.sheet.spans.get(place).map_or(UnixNanos::new(0), |span| span.start))
+        self.sheet.spans.get(place).map_or(0, |span| span.start.since(self.start))
     }
 
-    /// A time that the clock of a span gave, in nanoseconds after the start of the trace as shown; before it is as far as nothing.
+    /// A time that the clock of a span gave, as it was sent, in nanoseconds after the start of the trace as shown; before it is as far as nothing.
     pub(crate) fn since(&self, place: usize, time: UnixNanos) -> u64 {
         let moved = self.offsets.get(place).copied().unwrap_or(0);
         time.get().saturating_add_signed(moved).saturating_sub(self.start.get())

@@ -5,10 +5,13 @@ use std::collections::HashMap;
 
 use crate::model::SpanKind;
 
-use super::{Brief, Finding, FindingKind, MOST_OF_A_KIND, Sheet, length, percent};
+use super::waits::length;
+use super::{Brief, Doubt, Finding, FindingKind, MOST_OF_A_KIND, Sheet, percent};
 
 /// Equal siblings that look like a loop over single calls.
 const REPEATED: usize = 5;
+/// What may be attempts is compared for so many parents, most of which may ask for other things each time.
+const MOST_RETRIES: usize = 8;
 /// More attempts than this are a loop in which much fails, not a retry.
 const MAX_ATTEMPTS: usize = 10;
 
@@ -29,46 +32,57 @@ fn groups(sheet: &Sheet) -> Vec<Vec<usize>> {
 }
 
 /// Many equal calls of one parent, those that cost most first.
-pub(super) fn repeated(sheet: &Sheet) -> Vec<Finding> {
+pub(super) fn repeated(sheet: &Sheet, doubt: &Doubt) -> Vec<Finding> {
     let mut many: Vec<(u64, Vec<usize>)> = groups(sheet)
         .into_iter()
-        .filter(|places| places.len() >= REPEATED && attempts(sheet, places).is_none())
+        .filter(|places| places.len() >= REPEATED && attempts(sheet, places, doubt).is_none())
         .map(|places| (briefs(sheet, &places).fold(0_u64, |sum, span| sum.saturating_add(span.duration())), places))
         .collect();
     many.sort_by_key(|(total, places)| (Reverse(*total), places.first().copied()));
     many.truncate(MOST_OF_A_KIND);
     let tell = |(total, places): (u64, Vec<usize>)| {
-        let percent = critical_percent(sheet, &places);
+        let percent = critical_percent(sheet, &places, doubt);
         let has_calls = places.iter().any(|place| !sheet.tree().children(*place).is_empty());
         Some(FindingKind::RepeatedCalls { count: places.len(), total, percent, has_calls }.at(sheet, *places.first()?))
     };
     many.into_iter().filter_map(tell).collect()
 }
 
-/// Calls that failed and were made again.
-pub(super) fn retries(sheet: &Sheet) -> Vec<Finding> {
+/// Calls that failed and were made again, as far as their times and names say: see [`super::target`].
+pub(super) fn retries(sheet: &Sheet, doubt: &Doubt) -> Vec<Finding> {
     let found = groups(sheet).into_iter().filter_map(|places| {
-        let (succeeded, lost) = attempts(sheet, &places)?;
-        Some(FindingKind::Retries { attempts: places.len(), succeeded, lost }.at(sheet, *places.first()?))
+        let (succeeded, lost) = attempts(sheet, &places, doubt)?;
+        let first = *places.first()?;
+        Some(FindingKind::Retries { attempts: places, succeeded, lost }.at(sheet, first))
     });
-    found.take(MOST_OF_A_KIND).collect()
+    found.take(MOST_RETRIES).collect()
 }
 
 /// Whether equal calls are attempts at one thing: one after the other, and all before the last failed. Then whether the last went well,
-/// and how much time passed until it began.
-fn attempts(sheet: &Sheet, places: &[usize]) -> Option<(bool, u64)> {
+/// and how much time passed until it began. Unknown where clocks that contradict each other say when they were.
+fn attempts(sheet: &Sheet, places: &[usize], doubt: &Doubt) -> Option<(bool, u64)> {
     if places.len() > MAX_ATTEMPTS {
         return None;
     }
-    let spans: Vec<&Brief> = briefs(sheet, places).collect();
+    let mut spans: Vec<&Brief> = briefs(sheet, places).collect();
+    // Corrected times may be in another order than those that were sent.
+    spans.sort_by_key(|span| span.start);
+    let is_one_clock = spans.windows(2).all(|pair| matches!(pair, [a, b] if a.clock == b.clock));
+    if !is_one_clock && places.iter().any(|place| doubt.at(*place) > 0) {
+        return None;
+    }
     let one_after_the_other = spans.windows(2).all(|pair| matches!(pair, [a, b] if a.is_error() && a.end <= b.start));
     let (first, last) = (spans.first()?, spans.last()?);
     one_after_the_other.then(|| (!last.is_error(), last.start.since(first.start)))
 }
 
-/// The share of the main root's critical path that is in these siblings or below them, in percent.
-fn critical_percent(sheet: &Sheet, places: &[usize]) -> u64 {
+/// The share of the critical path that is in these siblings or below them, in percent; zero where clocks decide on it.
+fn critical_percent(sheet: &Sheet, places: &[usize], doubt: &Doubt) -> u64 {
     let Some(root) = sheet.main_root() else { return 0 };
+    let duration = sheet.spans.get(root).map_or(0, Brief::duration);
+    if doubt.reaches(duration, doubt.below(sheet, root)) {
+        return 0;
+    }
     // Rows of a span and of all that is below it follow each other.
     let mut rows: Vec<(usize, usize)> =
         places.iter().map(|place| (sheet.rank(*place), sheet.rank(*place) + sheet.tree().subtree_size(*place))).collect();
@@ -78,8 +92,8 @@ fn critical_percent(sheet: &Sheet, places: &[usize]) -> u64 {
         let after = rows.partition_point(|(first, _)| *first <= row);
         after.checked_sub(1).and_then(|at| rows.get(at)).is_some_and(|(_, end)| row < *end)
     };
-    let nanos = length(sheet.path().iter().filter(|section| section.root == root && is_inside(section.span)));
-    percent(nanos, sheet.spans.get(root).map_or(0, Brief::duration))
+    let nanos = length(sheet.path().iter().filter(|section| is_inside(section.span)));
+    percent(nanos, duration)
 }
 
 fn briefs<'a>(sheet: &'a Sheet, places: &'a [usize]) -> impl Iterator<Item = &'a Brief> {

@@ -27,7 +27,11 @@ impl Finding {
             }
             FindingKind::Retries { attempts, succeeded, lost } => {
                 let end = if *succeeded { "the last attempt went well" } else { "all attempts failed" };
-                format!("{service}, {name} was tried {} times, {end}; {} passed before the last one.", grouped(*attempts), human(*lost))
+                format!(
+                    "{service}, {name} was tried {} times, {end}; {} passed before the last one.",
+                    grouped(attempts.len()),
+                    human(*lost)
+                )
             }
             FindingKind::CriticalShare { percent, nanos, spans } => {
                 let of = if *spans > 1 { format!(" in {} spans", grouped(*spans)) } else { String::new() };
@@ -36,6 +40,19 @@ impl Finding {
             FindingKind::IdleGap { nanos, at, before } => {
                 let until = before.as_ref().map_or_else(String::new, |name| format!(", until {name} began"));
                 format!("In {service}, {name}, nothing below was traced for {} from {} on{until}.", human(*nanos), human(*at))
+            }
+            FindingKind::GoesOn { after, root, whole } => {
+                let (covered, whole) = (human(*root), human(*whole));
+                format!(
+                    "The trace goes on for {} after its root ended, until {service}, {name} did: the critical path covers {covered} of {whole}.",
+                    human(*after)
+                )
+            }
+            FindingKind::HandOver { from: (producer, message), nanos } => {
+                format!(
+                    "{service}, {name} began {} after {producer}, {message} had ended: the longest wait between a producer and its consumer.",
+                    human(*nanos)
+                )
             }
             FindingKind::ClockSkew { caller, behind, uncertainty } => {
                 let direction = if *behind > 0 { "behind" } else { "ahead of" };

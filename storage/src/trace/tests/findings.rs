@@ -2,11 +2,28 @@
 
 use super::*;
 
+mod beside;
+mod doubt;
+mod retries;
+
 /// Long after everything has arrived.
 const LATE: UnixNanos = UnixNanos::new(u64::MAX);
 
 fn sentences(spans: Vec<Span>) -> Vec<String> {
-    findings(&Sheet::of(&trace(spans)), None, LATE).iter().map(Finding::sentence).collect()
+    let trace = trace(spans);
+    said(&Sheet::of(&trace), &trace)
+}
+
+/// What is said of a trace by the times of `sheet`.
+fn said(sheet: &Sheet, trace: &Trace) -> Vec<String> {
+    let whole = attempts(sheet).into_iter().map(|place| (place, trace.spans[place].clone())).collect();
+    findings(sheet, None, &whole, LATE).iter().map(Finding::sentence).collect()
+}
+
+/// With an attribute.
+fn with(key: &str, value: &str, mut span: Span) -> Span {
+    span.attributes.push(KeyValue { key: key.to_owned(), value: Value::String(value.to_owned()) });
+    span
 }
 
 fn failed(message: &str, span: Span) -> Span {
@@ -42,7 +59,7 @@ fn a_lone_span_gives_no_findings() {
 #[test]
 fn the_error_starts_where_nothing_below_failed() {
     let spans = vec![failed("outer", span("a", 1, 0, 0, 100)), failed("inner", span("b", 2, 1, 1, 9)), span("c", 3, 2, 2, 5)];
-    let found = findings(&Sheet::of(&trace(spans)), None, LATE);
+    let found = findings(&Sheet::of(&trace(spans)), None, &HashMap::new(), LATE);
     assert_eq!((found[0].kind.clone(), found[0].span), (FindingKind::ErrorStart { message: Some("inner".to_owned()), count: 1 }, Some(1)));
     assert_eq!(found.iter().filter(|finding| matches!(finding.kind, FindingKind::ErrorStart { .. })).count(), 1);
 }
@@ -58,7 +75,7 @@ fn failures_that_are_alike_are_told_once_with_their_number() {
 fn slower_than_usual_is_said_only_when_enough_is_known_and_it_is_so() {
     let sheet = Sheet::of(&small(&[(1, 0, 0, 100 * MS), (2, 1, 0, 100 * MS)]));
     let say = |usual| {
-        let found = findings(&sheet, usual, LATE);
+        let found = findings(&sheet, usual, &HashMap::new(), LATE);
         found.iter().find(|finding| matches!(finding.kind, FindingKind::Slower { .. })).map(Finding::sentence)
     };
     let usual = |count, p95, p99| Some(Usual { count, p50: 10 * MS, p95: p95 * MS, p99: p99 * MS });
@@ -67,27 +84,6 @@ fn slower_than_usual_is_said_only_when_enough_is_known_and_it_is_so() {
     assert_eq!(say(usual(412, 100, 200)), None);
     assert_eq!(say(usual(19, 40, 60)), None);
     assert_eq!(say(None), None);
-}
-
-#[test]
-fn attempts_after_failures_are_retries_and_not_a_loop() {
-    let attempt = |number: u64, start: u64| named("Charge", span("pay", number, 1, start * MS, 10 * MS));
-    let root = || span("web", 1, 0, 0, 100 * MS);
-    let retried = vec![root(), failed("busy", attempt(2, 0)), failed("busy", attempt(3, 20)), attempt(4, 60)];
-    let said = sentences(retried);
-    assert!(
-        said.contains(&"pay, Charge was tried 3 times, the last attempt went well; 60.0 ms passed before the last one.".to_owned()),
-        "{said:?}"
-    );
-    let given_up = vec![root(), failed("busy", attempt(2, 0)), failed("busy", attempt(3, 20))];
-    assert!(sentences(given_up).iter().any(|said| said.contains("tried 2 times, all attempts failed")));
-    for silent in [
-        vec![root(), attempt(2, 0), failed("busy", attempt(3, 20))],
-        vec![root(), failed("busy", attempt(2, 0)), attempt(3, 5)],
-        vec![root(), attempt(2, 0), attempt(3, 20)],
-    ] {
-        assert!(!sentences(silent).iter().any(|said| said.contains("tried")));
-    }
 }
 
 #[test]
@@ -135,21 +131,9 @@ fn a_gap_says_where_it_begins_and_what_ended_it() {
 }
 
 #[test]
-fn clocks_that_contradict_each_other_are_named_with_their_uncertainty() {
-    let client = of_kind(SpanKind::Client, span("web", 1, 0, 100 * MS, 100 * MS));
-    let server = |duration: u64| of_kind(SpanKind::Server, span("pay", 2, 1, 10 * MS, duration * MS));
-    let said = sentences(vec![client.clone(), server(60)]);
-    assert!(said.contains(&"The clock of pay seems to be 110 ms behind the clock of web, give or take 20.0 ms.".to_owned()), "{said:?}");
-    let sheet = Sheet::of(&trace(vec![client.clone(), server(60)]));
-    assert_eq!((sheet.duration(), sheet.corrected().1), (190 * MS, 100 * MS));
-    let said = sentences(vec![client, server(160)]);
-    assert!(said.contains(&"The clock of pay seems to be 90.0 ms behind the clock of web or more.".to_owned()), "{said:?}");
-}
-
-#[test]
 fn what_may_still_arrive_is_said_for_a_while() {
     let say = |spans: &[(u64, u64, u64, u64)], now: u64| {
-        let found = findings(&Sheet::of(&small(spans)), None, UnixNanos::new(now));
+        let found = findings(&Sheet::of(&small(spans)), None, &HashMap::new(), UnixNanos::new(now));
         found.iter().find(|finding| matches!(finding.kind, FindingKind::StillArriving { .. })).map(Finding::sentence)
     };
     let seconds = 1_000 * MS;

@@ -74,12 +74,12 @@ pub(crate) fn header(scene: &Scene) -> Header {
         facts.push(format!("{}{inside}", format::counted(errors, "error", "errors")));
     }
     facts.push(format::counted(sheet.services.len() as u64, "service", "services"));
-    facts.push(format!("depth {depth}"));
+    facts.push(format!("depth\u{a0}{}", format::exact(depth as u64)));
     let (service, name) = root.map_or(("", ""), |root| (sheet.service(root), sheet.name(root)));
     let query = [("service", service), ("name", name)].map(|(field, value)| crate::view::link::term(field, value)).join(" ");
     let whole = scene.axis.whole;
     let duration = format::duration(whole);
-    let as_sent = format::duration(sheet.duration());
+    let as_sent = format::duration(sheet.sent_duration());
     let received = root.and_then(|root| sheet.spans.get(root)).filter(|root| root.parent_span_id.is_none());
     Header {
         chip: scene.palette.chip(service),
@@ -120,7 +120,7 @@ pub(crate) fn findings(scene: &Scene) -> Vec<Finding> {
             FindingKind::Slower { .. } => ("clock", "warn"),
             FindingKind::RepeatedCalls { .. } | FindingKind::Retries { .. } => ("repeat", "warn"),
             FindingKind::CriticalShare { .. } => ("path", "plain"),
-            FindingKind::IdleGap { .. } => ("gap", "plain"),
+            FindingKind::IdleGap { .. } | FindingKind::GoesOn { .. } | FindingKind::HandOver { .. } => ("gap", "plain"),
             FindingKind::ClockSkew { .. } | FindingKind::MissingParents { .. } | FindingKind::StillArriving { .. } => return None,
         };
         let at = || finding.span.map(|place| scene.to_span(place)).unwrap_or_default();
@@ -226,7 +226,7 @@ fn doubt(scene: &Scene, finding: &storage::trace::Finding) -> Option<Note> {
 /// Clocks that disagree are a note where the picture is another by it; elsewhere the mark at the span is enough.
 fn skew(scene: &Scene, server: Option<usize>, behind: i64, text: String) -> Option<Note> {
     let sheet = &scene.sheet;
-    let (as_sent, corrected) = (sheet.duration(), sheet.corrected().1);
+    let (as_sent, corrected) = (sheet.duration(), sheet.corrected_duration());
     if behind.unsigned_abs().saturating_mul(SEEN) < as_sent {
         return None;
     }

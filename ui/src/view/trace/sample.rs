@@ -94,7 +94,7 @@ pub(crate) fn scene(trace: &Trace, logs: Vec<LogRecord>, wanted: Wanted, means: 
         scene.matches = Arc::new(scene.sheet.tree().preorder().iter().copied().filter(is_found).collect());
     }
     scene.details = trace.spans.iter().cloned().enumerate().collect();
-    scene.findings = storage::trace::findings(&scene.sheet, None, UnixNanos::new(0));
+    scene.findings = storage::trace::findings(&scene.sheet, None, &scene.details, UnixNanos::new(0));
     scene
 }
 

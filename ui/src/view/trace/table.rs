@@ -51,7 +51,7 @@ fn places(scene: &Scene) -> Vec<usize> {
     match scene.wanted.sort {
         SpanOrder::Longest => places.sort_by_key(|place| (std::cmp::Reverse(duration(place)), *place)),
         SpanOrder::SelfTime => places.sort_by_key(|place| (std::cmp::Reverse(sheet.self_time(*place)), *place)),
-        SpanOrder::Start => places.sort_unstable(),
+        SpanOrder::Start => places.sort_by_key(|place| (scene.offset(*place), *place)),
         SpanOrder::Name => places.sort_by(|a, b| (sheet.name(*a), *a).cmp(&(sheet.name(*b), *b))),
         SpanOrder::Service => places.sort_by(|a, b| (sheet.service(*a), *a).cmp(&(sheet.service(*b), *b))),
     }

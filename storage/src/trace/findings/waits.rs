@@ -1,0 +1,102 @@
+//! What the end of a trace waited for: shares of the critical path, gaps in it, and what goes on beside it.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use super::super::Section;
+use super::super::critical::is_handed_over;
+use super::{Brief, Doubt, Finding, FindingKind, Sheet, percent};
+
+/// Share of the critical path, in percent, that is worth a word.
+const CRITICAL_PERCENT: u64 = 30;
+/// Share of the root's duration, in percent, in which a parent waits for nothing that was traced; of the trace's, in which it goes on
+/// without its root, or a message waits.
+const IDLE_PERCENT: u64 = 20;
+
+/// What an operation has of the critical path.
+#[derive(Clone, Copy, Debug)]
+struct Share {
+    nanos: u64,
+    spans: usize,
+    /// Most of it in one span, and the place of that.
+    longest: (u64, Reverse<usize>),
+}
+
+impl Default for Share {
+    fn default() -> Self {
+        Self { nanos: 0, spans: 0, longest: (0, Reverse(usize::MAX)) }
+    }
+}
+
+/// The operation with the largest share of the path; none where clocks decide on it.
+pub(super) fn critical_share(sheet: &Sheet, doubt: &Doubt) -> Option<Finding> {
+    let (root, duration) = busy_root(sheet)?;
+    if doubt.reaches(duration, doubt.below(sheet, root)) {
+        return None;
+    }
+    let mut shares: HashMap<(u32, u32), Share> = HashMap::new();
+    for sections in sheet.path().chunk_by(|a, b| a.span == b.span) {
+        let nanos = length(sections.iter());
+        let Some((place, span)) = sections.first().and_then(|first| Some((first.span, sheet.spans.get(first.span)?))) else { continue };
+        let share = shares.entry((span.service, span.name)).or_default();
+        share.nanos = share.nanos.saturating_add(nanos);
+        share.spans += 1;
+        share.longest = share.longest.max((nanos, Reverse(place)));
+    }
+    let Share { nanos, spans, longest: (_, Reverse(place)) } = shares.into_values().max_by_key(|share| (share.nanos, share.longest))?;
+    let percent = percent(nanos, duration);
+    (percent >= CRITICAL_PERCENT).then(|| FindingKind::CriticalShare { percent, nanos, spans }.at(sheet, place))
+}
+
+/// The longest wait of a span with children for none of them. What may be the work of a clock is none.
+pub(super) fn idle_gap(sheet: &Sheet, doubt: &Doubt) -> Option<Finding> {
+    let (_, duration) = busy_root(sheet)?;
+    let tree = sheet.tree();
+    let length = |section: &Section| section.to.since(section.from);
+    let is_certain = |section: &&Section| {
+        let shift = tree.children(section.span).iter().map(|child| doubt.at(*child)).max().unwrap_or(0);
+        !doubt.reaches(length(section), shift.max(doubt.at(section.span)))
+    };
+    let waits = sheet.path().iter().filter(|section| !tree.children(section.span).is_empty());
+    let long = waits.filter(|section| percent(length(section), duration) >= IDLE_PERCENT);
+    let longest = long.filter(is_certain).max_by_key(|section| (length(section), Reverse(section.from)))?;
+    let begins = |child: usize| Some((sheet.spans.get(child)?.start, child));
+    let next = tree.children(longest.span).iter().filter_map(|child| begins(*child)).filter(|(start, _)| *start >= longest.to).min();
+    let before = next.map(|(_, child)| sheet.name(child).to_owned());
+    Some(FindingKind::IdleGap { nanos: length(longest), at: longest.from.since(sheet.start()), before }.at(sheet, longest.span))
+}
+
+/// That the trace goes on for long after its root, which the path ends with.
+pub(super) fn goes_on(sheet: &Sheet, doubt: &Doubt) -> Option<Finding> {
+    let root = sheet.spans.get(sheet.main_root()?).filter(|root| root.parent_span_id.is_none())?;
+    let ends = |span: &Brief| span.end.max(span.start);
+    let (place, last) = sheet.spans.iter().enumerate().max_by_key(|(place, span)| (ends(span), Reverse(*place)))?;
+    let (after, whole) = (ends(last).since(ends(root)), sheet.duration());
+    let is_long = percent(after, whole) >= IDLE_PERCENT && !doubt.reaches(after, doubt.at(place));
+    is_long.then(|| FindingKind::GoesOn { after, root: root.duration(), whole }.at(sheet, place))
+}
+
+/// The longest that a message waited.
+pub(super) fn hand_over(sheet: &Sheet, doubt: &Doubt) -> Option<Finding> {
+    let waited = |place: usize| {
+        let producer = sheet.tree().parent(place)?;
+        let (above, span) = (sheet.spans.get(producer)?, sheet.spans.get(place)?);
+        is_handed_over(above, span).then(|| (span.start.since(above.end.max(above.start)), Reverse(place), producer))
+    };
+    let certain = (0..sheet.spans.len()).filter_map(waited).filter(|(nanos, place, _)| !doubt.reaches(*nanos, doubt.at(place.0)));
+    let (nanos, Reverse(place), producer) = certain.max()?;
+    let from = || (sheet.service(producer).to_owned(), sheet.name(producer).to_owned());
+    (nanos > 0 && percent(nanos, sheet.duration()) >= IDLE_PERCENT).then(|| FindingKind::HandOver { from: from(), nanos }.at(sheet, place))
+}
+
+/// The main root, when something happens below it.
+fn busy_root(sheet: &Sheet) -> Option<(usize, u64)> {
+    let root = sheet.main_root()?;
+    let duration = sheet.spans.get(root)?.duration();
+    (duration > 0 && sheet.tree().subtree_size(root) > 1).then_some((root, duration))
+}
+
+/// How long sections are together.
+pub(super) fn length<'a>(sections: impl Iterator<Item = &'a Section>) -> u64 {
+    sections.map(|section| section.to.since(section.from)).fold(0, u64::saturating_add)
+}
