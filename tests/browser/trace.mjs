@@ -79,7 +79,7 @@ async function findAndZoom(page) {
   check(new URL(page.url()).searchParams.get("span") === spanId(27), `"n" led to ${page.url()}`);
   check((await page.locator("#panel h2").innerText()).includes("SELECT item"), "the detail of the match is not open");
   await go(page, "F");
-  check((await page.locator(".waterfall thead .ticks span").first().innerText()).startsWith("190"), `"F" does not show the chosen span: ${page.url()}`);
+  check((await page.locator(".zoom [name=t0]").inputValue()).startsWith("190"), `"F" does not show the chosen span: ${page.url()}`);
   await go(page, "0");
   check(!new URL(page.url()).searchParams.get("t0"), `"0" does not show all: ${page.url()}`);
   await go(page, "z");
@@ -91,8 +91,9 @@ async function findAndZoom(page) {
   await page.mouse.down();
   await page.mouse.move(map.x + map.width * 0.75, map.y + 20, { steps: 5 });
   await Promise.all([page.waitForNavigation(), page.mouse.up()]);
-  const ticks = await page.locator(".waterfall thead .ticks span").allInnerTexts();
-  check(/^(49|50)/.test(ticks[0]) && /^7[45]/.test(ticks[4]), `dragging over the minimap shows ${ticks.join(", ")}`);
+  const ends = await Promise.all(["t0", "t1"].map((name) => page.locator(`.zoom [name=${name}]`).inputValue()));
+  check(/^(49|50)/.test(ends[0]) && /^7[45]/.test(ends[1]), `dragging over the minimap shows ${ends.join(" to ")}`);
+  check(/^\d+$/.test(new URL(page.url()).searchParams.get("t0")), `dragging over the minimap leads to ${page.url()}`);
 }
 
 async function readings(page) {

@@ -331,7 +331,7 @@
     addEventListener("pointerup", (event) => {
       if (shade) {
         const ends = [from, share(event)].sort((a, b) => a - b), target = new URL(location.href);
-        ["t0", "t1"].forEach((name, end) => target.searchParams.set(name, (100 * ends[end]).toFixed(3) + "%"));
+        ["t0", "t1"].forEach((name, end) => target.searchParams.set(name, Math.round(ends[end] * Number(picture.dataset.brush))));
         picture.addEventListener("click", (click) => click.preventDefault(), { capture: true, once: true });
         go(target);
       }
@@ -362,6 +362,10 @@
       if (menu) { menu.open = false; $("summary", menu).focus(); event.preventDefault(); }
       else if (isTyping(target)) target.blur();
       else if (closePanel()) event.preventDefault();
+      else {
+        const open = $("tr.open a[aria-expanded=true]");
+        if (open) { go(open.href); event.preventDefault(); }
+      }
       return;
     }
     if (event.ctrlKey) {
@@ -441,11 +445,12 @@
     for (const menu of $$("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
   });
   // What is shown otherwise than it was sent is copied as it was sent.
+  const copied = (button) => [button.previousElementSibling, button.nextElementSibling].find((one) => one?.matches("[data-copy], [data-copy-block]"));
   const original = (element, sent) => (sent ? JSON.parse(sent) : element.textContent);
   document.addEventListener("click", async (event) => {
     const button = event.target.closest && event.target.closest("button.copy");
     if (!button) return;
-    const element = [button.previousElementSibling, button.nextElementSibling].find((one) => one?.matches("[data-copy], [data-copy-block]"));
+    const element = copied(button);
     try {
       await navigator.clipboard.writeText(element.dataset.copy ?? original(element, element.dataset.copyBlock));
       button.textContent = "Copied";
@@ -454,11 +459,18 @@
     setTimeout(() => { button.textContent = "Copy"; }, 1600);
   });
   function dress(root) {
+    // All say "Copy": their names say of what.
+    for (const button of $$("button.copy", root)) {
+      const element = copied(button), heading = button.closest("section") && $("h2, h3", button.closest("section"));
+      if (element) button.setAttribute("aria-label", `Copy: ${(element.title || element.getAttribute("aria-label") || (heading ? heading.textContent : element.textContent)).trim().slice(0, 60)}`);
+    }
     // Without the script a value is selected and copied by hand.
     for (const menu of $$(".ways", root)) {
       const button = document.createElement("button");
       button.type = "button";
       button.textContent = "Copy value";
+      const key = $("th", menu.closest("tr") ?? menu);
+      if (key) button.setAttribute("aria-label", "Copy value of " + key.textContent.trim());
       button.addEventListener("click", () => {
         const value = $("[data-value]", menu.parentElement);
         navigator.clipboard?.writeText(original(value, value.dataset.value)).then(() => flash("Value copied"), () => getSelection().selectAllChildren(value));

@@ -24,12 +24,12 @@ pub(crate) fn duration(nanos: u64) -> String {
     } else if nanos < 60 * SECOND - SECOND / 20 {
         format!("{}{NNBSP}s", three_digits(ratio(nanos, SECOND)))
     } else {
-        let seconds = nanos.saturating_add(SECOND / 2) / SECOND;
-        let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
-        match (days, hours) {
-            (0, 0) => format!("{minutes}{NNBSP}min{NBSP}{:02}{NNBSP}s", seconds % 60),
-            (0 | 1, _) => format!("{hours}{NNBSP}h{NBSP}{:02}{NNBSP}min", minutes % 60),
-            _ => format!("{days}{NNBSP}d{NBSP}{:02}{NNBSP}h", hours % 24),
+        // Rounded to the smaller of the two units.
+        let rounded = |unit: u64| nanos.saturating_add(unit / 2) / unit;
+        match (rounded(SECOND), rounded(60 * SECOND), rounded(3_600 * SECOND)) {
+            (seconds @ ..3_600, _, _) => format!("{}{NNBSP}min{NBSP}{:02}{NNBSP}s", seconds / 60, seconds % 60),
+            (_, minutes @ ..2_880, _) => format!("{}{NNBSP}h{NBSP}{:02}{NNBSP}min", minutes / 60, minutes % 60),
+            (_, _, hours) => format!("{}{NNBSP}d{NBSP}{:02}{NNBSP}h", hours / 24, hours % 24),
         }
     }
 }
@@ -190,7 +190,7 @@ fn trimmed(decimal: &str) -> String {
 
 const SECOND: u64 = 1_000_000_000;
 
-const NNBSP: char = '\u{202f}';
+pub(crate) const NNBSP: char = '\u{202f}';
 const NBSP: char = '\u{a0}';
 
 #[cfg(test)]

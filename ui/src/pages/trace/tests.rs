@@ -64,7 +64,7 @@ async fn the_search_speaks_the_query_language_and_points_at_what_it_does_not_und
         ("declined", "1"),
         ("h1", "3"),
         ("500", "1"),
-        ("durations", "0"),
+        ("durations", "no span matches"),
     ] {
         let answer = page(find).await;
         assert_eq!((answer.status, found(&answer.text())), (StatusCode::OK, count), "{find}");

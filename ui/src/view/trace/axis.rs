@@ -1,6 +1,7 @@
 //! The axis of time: which part of the trace is shown, and where a moment lies on it.
 
 use super::Wanted;
+use super::ticks::{Tick, ticks};
 use crate::view::format;
 
 /// Offsets are nanoseconds after the start of the trace.
@@ -60,10 +61,9 @@ impl Axis {
         if width == "0" { "0.02".to_owned() } else { width }
     }
 
-    /// Labels at the quarters.
-    pub(crate) fn ticks(&self) -> Vec<String> {
-        let quarter = |n: u64| self.from + u64::try_from(u128::from(self.length()) * u128::from(n) / 4).unwrap_or(0);
-        (0..=4).map(|n| format::duration(quarter(n))).collect()
+    /// Labels at round moments of what is shown.
+    pub(crate) fn ticks(&self) -> Vec<Tick> {
+        ticks(self.from, self.to)
     }
 
     /// Half as much around `centre`, twice as much, and the same much earlier or later; all inside the trace.

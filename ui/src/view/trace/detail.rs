@@ -199,8 +199,8 @@ fn timing(scene: &Scene, place: usize, span: &Span) -> Vec<(&'static str, String
     let critical = sheet.sections(place).iter().fold(0_u64, |sum, section| sum.saturating_add(section.to.since(section.from)));
     let mut rows = vec![
         ("Starts at", format!("{} after the start of the trace", format::duration(scene.offset(place)))),
-        ("Start", scene.moment(span.start).full),
-        ("End", scene.moment(span.end).full),
+        ("Start", apart(&scene.moment(span.start).full)),
+        ("End", apart(&scene.moment(span.end).full)),
         ("Duration", format!("{} ({})", format::duration(span.duration()), format::exact_nanos(span.duration()))),
         ("Of the trace", format::percent(span.duration(), scene.axis.whole)),
         (
@@ -227,6 +227,11 @@ fn timing(scene: &Scene, place: usize, span: &Span) -> Vec<(&'static str, String
         rows.push(("Note", "ends before it starts, as sent".to_owned()));
     }
     rows
+}
+
+/// A moment with its date apart from its time, so that a line breaks there and nowhere inside of either.
+fn apart(full: &str) -> String {
+    full.replacen('T', " ", 1)
 }
 
 fn event_view(scene: &Scene, place: usize, event: &Event) -> EventView {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use storage::trace::Sheet;
 
-use super::{FlameKind, Scene};
+use super::{FlameKind, Scene, Tick};
 use crate::view::format;
 
 /// One flame graph.
@@ -25,7 +25,7 @@ pub(crate) struct Flame {
     /// The heaviest calls as a table.
     pub(crate) calls: Vec<Call>,
     /// Labels of the axis; empty for the merged graph.
-    pub(crate) ticks: Vec<String>,
+    pub(crate) ticks: Vec<Tick>,
 }
 
 /// One rectangle.

@@ -6,11 +6,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::Scene;
+use super::ticks::{Tick, ticks};
 use crate::view::format;
 
 /// A picture of [`COLUMNS`] by `height` units.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Minimap {
+    /// Nanoseconds of the whole trace, for the script.
+    pub(crate) whole: u64,
     /// Lanes of the picture.
     pub(crate) height: usize,
     /// Class and path data.
@@ -31,7 +34,7 @@ pub(crate) struct Minimap {
     pub(crate) from: String,
     pub(crate) to: String,
     /// Labels of the axis below.
-    pub(crate) ticks: Vec<String>,
+    pub(crate) ticks: Vec<Tick>,
     /// Key, sign, words and address of the ways to zoom and pan.
     pub(crate) zooms: Vec<(&'static str, &'static str, &'static str, String)>,
 }
@@ -78,7 +81,8 @@ pub(crate) fn minimap(scene: &Scene) -> Minimap {
         view: view.then(|| (column(axis.from), column(axis.to).saturating_sub(column(axis.from)).max(1))),
         tenths: tenths(scene),
         tenth: COLUMNS / 10,
-        ticks: (0..=4_u64).map(|quarter| format::duration(whole / 4 * quarter)).collect(),
+        ticks: ticks(0, whole),
+        whole,
         ..controls(scene)
     }
 }

@@ -141,6 +141,12 @@ fn times_of_services_are_their_own() {
 }
 
 #[test]
+fn the_head_keeps_numbers_and_their_words_together() {
+    let facts = header(&scene(&sample::checkout(), Wanted::default())).facts;
+    assert!(facts.contains(&"depth\u{a0}3".to_owned()), "{facts:?}");
+}
+
+#[test]
 fn log_records_open_in_the_time_of_their_trace() {
     let scene = scene(&sample::checkout(), Wanted::default());
     let (from, to) = (scene.sheet.start().minus(1_000_000_000), scene.sheet.start().plus(1_100_000_000));

@@ -232,6 +232,9 @@ fn services(scene: &Scene) -> (Vec<(Chip, String, String)>, usize) {
 
 /// `7`, or `2 of 7` when the chosen span is one of them.
 fn position(scene: &Scene, places: &[usize]) -> String {
+    if places.is_empty() {
+        return "no span matches".to_owned();
+    }
     let all = format::count(places.len() as u64);
     match scene.chosen.and_then(|chosen| places.iter().position(|place| *place == chosen)) {
         Some(at) => format!("{} of {all}", at + 1),

@@ -6,7 +6,7 @@ use storage::{Span, SpanId, SpanKind};
 
 use super::fold::{Line, Plan, WINDOW};
 use super::wanted::MAX_EXCEPTIONS;
-use super::{LogMarks, Scene};
+use super::{LogMarks, Scene, Tick};
 use crate::view::colour::Chip;
 use crate::view::format;
 use crate::view::logs;
@@ -31,7 +31,7 @@ pub(crate) struct Waterfall {
     pub(crate) before: String,
     pub(crate) after: String,
     /// Labels of the axis.
-    pub(crate) ticks: Vec<String>,
+    pub(crate) ticks: Vec<Tick>,
     /// How many log records of these rows stand between them when that is not all, and where all of the trace are.
     pub(crate) logs: Option<(String, String)>,
 }

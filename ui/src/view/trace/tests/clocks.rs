@@ -1,3 +1,5 @@
+//! What is shown of clocks that disagree, by times as sent and by corrected ones.
+
 use super::*;
 
 #[test]
@@ -28,13 +30,30 @@ fn a_trace_has_one_duration_which_is_that_of_its_picture() {
     let told = |ahead: u64, is_adjusted: bool| {
         let scene = scene(&skewed(ahead), Wanted { is_adjusted, ..Wanted::default() });
         let (head, map) = (header(&scene), minimap(&scene));
-        let drawn = waterfall(&scene, &plan(&scene)).ticks[4].clone();
-        assert!(map.summary.ends_with(&head.duration) && map.ticks[4] == head.duration && drawn == head.duration, "{head:?}");
+        let last = map.ticks.last().unwrap();
+        assert!(map.summary.ends_with(&head.duration) && waterfall(&scene, &plan(&scene)).ticks == map.ticks, "{head:?}");
+        assert_eq!(last.label.replace('\u{202f}', " "), if head.duration.starts_with("980") { "800 ms" } else { "100 ms" });
         [head.duration, head.as_sent, head.root].map(|text| text.replace('\u{202f}', " "))
     };
     assert_eq!(told(0, false), ["100 ms", "", ""]);
     assert_eq!(told(900, false), ["980 ms", "", "100 ms"]);
     assert_eq!(told(900, true), ["100 ms", "980 ms", ""]);
+}
+
+#[test]
+fn corrected_times_are_those_of_every_reading() {
+    let told = |is_adjusted: bool| {
+        let scene = scene(&skewed(900), Wanted { is_adjusted, ..Wanted::default() });
+        let critical: Vec<String> = shares(&scene).into_iter().map(|share| share.critical.replace('\u{202f}', " ")).collect();
+        let rows = waterfall(&scene, &plan(&scene)).rows;
+        let said: Vec<String> = findings(&scene).into_iter().map(|finding| finding.text).collect();
+        (critical, rows[2].bar.critical.clone(), said)
+    };
+    let (critical, bar, said) = told(true);
+    assert_eq!((critical, bar.as_str()), (vec!["60.0 ms".to_owned(), "40.0 ms".to_owned()], "M200 1h600"));
+    assert_eq!(said, ["pay, serve makes up 60 % of the critical path (60.0 ms)."]);
+    let (_, bar, said) = told(false);
+    assert_eq!((bar.as_str(), said), ("", Vec::new()), "nothing that the clock may have made");
 }
 
 #[test]
@@ -65,25 +84,4 @@ fn what_a_clock_gave_is_moved_with_its_span() {
     };
     assert_eq!(at(true), ("50.0 ms".to_owned(), "50".to_owned()));
     assert_eq!(at(false).0, "950 ms");
-}
-
-#[test]
-fn times_and_ids_that_cannot_be_right_are_notes() {
-    let told = |trace: &Trace, now: u64| {
-        let means = (Links::default(), Clockface::new(UnixNanos::new(now), None), Palette::default());
-        let notes = notes(&sample::scene(trace, Vec::new(), Wanted::default(), means));
-        notes.into_iter().map(|note| note.text).collect::<Vec<_>>()
-    };
-    let mut trace = sample::checkout();
-    let start = trace.spans[0].start.get();
-    assert_eq!(told(&trace, start), [] as [&str; 0]);
-    let later = told(&trace, start - 7_200_000_000_000);
-    assert!(matches!(later.as_slice(), [only] if only.starts_with("4\u{a0}spans begin in the future, up to 2")), "{later:?}");
-    trace.spans[3].start = UnixNanos::new(5);
-    let old = told(&trace, start);
-    assert!(old.iter().any(|note| note == "1\u{a0}span begins before the year 2000, as sent."), "{old:?}");
-    let again = sample::span(4, 2, "orders", "SELECT stock", 12, 20);
-    trace.spans.push(again);
-    let twice = told(&trace, start);
-    assert!(twice.iter().any(|note| note == "1\u{a0}span has the id of another one of this trace."), "{twice:?}");
 }
