@@ -72,6 +72,11 @@ impl Config {
         (self.buffer_bytes as u64).clamp(MIN_LOG_FILE, MAX_LOG_FILE)
     }
 
+    /// Bytes that what is remembered of requests may take on disk: all that is remembered with the default buffer, less with a smaller one.
+    pub(crate) fn requests_bytes(&self) -> u64 {
+        (self.buffer_bytes as u64 / 4).clamp(64 << 10, 8 << 20)
+    }
+
     /// The smallest `max_disk_bytes` that goes with the other settings: room for the log, for one flush and for merging it.
     #[must_use]
     pub fn smallest_disk(&self) -> u64 {

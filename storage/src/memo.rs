@@ -1,4 +1,5 @@
-//! Small things that are remembered besides telemetry: which slot marks a service, and the views that people saved.
+//! Small things that are remembered besides telemetry: which slot marks a service, the views that people saved, and which requests came in
+//! lately.
 //!
 //! Owns the files of `memo/`. Knows nothing of pages: a slot is a number and an address is a text. Losing these files loses no telemetry,
 //! so one that cannot be read is set aside under another name and what it held begins anew.
@@ -7,7 +8,7 @@
 //! services, views   magic "THRLMEM1" | len u32 | crc32c u32 of the body | body: JSON
 //! ```
 //!
-//! Numbers are little-endian. A file is replaced as a whole, by one that is synced before it takes the name.
+//! `requests` is described where it is written. Numbers are little-endian. A file is replaced as a whole, by one that is synced before it takes the name.
 
 use std::io;
 use std::sync::Arc;
@@ -20,9 +21,11 @@ use serde::de::DeserializeOwned;
 use crate::files::Place;
 use crate::folder::replace_file;
 
+mod requests;
 mod slots;
 mod views;
 
+pub(crate) use self::requests::{KnownRequest, REQUEST_BYTES, read_requests, write_requests};
 pub use self::slots::{SERVICE_SLOTS, ServiceSlots};
 pub use self::views::{SaveError, SavedView, SavedViews};
 
@@ -82,12 +85,18 @@ impl Memo {
 
 /// The files that are there, and whether each is whole.
 pub(crate) fn files(folder: &Place) -> Vec<(Place, bool)> {
-    let there = [SERVICES, VIEWS].map(|name| folder.join(name)).into_iter().filter(Place::is_there);
-    there.map(|place| (place.clone(), place.read().is_ok_and(|bytes| body(&bytes).is_some()))).collect()
+    let is_whole = |name: &str, bytes: &[u8]| if name == REQUESTS { requests::decode(bytes).is_some() } else { body(bytes).is_some() };
+    let there = [SERVICES, VIEWS, REQUESTS].map(|name| (name, folder.join(name))).into_iter().filter(|(_, place)| place.is_there());
+    there.map(|(name, place)| (place.clone(), place.read().is_ok_and(|bytes| is_whole(name, &bytes)))).collect()
 }
 
 /// What a file holds; nothing when it is absent or damaged.
 fn read<T: DeserializeOwned>(path: &Place) -> Option<T> {
+    read_as(path, |bytes| body(bytes).and_then(|body| serde_json::from_slice(body).ok()))
+}
+
+/// The same of a file that `parse` understands. What it does not is set aside.
+fn read_as<T>(path: &Place, parse: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
     let bytes = match path.read() {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
@@ -96,7 +105,7 @@ fn read<T: DeserializeOwned>(path: &Place) -> Option<T> {
             return None;
         }
     };
-    let found = body(&bytes).and_then(|body| serde_json::from_slice(body).ok());
+    let found = parse(&bytes);
     if found.is_none() {
         let name = path.path().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let aside = path.parent().map_or_else(|| path.clone(), |folder| folder.join(format!("{name}.damaged")));
@@ -126,6 +135,7 @@ fn body(bytes: &[u8]) -> Option<&[u8]> {
 const MAGIC: &[u8; 8] = b"THRLMEM1";
 const SERVICES: &str = "services";
 const VIEWS: &str = "views";
+const REQUESTS: &str = "requests";
 
 #[cfg(test)]
 mod tests {

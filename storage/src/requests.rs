@@ -3,8 +3,12 @@
 //! Owns the table of request hashes. Senders repeat a request when its answer got lost; a request counts as the same when signal and
 //! payload are the same bytes. So is a log line that was truly written twice, in requests that agree in every byte including all times:
 //! it is kept once. A delete has the requests before it forgotten: what is sent again after it is stored.
+//!
+//! A start finds them again: those whose frames are in the log by reading it, the others in `memo/requests`, which is written before a file of
+//! the log is removed.
 
 use std::collections::{HashMap, VecDeque};
+use std::io;
 use std::sync::Arc;
 
 use highway::{HighwayHash as _, HighwayHasher, Key};
@@ -12,6 +16,8 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::error::AppendError;
+use crate::folder::Folder;
+use crate::memo::{self, KnownRequest, REQUEST_BYTES};
 use crate::model::UnixNanos;
 use crate::store::{Appended, Signal};
 
@@ -47,11 +53,22 @@ pub(crate) struct Ticket {
     outcome: watch::Sender<Option<Outcome>>,
 }
 
+/// A request on its way through the log.
+#[derive(Debug)]
+pub(crate) struct Passing {
+    requests: Arc<Requests>,
+    hash: [u8; 16],
+    signal: Signal,
+    deletes: u64,
+    appended: Appended,
+    time: UnixNanos,
+}
+
 #[derive(Debug, Default)]
 struct Table {
     known: HashMap<[u8; 16], State>,
     /// Durable ones in order of time.
-    ages: VecDeque<(UnixNanos, [u8; 16])>,
+    ages: VecDeque<KnownRequest>,
     /// Deletes so far, of spans and of log records.
     deletes: [u64; 2],
 }
@@ -97,8 +114,32 @@ impl Requests {
     }
 
     /// Remembers a request that is durable.
-    pub(crate) fn remember(&self, signal: Signal, hash: [u8; 16], appended: Appended, time: UnixNanos) {
-        self.table.lock().remember(signal, hash, appended, time);
+    pub(crate) fn remember(&self, request: KnownRequest, appended: Appended) {
+        self.table.lock().remember(request, appended);
+    }
+
+    /// Remembers what [`Requests::keep`] wrote and is younger than a few minutes at `now`. What came before a delete is not remembered:
+    /// `deleted_through` says up to which frame that is, of spans and of log records.
+    pub(crate) fn recall(&self, folder: &Folder, now: UnixNanos, deleted_through: [u64; 2]) {
+        let [spans, logs] = deleted_through;
+        let mut table = self.table.lock();
+        for request in memo::read_requests(&folder.memo()) {
+            let through = if request.signal == Signal::Traces { spans } else { logs };
+            if now.since(request.time) <= REMEMBER_NANOS && through < request.seq {
+                table.remember(request, Appended { message: refused_before(request.rejected), ..appended(&request) });
+            }
+        }
+    }
+
+    /// Writes down, durably, what is remembered of the frames up to `through`, at most so many bytes of it: they are about to leave the log.
+    ///
+    /// # Errors
+    /// When that failed; then the log must keep them.
+    pub(crate) fn keep(&self, folder: &Folder, through: u64, most_bytes: u64) -> io::Result<()> {
+        let mut leaving: Vec<KnownRequest> = self.table.lock().ages.iter().filter(|request| request.seq <= through).copied().collect();
+        let most = usize::try_from(most_bytes / REQUEST_BYTES).unwrap_or(usize::MAX);
+        leaving.drain(..leaving.len().saturating_sub(most));
+        memo::write_requests(&folder.tmp(), &folder.memo(), &leaving)
     }
 
     /// Forgets all requests of a signal, since rows of it were deleted: which of them came in by which request is not known. What is in
@@ -108,24 +149,35 @@ impl Requests {
         *table.deletes_of(signal) += 1;
         let Table { known, ages, .. } = &mut *table;
         known.retain(|_, state| !matches!(state, State::Done(of, _) if *of == signal));
-        ages.retain(|(_, hash)| known.contains_key(hash));
+        ages.retain(|request| known.contains_key(&request.hash));
     }
 }
 
 // === impl Ticket ===
 
 impl Ticket {
-    /// Tells all that wait what became of the request, and remembers it when something was stored.
-    pub(crate) fn finish(self, outcome: Outcome, now: UnixNanos) {
-        if let Ok(appended) = &outcome
-            && appended.accepted > 0
-        {
-            let mut table = self.requests.table.lock();
-            if *table.deletes_of(self.signal) == self.deletes {
-                table.remember(self.signal, self.hash, appended.clone(), now);
-            }
-        }
+    /// What the log is handed: it remembers the request as soon as it is durable, before anything can have its frame forgotten.
+    pub(crate) fn passing(&self, appended: Appended, time: UnixNanos) -> Passing {
+        let Self { requests, hash, signal, deletes, .. } = self;
+        Passing { requests: requests.clone(), hash: *hash, signal: *signal, deletes: *deletes, appended, time }
+    }
+
+    /// Tells all that wait what became of the request.
+    pub(crate) fn finish(self, outcome: Outcome) {
         self.outcome.send_replace(Some(outcome));
+    }
+}
+
+impl Passing {
+    /// Remembers the request, which is durable as this frame of the log, unless rows of its signal were deleted meanwhile.
+    pub(crate) fn durable(self, seq: u64) {
+        let Self { requests, hash, signal, deletes, appended, time } = self;
+        let number = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        let (accepted, rejected) = (number(appended.accepted), number(appended.rejected));
+        let mut table = requests.table.lock();
+        if *table.deletes_of(signal) == deletes {
+            table.remember(KnownRequest { hash, seq, time, signal, accepted, rejected }, appended);
+        }
     }
 }
 
@@ -149,22 +201,32 @@ impl Table {
         }
     }
 
-    fn remember(&mut self, signal: Signal, hash: [u8; 16], appended: Appended, time: UnixNanos) {
-        if !matches!(self.known.insert(hash, State::Done(signal, appended)), Some(State::Done(..))) {
-            self.ages.push_back((time, hash));
+    fn remember(&mut self, request: KnownRequest, appended: Appended) {
+        if !matches!(self.known.insert(request.hash, State::Done(request.signal, appended)), Some(State::Done(..))) {
+            self.ages.push_back(request);
         }
-        self.forget_old(time);
+        self.forget_old(request.time);
     }
 
     fn forget_old(&mut self, now: UnixNanos) {
-        while let Some((time, hash)) = self.ages.front() {
-            if now.since(*time) <= REMEMBER_NANOS && self.ages.len() <= MAX_REMEMBERED {
+        while let Some(oldest) = self.ages.front() {
+            if now.since(oldest.time) <= REMEMBER_NANOS && self.ages.len() <= MAX_REMEMBERED {
                 break;
             }
-            self.known.remove(hash);
+            self.known.remove(&oldest.hash);
             self.ages.pop_front();
         }
     }
+}
+
+/// The answer to a request of which only the numbers are known.
+pub(crate) fn appended(request: &KnownRequest) -> Appended {
+    Appended { accepted: request.accepted.into(), rejected: request.rejected.into(), ..Appended::default() }
+}
+
+/// What is said of items that were refused, when why is not known any more.
+pub(crate) fn refused_before(rejected: u32) -> Option<String> {
+    (rejected > 0).then(|| format!("{rejected} items were refused when this request came in before"))
 }
 
 /// Five minutes: longer than any exporter keeps trying.
@@ -175,9 +237,20 @@ const MAX_REMEMBERED: usize = 200_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::Place;
 
-    fn appended() -> Appended {
+    fn answer() -> Appended {
         Appended { accepted: 2, rejected: 1, message: Some("one was refused".to_owned()), ..Appended::default() }
+    }
+
+    fn known(signal: Signal, hash: [u8; 16], time: UnixNanos) -> KnownRequest {
+        KnownRequest { hash, seq: 1, time, signal, accepted: 2, rejected: 1 }
+    }
+
+    /// What the way in does with a ticket.
+    fn take_in(ticket: Ticket, appended: Appended, now: UnixNanos) {
+        ticket.passing(appended.clone(), now).durable(1);
+        ticket.finish(Ok(appended));
     }
 
     #[test]
@@ -189,9 +262,9 @@ mod tests {
         let now = UnixNanos::new(10);
         let Claim::New(ticket, _first) = requests.claim(Signal::Logs, hash, now) else { panic!("it is new") };
         let Claim::InFlight(second) = requests.claim(Signal::Logs, hash, now) else { panic!("it is in flight") };
-        ticket.finish(Ok(appended()), now);
-        assert_eq!(second.borrow().clone().unwrap().unwrap(), appended());
-        assert!(matches!(requests.claim(Signal::Logs, hash, now.plus(REMEMBER_NANOS)), Claim::Done(known) if known == appended()));
+        take_in(ticket, answer(), now);
+        assert_eq!(second.borrow().clone().unwrap().unwrap(), answer());
+        assert!(matches!(requests.claim(Signal::Logs, hash, now.plus(REMEMBER_NANOS)), Claim::Done(known) if known == answer()));
         assert!(
             matches!(requests.claim(Signal::Logs, hash, now.plus(REMEMBER_NANOS + 1)), Claim::New(..)),
             "it is forgotten after a while"
@@ -203,13 +276,13 @@ mod tests {
         let requests = Requests::new([1; 16]);
         let now = UnixNanos::new(10);
         let Claim::New(ticket, first) = requests.claim(Signal::Logs, [1; 16], now) else { panic!("it is new") };
-        ticket.finish(Err(AppendError::Malformed("no".to_owned())), now);
+        ticket.finish(Err(AppendError::Malformed("no".to_owned())));
         assert!(first.borrow().as_ref().unwrap().is_err());
         let Claim::New(ticket, mut waiting) = requests.claim(Signal::Logs, [1; 16], now) else { panic!("it is new again") };
         drop(ticket);
         assert!(waiting.borrow_and_update().is_none() && waiting.has_changed().is_err());
         let Claim::New(ticket, _) = requests.claim(Signal::Logs, [1; 16], now) else { panic!("it is new again") };
-        ticket.finish(Ok(Appended::default()), now);
+        ticket.finish(Ok(Appended::default()));
         assert!(matches!(requests.claim(Signal::Logs, [1; 16], now), Claim::New(..)), "nothing of it was stored");
     }
 
@@ -217,14 +290,14 @@ mod tests {
     fn what_came_before_a_delete_may_be_sent_again_after_it() {
         let requests = Requests::new([1; 16]);
         let now = UnixNanos::new(10);
-        requests.remember(Signal::Logs, [1; 16], appended(), now);
-        requests.remember(Signal::Traces, [2; 16], appended(), now);
+        requests.remember(known(Signal::Logs, [1; 16], now), answer());
+        requests.remember(known(Signal::Traces, [2; 16], now), answer());
         let Claim::New(in_flight, _) = requests.claim(Signal::Logs, [3; 16], now) else { panic!("it is new") };
         requests.forget(Signal::Logs);
-        in_flight.finish(Ok(appended()), now);
+        take_in(in_flight, answer(), now);
         for hash in [[1; 16], [3; 16]] {
             let Claim::New(ticket, _) = requests.claim(Signal::Logs, hash, now) else { panic!("it is forgotten") };
-            ticket.finish(Ok(appended()), now);
+            take_in(ticket, answer(), now);
             assert!(matches!(requests.claim(Signal::Logs, hash, now), Claim::Done(_)), "it came after the delete");
         }
         assert!(matches!(requests.claim(Signal::Traces, [2; 16], now), Claim::Done(_)), "no spans were deleted");
@@ -235,9 +308,37 @@ mod tests {
     fn the_table_is_bounded() {
         let requests = Requests::new([1; 16]);
         for number in 0..MAX_REMEMBERED as u128 + 10 {
-            requests.remember(Signal::Logs, number.to_be_bytes(), appended(), UnixNanos::new(1));
+            requests.remember(known(Signal::Logs, number.to_be_bytes(), UnixNanos::new(1)), answer());
         }
         assert_eq!(requests.table.lock().known.len(), MAX_REMEMBERED);
         assert!(matches!(requests.claim(Signal::Logs, 5u128.to_be_bytes(), UnixNanos::new(1)), Claim::New(..)));
+    }
+
+    #[test]
+    fn what_leaves_the_log_is_written_down_and_recalled_but_for_the_old_and_the_deleted() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(&Place::real(dir.path())).unwrap();
+        let requests = Requests::new([1; 16]);
+        let now = UnixNanos::new(10);
+        let frame = |seq: u64, signal, time| KnownRequest { seq, ..known(signal, [u8::try_from(seq).unwrap(); 16], time) };
+        for (seq, signal) in [(1, Signal::Logs), (2, Signal::Logs), (3, Signal::Traces), (4, Signal::Logs)] {
+            requests.remember(frame(seq, signal, now.plus(seq)), answer());
+        }
+        requests.keep(&folder, 3, u64::MAX).unwrap();
+        let recalled = |deleted_through, now| {
+            let again = Requests::new([1; 16]);
+            again.recall(&folder, now, deleted_through);
+            let table = again.table.lock();
+            table.ages.iter().map(|request| request.seq).collect::<Vec<_>>()
+        };
+        assert_eq!(recalled([0, 0], now), [1, 2, 3], "the log has the fourth");
+        assert_eq!(recalled([3, 1], now), [2]);
+        assert_eq!(recalled([0, 0], now.plus(REMEMBER_NANOS + 3)), [3]);
+        let again = Requests::new([1; 16]);
+        again.recall(&folder, now, [0, 0]);
+        let Claim::Done(known) = again.claim(Signal::Logs, [1; 16], now) else { panic!("it is known") };
+        assert_eq!((known.accepted, known.rejected), (2, 1));
+        requests.keep(&folder, 3, 2 * REQUEST_BYTES).unwrap();
+        assert_eq!(recalled([0, 0], now), [2, 3], "the newest, where there is not room for all");
     }
 }

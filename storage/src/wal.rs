@@ -12,13 +12,13 @@ mod replay;
 mod salvage;
 mod writer;
 
-pub(crate) use self::file::{first_seq, path as file_path};
+pub(crate) use self::file::{LEAST_FILE_BYTES, first_seq, path as file_path};
 pub(crate) use self::frame::{Frame, MAX_PAYLOAD, Next, Record, decode as decode_frame, encode as encode_frame};
 pub(crate) use self::replay::{Replayed, recover, verify};
 #[cfg(test)]
 pub(crate) use self::salvage::begin;
 pub(crate) use self::salvage::{NewLog, salvage, store_of};
-pub(crate) use self::writer::{Log, Options, Refusal, Writer};
+pub(crate) use self::writer::{BeforeRemoval, Log, Options, Refusal, Writer};
 
 /// The bytes of a log file without frames, whose first one will be `first_seq`.
 pub(crate) fn empty(store: [u8; 16], first_seq: u64) -> Vec<u8> {

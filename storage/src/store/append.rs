@@ -16,8 +16,8 @@ use crate::buffer::{Entry, Reach, Reservation, estimated_bytes};
 use crate::error::AppendError;
 use crate::model::UnixNanos;
 use crate::otlp::{self, Decoded};
-use crate::requests::{Claim, Outcome, Ticket};
-use crate::wal::{MAX_PAYLOAD, Record, Refusal};
+use crate::requests::{Claim, Outcome, Passing, Ticket};
+use crate::wal::{LEAST_FILE_BYTES, MAX_PAYLOAD, Record, Refusal};
 
 use super::{Appended, Inner, RETRY_AFTER, Signal, Store, backlog};
 
@@ -26,6 +26,7 @@ use super::{Appended, Inner, RETRY_AFTER, Signal, Store, backlog};
 pub(super) struct Pending {
     pub(super) signal: Signal,
     pub(super) entry: Entry,
+    pub(super) request: Passing,
     pub(super) visible: oneshot::Sender<()>,
 }
 
@@ -102,7 +103,7 @@ impl Inner {
     /// room for another file and there still is none. Nobody may send any more, so that this must end without a request.
     pub(super) fn stuck(&self) -> Option<String> {
         let no_room = || match self.wal.refusal() {
-            Some(Refusal::NoRoom(reason)) if self.disk.free_bytes() < self.config.log_file_bytes() => Some(reason),
+            Some(Refusal::NoRoom(reason)) if self.disk.free_bytes() < LEAST_FILE_BYTES => Some(reason),
             _ => None,
         };
         self.health.stuck().map(|why| stuck(&why)).or_else(no_room)
@@ -120,11 +121,11 @@ impl Inner {
     }
 
     async fn take_in(&self, signal: Signal, payload: Bytes, hash: [u8; 16], ticket: Ticket) {
-        let outcome = self.store(signal, payload, hash).await;
-        ticket.finish(outcome, self.clock.now());
+        let outcome = self.store(signal, payload, hash, &ticket).await;
+        ticket.finish(outcome);
     }
 
-    async fn store(&self, signal: Signal, payload: Bytes, hash: [u8; 16]) -> Outcome {
+    async fn store(&self, signal: Signal, payload: Bytes, hash: [u8; 16], ticket: &Ticket) -> Outcome {
         let size = payload.len();
         self.wait_for_merges(signal).await?;
         let Some(mut room) = self.room_for(size).await else {
@@ -144,7 +145,10 @@ impl Inner {
         }
         room.resize(estimated_bytes(size, batch.num_rows()));
         drop(decoding_large);
-        self.make_durable(signal, record, batch, room).await?;
+        let (sender, visible) = oneshot::channel();
+        let request = ticket.passing(appended.clone(), now);
+        let pending = Pending { signal, entry: Entry { batch, room }, request, visible: sender };
+        self.make_durable(record, pending, visible).await?;
         Ok(appended)
     }
 
@@ -172,9 +176,7 @@ impl Inner {
         None
     }
 
-    async fn make_durable(&self, signal: Signal, record: Record, batch: RecordBatch, room: Reservation) -> Result<(), AppendError> {
-        let (sender, visible) = oneshot::channel();
-        let pending = Pending { signal, entry: Entry { batch, room }, visible: sender };
+    async fn make_durable(&self, record: Record, pending: Pending, visible: oneshot::Receiver<()>) -> Result<(), AppendError> {
         self.wal.append(record, pending).map_err(|refusal| refused(&refusal))?;
         match visible.await {
             Ok(()) => Ok(()),

@@ -23,19 +23,19 @@ use crate::files::Place;
 use crate::flush::{KeepError, Keeper};
 use crate::folder::{Folder, io_error, raise_open_files};
 use crate::manifest::{Contents, Manifest};
-use crate::memo::Memo;
+use crate::memo::{KnownRequest, Memo};
 use crate::metrics::Registry;
 use crate::otlp;
 use crate::query::Engine;
-use crate::requests::{REMEMBER_NANOS, Requests};
+use crate::requests::{REMEMBER_NANOS, Requests, appended, refused_before};
 use crate::segment::{Segment, SegmentError, SegmentMeta};
-use crate::wal::{self, Frame, Options, Record, Replayed, Writer};
+use crate::wal::{self, BeforeRemoval, Frame, Options, Record, Replayed, Writer};
 
 use super::append::{Pending, context_of, record_ids};
 use super::delete::hidden_before;
 use super::merge::Merger;
 use super::tables::Unreadable;
-use super::{Appended, Disk, Inner, Meters, Signal, Tables};
+use super::{Disk, Inner, Meters, Signal, Tables};
 
 /// What the threads of a store do. Whoever holds it starts them, or does it himself.
 pub(super) struct Hands {
@@ -93,7 +93,8 @@ pub(super) fn prepare(
 
     let memo = Arc::new(Memo::open(folder.memo(), folder.tmp()));
     let wake = Arc::new(Wake::default());
-    let (wal, log) = new_wal(&config, log_file_bytes, &folder, &replayed, &registry, tables.clone(), wake.clone());
+    let options = log_options(&config, log_file_bytes, &folder, &requests);
+    let (wal, log) = new_wal(options, &replayed, &registry, tables.clone(), wake.clone());
     let wal = Arc::new(wal);
     wal.release(contents.wal_through);
     let health = Arc::new(Health::default());
@@ -173,6 +174,7 @@ struct Replay<'a> {
 
 impl Replay<'_> {
     fn run(&self, folder: &Folder) -> Result<Replayed, OpenError> {
+        self.requests.recall(folder, self.now, self.deleted_through);
         let path = folder.wal();
         let pristine = *self.contents == Contents::default();
         let replayed = wal::recover(&path, folder.id(), self.contents.wal_through, pristine, &mut |frame| self.frame(frame, &path))?;
@@ -202,7 +204,9 @@ impl Replay<'_> {
             let next = record.first_record_id.saturating_add(record_ids(record.raw_len as usize));
             self.next_record_id.fetch_max(next, Ordering::Relaxed);
         }
-        let mut appended = Appended { accepted: record.accepted.into(), rejected: record.rejected.into(), ..Appended::default() };
+        let Record { signal, hash, ingest_time: time, accepted, rejected, .. } = record;
+        let request = KnownRequest { hash, seq, time, signal, accepted, rejected };
+        let mut appended = appended(&request);
         if seq > self.contents.wal_through {
             let damaged = |detail: String| OpenError::Damaged { path: path.path().to_owned(), detail: format!("frame {seq}: {detail}") };
             let payload = payload(&record).map_err(&damaged)?;
@@ -222,11 +226,11 @@ impl Replay<'_> {
             if is_due && !self.flush_failed.get() {
                 self.flush();
             }
-        } else if record.rejected > 0 {
-            appended.message = Some(format!("{} items were refused when this request came in before", record.rejected));
+        } else {
+            appended.message = refused_before(rejected);
         }
-        if self.now.since(record.ingest_time) <= REMEMBER_NANOS && self.deleted_through(record.signal) < seq {
-            self.requests.remember(record.signal, record.hash, appended, record.ingest_time);
+        if self.now.since(time) <= REMEMBER_NANOS && self.deleted_through(signal) < seq {
+            self.requests.remember(request, appended);
         }
         Ok(())
     }
@@ -286,19 +290,25 @@ fn remove_orphans(folder: &Folder, keeper: &Keeper, all_readable: bool) -> Resul
     Ok(())
 }
 
+fn log_options(config: &Config, file_bytes: u64, folder: &Arc<Folder>, requests: &Arc<Requests>) -> Options {
+    let (requests, held, most_bytes) = (requests.clone(), folder.clone(), config.requests_bytes());
+    let before_removal = BeforeRemoval::new(move |through| requests.keep(&held, through, most_bytes));
+    let keep_free = config.min_free_bytes;
+    Options { folder: folder.wal(), store: folder.id(), sync: config.sync, file_bytes, keep_free, before_removal }
+}
+
 fn new_wal(
-    config: &Config,
-    file_bytes: u64,
-    folder: &Folder,
+    options: Options,
     replayed: &Replayed,
     registry: &Registry,
     tables: Arc<Tables>,
     wake: Arc<Wake>,
 ) -> (Writer<Pending>, wal::Log<Pending>) {
-    let options = Options { folder: folder.wal(), store: folder.id(), sync: config.sync, file_bytes };
     Writer::new(options, replayed, registry, move |group: Vec<(u64, Pending)>| {
         let mut visible = Vec::with_capacity(group.len());
         let is_due = tables.insert(group.into_iter().map(|(seq, pending)| {
+            // First: once its rows can be flushed, its frame may leave the log.
+            pending.request.durable(seq);
             visible.push(pending.visible);
             (seq, pending.signal, pending.entry)
         }));

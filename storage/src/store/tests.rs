@@ -28,6 +28,7 @@ mod deletes;
 mod keeping;
 mod merging;
 mod repair;
+mod repeating;
 mod versions;
 
 const NOW: UnixNanos = UnixNanos::new(1_700_000_000_000_000_000);

@@ -18,6 +18,17 @@ pub(crate) fn first_seq(name: &str) -> Option<u64> {
     if digits.bytes().all(|b| b.is_ascii_digit()) { digits.parse().ok() } else { None }
 }
 
+/// How large a file is to become: `most`, and less where a few of that size would fill the disk, of which `free` bytes may be taken.
+pub(crate) fn share(most: u64, free: u64) -> u64 {
+    most.min((free / FILES_THAT_FIT).max(LEAST_FILE_BYTES))
+}
+
+/// Below this no file is made smaller.
+pub(crate) const LEAST_FILE_BYTES: u64 = 1 << 20;
+
+/// As many files the disk has room for, one that is written and those that wait for a flush.
+const FILES_THAT_FIT: u64 = 4;
+
 /// Creates a file with its header, synced, its name durable. Space for `bytes` is set aside, so that later syncs have no change of size
 /// to journal and a full disk shows here, before anything is promised.
 pub(crate) fn create(folder: &Place, first_seq: u64, store: [u8; 16], bytes: u64) -> io::Result<Arc<dyn File>> {
@@ -51,4 +62,19 @@ pub(crate) fn cut(path: &Place, len: u64) -> io::Result<()> {
     let file = path.open_to_write()?;
     file.set_len(len)?;
     file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_disk_has_small_files() {
+        const MIB: u64 = 1 << 20;
+        assert_eq!(share(64 * MIB, u64::MAX), 64 * MIB);
+        assert_eq!(share(64 * MIB, 256 * MIB), 64 * MIB);
+        assert_eq!(share(64 * MIB, 40 * MIB), 10 * MIB);
+        assert_eq!(share(64 * MIB, 0), LEAST_FILE_BYTES, "whether it fits the disk says itself");
+        assert_eq!(share(2_000, 0), 2_000);
+    }
 }

@@ -14,7 +14,7 @@ use crate::model::UnixNanos;
 use crate::store::Signal;
 
 use super::frame::{self, FILE_HEADER, Frame};
-use super::{Options, Record, Refusal, Replayed, Writer, file};
+use super::{BeforeRemoval, Options, Record, Refusal, Replayed, Writer, file};
 
 mod faults;
 mod properties;
@@ -82,7 +82,14 @@ fn running<T: Send + 'static>(options: Options, replayed: &Replayed, on_durable:
 }
 
 fn options(folder: &Path, file_bytes: u64) -> Options {
-    Options { folder: Place::real(folder), store: STORE, sync: SyncPolicy::Group, file_bytes }
+    Options {
+        folder: Place::real(folder),
+        store: STORE,
+        sync: SyncPolicy::Group,
+        file_bytes,
+        keep_free: 0,
+        before_removal: BeforeRemoval::new(|_| Ok(())),
+    }
 }
 
 fn empty() -> Replayed {
@@ -228,6 +235,30 @@ fn records_come_back_in_order_through_rotation_and_restart() {
     assert_eq!(verify(dir.path(), STORE, 20).unwrap().next_seq, 22);
     let error = verify(dir.path(), STORE, 19).unwrap_err();
     assert!(error.to_string().contains("frames 20 to 20"), "{error}");
+}
+
+#[test]
+fn files_stay_until_what_is_known_of_them_is_written_down() {
+    let dir = tempfile::tempdir().unwrap();
+    let is_possible = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let asked = is_possible.clone();
+    let before_removal = BeforeRemoval::new(move |through| {
+        assert_eq!(through, 2);
+        if asked.load(std::sync::atomic::Ordering::Relaxed) { Ok(()) } else { Err(std::io::Error::other("not now")) }
+    });
+    let (sender, durable) = channel();
+    let writer = running(Options { before_removal, ..options(dir.path(), 1) }, &empty(), move |group| sender.send(group).unwrap());
+    for number in 1..=3u32 {
+        writer.append(record(b"one file each"), number).unwrap();
+        durable.recv().unwrap();
+    }
+    writer.release(2);
+    assert_eq!(writer.oldest_seq(), Some(1));
+    assert!(at(dir.path(), 1).exists());
+    is_possible.store(true, std::sync::atomic::Ordering::Relaxed);
+    writer.release(2);
+    assert_eq!((writer.oldest_seq(), at(dir.path(), 1).exists()), (Some(3), false));
+    writer.stop();
 }
 
 #[test]

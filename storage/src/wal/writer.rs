@@ -38,9 +38,17 @@ pub(crate) struct Options {
     pub(crate) store: [u8; 16],
     /// When a record counts as durable.
     pub(crate) sync: SyncPolicy,
-    /// A file that reached this size is followed by the next.
+    /// A file that reached this size is followed by the next, on a small disk earlier.
     pub(crate) file_bytes: u64,
+    /// Bytes that are to stay free on the disk.
+    pub(crate) keep_free: u64,
+    /// Asked before files are removed.
+    pub(crate) before_removal: BeforeRemoval,
 }
+
+/// Told up to which frame the log is about to forget; when it fails, files stay.
+#[derive(Clone)]
+pub(crate) struct BeforeRemoval(Arc<dyn Fn(u64) -> io::Result<()> + Send + Sync>);
 
 /// Why records are not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,9 +92,12 @@ struct Shared {
     folder: Place,
     size: Gauge,
     /// Set aside for the file being written.
-    file_bytes: u64,
+    set_aside: AtomicU64,
     /// Nothing up to this frame is needed any more.
     released: AtomicU64,
+    before_removal: BeforeRemoval,
+    /// Held while files are removed.
+    removing: Mutex<()>,
 }
 
 // === impl Writer ===
@@ -105,9 +116,11 @@ impl<T: Send + 'static> Writer<T> {
             refusal: Mutex::new(None),
             files: Mutex::new(replayed.files.clone()),
             folder: options.folder.clone(),
-            file_bytes: options.file_bytes,
+            set_aside: AtomicU64::new(0),
             size,
             released: AtomicU64::new(0),
+            before_removal: options.before_removal.clone(),
+            removing: Mutex::new(()),
         });
         shared.measure();
         let (sender, queue) = channel();
@@ -143,7 +156,7 @@ impl<T: Send + 'static> Writer<T> {
     /// Removes files that hold nothing above `through`. The file being written stays.
     pub(crate) fn release(&self, through: u64) {
         self.shared.released.fetch_max(through, Ordering::AcqRel);
-        self.shared.release(through);
+        self.shared.release();
     }
 
     /// Has another file begun soon, and then removes the one being written if everything in it was released.
@@ -173,7 +186,7 @@ impl<T: Send + 'static> Writer<T> {
     pub(crate) fn disk_bytes(&self) -> u64 {
         let files = self.shared.files.lock();
         let last = files.last().map_or(0, |(_, bytes)| *bytes);
-        files.iter().map(|(_, bytes)| bytes).sum::<u64>() - last + last.max(self.shared.file_bytes)
+        files.iter().map(|(_, bytes)| bytes).sum::<u64>() - last + last.max(self.shared.set_aside.load(Ordering::Relaxed))
     }
 
     /// Writes and syncs what is queued and ends the thread. Blocks.
@@ -187,34 +200,59 @@ impl<T: Send + 'static> Writer<T> {
     }
 }
 
+// === impl BeforeRemoval ===
+
+impl BeforeRemoval {
+    pub(crate) fn new(ask: impl Fn(u64) -> io::Result<()> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(ask))
+    }
+}
+
+impl fmt::Debug for BeforeRemoval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BeforeRemoval")
+    }
+}
+
 // === impl Shared ===
 
 impl Shared {
-    fn release(&self, through: u64) {
-        let mut files = self.files.lock();
-        let mut kept = Vec::with_capacity(files.len());
-        let mut removed = false;
-        for (index, (first, bytes)) in files.iter().enumerate() {
-            let covered = files.get(index + 1).is_some_and(|(next, _)| *next <= through.saturating_add(1));
-            let gone = covered
-                && match file::path(&self.folder, *first).remove() {
-                    Ok(()) => true,
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => true,
-                    Err(error) => {
-                        tracing::warn!(wal.first_seq = first, %error, "an old log file could not be removed; it is tried again");
-                        false
-                    }
-                };
-            removed |= gone;
-            if !gone {
-                kept.push((*first, *bytes));
-            }
+    /// Removes files of which nothing is needed any more and that have a successor.
+    fn release(&self) {
+        let _one_at_a_time = self.removing.lock();
+        let through = self.released.load(Ordering::Acquire);
+        let files = self.files.lock().clone();
+        let covered: Vec<u64> = files
+            .iter()
+            .zip(files.iter().skip(1))
+            .filter(|(_, (next, _))| *next <= through.saturating_add(1))
+            .map(|((first, _), _)| *first)
+            .collect();
+        if covered.is_empty() {
+            return self.measure();
         }
-        *files = kept;
-        drop(files);
+        if let Err(error) = (self.before_removal.0)(through) {
+            tracing::warn!(%error, "the requests in old log files could not be written down; the files are removed when they can be");
+            return;
+        }
+        let gone: Vec<u64> = covered.into_iter().filter(|first| self.remove(*first)).collect();
+        self.files.lock().retain(|(first, _)| !gone.contains(first));
         self.measure();
-        if removed && let Err(error) = self.folder.sync_folder() {
+        if !gone.is_empty()
+            && let Err(error) = self.folder.sync_folder()
+        {
             tracing::debug!(%error, "the log folder could not be synced after a removal");
+        }
+    }
+
+    /// Whether a file is not there any more.
+    fn remove(&self, first_seq: u64) -> bool {
+        match file::path(&self.folder, first_seq).remove() {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(wal.first_seq = first_seq, %error, "an old log file could not be removed; it is tried again");
+                false
+            }
+            _ => true,
         }
     }
 

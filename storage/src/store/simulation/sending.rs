@@ -81,6 +81,11 @@ impl World {
                 assert_eq!((appended.accepted, appended.rejected), (request.count, 0));
                 request.fate = Fate::Stored;
                 self.tally.count("acknowledged", 1);
+                self.tally.count("known when sent again", u64::from(!is_new && appended.repeated));
+                // Now and then the answer gets lost.
+                if self.dice.below(4) == 0 {
+                    self.unanswered.push(first);
+                }
             }
             // The log says itself that nothing of it was written, or it was refused before the log.
             Err(AppendError::Unavailable { reason, .. }) if !stopped && !reason.contains("the log could not") => {

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 pub(super) struct Tally(BTreeMap<&'static str, u64>);
 
 /// What must happen now and then, and how often in [`super::PROVING`] seeds.
-const LEAST: [(&str, u64); 23] = [
+const LEAST: [(&str, u64); 24] = [
     ("acknowledged", 1_000),
     ("sent again", 200),
+    ("known when sent again", 200),
     ("unknown", 50),
     ("refused", 50),
     ("flushes", 50),

@@ -30,9 +30,9 @@ pub(super) struct World {
     pub(super) config: Config,
     log_file_bytes: u64,
     pub(super) open: Option<(Store, Hands)>,
-    /// Requests whose senders heard nothing certain from this process.
+    /// Requests whose senders heard nothing certain from this process, or nothing at all.
     pub(super) unanswered: Vec<u64>,
-    /// The same of the process before: its senders send again.
+    /// The same of the processes before: their senders send again.
     pub(super) again: Vec<u64>,
 }
 
@@ -162,7 +162,7 @@ impl World {
     pub(super) fn end(&mut self) {
         self.disk.stop();
         self.open = None;
-        self.again = std::mem::take(&mut self.unanswered);
+        self.again.append(&mut self.unanswered);
         if self.dice.below(2) == 0 {
             self.history.push("power failure".to_owned());
             self.tally.count("power failures", 1);

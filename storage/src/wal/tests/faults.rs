@@ -19,7 +19,7 @@ impl Faulty {
         let disk = Simulated::new(7);
         let folder = Place::on(Arc::new(Mounted(disk.clone())), "/wal");
         folder.create_folder().unwrap();
-        let options = Options { folder: folder.clone(), store: STORE, sync, file_bytes };
+        let options = Options { folder: folder.clone(), sync, ..options(Path::new("/"), file_bytes) };
         Self { disk, folder, options }
     }
 

@@ -37,6 +37,8 @@ struct Active {
     file: Arc<dyn File>,
     first_seq: u64,
     written: u64,
+    /// What was set aside for it.
+    most: u64,
 }
 
 /// Ends writing when the thread panics.
@@ -109,8 +111,8 @@ impl<T> Log<T> {
         // Right away, so that a log folder without any file is known to have lost them.
         match self.start_file() {
             // What was released while it was the last file has a successor now.
-            Ok(()) => self.shared.release(self.shared.released.load(Ordering::Acquire)),
-            Err(Fault::NoRoom(error)) => self.refuse(Refusal::NoRoom(format!("the log has no room: {error}"))),
+            Ok(()) => self.shared.release(),
+            Err(Fault::NoRoom(error)) => self.refuse(no_room(&error)),
             Err(Fault::Failed(..)) => {}
         }
     }
@@ -172,19 +174,18 @@ impl<T> Log<T> {
             return self.suffer(fault);
         }
         // Files before this one may have had no successor when they were released.
-        self.shared.release(self.shared.released.load(Ordering::Acquire));
+        self.shared.release();
     }
 
     fn suffer(&self, fault: Fault) {
         match fault {
-            Fault::NoRoom(error) => self.refuse(Refusal::NoRoom(format!("the log has no room: {error}"))),
+            Fault::NoRoom(error) => self.refuse(no_room(&error)),
             Fault::Failed(what, error) => self.fail(what, &error),
         }
     }
 
     fn write(&mut self, group: &[Entry<T>], bytes: u64) -> Result<(), Fault> {
-        let file_bytes = self.options.file_bytes;
-        if self.active.as_ref().is_some_and(|a| a.written > FILE_HEADER as u64 && a.written + bytes > file_bytes) {
+        if self.active.as_ref().is_some_and(|a| a.written > FILE_HEADER as u64 && a.written + bytes > a.most) {
             self.retire()?;
         }
         if self.active.is_none() {
@@ -261,9 +262,12 @@ impl<T> Log<T> {
     }
 
     fn start_file(&mut self) -> Result<(), Fault> {
-        let Options { folder, store, file_bytes, .. } = &self.options;
-        let file = file::create(folder, self.next_seq, *store, *file_bytes).map_err(Fault::NoRoom)?;
-        self.active = Some(Active { file, first_seq: self.next_seq, written: FILE_HEADER as u64 });
+        let Options { folder, store, file_bytes, keep_free, .. } = &self.options;
+        let free = folder.free_bytes().unwrap_or(u64::MAX);
+        let most = file::share(*file_bytes, free.saturating_sub(*keep_free));
+        let file = file::create(folder, self.next_seq, *store, most).map_err(Fault::NoRoom)?;
+        self.active = Some(Active { file, first_seq: self.next_seq, written: FILE_HEADER as u64, most });
+        self.shared.set_aside.store(most, Ordering::Relaxed);
         let mut files = self.shared.files.lock();
         files.retain(|(first, _)| *first != self.next_seq);
         files.push((self.next_seq, FILE_HEADER as u64));
@@ -291,6 +295,11 @@ impl<T> Log<T> {
         tracing::error!(%error, "the log could not {what}; writes stay off until a restart");
         *self.shared.refusal.lock() = Some(Refusal::Failed(reason));
     }
+}
+
+fn no_room(error: &io::Error) -> Refusal {
+    let least = file::LEAST_FILE_BYTES >> 20;
+    Refusal::NoRoom(format!("the log has no room, it needs {least} MiB beyond what is kept free: {error}"))
 }
 
 /// A group takes no more records once it has this many bytes.
