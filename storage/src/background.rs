@@ -27,11 +27,24 @@ pub(crate) struct Threads {
     handles: Mutex<Vec<JoinHandle<()>>>,
 }
 
+/// What became of a flush.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flushed {
+    /// All of it is done.
+    Done,
+    /// Room for it is held by whoever reads what was let go: a question that ends soon, mostly.
+    Waits,
+    /// It is tried again after a while.
+    Failed,
+}
+
 /// What the last attempt at each kind of work came to.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
     flush: Mutex<Option<String>>,
     merge: Mutex<Option<String>>,
+    /// Since when flushes have waited for room, and whether that was told.
+    waits: Mutex<Option<(Instant, bool)>>,
     /// Flushes have failed for so long that memory is full.
     is_stuck: AtomicBool,
 }
@@ -106,7 +119,7 @@ impl Threads {
     pub(crate) fn start(
         &self,
         due: impl Fn() -> bool + Send + 'static,
-        flush: impl Fn(Reach) -> bool + Send + 'static,
+        flush: impl Fn(Reach) -> Flushed + Send + 'static,
         mut merge: impl FnMut() -> Option<bool> + Send + 'static,
     ) -> std::io::Result<()> {
         let (flusher, merger) = (self.wake.clone(), self.wake.clone());
@@ -115,13 +128,16 @@ impl Threads {
                 // What failed is tried again though nobody asks again: only a success takes back what is told of the failure.
                 let (mut not_before, mut owed) = (Instant::now(), None);
                 while !flusher.stopped() {
-                    let asked = flusher.wait_flush(TICK).max(due().then_some(Reach::All)).max(owed);
-                    let Some(reach) = asked.filter(|_| !flusher.stopped()) else { continue };
                     flusher.wait(not_before.saturating_duration_since(Instant::now()));
-                    owed = (!flush(reach)).then_some(reach);
-                    if owed.is_some() {
-                        not_before = Instant::now() + AFTER_FAILURE;
-                    }
+                    let patience = owed.map_or(TICK, |_| Duration::ZERO);
+                    let asked = flusher.wait_flush(patience).max(due().then_some(Reach::All)).max(owed);
+                    let Some(reach) = asked.filter(|_| !flusher.stopped()) else { continue };
+                    let (again, pause) = match flush(reach) {
+                        Flushed::Done => (None, Duration::ZERO),
+                        Flushed::Waits => (Some(reach), LOOK_FOR_ROOM),
+                        Flushed::Failed => (Some(reach), AFTER_FAILURE),
+                    };
+                    (owed, not_before) = (again, Instant::now() + pause);
                 }
             })?,
             std::thread::Builder::new().name("storage-merge".to_owned()).spawn(move || {
@@ -176,9 +192,19 @@ impl Health {
         let mut cell = cell.lock();
         *cell = error;
         if well && work == Work::Flush {
+            *self.waits.lock() = None;
             self.is_stuck.store(false, Ordering::Release);
         }
         well
+    }
+
+    /// Notes that a flush found its room held by others; true once, when that has lasted for so long that it is to be told.
+    pub(crate) fn note_waiting(&self) -> bool {
+        let mut waits = self.waits.lock();
+        let (since, told) = waits.get_or_insert((Instant::now(), false));
+        let tell = !*told && since.elapsed() >= TOLD_AFTER;
+        *told |= tell;
+        tell
     }
 
     /// Notes that memory is full. Why it stays so, when that is because rows cannot be written.
@@ -205,6 +231,12 @@ const MERGE_NICE: i32 = 10;
 /// How often the threads look whether there is work.
 const TICK: Duration = Duration::from_millis(500);
 
+/// How often a flush looks whether there is room by now.
+const LOOK_FOR_ROOM: Duration = Duration::from_millis(50);
+
+/// How long a flush may wait for room before that is a failure.
+const TOLD_AFTER: Duration = Duration::from_secs(3);
+
 /// How long they wait after a failure.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
@@ -225,7 +257,7 @@ mod tests {
             let fails = *failures > 0;
             *failures = failures.saturating_sub(1);
             let _ = tried.send(reach);
-            !fails
+            if fails { Flushed::Failed } else { Flushed::Done }
         };
         threads.start(|| false, flush, || Some(false)).unwrap();
         wake.flush(Reach::Full);
@@ -233,5 +265,37 @@ mod tests {
         assert_eq!(tries.recv_timeout(AFTER_FAILURE * 3).unwrap(), Reach::Full);
         assert!(tries.recv_timeout(AFTER_FAILURE + TICK * 2).is_err(), "after a success it is owed no more");
         threads.stop();
+    }
+
+    #[test]
+    fn a_flush_that_waits_for_room_goes_on_as_soon_as_there_is_some() {
+        let wake = Arc::new(Wake::default());
+        let threads = Threads::new(wake.clone());
+        let (done, is_done) = mpsc::channel();
+        let waits = Mutex::new(4_u32);
+        let flush = move |_| {
+            let mut waits = waits.lock();
+            if *waits > 0 {
+                *waits -= 1;
+                return Flushed::Waits;
+            }
+            let _ = done.send(());
+            Flushed::Done
+        };
+        threads.start(|| false, flush, || Some(false)).unwrap();
+        wake.flush(Reach::Full);
+        assert!(is_done.recv_timeout(AFTER_FAILURE / 2).is_ok(), "a sender has no more patience than that");
+        threads.stop();
+    }
+
+    #[test]
+    fn waiting_for_room_is_told_once_and_only_when_it_lasts() {
+        let health = Health::default();
+        assert!(!health.note_waiting());
+        *health.waits.lock() = Some((Instant::now().checked_sub(TOLD_AFTER).unwrap(), false));
+        assert!(health.note_waiting());
+        assert!(!health.note_waiting());
+        health.note(Work::Flush, None);
+        assert!(!health.note_waiting());
     }
 }

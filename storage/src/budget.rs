@@ -13,6 +13,8 @@ use crate::config::Config;
 #[derive(Debug)]
 pub(crate) struct Budget {
     segments: Option<u64>,
+    /// Bytes that are to be free when nothing is written.
+    ahead: u64,
     writing: Mutex<u64>,
 }
 
@@ -47,7 +49,13 @@ pub(crate) enum Asked {
 impl Budget {
     pub(crate) fn new(config: &Config) -> Arc<Self> {
         let segments = config.max_disk_bytes.map(|max| max.saturating_sub(log_share(config)));
-        Arc::new(Self { segments, writing: Mutex::new(0) })
+        let ahead = segments.map_or(0, |most| (config.buffer_bytes as u64).min(most / 16));
+        Arc::new(Self { segments, ahead, writing: Mutex::new(0) })
+    }
+
+    /// Whether segments are so near to the limit that the next flush would have to let some go, and to wait for whoever reads them.
+    pub(crate) fn is_short(&self, listed: u64) -> bool {
+        self.segments.is_some_and(|most| listed.saturating_add(*self.writing.lock()).saturating_add(self.ahead) > most)
     }
 
     /// Sets `bytes` aside for files to be written, if they fit.
@@ -82,11 +90,14 @@ impl Drop for Share {
 /// Bytes that the log, the manifest and the small files may take: rows in memory are in the log, a file of it goes when all of it is in
 /// segments, and the one being written is set aside whole.
 pub(crate) fn log_share(config: &Config) -> u64 {
-    (config.max_buffer_bytes as u64).saturating_add(2 * config.log_file_bytes()).saturating_add(SMALL_FILES)
+    let requests = 2 * config.requests_bytes();
+    (config.max_buffer_bytes as u64).saturating_add(2 * config.log_file_bytes()).saturating_add(requests + small_files(config))
 }
 
-/// The manifest, twice while it is replaced, and files of a few bytes.
-const SMALL_FILES: u64 = 4 << 20;
+/// The manifest, twice while it is replaced, and files of a few bytes: more of it where there is room for many segments.
+fn small_files(config: &Config) -> u64 {
+    (config.buffer_bytes as u64).clamp(1 << 20, 4 << 20)
+}
 
 #[cfg(test)]
 mod tests {
@@ -104,6 +115,7 @@ mod tests {
         assert!(matches!(budget.ask(in_use, 21), Asked::Full));
         drop(share);
         assert!(matches!(budget.ask(in_use, 40), Asked::Granted(_)));
+        assert!(!budget.is_short(94) && budget.is_short(95), "a sixteenth is to be free");
         config.max_disk_bytes = None;
         assert!(matches!(Budget::new(&config).ask(InUse { listed: u64::MAX, leaving: 1 }, u64::MAX), Asked::Granted(_)));
     }

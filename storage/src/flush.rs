@@ -107,7 +107,7 @@ impl Keeper {
         let Some(rows) = self.tables.next_rows(reach) else { return Ok(None) };
         let through = *rows.frames.end();
         let origin = Origin::flush(&rows.frames);
-        let _share = self.make_room(rows.bytes as u64)?;
+        let share = self.make_room(rows.bytes as u64)?;
         let mut metas = self.write(Signal::Traces, &origin, rows.spans)?;
         match self.write(Signal::Logs, &origin, rows.logs) {
             Ok(logs) => metas.extend(logs),
@@ -123,6 +123,8 @@ impl Keeper {
         self.step("edit synced");
         self.tables.flushed(segments);
         self.step("snapshot swapped");
+        drop(share);
+        self.let_go_ahead();
         Ok(Some(through))
     }
 
@@ -252,14 +254,34 @@ impl Keeper {
                 Asked::Leaving => return Err(KeepError::NoRoom),
                 Asked::Full => {}
             }
-            let Some(oldest) = self.tables.oldest() else { return Err(KeepError::TooSmall) };
-            let (id, rows) = (oldest.meta().id, oldest.visible_rows());
-            match self.replace(&[oldest], Vec::new(), LetGo::Budget) {
-                Ok(()) => tracing::info!(segment.id = %id, rows, "the oldest rows were let go to stay within max_disk_bytes"),
-                Err(KeepError::Outdated) => {}
-                Err(error) => return Err(error),
+            if !self.let_oldest_go()? {
+                return Err(KeepError::TooSmall);
             }
         }
+    }
+
+    /// Lets the oldest segments go until the next flush fits: by then whoever reads them has mostly ended, and it need not wait.
+    fn let_go_ahead(&self) {
+        while self.budget.is_short(self.tables.disk_bytes().0) {
+            match self.let_oldest_go() {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => return tracing::debug!(%error, "nothing could be let go ahead of need"),
+            }
+        }
+        self.remove_files();
+    }
+
+    /// False when there is no segment.
+    fn let_oldest_go(&self) -> Result<bool, KeepError> {
+        let Some(oldest) = self.tables.oldest() else { return Ok(false) };
+        let (id, rows) = (oldest.meta().id, oldest.visible_rows());
+        match self.replace(&[oldest], Vec::new(), LetGo::Budget) {
+            Ok(()) => tracing::info!(segment.id = %id, rows, "the oldest rows were let go to stay within max_disk_bytes"),
+            Err(KeepError::Outdated) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(true)
     }
 
     /// Sets `bytes` aside for files to be written, if they fit as things are.

@@ -271,7 +271,7 @@ fn checksum(offset: u64, len: u32, body: &[u8]) -> u32 {
 pub(crate) const FILE: &str = "log";
 
 /// A file below this size is not worth replacing. Tests replace it often.
-const REPLACE_AT: u64 = if cfg!(test) { 4 << 10 } else { 1 << 20 };
+const REPLACE_AT: u64 = if cfg!(test) { 4 << 10 } else { 256 << 10 };
 
 #[cfg(test)]
 mod tests;

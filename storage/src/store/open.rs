@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use crate::background::{Health, Threads, Wake, Work};
+use crate::background::{Flushed, Health, Threads, Wake, Work};
 use crate::budget::Budget;
 use crate::buffer::{Entry, Reach, Room, estimated_bytes};
 use crate::clock::Clock;
@@ -339,9 +339,17 @@ impl Flusher {
         let wanted = self.tables.last_seq();
         loop {
             let flushed = self.keeper.flush(reach, || self.next_record_id.load(Ordering::Relaxed));
-            self.health
-                .note(Work::Flush, flushed.as_ref().err().map(|error| format!("writing memory to segments failed: {}", chain(error))));
-            let Some(through) = flushed.inspect_err(|_| self.meters.background_errors.add(1))? else { break };
+            match &flushed {
+                Err(KeepError::NoRoom) if !self.health.note_waiting() => {}
+                Err(error) => {
+                    self.meters.background_errors.add(1);
+                    self.health.note(Work::Flush, Some(format!("writing memory to segments failed: {}", chain(error))));
+                }
+                Ok(_) => {
+                    self.health.note(Work::Flush, None);
+                }
+            }
+            let Some(through) = flushed? else { break };
             self.meters.flushes.add(1);
             self.wal.release(through);
             if reach == Reach::All && through >= wanted {
@@ -364,10 +372,14 @@ impl Hands {
         let tables = inner.tables.clone();
         let due = move || tables.waiting().1.is_some_and(|oldest| oldest.elapsed() >= interval);
         let flush = move |reach| match flusher.flush(reach) {
-            Ok(_) => true,
+            Ok(_) => Flushed::Done,
+            Err(error @ KeepError::NoRoom) => {
+                tracing::debug!(%error, "memory is written to segments when there is room");
+                Flushed::Waits
+            }
             Err(error) => {
                 tracing::error!(error = chain(&error), "writing memory to segments failed; it is tried again");
-                false
+                Flushed::Failed
             }
         };
         let started = inner.threads.start(due, flush, move || merger.run());
