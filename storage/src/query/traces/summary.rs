@@ -11,7 +11,7 @@ use super::super::predicate::Predicate;
 use super::super::question::{QueryError, TraceOrder, TraceSearch};
 use super::super::scan::{Control, Scan, Wanted};
 use crate::attributes::{Found, Values};
-use crate::model::{StatusCode, TimeRange, TraceId, UnixNanos};
+use crate::model::{SpanKind, StatusCode, TimeRange, TraceId, UnixNanos};
 use crate::schema::column;
 use crate::snapshot::Snapshot;
 use crate::store::Signal;
@@ -50,16 +50,19 @@ pub(super) struct Gathered {
     matched: usize,
     /// The best candidate so far.
     root: Option<Root>,
-    first_error: Option<((u64, u64), Option<String>)>,
+    first_error: Option<(Order, Option<String>)>,
     services: Vec<Service>,
     siblings: Siblings,
 }
 
+/// Spans in order, whatever the order in which they are read: by start, then id, then kind, servers behind the clients that they share an id with.
+type Order = (u64, u64, i32);
+
 /// What a trace is called by: its root, or its earliest span.
 #[derive(Debug, Default)]
 struct Root {
-    /// Whether it is none, start, span id.
-    rank: (bool, u64, u64),
+    /// Whether it is none, and its place.
+    rank: (bool, Order),
     service: String,
     name: String,
     is_error: bool,
@@ -68,7 +71,7 @@ struct Root {
 #[derive(Debug)]
 struct Service {
     name: String,
-    first: (u64, u64),
+    first: Order,
     span_count: usize,
     error_count: usize,
     /// Duration and start, longest first.
@@ -128,7 +131,8 @@ pub(super) fn name_errors(
     traces: &mut HashMap<TraceId, Gathered>,
     control: &Control,
 ) -> Result<QueryStats, QueryError> {
-    const READ: [&str; 5] = [column::TRACE_ID, column::SPAN_ID, column::START_TIME, column::STATUS_CODE, column::EXCEPTION_TYPE];
+    const READ: [&str; 6] =
+        [column::TRACE_ID, column::SPAN_ID, column::START_TIME, column::KIND, column::STATUS_CODE, column::EXCEPTION_TYPE];
     let is_mute = |gathered: &Gathered| gathered.first_error.as_ref().is_some_and(|(_, message)| message.is_none());
     let mute: Vec<TraceId> = traces.iter().filter(|(_, gathered)| is_mute(gathered)).map(|(id, _)| *id).collect();
     if mute.is_empty() {
@@ -143,12 +147,12 @@ pub(super) fn name_errors(
             let ids = columns::id(rows.batch, column::TRACE_ID)?;
             let spans = columns::id(rows.batch, column::SPAN_ID)?;
             let starts = columns::long(rows.batch, column::START_TIME)?;
-            let statuses = columns::int(rows.batch, column::STATUS_CODE)?;
+            let (kinds, statuses) = (columns::int(rows.batch, column::KIND)?, columns::int(rows.batch, column::STATUS_CODE)?);
             let exceptions = columns::text(rows.batch, column::EXCEPTION_TYPE)?;
             let types = Values::of(rows.batch, ERROR_TYPE)?;
             for row in rows.alive.set_indices().filter(|row| statuses.value(*row) == StatusCode::Error.number()) {
                 let (Some(trace), Some(span)) = (columns::trace_id(ids, row), columns::span_id(spans, row)) else { continue };
-                let rank = (columns::nanos(starts, row), u64::from_be_bytes(*span.as_bytes()));
+                let rank = order(columns::nanos(starts, row), u64::from_be_bytes(*span.as_bytes()), kinds.value(row));
                 if let Some((first, message @ None)) = traces.get_mut(&trace).and_then(|gathered| gathered.first_error.as_mut())
                     && *first == rank
                 {
@@ -172,6 +176,13 @@ fn error_type<'a>(types: &Values<'a>, row: usize) -> Option<&'a str> {
         found.is_some()
     });
     found
+}
+
+/// A server that shares its id with a client is what that client calls.
+fn order(start: u64, id: u64, kind: i32) -> Order {
+    let after_clients = i32::from(kind == SpanKind::Server.number());
+    let kind = if after_clients > 0 { SpanKind::Client.number() } else { kind };
+    (start, id, kind.saturating_mul(2).saturating_add(after_clients))
 }
 
 struct Row<'a> {
@@ -204,8 +215,9 @@ impl Gathered {
                 });
             }
         }
+        let place = order(row.start, row.id, row.kind);
         // Roots before others, then the earliest.
-        let rank = (row.parent.is_some(), row.start, row.id);
+        let rank = (row.parent.is_some(), place);
         if self.root.as_ref().is_none_or(|best| rank < best.rank) {
             self.root = Some(Root { rank, service: row.service.to_owned(), name: row.name.to_owned(), is_error: row.is_error });
         }
@@ -214,15 +226,14 @@ impl Gathered {
         }
         if row.is_error {
             self.error_count += 1;
-            let rank = (row.start, row.id);
-            if self.first_error.as_ref().is_none_or(|(first, _)| rank < *first) {
-                self.first_error = Some((rank, message().map(str::to_owned)));
+            if self.first_error.as_ref().is_none_or(|(first, _)| place < *first) {
+                self.first_error = Some((place, message().map(str::to_owned)));
             }
         }
-        self.service(row.service, (row.start, row.id)).add(row);
+        self.service(row.service, place).add(row, place);
     }
 
-    fn service(&mut self, name: &str, first: (u64, u64)) -> &mut Service {
+    fn service(&mut self, name: &str, first: Order) -> &mut Service {
         let at = self.services.iter().position(|service| service.name == name).unwrap_or_else(|| {
             self.services.push(Service { name: name.to_owned(), first, span_count: 0, error_count: 0, longest: Vec::new() });
             self.services.len() - 1
@@ -234,7 +245,7 @@ impl Gathered {
     pub(super) fn finish(mut self, trace_id: TraceId, key: u64) -> TraceSummary {
         let start = self.start.unwrap_or_default();
         let root = self.root.unwrap_or_default();
-        self.services.sort_by_key(|service| service.first);
+        self.services.sort_by(|a, b| (a.first, &a.name).cmp(&(b.first, &b.name)));
         TraceSummary {
             trace_id,
             has_root: !root.rank.0,
@@ -255,8 +266,8 @@ impl Gathered {
 }
 
 impl Service {
-    fn add(&mut self, row: &Row<'_>) {
-        self.first = self.first.min((row.start, row.id));
+    fn add(&mut self, row: &Row<'_>, place: Order) {
+        self.first = self.first.min(place);
         self.span_count += 1;
         self.error_count += usize::from(row.is_error);
         let at = self.longest.partition_point(|(duration, start)| (*duration, row.start) > (row.duration, *start));

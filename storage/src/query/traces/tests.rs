@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::super::fixtures::{self, Dice};
 use super::super::{LogOrder, LogSearch, logs};
 use super::*;
-use crate::model::{Status, StatusCode};
+use crate::model::{SpanKind, Status, StatusCode};
 
 const SERVICES: [&str; 4] = ["api", "cart", "pay", "mail"];
 const NAMES: [&str; 4] = ["GET /", "POST /pay", "select", "send"];
@@ -196,6 +196,41 @@ fn a_summary_tells_of_all_spans_of_the_trace() {
     let services: Vec<_> = found.services.iter().map(|s| (s.name.as_str(), s.span_count, s.error_count, s.spans.clone())).collect();
     assert_eq!(services, [("api", 1, 0, vec![(0, 100)]), ("cart", 2, 1, vec![(50, 80), (20, 30)])]);
     assert!(page.next.is_none());
+}
+
+#[test]
+fn a_trace_is_called_the_same_in_whatever_order_its_spans_are_read() {
+    let kinds = [SpanKind::Server, SpanKind::Client, SpanKind::Internal];
+    let mut spans: Vec<Span> = [("b", "answer", 0, 1), ("a", "call", 0, 1), ("d", "other", 9, 7)]
+        .into_iter()
+        .zip(kinds)
+        .map(|((service, name, parent, id), kind)| Span { kind, ..fixtures::span(1, id, parent, service, name, 100, 10) })
+        .collect();
+    spans[0].status = Status { code: StatusCode::Error, message: "by the server".to_owned() };
+    spans[1].status = Status { code: StatusCode::Error, message: "by the client".to_owned() };
+    let query = TraceSearch { query: String::new(), range: TimeRange::ALL, order: TraceOrder::Newest, limit: 10, cursor: None };
+    for turn in 0..6 {
+        let folder = tempfile::tempdir().unwrap();
+        let mut spans = spans.clone();
+        spans.rotate_left(turn % 3);
+        if turn > 2 {
+            spans.swap(0, 1);
+        }
+        let (old, new) = spans.split_at(turn % 2 + 1);
+        let snapshot = fixtures::snapshot(folder.path(), Signal::Traces, vec![fixtures::spans(new)], vec![vec![fixtures::spans(old)]]);
+        let page = search(&snapshot, &query, &control()).unwrap();
+        let [found] = page.traces.as_slice() else { panic!("{page:?}") };
+        let services: Vec<&str> = found.services.iter().map(|service| service.name.as_str()).collect();
+        assert_eq!((found.root_service.as_str(), found.root_name.as_str()), ("a", "call"), "the server is what the client calls");
+        assert_eq!((services.as_slice(), found.first_error.as_deref()), (["a", "b", "d"].as_slice(), Some("by the client")));
+        let whole = trace(&snapshot, found.trace_id, &control()).unwrap().unwrap();
+        let sheet = crate::trace::Sheet::of(&whole);
+        assert_eq!(
+            sheet.main_root().map(|root| (sheet.service(root), sheet.name(root))),
+            Some(("a", "call")),
+            "so does the page of the trace"
+        );
+    }
 }
 
 #[test]

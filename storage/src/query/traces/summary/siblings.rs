@@ -29,8 +29,12 @@ impl Siblings {
         }
         let count = self.counts.entry(key).or_default();
         *count += 1;
-        let so_far = self.most.as_ref().map_or(MANY - 1, |most| most.count);
-        if *count <= so_far {
+        // Of equal numbers the first by name, whichever came first.
+        let is_most = self
+            .most
+            .as_ref()
+            .map_or(*count >= MANY, |most| (*count, most.service.as_str(), most.name.as_str()) >= (most.count, service, name));
+        if !is_most {
             return;
         }
         match &mut self.most {
@@ -60,5 +64,8 @@ mod tests {
         };
         assert_eq!(told(&[(1, "SELECT", 10), (2, "SELECT", 10), (1, "UPDATE", 10)]), None);
         assert_eq!(told(&[(1, "SELECT", 12), (1, "UPDATE", 30), (2, "SELECT", 20)]), Some(("UPDATE".to_owned(), 30)));
+        for calls in [[(1, "SELECT", 12), (2, "UPDATE", 12)], [(2, "UPDATE", 12), (1, "SELECT", 12)]] {
+            assert_eq!(told(&calls), Some(("SELECT".to_owned(), 12)), "whichever is read first");
+        }
     }
 }
