@@ -23,6 +23,7 @@ mod prune;
 mod value;
 
 use self::anywhere::Anywhere;
+pub(super) use self::exceptions::{Exceptions, FURTHER};
 use self::finder::Finder;
 use self::leaf::Leaf;
 pub(crate) use self::needs::Needs;

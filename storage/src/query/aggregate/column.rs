@@ -10,6 +10,7 @@ use arrow::array::{Array as _, BinaryViewArray, FixedSizeBinaryArray, Int32Array
 
 use super::super::columns;
 use super::super::facets::{Part, Source};
+use super::super::predicate::Exceptions;
 use super::super::question::QueryError;
 use super::super::wire::{self, Any};
 use crate::attributes::{Found, Values};
@@ -31,8 +32,10 @@ enum Lies<'a> {
     Nanos(&'a Int64Array),
     Id(&'a FixedSizeBinaryArray),
     IsNull(&'a FixedSizeBinaryArray),
-    /// In a text column, else among the attributes of the record, else of the resource.
-    Attribute(Option<&'a StringViewArray>, Vec<Values<'a>>, Option<Envelopes<'a>>),
+    /// Among the attributes of the record, else of the resource.
+    Attribute(Vec<Values<'a>>, Option<Envelopes<'a>>),
+    /// In the column of the first exception, in further ones under these keys, and among the attributes of the span.
+    Exception(&'a StringViewArray, (Exceptions<'a>, &'a [String]), Vec<Values<'a>>),
     Envelope(Envelopes<'a>),
     Events(&'a BinaryViewArray, &'a [String]),
     Links(&'a BinaryViewArray, &'a Part),
@@ -57,7 +60,7 @@ enum Wanted<'a> {
 
 /// Whether a row may have several values of a field, of which each tells it apart.
 pub(super) fn has_many(source: &Source) -> bool {
-    matches!(source, Source::Lines(_) | Source::Nested(..))
+    matches!(source, Source::Lines(_) | Source::Nested(..) | Source::Exception(..))
 }
 
 impl<'a> Column<'a> {
@@ -69,10 +72,12 @@ impl<'a> Column<'a> {
             Source::Nanos(name) => Lies::Nanos(columns::long(batch, name)?),
             Source::Id(name) => Lies::Id(columns::id(batch, name)?),
             Source::IsNull(name) => Lies::IsNull(columns::id(batch, name)?),
-            Source::TextAnd(name, keys) => Lies::Attribute(Some(columns::text(batch, name)?), Values::of_each(batch, keys)?, None),
+            Source::Exception(name, keys) => {
+                Lies::Exception(columns::text(batch, name)?, (Exceptions::of(batch)?, keys), Values::of_each(batch, keys)?)
+            }
             Source::Attribute(keys, or_resource) => {
                 let resources = or_resource.then(|| Envelopes::of(batch, column::RESOURCE, Wanted::OfResource(keys))).transpose()?;
-                Lies::Attribute(None, Values::of_each(batch, keys)?, resources)
+                Lies::Attribute(Values::of_each(batch, keys)?, resources)
             }
             Source::Envelope(name, part) => {
                 let wanted = match part {
@@ -114,10 +119,7 @@ impl<'a> Column<'a> {
             Lies::IsNull(ids) => {
                 see(Found::Text(if ids.is_null(row) { "true" } else { "false" }));
             }
-            Lies::Attribute(beside, values, resources) => {
-                if beside.is_some_and(|texts| see_text(columns::text_or_empty(texts, row), &mut see)) {
-                    return;
-                }
+            Lies::Attribute(values, resources) => {
                 let mut has_any = false;
                 for values in values {
                     let (is_enough, present) = values.any(row, &mut see);
@@ -128,6 +130,13 @@ impl<'a> Column<'a> {
                 }
                 if let Some(found) = resources.as_mut().filter(|_| !has_any).and_then(|resources| resources.value(row)) {
                     see(found);
+                }
+            }
+            Lies::Exception(first, (further, keys), own) => {
+                let is_enough =
+                    see_text(columns::text_or_empty(first, row), &mut see) || under(further.attributes(row), keys).any(&mut see);
+                if !is_enough {
+                    own.iter().any(|values| values.any(row, &mut see).0);
                 }
             }
             Lies::Envelope(envelopes) => {

@@ -7,6 +7,7 @@ use arrow::buffer::BooleanBuffer;
 
 use super::super::columns;
 use super::super::language::{Field, equivalents};
+use super::super::predicate::{Exceptions, FURTHER};
 use super::super::question::QueryError;
 use super::super::wire::{self, Any, MAX_DEPTH};
 use super::alike::Alike;
@@ -21,8 +22,8 @@ use crate::store::Signal;
 #[derive(Clone, Debug)]
 pub(in super::super) enum Source {
     Text(&'static str),
-    /// A text column, and attributes that say the same.
-    TextAnd(&'static str, Vec<String>),
+    /// The column of the first exception, further exceptions, and attributes of the span that say the same.
+    Exception(&'static str, Vec<String>),
     Word(&'static str, fn(i32) -> &'static str),
     Nanos(&'static str),
     Id(&'static str),
@@ -63,8 +64,8 @@ impl Source {
             Field::TraceState => Self::Text(column::TRACE_STATE),
             Field::Event if signal == Signal::Logs => Self::Text(column::EVENT_NAME),
             Field::Event => Self::Lines(column::EVENT_NAMES),
-            Field::ExceptionType => Self::TextAnd(column::EXCEPTION_TYPE, equivalents("exception.type")),
-            Field::ExceptionMessage => Self::TextAnd(column::EXCEPTION_MESSAGE, equivalents("exception.message")),
+            Field::ExceptionType => Self::Exception(column::EXCEPTION_TYPE, equivalents("exception.type")),
+            Field::ExceptionMessage => Self::Exception(column::EXCEPTION_MESSAGE, equivalents("exception.message")),
             Field::Peer => Self::Text(column::PEER),
             Field::Severity => {
                 Self::Word(column::SEVERITY_NUMBER, |number| Severity::from_number(number).map_or("unknown", Severity::as_str))
@@ -89,8 +90,8 @@ impl Source {
     pub(in super::super) fn columns(&self) -> Vec<&'static str> {
         match self {
             Self::Attribute(_, resource) => resource.then_some(column::RESOURCE).into_iter().collect(),
+            Self::Exception(name, _) => std::iter::once(*name).chain(FURTHER).collect(),
             Self::Text(name)
-            | Self::TextAnd(name, _)
             | Self::Word(name, _)
             | Self::Nanos(name)
             | Self::Id(name)
@@ -104,7 +105,7 @@ impl Source {
     /// Attributes of the record that are looked up.
     pub(in super::super) fn keys(&self) -> &[String] {
         match self {
-            Self::Attribute(keys, _) | Self::TextAnd(_, keys) => keys,
+            Self::Attribute(keys, _) | Self::Exception(_, keys) => keys,
             _ => &[],
         }
     }
@@ -146,8 +147,8 @@ impl Source {
                     counts.end();
                 }
             }
-            Self::TextAnd(name, keys) => attributes(batch, alive, keys, Some(name), false, counts)?,
-            Self::Attribute(keys, resource) => attributes(batch, alive, keys, None, *resource, counts)?,
+            Self::Exception(name, keys) => exceptions(batch, alive, name, keys, counts)?,
+            Self::Attribute(keys, resource) => attributes(batch, alive, keys, *resource, counts)?,
             Self::Envelope(name, part) => envelopes(columns::binary(batch, name)?, alive, name, part, counts),
             Self::Nested(name, part) => {
                 let (array, mut text) = (columns::binary(batch, name)?, String::new());
@@ -164,24 +165,38 @@ impl Source {
     }
 }
 
-fn attributes(
+/// A span counts under what each of its exceptions says, once each, as a search finds it.
+fn exceptions(
     batch: &RecordBatch,
     alive: &BooleanBuffer,
+    name: &'static str,
     keys: &[String],
-    beside: Option<&'static str>,
-    resource: bool,
     counts: &mut Counts,
 ) -> Result<(), QueryError> {
+    let (first, further, own) = (columns::text(batch, name)?, Exceptions::of(batch)?, Values::of_each(batch, keys)?);
+    let mut text = String::new();
+    for row in alive.set_indices() {
+        counts.begin(1);
+        Some(columns::text_or_empty(first, row)).filter(|value| !value.is_empty()).into_iter().for_each(|value| counts.add(value));
+        under(further.attributes(row), keys, &mut text, counts);
+        for values in &own {
+            values.any(row, |found| {
+                add(found, &mut text, counts);
+                false
+            });
+        }
+        counts.end();
+    }
+    Ok(())
+}
+
+fn attributes(batch: &RecordBatch, alive: &BooleanBuffer, keys: &[String], resource: bool, counts: &mut Counts) -> Result<(), QueryError> {
     let values = Values::of_each(batch, keys)?;
-    let beside = beside.map(|name| columns::text(batch, name)).transpose()?;
     let resources = if resource { Some(columns::binary(batch, column::RESOURCE)?) } else { None };
     let mut of_resource = Alike::default();
     let mut text = String::new();
     for row in alive.set_indices() {
         counts.begin(1);
-        if let Some(value) = beside.map(|texts| columns::text_or_empty(texts, row)).filter(|value| !value.is_empty()) {
-            counts.add(value);
-        }
         let mut has_any = false;
         for values in &values {
             let (_, present) = values.any(row, |found| {

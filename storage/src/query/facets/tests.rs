@@ -5,6 +5,8 @@ use super::super::fixtures::{self, Dice};
 use super::*;
 use crate::model::{Event, KeyValue, Link, LogRecord, Resource, Scope, Span, StatusCode, Value};
 
+mod exceptions;
+
 fn control() -> Control {
     Control::new(Duration::from_secs(60))
 }

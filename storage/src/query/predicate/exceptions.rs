@@ -1,6 +1,6 @@
 //! The exceptions of a span. The first has columns of its own; all of them are among the events.
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::{Array, BinaryViewArray, RecordBatch, StringViewArray};
 use arrow::buffer::BooleanBuffer;
 
 use super::super::columns;
@@ -10,8 +10,15 @@ use super::finder::Finder;
 use super::value::ValueTest;
 use crate::schema::column;
 
+/// The exceptions of the spans of a batch that have several.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Exceptions<'a> {
+    names: &'a StringViewArray,
+    events: &'a BinaryViewArray,
+}
+
 /// Columns that are read beside those of the first exception.
-pub(super) const FURTHER: [&str; 2] = [column::EVENT_NAMES, column::EVENTS];
+pub(in super::super) const FURTHER: [&str; 2] = [column::EVENT_NAMES, column::EVENTS];
 
 /// Attributes of exceptions that are searched.
 const TEXTS: [&str; 2] = ["exception.type", "exception.message"];
@@ -30,14 +37,20 @@ fn of_several(batch: &RecordBatch, open: &BooleanBuffer, pass: impl Fn(&str, &[u
     if open.count_set_bits() == 0 {
         return Ok(open.clone());
     }
-    let (names, events) = (columns::text(batch, column::EVENT_NAMES)?, columns::binary(batch, column::EVENTS)?);
-    Ok(BooleanBuffer::collect_bool(open.len(), |row| {
-        open.value(row)
-            && names.is_valid(row)
-            && events.is_valid(row)
-            && has_several(names.value(row))
-            && wire::exception_attributes(events.value(row)).any(|(key, value)| pass(key, value))
-    }))
+    let exceptions = Exceptions::of(batch)?;
+    Ok(BooleanBuffer::collect_bool(open.len(), |row| open.value(row) && exceptions.attributes(row).any(|(key, value)| pass(key, value))))
+}
+
+impl<'a> Exceptions<'a> {
+    pub(in super::super) fn of(batch: &'a RecordBatch) -> Result<Self, QueryError> {
+        Ok(Self { names: columns::text(batch, column::EVENT_NAMES)?, events: columns::binary(batch, column::EVENTS)? })
+    }
+
+    /// Attributes of all exceptions of a span; none when it has one only, of which columns tell.
+    pub(in super::super) fn attributes(self, row: usize) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        let has_several = self.names.is_valid(row) && self.events.is_valid(row) && has_several(self.names.value(row));
+        has_several.then(|| wire::exception_attributes(self.events.value(row))).into_iter().flatten()
+    }
 }
 
 /// By the names of the events, one per line. A name of several lines may make it say yes for nothing, never no.
