@@ -9,7 +9,7 @@
 //!   two besides, where the consumer descends from the sender.
 //! - A call counts once per client span and called service, failed when either side failed; its duration is the server's. It belongs to
 //!   the moment at which its client span starts, or, without one, the span that shows it.
-//! - Spans that start more than [`REACH`] apart do not see each other.
+//! - Spans that start more than [`REACH`] apart do not see each other, unless a whole trace is asked for.
 
 use std::collections::BTreeMap;
 
@@ -75,7 +75,12 @@ const MAX_NESTED: usize = 64;
 
 /// Adds what a trace shows. Its spans are sorted by [`Call::key`], each once. True when that depends on where a link leads.
 pub(crate) fn derive(spans: &[Call], linked: Linked<'_>, facts: &mut Vec<Fact>) -> bool {
-    Trace::new(spans, linked, facts).derive()
+    Trace::new(spans, linked, REACH, facts).derive()
+}
+
+/// As [`derive`], but spans see each other however far apart they start.
+pub(crate) fn derive_whole(spans: &[Call], linked: Linked<'_>, facts: &mut Vec<Fact>) -> bool {
+    Trace::new(spans, linked, u64::MAX, facts).derive()
 }
 
 /// One trace with what its spans hang on.
@@ -89,20 +94,18 @@ struct Trace<'a> {
     /// Calls by client span and called service.
     joined: BTreeMap<(usize, Name), Instance>,
     linked: Linked<'a>,
+    /// How far apart spans may start that see each other.
+    reach: u64,
     facts: &'a mut Vec<Fact>,
     follows_links: bool,
 }
 
-fn near(a: u64, b: u64) -> bool {
-    a.abs_diff(b) <= REACH
-}
-
 impl<'a> Trace<'a> {
-    fn new(spans: &'a [Call], linked: Linked<'a>, facts: &'a mut Vec<Fact>) -> Self {
-        let parents: Vec<_> = spans.iter().enumerate().map(|(i, span)| parent_of(spans, i, span)).collect();
-        let crossings = crossings(spans, &parents);
+    fn new(spans: &'a [Call], linked: Linked<'a>, reach: u64, facts: &'a mut Vec<Fact>) -> Self {
+        let parents: Vec<_> = spans.iter().enumerate().map(|(i, span)| parent_of(spans, i, span, reach)).collect();
+        let crossings = crossings(spans, &parents, reach);
         let answered = vec![false; spans.len()];
-        Self { spans, parents, crossings, answered, joined: BTreeMap::new(), linked, facts, follows_links: false }
+        Self { spans, parents, crossings, answered, joined: BTreeMap::new(), linked, reach, facts, follows_links: false }
     }
 
     fn derive(mut self) -> bool {
@@ -241,7 +244,7 @@ impl<'a> Trace<'a> {
             *answered = true;
             let Some(next) = self.crossing(at) else { return };
             let (Some(outer), Some(inner)) = (self.spans.get(next), self.spans.get(at)) else { return };
-            if outer.kind != Kind::Client || outer.service != inner.service || !near(outer.start, by.start) {
+            if outer.kind != Kind::Client || outer.service != inner.service || outer.start.abs_diff(by.start) > self.reach {
                 return;
             }
             at = next;
@@ -250,7 +253,7 @@ impl<'a> Trace<'a> {
 
     fn caller(&self, i: usize, span: &Call) -> Option<usize> {
         // Older tracers give both halves of a call the same id.
-        let is_twin = |twin: &&Call| twin.span == span.span && twin.kind == Kind::Client && near(twin.start, span.start);
+        let is_twin = |twin: &&Call| twin.span == span.span && twin.kind == Kind::Client && twin.start.abs_diff(span.start) <= self.reach;
         if span.kind == Kind::Server && self.spans.get(i + 1).filter(is_twin).is_some() {
             return Some(i + 1);
         }
@@ -274,15 +277,15 @@ impl<'a> Trace<'a> {
         let first = self.linked.links.partition_point(|(from, _)| *from < (span.trace, span.span));
         let mut own = self.linked.links.get(first..)?.iter().take_while(|(from, _)| *from == (span.trace, span.span)).peekable();
         self.follows_links |= own.peek().is_some();
-        own.find_map(|(_, to)| find(self.linked.all, *to, span.start))
+        own.find_map(|(_, to)| find(self.linked.all, *to, span.start, self.reach))
     }
 }
 
 /// The producer span with these ids.
-fn find(all: &[Call], (trace, span): (u128, u64), near_to: u64) -> Option<Call> {
+fn find(all: &[Call], (trace, span): (u128, u64), near_to: u64, reach: u64) -> Option<Call> {
     let first = all.partition_point(|call| (call.trace, call.span) < (trace, span));
     let mut same = all.get(first..)?.iter().take_while(|call| (call.trace, call.span) == (trace, span));
-    same.find(|call| call.kind == Kind::Producer && near(call.start, near_to)).copied()
+    same.find(|call| call.kind == Kind::Producer && call.start.abs_diff(near_to) <= reach).copied()
 }
 
 /// Name and system of the topic that a span names.
@@ -290,13 +293,13 @@ pub(crate) fn queue(span: &Call) -> Option<(Name, Name)> {
     span.peer.filter(|(_, kind, _)| *kind == PeerKind::Queue).map(|(name, _, system)| (name, system))
 }
 
-fn parent_of(spans: &[Call], i: usize, span: &Call) -> Option<usize> {
+fn parent_of(spans: &[Call], i: usize, span: &Call, reach: u64) -> Option<usize> {
     if span.parent == 0 || span.parent == span.span {
         return None;
     }
     let first = spans.partition_point(|call| call.span < span.parent);
     let same = spans.get(first..)?.iter().zip(first..).take_while(|(call, _)| call.span == span.parent);
-    same.filter(|(call, at)| *at != i && near(call.start, span.start)).map(|(_, at)| at).next()
+    same.filter(|(call, at)| *at != i && call.start.abs_diff(span.start) <= reach).map(|(_, at)| at).next()
 }
 
 /// The way up from a span to the nearest ancestor that crosses a process: where it is, and between which times everything on the way starts.
@@ -309,7 +312,7 @@ struct Climb {
 
 /// For each span its nearest ancestor that crosses a process, in one pass over the tree, also when parents go in circles. Everything on
 /// the way is near the span.
-fn crossings(spans: &[Call], parents: &[Option<usize>]) -> Vec<Option<usize>> {
+fn crossings(spans: &[Call], parents: &[Option<usize>], reach: u64) -> Vec<Option<usize>> {
     let mut known: Vec<Option<Option<Climb>>> = vec![None; spans.len()];
     let mut path = Vec::new();
     let mut on_path = vec![false; spans.len()];
@@ -349,8 +352,9 @@ fn crossings(spans: &[Call], parents: &[Option<usize>]) -> Vec<Option<usize>> {
             }
         }
     }
+    let is_near = |time: u64, span: &Call| time.abs_diff(span.start) <= reach;
     let reached = |(span, climb): (&Call, Option<Option<Climb>>)| {
-        climb.flatten().filter(|climb| near(climb.earliest, span.start) && near(climb.latest, span.start)).map(|climb| climb.found)
+        climb.flatten().filter(|climb| is_near(climb.earliest, span) && is_near(climb.latest, span)).map(|climb| climb.found)
     };
     spans.iter().zip(known).map(reached).collect()
 }

@@ -1,7 +1,7 @@
 //! The service map: who calls whom in a window.
 //!
 //! Owns where calls are counted from: sums of whole minutes and traces that are looked at one by one (`rolled`), or every span around the
-//! window (here), which gives the same answer and takes longer; `far` says what neither joins. `crate::calls` has the rules, `tally` makes nodes and edges.
+//! window (here), which gives the same answer and takes longer; `far` joins what neither does. `crate::calls` has the rules, `tally` makes nodes and edges.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -20,7 +20,6 @@ mod rolls;
 mod shared;
 mod tally;
 
-pub(super) use self::far::note as note_far;
 pub(crate) use self::rolls::CallRolls;
 use self::tally::{Derived, Tally, Window};
 
@@ -36,29 +35,44 @@ const MARGIN: u64 = 3 * REACH;
 /// How often a roll-up may turn out to be damaged in one question.
 const MAX_TRIES: usize = 4;
 
-/// Who calls whom in the window, and whether calls were left out that may still find their other half.
+/// A map that was made.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) map: ServiceMap,
+    /// Whether calls were left out that may still find their other half.
+    pub(super) open: bool,
+    /// Whether everything could be read.
+    pub(super) is_read: bool,
+}
+
+/// Who calls whom in the window.
 pub(super) fn service_map(
     snapshot: &Snapshot,
     range: TimeRange,
     now: UnixNanos,
     rolls: &CallRolls,
     control: &Control,
-) -> Result<(ServiceMap, bool), QueryError> {
+) -> Result<Made, QueryError> {
     let window = Window { range, now };
+    let (mut tally, mut stats) = counted(snapshot, window, rolls, control)?;
+    let too_many = far::join(snapshot, window, (&mut tally, &mut stats), control)?;
+    let is_read = stats.complete;
+    stats.complete &= too_many.is_none();
+    stats.notes.extend(too_many);
+    let Derived { nodes, edges, relays, open } = tally.finish();
+    Ok(Made { map: ServiceMap { range: Some(range), nodes, edges, relays, stats }, open, is_read })
+}
+
+/// From roll-ups where they are there, else from rows.
+fn counted(snapshot: &Snapshot, window: Window, rolls: &CallRolls, control: &Control) -> Result<(Tally, QueryStats), QueryError> {
     for _ in 0..MAX_TRIES {
         match rolled::derive(snapshot, window, rolls, control)? {
-            rolled::Outcome::Done(derived, stats) => return Ok(finished(range, derived, stats)),
+            rolled::Outcome::Done(tally, stats) => return Ok((*tally, stats)),
             rolled::Outcome::Damaged => {}
             rolled::Outcome::TooMuch => break,
         }
     }
-    let (derived, stats) = of_rows(snapshot, window, control)?;
-    Ok(finished(range, derived, stats))
-}
-
-fn finished(range: TimeRange, derived: Derived, stats: QueryStats) -> (ServiceMap, bool) {
-    let Derived { nodes, edges, relays, open } = derived;
-    (ServiceMap { range: Some(range), nodes, edges, relays, stats }, open)
+    of_rows(snapshot, window, control)
 }
 
 /// Everything within which spans can matter to a window.
@@ -67,10 +81,10 @@ fn around(range: TimeRange) -> TimeRange {
 }
 
 /// The map from every span.
-fn of_rows(snapshot: &Snapshot, window: Window, control: &Control) -> Result<(Derived, QueryStats), QueryError> {
+fn of_rows(snapshot: &Snapshot, window: Window, control: &Control) -> Result<(Tally, QueryStats), QueryError> {
     let predicate = Predicate::all();
     let mut scan = Scan::new(snapshot, Signal::Traces, around(window.range), &predicate.hints, control)?;
-    let (calls, is_full) = collect(&mut scan, MAX_SPANS)?;
+    let (calls, is_full) = collect(&mut scan, &predicate, MAX_SPANS)?;
     if is_full {
         scan.note(format!("only the newest {MAX_SPANS} spans of the window were looked at; narrow the time range"));
     }
@@ -87,15 +101,14 @@ fn of_rows(snapshot: &Snapshot, window: Window, control: &Control) -> Result<(De
         calls::derive(trace, linked, &mut facts);
         tally.add(&facts);
     }
-    Ok((tally.finish(), std::mem::take(&mut scan.stats)))
+    Ok((tally, std::mem::take(&mut scan.stats)))
 }
 
 /// The spans that a scan finds, sorted and each once, and whether there were more.
-fn collect(scan: &mut Scan<'_>, max_spans: usize) -> Result<(Calls, bool), QueryError> {
-    let predicate = Predicate::all();
+fn collect(scan: &mut Scan<'_>, predicate: &Predicate, max_spans: usize) -> Result<(Calls, bool), QueryError> {
     let count = AtomicUsize::new(0);
     let is_full = || count.load(Ordering::Relaxed) >= max_spans;
-    let wanted = Wanted { columns: &calls::COLUMNS, keys: &[], predicate: &predicate };
+    let wanted = Wanted { columns: &calls::COLUMNS, keys: &[], predicate };
     let parts = scan.fold_until(
         wanted,
         |_| is_full(),

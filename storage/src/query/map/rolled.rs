@@ -13,7 +13,7 @@ use super::super::predicate::Predicate;
 use super::super::question::QueryError;
 use super::super::scan::{self, Control, Scan, Wanted};
 use super::rolls::{CallRolls, Known, copy};
-use super::tally::{Derived, Tally, Window};
+use super::tally::{Tally, Window};
 use super::{MAX_LINKS, around, collect, shared, sort};
 use crate::calls::{self, Calls, Kind, Linked, UnitHead, queue};
 use crate::model::{TimeRange, TraceId, UnixNanos};
@@ -25,7 +25,7 @@ use crate::store::Signal;
 
 /// What came of it.
 pub(super) enum Outcome {
-    Done(Derived, QueryStats),
+    Done(Box<Tally>, QueryStats),
     /// A roll-up turned out to be damaged and was made anew.
     Damaged,
     /// Reading all rows takes less.
@@ -101,7 +101,7 @@ impl Plan<'_> {
         let mut scan = Scan::new(self.snapshot, Signal::Traces, around(self.window.range), &Predicate::all().hints, self.control)?;
         let rolled: BTreeSet<usize> = self.places.iter().map(|place| place.number).collect();
         scan.units.retain(|unit| !matches!(unit.place, scan::Place::Segment(number) if rolled.contains(&number)));
-        let (calls, is_full) = collect(&mut scan, MAX_LOOSE)?;
+        let (calls, is_full) = collect(&mut scan, &Predicate::all(), MAX_LOOSE)?;
         self.note_scan(std::mem::take(&mut scan.stats));
         Ok((!is_full).then_some(calls))
     }
@@ -210,7 +210,7 @@ impl Plan<'_> {
             tally.add(&facts);
         }
         std::mem::take(&mut self.notes).into_iter().for_each(|note| self.note(note));
-        Ok(Outcome::Done(tally.finish(), self.stats))
+        Ok(Outcome::Done(Box::new(tally), self.stats))
     }
 
     /// Reads what segments with roll-ups hold of some traces.

@@ -98,6 +98,30 @@ impl Tally {
         }
     }
 
+    /// Takes off what a trace shows inside of the window, which was counted.
+    pub(super) fn take_back(&mut self, facts: &[Fact]) {
+        let window = self.window;
+        let counted: Vec<Fact> = facts.iter().filter(|fact| window.counts(time_of(fact))).copied().collect();
+        self.take_off(&counted, &(0..u64::MAX));
+    }
+
+    /// Some of the calls by somebody unknown that are still counted, sorted.
+    pub(super) fn by_unknown(&self) -> BTreeSet<(TraceId, SpanId)> {
+        let there = self.orphans.values().filter(|sums| sums.durations.count() > 0);
+        there.flat_map(|sums| &sums.samples).filter_map(ids_of).collect()
+    }
+
+    /// How many calls are by somebody unknown.
+    pub(super) fn calls_by_unknown(&self) -> u64 {
+        self.orphans.values().map(|sums| sums.durations.count()).sum()
+    }
+
+    /// Calls of these traces are no examples any more.
+    pub(super) fn forget_examples(&mut self, traces: &HashSet<u128>) {
+        let all = self.edges.values_mut().chain(self.orphans.values_mut());
+        all.for_each(|sums| sums.samples.retain(|sample| !traces.contains(&sample.trace)));
+    }
+
     /// Counts cells of a unit. Calls of the traces in `apart` are taken off again, so they are no examples.
     pub(super) fn add_cells(&mut self, unit: &Unit, cells: &[Cell], apart: &HashSet<u128>) {
         let numbers = self.names.take_in(&unit.names);
@@ -246,7 +270,7 @@ impl Tally {
 
 impl Window {
     /// All time has no end.
-    fn counts(&self, at: u64) -> bool {
+    pub(super) fn counts(&self, at: u64) -> bool {
         self.range == TimeRange::ALL || self.range.contains(UnixNanos::new(at))
     }
 }
@@ -338,6 +362,10 @@ fn node(sums: &Sums, name: String, kind: NodeKind, system: String) -> Node {
     Node { name, kind, system, requests: durations.count(), errors: sums.errors, p50, p95, p99 }
 }
 
+fn ids_of(sample: &Sample) -> Option<(TraceId, SpanId)> {
+    TraceId::from_slice(&sample.trace.to_be_bytes()).zip(SpanId::from_slice(&sample.span.to_be_bytes()))
+}
+
 fn edge(mut sums: Sums, from: Named, to: Named, kind: EdgeKind) -> Edge {
     let quantile = |q| sums.durations.quantile(q);
     let (p50, p95, p99) = (quantile(0.5), quantile(0.95), quantile(0.99));
@@ -348,8 +376,7 @@ fn edge(mut sums: Sums, from: Named, to: Named, kind: EdgeKind) -> Edge {
     let has_last = sums.errors == 0 || failed.is_some();
     let mut examples = Vec::new();
     for sample in [nearest(p50), nearest(p95), slowest, failed].into_iter().flatten().filter(|_| has_last) {
-        let ids = TraceId::from_slice(&sample.trace.to_be_bytes()).zip(SpanId::from_slice(&sample.span.to_be_bytes()));
-        if let Some(ids) = ids.filter(|ids| !examples.contains(ids)) {
+        if let Some(ids) = ids_of(&sample).filter(|ids| !examples.contains(ids)) {
             examples.push(ids);
         }
     }

@@ -5,6 +5,7 @@ use super::super::fixtures;
 use super::*;
 use crate::model::{Link, Span, SpanKind, Status, StatusCode};
 
+mod far;
 mod places;
 
 /// Edges as `from>to`, with `~` for messages, and how often.
@@ -33,7 +34,8 @@ fn control() -> Control {
 }
 
 fn map_in(snapshot: &Snapshot, range: TimeRange, now: UnixNanos) -> (ServiceMap, bool) {
-    service_map(snapshot, range, now, &CallRolls::default(), &control()).unwrap()
+    let made = service_map(snapshot, range, now, &CallRolls::default(), &control()).unwrap();
+    (made.map, made.open)
 }
 
 /// Edges in a window, as in [`edges`], and whether something waits.
@@ -258,21 +260,4 @@ fn an_unanswered_call_goes_to_the_service_that_answers_at_its_address() {
     let mut spans = [answered(1, "pay:1", "pay"), answered(2, "gate", "a"), answered(3, "gate", "b")].concat();
     spans.extend([failed(to(4, 1, "pay:1")), to(5, 1, "gate"), to(6, 1, "a"), to(7, 1, "elsewhere")]);
     is(&edges(&spans), &[("api>a", 2, 0), ("api>b", 1, 0), ("api>elsewhere", 1, 0), ("api>gate", 1, 0), ("api>pay", 2, 1)]);
-}
-
-#[test]
-fn callers_that_began_too_long_before_are_said_to_be_there() {
-    let late = |seconds: u64, parent: u64| {
-        let call = at(span(1, 2, parent, "pay", Server), 1_000 * S + seconds * S, S);
-        let mut snapshot = Snapshot::default();
-        snapshot.spans.buffered.push(fixtures::spans(&[at(span(1, 1, 0, "api", Client), 1_000 * S, 2_000 * S), call]));
-        let (mut map, _) = map_in(&snapshot, TimeRange::ALL, UnixNanos::MAX);
-        note_far(&snapshot, &mut map, &control()).unwrap();
-        (map.stats.complete, map.stats.notes)
-    };
-    let (complete, notes) = late(700, 1);
-    assert!(!complete && notes[0].starts_with("1 calls are shown as by an unknown caller; of 1 of them"), "{notes:?}");
-    // A caller that is near, and one that was never received.
-    assert_eq!(late(500, 1), (true, Vec::new()));
-    assert_eq!(late(500, 9), (true, Vec::new()));
 }

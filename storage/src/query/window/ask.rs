@@ -68,13 +68,8 @@ impl Engine {
             return Ok(ServiceMap { range: asked, stats: known.stats.of_kept(started), ..ServiceMap::clone(&known) });
         }
         let rolls = self.calls.clone();
-        let work = move |control: &_| {
-            let (mut found, open) = map::service_map(&snapshot, range, now, &rolls, control)?;
-            let is_read = found.stats.complete;
-            map::note_far(&snapshot, &mut found, control)?;
-            Ok((found, open, is_read))
-        };
-        let (mut found, open, is_read) = self.run("service_map", Weight::Heavy, work).await?;
+        let work = move |control: &_| map::service_map(&snapshot, range, now, &rolls, control);
+        let map::Made { map: mut found, open, is_read } = self.run("service_map", Weight::Heavy, work).await?;
         found.stats.elapsed = started.elapsed();
         // What could not be read may be readable the next time.
         if is_read {

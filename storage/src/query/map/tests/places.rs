@@ -113,7 +113,7 @@ fn random_window(dice: &mut Dice) -> Window {
 
 fn rolled(snapshot: &Snapshot, window: Window, rolls: &CallRolls) -> (Derived, QueryStats) {
     match rolled::derive(snapshot, window, rolls, &control()).unwrap() {
-        rolled::Outcome::Done(derived, stats) => (derived, stats),
+        rolled::Outcome::Done(tally, stats) => (tally.finish(), stats),
         rolled::Outcome::Damaged => panic!("damaged"),
         rolled::Outcome::TooMuch => panic!("too much"),
     }
@@ -137,6 +137,7 @@ fn roll_ups_and_rows_give_the_same_map() {
         for _ in 0..8 {
             let window = random_window(&mut dice);
             let (of_rows, stats) = of_rows(&snapshot, window, &control()).unwrap();
+            let of_rows = of_rows.finish();
             let (of_rolls, of_rolls_stats) = rolled(&snapshot, window, &rolls);
             assert_eq!(plain(&of_rolls), plain(&of_rows), "seed {seed}, {window:?}");
             assert_eq!((stats.complete, of_rolls_stats.complete), (true, true));
