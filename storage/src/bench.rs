@@ -14,8 +14,9 @@ use crate::compaction::{self, Target};
 use crate::files::Place;
 use crate::model::{TimeRange, TraceId, UnixNanos};
 use crate::otlp::{self, Context};
-use crate::query::{Control, rows_matching};
+use crate::query::{Among, Control, rows_matching};
 use crate::segment::{self, BundleWriter, Origin, RowRanges, SegmentMeta};
+use crate::snapshot::TableSnapshot;
 use crate::store::Signal;
 use crate::text::IndexBuilder;
 use crate::wal::{Next, Record, decode_frame, encode_frame};
@@ -175,8 +176,10 @@ impl Segments {
     /// # Errors
     /// When it is no query, or files cannot be read.
     pub fn matching(&self, signal: Signal, query: &str) -> Outcome<usize> {
-        let found = rows_matching(&self.0, signal, query, TimeRange::ALL, &Control::new(LONG)).map_err(text)?;
-        Ok(found.values().map(count).sum())
+        let table = TableSnapshot { segments: self.0.clone(), ..TableSnapshot::default() };
+        let among = Among::new(signal, table, Arc::default());
+        let found = rows_matching(&among, query, TimeRange::ALL, &Control::new(LONG)).map_err(text)?;
+        Ok(found.rows.values().map(count).sum())
     }
 }
 

@@ -73,6 +73,14 @@ pub(crate) enum KeepError {
     TooSmall,
 }
 
+impl KeepError {
+    /// Whether it could not be recorded because the disk is full.
+    pub(crate) fn is_for_want_of_room(&self) -> bool {
+        let mut causes = std::iter::successors(Some(self as &dyn std::error::Error), |error| error.source());
+        causes.any(|error| error.downcast_ref().is_some_and(crate::files::is_full))
+    }
+}
+
 /// Called after each step of a flush or merge, so that tests can look at what a crash would leave.
 #[cfg(test)]
 struct Hook(Box<dyn FnMut(&'static str) + Send>);

@@ -9,6 +9,7 @@
 //! wal/<seq>.wal   accepted requests that are in no segment yet, see `wal`
 //! seg/<signal>/   `<ulid>.parquet` and `<ulid>.idx`, see `segment`
 //! memo/           what is remembered besides telemetry, see `memo`
+//! RESERVE         space that is set aside, see `store::reserve`; what is in it means nothing
 //! tmp/            files being written; emptied at open
 //! repair/         files that a repair prepares, see `repair`; none outside of one
 //! set-aside/<id>/ what a repair took away; nothing reads it
@@ -144,6 +145,11 @@ impl Folder {
     /// Where is what is remembered besides telemetry.
     pub(crate) fn memo(&self) -> Place {
         self.root.join("memo")
+    }
+
+    /// Where space is set aside for deletes on a full disk.
+    pub(crate) fn reserve(&self) -> Place {
+        self.root.join("RESERVE")
     }
 
     /// Where files are written before they are renamed.

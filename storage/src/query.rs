@@ -55,7 +55,7 @@ pub use self::question::{Cursor, LogOrder, LogSearch, ParseError, QueryError, Sq
 pub(crate) use self::scan::Control;
 #[cfg(test)]
 pub(crate) use self::scan::Place;
-pub(crate) use self::selection::{Selected, rows_matching, rows_of_traces, traces_matching};
+pub(crate) use self::selection::{Among, Selected, rows_matching, rows_of_traces, traces_matching};
 pub use self::sheet::OpenTrace;
 pub(crate) use self::sheet::{find as find_in_trace, open as open_trace, spans as trace_spans};
 pub use self::sql::sql_tables;

@@ -3,11 +3,11 @@
 //! Owns what the ages mean and which rows of a segment are past theirs. Segments are let go whole once their newest row is past its age;
 //! what rules keep of them is written anew by `store::merge`.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::model::{TimeRange, UnixNanos};
-use crate::query::{self, Control, QueryError};
+use crate::query::{self, Among, Control, QueryError};
 use crate::segment::{RowRanges, Segment, union_rows};
 use crate::store::Signal;
 
@@ -99,27 +99,22 @@ impl Retention {
         }
     }
 
-    /// Rows of a segment that rules keep at `now`, of one whose rows are all past the plain age. `near` are the segments of its table that
-    /// may hold other spans of its traces, itself included.
-    pub(crate) fn kept(
-        &self,
-        segment: &Arc<Segment>,
-        near: &[Arc<Segment>],
-        now: UnixNanos,
-        control: &Control,
-    ) -> Result<RowRanges, QueryError> {
+    /// Rows of a segment that rules keep at `now`, of one whose rows are all past the plain age. `near` is what may hold other spans of its
+    /// traces, itself included; of a span that came again the last version is judged.
+    pub(crate) fn kept(&self, segment: &Segment, near: &Among, now: UnixNanos, control: &Control) -> Result<RowRanges, QueryError> {
         let meta = segment.meta();
         let alive = |rule: &&KeepRule| rule.keep.is_none_or(|keep| meta.max_time >= now.minus(nanos(keep)));
         let mut kept = RowRanges::new();
+        let mine = near.clone().of(BTreeSet::from([meta.id]));
         for rule in self.rules.iter().filter(|rule| rule.signal == meta.signal).filter(alive) {
             let mut found = match meta.signal {
-                Signal::Logs => query::rows_matching(std::slice::from_ref(segment), meta.signal, &rule.query, TimeRange::ALL, control)?,
+                Signal::Logs => query::rows_matching(&mine, &rule.query, TimeRange::ALL, control)?,
                 Signal::Traces => {
                     let ids = query::traces_matching(near, &rule.query, TimeRange::ALL, MAX_TRACES, control)?;
-                    query::rows_of_traces(std::slice::from_ref(segment), meta.signal, ids.into_iter().collect(), control)?
+                    query::rows_of_traces(&mine, ids.into_iter().collect(), control)?
                 }
             };
-            kept = union_rows(kept, found.remove(&meta.id).unwrap_or_default());
+            kept = union_rows(kept, found.rows.remove(&meta.id).unwrap_or_default());
         }
         Ok(kept)
     }

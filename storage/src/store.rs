@@ -37,6 +37,7 @@ mod memo;
 mod merge;
 mod meters;
 mod open;
+mod reserve;
 #[cfg(test)]
 mod simulation;
 mod status;
@@ -49,6 +50,7 @@ use self::disk::Disk;
 pub(crate) use self::meters::LetGo;
 use self::meters::Meters;
 pub(crate) use self::open::payload;
+use self::reserve::Reserve;
 pub(crate) use self::tables::Tables;
 
 /// What a request holds.
@@ -81,6 +83,7 @@ struct Inner {
     room: Arc<Room>,
     next_record_id: Arc<AtomicU64>,
     disk: Arc<Disk>,
+    reserve: Arc<Reserve>,
     memo: Arc<Memo>,
     /// Held while services get their slots.
     assigning: tokio::sync::Mutex<()>,

@@ -82,7 +82,7 @@ pub(super) const NAME: &str = "FORMAT";
 const DATA: [&str; 3] = ["manifest", "wal", "seg"];
 
 /// Everything that a start or a repair puts into a folder.
-const OURS: [&str; 9] = ["LOCK", NAME, "manifest", "wal", "seg", "memo", TMP, "repair", "set-aside"];
+const OURS: [&str; 10] = ["LOCK", "RESERVE", NAME, "manifest", "wal", "seg", "memo", TMP, "repair", "set-aside"];
 
 /// On every fresh disk of some file systems.
 const LOST_AND_FOUND: &str = "lost+found";

@@ -12,7 +12,7 @@
 //! Owns what is known of places, within bounds. `place` is one place, `order` those of one snapshot, `memory` the spans of all batches,
 //! `shared` compares segments.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -115,6 +115,27 @@ impl Versions {
         };
         state.last = Some(order.clone());
         Ok(order)
+    }
+
+    /// The older versions of the spans in some rows of the segments of a table, by segment. The error inside says what could not be read.
+    pub(crate) fn older_than(
+        &self,
+        table: &TableSnapshot,
+        rows: &BTreeMap<Ulid, RowRanges>,
+        control: &Control,
+    ) -> Result<Result<BTreeMap<Ulid, RowRanges>, String>, QueryError> {
+        let (arrivals, mut places) = (self.of(table), Vec::new());
+        for (at, segment) in table.segments.iter().enumerate() {
+            let (older, notes) = arrivals.older(Place::Segment(at), control)?;
+            if let Some(note) = notes.into_iter().next() {
+                return Ok(Err(note));
+            }
+            if !older.is_empty() {
+                places.push((segment, older));
+            }
+        }
+        let mine: Vec<_> = table.segments.iter().filter_map(|segment| Some((segment, rows.get(&segment.meta().id)?))).collect();
+        shared::of_spans(&places, &mine, control)
     }
 
     fn of_segment(&self, order: &Order, known: &InSegment, segment: &Segment, control: &Control) -> Result<Older, QueryError> {

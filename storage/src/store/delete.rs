@@ -1,9 +1,10 @@
 //! Deletes: found, recorded and hidden before they are answered; removed from the disk soon after, by `store::merge`.
 //!
 //! Everything in memory is written to segments first. So a delete is about rows of segments alone, and the log, which is replayed only
-//! beyond what segments hold, never brings a row back.
+//! beyond what segments hold, never brings a row back. On a full disk that fails: then a delete of which nothing is in memory goes ahead
+//! all the same, because it makes room.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +12,9 @@ use ulid::Ulid;
 
 use crate::deletion::{DeleteError, DeleteReceipt, DeleteWhat, Deletion, MAX_PENDING};
 use crate::flush::KeepError;
-use crate::query::{self, Control, QueryError, Selected, Weight};
+use crate::query::{self, Among, Control, QueryError, Selected, Weight};
 use crate::segment::{RowRanges, Segment, union_rows};
+use crate::snapshot::TableSnapshot;
 
 use super::open::chain;
 use super::{Inner, Signal, Store};
@@ -56,13 +58,13 @@ impl Inner {
             return Err(DeleteError::Unavailable(format!("{pending} deletes are still being carried out; try again later")));
         }
         let asked = self.clock.now();
-        let wal_through = self.flush_all()?;
+        let (wal_through, unwritten) = self.flush_all();
         let first: HashSet<Ulid> = self.segments().iter().map(|segment| segment.meta().id).collect();
         for _ in 0..ATTEMPTS {
             // What a flush has added since holds nothing that was there when it was asked for; what was merged since may.
             let mut segments = self.segments();
             segments.retain(|segment| segment.meta().level > 0 || first.contains(&segment.meta().id));
-            let found = self.find(what, &segments, control)?;
+            let found = self.find(what, &segments, unwritten.as_ref(), control)?;
             let mut deletion = Deletion {
                 id: self.keeper.folder().tmp().fresh_id(),
                 what: what.clone(),
@@ -77,7 +79,7 @@ impl Inner {
             }
             let hidden: Vec<_> =
                 found.into_iter().map(|(segment, rows)| (segment.clone(), union_rows(rows, segment.hidden().clone()))).collect();
-            if self.keeper.delete(deletion.clone(), &hidden).map_err(|error| unavailable(&error))? {
+            if self.record(&deletion, &hidden).map_err(|error| unavailable(&error))? {
                 if deletion.done.is_none() {
                     self.wal.rotate();
                 }
@@ -89,15 +91,24 @@ impl Inner {
         Err(DeleteError::Unavailable("segments are being merged all the time; try again".to_owned()))
     }
 
-    /// Writes everything that is in memory now to segments, and says up to which frame of the log that is.
-    fn flush_all(&self) -> Result<u64, DeleteError> {
+    /// Writes everything that is in memory now to segments, and says up to which frame of the log segments go, and why no further.
+    fn flush_all(&self) -> (u64, Option<KeepError>) {
         let wanted = self.tables.last_seq();
         loop {
             // The first flush may be of rows that an earlier one could not write.
-            let through = self.flush().map_err(|error| not_written(&error))?;
-            if through >= wanted {
-                return Ok(through);
+            match self.flush() {
+                Ok(through) if through >= wanted => return (through, None),
+                Ok(_) => {}
+                Err(error) => return (self.tables.flushed_through(), Some(error)),
             }
+        }
+    }
+
+    /// Records a delete, on a full disk in the space that is set aside for it.
+    fn record(&self, deletion: &Deletion, hidden: &[(Arc<Segment>, RowRanges)]) -> Result<bool, KeepError> {
+        match self.keeper.delete(deletion.clone(), hidden) {
+            Err(error) if error.is_for_want_of_room() && self.reserve.give_up() => self.keeper.delete(deletion.clone(), hidden),
+            recorded => recorded,
         }
     }
 
@@ -106,8 +117,16 @@ impl Inner {
         snapshot.spans.segments.iter().chain(&snapshot.logs.segments).cloned().collect()
     }
 
-    fn find(&self, what: &DeleteWhat, segments: &[Arc<Segment>], control: &Control) -> Result<Vec<(Arc<Segment>, RowRanges)>, DeleteError> {
-        let unreadable = |signal: Signal| self.snapshot.load().table(signal).unreadable.first().cloned();
+    /// The rows of segments that a delete means. Rows in memory that could not be written must not be among them.
+    fn find(
+        &self,
+        what: &DeleteWhat,
+        segments: &[Arc<Segment>],
+        unwritten: Option<&KeepError>,
+        control: &Control,
+    ) -> Result<Vec<(Arc<Segment>, RowRanges)>, DeleteError> {
+        let snapshot = self.snapshot.load_full();
+        let unreadable = |signal: Signal| snapshot.table(signal).unreadable.first().cloned();
         let mut found = Vec::new();
         for signal in what.signals() {
             if let Some(why) = unreadable(*signal) {
@@ -116,40 +135,80 @@ impl Inner {
                 )));
             }
             let mine: Vec<Arc<Segment>> = segments.iter().filter(|segment| segment.meta().signal == *signal).cloned().collect();
-            let mut selected = select(what, *signal, &mine, control)?;
-            found.extend(mine.into_iter().filter_map(|segment| selected.remove(&segment.meta().id).map(|rows| (segment, rows))));
+            let buffered = if unwritten.is_some() { snapshot.table(*signal).buffered.clone() } else { Vec::new() };
+            let table = TableSnapshot { buffered, segments: mine.clone(), ..TableSnapshot::default() };
+            let mut selected = select(what, &Among::new(*signal, table, Arc::default()), control)?;
+            if let Some(error) = unwritten.filter(|_| selected.in_memory) {
+                return Err(not_written(error));
+            }
+            found.extend(mine.into_iter().filter_map(|segment| selected.rows.remove(&segment.meta().id).map(|rows| (segment, rows))));
         }
         Ok(found)
     }
 }
 
-/// The rows of `segments`, all of one table, that a delete means.
-pub(super) fn select(what: &DeleteWhat, signal: Signal, segments: &[Arc<Segment>], control: &Control) -> Result<Selected, QueryError> {
+/// The rows of a table that a delete means.
+fn select(what: &DeleteWhat, among: &Among, control: &Control) -> Result<Selected, QueryError> {
     match what {
-        DeleteWhat::Traces(ids) => query::rows_of_traces(segments, signal, ids.clone(), control),
-        DeleteWhat::Matching { query, range, .. } => query::rows_matching(segments, signal, query, *range, control),
+        DeleteWhat::Traces(ids) => query::rows_of_traces(among, ids.clone(), control),
+        DeleteWhat::Matching { query, range, .. } => query::rows_matching(among, query, *range, control),
     }
 }
 
-/// The rows of a segment that deletes have hidden before a restart. When that cannot be found out it is all of them, with the reason.
-pub(super) fn hidden_before(segment: &Arc<Segment>, deletions: &BTreeMap<Ulid, Deletion>) -> (RowRanges, Option<String>) {
-    let meta = segment.meta();
-    let mut hidden = RowRanges::new();
-    for deletion in deletions.values().filter(|deletion| deletion.done.is_none() && deletion.segments.contains(&meta.id)) {
-        if !deletion.what.signals().contains(&meta.signal) {
+/// The rows of segments of one table that deletes have hidden before a restart, by segment. Where that cannot be found out it is all of
+/// them, with the reason.
+pub(super) fn hidden_before(
+    signal: Signal,
+    segments: &[Arc<Segment>],
+    deletions: &BTreeMap<Ulid, Deletion>,
+) -> BTreeMap<Ulid, (RowRanges, Option<String>)> {
+    let mut hidden: BTreeMap<Ulid, (RowRanges, Option<String>)> = BTreeMap::new();
+    let is_pending = |deletion: &&Deletion| deletion.done.is_none() && deletion.what.signals().contains(&signal);
+    for deletion in deletions.values().filter(is_pending) {
+        // What came after the delete says nothing of the versions that it was about.
+        let before = |segment: &&Arc<Segment>| segment.meta().id < deletion.id || deletion.segments.contains(&segment.meta().id);
+        let there: Vec<Arc<Segment>> = segments.iter().filter(before).cloned().collect();
+        let named: BTreeSet<Ulid> = there.iter().map(|segment| segment.meta().id).filter(|id| deletion.segments.contains(id)).collect();
+        if named.is_empty() {
             continue;
         }
-        match select(&deletion.what, meta.signal, std::slice::from_ref(segment), &Control::new(FINDING_AGAIN)) {
-            Ok(mut found) => hidden = union_rows(hidden, found.remove(&meta.id).unwrap_or_default()),
-            Err(error) => {
-                return (
-                    segment.every_row(),
-                    Some(format!("{} rows of {} are hidden, some of them deleted: {error}", meta.rows, meta.signal.as_str())),
-                );
-            }
-        }
+        let find = |segments: Vec<Arc<Segment>>, named: BTreeSet<Ulid>| {
+            let table = TableSnapshot { segments, ..TableSnapshot::default() };
+            select(&deletion.what, &Among::new(signal, table, Arc::default()).of(named), &Control::new(FINDING_AGAIN))
+        };
+        let mut found = match find(there.clone(), named.clone()) {
+            Ok(found) => found.rows.into_iter().map(|(id, rows)| (id, (rows, None))).collect(),
+            // One that cannot be read must not keep the others from being judged, each by itself.
+            Err(_) => named.iter().filter_map(|id| there.iter().find(|segment| segment.meta().id == *id)).map(alone(&find)).collect(),
+        };
+        hidden_too(&mut hidden, &mut found);
     }
-    (hidden, None)
+    hidden
+}
+
+/// Judges one segment without the others.
+fn alone(
+    find: &impl Fn(Vec<Arc<Segment>>, BTreeSet<Ulid>) -> Result<Selected, QueryError>,
+) -> impl Fn(&Arc<Segment>) -> (Ulid, (RowRanges, Option<String>)) {
+    move |segment| {
+        let meta = segment.meta();
+        let judged = match find(vec![segment.clone()], BTreeSet::from([meta.id])) {
+            Ok(mut found) => (found.rows.remove(&meta.id).unwrap_or_default(), None),
+            Err(error) => {
+                let fault = format!("{} rows of {} are hidden, some of them deleted: {error}", meta.rows, meta.signal.as_str());
+                (segment.every_row(), Some(fault))
+            }
+        };
+        (meta.id, judged)
+    }
+}
+
+fn hidden_too(all: &mut BTreeMap<Ulid, (RowRanges, Option<String>)>, found: &mut BTreeMap<Ulid, (RowRanges, Option<String>)>) {
+    for (id, (rows, fault)) in std::mem::take(found) {
+        let known = all.entry(id).or_default();
+        known.0 = union_rows(std::mem::take(&mut known.0), rows);
+        known.1 = known.1.take().or(fault);
+    }
 }
 
 fn rows(found: &[(Arc<Segment>, RowRanges)], signal: Signal) -> u64 {
@@ -161,8 +220,8 @@ fn rows(found: &[(Arc<Segment>, RowRanges)], signal: Signal) -> u64 {
 fn not_written(error: &KeepError) -> DeleteError {
     let why = chain(error);
     DeleteError::Unavailable(format!(
-        "rows in memory are written to segments before anything is deleted, and they could not be: {why}; make room on the disk of the \
-         data folder, or let go by age with a shorter retention, then delete again"
+        "some of the rows are in memory, which is written to segments before anything of it is deleted, and could not be: {why}; delete what is \
+         older first, which makes room, with a window that ends a few minutes ago"
     ))
 }
 

@@ -11,15 +11,16 @@ use crate::budget::Asked;
 use crate::clock::Clock;
 use crate::compaction::{self, Job, Target};
 use crate::flush::{KeepError, Keeper};
-use crate::query::Control;
+use crate::query::{Among, Control};
 use crate::retention::{NEAR_NANOS, Retention, Verdict};
 use crate::segment::{self, RowRanges, Segment, SegmentError, SegmentErrorKind, SegmentMeta, layout_before, union_rows, without_rows};
-use crate::snapshot::TableSnapshot;
+use crate::snapshot::{Snapshot, TableSnapshot};
 use crate::wal::Writer;
 
 use super::append::Pending;
 use super::open::chain;
-use super::{Disk, LetGo, Meters, Signal, Tables};
+use super::reserve::RESERVE_BYTES;
+use super::{Disk, LetGo, Meters, Reserve, Signal, Tables};
 
 /// Does the work of the merging thread.
 pub(super) struct Merger {
@@ -27,6 +28,7 @@ pub(super) struct Merger {
     pub(super) tables: Arc<Tables>,
     pub(super) wal: Arc<Writer<Pending>>,
     pub(super) disk: Arc<Disk>,
+    pub(super) reserve: Arc<Reserve>,
     pub(super) meters: Meters,
     pub(super) health: Arc<Health>,
     pub(super) clock: Clock,
@@ -72,6 +74,9 @@ impl Merger {
     }
 
     fn step(&mut self) -> Result<bool, KeepError> {
+        if self.reserve.is_wanting() && self.disk.has_room_for(RESERVE_BYTES) {
+            self.reserve.set_aside();
+        }
         Ok(self.expire()? || self.rewrite_hidden()? || self.merge()? || self.reindex()?)
     }
 
@@ -86,7 +91,7 @@ impl Merger {
                 match self.retention.judge(signal, meta.max_time, now) {
                     Verdict::LetGo => old.push(segment.clone()),
                     Verdict::Look(ages) if self.looked_at.get(&meta.id).is_none_or(|known| *known < ages) => {
-                        return self.look_at(segment, &snapshot.table(signal).segments, ages);
+                        return self.look_at(segment, &snapshot, ages);
                     }
                     Verdict::Look(_) | Verdict::Keep => {}
                 }
@@ -103,11 +108,17 @@ impl Merger {
     }
 
     /// Writes a segment anew with what rules keep of it. False when it stays as it is.
-    fn look_at(&mut self, segment: &Arc<Segment>, all: &[Arc<Segment>], ages: usize) -> Result<bool, KeepError> {
+    fn look_at(&mut self, segment: &Arc<Segment>, all: &Snapshot, ages: usize) -> Result<bool, KeepError> {
         let meta = segment.meta();
         let reach = (meta.min_time.minus(NEAR_NANOS), meta.max_time.plus(NEAR_NANOS));
-        let is_near = |other: &&Arc<Segment>| other.meta().min_time <= reach.1 && other.meta().max_time >= reach.0;
-        let near: Vec<Arc<Segment>> = all.iter().filter(is_near).cloned().collect();
+        let is_near = |other: &&Arc<Segment>| {
+            let at = other.meta();
+            at.id == meta.id || (meta.signal == Signal::Traces && at.min_time <= reach.1 && at.max_time >= reach.0)
+        };
+        let table = all.table(meta.signal);
+        let segments = table.segments.iter().filter(is_near).cloned().collect();
+        let near = TableSnapshot { segments, buffered: table.buffered.clone(), ..TableSnapshot::default() };
+        let near = Among::new(meta.signal, near, Arc::default());
         let kept = match self.retention.kept(segment, &near, self.clock.now(), &Control::new(LOOKING)) {
             Ok(kept) => kept,
             Err(error) => {
@@ -133,8 +144,7 @@ impl Merger {
     /// Writes one segment anew whose rows were deleted, so that they are gone from the disk.
     fn rewrite_hidden(&mut self) -> Result<bool, KeepError> {
         let snapshot = self.tables.published().load_full();
-        let hiding = |segment: &&Arc<Segment>| !segment.hidden().is_empty() && !self.damaged.contains(&segment.meta().id);
-        let Some(segment) = SIGNALS.iter().flat_map(|signal| &snapshot.table(*signal).segments).find(hiding) else { return Ok(false) };
+        let Some(segment) = self.next_hidden(&snapshot) else { return Ok(false) };
         let outputs = if segment.visible_rows() == 0 {
             Vec::new()
         } else {
@@ -152,6 +162,21 @@ impl Merger {
         self.keeper.replace(std::slice::from_ref(segment), outputs, LetGo::Deleted)?;
         tracing::debug!(segment.id = %segment.meta().id, "a segment was written anew without deleted rows");
         Ok(true)
+    }
+
+    /// The next segment to write anew: one of which nothing is left, which takes no space, else that which came first. What came later stays
+    /// while a segment with a time in common does: after a crash it says which spans the other holds older versions of.
+    fn next_hidden<'s>(&self, snapshot: &'s Snapshot) -> Option<&'s Arc<Segment>> {
+        let hiding = |segment: &&Arc<Segment>| !segment.hidden().is_empty() && !self.damaged.contains(&segment.meta().id);
+        let mut hidden: Vec<&Arc<Segment>> = SIGNALS.iter().flat_map(|signal| &snapshot.table(*signal).segments).filter(hiding).collect();
+        hidden.sort_unstable_by_key(|segment| segment.meta().id);
+        let is_free = |at: usize, meta: &SegmentMeta| {
+            let mut before = hidden.iter().take(at).map(|other| other.meta());
+            let meets = |other: &SegmentMeta| other.min_time <= meta.max_time && meta.min_time <= other.max_time;
+            meta.signal == Signal::Logs || !before.any(|other| other.signal == meta.signal && meets(other))
+        };
+        let free = hidden.iter().enumerate().filter(|(at, segment)| is_free(*at, segment.meta()));
+        free.min_by_key(|(_, segment)| segment.visible_rows() > 0).map(|(_, segment)| *segment)
     }
 
     /// What a segment is without some rows, written and not listed yet.

@@ -35,7 +35,7 @@ use super::append::{Pending, context_of, record_ids};
 use super::delete::hidden_before;
 use super::merge::Merger;
 use super::tables::Unreadable;
-use super::{Disk, Inner, Meters, Signal, Tables};
+use super::{Appended, Disk, Inner, Meters, Reserve, Signal, Tables};
 
 /// What the threads of a store do. Whoever holds it starts them, or does it himself.
 pub(super) struct Hands {
@@ -115,6 +115,7 @@ pub(super) fn prepare(
         snapshot: tables.published(),
         engine: engine(&config, &registry, &tables),
         disk,
+        reserve: Arc::new(Reserve::new(folder.reserve())),
         memo,
         assigning: tokio::sync::Mutex::new(()),
         clock,
@@ -145,6 +146,7 @@ fn merger(inner: &Inner) -> Merger {
         tables: inner.tables.clone(),
         wal: inner.wal.clone(),
         disk: inner.disk.clone(),
+        reserve: inner.reserve.clone(),
         meters: inner.meters.clone(),
         health: inner.health.clone(),
         clock: inner.clock.clone(),
@@ -249,29 +251,34 @@ pub(crate) fn payload(record: &Record) -> Result<Bytes, String> {
 /// Opens all segments. One that cannot be opened does not keep the others from being read; it stays listed and its files stay.
 fn open_segments(folder: &Folder, contents: &Contents) -> (Vec<Arc<Segment>>, Vec<Unreadable>) {
     let (mut segments, mut unreadable) = (Vec::new(), Vec::new());
+    let mut missing = |meta: &SegmentMeta, error: &SegmentError| {
+        tracing::error!(%error, rows = meta.rows, "a segment cannot be opened; answers lack its rows");
+        let why = format!("{} rows of {} are missing from answers: {error}", meta.rows, meta.signal.as_str());
+        unreadable.push(Unreadable { signal: meta.signal, id: meta.id, why });
+    };
+    let open = |meta: &SegmentMeta| Segment::open(&folder.segments(meta.signal), meta.clone());
     for meta in contents.segments.values() {
-        match open_segment(folder, meta, contents) {
-            Ok((segment, fault)) => {
-                unreadable.extend(fault.map(|why| Unreadable { signal: meta.signal, id: meta.id, why }));
-                segments.push(segment);
-            }
-            Err(error) => {
-                tracing::error!(%error, rows = meta.rows, "a segment cannot be opened; answers lack its rows");
-                let why = format!("{} rows of {} are missing from answers: {error}", meta.rows, meta.signal.as_str());
-                unreadable.push(Unreadable { signal: meta.signal, id: meta.id, why });
+        match open(meta) {
+            Ok(segment) => segments.push(Arc::new(segment)),
+            Err(error) => missing(meta, &error),
+        }
+    }
+    let mut faults = Vec::new();
+    for signal in [Signal::Traces, Signal::Logs] {
+        let mine: Vec<Arc<Segment>> = segments.iter().filter(|segment| segment.meta().signal == signal).cloned().collect();
+        // Without the rows that were deleted and are not gone from the disk yet; it is said when that hides more than it should.
+        for (id, (rows, fault)) in hidden_before(signal, &mine, &contents.deletions).into_iter().filter(|(_, (rows, _))| !rows.is_empty()) {
+            let Some(at) = segments.iter().position(|segment| segment.meta().id == id) else { continue };
+            faults.extend(fault.map(|why| Unreadable { signal, id, why }));
+            let meta = segments.remove(at).meta().clone();
+            match open(&meta) {
+                Ok(segment) => segments.push(Arc::new(segment.hiding(rows))),
+                Err(error) => missing(&meta, &error),
             }
         }
     }
+    unreadable.extend(faults);
     (segments, unreadable)
-}
-
-/// Opens a segment without the rows that were deleted and are not gone from the disk yet; says when that hides more than it should.
-fn open_segment(folder: &Folder, meta: &SegmentMeta, contents: &Contents) -> Result<(Arc<Segment>, Option<String>), SegmentError> {
-    let open = || Segment::open(&folder.segments(meta.signal), meta.clone());
-    let segment = Arc::new(open()?);
-    let (hidden, fault) = hidden_before(&segment, &contents.deletions);
-    let segment = if hidden.is_empty() { segment } else { Arc::new(open()?.hiding(hidden)) };
-    Ok((segment, fault))
 }
 
 /// Removes files that no segment names. They stay while a segment cannot be read: it may have to be mended with them.

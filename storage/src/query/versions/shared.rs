@@ -1,8 +1,10 @@
 //! Rows of a segment of which a later place has another version.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
+
+use ulid::Ulid;
 
 use super::super::question::QueryError;
 use super::super::scan::{Control, Numbers, from_rows};
@@ -53,6 +55,48 @@ pub(super) fn of_batch(older: &Segment, later: &InMemory, control: &Control) -> 
     let of_traces = (0..batch.num_rows()).filter(|row| keys.trace_id(*row).is_some_and(|trace| traces.contains(&trace)));
     let hashes: Hashes = of_traces.map(|row| keys.hash(row)).collect();
     rows_of(older, &rows, control, |hash| hashes.contains(&hash))
+}
+
+/// Those of some rows, by place, that are of a span that is among other rows too.
+pub(super) fn of_spans(
+    places: &[(&Arc<Segment>, Arc<RowRanges>)],
+    others: &[(&Arc<Segment>, &RowRanges)],
+    control: &Control,
+) -> Result<Result<BTreeMap<Ulid, RowRanges>, String>, QueryError> {
+    let (mut known, mut wanted) = (Hashes::default(), Hashes::default());
+    let mut find = || -> Result<Result<(), String>, QueryError> {
+        for (segment, rows) in places {
+            let read = each(segment, rows, control, |keys, row, _| {
+                known.insert(keys.hash(row));
+                Ok(())
+            })?;
+            if read.is_err() {
+                return Ok(read);
+            }
+        }
+        for (segment, rows) in others.iter().filter(|_| !known.is_empty()) {
+            let read = each(segment, rows, control, |keys, row, _| {
+                wanted.extend(Some(keys.hash(row)).filter(|hash| known.contains(hash)));
+                Ok(())
+            })?;
+            if read.is_err() {
+                return Ok(read);
+            }
+        }
+        Ok(Ok(()))
+    };
+    if let Err(note) = find()? {
+        return Ok(Err(note));
+    }
+    let mut found = BTreeMap::new();
+    for (segment, rows) in places.iter().filter(|_| !wanted.is_empty()) {
+        match rows_of(segment, rows, control, |hash| Ok(wanted.contains(&hash)))? {
+            Ok(rows) if rows.is_empty() => {}
+            Ok(rows) => drop(found.insert(segment.meta().id, rows)),
+            Err(note) => return Ok(Err(note)),
+        }
+    }
+    Ok(Ok(found))
 }
 
 fn rows_of_traces(segment: &Segment, traces: &HashSet<TraceId>, control: &Control) -> Result<Result<RowRanges, SegmentError>, QueryError> {

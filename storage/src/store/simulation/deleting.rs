@@ -1,4 +1,4 @@
-//! Deletes: by trace, by word, by attribute and by name.
+//! Deletes: by trace, by word, by attribute, by name and by version, of which the last one counts.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use crate::model::{TimeRange, TraceId};
 use crate::query::QueryError;
 use crate::store::Signal;
 
-use super::model::{Found, log_number, span_number, word};
+use super::model::{Found, log_number, span_number, span_version, word};
 use super::world::{World, pick};
 
 impl World {
@@ -50,7 +50,7 @@ impl World {
         let spans: Vec<u64> = found.spans.iter().map(span_number).collect();
         let matching = |signal, query| DeleteWhat::Matching { signal, query, range: TimeRange::ALL };
         let of = |numbers: &[u64], is_one: &dyn Fn(u64) -> bool| numbers.iter().copied().filter(|number| is_one(*number)).collect();
-        let kind = self.dice.below(4);
+        let kind = self.dice.below(5);
         let (log, span) = (logs.get(pick(&mut self.dice, logs.len().max(1))), spans.get(pick(&mut self.dice, spans.len().max(1))));
         Some(match kind {
             0 => {
@@ -62,6 +62,15 @@ impl World {
             2 => {
                 let user = *log? % 7;
                 (matching(Signal::Logs, format!("attr.user=u{user}")), of(&logs, &|number| number % 7 == user))
+            }
+            3 => {
+                let number = *span?;
+                let version =
+                    |number| found.spans.iter().find(|span| span_number(span) == number).and_then(span_version).unwrap_or_default();
+                // All of a version that is not the first would be few spans, of the first too many.
+                let (least, user) = (version(number), number % 7);
+                let query = format!("attr.version={least} attr.user=u{user}");
+                (matching(Signal::Traces, query), of(&spans, &|number| number % 7 == user && version(number) == least))
             }
             _ => {
                 let name = *span? % 5;

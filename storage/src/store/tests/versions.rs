@@ -1,6 +1,7 @@
 //! Spans that come again with other content: what came last counts, wherever the versions lie.
 
 use super::*;
+use crate::deletion::DeleteWhat;
 use crate::query::{SqlQuery, TraceOrder, TraceSearch};
 
 /// Spans of some numbers, at the same times as those of [`spans`].
@@ -81,4 +82,32 @@ async fn what_came_last_counts_in_memory_in_segments_late_and_after_restarts() {
     store.close().await.unwrap();
     let store = open_with(config(dir.path())).await.unwrap();
     ask(&store, &expected).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_judges_the_last_version_and_takes_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    append(&store, Signal::Traces, named(0..8, "old")).await;
+    store.flush().await.unwrap();
+    append(&store, Signal::Traces, named(0..4, "new")).await;
+    let delete = async |name: &str| {
+        let query = format!("name={name}");
+        store.delete(DeleteWhat::Matching { signal: Signal::Traces, query, range: TimeRange::ALL }).await.unwrap()
+    };
+    // What is named so no more stays.
+    assert_eq!(delete("old").await.spans, 4);
+    ask(&store, &[("new", 4)]).await;
+    append(&store, Signal::Traces, named(20..22, "other")).await;
+    let receipt = delete("new").await;
+    assert_eq!(receipt.spans, 8, "every version");
+    ask(&store, &[("other", 2)]).await;
+    for _ in 0..20 {
+        let crashed = crash(dir.path());
+        ask(&open(crashed.path()).await, &[("other", 2)]).await;
+        if store.deletion(&receipt.id).unwrap().done.is_some() {
+            return;
+        }
+    }
+    panic!("it is never done");
 }
