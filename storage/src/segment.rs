@@ -83,6 +83,9 @@ pub(crate) struct Segment {
     index: Option<Index>,
     /// Set once a part of the bundle was found to be damaged or missing.
     wanting: AtomicBool,
+    /// Whether a question has read of the bundle, and whether all of it was compared with its checksum since it was opened.
+    asked: AtomicBool,
+    compared: AtomicBool,
     /// Why some of its rows could not be read, once that happened.
     damage: Damage,
     /// Rows that were let go and are still in the files: no read gives them.
@@ -181,7 +184,8 @@ impl Segment {
                 }
                 let wanting = AtomicBool::new(lacking.is_some() || index.is_damaged);
                 let (index, footer, damage) = (Some(index), OnceLock::new(), Damage::default());
-                Ok(Self { meta, parquet, footer, row_groups, index, wanting, damage, hidden: Vec::new() })
+                let (asked, compared, hidden) = (AtomicBool::new(false), AtomicBool::new(false), Vec::new());
+                Ok(Self { meta, parquet, footer, row_groups, index, wanting, asked, compared, damage, hidden })
             }
             Err(error) => {
                 tracing::warn!(segment.id = %meta.id, %error, "the index bundle of a segment is unusable; reading it is slower");
@@ -189,7 +193,8 @@ impl Segment {
                 let parquet = checked::CheckedFile::read_through(file, meta.parquet_crc)
                     .map_err(|error| SegmentError::damaged(meta.id, format!("{}: {error}", path.display())))?;
                 let (footer, wanting, damage) = (OnceLock::new(), AtomicBool::new(true), Damage::default());
-                let mut segment = Self { meta, parquet, footer, row_groups: Vec::new(), index: None, wanting, damage, hidden: Vec::new() };
+                let (asked, compared, hidden, row_groups) = (AtomicBool::new(false), AtomicBool::new(true), Vec::new(), Vec::new());
+                let mut segment = Self { meta, parquet, footer, row_groups, index: None, wanting, asked, compared, damage, hidden };
                 segment.row_groups = read::row_groups(segment.footer()?, segment.meta.signal);
                 Ok(segment)
             }
@@ -209,6 +214,17 @@ impl Segment {
     /// Whether a part of the index bundle is known to be missing or damaged, so that it should be made again.
     pub(crate) fn is_index_wanting(&self) -> bool {
         self.wanting.load(Ordering::Relaxed)
+    }
+
+    /// Whether questions read of the bundle and nobody has compared all of it with its checksum yet.
+    pub(crate) fn is_index_to_be_compared(&self) -> bool {
+        self.asked.load(Ordering::Relaxed) && !self.compared.load(Ordering::Relaxed) && !self.is_index_wanting()
+    }
+
+    /// Notes whether the bundle is what is recorded of it.
+    pub(crate) fn note_compared(&self, is_whole: bool) {
+        self.compared.store(true, Ordering::Relaxed);
+        self.wanting.fetch_or(!is_whole, Ordering::Relaxed);
     }
 
     pub(crate) fn meta(&self) -> &SegmentMeta {

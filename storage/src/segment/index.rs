@@ -137,6 +137,7 @@ impl Segment {
 
     /// The value, or a warning and `None`: what the bundle cannot say is found out from the rows.
     pub(super) fn usable<T, E: std::fmt::Display>(&self, blob: &str, result: Result<T, E>) -> Option<T> {
+        self.asked.store(true, Ordering::Relaxed);
         result
             .inspect_err(|error| {
                 self.wanting.store(true, Ordering::Relaxed);

@@ -8,6 +8,7 @@ use ulid::Ulid;
 
 use crate::background::{Health, Wake, Work};
 use crate::budget::Asked;
+use crate::check;
 use crate::clock::Clock;
 use crate::compaction::{self, Job, Target};
 use crate::flush::{KeepError, Keeper};
@@ -77,7 +78,8 @@ impl Merger {
         if self.reserve.is_wanting() && self.disk.has_room_for(RESERVE_BYTES) {
             self.reserve.set_aside();
         }
-        Ok(self.expire()? || self.rewrite_hidden()? || self.merge()? || self.reindex()?)
+        let has_worked = self.expire()? || self.rewrite_hidden()? || self.merge()? || self.reindex()?;
+        Ok(has_worked || self.compare())
     }
 
     /// Lets the oldest of what is past its age go.
@@ -263,6 +265,22 @@ impl Merger {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Reads one index bundle that questions use and compares it with its checksum, so that damage where nobody reads is found too. False when
+    /// it is whole, or there is none: one at each look around is enough.
+    fn compare(&self) -> bool {
+        let snapshot = self.tables.published().load_full();
+        let both = snapshot.spans.segments.iter().chain(&snapshot.logs.segments);
+        let Some(segment) = both.into_iter().find(|segment| segment.is_index_to_be_compared()) else { return false };
+        let meta = segment.meta();
+        let place = meta.index_path(&self.keeper.folder().segments(meta.signal));
+        let is_whole = check::sums(&place).is_ok_and(|sums| (sums.len, sums.crc) == (meta.index_bytes, meta.index_crc));
+        if !is_whole {
+            tracing::warn!(segment.id = %meta.id, "the index bundle of a segment does not match its checksum; it is made again");
+        }
+        segment.note_compared(is_whole);
+        !is_whole
     }
 
     fn work(&self, job: &Job<Arc<Segment>>, signal: Signal) -> Result<Vec<SegmentMeta>, SegmentError> {

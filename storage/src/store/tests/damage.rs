@@ -1,6 +1,7 @@
 //! Files that are damaged or lost.
 
 use super::*;
+use crate::query::{LogOrder, LogSearch};
 
 #[tokio::test]
 async fn check_names_the_file_that_is_damaged() {
@@ -84,4 +85,33 @@ async fn a_lost_segment_does_not_keep_the_rest_from_being_read() {
     assert_eq!(contents(&store), [BTreeMap::new(), once(0..5)]);
     let [damage] = store.status().damage.try_into().unwrap();
     assert!(damage.contains("50 rows of traces are missing"), "{damage}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_questions_use_is_made_again_wherever_it_is_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    append(&store, Signal::Logs, logs(0, 500)).await;
+    store.close().await.unwrap();
+    // With the index of words.
+    let store = open(dir.path()).await;
+    store.inner.clock.set(AFTER_THE_BUCKET);
+    wait_until(&store, |status| status.signals[1].level0_segments == 0).await;
+    store.close().await.unwrap();
+    for part in 1..6 {
+        let copy = crash(dir.path());
+        let file = fs::read_dir(copy.path().join("seg/logs")).unwrap().map(|entry| entry.unwrap().path());
+        let index = file.into_iter().find(|path| path.extension().is_some_and(|end| end == "idx")).unwrap();
+        let mut bytes = fs::read(&index).unwrap();
+        let at = bytes.len() * part / 6;
+        bytes[at] ^= 4;
+        fs::write(&index, bytes).unwrap();
+        let store = open(copy.path()).await;
+        let query = "line".to_owned();
+        let search = LogSearch { query, range: TimeRange::ALL, order: LogOrder::Newest, limit: 10, cursor: None };
+        store.search_logs(search).await.unwrap();
+        wait_until(&store, |_| store.inner.meters.reindexed.get() == 1).await;
+        store.close().await.unwrap();
+        assert!(check(copy.path(), &mut |_| ()).unwrap().is_ok(), "damage at byte {at}");
+    }
 }
