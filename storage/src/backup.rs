@@ -26,6 +26,8 @@ mod stream;
 mod vault;
 
 pub(crate) use self::restore::RESTORING;
+#[cfg(test)]
+pub(crate) use self::restore::restore_place;
 pub use self::restore::{Restored, restore};
 pub use self::stream::Stream;
 pub use self::vault::{Kept, Point, Receiver, Vault};

@@ -120,11 +120,12 @@ fn check_log(folder: &Folder, contents: Option<&Contents>, report: &mut CheckRep
     });
     match read {
         Ok(read) => {
-            let torn = if read.torn.is_some() {
-                ", a torn tail: never acknowledged, unless the file was damaged since it was written"
-            } else {
-                ""
-            };
+            let torn = read.torn.map_or_else(String::new, |(file, offset, bytes)| {
+                format!(
+                    ", a torn tail of {bytes} bytes at offset {offset} of {}: never acknowledged, unless the file was damaged since it was written",
+                    file.display()
+                )
+            });
             let problem = odd.first().map(|seq| format!("frame {seq} decodes into another number of rows than were acknowledged"));
             report.push(path, format!("{} requests, {waiting} of them in no segment yet{torn}", read.frames), problem);
         }

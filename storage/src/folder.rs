@@ -213,14 +213,7 @@ impl Folder {
         }
         self.id = self.fresh_id();
         self.sync_names()?;
-        let above = std::iter::successors(self.root.parent(), Place::parent);
-        for folder in above {
-            match folder.sync_folder() {
-                // Such a folder is not ours: whoever made it keeps it.
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
-                synced => synced.map_err(io_error("cannot sync the folder", &folder))?,
-            }
-        }
+        sync_above(&self.root)?;
         replace_file(&self.tmp(), &path, self.format_text().as_bytes()).map_err(io_error("cannot write", &path))?;
         Ok(self.id)
     }
@@ -250,6 +243,18 @@ impl Folder {
         }
         Ok(())
     }
+}
+
+/// Makes durable that a new folder is where it is.
+pub(crate) fn sync_above(folder: &Place) -> Result<(), OpenError> {
+    for above in std::iter::successors(folder.parent(), Place::parent) {
+        match above.sync_folder() {
+            // Such a folder is not ours: whoever made it keeps it.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            synced => synced.map_err(io_error("cannot sync the folder", &above))?,
+        }
+    }
+    Ok(())
 }
 
 /// Writes a whole file so that after a crash it is either absent or old, or complete.

@@ -11,7 +11,7 @@ use super::{FORMAT, is_of_segment};
 use crate::check::Watch;
 use crate::error::OpenError;
 use crate::files::Place;
-use crate::folder::io_error;
+use crate::folder::{io_error, sync_above};
 
 /// What a restore did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,26 +29,50 @@ pub struct Restored {
 /// # Errors
 /// When `into` holds something else or cannot be written.
 pub fn restore(vault: &Vault, point: &Point, into: &Path, watch: Watch<'_>) -> Result<Restored, OpenError> {
-    let root = Place::real(into);
-    begin(&root, point)?;
+    restore_place(vault, point, &Place::real(into), watch)
+}
+
+pub(crate) fn restore_place(vault: &Vault, point: &Point, root: &Place, watch: Watch<'_>) -> Result<Restored, OpenError> {
+    begin(root, point)?;
     let mut restored = Restored::default();
     let (format, files): (Vec<_>, Vec<_>) = point.files.iter().partition(|(name, _, _)| name == FORMAT);
     for (number, (name, bytes, crc)) in files.into_iter().chain(format).enumerate() {
+        if name == FORMAT {
+            sync_folders(root)?;
+        }
         watch(&format!("restoring file {} of {}", number + 1, point.files.len()));
         let (from, to) = (vault.file(point, name, *crc), root.join(name));
         if is(&to, *bytes, *crc) || copy(&from, &to, *bytes, *crc)? {
             restored.files += 1;
             restored.bytes += bytes;
-        } else if !(is_of_segment(name) && name.ends_with(".idx")) {
-            // An index is made again; anything else is missed.
+        } else if !is_index(name) {
+            // It is made again; anything else is missed.
             restored.damaged.push(name.clone());
         }
     }
     let mark = root.join(RESTORING);
     // As a stopped server leaves it, for those who only look.
-    root.join("LOCK").open_or_create().map_err(io_error("cannot create the lock of", &root))?;
-    mark.remove().and_then(|()| root.sync_folder()).map_err(io_error("cannot finish", &root))?;
+    root.join("LOCK").open_or_create().map_err(io_error("cannot create the lock of", root))?;
+    match mark.remove() {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_error("cannot finish", root)(error)),
+        _ => root.sync_folder().map_err(io_error("cannot finish", root))?,
+    }
     Ok(restored)
+}
+
+/// Whether a file of this name is made of others.
+fn is_index(name: &str) -> bool {
+    is_of_segment(name) && name.ends_with(".idx")
+}
+
+/// Makes durable which folders there are; their files are.
+fn sync_folders(root: &Place) -> Result<(), OpenError> {
+    let seg = root.join("seg");
+    if seg.is_there() {
+        seg.sync_folder().map_err(io_error("cannot sync the folder", &seg))?;
+    }
+    root.sync_folder().map_err(io_error("cannot sync the folder", root))?;
+    sync_above(root)
 }
 
 fn begin(root: &Place, point: &Point) -> Result<(), OpenError> {
@@ -58,7 +82,16 @@ fn begin(root: &Place, point: &Point) -> Result<(), OpenError> {
     if mark.read().is_ok_and(|bytes| bytes == point.id.as_bytes()) {
         return Ok(());
     }
-    if !names.is_empty() {
+    // It may have ended at its very end.
+    let is_there = |(name, bytes, crc): &(String, u64, u32)| {
+        let place = root.join(name);
+        is(&place, *bytes, *crc) || (is_index(name) && !place.is_there())
+    };
+    if point.files.iter().all(is_there) {
+        return Ok(());
+    }
+    // The mark itself may have been cut short.
+    if !names.iter().all(|name| name == RESTORING) {
         let detail = "it is not empty; restore into a folder that is, or go on with the restore that was begun there".to_owned();
         return Err(OpenError::Unsuitable { path: root.path().to_owned(), detail });
     }

@@ -22,7 +22,7 @@ use super::{FORMAT, is_of_segment, known_name};
 use crate::check::{self, Watch};
 use crate::error::OpenError;
 use crate::files::Place;
-use crate::folder::io_error;
+use crate::folder::{io_error, sync_above};
 use crate::model::UnixNanos;
 
 mod receiver;
@@ -71,18 +71,25 @@ impl Vault {
     /// # Errors
     /// When it is a folder of something else, or cannot be written.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let root = Place::real(path);
+        Self::open_place(&Place::real(path))
+    }
+
+    pub(crate) fn open_place(root: &Place) -> Result<Self, OpenError> {
         let vault = Self { root: root.clone() };
         let mark = root.join(MARK);
         if mark.is_there() {
             vault.check_mark()?;
         } else {
-            root.create_folder().map_err(io_error("cannot create the folder", &root))?;
-            if !root.names().map_err(io_error("cannot list the folder", &root))?.is_empty() {
+            root.create_folder().map_err(io_error("cannot create the folder", root))?;
+            sync_above(root)?;
+            let draft = root.join(format!("{MARK}{PARTIAL}"));
+            let names = root.names().map_err(io_error("cannot list the folder", root))?;
+            if names.iter().any(|name| root.join(name).path() != draft.path()) {
                 let detail = "it is not a folder of backups, and not empty; name another".to_owned();
                 return Err(OpenError::Unsuitable { path: root.path().to_owned(), detail });
             }
-            write(&mark, format!("{HEAD}\n").as_bytes()).map_err(io_error("cannot write", &mark))?;
+            let written = write(&draft, format!("{HEAD}\n").as_bytes()).and_then(|()| draft.rename_to(&mark));
+            written.and_then(|()| root.sync_folder()).map_err(io_error("cannot write", &mark))?;
         }
         Ok(vault)
     }
@@ -122,6 +129,10 @@ impl Vault {
         for name in listed(&folder)? {
             let Ok(id) = Ulid::from_string(&name) else { continue };
             let sums = folder.join(&name).join(SUMS);
+            // It is being removed.
+            if !sums.is_there() {
+                continue;
+            }
             match sums.read().ok().and_then(|bytes| sums::read(&bytes)) {
                 Some(files) => points.push(Point { id: name, taken: UnixNanos::new(id.timestamp_ms().saturating_mul(1_000_000)), files }),
                 None => tracing::warn!(file = %sums.display(), "the list of a backup is damaged; it cannot be restored"),
@@ -157,11 +168,14 @@ impl Vault {
         Ok(known)
     }
 
-    /// Which store the newest moment is of, as its FORMAT says; `None` when there is none that says it.
+    /// Which store the newest moment is of, as its FORMAT says; `None` when there is none that says it. One that is damaged says nothing.
     fn store(&self) -> Result<Option<String>, OpenError> {
         let points = self.points()?;
-        let mut formats = points.iter().rev().filter_map(|point| self.root.join(POINTS).join(&point.id).join(FORMAT).read().ok());
-        Ok(formats.find_map(|format| store_of(&format)))
+        let format_of = |point: &Point| {
+            let (name, _, crc) = point.files.iter().find(|(name, _, _)| name == FORMAT)?;
+            self.file(point, name, *crc).read().ok().filter(|bytes| crc32c::crc32c(bytes) == *crc)
+        };
+        Ok(points.iter().rev().filter_map(format_of).find_map(|format| store_of(&format)))
     }
 
     /// Begins a new moment.
@@ -175,7 +189,9 @@ impl Vault {
             return Err(io_error("another backup is being written to", &self.root)(io::ErrorKind::WouldBlock.into()));
         }
         let points = self.root.join(POINTS);
-        for name in listed(&points)?.iter().filter(|name| name.ends_with(PARTIAL)) {
+        let is_left_over =
+            |name: &&String| name.ends_with(PARTIAL) || (Ulid::from_string(name).is_ok() && !points.join(name).join(SUMS).is_there());
+        for name in listed(&points)?.iter().filter(is_left_over) {
             let left_over = points.join(name);
             left_over.remove_all().map_err(io_error("cannot remove", &left_over))?;
         }
@@ -194,12 +210,14 @@ impl Vault {
         let (old, kept) = points.split_at(points.len().saturating_sub(keep.max(1)));
         for point in old {
             let folder = self.root.join(POINTS).join(&point.id);
-            folder.remove_all().map_err(io_error("cannot remove", &folder))?;
+            // First what makes it one that can be restored, for good.
+            let removed = folder.join(SUMS).remove().and_then(|()| folder.sync_folder()).and_then(|()| folder.remove_all());
+            removed.map_err(io_error("cannot remove", &folder))?;
         }
         let needed: HashSet<PathBuf> =
             kept.iter().flat_map(|point| &point.files).map(|(name, _, crc)| self.segment_file(name, *crc).path().to_owned()).collect();
         for signal in ["traces", "logs"] {
-            let folder = self.root.join("seg").join(signal);
+            let folder = self.root.join(SEG).join(signal);
             for name in listed(&folder)? {
                 let file = folder.join(name);
                 if !needed.contains(file.path()) {
@@ -244,6 +262,7 @@ fn damaged(place: &Place, detail: &str) -> OpenError {
 const MARK: &str = "VAULT";
 const POINTS: &str = "points";
 const SUMS: &str = "SUMS";
+const SEG: &str = "seg";
 const PARTIAL: &str = ".partial";
 const HEAD: &str = "throughline backup 1";
 const HEAD_OF_ANY: &str = "throughline backup ";

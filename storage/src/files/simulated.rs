@@ -7,7 +7,7 @@
 //! before, in the middle of or after any of them. A name has versions: the one that its folder was last synced with, and every later
 //! one; a power failure leaves any of them. It is harsher than most file systems, which keep the order of such changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -57,7 +57,7 @@ struct State {
     stopped: bool,
     /// Counts starts: handles of earlier ones are dead.
     epoch: u64,
-    locked: Option<usize>,
+    locked: BTreeSet<usize>,
     bad_sector: Option<(usize, u64)>,
     ids: u64,
 }
@@ -88,7 +88,7 @@ impl Simulated {
             operations: 0,
             stopped: false,
             epoch: 0,
-            locked: None,
+            locked: BTreeSet::new(),
             bad_sector: None,
             ids: 0,
         };
@@ -141,7 +141,7 @@ impl Simulated {
     pub(crate) fn restore(&self, image: &Image) {
         let mut state = self.state.lock();
         let (dice, epoch, operations) = (state.dice.clone(), state.epoch + 1, state.operations);
-        *state = State { dice, epoch, operations, locked: None, bad_sector: None, ..image.0.clone() };
+        *state = State { dice, epoch, operations, locked: BTreeSet::new(), bad_sector: None, ..image.0.clone() };
     }
 
     /// Turns one bit at rest.
@@ -188,6 +188,19 @@ impl State {
         self.names.entry(path.to_owned()).or_insert_with(|| vec![None]).push(node);
     }
 
+    /// What is in a folder goes where it goes: after a power failure it is where the folder is.
+    fn move_inside(&mut self, from: &Path, to: &Path) {
+        let inside = self.names.iter_mut().filter(|(path, _)| path.starts_with(from) && *path != from);
+        let moved: Vec<_> = inside
+            .map(|(path, versions)| {
+                let there = (to.join(path.strip_prefix(from).unwrap()), versions.clone());
+                versions.push(None);
+                there
+            })
+            .collect();
+        self.names.extend(moved);
+    }
+
     /// Counts an operation; `takes_space` ones fail while the disk is full.
     fn turn(&mut self, takes_space: bool) -> io::Result<Turn> {
         if self.stopped {
@@ -227,7 +240,7 @@ impl State {
         self.epoch += 1;
         self.stopped = false;
         self.plan = Plan::default();
-        self.locked = None;
+        self.locked.clear();
         self.bad_sector = None;
         // Sometimes nearly everything was on its way already, sometimes nearly nothing.
         let luck = [0, 50, 100][usize::try_from(self.dice.below(3)).unwrap()];

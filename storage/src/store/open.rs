@@ -35,7 +35,7 @@ use super::append::{Pending, context_of, record_ids};
 use super::delete::hidden_before;
 use super::merge::Merger;
 use super::tables::Unreadable;
-use super::{Appended, Disk, Inner, Meters, Reserve, Signal, Tables};
+use super::{Disk, Inner, Meters, Reserve, Signal, Tables};
 
 /// What the threads of a store do. Whoever holds it starts them, or does it himself.
 pub(super) struct Hands {

@@ -1,7 +1,8 @@
 //! The simulation: a store on a disk that crashes, tears, forgets, fills up and decays, beside a model of what was acknowledged.
 //!
 //! Owns the runs: one seed is one run, and the same seed is the same run. Everything that threads do otherwise is done by hand here, a
-//! step at a time: the log's groups, flushes, merges. `world` is one run, `model` what must be true, `damage` what decays at rest.
+//! step at a time: the log's groups, flushes, merges. `world` is one run, `model` what must be true, `damage` what decays at rest and `losses` what that may
+//! take, `saving` backups and what is made of them.
 
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,8 +12,10 @@ use parking_lot::Mutex;
 mod damage;
 mod deleting;
 mod keeping;
+mod losses;
 mod model;
 mod repairing;
+mod saving;
 mod sending;
 mod tally;
 mod verifying;

@@ -41,6 +41,11 @@ pub(crate) fn salvage(
             continue;
         }
         let first_seq = header.map_or(named, |header| header.first_seq);
+        // Also where no frame of this file tells that others were before it.
+        if header.is_some() && first_seq > expected {
+            lost.push(missing(&path, (expected, first_seq - 1), None));
+            expected = first_seq;
+        }
         let mut frames = Frames { bytes: &bytes, first_seq, at: FILE_HEADER, last: first_seq.saturating_sub(1) };
         let mut damage = None;
         for next in frames.by_ref() {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::super::stream::{DAMAGED, END, FILE, KNOWN, MAGIC};
 use super::super::{FORMAT, is_of_segment};
 use super::sums::{self, Summed};
-use super::{Kept, PARTIAL, POINTS, SUMS, Vault, damaged, store_of, write};
+use super::{Kept, PARTIAL, POINTS, SEG, SUMS, Vault, damaged, store_of, write};
 use crate::error::OpenError;
 use crate::files::{File, Place};
 use crate::folder::io_error;
@@ -47,6 +47,12 @@ impl Receiver {
     pub(super) fn new(vault: Vault, lock: Arc<dyn File>, draft: Place, id: String, store: Option<String>) -> Self {
         let kept = Kept { id, ..Kept::default() };
         Self { vault, _lock: lock, draft, store, kept, sums: Vec::new(), held: Vec::new(), state: State::Begin }
+    }
+
+    /// Names the moment that it will be.
+    #[cfg(test)]
+    pub(crate) fn id(&self) -> &str {
+        &self.kept.id
     }
 
     /// Takes the next bytes of the stream.
@@ -214,6 +220,11 @@ impl Receiver {
                     self.draft.join(folder).sync_folder()?;
                 }
             }
+            // What it relies on first.
+            if self.vault.root.join(SEG).is_there() {
+                self.vault.root.join(SEG).sync_folder()?;
+            }
+            self.vault.root.sync_folder()?;
             self.draft.rename_to(&lasting)?;
             self.vault.root.join(POINTS).sync_folder()?;
             self.vault.root.sync_folder()

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::files::File;
 
@@ -14,6 +15,8 @@ pub(super) struct Handle {
     pub(super) disk: Arc<Simulated>,
     pub(super) node: usize,
     pub(super) epoch: u64,
+    /// Whether it has the file locked.
+    pub(super) holds: AtomicBool,
 }
 
 // === impl Handle ===
@@ -58,7 +61,7 @@ impl File for Handle {
             let bytes = state.nodes[self.node].live();
             let start = bytes.len().min(usize::try_from(offset).unwrap());
             let length = buffer.len().min(bytes.len() - start);
-            let sectors = offset / SECTOR as u64..=(offset + length as u64) / SECTOR as u64;
+            let sectors = offset / SECTOR as u64..(offset + length as u64).div_ceil(SECTOR as u64);
             if state.bad_sector.is_some_and(|(node, sector)| node == self.node && sectors.contains(&sector)) {
                 return Err(io::Error::other("the sector cannot be read"));
             }
@@ -116,9 +119,9 @@ impl File for Handle {
 
     fn try_lock(&self) -> io::Result<bool> {
         self.node(|state| {
-            let free = state.locked.is_none_or(|node| node != self.node);
-            state.locked = Some(self.node);
-            Ok(free)
+            let locks = state.locked.insert(self.node);
+            self.holds.fetch_or(locks, Ordering::Relaxed);
+            Ok(locks)
         })
     }
 }
@@ -126,8 +129,8 @@ impl File for Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         let mut state = self.disk.state.lock();
-        if state.epoch == self.epoch && state.locked == Some(self.node) {
-            state.locked = None;
+        if state.epoch == self.epoch && self.holds.load(Ordering::Relaxed) {
+            state.locked.remove(&self.node);
         }
     }
 }

@@ -40,7 +40,7 @@ impl FileSystem for Mounted {
             }
             (_, Err(error)) => return Err(error),
         };
-        Ok(Arc::new(Handle { disk: self.0.clone(), node, epoch }))
+        Ok(Arc::new(Handle { disk: self.0.clone(), node, epoch, holds: false.into() }))
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
@@ -52,11 +52,12 @@ impl FileSystem for Mounted {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.0.state.lock();
-        let node = state.file(from)?;
+        let node = state.find(from)?;
         state.folder(to.parent().unwrap())?;
         state.whole(true, |state| {
             state.name(to, Some(node));
             state.name(from, None);
+            state.move_inside(from, to);
             Ok(())
         })
     }

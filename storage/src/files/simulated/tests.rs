@@ -2,7 +2,7 @@ use super::super::Place;
 use super::*;
 
 /// What is left of a file over many seeds.
-fn outcomes(work: impl Fn(&Place), power: bool, what: &str) -> std::collections::BTreeSet<Option<Vec<u8>>> {
+fn outcomes(work: impl Fn(&Place), power: bool, what: &str) -> BTreeSet<Option<Vec<u8>>> {
     (0..200)
         .map(|seed| {
             let disk = Simulated::new(seed);
@@ -18,7 +18,7 @@ fn outcomes(work: impl Fn(&Place), power: bool, what: &str) -> std::collections:
         .collect()
 }
 
-fn set<const N: usize>(outcomes: [Option<&[u8]>; N]) -> std::collections::BTreeSet<Option<Vec<u8>>> {
+fn set<const N: usize>(outcomes: [Option<&[u8]>; N]) -> BTreeSet<Option<Vec<u8>>> {
     outcomes.into_iter().map(|outcome| outcome.map(<[u8]>::to_vec)).collect()
 }
 
@@ -73,7 +73,7 @@ fn a_failed_sync_gives_up_what_it_could_not_write() {
         assert!(file.sync_all().is_err());
         file.sync_all().unwrap();
     };
-    let outcomes = |power| -> std::collections::BTreeSet<Vec<u8>> {
+    let outcomes = |power| -> BTreeSet<Vec<u8>> {
         (0..50)
             .map(|seed| {
                 let disk = Simulated::new(seed);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::check::{CheckReport, check_place};
 use crate::files::Simulated;
 
+use super::losses::{Excused, Loss};
 use super::model::Look;
 use super::world::{World, pick};
 
@@ -36,16 +37,22 @@ impl World {
                 1 => disk.make_unreadable(&path, byte),
                 _ => disk.flip(&path, byte, bit),
             };
+            let bytes_hurt = match kind {
+                0 => None,
+                1 => Some(byte / SECTOR * SECTOR..(byte / SECTOR + 1) * SECTOR),
+                _ => Some(byte..byte + 1),
+            };
+            let loss = self.loss(&path, bytes_hurt);
             let bit = u32::try_from(self.dice.below(8)).unwrap();
             hurt(&self.disk, bit);
             self.history.push(format!("damage of kind {kind} at byte {byte} of {bytes} of {}", path.display()));
             self.tally.count("damages", 1);
             let checked = self.checked();
-            self.look(&path, &checked).await;
+            self.look(&path, &checked, &loss).await;
             self.disk.restore(&whole);
             if self.dice.below(2) == 0 {
                 hurt(&self.disk, bit);
-                self.mend(&path);
+                self.mend(&path, &loss);
                 self.disk.restore(&whole);
             }
         }
@@ -59,7 +66,7 @@ impl World {
     }
 
     /// Opens the damaged folder: what is read is what was sent, and what is missing is told.
-    async fn look(&mut self, path: &Path, checked: &Checked) {
+    async fn look(&mut self, path: &Path, checked: &Checked, loss: &Loss) {
         let is_segment = path.starts_with("/srv/data/seg");
         // A power failure may bring back files that were removed; they are nobody's.
         if is_segment && checked.paths.iter().any(|known| known == path) {
@@ -72,7 +79,7 @@ impl World {
                 self.history.push(format!("not opened: {error}"));
                 true
             }
-            Ok(()) => self.compare_damaged(path, &files_before),
+            Ok(()) => self.compare_damaged(path, &files_before, (checked, loss)),
         };
         let told = told || !checked.named.is_empty();
         self.tally.count("damages told", u64::from(told));
@@ -84,7 +91,7 @@ impl World {
     }
 
     /// Whether the store told that something is missing.
-    fn compare_damaged(&mut self, path: &Path, files_before: &[PathBuf]) -> bool {
+    fn compare_damaged(&mut self, path: &Path, files_before: &[PathBuf], (checked, loss): (&Checked, &Loss)) -> bool {
         let mut found = self.found();
         let told = !found.reports.is_empty();
         if told && !path.starts_with("/srv/data/manifest") {
@@ -93,16 +100,23 @@ impl World {
         }
         // Told when it was opened, and not only when the rows were read.
         if found.reports.iter().any(|report| report.contains("are missing from answers")) {
-            assert_eq!(self.segment_files(), files_before, "{}", self.failure("files that may be needed were removed"));
+            let files = self.segment_files();
+            let are_there = files_before.iter().all(|file| files.contains(file));
+            assert!(are_there, "{}", self.failure("files that may be needed were removed"));
         }
-        // The last group of the log cannot be told from one that was being written when the power failed.
-        if path.starts_with("/srv/data/wal") {
-            found.reports.push("the end of the log".to_owned());
-        }
-        // Nor can the last edit of the list, which may have let rows go whose files a power failure brought back.
+        let in_log = path.starts_with("/srv/data/wal");
+        found.excused = if told || in_log { loss.opened.clone() } else { Excused::Nothing };
+        // The last edit of the list cannot be told from one that was being written when the power failed; it may have let rows go whose
+        // files are back. Nor can the last group of the log.
         let look = if path.starts_with("/srv/data/manifest") { Look::Repaired } else { Look::Damaged };
         let compared = self.compare(&found, look);
-        assert_eq!(compared, Ok(()), "{}", self.failure("damage was read as data, or what is missing was not told"));
+        let Ok(seen) = compared else {
+            panic!("{}", self.failure(&format!("damage was read as data, or took more than it may ({loss:?}): {compared:?}")))
+        };
+        self.tally.count("items lost with the end of the log", if in_log { seen.lost } else { 0 });
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let is_named = told || loss.is_traceless || (checked.said.contains("torn") && checked.said.contains(name));
+        assert!(seen.lost == 0 || is_named, "{}", self.failure(&format!("what is missing was not told: {}", checked.said)));
         told
     }
 
@@ -111,6 +125,9 @@ impl World {
         files.filter(|path| path.starts_with("/srv/data/seg")).collect()
     }
 }
+
+/// Bytes that become unreadable together.
+const SECTOR: u64 = 512;
 
 fn paths(report: &CheckReport, only_problems: bool) -> Vec<PathBuf> {
     let lines = report.lines.iter().filter(|line| !line.summary.starts_with("left over") && (!only_problems || line.problem.is_some()));

@@ -9,9 +9,10 @@ mod request;
 
 pub(super) use self::request::{Request, log_number, span_number, span_version, word};
 use super::keeping::Keeping;
+use super::losses::Excused;
 
 /// All requests, by the number of their first item, and what became of items.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Model {
     pub(super) requests: BTreeMap<u64, Request>,
     /// Items that a delete took, with a receipt.
@@ -41,6 +42,8 @@ pub(super) enum Look {
 pub(super) struct Seen {
     pub(super) let_go: u64,
     pub(super) kept_by_rule: u64,
+    /// What damage took.
+    pub(super) lost: u64,
 }
 
 /// What is known of a request.
@@ -61,6 +64,8 @@ pub(super) struct Found {
     pub(super) spans: Vec<Span>,
     /// What could not be read, in the words of the store.
     pub(super) reports: Vec<String>,
+    /// What may be missing because of damage.
+    pub(super) excused: Excused,
 }
 
 // === impl Model ===
@@ -92,15 +97,18 @@ impl Model {
             }
             let must_be_whole = request.fate == Fate::Stored || (request.fate == Fate::Unknown && is_here);
             for number in request.numbers().filter(|number| must_be_whole && !present.contains(number) && !self.is_gone(*number)) {
-                if !keeping.may_be_gone(request, number) && found.reports.is_empty() {
-                    return Err(format!("item {number} of {request:?} is not there"));
+                if !keeping.may_be_gone(request, number) {
+                    if !found.excused.covers(number) {
+                        return Err(format!("item {number} of {request:?} is not there"));
+                    }
+                    seen.lost += 1;
                 }
                 missing.insert(number);
             }
             let ruled = |number: &u64| present.contains(number) && keeping.is_kept_by_rule(request, *number);
             seen.kept_by_rule += request.numbers().filter(ruled).count() as u64;
         }
-        self.compare_undecided(&present, keeping, found.reports.is_empty())?;
+        self.compare_undecided(&present, keeping, found.excused == Excused::Nothing)?;
         if matches!(look, Look::Live | Look::Settle) {
             self.compare_versions(&found.spans, keeping)?;
         }

@@ -12,7 +12,7 @@ use crate::snapshot::Snapshot;
 use crate::store::Signal;
 
 use super::keeping::Keeping;
-use super::model::{Found, Look, log_number, word};
+use super::model::{Found, Look, Seen, log_number, word};
 use super::world::{World, pick};
 
 impl World {
@@ -21,17 +21,17 @@ impl World {
         let found = self.found();
         assert!(found.reports.is_empty(), "{}", self.failure(&format!("not everything can be read: {:?}", found.reports)));
         let compared = self.compare(&found, if settle { Look::Settle } else { Look::Live });
-        assert_eq!(compared, Ok(()), "{}", self.failure("the store and the model disagree"));
+        assert!(compared.is_ok(), "{}", self.failure(&format!("the store and the model disagree: {compared:?}")));
         self.ask(&found).await;
     }
 
-    pub(super) fn compare(&mut self, found: &Found, look: Look) -> Result<(), String> {
+    pub(super) fn compare(&mut self, found: &Found, look: Look) -> Result<Seen, String> {
         let keeping = Keeping { config: &self.config, now: self.clock.now() };
         let seen = self.model.compare(found, &keeping, look)?;
         let by = if self.config.max_disk_bytes.is_some() { "let go for the budget" } else { "let go by age" };
         self.tally.count(by, seen.let_go);
         self.tally.count("kept by rule", seen.kept_by_rule);
-        Ok(())
+        Ok(seen)
     }
 
     /// Everything that can be read now.

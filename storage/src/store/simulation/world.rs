@@ -15,6 +15,7 @@ use crate::wal::Refusal;
 
 use super::keeping;
 use super::model::Model;
+use super::saving::Saved;
 use super::tally::Tally;
 
 /// Everything of one run.
@@ -28,12 +29,13 @@ pub(super) struct World {
     pub(super) history: Vec<String>,
     pub(super) clock: Clock,
     pub(super) config: Config,
-    log_file_bytes: u64,
+    pub(super) log_file_bytes: u64,
     pub(super) open: Option<(Store, Hands)>,
     /// Requests whose senders heard nothing certain from this process, or nothing at all.
     pub(super) unanswered: Vec<u64>,
     /// The same of the processes before: their senders send again.
     pub(super) again: Vec<u64>,
+    pub(super) saved: Saved,
 }
 
 const START: UnixNanos = UnixNanos::new(1_700_000_000_000_000_000);
@@ -48,6 +50,7 @@ impl World {
         let root = Place::on(Arc::new(Mounted(disk.clone())), "/srv/data");
         let config = keeping::config(&mut dice);
         let log_file_bytes = [2_000, 6_000, 40_000][pick(&mut dice, 3)];
+        let saved = Saved::new(dice.roll());
         Self {
             disk,
             root,
@@ -61,6 +64,7 @@ impl World {
             open: None,
             unanswered: Vec::new(),
             again: Vec::new(),
+            saved,
         }
     }
 
@@ -77,6 +81,8 @@ impl World {
         self.restart_quietly().await;
         self.finish();
         self.verify(false).await;
+        self.restore_backups().await;
+        self.finish();
         self.check_folder();
         if self.dice.below(2) == 0 {
             self.damage().await;
@@ -90,26 +96,40 @@ impl World {
     }
 
     async fn step(&mut self) {
-        match self.dice.below(100) {
+        match self.dice.below(104) {
+            what @ 0..86 => self.work(what).await,
+            86..91 => self.verify(false).await,
+            91..100 => self.restart().await,
+            _ => self.back_up().await,
+        }
+    }
+
+    /// What goes on while the store runs; `what` is below 86.
+    pub(super) async fn work(&mut self, what: u64) {
+        match what {
             0..37 => self.send().await,
             37..42 => self.send_again().await,
             42..56 => self.flush(),
             56..70 => self.merge(),
             70..77 => self.wait(),
             77..83 => self.delete().await,
-            83..86 => self.rotate(),
-            86..91 => self.verify(false).await,
-            _ => self.restart().await,
+            _ => self.rotate(),
         }
     }
 
     /// All work that is left: indexes that a crash left without their place in the list, deletes, merges.
-    fn finish(&mut self) {
-        let (_, hands) = self.open.as_mut().unwrap();
+    pub(super) fn finish(&mut self) {
+        let (store, hands) = self.open.as_mut().unwrap();
+        // A delete that could not write memory waits for that.
+        if store.deletions().iter().any(|deletion| deletion.done.is_none()) {
+            let _ = store.inner.flush();
+        }
         let mut rounds = 0;
         while hands.merger.run() == Some(true) || hands.log.step() {
             rounds += 1;
-            assert!(rounds < 1_000, "the work never ends");
+            if rounds == 1_000 {
+                panic!("{}", self.failure("the work never ends"));
+            }
         }
     }
 
@@ -151,7 +171,7 @@ impl World {
         self.start().await;
     }
 
-    async fn restart_quietly(&mut self) {
+    pub(super) async fn restart_quietly(&mut self) {
         self.end();
         let opened = self.try_open();
         assert!(opened.is_ok(), "{}", self.failure(&format!("the store cannot be opened: {opened:?}")));
@@ -176,7 +196,7 @@ impl World {
 
     async fn start(&mut self) {
         for attempt in 0.. {
-            let plan = if attempt < 3 { self.draw_plan() } else { Plan::default() };
+            let plan = if attempt < 3 { self.draw_plan(self.disk.operations()) } else { Plan::default() };
             let planned = plan.stop_at.is_some() || !plan.broken.is_empty() || !plan.full.is_empty();
             self.history.push(format!("start at operation {} with {plan:?}", self.disk.operations()));
             self.disk.plan(plan);
@@ -194,8 +214,8 @@ impl World {
         self.verify(true).await;
     }
 
-    fn draw_plan(&mut self) -> Plan {
-        let now = self.disk.operations();
+    /// What is to go wrong after so many operations.
+    pub(super) fn draw_plan(&mut self, now: u64) -> Plan {
         let soon = |dice: &mut Dice| now + 1 + [dice.below(12), dice.below(120)][pick(dice, 2)];
         let mut plan = Plan::default();
         match self.dice.below(10) {
