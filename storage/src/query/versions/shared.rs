@@ -68,7 +68,6 @@ pub(super) fn of_spans(
         for (segment, rows) in places {
             let read = each(segment, rows, control, |keys, row, _| {
                 known.insert(keys.hash(row));
-                Ok(())
             })?;
             if read.is_err() {
                 return Ok(read);
@@ -77,7 +76,6 @@ pub(super) fn of_spans(
         for (segment, rows) in others.iter().filter(|_| !known.is_empty()) {
             let read = each(segment, rows, control, |keys, row, _| {
                 wanted.extend(Some(keys.hash(row)).filter(|hash| known.contains(hash)));
-                Ok(())
             })?;
             if read.is_err() {
                 return Ok(read);
@@ -90,7 +88,7 @@ pub(super) fn of_spans(
     }
     let mut found = BTreeMap::new();
     for (segment, rows) in places.iter().filter(|_| !wanted.is_empty()) {
-        match rows_of(segment, rows, control, |hash| Ok(wanted.contains(&hash)))? {
+        match rows_of(segment, rows, control, |hash| wanted.contains(&hash))? {
             Ok(rows) if rows.is_empty() => {}
             Ok(rows) => drop(found.insert(segment.meta().id, rows)),
             Err(note) => return Ok(Err(note)),
