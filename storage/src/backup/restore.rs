@@ -142,6 +142,7 @@ fn copy(from: &Place, to: &Place, bytes: u64, crc: u32) -> Result<bool, OpenErro
         }
         if (at, found) != (bytes, crc) {
             draft.remove()?;
+            draft.parent().map_or(Ok(()), |folder| folder.sync_folder())?;
             return Ok(false);
         }
         target.sync_all()?;
