@@ -81,6 +81,8 @@ impl Node {
         if end > self.live.len() {
             self.set_len(end as u64);
         }
+        // Whoever writes the end again has the system try its length again.
+        self.len_given_up &= end < self.live.len();
         self.live[start..end].copy_from_slice(bytes);
         self.touch(start, end);
     }
