@@ -43,7 +43,7 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Failure> {
     if !sql.is_empty() {
         match visit.state.store().sql(SqlQuery { sql: sql.clone(), max_rows: MAX_ROWS, timeout: TIMEOUT }).await {
             Ok(answer) => {
-                match chart(&answer, &visit.clock()) {
+                match chart(&answer, &visit.palette(), &visit.clock()) {
                     Ok(chart) => page.chart = Some(chart),
                     Err(why) => page.no_chart = why,
                 }

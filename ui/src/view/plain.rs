@@ -59,6 +59,8 @@ pub(crate) struct Table {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cell {
     pub(crate) text: String,
+    /// What `text` is the beginning of; empty when that is all.
+    pub(crate) whole: String,
     pub(crate) is_number: bool,
     pub(crate) is_null: bool,
     /// A number of nanoseconds as people read it; empty for others.
@@ -74,6 +76,9 @@ pub(crate) struct Settings {
     pub(crate) frame: Frame,
     pub(crate) keys: Vec<Choice>,
     pub(crate) zones: Vec<Choice>,
+    /// The zone in its field, and what is wrong with it.
+    pub(crate) zone: String,
+    pub(crate) problem: String,
     /// The time now, as the reader sees times.
     pub(crate) now: format::Moment,
     /// What was set where the program was started.
@@ -232,7 +237,13 @@ fn cell(name: &str, value: Option<&serde_json::Value>, is_number: bool, (links, 
     let is_long = text.chars().nth(MAX_CELL).is_some();
     let text = if is_long { text.chars().take(MAX_CELL).chain(['…']).collect() } else { text };
     let reads = if is_number { reads(name, &text, clock) } else { String::new() };
-    Cell { text, is_number, is_null: false, reads, href }
+    // One long value would make its row higher than the screen is.
+    let is_high = href.is_empty() && (text.chars().nth(HEAD).is_some() || text.lines().nth(2).is_some());
+    if !is_high {
+        return Cell { text, is_number, reads, href, ..Cell::default() };
+    }
+    let head: String = text.split('\n').next().unwrap_or_default().chars().take(HEAD - 10).chain(['…']).collect();
+    Cell { text: head, whole: text, is_number, reads, href, ..Cell::default() }
 }
 
 /// Columns are called what the tables call theirs when they hold times and durations.
@@ -247,6 +258,9 @@ fn reads(name: &str, text: &str, clock: &Clockface) -> String {
 
 /// In nanoseconds since 1970.
 const YEAR_2000: u64 = 946_684_800_000_000_000;
+
+/// Longer values are folded.
+const HEAD: usize = 90;
 
 /// Longer values are cut on the page; CSV and NDJSON have them whole.
 const MAX_CELL: usize = 1_000;
@@ -287,5 +301,9 @@ mod tests {
         assert_eq!((reads("n", "1795176202123456789", &clock).as_str(), reads("time", "17", &clock).as_str()), ("", ""));
         assert_eq!(table.rows[0][0].href, "/trace/5b8efff798038103d269b633813fc60c");
         assert!(table.rows[0][1].is_number && table.rows[0][2].is_null);
+        let long = serde_json::Value::from("x".repeat(400));
+        let folded = cell("attributes", Some(&long), false, (&Links::default(), &clock));
+        assert_eq!((folded.text.chars().count(), folded.whole.len()), (HEAD - 9, 400));
+        assert_eq!(cell("name", Some(&"GET /".into()), false, (&Links::default(), &clock)).whole, "");
     }
 }

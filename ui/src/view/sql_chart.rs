@@ -7,6 +7,7 @@ use storage::{SqlAnswer, TimeRange, UnixNanos};
 
 use self::column::{Column, Role, columns};
 use super::chart::{Scale, ticks};
+use super::colour::Palette;
 use super::format::{self, Clockface};
 
 mod column;
@@ -44,7 +45,7 @@ pub(crate) struct Bars {
 }
 
 /// Draws an answer, or says why there is nothing to draw; says nothing where nobody expects a chart.
-pub(crate) fn chart(answer: &SqlAnswer, clock: &Clockface) -> Result<Chart, String> {
+pub(crate) fn chart(answer: &SqlAnswer, palette: &Palette, clock: &Clockface) -> Result<Chart, String> {
     let columns = columns(answer);
     let of = |role: Role| columns.iter().filter(|column| column.role == role).collect::<Vec<_>>();
     let (times, words, mut amounts) = (of(Role::Time), of(Role::Word), of(Role::Amount));
@@ -59,14 +60,19 @@ pub(crate) fn chart(answer: &SqlAnswer, clock: &Clockface) -> Result<Chart, Stri
         return Err("No chart: amounts must not be below zero, and not all of them zero.".to_owned());
     }
     if let Some(time) = times.first() {
-        return over(time, &words, &amounts, |from, to| ticks(TimeRange { from: nanos(from), to: nanos(to).plus(1) }, clock));
+        if columns.iter().any(|column| column.role == Role::Other) {
+            return Err(
+                "No chart: each row is a span or a record of its own; GROUP BY a time, and perhaps a word, makes lines of them.".to_owned()
+            );
+        }
+        return over(time, &words, &amounts, palette, |from, to| ticks(TimeRange { from: nanos(from), to: nanos(to).plus(1) }, clock));
     }
     if words.is_empty() {
         if amounts.len() < 2 {
             return Err("No chart: there is no time and no word to draw amounts by.".to_owned());
         }
         let along = amounts.remove(0);
-        return over(along, &[], &amounts, even);
+        return over(along, &[], &amounts, palette, even);
     }
     by_word(&words, &amounts, answer.rows.len())
 }
@@ -76,9 +82,15 @@ fn over(
     along: &Column<'_>,
     words: &[&Column<'_>],
     amounts: &[&Column<'_>],
+    palette: &Palette,
     labels: impl Fn(f64, f64) -> Vec<(String, String)>,
 ) -> Result<Chart, String> {
     let mut lines = if words.is_empty() { by_column(along, amounts) } else { by_words(along, words, amounts) };
+    // A colour means a service; whatever else is told apart has one that no service has.
+    let are_services = matches!(words, [only] if SERVICES.contains(&only.name));
+    for (place, line) in lines.iter_mut().enumerate() {
+        line.class = if are_services { palette.chip(&line.name).class } else { neutral(place) };
+    }
     let alike = |line: &Line| line.points.windows(2).any(|pair| matches!(pair, [a, b] if a.0 >= b.0));
     if lines.iter().any(alike) {
         let names: Vec<&str> = std::iter::once(&along).chain(words).map(|column| column.name).collect();
@@ -91,7 +103,7 @@ fn over(
     }
     let left_out = lines.len().saturating_sub(MAX_SERIES);
     lines.truncate(MAX_SERIES);
-    let series = lines.iter().enumerate().map(|(place, line)| [format::line(&line.name, 60), format!("s{place}")]);
+    let series = lines.iter().map(|line| [format::line(&line.name, 60), line.class.clone()]);
     Ok(Chart {
         series: series.collect(),
         panels: panels(&lines, (from, to)),
@@ -114,12 +126,13 @@ struct Line {
     name: String,
     points: Vec<Point>,
     unit: &'static str,
+    class: String,
 }
 
 fn by_column(along: &Column<'_>, amounts: &[&Column<'_>]) -> Vec<Line> {
     let line = |column: &&Column<'_>| {
         let points = along.numbers.iter().zip(&column.numbers).filter_map(|(place, number)| Some(((*place)?, (*number)?)));
-        Line { name: column.name.to_owned(), points: sorted(points.collect()), unit: column.unit }
+        Line { name: column.name.to_owned(), points: sorted(points.collect()), unit: column.unit, class: String::new() }
     };
     amounts.iter().take(MAX_SERIES).map(line).collect()
 }
@@ -133,7 +146,8 @@ fn by_words(along: &Column<'_>, words: &[&Column<'_>], amounts: &[&Column<'_>]) 
             lines.entry(label(words, row)).or_default().push((*place, *number));
         }
     }
-    let mut lines: Vec<Line> = lines.into_iter().map(|(name, points)| Line { name, points: sorted(points), unit: amount.unit }).collect();
+    let line = |(name, points)| Line { name, points: sorted(points), unit: amount.unit, class: String::new() };
+    let mut lines: Vec<Line> = lines.into_iter().map(line).collect();
     let total = |line: &Line| line.points.iter().map(|(_, number)| *number).sum::<f64>();
     lines.sort_by(|a, b| total(b).total_cmp(&total(a)));
     lines
@@ -146,9 +160,9 @@ fn panels(lines: &[Line], ends: Point) -> Vec<Panel> {
         alike.flat_map(|line| line.points.iter().map(|(_, number)| *number)).fold(0.0, f64::max)
     };
     let mut panels: Vec<Panel> = Vec::new();
-    for (place, line) in lines.iter().enumerate() {
+    for line in lines {
         let top = round_up(greatest(line.unit));
-        let drawn = [format!("s{place}"), path(&line.points, ends, top)];
+        let drawn = [line.class.clone(), path(&line.points, ends, top)];
         match panels.iter_mut().find(|panel| panel.unit == line.unit) {
             Some(panel) => panel.lines.push(drawn),
             None => panels.push(Panel { unit: line.unit, scale: scale(top, line.unit), lines: vec![drawn] }),
@@ -174,7 +188,7 @@ fn by_word(words: &[&Column<'_>], amounts: &[&Column<'_>], rows: usize) -> Resul
     }
     let amounts: Vec<&Column<'_>> = amounts.iter().copied().take(MAX_SERIES).collect();
     let left_out = rows.saturating_sub(MAX_BARS);
-    let series = amounts.iter().enumerate().map(|(place, column)| [format::line(column.name, 60), format!("s{place}")]);
+    let series = amounts.iter().enumerate().map(|(place, column)| [format::line(column.name, 60), neutral(place)]);
     Ok(Chart {
         series: series.collect(),
         bars: bars(&amounts, &texts),
@@ -186,6 +200,11 @@ fn by_word(words: &[&Column<'_>], amounts: &[&Column<'_>], rows: usize) -> Resul
         summary: summary(&amounts, &names),
         ..Chart::default()
     })
+}
+
+/// A colour that no service has.
+fn neutral(place: usize) -> String {
+    format!("plain{place}")
 }
 
 fn summary(amounts: &[&Column<'_>], by: &str) -> String {
@@ -246,7 +265,7 @@ fn bars(amounts: &[&Column<'_>], texts: &[String]) -> Vec<Bars> {
         let part = |(place, column): (usize, &&Column<'_>)| {
             let value = column.numbers.get(index).copied().flatten()?;
             let percent = value / greatest(column.unit).max(f64::MIN_POSITIVE) * 100.0;
-            Some([format!("s{place}"), format!("{percent:.2}"), short(value, column.unit)])
+            Some([neutral(place), format!("{percent:.2}"), short(value, column.unit)])
         };
         Bars { label: text.clone(), parts: amounts.iter().enumerate().filter_map(part).collect() }
     };
@@ -280,6 +299,9 @@ fn short(value: f64, unit: &str) -> String {
     let written = format!("{value:.digits$}");
     format!("{}{sign}", written.trim_end_matches('0').trim_end_matches('.'))
 }
+
+/// Columns that hold names of services.
+const SERVICES: [&str; 2] = ["service_name", "service"];
 
 /// More rows have no bars.
 const MAX_BARS: usize = 30;

@@ -63,6 +63,23 @@ async fn both_tables_answer_over_memory_and_segments() {
 }
 
 #[tokio::test]
+async fn times_can_be_compared_with_moments() {
+    let all = json("SELECT count(*) AS n FROM spans").await;
+    for condition in [
+        "start_time < now()",
+        "start_time < now() - INTERVAL '1 hour'",
+        "start_time < CURRENT_TIMESTAMP",
+        "start_time >= '1970-01-01T00:00:00Z'",
+        "start_time < TIMESTAMP '2000-01-01 00:00:00'",
+        "start_time BETWEEN TIMESTAMP '1970-01-01 00:00:00' AND now()",
+        "date_trunc('day', now()) > end_time",
+    ] {
+        assert_eq!(json(&format!("SELECT count(*) AS n FROM spans WHERE {condition}")).await, all, "{condition}");
+    }
+    assert_eq!(json("SELECT count(*) AS n FROM spans WHERE start_time > now()").await, r#"[{"n":0}]"#);
+}
+
+#[tokio::test]
 async fn attributes_are_texts_by_key() {
     let sql =
         "SELECT attributes['http.route'] AS route, count(*) AS n FROM spans WHERE CAST(attributes['code'] AS BIGINT) > 290 GROUP BY 1";

@@ -7,6 +7,9 @@
 //! - other comparisons with something that is a number, arithmetic, and functions of numbers take what reads as a number;
 //! - everything else keeps the text.
 //!
+//! Columns of times hold nanoseconds. Compared with a moment (`now() - INTERVAL '1 hour'`, `TIMESTAMP '…'`, `'2026-01-31T12:00:00Z'`) they are
+//! compared with its nanoseconds, which the statistics of segments know.
+//!
 //! What is no number there is as good as missing: it is never an error, passes no comparison and is in no sum.
 
 use std::ops::ControlFlow;
@@ -52,6 +55,23 @@ const OF_NUMBERS: [&str; 27] = [
 /// Columns that are numbers.
 const NUMBERS: [&str; 8] = ["duration", "start_time", "end_time", "time", "observed_time", "record_id", "severity_number", "flags"];
 
+/// Columns of times.
+const TIMES: [&str; 4] = ["start_time", "end_time", "time", "observed_time"];
+
+/// Functions that give moments.
+const OF_MOMENTS: [&str; 10] = [
+    "now",
+    "current_timestamp",
+    "current_date",
+    "today",
+    "date_trunc",
+    "date_bin",
+    "to_timestamp",
+    "to_timestamp_seconds",
+    "to_timestamp_millis",
+    "to_date",
+];
+
 /// Rewrites a statement, or what it explains.
 pub(super) fn rewrite(statement: &mut Statement) {
     match statement {
@@ -95,9 +115,16 @@ impl VisitorMut for Typing {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
-            Expr::BinaryOp { left, op, right } => binary(left, op, right),
+            Expr::BinaryOp { left, op, right } => {
+                if is_comparison(op) {
+                    moments(left, right);
+                }
+                binary(left, op, right);
+            }
             Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } => number(expr),
             Expr::Between { expr, low, high, .. } => {
+                moments(expr, low);
+                moments(expr, high);
                 if is_attribute(expr) && (is_number(low) || is_number(high)) {
                     number(expr);
                 } else if is_number(expr) {
@@ -144,6 +171,44 @@ fn binary(left: &mut Expr, op: &mut BinaryOperator, right: &mut Expr) {
         }
         Eq | NotEq | Lt | LtEq | Gt | GtEq if is_number(other) => number(attribute),
         _ => {}
+    }
+}
+
+/// Makes a moment that a time is compared with the nanoseconds that times are kept as.
+fn moments(one: &mut Expr, other: &mut Expr) {
+    let (time, moment) = if is_time(one) { (one, other) } else { (other, one) };
+    if is_time(time) && is_moment(moment) {
+        replace(moment, "CAST(CAST(x AS TIMESTAMP) AS BIGINT)");
+    }
+}
+
+fn is_comparison(op: &BinaryOperator) -> bool {
+    use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq)
+}
+
+fn is_time(expr: &Expr) -> bool {
+    match bare(expr) {
+        Expr::Identifier(name) => is_one_of(name, &TIMES),
+        Expr::CompoundIdentifier(names) => names.last().is_some_and(|name| is_one_of(name, &TIMES)),
+        _ => false,
+    }
+}
+
+/// Whether it is a moment, as far as can be seen.
+fn is_moment(expr: &Expr) -> bool {
+    match bare(expr) {
+        Expr::TypedString { .. } => true,
+        Expr::Value(value) => matches!(&value.value, Value::SingleQuotedString(text) if text.contains('-')),
+        Expr::Cast { data_type, .. } => matches!(data_type, DataType::Timestamp(..) | DataType::Date),
+        Expr::Function(function) => {
+            let name = function.name.to_string();
+            OF_MOMENTS.iter().any(|known| name.eq_ignore_ascii_case(known))
+        }
+        Expr::BinaryOp { left, op: BinaryOperator::Plus | BinaryOperator::Minus, right } => {
+            is_moment(left) && matches!(bare(right), Expr::Interval(_))
+        }
+        _ => false,
     }
 }
 

@@ -18,7 +18,7 @@ fn answer(columns: &[(&str, &str)], rows: &[&[Value]]) -> SqlAnswer {
 }
 
 fn draw(columns: &[(&str, &str)], rows: &[&[Value]]) -> Result<Chart, String> {
-    chart(&answer(columns, rows), &Clockface::new(UnixNanos::new(1_795_176_300_000_000_000), None))
+    chart(&answer(columns, rows), &Palette::default(), &Clockface::new(UnixNanos::new(1_795_176_300_000_000_000), None))
 }
 
 fn names(chart: &Chart) -> Vec<&str> {
@@ -37,8 +37,8 @@ fn minute(n: u64) -> Value {
 #[test]
 fn words_become_bars() {
     let bars = draw(&[SERVICE, N], &[&["a".into(), 10.0.into()], &["b".into(), 5.0.into()]]).unwrap();
-    assert_eq!(bars.series, [["n", "s0"].map(str::to_owned)]);
-    assert_eq!((bars.bars[1].label.as_str(), &bars.bars[1].parts), ("b", &vec![["s0", "50.00", "5"].map(str::to_owned)]));
+    assert_eq!(bars.series, [["n", "plain0"].map(str::to_owned)]);
+    assert_eq!((bars.bars[1].label.as_str(), &bars.bars[1].parts), ("b", &vec![["plain0", "50.00", "5"].map(str::to_owned)]));
     let rows: Vec<[Value; 2]> = (0..33).map(|n| [Value::from(format!("w{n}")), 1.0.into()]).collect();
     let cut = draw(&[SERVICE, N], &rows.iter().map(<[Value; 2]>::as_slice).collect::<Vec<_>>()).unwrap();
     assert_eq!((cut.bars.len(), cut.left_out.replace('\u{a0}', " ").as_str()), (30, "3 rows below are not drawn"));
@@ -51,8 +51,8 @@ fn words_become_bars() {
 #[test]
 fn times_become_the_axis_wherever_they_stand() {
     let line = draw(&[N, TIME], &[&[2.0.into(), minute(3)], &[1.0.into(), minute(0)], &[1.0.into(), minute(1)]]).unwrap();
-    assert_eq!(line.series, [["n", "s0"].map(str::to_owned)]);
-    assert_eq!(line.panels[0].lines, [["s0", "M0.00 60.00L200.00 60.00L600.00 0.00"].map(str::to_owned)]);
+    assert_eq!(line.series, [["n", "plain0"].map(str::to_owned)]);
+    assert_eq!(line.panels[0].lines, [["plain0", "M0.00 60.00L200.00 60.00L600.00 0.00"].map(str::to_owned)]);
     assert_eq!(line.panels[0].scale.marks.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["2", "1", "0"]);
     assert!(line.labels.iter().any(|label| label.1.contains(':') || label.0.contains(':')), "{:?}", line.labels);
     let of = |service: &str, at, n: f64| [minute(at), service.into(), n.into()];
@@ -63,6 +63,28 @@ fn times_become_the_axis_wherever_they_stand() {
     assert_eq!(made.unwrap().panels[0].lines[0][1], "M0.00 60.00L600.00 0.00");
     let numbers = draw(&[("bucket", "BIGINT"), N], &[&[10.into(), 1.into()], &[20.into(), 3.into()]]).unwrap();
     assert_eq!((names(&numbers), numbers.labels[4].1.as_str()), (vec!["n"], "20"));
+}
+
+#[test]
+fn a_line_of_a_service_has_its_colour_and_no_other_line_has() {
+    let of = |service: &str, at, n: f64| [minute(at), service.into(), n.into()];
+    let rows = [of("cart", 0, 1.0), of("orders", 0, 5.0), of("cart", 1, 2.0), of("orders", 1, 5.0)];
+    let rows: Vec<&[Value]> = rows.iter().map(<[Value; 3]>::as_slice).collect();
+    let classes = |name: &str| {
+        let chart = draw(&[TIME, (name, "TEXT"), N], &rows).unwrap();
+        chart.series.into_iter().map(|[_, class]| class).collect::<Vec<_>>()
+    };
+    let palette = Palette::default();
+    assert_eq!(classes("service_name"), ["orders", "cart"].map(|name| palette.chip(name).class));
+    assert_eq!(classes("severity"), ["plain0", "plain1"]);
+}
+
+#[test]
+fn rows_that_are_spans_of_their_own_are_no_lines() {
+    let row = |at, n: u64| [minute(at), "5b8efff798038103d269b633813fc60c".into(), n.into()];
+    let rows = [row(0, 5), row(1, 7)];
+    let drawn = draw(&[TIME, ("trace_id", "TEXT"), N], &rows.iter().map(<[Value; 3]>::as_slice).collect::<Vec<_>>());
+    assert!(drawn.unwrap_err().contains("each row is a span or a record of its own"));
 }
 
 #[test]

@@ -46,3 +46,19 @@ fn what_needs_numbers_reads_them_and_everything_else_stays() {
         assert_eq!(rewritten(same), same);
     }
 }
+
+#[test]
+fn times_are_compared_with_the_nanoseconds_of_moments() {
+    for (written, is) in [
+        ("start_time > now()", "start_time > CAST(CAST(now() AS TIMESTAMP) AS BIGINT)"),
+        ("now() - INTERVAL '1 hour' <= s.time", "CAST(CAST(now() - INTERVAL '1 hour' AS TIMESTAMP) AS BIGINT) <= s.time"),
+        ("end_time < '2026-01-31'", "end_time < CAST(CAST('2026-01-31' AS TIMESTAMP) AS BIGINT)"),
+    ] {
+        assert_eq!(rewritten(written), is);
+    }
+    for same in
+        ["start_time > 5", "start_time > duration", "duration > now()", "start_time - 5 > end_time", "to_timestamp(start_time) < now()"]
+    {
+        assert_eq!(rewritten(same), same);
+    }
+}
