@@ -3,6 +3,7 @@
 //! A [`Store`] takes OTLP requests, keeps them durably before it says so, and answers typed questions.
 //! Only this crate knows files, Parquet, DataFusion and tantivy.
 
+mod arrivals;
 mod attributes;
 mod background;
 mod backup;
@@ -42,6 +43,7 @@ mod text;
 pub mod trace;
 mod wal;
 
+pub use self::arrivals::Arrival;
 pub use self::backup::{Backup, Kept, Point, Receiver as BackupReceiver, Restored, Stream as BackupStream, Vault, restore};
 pub use self::check::{CheckLine, CheckReport, Watch, check};
 pub use self::clock::Clock;

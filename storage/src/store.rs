@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+use crate::arrivals::Arrivals;
 use crate::background::{Health, Threads, Wake};
 use crate::backup::Backup;
 use crate::buffer::{Reach, Room};
@@ -85,6 +86,7 @@ struct Inner {
     disk: Arc<Disk>,
     reserve: Arc<Reserve>,
     memo: Arc<Memo>,
+    arrivals: Arrivals,
     /// Held while services get their slots.
     assigning: tokio::sync::Mutex<()>,
     health: Arc<Health>,

@@ -141,7 +141,7 @@ async function saves(context) {
   await page.locator("main a", { hasText: "Warnings <b>" }).click();
   await page.waitForURL(/\/logs\?.*from=now-1h/);
   await page.goto(`${base}/saved`);
-  await Promise.all([page.waitForLoadState("load"), page.locator("button", { hasText: "Remove" }).first().click()]);
+  await Promise.all([page.waitForLoadState("load"), page.locator(".confirm summary").first().click().then(() => page.locator(".confirm button").first().click())]);
   check(!(await main(page)).includes("Warnings <b>"), "a removed view is still listed");
   await page.close();
 }

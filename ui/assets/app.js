@@ -552,7 +552,12 @@
         pill.hidden = false;
       });
     };
-    async function refresh() {
+    // Whoever pressed the pill goes on at what it brought.
+    function focusOn(content) {
+      const first = $("[data-row] a", content) || $("a, button", content);
+      if (first) first.focus({ preventScroll: true });
+    }
+    async function refresh(isAsked = false) {
       if (region().hasAttribute("data-again")) { location.reload(); return; }
       // Getting started stands at the address of Home until something arrives.
       const content = await fragment("page", region().dataset.page ?? location.href);
@@ -564,9 +569,11 @@
         folded(fresh).forEach((one, place) => { const known = folded(region())[place]; if (known) one.open = known.open; });
         region().replaceWith(fresh);
         open();
+        if (isAsked) focusOn(fresh);
       } else if (content === null) location.reload();
+      pill.hidden = true;
     }
-    pill.addEventListener("click", () => { pill.hidden = true; if (!region().hasAttribute("data-again")) scrollTo(0, 0); refresh(); });
+    pill.addEventListener("click", () => { if (!region().hasAttribute("data-again")) scrollTo(0, 0); refresh(true); });
     addEventListener("pagehide", close);
     document.addEventListener("visibilitychange", open);
     open();

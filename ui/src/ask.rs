@@ -73,8 +73,10 @@ pub(crate) async fn errors(store: &Store, service: Option<&str>, range: TimeRang
     }
     // Ids are left out: reading them of spans that lie everywhere costs more than all the rest.
     let of_kinds = |kinds: &str| format!("sum(CASE WHEN kind IN ({kinds}) THEN 1 ELSE 0 END)");
+    // Attributes are read only where one service is asked of: reading them of all takes long.
+    let kind = if service.is_some() { KIND_OF_ERROR } else { "coalesce(exception_type, '')" };
     let sql = format!(
-        "SELECT service_name AS service, coalesce(exception_type, '') AS kind, coalesce(exception_message, status_message, '') AS message, \
+        "SELECT service_name AS service, {kind} AS kind, coalesce(exception_message, status_message, '') AS message, \
          count(*) AS n, {} AS requests, {} AS calls, min(start_time) AS first, max(start_time) AS last \
          FROM spans WHERE {filter} GROUP BY 1, 2, 3 ORDER BY n DESC",
         of_kinds("'server', 'consumer'"),
@@ -93,6 +95,10 @@ pub(crate) async fn errors(store: &Store, service: Option<&str>, range: TimeRang
     };
     Ok(merged(rows.iter().map(group)))
 }
+
+/// What kind of error it was, the best that a span says of it.
+const KIND_OF_ERROR: &str = "coalesce(exception_type, attributes['error.type'], 'HTTP ' || attributes['http.response.status_code'], \
+    'HTTP ' || attributes['http.status_code'], 'gRPC status ' || attributes['rpc.grpc.status_code'], '')";
 
 /// Instances of a service, the busiest first.
 pub(crate) async fn instances(store: &Store, service: &str, range: TimeRange) -> Result<Vec<Instance>, QueryError> {
@@ -308,6 +314,24 @@ mod tests {
         assert!(page.contains("Version 1.1 first seen"), "{page}");
         assert_eq!(page.matches("class=\"mark\" x1=\"75\"").count() + page.matches("class=\"mark\" x1=\"75%\"").count(), 3, "{page}");
         assert!(page.contains("Failed spans"), "{page}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_failure_without_a_message_says_the_best_that_its_attributes_say() {
+        let app = App::empty().await;
+        for (number, key, value) in
+            [(1, "error.type", "Timeout"), (2, "http.response.status_code", "503"), (3, "rpc.grpc.status_code", "14"), (4, "other", "x")]
+        {
+            let mut sent = crate::harness::requests(&[(number, 60, 1, true)]);
+            let span = &mut sent.resource_spans[0].scope_spans[0].spans[0];
+            span.attributes.push(crate::harness::attribute(key, crate::harness::text(value)));
+            app.append(Signal::Traces, sent.encode_to_vec()).await;
+        }
+        let page = app.get("/services/checkout?tab=errors").await.text();
+        for said in ["Timeout", "HTTP 503", "gRPC status 14"] {
+            assert!(page.contains(said), "{said}: {page}");
+        }
+        assert_eq!(page.matches("(says nothing of why)").count(), 1, "{page}");
     }
 
     #[tokio::test(flavor = "multi_thread")]

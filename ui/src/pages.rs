@@ -11,6 +11,7 @@ use crate::state::AppState;
 
 mod ahead;
 mod assets;
+mod behind;
 mod complete;
 mod earlier;
 mod help;

@@ -11,9 +11,11 @@ use storage::{Cursor, TimeRange, TraceOrder, UnixNanos};
 use crate::error::Failure;
 
 mod segment;
+mod spoken;
 mod time;
 
 pub(crate) use self::segment::Segment;
+pub(crate) use self::spoken::parse_spoken;
 pub(crate) use self::time::{parse_duration, parse_time};
 
 /// The query string as pairs, in order; names may repeat.
@@ -126,9 +128,14 @@ impl Params {
 
     /// `from` and `to`, by default `default_from` (such as `now-1h`) until `now`; `to` is the first nanosecond outside.
     pub(crate) fn window(&self, now: UnixNanos, default_from: &str) -> Result<Window, Failure> {
+        self.window_by(default_from, |text| parse_time(text, now))
+    }
+
+    /// [`Self::window`] with another reading of times.
+    pub(crate) fn window_by(&self, default_from: &str, read: impl Fn(&str) -> Result<UnixNanos, String>) -> Result<Window, Failure> {
         let from = self.get("from").unwrap_or(default_from);
         let to = self.get("to").unwrap_or("now");
-        let at = |name: &str, text: &str| parse_time(text, now).map_err(|reason| wrong(name, &reason));
+        let at = |name: &str, text: &str| read(text).map_err(|reason| wrong(name, &reason));
         let range = TimeRange { from: at("from", from)?, to: at("to", to)? };
         if range.from > range.to {
             return Err(wrong("from", &format!("`{}` is later than `to`, which is `{}`", shown(from), shown(to))));

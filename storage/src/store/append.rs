@@ -12,6 +12,7 @@ use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
+use crate::arrivals;
 use crate::buffer::{Entry, Reach, Reservation, estimated_bytes};
 use crate::error::AppendError;
 use crate::model::UnixNanos;
@@ -35,6 +36,8 @@ struct Prepared {
     record: Record,
     batch: RecordBatch,
     appended: Appended,
+    /// Who sent it.
+    arrived: Vec<(String, UnixNanos)>,
 }
 
 // === impl Store ===
@@ -139,7 +142,7 @@ impl Inner {
         let ids = if signal == Signal::Logs { record_ids(size) } else { 0 };
         let context = otlp::Context { now, retention, first_record_id: self.next_record_id.fetch_add(ids, Ordering::Relaxed) };
         let (prepared, _) = off_thread(payload, move |payload| prepare(signal, payload, hash, &context)).await?;
-        let Prepared { record, batch, appended } = prepared?;
+        let Prepared { record, batch, appended, arrived } = prepared?;
         if appended.accepted == 0 {
             return Ok(appended);
         }
@@ -149,6 +152,7 @@ impl Inner {
         let request = ticket.passing(appended.clone(), now);
         let pending = Pending { signal, entry: Entry { batch, room }, request, visible: sender };
         self.make_durable(record, pending, visible).await?;
+        self.arrivals.note(now, arrived);
         Ok(appended)
     }
 
@@ -213,7 +217,8 @@ fn prepare(signal: Signal, payload: &Bytes, hash: [u8; 16], context: &otlp::Cont
         compressed: compressed.is_some(),
         payload: compressed.unwrap_or_else(|| payload.clone()),
     };
-    Ok(Prepared { record, batch, appended })
+    let arrived = arrivals::found(signal, &batch);
+    Ok(Prepared { record, batch, appended, arrived })
 }
 
 /// `None` when compression does not make it smaller.

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use tokio::sync::mpsc::Receiver;
 
-use crate::model::{LogRecord, Span, TimeRange, TraceId};
+use crate::arrivals::Arrival;
+use crate::model::{LogRecord, Span, TimeRange, TraceId, UnixNanos};
 use crate::query::{
     self, Aggregate, Aggregation, ExportPart, Facets, Fields, Histogram, LogContext, LogContextSearch, LogPage, LogSearch, OpenTrace,
     Operation, ParseError, QueryError, QueryStats, ServiceMap, ServiceSummary, SqlAnswer, SqlQuery, TracePage, TraceSearch, Weight,
@@ -220,6 +221,12 @@ impl Store {
     #[must_use]
     pub fn service_names(&self) -> Vec<String> {
         query::service_names(&self.snapshot())
+    }
+
+    /// Who sent something to this process at `since` or later, by the clock of this machine; by name. Cheap.
+    #[must_use]
+    pub fn arrivals(&self, since: UnixNanos) -> Vec<Arrival> {
+        self.inner.arrivals.since(since)
     }
 
     /// Operations of a service in the window, by name and kind.

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+use crate::arrivals::Arrivals;
 use crate::background::{Flushed, Health, Threads, Wake, Work};
 use crate::budget::Budget;
 use crate::buffer::{Entry, Reach, Room, estimated_bytes};
@@ -117,6 +118,7 @@ pub(super) fn prepare(
         disk,
         reserve: Arc::new(Reserve::new(folder.reserve())),
         memo,
+        arrivals: Arrivals::default(),
         assigning: tokio::sync::Mutex::new(()),
         clock,
         registry,

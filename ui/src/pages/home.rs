@@ -4,7 +4,7 @@ use axum::response::Response;
 use storage::{Signal, TraceOrder, TraceSearch, TraceSummary};
 
 use super::visit::html;
-use super::{Visit, ahead, earlier};
+use super::{Visit, ahead, behind, earlier};
 use crate::ask::errors;
 use crate::error::Failure;
 use crate::params::Window;
@@ -60,7 +60,9 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     };
     let mut page = home(&visit, &window, order, compared, [failed, slow]);
     page.uncompared = gap.unwrap_or_default();
-    page.ahead = if now.is_empty() { ahead::told(&visit, Signal::Traces).await } else { None };
+    if now.is_empty() {
+        page.ahead = ahead::told(&visit, Signal::Traces).await.or_else(|| behind::told(&visit, "/", range.from));
+    }
     let links = visit.links();
     let bars = Bars::new(&requests(&added_up(&now), parted), parted, &SPANS, ("request", "requests"), &clock, &links.plain("/"));
     page.requests = Some(bars).filter(|bars| !bars.is_empty);
@@ -77,11 +79,14 @@ fn home(visit: &Visit, window: &Window, order: Order, compared: Compared<'_>, [f
     let mut services = now.to_vec();
     order.services(&mut services);
     let wide = |label: &str, from: &str| (label.to_owned(), links.plain("/").with("from", from).href());
+    let (attention, more_attention) = attention(compared, window.range, (&links, &palette));
     Home {
         frame: visit.frame(Place::Home, "Home", Some(window)),
         totals: totals(now, window.range, &links),
         requests: None,
-        attention: attention(compared, window.range, (&links, &palette)),
+        attention,
+        more_attention,
+        all_attention: links.windowed("/services").with("sort", "failed").href(),
         orders: order.list("Requests", &links.windowed("/")),
         services: services.iter().map(|service| row(service, window.range, &links, &clock, &palette)).collect(),
         failed: listed(failed, TraceOrder::Newest),

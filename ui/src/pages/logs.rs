@@ -7,7 +7,7 @@ use storage::{Histogram, LogOrder, LogPage, LogRecord, LogSearch, QueryError, Si
 use self::context::Around;
 use super::traces::{DEFAULT_WINDOW, facets};
 use super::visit::html_with;
-use super::{Visit, ahead, earlier};
+use super::{Visit, ahead, behind, earlier};
 use crate::api::search::LOG_FILTERS;
 use crate::error::Failure;
 use crate::params::Window;
@@ -89,6 +89,7 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
             }
             if found.records.is_empty() {
                 page.hints.extend(ahead::told(&visit, Signal::Logs).await);
+                page.hints.extend(behind::told(&visit, "/logs", window.range.from));
             }
             StatusCode::OK
         }

@@ -18,7 +18,8 @@ use crate::view::frame::Place;
 use crate::view::home::added_up;
 use crate::view::link::{Address, Links};
 use crate::view::map::{
-    Drawing, Grouped, MAX_NODES, Map, Order, Picture, around, calls, gone, grouped, has_user, keys, panel, services_only, summary, tray,
+    Drawing, Grouped, Key, MAX_NODES, Made, Map, Order, Picture, around, calls, find, find_edge, gone, grouped, has_user, keys, panel,
+    services_only, shown as named, summary, tray, written,
 };
 
 mod edge;
@@ -43,7 +44,11 @@ struct Asked {
 #[derive(Debug, Default)]
 struct Shown {
     whole: ServiceMap,
+    /// The calls of all nodes, also where only services are shown.
+    made: Made,
     before: Option<ServiceMap>,
+    /// The node in focus.
+    focus: Option<Key>,
     /// Namespaces by the name of the node that stands for them.
     groups: HashMap<String, String>,
     notes: Vec<String>,
@@ -68,7 +73,8 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let (map, (before, gap), namespaces) = tokio::join!(store.service_map(range), earlier, async {
         if asked.is_grouped { Some(namespaces(store, range).await) } else { None }
     },);
-    let mut shown = Shown::new(asked.shown(map?), before.map(|before| asked.shown(before)), namespaces, &asked);
+    let mut shown = Shown::new(map?, before.map(|before| asked.shown(before)), namespaces, &asked);
+    shown.focus = find(&shown.whole, &asked.focus).filter(|_| !asked.focus.is_empty());
     shown.notes.extend(gap);
     let mut page = build(&visit, &window, &asked, &shown);
     // An open dependency has a chart of its own.
@@ -87,28 +93,29 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
 
 impl Shown {
     fn new(
-        whole: ServiceMap,
+        map: ServiceMap,
         before: Option<ServiceMap>,
         namespaces: Option<Result<HashMap<String, String>, QueryError>>,
         asked: &Asked,
     ) -> Self {
+        let alone =
+            |map: ServiceMap, before, notes| Self { made: Made::of(&map), whole: asked.shown(map), before, notes, ..Self::default() };
         let namespaces = match namespaces {
-            None => return Self { whole, before, ..Self::default() },
+            None => return alone(map, before, Vec::new()),
             Some(Ok(namespaces)) if namespaces.is_empty() => {
                 let note =
                     "No service names its namespace, so none are grouped; it is the resource attribute service.namespace.".to_owned();
-                return Self { whole, before, notes: vec![note], ..Self::default() };
+                return alone(map, before, vec![note]);
             }
             Some(Ok(namespaces)) => namespaces,
-            Some(Err(error)) => {
-                return Self { whole, before, notes: vec![format!("The namespaces are missing: {error}")], ..Self::default() };
-            }
+            Some(Err(error)) => return alone(map, before, vec![format!("The namespaces are missing: {error}")]),
         };
         let open: HashSet<String> = asked.open.iter().cloned().collect();
+        let made = Made::of(&grouped(&map, &namespaces, &open).map);
         let before = before.map(|before| grouped(&before, &namespaces, &open).map);
-        let Grouped { map, groups } = grouped(&whole, &namespaces, &open);
+        let Grouped { map, groups } = grouped(&asked.shown(map), &namespaces, &open);
         let hint = if groups.is_empty() { "" } else { "Percentiles of a group are those of its slowest part. A click opens it." };
-        Self { whole: map, before, groups, notes: Vec::new(), hint }
+        Self { whole: map, made, before, groups, hint, ..Self::default() }
     }
 }
 
@@ -138,7 +145,7 @@ impl Asked {
     /// The dependency whose panel is open.
     fn chosen<'a>(&self, map: &'a ServiceMap) -> Option<&'a storage::Edge> {
         let (from, to) = self.edge.as_ref()?;
-        map.edges.iter().find(|edge| edge.from.0 == *from && edge.to.0 == *to)
+        find_edge(map, (from, to))
     }
 
     /// This page without a selected dependency.
@@ -180,32 +187,36 @@ impl Asked {
 fn build(visit: &Visit, window: &Window, asked: &Asked, shown: &Shown) -> Map {
     let (links, palette, range) = (visit.links(), visit.palette(), window.range);
     let (whole, before) = (&shown.whole, shown.before.as_ref());
-    let part = around(whole, &asked.focus, asked.hops);
+    let part = around(whole, shown.focus.as_ref(), asked.hops);
     let address = asked.address(&links);
+    let focus = shown.focus.as_ref().map(|focus| named(focus, whole)).unwrap_or_default();
     let length = range.to.since(range.from);
-    let detail = |edge| panel(edge, (whole, before), length, &shown.groups, (&links, &address));
+    let detail = |edge| panel(edge, (whole, &shown.made, before), length, &shown.groups, (&links, &address));
     Map {
-        frame: visit.frame(Place::Map, &title(&asked.focus), Some(window)),
-        calls: calls(&part, before, range, asked.order, (&links, &address)),
+        frame: visit.frame(Place::Map, &title(&focus), Some(window)),
+        calls: calls((&part, &shown.made), before, range, asked.order, (&links, &address)),
         orders: asked.order.list(&address),
         panel: asked.chosen(whole).map(detail),
         is_compared: asked.is_compared,
         gone: before.map(|before| gone(whole, before)).unwrap_or_default(),
         switches: asked.switches(&links),
         open: asked.folds(&links),
-        tray: if asked.focus.is_empty() { tray(whole, &links, &palette) } else { Vec::new() },
+        tray: if shown.focus.is_none() { tray(whole, &links, &palette) } else { Vec::new() },
         summary: summary(&part),
-        names: format::offered(whole.nodes.iter().map(|node| node.name.clone())),
+        names: format::offered(whole.nodes.iter().map(|node| written(&(node.name.clone(), node.kind)))),
         hidden: kept(visit),
         whole: if asked.focus.is_empty() { String::new() } else { address.clone().with("focus", "").with("hops", "").href() },
-        notes: shown.notes.iter().cloned().chain(notes(asked, whole, before)).collect(),
+        notes: shown.notes.iter().cloned().chain(notes(asked, shown)).collect(),
+        nothing: match &shown.focus {
+            Some(_) => format!("{focus} neither calls nor is called in this window."),
+            None => "No calls between services in this window.".to_owned(),
+        },
         json: links.plain("/api/v1/map").with("from", &window.from).with("to", &window.to).href(),
         hint: shown.hint,
         has_user: has_user(&part),
-        service: if part.nodes.iter().any(|node| node.kind == NodeKind::Service && node.name == asked.focus) {
-            links.service(&asked.focus).href()
-        } else {
-            String::new()
+        service: match &shown.focus {
+            Some((name, NodeKind::Service)) if !shown.groups.contains_key(name) => links.service(name).href(),
+            _ => String::new(),
         },
         focus: asked.focus.clone(),
         hops: asked.hops,
@@ -213,26 +224,27 @@ fn build(visit: &Visit, window: &Window, asked: &Asked, shown: &Shown) -> Map {
     }
 }
 
-fn notes(asked: &Asked, whole: &ServiceMap, before: Option<&ServiceMap>) -> Vec<String> {
+fn notes(asked: &Asked, shown: &Shown) -> Vec<String> {
+    let (whole, before) = (&shown.whole, shown.before.as_ref());
     let mut notes = whole.stats.notes.clone();
     if asked.is_compared && before.is_some_and(|before| before.edges.is_empty()) {
         notes.push("The window before this one holds no calls, so there is nothing to compare with.".to_owned());
     }
-    if !asked.focus.is_empty() && !whole.nodes.iter().any(|node| node.name == asked.focus) {
+    if !asked.focus.is_empty() && shown.focus.is_none() {
         let names: Vec<&str> = whole.nodes.iter().map(|node| node.name.as_str()).collect();
         let meant = crate::params::nearest(&asked.focus, &names).into_iter().next();
         let meant = meant.map(|meant| format!(" Did you mean {}?", format::name(&meant))).unwrap_or_default();
-        notes.push(format!("Nothing called {} is on the map of this window.{meant}", format::name(&asked.focus)));
+        let rest = if whole.edges.is_empty() { "" } else { " Everything is shown." };
+        notes.push(format!("Nothing called {} is on the map of this window.{meant}{rest}", format::name(&asked.focus)));
     }
-    let is_missing = |(from, to): &(String, String)| !whole.edges.iter().any(|edge| edge.from.0 == *from && edge.to.0 == *to);
-    if let Some((from, to)) = asked.edge.as_ref().filter(|edge| is_missing(edge)) {
+    if let Some((from, to)) = asked.edge.as_ref().filter(|_| asked.chosen(whole).is_none()) {
         notes.push(format!("{} made no calls to {} in this window.", format::name(from), format::name(to)));
     }
     notes
 }
 
 async fn draw(mut page: Map, visit: &Visit, window: &Window, asked: &Asked, shown: Shown) -> Map {
-    let part = around(&shown.whole, &asked.focus, asked.hops);
+    let part = around(&shown.whole, shown.focus.as_ref(), asked.hops);
     let (links, palette, range) = (visit.links(), visit.palette(), window.range);
     let nodes = keys(&part).len();
     if nodes == 0 {
@@ -247,14 +259,14 @@ async fn draw(mut page: Map, visit: &Visit, window: &Window, asked: &Asked, show
         let (asked, address) = (asked.clone(), asked.address(&links));
         // A hundred nodes take some milliseconds of pure computing.
         let drawn = tokio::task::spawn_blocking(move || {
-            let selected = asked.edge.as_ref().map(|(from, to)| (from.as_str(), to.as_str()));
+            let selected = asked.chosen(&shown.whole).map(|edge| (&edge.from, &edge.to));
             let opened = |namespace: &String| {
                 let open = asked.open.iter().chain([namespace]).map(String::as_str).collect::<Vec<_>>().join(",");
                 address.clone().with("open", &open).href()
             };
             let groups: HashMap<String, String> = shown.groups.iter().map(|(name, namespace)| (name.clone(), opened(namespace))).collect();
-            let (before, focus) = (shown.before.as_ref(), asked.focus.as_str());
-            let picture = Picture { map: &part, before, range, focus, selected, page: &address, groups: &groups, is_trace: false };
+            let (made, before, focus) = (&shown.made, shown.before.as_ref(), shown.focus.as_ref());
+            let picture = Picture { map: &part, made, before, range, focus, selected, page: &address, groups: &groups, is_trace: false };
             Drawing::new(&picture, &links, &palette)
         });
         page.drawing = drawn.await.ok().filter(|drawing| !drawing.boxes.is_empty());

@@ -8,13 +8,17 @@ use super::Visit;
 use super::status::limits;
 use super::visit::html;
 use crate::error::Failure;
+use crate::view::format;
 use crate::view::frame::Place;
 use crate::view::plain::Settings;
 
-/// `/settings`.
+/// `/settings`, with `?wrong=` a name that is not one of a time zone.
 pub(super) async fn page(visit: Visit) -> Response {
     let clock = visit.clock();
+    let wrong = visit.params.get("wrong").map(|zone| format::line(zone, 80));
     html(&Settings {
+        zone: wrong.clone().unwrap_or_else(|| clock.label().to_owned()),
+        problem: wrong.map(|zone| format!("No time zone is called {zone}.")).unwrap_or_default(),
         keys: vec![visit.choice("keys", "On", "on", !visit.quiet_keys()), visit.choice("keys", "Off", "off", visit.quiet_keys())],
         zones: ZONES.into_iter().map(|zone| visit.choice("zone", zone, zone, clock.label() == zone)).collect(),
         limits: limits(&visit.state),
@@ -35,8 +39,8 @@ pub(super) async fn set(visit: Visit) -> Result<Response, Failure> {
     if let Some(zone) = visit.params.get("zone") {
         let known = jiff::tz::TimeZone::get(zone).is_ok() && zone.len() < 64;
         if !known {
-            let message = "parameter `zone`: write the name of a time zone such as UTC, Europe/Berlin or America/New_York";
-            return Err(Failure::bad_request("invalid_parameter", message));
+            let wrong = visit.links().plain("/settings").with("wrong", zone).href();
+            return Ok(Redirect::to(&format!("{wrong}#zone")).into_response());
         }
         keep(&mut response, "zone", zone, path);
     }
@@ -64,6 +68,15 @@ fn keep(response: &mut Response, name: &str, value: &str, path: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_zone_that_does_not_exist_is_refused_beside_its_field() {
+        let app = crate::harness::App::empty().await;
+        let place = app.get("/preferences?zone=Mars/Base&back=/traces").await.header("location").to_owned();
+        let page = app.get(place.trim_end_matches("#zone")).await.text();
+        assert!(page.contains("No time zone is called Mars/Base.") && page.contains("value=\"Mars/Base\""), "{page}");
+        assert_eq!(app.get("/preferences?zone=Europe/Berlin&back=/traces").await.header("location"), "/traces");
+    }
 
     #[test]
     fn the_way_back_stays_on_this_site() {

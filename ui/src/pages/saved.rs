@@ -130,7 +130,12 @@ mod tests {
         let saved = app.call(Method::POST, "/tl/saved", "application/x-www-form-urlencoded", form).await;
         let place = saved.header("location").to_owned();
         let short = place.strip_prefix("/tl/saved#").unwrap();
-        assert!(app.get("/tl/saved").await.text().contains("Failures"));
+        let list = app.get("/tl/saved").await.text();
+        assert!(list.contains("Failures"));
+        // What is removed is removed for everybody: one click asks, the second does it.
+        let before = list.split("action=\"/tl/saved/remove\"").next().unwrap();
+        assert!(before.contains("<summary aria-label=\"Remove Failures"), "{before}");
+        assert!(before.rfind("<details").unwrap() > before.rfind("</details>").unwrap_or(0), "the form is folded: {before}");
         assert_eq!(app.get(&format!("/tl/s/{short}")).await.header("location"), "/tl/traces?q=status%3Aerror");
         app.call(Method::POST, "/tl/saved/remove", "application/x-www-form-urlencoded", &format!("short={short}")).await;
         assert_eq!(app.get(&format!("/tl/s/{short}")).await.status, StatusCode::NOT_FOUND);

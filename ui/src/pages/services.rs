@@ -16,6 +16,7 @@ use crate::view::chart::{Bars, FAILED, Lines, SPANS, requests};
 use crate::view::format;
 use crate::view::frame::Place;
 use crate::view::link::term;
+use crate::view::map::written;
 use crate::view::services::{
     Latency, OperationPage, Order, Service, Services, Tab, dependencies, error_rows, instance_rows, operations, peers, request_time, row,
     version_marks,
@@ -114,7 +115,7 @@ fn frame_of(visit: &Visit, name: &str, tab: Tab, window: &Window, summary: Optio
         traces: links.traces(&query).href(),
         failed: links.traces(&format!("{query} status:error")).href(),
         all_logs: links.logs(&query).href(),
-        on_map: links.windowed("/map").with("focus", name).href(),
+        on_map: links.windowed("/map").with("focus", &written(&(name.to_owned(), NodeKind::Service))).href(),
         all_time: links.service(name).with("to", "").with("from", "0").href(),
         chip: palette.chip(name),
         ..Service::default()
@@ -202,9 +203,15 @@ pub(super) async fn operation(
         search(format!("{query} status:error"), TraceOrder::Newest),
     );
     let all = all?;
+    let mut meant = Vec::new();
     let mut fitting: Vec<&Operation> = all.iter().filter(|op| op.name == name && (kind.is_empty() || op.kind == kind)).collect();
     fitting.sort_by_key(|operation| std::cmp::Reverse(operation.count));
     let found = fitting.first().copied();
+    if found.is_none() && all.iter().all(|op| op.name != name) {
+        let names: Vec<&str> = all.iter().map(|op| op.name.as_str()).collect();
+        let near = nearest(&name, &names).into_iter().map(|near| (format::name(&near), visit.links().operation(&service, &near).href()));
+        meant = near.collect();
+    }
     let marks: Vec<(&'static str, u64)> = found.map(|op| vec![("p50", op.p50), ("p95", op.p95), ("p99", op.p99)]).unwrap_or_default();
     let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
     let list = |page: Result<TracePage, storage::QueryError>, order| {
@@ -224,6 +231,7 @@ pub(super) async fn operation(
         failures: links.traces(&format!("{query} status:error")).href(),
         compare: links.windowed("/traces/compare-groups").with("q", &query).with("with", &slowest).href(),
         notes: Vec::new(),
+        meant,
         all_time: links.operation(&service, &name).with("kind", &kind).with("to", "").with("from", "0").href(),
         name: format::name(&name),
     }))

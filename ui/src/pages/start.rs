@@ -1,11 +1,13 @@
 //! `/start`: how to send something here, and what has arrived.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 
 use axum::response::Response;
-use storage::TimeRange;
+use storage::{Arrival, TimeRange, UnixNanos};
 
 use super::Visit;
+use super::behind::{BEHIND, LATELY};
 use super::visit::html;
 use crate::view::format;
 use crate::view::frame::Place;
@@ -15,41 +17,58 @@ use crate::view::status::{losses, received, recent, value};
 /// Settings to copy for the address by which the page was opened, and who sent lately, the service that was first seen last first.
 pub(super) async fn page(visit: Visit) -> Response {
     let config = visit.state.config();
-    let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
+    let (links, clock) = (visit.links(), visit.clock());
     let receivers = Receivers::new(config.otlp_grpc, config.otlp_http, visit.host());
-    // Whatever arrives is confirmed, however far ahead the clock of its sender is.
-    let to = clock.now().plus(LATELY).max(visit.state.newest().plus(1));
-    let lately = TimeRange { from: clock.now().minus(LATELY), to };
-    let mut services = visit.state.store().services(lately, 1).await.unwrap_or_default();
-    let order = first_seen(&visit.state);
-    services.sort_by_key(|service| std::cmp::Reverse(order.get(&service.name).copied().unwrap_or(usize::MAX)));
-    let sender = |service: &storage::ServiceSummary| {
-        let (chip, page) = (palette.chip(&service.name), links.service(&service.name));
-        let ahead = service.last_seen.since(clock.now());
-        if ahead < AHEAD {
-            return Sender { chip, said: format!("last seen {}", clock.moment(service.last_seen).ago), href: page.href(), is_ahead: false };
-        }
-        let said = format!("was received, but its clock is {} ahead of this one: pages up to now do not show it", format::duration(ahead));
-        let until = service.last_seen.plus(1).get().to_string();
-        Sender { chip, said, href: page.with("from", "now-15m").with("to", &until).href(), is_ahead: true }
-    };
+    let sent = lately(&visit).await;
+    let all = visit.state.store().service_names().len();
     html(&Start {
         frame: visit.frame(Place::Home, "Getting started", None),
         snippets: snippets(&receivers, clock.now()),
         refused: recent(&visit.state.refused(), &clock).into_iter().take(5).collect(),
         lost: losses(&[], visit.state.registry().ledger()).into_iter().take(5).collect(),
         received: received(&visit.state.registry().values()),
-        senders: services.iter().take(LISTED).map(sender).collect(),
-        more: services.len().saturating_sub(LISTED),
-        all: links.plain("/services").href(),
+        senders: sent.iter().take(LISTED).map(|arrival| sender(&visit, arrival)).collect(),
+        more: sent.len().saturating_sub(LISTED),
+        earlier: all.saturating_sub(sent.len()),
+        all: links.plain("/services").with("from", "0").href(),
         live: links.plain("/live").with("for", "start").href(),
         receivers,
     })
 }
 
-/// Services by when they were first seen: who is new has the highest number.
-fn first_seen(state: &crate::state::AppState) -> HashMap<String, usize> {
-    state.store().service_slots().iter().enumerate().map(|(place, (name, _))| (name.to_owned(), place)).collect()
+/// Whoever sent to this process lately, whatever the times are that they sent. Before a restart nobody was heard: services are told by their times.
+async fn lately(visit: &Visit) -> Vec<Arrival> {
+    let (store, now) = (visit.state.store(), visit.state.now());
+    let mut sent = store.arrivals(now.minus(LATELY));
+    let heard: HashSet<String> = sent.iter().map(|arrival| arrival.service.clone()).collect();
+    let range = TimeRange { from: now.minus(LATELY), to: now.plus(LATELY).max(visit.state.newest().plus(1)) };
+    let seen = store.services(range, 1).await.unwrap_or_default();
+    let seen = seen.into_iter().filter(|service| !heard.contains(&service.name));
+    sent.extend(seen.map(|service| Arrival { heard: service.last_seen, newest: service.last_seen, service: service.name }));
+    let slots = store.service_slots();
+    let order: HashMap<&str, usize> = slots.iter().enumerate().map(|(place, (name, _))| (name, place)).collect();
+    sent.sort_by_key(|arrival| Reverse(order.get(arrival.service.as_str()).copied().unwrap_or(usize::MAX)));
+    sent
+}
+
+/// What is said of a sender: when it was heard, or that its clock is wrong and where what it sent is shown.
+fn sender(visit: &Visit, arrival: &Arrival) -> Sender {
+    let (links, clock) = (visit.links(), visit.clock());
+    let (chip, page) = (visit.palette().chip(&arrival.service), links.service(&arrival.service));
+    let until = |time: UnixNanos| time.plus(1).get().to_string();
+    let (ahead, age) = (arrival.newest.since(clock.now()), arrival.heard.since(arrival.newest));
+    if ahead >= AHEAD {
+        let said = format!("was received, but its clock is {} ahead of this one: pages up to now do not show it", format::duration(ahead));
+        return Sender { chip, said, href: page.with("from", "now-15m").with("to", &until(arrival.newest)).href(), is_off: true };
+    }
+    let heard = clock.moment(arrival.heard.min(clock.now())).ago;
+    if age >= BEHIND {
+        let said =
+            format!("was received {heard}, with times that were {} old: its clock may be behind, or it sends late", format::duration(age));
+        let from = arrival.newest.minus(AROUND).get().to_string();
+        return Sender { chip, said, href: page.with("from", &from).with("to", &until(arrival.newest)).href(), is_off: true };
+    }
+    Sender { chip, said: format!("last seen {heard}"), href: page.href(), is_off: false }
 }
 
 /// Senders that are listed.
@@ -58,8 +77,8 @@ const LISTED: usize = 8;
 /// A clock that is ahead by less is not worth a word.
 const AHEAD: u64 = 60_000_000_000;
 
-/// How far back senders are looked for.
-const LATELY: u64 = 600_000_000_000;
+/// How much before its newest time is shown of a sender whose clock is behind.
+const AROUND: u64 = 900_000_000_000;
 
 /// What changes when something arrived or was refused.
 pub(super) fn state_of(state: &crate::state::AppState) -> String {

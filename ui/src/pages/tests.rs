@@ -20,7 +20,7 @@ use crate::view::heat::{Counts, Heat, Selection};
 use crate::view::home::{Compared, Home, attention, totals};
 use crate::view::link::Links;
 use crate::view::logs::Logs;
-use crate::view::map::{Drawing, Map, Order, Picture, calls, panel as edge_panel, tray};
+use crate::view::map::{Drawing, Made, Map, Order, Picture, calls, panel as edge_panel, tray};
 use crate::view::plain::{FailurePage, Saved, SavedRow, Sql, Taken, table};
 use crate::view::search::{Builder, Problem};
 use crate::view::services::{
@@ -41,6 +41,7 @@ mod lists;
 mod names;
 mod outcome;
 mod services;
+mod times;
 mod trace;
 
 use self::lists::{contrast, lists};

@@ -5,7 +5,7 @@ use http::StatusCode;
 use storage::{Cursor, Grid, QueryError, Signal, TimeRange, TraceOrder, TracePage, TraceSearch};
 
 use super::visit::html_with;
-use super::{Visit, ahead};
+use super::{Visit, ahead, behind};
 use crate::api::search::TRACE_FILTERS;
 use crate::error::Failure;
 use crate::params::{Params, TRACE_ORDERS, Window};
@@ -72,6 +72,7 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
             fill(&mut page, &visit, &found, &asked, &address);
             if found.traces.is_empty() && asked.cursor.is_none() {
                 page.hints.extend(ahead::told(&visit, Signal::Traces).await);
+                page.hints.extend(behind::told(&visit, "/traces", window.range.from));
                 without_errors(&mut page, &visit, &asked).await;
             }
             page.in_logs = in_logs;

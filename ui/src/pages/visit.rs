@@ -6,15 +6,17 @@ use axum::response::{Html, IntoResponse, Response};
 use http::header::{COOKIE, HOST, VARY};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use storage::UnixNanos;
 
 use super::assets;
 use crate::error::Failure;
-use crate::params::{Params, Window};
+use crate::params::{Params, Window, parse_spoken, parse_time};
 use crate::state::AppState;
 use crate::view::colour::Palette;
-use crate::view::format::Clockface;
+use crate::view::format::{self, Clockface};
 use crate::view::frame::{Choice, Frame, Place, WindowPicker, moves, navigation, spoken};
 use crate::view::link::Links;
+use crate::view::search::sentence;
 
 /// One request for a page.
 #[derive(Clone, Debug)]
@@ -33,6 +35,8 @@ pub(crate) struct Visit {
     /// The part of the page that the script asks for.
     fragment: Option<String>,
     chosen: Option<Window>,
+    /// Why `from` and `to` of the address were not understood.
+    refused: String,
 }
 
 // === impl Visit ===
@@ -74,12 +78,33 @@ impl Visit {
             host: String::new(),
             fragment: None,
             chosen: None,
+            refused: String::new(),
         }
     }
 
-    /// The window of the request; links keep it when the reader chose it.
+    /// The window of the request; links keep it when the reader chose it. One that is not understood is refused in the menu of time, beside the
+    /// default one; a part of a page is refused as a whole.
     pub(crate) fn window(&mut self, default_from: &str) -> Result<Window, Failure> {
-        let mut window = self.params.window(self.state.now(), default_from)?;
+        let (now, clock) = (self.state.now(), self.clock());
+        let read = self.params.window_by(default_from, |text| parse_spoken(text, now, clock.zone()));
+        let mut window = match read {
+            Ok(window) => window,
+            Err(failure) if self.fragment.is_none() => {
+                let (_, reason) = failure.message.split_once(": ").unwrap_or(("", &failure.message));
+                self.refused = sentence(reason);
+                return Params::default().window(now, default_from);
+            }
+            Err(failure) => return Err(failure),
+        };
+        // What was meant by the clock and the zone of this reader is kept as a time that others read alike.
+        for (text, at) in [(&mut window.from, window.range.from), (&mut window.to, window.range.to)] {
+            let is_moving = text.starts_with("now");
+            if is_moving && parse_time(text, now) != Ok(at) {
+                *text = format!("now-{}d", now.since(at) / DAY);
+            } else if !is_moving && parse_time(text, UnixNanos::new(0)) != Ok(at) {
+                *text = at.get().to_string();
+            }
+        }
         // All time holds what lies ahead too: clocks of senders may be fast.
         if window.from == "0" && self.params.get("to").is_none() {
             window.range.to = window.range.to.max(self.state.newest().plus(1));
@@ -129,7 +154,7 @@ impl Visit {
     fn absolute(&self, window: Option<&Window>) -> String {
         let address = self.links().plain(&self.path).with_all(self.params.pairs().filter(|(name, _)| *name != "live"), &HISTORY);
         let Some(window) = window else { return address.href() };
-        let at = |time: storage::UnixNanos| time.get().to_string();
+        let at = |time: UnixNanos| time.get().to_string();
         address.with("from", &at(window.range.from)).with("to", &at(window.range.to)).href()
     }
 
@@ -159,7 +184,7 @@ impl Visit {
             base: links.base().to_owned(),
             theme: self.theme,
             nav: navigation(&links, place),
-            window: window.map(|window| WindowPicker::new(window, &self.path, &pairs, &links, &clock)),
+            window: window.map(|window| self.picker(WindowPicker::new(window, &self.path, &pairs, &links, &clock))),
             zone: clock.label().to_owned(),
             ahead: clock.ahead(),
             utc: self.choice("zone", "UTC", "UTC", false).href,
@@ -174,6 +199,15 @@ impl Visit {
             search: String::new(),
             alerts: refusal.map(|reason| format!("Nothing new is taken in: {reason}")).into_iter().collect(),
         }
+    }
+
+    /// The menu of time with what was typed there and not understood.
+    fn picker(&self, picker: WindowPicker) -> WindowPicker {
+        if self.refused.is_empty() {
+            return picker;
+        }
+        let typed = |name: &str, known: String| self.params.get(name).map_or(known, |text| format::line(text, 100));
+        WindowPicker { problem: self.refused.clone(), from: typed("from", picker.from), to: typed("to", picker.to), ..picker }
     }
 
     /// A preference that leads back to where its reader is.
@@ -210,6 +244,8 @@ fn host_of(parts: &Parts) -> String {
     let is_port = |port: &str| port.bytes().all(|b| b.is_ascii_digit());
     named.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(named.as_str(), |(host, _)| host).to_owned()
 }
+
+const DAY: u64 = 86_400_000_000_000;
 
 /// Parameters that say how the reader came here, and nothing of what is shown: they are not shared.
 const HISTORY: [&str; 2] = ["past", "list"];

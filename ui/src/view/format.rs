@@ -129,7 +129,17 @@ pub(crate) fn rate(n: u64, window_nanos: u64) -> String {
             return format!("{}/{unit}", if is_few { few() } else { three_digits(value) });
         }
     }
-    format!("{} in {}", exact(n), round_duration(window_nanos))
+    format!("{} in {}", exact(n), over(window_nanos))
+}
+
+/// A window in one unit, since nobody divides by `1 min 17 s`: seconds below ten minutes, then whole minutes, then whole hours.
+fn over(nanos: u64) -> String {
+    if nanos.is_multiple_of(60 * SECOND) && nanos < 600 * SECOND {
+        return round_duration(nanos);
+    }
+    let unit = [3_600, 60].into_iter().map(|seconds| seconds * SECOND).find(|unit| nanos >= unit.saturating_mul(10)).unwrap_or(SECOND);
+    let whole = nanos.saturating_add(unit / 2) / unit;
+    if unit == SECOND && whole > 0 { format!("{whole}{NNBSP}s") } else { round_duration(whole.saturating_mul(unit)) }
 }
 
 /// A share: `15.0 %`, `0.42 %`, `<0.01 %`, with as many digits as its neighbours; `0 %` only when it is exactly that, `—` when there is no whole.

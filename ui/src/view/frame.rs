@@ -74,10 +74,13 @@ pub(crate) struct NavItem {
 pub(crate) struct WindowPicker {
     /// `Last 1 h`, or two times.
     pub(crate) label: String,
-    /// `from` as written.
+    /// Both ends as written; numbers as times in the zone of the reader.
     pub(crate) from: String,
-    /// `to` as written.
     pub(crate) to: String,
+    /// Why what was typed was not understood; empty when it was.
+    pub(crate) problem: String,
+    /// The zone of what is typed.
+    pub(crate) zone: String,
     /// Label, address, whether it is the present one.
     pub(crate) presets: Vec<(&'static str, String, bool)>,
     /// Where the form leads.
@@ -162,10 +165,14 @@ impl WindowPicker {
             address().with("from", &from.get().to_string()).with("to", &to.get().to_string()).href()
         };
         let (from, to) = (window.range.from, window.range.to);
+        let is_number = |text: &str| text != "0" && text.bytes().all(|b| b.is_ascii_digit());
+        let typed = |text: &String, at| if is_number(text) { clock.typed(at) } else { text.clone() };
         Self {
             label,
-            from: window.from.clone(),
-            to: window.to.clone(),
+            from: typed(&window.from, from),
+            to: typed(&window.to, to),
+            problem: String::new(),
+            zone: clock.label().to_owned(),
             presets: PRESETS.into_iter().map(preset).collect(),
             action: links.plain(path).href(),
             hidden: keep().cloned().collect(),
@@ -244,5 +251,10 @@ mod tests {
         assert_eq!(picker_later, "/logs?q=a%20b&from=3600000000000&to=7200000000000");
         assert_eq!(picker.presets[3].1, "/logs?q=a%20b&from=now-6h");
         assert_eq!(picker.hidden, [("q".to_owned(), "a b".to_owned())]);
+        assert_eq!((picker.from.as_str(), picker.to.as_str()), ("now-1h", "now"));
+        let fixed = Window { from: "0".to_owned(), to: "3600000000000".to_owned(), ..window };
+        let berlin = Clockface::new(UnixNanos::new(0), Some("Europe/Berlin"));
+        let picker = WindowPicker::new(&fixed, "/logs", &pairs, &Links::default(), &berlin);
+        assert_eq!((picker.from.as_str(), picker.to.as_str()), ("0", "1970-01-01 02:00:00"));
     }
 }

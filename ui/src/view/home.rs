@@ -24,6 +24,9 @@ pub(crate) struct Home {
     /// Requests of all services over time.
     pub(crate) requests: Option<Bars>,
     pub(crate) attention: Vec<Attention>,
+    /// How many more lines there would be, and where failing services are listed.
+    pub(crate) more_attention: usize,
+    pub(crate) all_attention: String,
     /// Why nothing is compared with the window before; empty when it is.
     pub(crate) uncompared: String,
     pub(crate) services: Vec<ServiceRow>,

@@ -16,11 +16,15 @@ mod edge;
 mod facts;
 mod groups;
 mod layout;
+mod made;
+mod named;
 
 pub(crate) use self::drawing::{Drawing, Picture};
 pub(crate) use self::edge::{EdgePanel, gone, panel};
 pub(crate) use self::facts::Facts;
 pub(crate) use self::groups::{Grouped, grouped};
+pub(crate) use self::made::Made;
+pub(crate) use self::named::{find, find_edge, written};
 
 /// `/map`.
 #[derive(Debug, Default, Template)]
@@ -56,7 +60,7 @@ pub(crate) struct Map {
     pub(crate) hops: usize,
     /// The page of the service in focus; empty for none.
     pub(crate) service: String,
-    /// Names that may be focused.
+    /// Nodes that may be focused, as addresses name them.
     pub(crate) names: Vec<String>,
     pub(crate) hidden: Vec<(String, String)>,
     pub(crate) whole: String,
@@ -66,6 +70,8 @@ pub(crate) struct Map {
     /// Whether someone calls who sends no spans.
     pub(crate) has_user: bool,
     pub(crate) otherwise: Vec<(String, String)>,
+    /// Why no calls are listed.
+    pub(crate) nothing: String,
     pub(crate) json: String,
 }
 
@@ -92,12 +98,10 @@ pub(crate) enum Order {
 /// A node by name and kind, as edges name it.
 pub(crate) type Key = (String, NodeKind);
 
-/// The nodes within `hops` of those called `focus`, and the edges between them; everything without focus.
-pub(crate) fn around(map: &ServiceMap, focus: &str, hops: usize) -> ServiceMap {
-    if focus.is_empty() {
-        return map.clone();
-    }
-    let mut near: HashSet<&Key> = map.edges.iter().flat_map(|edge| [&edge.from, &edge.to]).filter(|(name, _)| name == focus).collect();
+/// The nodes within `hops` of `focus`, and the edges between them; everything without focus.
+pub(crate) fn around(map: &ServiceMap, focus: Option<&Key>, hops: usize) -> ServiceMap {
+    let Some(focus) = focus else { return map.clone() };
+    let mut near: HashSet<&Key> = HashSet::from([focus]);
     for _ in 0..hops {
         let next: Vec<&Key> = map
             .edges
@@ -109,12 +113,7 @@ pub(crate) fn around(map: &ServiceMap, focus: &str, hops: usize) -> ServiceMap {
     }
     ServiceMap {
         range: map.range,
-        nodes: map
-            .nodes
-            .iter()
-            .filter(|node| node.name == focus || near.iter().any(|(name, kind)| *name == node.name && *kind == node.kind))
-            .cloned()
-            .collect(),
+        nodes: map.nodes.iter().filter(|node| near.iter().any(|(name, kind)| *name == node.name && *kind == node.kind)).cloned().collect(),
         edges: map.edges.iter().filter(|edge| near.contains(&edge.from) && near.contains(&edge.to)).cloned().collect(),
         relays: Vec::new(),
         stats: map.stats.clone(),
@@ -141,9 +140,9 @@ pub(crate) fn services_only(map: &ServiceMap) -> ServiceMap {
     }
 }
 
-/// The table: every dependency in an order.
+/// The table: every dependency of the part that is shown, in an order.
 pub(crate) fn calls(
-    map: &ServiceMap,
+    (map, made): (&ServiceMap, &Made),
     before: Option<&ServiceMap>,
     range: TimeRange,
     order: Order,
@@ -157,12 +156,12 @@ pub(crate) fn calls(
             Order::Calls => std::cmp::Ordering::Equal,
             Order::Failures => share(b, b.errors, b.calls).total_cmp(&share(a, a.errors, a.calls)),
             Order::Slowest => b.p95.cmp(&a.p95),
-            Order::Share => share(b, b.calls, facts::made(&b.from, map)).total_cmp(&share(a, a.calls, facts::made(&a.from, map))),
+            Order::Share => share(b, b.calls, made.by(&b.from)).total_cmp(&share(a, a.calls, made.by(&a.from))),
         };
         by_order.then(b.calls.cmp(&a.calls))
     });
     let call = |edge: &&Edge| Call {
-        facts: Facts::new(edge, map, before, window),
+        facts: Facts::new(edge, (map, made), before, window),
         example: super::services::example(edge, links),
         panel: edge::address(page, edge),
     };

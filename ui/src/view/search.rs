@@ -89,13 +89,29 @@ fn split(query: &str, offset: usize, length: usize) -> Option<(&str, &str, &str)
     Some((before, wrong, rest.get(wrong.len()..).unwrap_or_default()))
 }
 
-/// With a capital and a full stop.
+/// With a capital, a full stop, and quotation marks in place of the backticks that programs read.
 pub(crate) fn sentence(message: &str) -> String {
-    let text = format::text(message);
+    let text = unticked(&format::text(message));
     let mut chars = text.chars();
     let first: String = chars.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
     let end = if text.ends_with(['.', '?', '!']) { "" } else { "." };
     format!("{first}{}{end}", chars.as_str())
+}
+
+/// Pairs of backticks as quotation marks; one that is alone stays.
+pub(crate) fn unticked(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let (mut rest, mut is_inside) = (text, false);
+    while let Some((before, after)) = rest.split_once('`') {
+        out.push_str(before);
+        out.push(match is_inside {
+            true => '”',
+            false if after.contains('`') => '“',
+            false => '`',
+        });
+        (rest, is_inside) = (after, !is_inside);
+    }
+    out + rest
 }
 
 /// What a list says below itself about how it came to be.
@@ -226,7 +242,7 @@ mod tests {
         let caret = problem.caret.unwrap();
         assert_eq!((caret.before.as_str(), caret.wrong.as_str(), caret.after.as_str()), ("é ", "durration", ">1s"));
         assert_eq!(caret.pointer, "  ^^^^^^^^^");
-        assert_eq!(problem.message, "There is no field `durration`.");
+        assert_eq!(problem.message, "There is no field “durration”.");
         assert_eq!(problem.suggestions, [("duration".to_owned(), "/traces?q=é duration>1s".to_owned())]);
     }
 

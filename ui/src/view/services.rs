@@ -10,7 +10,7 @@ use super::colour::{Chip, Palette};
 use super::format::{self, Clockface, Moment};
 use super::frame::Frame;
 use super::link::{Links, term};
-use super::map::{Facts, shown};
+use super::map::{Facts, Made, shown, written};
 
 mod detail;
 mod latency;
@@ -162,7 +162,7 @@ pub(crate) fn peers(map: &ServiceMap, order: Order, range: TimeRange, links: &Li
         p50: format::duration(node.p50),
         p95: format::duration(node.p95),
         p99: format::duration(node.p99),
-        href: links.windowed("/map").with("focus", &node.name).href(),
+        href: links.windowed("/map").with("focus", &written(&(node.name.clone(), node.kind))).href(),
     };
     others.into_iter().map(peer).collect()
 }
@@ -209,7 +209,7 @@ pub(crate) fn dependencies(
     links: &Links,
     palette: &Palette,
 ) -> (Vec<Dependency>, Vec<Dependency>) {
-    let window = range.to.since(range.from);
+    let (window, made) = (range.to.since(range.from), Made::of(map));
     let is_this = |(name, kind): &(String, NodeKind)| name == service && *kind == NodeKind::Service;
     let view = |edge: &Edge, key: &(String, NodeKind)| {
         let (name, kind) = key;
@@ -218,8 +218,8 @@ pub(crate) fn dependencies(
             chip: is_service.then(|| palette.chip(name)),
             name: shown(key, map),
             kind: kind.as_str(),
-            href: if is_service { links.service(name).href() } else { links.windowed("/map").with("focus", name).href() },
-            facts: Facts::new(edge, map, None, window),
+            href: if is_service { links.service(name).href() } else { links.windowed("/map").with("focus", &written(key)).href() },
+            facts: Facts::new(edge, (map, &made), None, window),
             example: example(edge, links),
         }
     };

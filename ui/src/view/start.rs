@@ -23,8 +23,9 @@ pub(crate) struct Start {
     pub(crate) received: String,
     /// Who sent lately, who is new here first.
     pub(crate) senders: Vec<Sender>,
-    /// How many others sent, and where they are listed.
+    /// How many others sent lately, how many only earlier, and where all are listed.
     pub(crate) more: usize,
+    pub(crate) earlier: usize,
     pub(crate) all: String,
     pub(crate) live: String,
 }
@@ -33,10 +34,10 @@ pub(crate) struct Start {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sender {
     pub(crate) chip: super::colour::Chip,
-    /// When it was last seen, or that its clock is fast.
+    /// When it was last seen, or that its clock is wrong.
     pub(crate) said: String,
     pub(crate) href: String,
-    pub(crate) is_ahead: bool,
+    pub(crate) is_off: bool,
 }
 
 /// Where senders reach this process, as seen from where the page was opened.

@@ -93,6 +93,8 @@ pub(crate) struct ContrastPage {
     pub(crate) contrast: Contrast,
     /// Fields that were compared.
     pub(crate) fields: String,
+    /// What was not compared, and why.
+    pub(crate) left_out: String,
     pub(crate) notes: Vec<String>,
     /// Back to the search.
     pub(crate) back: String,

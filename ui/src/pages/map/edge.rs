@@ -8,13 +8,13 @@ use crate::params::Window;
 use crate::view::chart::{Bars, Parts, SPANS};
 use crate::view::format;
 use crate::view::link::{Links, quoted, term};
-use crate::view::map::EdgePanel;
+use crate::view::map::{EdgePanel, written};
 
 /// Adds to the panel of `edge`, an edge of the map as it was asked for whose ends are no groups.
 pub(super) async fn fill(panel: &mut EdgePanel, visit: &Visit, (window, asked): (&Window, &Asked), edge: &Edge) {
     let (counted, asked_for) = tokio::join!(over_time(visit, window, asked, edge), operations(visit, window.range, edge));
     let (links, clock) = (visit.links(), visit.clock());
-    let page = asked.address(&links).with("caller", &edge.from.0).with("callee", &edge.to.0);
+    let page = asked.address(&links).with("caller", &written(&edge.from)).with("callee", &written(&edge.to));
     panel.over_time = counted
         .map(|(counted, parted)| Bars::new(&counted, parted, &SPANS, ("call", "calls"), &clock, &page))
         .filter(|bars| !bars.is_empty);

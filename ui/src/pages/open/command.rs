@@ -97,7 +97,7 @@ mod tests {
     async fn what_is_no_command_is_answered_with_those_there_are() {
         let app = App::filled().await;
         for (asked, said) in
-            [("%3Emapp", "did you mean `&#62;map`?"), ("%3Es", "more than one command"), ("%3E", "takes one of these words")]
+            [("%3Emapp", "did you mean “&#62;map”?"), ("%3Es", "more than one command"), ("%3E", "takes one of these words")]
         {
             let answer = app.get(&format!("/open?id={asked}")).await;
             let page = answer.text().replace("More than", "more than");

@@ -52,7 +52,7 @@ fn home_and_list(text: &str) -> Vec<String> {
     let home = Home {
         frame: frame(text),
         totals: totals(&known, range, &links),
-        attention: attention(compared, range, (&links, &palette)),
+        attention: attention(compared, range, (&links, &palette)).0,
         saved: vec![(text.to_owned(), "/".to_owned())],
         services: rows(),
         failed: lines(text),
@@ -109,13 +109,24 @@ fn drawn(text: &str) -> String {
     let (links, palette, range, map) = (Links::default(), Palette::default(), window().range, map(text));
     let here = links.plain("/map");
     let groups = std::collections::HashMap::from([(text.to_owned(), "/map".to_owned())]);
-    let picture = Picture { map: &map, before: None, range, focus: text, selected: None, page: &here, groups: &groups, is_trace: false };
+    let (made, focus) = (Made::of(&map), (text.to_owned(), NodeKind::Service));
+    let picture = Picture {
+        map: &map,
+        made: &made,
+        before: None,
+        range,
+        focus: Some(&focus),
+        selected: None,
+        page: &here,
+        groups: &groups,
+        is_trace: false,
+    };
     let page = Map {
         frame: frame(text),
         drawing: Some(Drawing::new(&picture, &links, &palette)),
-        panel: map.edges.first().map(|edge| edge_panel(edge, (&map, None), 1_000, &groups, (&links, &here))),
+        panel: map.edges.first().map(|edge| edge_panel(edge, (&map, &made, None), 1_000, &groups, (&links, &here))),
         gone: vec![(text.to_owned(), text.to_owned())],
-        calls: calls(&map, None, range, Order::Calls, (&links, &here)),
+        calls: calls((&map, &made), None, range, Order::Calls, (&links, &here)),
         open: vec![(text.to_owned(), "/map".to_owned())],
         tray: tray(&map, &links, &palette),
         focus: text.to_owned(),

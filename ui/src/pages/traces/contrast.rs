@@ -74,7 +74,7 @@ async fn fill(page: &mut ContrastPage, visit: &Visit, groups: &Groups) -> Result
     let (counted, identifying): (Vec<Counted>, Vec<Counted>) = counted.into_iter().partition(|counted| !counted.is_identifying());
     if !identifying.is_empty() {
         let names = identifying.iter().map(|counted| counted.field.as_str()).collect::<Vec<_>>().join(", ");
-        page.notes.push(format!("Left out, since no two spans of the selection share a value: {names}."));
+        page.left_out = format!("Left out, since no two spans of the selection share a value: {names}.");
     }
     page.fields = counted.iter().map(|counted| counted.field.as_str()).collect::<Vec<_>>().join(", ");
     page.contrast = Contrast::new(&counted, (inside, all.saturating_sub(inside)), &page.query, &visit.links());

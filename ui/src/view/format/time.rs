@@ -47,6 +47,16 @@ impl Clockface {
         &self.label
     }
 
+    /// The zone itself.
+    pub(crate) fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// A time as the menu of time reads it again, in this zone and exact.
+    pub(crate) fn typed(&self, time: UnixNanos) -> String {
+        self.zoned(time).strftime("%Y-%m-%d %H:%M:%S%.f").to_string()
+    }
+
     /// How far it is ahead of UTC now: `+01:00`; empty for UTC itself.
     pub(crate) fn ahead(&self) -> String {
         if self.label == "UTC" { String::new() } else { self.zoned(self.now).strftime("%:z").to_string() }

@@ -1,6 +1,8 @@
 //! What is not as it should be, one line per cause: a failure is told where it starts, with what it reaches as its evidence, and what
 //! became slower is told where it is called, not by its callers again.
 
+use std::cmp::Reverse;
+
 use storage::{Edge, NodeKind, ServiceSummary, TimeRange, TraceSummary};
 
 use crate::ask::ErrorGroup;
@@ -11,7 +13,7 @@ use crate::view::link::{Links, term};
 mod failures;
 mod repeated;
 
-use self::failures::{Failure, failing, failures};
+use self::failures::{Failure, failing, failures, messages};
 use self::repeated::repeated;
 
 /// Something that is not as it should be.
@@ -48,18 +50,47 @@ pub(crate) struct Compared<'a> {
     pub(crate) edges: &'a [Edge],
 }
 
-/// What differs for the worse: failures, the most frequent first; services slower than in the window before; loops over single calls;
-/// silent services.
-pub(crate) fn attention(compared: Compared<'_>, range: TimeRange, (links, palette): (&Links, &Palette)) -> Vec<Attention> {
+/// What differs for the worse, and how much more there is than is listed: failures, by what they weigh; services slower than in the window
+/// before; loops over single calls; silent services.
+pub(crate) fn attention(compared: Compared<'_>, range: TimeRange, (links, palette): (&Links, &Palette)) -> (Vec<Attention>, usize) {
     let failures = failures(&compared);
-    let mut items: Vec<Attention> = failures.iter().take(MAX_FAILURES).map(|failure| failing(failure, &compared, links, palette)).collect();
+    let mut weighed: Vec<(Weight, Attention)> =
+        failures.iter().map(|failure| (failure.weight(&compared), failing(failure, &compared, links, palette))).collect();
+    weighed.extend(other_failing(&failures, &compared, links, palette));
+    weighed.sort_by(|(a, told), (b, other)| (a, &told.chip.name, &told.text).cmp(&(b, &other.chip.name, &other.text)));
+    let mut items: Vec<Attention> = weighed.into_iter().map(|(_, item)| item).collect();
+    let more = items.len().saturating_sub(MAX_FAILURES);
+    items.truncate(MAX_FAILURES);
     items.extend(other_new_errors(&failures, &compared, links, palette));
-    items.extend(other_failing(&failures, &compared, links, palette));
     items.extend(slower(&failures, &compared, links, palette));
     items.extend(repeated(&compared, links, palette));
     items.extend(silent(&compared, range, links, palette));
+    let more = more + items.len().saturating_sub(MAX_ITEMS);
     items.truncate(MAX_ITEMS);
-    items
+    (items, more)
+}
+
+/// What comes first: failures that reach callers, then those within requests that succeed, then answers; of each those that weigh most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Weight {
+    rank: Rank,
+    /// Failed requests times their share, as a power of two: what is about as bad keeps its place.
+    weight: Reverse<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Reaches,
+    Within,
+    Answered,
+}
+
+impl Weight {
+    /// `failed` of `requests` over the whole window.
+    fn new(rank: Rank, failed: u64, requests: u64) -> Self {
+        let weight = u128::from(failed) * u128::from(failed) * 1_000 / u128::from(requests.max(failed).max(1));
+        Self { rank, weight: Reverse(u128::BITS - weight.leading_zeros()) }
+    }
 }
 
 /// Messages that no failed span had in the window before, of services that no failure above is told of.
@@ -76,27 +107,24 @@ fn other_new_errors(failures: &[Failure<'_>], compared: &Compared<'_>, links: &L
 }
 
 /// Failing services that are in none of the traces looked at.
-fn other_failing(failures: &[Failure<'_>], compared: &Compared<'_>, links: &Links, palette: &Palette) -> Vec<Attention> {
-    let mut failing: Vec<&ServiceSummary> =
-        compared.now.iter().filter(|service| service.errors > 0 && !is_told(&service.name, failures)).collect();
-    failing.sort_by(|a, b| format::ratio(b.errors, b.requests.max(1)).total_cmp(&format::ratio(a.errors, a.requests.max(1))));
-    let item = |service: &&ServiceSummary| {
+fn other_failing(failures: &[Failure<'_>], compared: &Compared<'_>, links: &Links, palette: &Palette) -> Vec<(Weight, Attention)> {
+    let failing = compared.now.iter().filter(|service| service.errors > 0 && !is_told(&service.name, failures));
+    let item = |service: &ServiceSummary| {
         let earlier = before(compared, &service.name).filter(|earlier| earlier.requests > 0);
         let then = earlier.map(|earlier| format!(", {} in the window before", format::percent(earlier.errors, earlier.requests)));
-        Attention {
+        let counted = format!("{} of {}{}", format::exact(service.errors), format::exact(service.requests), then.unwrap_or_default());
+        let mut evidence = messages(&service.name, compared, true, links);
+        evidence.extend(plain(counted));
+        let attention = Attention {
             chip: palette.chip(&service.name),
             class: "error",
             text: format!("{} of requests fail", format::percent(service.errors, service.requests)),
             href: links.traces(&format!("{} status:error", term("service", &service.name))).href(),
-            evidence: plain(format!(
-                "{} of {}{}",
-                format::exact(service.errors),
-                format::exact(service.requests),
-                then.unwrap_or_default()
-            )),
-        }
+            evidence,
+        };
+        (Weight::new(Rank::Reaches, service.errors, service.requests), attention)
     };
-    failing.iter().take(3).map(item).collect()
+    failing.map(item).collect()
 }
 
 /// Services that became slower, without those that call one of them: they wait for it.
@@ -175,7 +203,7 @@ fn is_told(name: &str, failures: &[Failure<'_>]) -> bool {
     let is_in = |failure: &Failure<'_>| {
         failure.origin == name || failure.through.contains(&name) || failure.reached.iter().any(|((root, _), _)| *root == name)
     };
-    failures.iter().take(MAX_FAILURES).any(is_in)
+    failures.iter().any(is_in)
 }
 
 /// How many failed traces Home looks at, and how many of the newest.

@@ -6,8 +6,7 @@ use std::fmt;
 use storage::{Edge, EdgeKind, NodeKind, ServiceMap, TimeRange};
 
 use self::placing::Placing;
-use super::facts::made;
-use super::{Facts, Key, shown};
+use super::{Facts, Key, Made, shown, written};
 use crate::view::colour::Palette;
 use crate::view::format;
 use crate::view::link::{Address, Links};
@@ -32,12 +31,14 @@ pub(crate) struct Drawing {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Picture<'a> {
     pub(crate) map: &'a ServiceMap,
+    /// The calls of its nodes, those that are not drawn too.
+    pub(crate) made: &'a Made,
     /// The window before, when it is compared with.
     pub(crate) before: Option<&'a ServiceMap>,
     pub(crate) range: TimeRange,
-    pub(crate) focus: &'a str,
+    pub(crate) focus: Option<&'a Key>,
     /// Caller and callee of the dependency whose panel is open.
-    pub(crate) selected: Option<(&'a str, &'a str)>,
+    pub(crate) selected: Option<(&'a Key, &'a Key)>,
     /// The page without a selection.
     pub(crate) page: &'a Address,
     /// Nodes that stand for namespaces, and the address at which they are open.
@@ -134,7 +135,7 @@ impl Picture<'_> {
         let (requests, errors, p95) = node.map_or((0, 0, 0), |node| (node.requests, node.errors, node.p95));
         let is_service = *kind == NodeKind::Service && group.is_none();
         let chip = palette.chip(name);
-        let focused = if name == self.focus { " focused" } else { "" };
+        let focused = if self.focus == Some(key) { " focused" } else { "" };
         let kind_of = match group {
             Some(_) => "group".to_owned(),
             None if is_service => format!("service {}", chip.class),
@@ -151,8 +152,8 @@ impl Picture<'_> {
             href: match group {
                 Some(opened) => opened.clone(),
                 // What is in the middle already leads on.
-                None if is_service && (self.is_trace || name == self.focus) => links.service(name).href(),
-                None => self.page.clone().with("focus", name).href(),
+                None if is_service && (self.is_trace || self.focus == Some(key)) => links.service(name).href(),
+                None => self.page.clone().with("focus", &written(key)).href(),
             },
             class: format!("{kind_of}{focused}"),
             mono: if is_service { chip.mono } else { String::new() },
@@ -192,8 +193,8 @@ impl Picture<'_> {
 
     /// What an arrow says; not yet where it is.
     fn arrow(&self, edge: &Edge, links: &Links) -> Arrow {
-        let facts = Facts::new(edge, self.map, self.before, self.length());
-        let is_rare = edge.errors == 0 && edge.calls < made(&edge.from, self.map) / RARE;
+        let facts = Facts::new(edge, (self.map, self.made), self.before, self.length());
+        let is_rare = edge.errors == 0 && edge.calls < self.made.by(&edge.from) / RARE;
         let per_second = format::ratio(edge.calls, 1) / format::ratio(self.length().max(1), 1_000_000_000);
         let ends = format!("{} to {}", facts.from, facts.to);
         let (title, lines) = if self.is_trace {
@@ -219,7 +220,7 @@ impl Picture<'_> {
             is_rare,
             stroke: Px((1.2 + (1.0 + per_second).ln() * 0.6).min(5.0)),
             href: if self.is_trace { crate::view::services::example(edge, links) } else { super::edge::address(self.page, edge) },
-            is_selected: self.selected == Some((edge.from.0.as_str(), edge.to.0.as_str())),
+            is_selected: self.selected == Some((&edge.from, &edge.to)),
             is_worse: facts.is_worse,
             title: format::text(&title),
             card: if is_rare { Card::default() } else { Card::new(lines, facts.is_failing) },

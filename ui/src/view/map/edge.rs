@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use storage::{Edge, NodeKind, ServiceMap};
 
-use super::{Facts, Key, shown};
+use super::{Facts, Key, Made, shown, written};
 use crate::view::chart::Bars;
 use crate::view::format;
 use crate::view::link::{Address, Links, term};
@@ -37,19 +37,19 @@ pub(crate) struct Change {
 
 /// Names both ends of a dependency in an address.
 pub(crate) fn address(page: &Address, edge: &Edge) -> String {
-    format!("{}#edge", page.clone().with("caller", &edge.from.0).with("callee", &edge.to.0).href())
+    format!("{}#edge", page.clone().with("caller", &written(&edge.from)).with("callee", &written(&edge.to)).href())
 }
 
 /// Fills the panel of an edge; `page` is the map without it, `groups` are the nodes that stand for namespaces.
 pub(crate) fn panel(
     edge: &Edge,
-    (map, before): (&ServiceMap, Option<&ServiceMap>),
+    (map, made, before): (&ServiceMap, &Made, Option<&ServiceMap>),
     window: u64,
     groups: &HashMap<String, String>,
     (links, page): (&Links, &Address),
 ) -> EdgePanel {
     EdgePanel {
-        facts: Facts::new(edge, map, before, window),
+        facts: Facts::new(edge, (map, made), before, window),
         before: before.and_then(|before| twin(edge, before)).map(|old| told(old, window)).unwrap_or_default(),
         examples: examples(edge, links),
         searches: searches(edge, groups, links),

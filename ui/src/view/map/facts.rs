@@ -2,7 +2,7 @@
 
 use storage::{Edge, EdgeKind, ServiceMap};
 
-use super::{edge, shown};
+use super::{Made, edge, shown};
 use crate::view::format;
 
 /// One dependency in words and numbers.
@@ -21,7 +21,7 @@ pub(crate) struct Facts {
     pub(crate) p50: String,
     pub(crate) p95: String,
     pub(crate) p99: String,
-    /// Part of the calls that its caller makes.
+    /// Part of all calls that its caller makes.
     pub(crate) share: String,
     /// How it differs from the window before; empty when it does not.
     pub(crate) change: String,
@@ -32,7 +32,7 @@ pub(crate) struct Facts {
 
 impl Facts {
     /// Of an edge of `map`, over a window of so many nanoseconds; with `before` it is compared with the window before.
-    pub(crate) fn new(edge: &Edge, map: &ServiceMap, before: Option<&ServiceMap>, window: u64) -> Self {
+    pub(crate) fn new(edge: &Edge, (map, made): (&ServiceMap, &Made), before: Option<&ServiceMap>, window: u64) -> Self {
         let change = before.and_then(|before| edge::change(edge, before, window)).unwrap_or_default();
         let is_message = edge.kind == EdgeKind::Message;
         Self {
@@ -47,14 +47,9 @@ impl Facts {
             p50: format::duration(edge.p50),
             p95: format::duration(edge.p95),
             p99: format::duration(edge.p99),
-            share: format::percent(edge.calls, made(&edge.from, map)),
+            share: format::percent(edge.calls, made.by(&edge.from)),
             change: change.text,
             is_worse: change.is_worse,
         }
     }
-}
-
-/// All calls that a node makes.
-pub(super) fn made(from: &super::Key, map: &ServiceMap) -> u64 {
-    map.edges.iter().filter(|edge| edge.from == *from).map(|edge| edge.calls).fold(0, u64::saturating_add)
 }

@@ -31,7 +31,18 @@ fn minute() -> TimeRange {
 fn draw(map: &ServiceMap) -> Drawing {
     let page = Links::default().plain("/map");
     let groups = HashMap::new();
-    let picture = Picture { map, before: None, range: minute(), focus: "", selected: None, page: &page, groups: &groups, is_trace: false };
+    let made = Made::of(map);
+    let picture = Picture {
+        map,
+        made: &made,
+        before: None,
+        range: minute(),
+        focus: None,
+        selected: None,
+        page: &page,
+        groups: &groups,
+        is_trace: false,
+    };
     Drawing::new(&picture, &Links::default(), &Palette::default())
 }
 
@@ -126,9 +137,9 @@ fn sixty_services_with_long_names_are_drawn_legibly_and_in_full() {
 fn the_focus_keeps_what_is_within_its_hops() {
     let whole = map(&[("a", "b"), ("b", "c"), ("c", "d")]);
     let names = |map: &ServiceMap| map.nodes.iter().map(|node| node.name.clone()).collect::<Vec<_>>().join("");
-    assert_eq!(names(&around(&whole, "b", 1)), "abc");
-    assert_eq!(names(&around(&whole, "b", 2)), "abcd");
-    assert_eq!(around(&whole, "", 1).edges.len(), 3);
+    assert_eq!(names(&around(&whole, Some(&service("b")), 1)), "abc");
+    assert_eq!(names(&around(&whole, Some(&service("b")), 2)), "abcd");
+    assert_eq!(around(&whole, None, 1).edges.len(), 3);
 }
 
 #[test]
@@ -178,7 +189,7 @@ fn a_database_says_what_it_is() {
         edge.to.1 = NodeKind::Database;
     }
     assert_eq!(
-        calls(&known, None, minute(), Order::Calls, (&Links::default(), &Links::default().plain("/map")))
+        calls((&known, &Made::of(&known)), None, minute(), Order::Calls, (&Links::default(), &Links::default().plain("/map")))
             .iter()
             .map(|call| call.facts.to.as_str())
             .collect::<Vec<_>>(),
@@ -199,14 +210,14 @@ fn the_table_comes_in_the_order_that_is_asked_for() {
     (known.edges[1].calls, known.edges[1].errors) = (10, 5);
     (known.edges[2].calls, known.edges[2].p95) = (30, 50);
     let told = |order| {
-        let calls = calls(&known, None, minute(), order, (&Links::default(), &Links::default().plain("/map")));
+        let calls = calls((&known, &Made::of(&known)), None, minute(), order, (&Links::default(), &Links::default().plain("/map")));
         calls.into_iter().map(|call| call.facts.to).collect::<Vec<_>>().join(" ")
     };
     assert_eq!(told(Order::Calls), "cart mail orders");
     assert_eq!(told(Order::Failures), "orders cart mail");
     assert_eq!(told(Order::Slowest), "mail cart orders");
     assert_eq!(told(Order::Share), "mail cart orders");
-    let share = calls(&known, None, minute(), Order::Calls, (&Links::default(), &Links::default().plain("/map")));
+    let share = calls((&known, &Made::of(&known)), None, minute(), Order::Calls, (&Links::default(), &Links::default().plain("/map")));
     assert_eq!(share[0].facts.share, "90.0\u{202f}%");
 }
 
@@ -226,4 +237,30 @@ fn without_queues_messages_lead_from_sender_to_consumer() {
     let shown = services_only(&ServiceMap { edges, relays, ..ServiceMap::default() });
     let found: Vec<_> = shown.edges.iter().map(|edge| (edge.from.0.as_str(), edge.to.0.as_str(), edge.calls)).collect();
     assert_eq!(found, [("shop", "mail", 60), ("shop", "stock", 120)]);
+}
+
+#[test]
+fn shares_are_of_all_calls_of_a_caller_whatever_is_shown() {
+    let mut known = map(&[("web", "cart"), ("web", "orders"), ("orders", "mail")]);
+    (known.edges[0].calls, known.edges[1].calls) = (9_000, 100);
+    let (made, part) = (Made::of(&known), around(&known, Some(&service("mail")), 2));
+    let part = ServiceMap { edges: part.edges.into_iter().filter(|edge| edge.to.0 != "cart").collect(), ..part };
+    let page = Links::default().plain("/map");
+    let listed = calls((&part, &made), None, minute(), Order::Calls, (&Links::default(), &page));
+    let orders = listed.iter().find(|call| call.facts.to == "orders").unwrap();
+    assert_eq!(orders.facts.share, "1.10\u{202f}%");
+    let groups = HashMap::new();
+    let picture = Picture {
+        map: &part,
+        made: &made,
+        before: None,
+        range: minute(),
+        focus: None,
+        selected: None,
+        page: &page,
+        groups: &groups,
+        is_trace: false,
+    };
+    let drawing = Drawing::new(&picture, &Links::default(), &Palette::default());
+    assert_eq!(drawing.arrows.iter().map(|arrow| arrow.is_rare).collect::<Vec<_>>(), [true, false]);
 }

@@ -110,6 +110,8 @@ pub(crate) struct OperationPage {
     pub(crate) traces: String,
     pub(crate) failures: String,
     pub(crate) compare: String,
+    /// Operations of this window that were perhaps meant.
+    pub(crate) meant: Vec<(String, String)>,
     pub(crate) notes: Vec<String>,
     pub(crate) all_time: String,
 }

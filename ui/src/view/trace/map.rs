@@ -6,7 +6,7 @@ use storage::{Edge, EdgeKind, Node, NodeKind, ServiceMap, SpanKind, TimeRange};
 
 use super::Scene;
 use crate::view::format;
-use crate::view::map::{Drawing, Picture};
+use crate::view::map::{Drawing, Made, Picture};
 
 /// The drawing, and the same as a table.
 #[derive(Clone, Debug, Default)]
@@ -63,8 +63,18 @@ pub(crate) fn trace_map(scene: &Scene) -> TraceMap {
         drawing: (!map.edges.is_empty() && map.nodes.len() <= MAX_NODES).then(|| {
             let page = scene.links.windowed("/map");
             let groups = std::collections::HashMap::new();
-            let picture =
-                Picture { map: &map, before: None, range, focus: "", selected: None, page: &page, groups: &groups, is_trace: true };
+            let made = Made::of(&map);
+            let picture = Picture {
+                map: &map,
+                made: &made,
+                before: None,
+                range,
+                focus: None,
+                selected: None,
+                page: &page,
+                groups: &groups,
+                is_trace: true,
+            };
             let mut drawing = Drawing::new(&picture, &scene.links, &scene.palette);
             for shown in &mut drawing.boxes {
                 shown.href = scene.timeline().with("find", &crate::view::link::term("service", &shown.name)).href();

@@ -32,6 +32,8 @@ pub(crate) struct Minimap {
     pub(crate) tenth: usize,
     /// What the window of time is, for the form.
     pub(crate) from: String,
+    /// Why what was typed as the window was not understood.
+    pub(crate) problem: String,
     pub(crate) to: String,
     /// Labels of the axis below.
     pub(crate) ticks: Vec<Tick>,
@@ -90,7 +92,14 @@ pub(crate) fn minimap(scene: &Scene) -> Minimap {
 /// The form below the picture, without the picture.
 pub(crate) fn controls(scene: &Scene) -> Minimap {
     let axis = &scene.axis;
-    Minimap { from: written(axis.from), to: written(axis.to), zooms: zooms(scene), ..Minimap::default() }
+    let misread = scene.wanted.misread.split_once(": ").map(|(_, reason)| crate::view::search::sentence(reason));
+    Minimap {
+        from: written(axis.from),
+        to: written(axis.to),
+        problem: misread.unwrap_or_default(),
+        zooms: zooms(scene),
+        ..Minimap::default()
+    }
 }
 
 /// Per class, one stroke per run of cells.

@@ -34,6 +34,8 @@ pub(crate) struct Wanted {
     /// The window of time, after the start of the trace.
     pub(crate) t0: Option<Edge>,
     pub(crate) t1: Option<Edge>,
+    /// Why one of them was not understood; empty when both were.
+    pub(crate) misread: String,
     /// Whether times are corrected for clocks that disagree.
     pub(crate) is_adjusted: bool,
     /// The log record whose row is open.
@@ -207,8 +209,9 @@ impl Wanted {
             },
             root: id("root"),
             at: params.get("at").and_then(|at| at.parse().ok()),
-            t0: edge("t0")?,
-            t1: edge("t1")?,
+            t0: edge("t0").unwrap_or_default(),
+            t1: edge("t1").unwrap_or_default(),
+            misread: [edge("t0").err(), edge("t1").err()].into_iter().flatten().next().map(|failure| failure.message).unwrap_or_default(),
             is_adjusted: params.get("skew") == Some("adjust"),
             row: params.get("row").and_then(|row| row.parse().ok()),
             flame: params.word("flame", &FLAMES)?.unwrap_or_default(),

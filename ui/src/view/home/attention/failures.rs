@@ -2,7 +2,7 @@
 
 use storage::UnixNanos;
 
-use super::{Attention, Compared, Evidence, SAMPLE, before, is_new, rise};
+use super::{Attention, Compared, Evidence, Rank, SAMPLE, Weight, before, is_new, rise};
 use crate::ask::ErrorGroup;
 use crate::view::answer::is_answer;
 use crate::view::colour::Palette;
@@ -35,6 +35,26 @@ impl Failure<'_> {
         let request = format!("{} {}", term("service", root), term("name", operation));
         let succeeds = if self.is_within { " -status:error" } else { "" };
         format!("root:({request}{succeeds}) {} status:error", term("service", self.origin))
+    }
+
+    /// What it weighs over the whole window: the failed requests of the service in which it starts. Of a service that begins traces, and of what
+    /// fails within requests, only the share that the traces looked at have is known.
+    pub(super) fn weight(&self, compared: &Compared<'_>) -> Weight {
+        let service = compared.now.iter().find(|service| service.name == self.origin);
+        let (requests, errors) = service.map_or((0, 0), |service| (service.requests, service.errors));
+        let is_root = self.reached.iter().all(|((root, _), _)| *root == self.origin);
+        if errors > 0 && !is_root {
+            return Weight::new(Rank::Reaches, errors, requests);
+        }
+        if self.is_answered() {
+            return Weight::new(Rank::Answered, self.traces, requests);
+        }
+        if !is_root || self.is_within {
+            return Weight::new(Rank::Within, self.traces, requests);
+        }
+        let of_root = compared.failed.iter().filter(|trace| trace.has_root && trace.root_failed && trace.root_service == self.origin);
+        let failed = errors.saturating_mul(self.traces) / (of_root.count() as u64).max(1);
+        Weight::new(Rank::Reaches, failed.max(self.traces), requests)
     }
 
     /// Whether all that is known to fail are calls that were answered.
@@ -95,7 +115,7 @@ pub(super) fn failures<'a>(compared: &Compared<'a>) -> Vec<Failure<'a>> {
     // What was answered is told after what is out of order.
     found.sort_by_key(|failure| (failure.is_answered(), std::cmp::Reverse((failure.traces, failure.newest))));
     for failure in &mut found {
-        failure.reached.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        failure.reached.sort_by_key(|(reached, count)| (std::cmp::Reverse(*count), *reached));
     }
     found
 }
@@ -118,10 +138,12 @@ pub(super) fn failing(failure: &Failure<'_>, compared: &Compared<'_>, links: &Li
         None => format!("{} within it fails, requests to it succeed", within(origin, compared)),
     };
     let query = if is_root { failure.reaching(origin, own) } else { format!("{} status:error", term("service", origin)) };
-    let mut evidence = if is_root { Vec::new() } else { messages(failure, compared, failed_share.is_some(), links) };
+    let mut evidence = if is_root { Vec::new() } else { messages(origin, compared, failed_share.is_some(), links) };
     if evidence.is_empty() && !is_answered {
-        evidence
-            .extend(failure.says.iter().take(MAX_MESSAGES).map(|said| Evidence { text: format::message(said, 90), href: String::new() }));
+        // The newest trace that says so, since what it says has no group of its own.
+        let newest = links.plain("/open").with("failed", origin).with("at", &failure.newest.get().to_string()).href();
+        let said = |said: &&str| Evidence { text: format::message(said, 90), href: newest.clone() };
+        evidence.extend(failure.says.iter().take(MAX_MESSAGES).map(said));
     }
     evidence.extend(reach(failure, compared.failed.len(), is_root, links));
     // The share of failed requests is told only beside that of now.
@@ -159,9 +181,9 @@ fn within(origin: &str, compared: &Compared<'_>) -> &'static str {
 }
 
 /// What the failed spans of the origin say, new ones first; of failed requests those that say it of most of them.
-fn messages(failure: &Failure<'_>, compared: &Compared<'_>, of_requests: bool, links: &Links) -> Vec<Evidence> {
+pub(super) fn messages(origin: &str, compared: &Compared<'_>, of_requests: bool, links: &Links) -> Vec<Evidence> {
     let mut groups: Vec<&ErrorGroup> =
-        compared.errors.iter().filter(|group| group.service == failure.origin && !group.message.is_empty()).collect();
+        compared.errors.iter().filter(|group| group.service == origin && !group.message.is_empty()).collect();
     let requests = |group: &ErrorGroup| if of_requests { group.requests } else { 0 };
     groups.sort_by_key(|group| std::cmp::Reverse((is_new(group, compared), requests(group), group.failures())));
     let told = |group: &&ErrorGroup| {
@@ -174,7 +196,12 @@ fn messages(failure: &Failure<'_>, compared: &Compared<'_>, of_requests: bool, l
         let text = format!("{new}{} × {}{of}", format::exact(counted), format::message(&group.message, 70));
         Evidence { text, href: group.newest(links) }
     };
-    groups.iter().take(MAX_MESSAGES).map(told).collect()
+    let mut listed: Vec<Evidence> = groups.iter().take(MAX_MESSAGES).map(told).collect();
+    let more = groups.len().saturating_sub(MAX_MESSAGES);
+    if more > 0 {
+        listed.push(Evidence { text: format!("and {more} more"), href: links.service(origin).with("tab", "errors").href() });
+    }
+    listed
 }
 
 /// The requests that end in this failure; how many is told only when all failed traces were looked at.
@@ -186,9 +213,14 @@ fn reach(failure: &Failure<'_>, sample: usize, is_root: bool, links: &Links) -> 
         let query = failure.reaching(root, operation);
         told.push(Evidence { text, href: links.traces(&query).href() });
     }
+    let more = failure.reached.len().saturating_sub(MAX_REACHED);
     if let (Some(last), false) = (told.last_mut(), failure.through.is_empty()) {
         last.text =
             format!("{} through {}", last.text, failure.through.iter().map(|name| format::line(name, 40)).collect::<Vec<_>>().join(", "));
+    }
+    if more > 0 && !is_root {
+        let query = format!("{} status:error", term("service", failure.origin));
+        told.push(Evidence { text: format!("and {more} more requests"), href: links.traces(&query).href() });
     }
     told
 }

@@ -64,7 +64,7 @@ fn edge(from: &str, to: &str) -> Edge {
 
 fn told(compared: Compared<'_>) -> Vec<Attention> {
     let range = TimeRange { from: UnixNanos::new(100), to: UnixNanos::new(200) };
-    attention(compared, range, (&Links::default(), &Palette::default()))
+    attention(compared, range, (&Links::default(), &Palette::default())).0
 }
 
 fn evidence(item: &Attention) -> String {
@@ -214,4 +214,40 @@ fn a_loop_over_single_calls_is_told_with_the_trace_that_shows_it_best() {
     assert_eq!(evidence(&items[0]), "the one with 38 times, of gateway GET /products | in 2 of the newest 4 traces");
     assert_eq!(items[0].evidence[0].href, format!("/trace/{}", "03".repeat(16)));
     assert!(items[0].href.contains("count%28service%3Acatalog%20name%3A%22SELECT%20stock%22%29%3E%3D12"), "{}", items[0].href);
+}
+
+#[test]
+fn what_reaches_callers_comes_before_what_is_swallowed_however_often_that_is() {
+    let now =
+        [service("gateway", 1_000, 0, 1), service("payment", 400, 50, 1), service("shipping", 400, 0, 1), service("users", 400, 2, 1)];
+    let swallowed = || failed("gateway", "GET /track", &[("gateway", 0), ("shipping", 1)]);
+    let mut traces: Vec<TraceSummary> = (0..60).map(|_| swallowed()).collect();
+    traces.push(failed("gateway", "POST /login", &[("gateway", 0), ("users", 1)]));
+    let errors = [error("payment", "card declined", 50)];
+    let told_of = |traces: &[TraceSummary]| {
+        let items = told(Compared { now: &now, failed: traces, errors: &errors, ..Compared::default() });
+        items.iter().map(|item| (item.chip.name.clone(), evidence(item))).collect::<Vec<_>>()
+    };
+    // None of the newest traces shows the failure that weighs most.
+    let items = told_of(&traces);
+    assert_eq!(items.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["payment", "users", "shipping"]);
+    assert_eq!(items[0].1, "50 × card declined | 50 of 400", "an error, with its newest trace");
+    traces.push(failed("gateway", "POST /pay", &[("gateway", 0), ("payment", 1)]));
+    let order = |traces: &[TraceSummary]| told_of(traces).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    assert_eq!(order(&traces), ["payment", "users", "shipping"], "the same whichever traces are the newest");
+    traces.reverse();
+    assert_eq!(order(&traces), ["payment", "users", "shipping"]);
+}
+
+#[test]
+fn lines_that_are_cut_say_how_many_and_lead_to_them() {
+    let now: Vec<ServiceSummary> = (0..12).map(|number| service(&format!("s{number:02}"), 100, 10, 1)).collect();
+    let range = TimeRange { from: UnixNanos::new(100), to: UnixNanos::new(200) };
+    let of = |message: &str| error("s00", message, 3);
+    let errors = ["a", "b", "c", "d", "e"].map(of);
+    let compared = Compared { now: &now, errors: &errors, ..Compared::default() };
+    let (items, more) = attention(compared, range, (&Links::default(), &Palette::default()));
+    assert_eq!((items.len(), more), (MAX_FAILURES, 12 - MAX_FAILURES));
+    let cut = items[0].evidence.iter().find(|one| one.text == "and 2 more").unwrap();
+    assert_eq!(cut.href, "/services/s00?tab=errors");
 }

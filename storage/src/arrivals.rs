@@ -1,0 +1,115 @@
+//! Who sent lately, by the clock of this machine.
+//!
+//! Owns when each service was heard last and how new what it sent was: a sender whose clock is wrong is heard although its times lie elsewhere.
+//! Kept in memory only, and not counted again when the log is replayed: it says who sends to this process.
+
+use std::collections::HashMap;
+
+use arrow::array::{AsArray as _, RecordBatch};
+use arrow::datatypes::Int64Type;
+use parking_lot::Mutex;
+
+use crate::model::UnixNanos;
+use crate::schema::column;
+use crate::store::Signal;
+
+/// A service that was heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// Its name.
+    pub service: String,
+    /// When its last request came, by the clock of this machine.
+    pub heard: UnixNanos,
+    /// The newest time in that request, by the clock of the sender.
+    pub newest: UnixNanos,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(crate) struct Arrivals {
+    known: Mutex<HashMap<String, (UnixNanos, UnixNanos)>>,
+}
+
+// === impl Arrivals ===
+
+impl Arrivals {
+    /// Notes what a request holds: services with the newest time of each.
+    pub(crate) fn note(&self, heard: UnixNanos, found: Vec<(String, UnixNanos)>) {
+        let mut known = self.known.lock();
+        for (service, newest) in found {
+            if known.len() >= MAX_SERVICES && !known.contains_key(&service) {
+                let oldest = known.iter().min_by_key(|(_, (heard, _))| *heard).map(|(name, _)| name.clone());
+                oldest.and_then(|oldest| known.remove(&oldest));
+            }
+            known.insert(service, (heard, newest));
+        }
+    }
+
+    /// Those that were heard at `since` or later, by name.
+    pub(crate) fn since(&self, since: UnixNanos) -> Vec<Arrival> {
+        let known = self.known.lock();
+        let lately = known.iter().filter(|(_, (heard, _))| *heard >= since);
+        let mut found: Vec<Arrival> =
+            lately.map(|(service, (heard, newest))| Arrival { service: service.clone(), heard: *heard, newest: *newest }).collect();
+        found.sort_by(|a, b| a.service.cmp(&b.service));
+        found
+    }
+}
+
+/// The services of a request with the newest time of each, at most so many as are remembered.
+pub(crate) fn found(signal: Signal, batch: &RecordBatch) -> Vec<(String, UnixNanos)> {
+    let time = if signal == Signal::Logs { column::TIME } else { column::END_TIME };
+    let services = batch.column_by_name(column::SERVICE_NAME).and_then(|services| services.as_string_view_opt());
+    let times = batch.column_by_name(time).and_then(|times| times.as_primitive_opt::<Int64Type>());
+    let Some((services, times)) = services.zip(times) else { return Vec::new() };
+    let mut found: HashMap<&str, u64> = HashMap::new();
+    let (mut last, mut newest) = ("", 0);
+    // Rows of one service come in a row.
+    for (service, time) in services.iter().zip(times.iter()) {
+        let (service, time) = (service.unwrap_or_default(), time.unwrap_or_default().cast_unsigned());
+        if service != last {
+            put(&mut found, last, newest);
+            (last, newest) = (service, 0);
+        }
+        newest = newest.max(time);
+    }
+    put(&mut found, last, newest);
+    found.into_iter().map(|(service, newest)| (service.to_owned(), UnixNanos::new(newest))).collect()
+}
+
+fn put<'a>(found: &mut HashMap<&'a str, u64>, service: &'a str, newest: u64) {
+    if !service.is_empty() && (found.len() < MAX_SERVICES || found.contains_key(service)) {
+        let known = found.entry(service).or_default();
+        *known = newest.max(*known);
+    }
+}
+
+/// More services than these are not remembered; the ones that were heard last are.
+const MAX_SERVICES: usize = 2_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_request_of_a_service_says_how_new_its_times_are() {
+        let arrivals = Arrivals::default();
+        let at = UnixNanos::new;
+        arrivals.note(at(100), vec![("web".to_owned(), at(7)), ("shop".to_owned(), at(90))]);
+        arrivals.note(at(200), vec![("web".to_owned(), at(5))]);
+        let told = |since| arrivals.since(at(since)).into_iter().map(|one| (one.service, one.newest.get())).collect::<Vec<_>>();
+        assert_eq!(told(150), [("web".to_owned(), 5)]);
+        assert_eq!(told(100), [("shop".to_owned(), 90), ("web".to_owned(), 5)]);
+    }
+
+    #[test]
+    fn the_services_that_were_heard_last_are_remembered() {
+        let arrivals = Arrivals::default();
+        for number in 0..MAX_SERVICES as u64 + 5 {
+            arrivals.note(UnixNanos::new(number), vec![(format!("s{number}"), UnixNanos::new(1))]);
+        }
+        let known = arrivals.since(UnixNanos::new(0));
+        assert_eq!(known.len(), MAX_SERVICES);
+        assert!(known.iter().all(|one| one.service != "s4") && known.iter().any(|one| one.service == "s5"));
+    }
+}

@@ -1,0 +1,49 @@
+//! Times that readers type.
+
+use prost::Message as _;
+use storage::Signal;
+
+use crate::harness::{App, TRACE, requests};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_that_is_not_understood_is_refused_in_its_menu_and_the_page_stays() {
+    let app = App::filled().await;
+    for (path, said) in [
+        ("/traces?from=abc&q=x", "“abc” is not a time"),
+        ("/logs?from=now&to=now-1h", "later than"),
+        ("/?to=25:00", "“25:00” is not a time"),
+    ] {
+        let answer = app.get(path).await;
+        let page = answer.text();
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(page.contains("id=\"time-problem\"") && page.contains(said) && !page.contains("Not understood"), "{path}: {page}");
+    }
+    assert!(app.get("/traces?from=abc&q=x").await.text().contains("value=\"abc\""), "what was typed stays");
+    let trace = app.get(&format!("/trace/{TRACE}?t1=abc")).await;
+    assert!(trace.status == 200 && trace.text().contains("id=\"zoom-problem\""), "{}", trace.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn times_without_a_zone_are_of_the_zone_of_the_reader() {
+    // The clock stands at 2027-01-15 08:00 UTC, 03:00 in New York.
+    let app = App::empty().await;
+    app.append(Signal::Traces, requests(&[(1, 600, 1, false)]).encode_to_vec()).await;
+    let ask = |zone: &str, query: &str| {
+        let request = http::Request::get(format!("/traces?{query}")).header("cookie", format!("zone={zone}"));
+        app.send(request.body(axum::body::Body::empty()).unwrap())
+    };
+    for (zone, query, is_found) in [
+        ("America/New_York", "from=2027-01-15T02:45&to=2027-01-15T02:55", true),
+        ("America/New_York", "from=02:45&to=02:55", true),
+        ("America/New_York", "from=07:45&to=07:55", false),
+        ("UTC", "from=07:45&to=07:55", true),
+        ("UTC", "from=now-10y", true),
+        ("UTC", "from=yesterday", true),
+    ] {
+        let page = ask(zone, query).await.text();
+        assert_eq!(page.contains("1\u{a0}trace"), is_found, "{zone} {query}: {page}");
+        assert!(!page.contains("time-problem"), "{zone} {query}");
+    }
+    let page = ask("America/New_York", "from=02:45&to=02:55").await.text();
+    assert!(page.contains("value=\"2027-01-15 02:45:00\""), "a date in the zone: {page}");
+}

@@ -1,0 +1,88 @@
+//! Times as people type them into a page: in the zone that they chose, and with words.
+
+use jiff::Timestamp;
+use jiff::civil::{DateTime, Time};
+use jiff::tz::TimeZone;
+use storage::UnixNanos;
+
+use super::time::parse_time;
+
+/// Reads what [`parse_time`] reads, a date and time without a zone as one of `zone`, `11:00` as today there, `today` and `yesterday` as their
+/// beginning there, and `now-2mo` and `now-1y` as so many times 30 and 365 days ago.
+///
+/// # Errors
+/// What is wrong, as the end of a sentence.
+pub(crate) fn parse_spoken(text: &str, now: UnixNanos, zone: &TimeZone) -> Result<UnixNanos, String> {
+    let text = text.trim();
+    spoken(text, now, zone).map_or_else(|| parse_time(text, now), Ok)
+}
+
+/// `None` for what is not written so, and for what lies before 1970.
+fn spoken(text: &str, now: UnixNanos, zone: &TimeZone) -> Option<UnixNanos> {
+    if let Some(ago) = text.strip_prefix("now-") {
+        return Some(now.minus(calendar(ago)?));
+    }
+    let today = Timestamp::from_nanosecond(i128::from(now.get())).ok()?.to_zoned(zone.clone()).date();
+    let local: DateTime = match text.to_ascii_lowercase().as_str() {
+        "today" => today.into(),
+        "yesterday" => today.yesterday().ok()?.into(),
+        _ if text.ends_with(['Z', 'z', ']']) || text.bytes().all(|b| b.is_ascii_digit()) => return None,
+        lower if lower.contains(':') && !lower.contains('-') => today.to_datetime(text.parse::<Time>().ok()?),
+        _ if has_offset(text) => return None,
+        _ => text.parse().ok()?,
+    };
+    let nanos = zone.to_zoned(local).ok()?.timestamp().as_nanosecond();
+    u64::try_from(nanos).ok().map(UnixNanos::new)
+}
+
+/// Whether a date and time says how far it is from UTC; a plus sign may have arrived as a space.
+fn has_offset(text: &str) -> bool {
+    let time = text.get("2026-01-31T".len()..).unwrap_or_default();
+    time.contains(['+', '-']) || time.trim().contains(' ')
+}
+
+/// So many times 30 or 365 days.
+fn calendar(text: &str) -> Option<u64> {
+    let (number, days) = match text.strip_suffix("mo") {
+        Some(number) => (number, 30),
+        None => (text.strip_suffix('y')?, 365),
+    };
+    number.parse::<u64>().ok()?.checked_mul(days)?.checked_mul(DAY)
+}
+
+const DAY: u64 = 86_400_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_without_a_zone_are_of_the_zone_that_was_chosen() {
+        let zone = TimeZone::get("America/New_York").unwrap();
+        let now: Timestamp = "2026-11-26T16:30:00Z".parse().unwrap();
+        let nanos = |text: &str| UnixNanos::new(u64::try_from(text.parse::<Timestamp>().unwrap().as_nanosecond()).unwrap());
+        let now = UnixNanos::new(u64::try_from(now.as_nanosecond()).unwrap());
+        for (text, expected) in [
+            ("2026-11-26T11:00", "2026-11-26T16:00:00Z"),
+            ("2026-11-26 11:00", "2026-11-26T16:00:00Z"),
+            ("2026-07-26 11:00:01.5", "2026-07-26T15:00:01.5Z"),
+            ("2026-11-26", "2026-11-26T05:00:00Z"),
+            ("11:00", "2026-11-26T16:00:00Z"),
+            ("11:00:30", "2026-11-26T16:00:30Z"),
+            ("today", "2026-11-26T05:00:00Z"),
+            ("Yesterday", "2026-11-25T05:00:00Z"),
+            ("2026-11-26T11:00:00Z", "2026-11-26T11:00:00Z"),
+            ("2026-11-26T11:00:00+02:00", "2026-11-26T09:00:00Z"),
+            ("2026-11-26T11:00:00 02:00", "2026-11-26T09:00:00Z"),
+            ("1769860800", "2026-01-31T12:00:00Z"),
+            ("now-1mo", "2026-10-27T16:30:00Z"),
+            ("now-10y", "2016-11-28T16:30:00Z"),
+            ("now-15m", "2026-11-26T16:15:00Z"),
+        ] {
+            assert_eq!(parse_spoken(text, now, &zone), Ok(nanos(expected)), "{text}");
+        }
+        for text in ["", "25:00", "tomorrow-ish", "abc", "2026-13-01", "now-1x", "1950-01-01"] {
+            assert!(parse_spoken(text, now, &zone).unwrap_err().contains(text), "{text}");
+        }
+    }
+}
