@@ -3,6 +3,7 @@
 //! Every byte is compared with its checksum as it is copied. `RESTORING` stands in the folder until everything is in place, and FORMAT
 //! comes last, so that half of a restore is not taken for a data folder; the same restore run again goes on where it was.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
@@ -38,7 +39,7 @@ pub(crate) fn restore_place(vault: &Vault, point: &Point, root: &Place, watch: W
     let (format, files): (Vec<_>, Vec<_>) = point.files.iter().partition(|(name, _, _)| name == FORMAT);
     for (number, (name, bytes, crc)) in files.into_iter().chain(format).enumerate() {
         if name == FORMAT {
-            sync_folders(root)?;
+            sync_folders(root, point)?;
         }
         watch(&format!("restoring file {} of {}", number + 1, point.files.len()));
         let (from, to) = (vault.file(point, name, *crc), root.join(name));
@@ -65,11 +66,15 @@ fn is_index(name: &str) -> bool {
     is_of_segment(name) && name.ends_with(".idx")
 }
 
-/// Makes durable which folders there are; their files are.
-fn sync_folders(root: &Place) -> Result<(), OpenError> {
-    let seg = root.join("seg");
-    if seg.is_there() {
-        seg.sync_folder().map_err(io_error("cannot sync the folder", &seg))?;
+/// Makes durable which folders there are and what is in them: a file may be of a run that ended before its folder was synced.
+fn sync_folders(root: &Place, point: &Point) -> Result<(), OpenError> {
+    let folders: BTreeSet<&Path> = point.files.iter().flat_map(|(name, _, _)| Path::new(name).ancestors().skip(1)).collect();
+    // What lies within a folder comes before it.
+    for folder in folders.into_iter().rev().filter(|folder| !folder.as_os_str().is_empty()) {
+        let folder = root.join(folder);
+        if folder.is_there() {
+            folder.sync_folder().map_err(io_error("cannot sync the folder", &folder))?;
+        }
     }
     root.sync_folder().map_err(io_error("cannot sync the folder", root))?;
     sync_above(root)

@@ -67,7 +67,9 @@ pub(super) fn mend(repair: &mut Repair<'_>, wal_through: u64, pristine: bool, wa
         Err(other) => return Err(other),
     };
     watch("writing the log anew");
-    for name in plan::names(&folder)?.iter().filter(|name| wal::first_seq(name).is_some()) {
+    let names = plan::names(&folder)?;
+    let files: Vec<_> = names.iter().filter(|name| wal::first_seq(name).is_some()).collect();
+    for name in &files {
         repair.plan.set_aside(&folder.join(name), &format!("wal-{name}"));
     }
     let mut log = NewLog::new(repair.folder.id(), wal_through + 1);
@@ -80,6 +82,9 @@ pub(super) fn mend(repair: &mut Repair<'_>, wal_through: u64, pristine: bool, wa
         None => log.push(&frame.record).map_or(Ok(()), |file| stage(repair, file)),
     })?;
     lost.extend(odd);
+    if files.is_empty() && !pristine {
+        lost.push(format!("{problem}: what was acknowledged and not yet in segments is lost, and nothing says how much that was"));
+    }
     let kept = log.frames();
     stage(repair, log.finish())?;
     if lost.is_empty() {
