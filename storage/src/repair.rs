@@ -138,7 +138,9 @@ impl Repair<'_> {
         }
         self.tell_missing(&known, &counting, &replayed, &not_counting);
         let pristine = known.problem.is_none() && known.contents == Contents::default();
-        log::mend(self, wal_through, pristine, watch)?;
+        // Without a list and a segment nothing says that there ever was a log.
+        let had_log = known.problem.is_none() || !contents.segments.is_empty();
+        log::mend(self, wal_through, (pristine, had_log), watch)?;
         if known.problem.is_some() || contents != known.contents {
             self.rebuild_manifest(&known, &contents)?;
         }

@@ -48,7 +48,12 @@ impl Held {
 }
 
 /// Makes the log one that a start reads to its end. Every frame beyond `wal_through` that is whole stays.
-pub(super) fn mend(repair: &mut Repair<'_>, wal_through: u64, pristine: bool, watch: Watch<'_>) -> Result<(), OpenError> {
+pub(super) fn mend(
+    repair: &mut Repair<'_>,
+    wal_through: u64,
+    (pristine, had_log): (bool, bool),
+    watch: Watch<'_>,
+) -> Result<(), OpenError> {
     let folder = repair.folder.wal();
     let verified = if folder.is_there() {
         wal::verify(&folder, repair.folder.id(), wal_through, pristine, &mut |frame| {
@@ -82,7 +87,7 @@ pub(super) fn mend(repair: &mut Repair<'_>, wal_through: u64, pristine: bool, wa
         None => log.push(&frame.record).map_or(Ok(()), |file| stage(repair, file)),
     })?;
     lost.extend(odd);
-    if files.is_empty() && !pristine {
+    if files.is_empty() && !pristine && had_log {
         lost.push(format!("{problem}: what was acknowledged and not yet in segments is lost, and nothing says how much that was"));
     }
     let kept = log.frames();
