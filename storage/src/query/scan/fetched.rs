@@ -4,30 +4,29 @@ use std::collections::BTreeMap;
 
 use arrow::array::RecordBatch;
 
-use super::workers::{self, WORKERS};
+use super::workers;
 use super::{Place, Scan, from_rows};
 use crate::query::question::QueryError;
 use crate::schema;
 use crate::segment::{RowRanges, SegmentError};
 
-/// Rows that are read together, at least.
-const PART_ROWS: usize = 16;
+/// Fewer segments are read sooner than a thread is started on a core that others use. Rows of one segment are never shared out: each half
+/// would take apart the same dictionaries.
+const MANY_PLACES: usize = 4;
 
 impl Scan<'_> {
-    /// Reads all columns of single rows, place by place, on both cores when they are many. What cannot be read is noted.
+    /// Reads all columns of single rows, place by place, on both cores where these are many. What cannot be read is noted.
     pub(in super::super) fn fetch_all(&mut self, found: &BTreeMap<Place, Vec<u32>>) -> Result<Vec<RecordBatch>, QueryError> {
         let mut parts: Vec<(Place, RowRanges)> = Vec::new();
         for (place, rows) in found {
             let mut rows = rows.clone();
             rows.sort_unstable();
-            // Each part reads dictionaries of its own; what is in memory is only pointed at.
-            let share = if let Place::Segment(_) = place { rows.len().div_ceil(WORKERS) } else { rows.len() };
-            let together = share.max(PART_ROWS);
-            parts.extend(rows.chunks(together).map(|rows| (*place, from_rows(rows.to_vec()))));
+            parts.push((*place, from_rows(rows)));
         }
         let fetch = |(place, rows): &(Place, RowRanges)| self.fetch(*place, rows);
         let in_segments = parts.iter().filter(|(place, _)| matches!(place, Place::Segment(_))).count();
-        let fetched = if in_segments < 2 { parts.iter().map(fetch).collect() } else { workers::each(&parts, self.control, fetch)? };
+        let fetched =
+            if in_segments < MANY_PLACES { parts.iter().map(fetch).collect() } else { workers::each(&parts, self.control, fetch)? };
         let mut batches = Vec::new();
         for part in fetched {
             match part? {
