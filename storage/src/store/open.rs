@@ -108,10 +108,7 @@ pub(super) fn prepare(
         meters: meters.clone(),
         health: health.clone(),
     };
-    // What was replayed may be on disk by the word of a system that failed to sync it before: bring it to segments soon.
-    if tables.waiting().0 > 0 {
-        wake.flush(Reach::All);
-    }
+    flush_what_was_replayed(&tables, &wake);
     let inner = Inner {
         snapshot: tables.published(),
         engine: engine(&config, &registry, &tables),
@@ -140,6 +137,13 @@ pub(super) fn prepare(
     };
     let merger = merger(&inner);
     Ok((inner, Hands { log, merger }))
+}
+
+/// What was replayed may be on disk by the word of a system that failed to sync it before: bring it to segments soon.
+fn flush_what_was_replayed(tables: &Tables, wake: &Wake) {
+    if tables.waiting().0 > 0 {
+        wake.flush(Reach::All);
+    }
 }
 
 fn merger(inner: &Inner) -> Merger {
