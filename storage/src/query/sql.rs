@@ -1,7 +1,8 @@
 //! Read-only SQL over the tables `spans` and `logs`, through DataFusion.
 //!
 //! Owns what a statement may do, its bounds and the form of its answer. `columns` has the tables as people see them, `table` how they
-//! are read, `typed` what a comparison with an attribute means, `exact` what whole numbers do that grow too large. There is no disk behind a statement: what does not fit into the memory of queries is refused.
+//! are read, `typed` what a comparison with an attribute means, `exact` what becomes of whole numbers that grow too large. There is no disk
+//! behind a statement: what does not fit into the memory of queries is refused.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
