@@ -40,10 +40,10 @@ struct Pages(SerializedPageReader<CheckedFile>);
 
 /// What pages of a chunk without values amount to.
 struct NoValues {
+    /// Rows of the pages that are not read yet.
     rows: usize,
     /// Whether it is a part of a map.
     repeats: bool,
-    is_read: bool,
 }
 
 // === impl Groups ===
@@ -88,7 +88,7 @@ impl Column {
         let places = index.map(|index| index.page_locations().clone());
         let rows = usize::try_from(group.num_rows()).unwrap_or(0);
         if has_no_values(group, chunk) {
-            return Ok(Box::new(NoValues { rows, repeats: chunk.column_descr().max_rep_level() > 0, is_read: false }));
+            return Ok(Box::new(NoValues { rows, repeats: chunk.column_descr().max_rep_level() > 0 }));
         }
         if !matches!(chunk.compression(), Compression::ZSTD(_)) {
             return Ok(Box::new(SerializedPageReader::new(self.file.clone(), chunk, rows, places)?));
@@ -139,23 +139,30 @@ impl Iterator for Pages {
 
 // === impl NoValues ===
 
+impl NoValues {
+    /// Takes the next page, as its number of rows; nothing at the end.
+    fn take(&mut self) -> Option<usize> {
+        let rows = self.rows.min(EMPTY_PAGE_ROWS);
+        self.rows -= rows;
+        (rows > 0).then_some(rows)
+    }
+}
+
 impl PageReader for NoValues {
     fn get_next_page(&mut self) -> Result<Option<Page>, ParquetError> {
-        if std::mem::replace(&mut self.is_read, true) {
-            return Ok(None);
-        }
+        let Some(rows) = self.take() else { return Ok(None) };
         // All repetition levels, if there are any, and all definition levels are 0.
         let mut levels = Vec::new();
         let kinds = if self.repeats { 2 } else { 1 };
         for _ in 0..kinds {
             let mut run = Vec::new();
-            hybrid::run_of_zeros(self.rows, &mut run);
+            hybrid::run_of_zeros(rows, &mut run);
             levels.extend_from_slice(&u32::try_from(run.len()).unwrap_or(0).to_le_bytes());
             levels.append(&mut run);
         }
         Ok(Some(Page::DataPage {
             buf: levels.into(),
-            num_values: u32::try_from(self.rows).map_err(|error| ParquetError::General(error.to_string()))?,
+            num_values: u32::try_from(rows).map_err(|error| ParquetError::General(error.to_string()))?,
             encoding: Encoding::PLAIN,
             def_level_encoding: Encoding::RLE,
             rep_level_encoding: Encoding::RLE,
@@ -164,12 +171,12 @@ impl PageReader for NoValues {
     }
 
     fn peek_next_page(&mut self) -> Result<Option<PageMetadata>, ParquetError> {
-        let rows = Some(self.rows);
-        Ok((!self.is_read).then_some(PageMetadata { num_rows: rows, num_levels: rows, is_dict: false }))
+        let rows = Some(self.rows.min(EMPTY_PAGE_ROWS));
+        Ok((self.rows > 0).then_some(PageMetadata { num_rows: rows, num_levels: rows, is_dict: false }))
     }
 
     fn skip_next_page(&mut self) -> Result<(), ParquetError> {
-        self.is_read = true;
+        self.take();
         Ok(())
     }
 
@@ -235,6 +242,9 @@ fn unpack(packed: &Bytes, before: usize) -> std::io::Result<Bytes> {
     Ok(if head.is_empty() { body.into() } else { [head, &body].concat().into() })
 }
 
+/// Rows of a page without values. Whoever skips to a row goes over pages at once and over the levels of its page one by one.
+const EMPTY_PAGE_ROWS: usize = 1_024;
+
 /// Longer pages, of which there are none, are decompressed piece by piece.
 const MAX_PAGE_BYTES: usize = 256 << 20;
 
@@ -256,5 +266,25 @@ mod tests {
             assert!(unpack(&damaged.to_vec().into(), 0).is_err(), "{damaged:?}");
         }
         assert!(unpack(&b"abc"[..].into(), 4).is_err());
+    }
+
+    #[test]
+    fn chunks_without_values_are_skipped_page_by_page() {
+        let rows = 3 * EMPTY_PAGE_ROWS + 7;
+        for repeats in [false, true] {
+            let mut pages = NoValues { rows, repeats };
+            let mut seen = Vec::new();
+            while let Some(next) = pages.peek_next_page().unwrap() {
+                if seen.len() % 2 == 0 {
+                    pages.skip_next_page().unwrap();
+                } else {
+                    let page = pages.get_next_page().unwrap().unwrap();
+                    assert_eq!(page.num_values() as usize, next.num_rows.unwrap());
+                }
+                seen.push(next.num_rows.unwrap());
+            }
+            assert_eq!(seen, [EMPTY_PAGE_ROWS, EMPTY_PAGE_ROWS, EMPTY_PAGE_ROWS, 7]);
+            assert!(pages.get_next_page().unwrap().is_none());
+        }
     }
 }
