@@ -3,6 +3,7 @@
 //! Owns identifiers, times, attribute values, spans and log records as they leave the store.
 //! Knows nothing of columns, files or wire formats.
 
+mod hex;
 mod id;
 mod log;
 mod resource;
@@ -10,6 +11,7 @@ mod span;
 mod time;
 mod value;
 
+pub use self::hex::Hex;
 pub use self::id::{ParseIdError, SpanId, TraceId};
 pub use self::log::{LogRecord, Severity};
 pub use self::resource::{Resource, Scope, UNKNOWN_SERVICE};

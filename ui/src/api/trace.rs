@@ -6,7 +6,7 @@ use http::header::CONTENT_DISPOSITION;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use storage::trace::Trace;
-use storage::{Event, Link, Resource, Scope, Span, TraceId};
+use storage::{Event, Hex, Link, Resource, Scope, Span, TraceId};
 
 use super::logs::{self, Format};
 use super::shape::nanos;
@@ -248,17 +248,12 @@ impl<'a> From<&'a Event> for EventJson<'a> {
 impl<'a> From<&'a Link> for LinkJson<'a> {
     fn from(link: &'a Link) -> Self {
         Self {
-            trace_id: hex(&link.trace_id),
-            span_id: hex(&link.span_id),
+            trace_id: Hex(&link.trace_id).to_string(),
+            span_id: Hex(&link.span_id).to_string(),
             trace_state: &link.trace_state,
             attributes: plain_json::Attributes::of(&link.attributes),
             dropped_attributes_count: link.dropped_attributes_count,
             flags: link.flags,
         }
     }
-}
-
-/// Ids of links are kept as sent, whatever their length.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,9 +1,7 @@
 //! `Span` and `LogRecord` with what they hold.
 
-use std::fmt;
-
 use serde::{Serialize, Serializer};
-use storage::{Event, Link, LogRecord, Span, SpanId, Status, TraceId, Value};
+use storage::{Event, Hex, Link, LogRecord, Span, SpanId, Status, TraceId, Value};
 
 use super::is_zero;
 use super::value::{AnyValue, Attributes, Text};
@@ -103,10 +101,6 @@ struct LinkJson<'a> {
 #[derive(Debug)]
 struct List<'a, T>(&'a [T]);
 
-/// Bytes of an id that may be of any length.
-#[derive(Clone, Copy, Debug)]
-struct Hex<'a>(&'a [u8]);
-
 // === conversions ===
 
 impl<'a> From<&'a Span> for SpanJson<'a> {
@@ -195,12 +189,6 @@ impl Serialize for List<'_, Event> {
 impl Serialize for List<'_, Link> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.iter().map(LinkJson::from))
-    }
-}
-
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

@@ -14,6 +14,7 @@ use super::super::predicate::Exceptions;
 use super::super::question::QueryError;
 use super::super::wire::{self, Any};
 use crate::attributes::{Found, Values};
+use crate::model::Hex;
 use crate::schema::column;
 
 /// Reads a field.
@@ -207,9 +208,6 @@ fn under<'a>(all: impl Iterator<Item = (&'a str, &'a [u8])>, keys: &[String]) ->
 
 fn hex<'t>(text: &'t mut String, bytes: &[u8]) -> &'t str {
     text.clear();
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
+    Hex(bytes).push_to(text);
     text
 }

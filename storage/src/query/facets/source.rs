@@ -13,7 +13,7 @@ use super::super::wire::{self, Any, MAX_DEPTH};
 use super::alike::Alike;
 use super::counts::Counts;
 use crate::attributes::{Found, Values};
-use crate::model::{Severity, ShownDouble, SpanKind, StatusCode};
+use crate::model::{Hex, Severity, ShownDouble, SpanKind, StatusCode};
 use crate::rows::any_value;
 use crate::schema::column;
 use crate::store::Signal;
@@ -297,7 +297,5 @@ fn written(text: &mut String, value: std::fmt::Arguments<'_>) {
 
 fn hex(text: &mut String, bytes: &[u8]) {
     text.clear();
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
+    Hex(bytes).push_to(text);
 }

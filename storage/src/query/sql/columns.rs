@@ -1,7 +1,6 @@
 //! The tables as SQL shows them: ids as hex, enumerations as words, attributes as one map of texts.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -15,7 +14,7 @@ use super::super::columns;
 use super::super::question::QueryError;
 use super::super::wire::{self, Any};
 use crate::attributes::{ATTRIBUTES, Attributes, Found};
-use crate::model::{Severity, SpanKind, StatusCode};
+use crate::model::{Hex, Severity, SpanKind, StatusCode};
 use crate::schema::{self, column};
 use crate::store::Signal;
 
@@ -190,10 +189,7 @@ fn hex(batch: &RecordBatch, name: &str) -> Result<ArrayRef, QueryError> {
             None => texts.append_null(),
             Some(id) => {
                 text.clear();
-                for byte in id {
-                    // Writing to a String cannot fail.
-                    let _ = write!(text, "{byte:02x}");
-                }
+                Hex(id).push_to(&mut text);
                 texts.append_value(&text);
             }
         }

@@ -1,7 +1,6 @@
 //! Rows of an answer as JSON.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{
@@ -11,6 +10,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use serde_json::{Map, Value};
 
 use super::super::answer::SqlColumn;
+use crate::model::Hex;
 
 /// Integers beyond this lose digits in programs that read JSON numbers as doubles.
 const MAX_SAFE_INTEGER: u64 = 1 << 53;
@@ -43,11 +43,7 @@ pub(super) fn append(rows: &mut Vec<Map<String, Value>>, columns: &[SqlColumn], 
 
 /// Bytes as lower-case hex.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Hex(bytes).to_string()
 }
 
 fn value(array: &dyn Array, row: usize) -> Value {

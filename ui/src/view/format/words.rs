@@ -88,11 +88,7 @@ fn short(text: &str) -> impl Iterator<Item = &str> {
 
 /// Bytes as lower-case hex.
 pub(crate) fn hex(raw: &[u8]) -> String {
-    raw.iter().fold(String::with_capacity(raw.len() * 2), |mut out, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    storage::Hex(raw).to_string()
 }
 
 fn is_treacherous(c: char) -> bool {
