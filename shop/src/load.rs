@@ -83,6 +83,19 @@ pub enum Protocol {
     Grpc,
 }
 
+// === impl Protocol ===
+
+impl Protocol {
+    /// Where it is taken in unless something else was set.
+    #[must_use]
+    pub const fn port(self) -> u16 {
+        match self {
+            Self::Http => 4318,
+            Self::Grpc => 4317,
+        }
+    }
+}
+
 /// Why a load does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -104,8 +117,8 @@ pub enum Error {
     },
     /// It is a receiver of something else. Name another port or another protocol.
     #[error(
-        "{endpoint} does not take {protocol} ({reason}); --protocol grpc goes with the port of OTLP/gRPC, 4317 by default, and --protocol http with \
-         that of OTLP/HTTP, 4318 by default"
+        "{endpoint} does not take {protocol} ({reason}); --protocol grpc goes with the port of OTLP/gRPC, {} unless set otherwise, and \
+         --protocol http with that of OTLP/HTTP, {} unless set otherwise", Protocol::Grpc.port(), Protocol::Http.port()
     )]
     Receiver {
         /// Who was asked.

@@ -78,32 +78,30 @@ pub enum Answer {
 // === impl Connector ===
 
 impl Connector {
-    /// Leads to `endpoint`, or to the protocol's port on this machine.
+    /// Leads to `endpoint`, or to this machine; where no port is named, to the protocol's.
     ///
     /// # Errors
     /// When it is not an address that can be used.
     pub fn new(protocol: Protocol, endpoint: Option<&str>) -> Result<Self, Error> {
-        let endpoint = endpoint.unwrap_or(match protocol {
-            Protocol::Http => "http://127.0.0.1:4318",
-            Protocol::Grpc => "http://127.0.0.1:4317",
-        });
-        let wrong = |reason: String| Error::Endpoint { endpoint: endpoint.to_owned(), reason };
-        let uri: Uri = endpoint.parse().map_err(|error: http::uri::InvalidUri| wrong(error.to_string()))?;
+        let given = endpoint.unwrap_or("http://127.0.0.1");
+        let wrong = |reason: String| Error::Endpoint { endpoint: given.to_owned(), reason };
+        let uri: Uri = given.parse().map_err(|error: http::uri::InvalidUri| wrong(error.to_string()))?;
         if uri.scheme_str() != Some("http") {
             return Err(wrong("it must begin with http://".to_owned()));
         }
         let host = uri.host().ok_or_else(|| wrong("it names no host".to_owned()))?;
-        let port = port_of(&uri).map_err(wrong)?.unwrap_or(4318);
+        let port = port_of(&uri).map_err(wrong)?.unwrap_or(protocol.port());
+        let endpoint = format!("http://{host}:{port}");
         let kind = match protocol {
             Protocol::Http => Kind::Http { authority: format!("{host}:{port}") },
             Protocol::Grpc => {
-                let target = Endpoint::from_shared(endpoint.to_owned())
+                let target = Endpoint::from_shared(endpoint.clone())
                     .and_then(|target| target.user_agent(USER_AGENT))
                     .map_err(|error| wrong(error.to_string()))?;
                 Kind::Grpc(Box::new(target.connect_timeout(CONNECT_TIMEOUT).timeout(ANSWER_TIMEOUT).tcp_nodelay(true)))
             }
         };
-        Ok(Self { endpoint: endpoint.to_owned(), kind })
+        Ok(Self { endpoint, kind })
     }
 
     /// Where connections lead.
@@ -362,6 +360,22 @@ mod tests {
                 assert!(said.contains(&format!("`{port}` is not a port")), "{port}: {said}");
             }
             assert!(Connector::new(protocol, Some("http://[::1]:4318/")).is_ok() && Connector::new(protocol, Some("http://a")).is_ok());
+        }
+    }
+
+    #[test]
+    fn an_address_without_a_port_leads_to_that_of_the_protocol() {
+        for (protocol, given, led) in [
+            (Protocol::Http, None, "http://127.0.0.1:4318"),
+            (Protocol::Grpc, None, "http://127.0.0.1:4317"),
+            (Protocol::Grpc, Some("http://localhost"), "http://localhost:4317"),
+            (Protocol::Http, Some("http://localhost/"), "http://localhost:4318"),
+            (Protocol::Grpc, Some("http://[::1]:9000"), "http://[::1]:9000"),
+        ] {
+            let connector = Connector::new(protocol, given).unwrap();
+            assert_eq!(connector.endpoint(), led);
+            let said = connector.wrong_receiver("HTTP 404".to_owned()).to_string();
+            assert!(said.starts_with(&format!("{led} does not take")) && said.contains("4317") && said.contains("4318"), "{said}");
         }
     }
 
