@@ -15,11 +15,14 @@ use crate::snapshot::Snapshot;
 use crate::store::Signal;
 
 mod far;
+mod parts;
 mod rolled;
 mod rolls;
 mod shared;
 mod tally;
+mod ways;
 
+pub(crate) use self::parts::Parts;
 pub(crate) use self::rolls::CallRolls;
 use self::tally::{Derived, Tally, Window};
 
@@ -39,28 +42,32 @@ const MAX_TRIES: usize = 4;
 #[derive(Debug)]
 pub(super) struct Made {
     pub(super) map: ServiceMap,
+    /// The calls of each part that was asked for, without nodes.
+    pub(super) parts: Vec<ServiceMap>,
     /// Whether calls were left out that may still find their other half.
     pub(super) open: bool,
     /// Whether everything could be read.
     pub(super) is_read: bool,
 }
 
-/// Who calls whom in the window.
+/// Who calls whom in the window, and in parts of it.
 pub(super) fn service_map(
     snapshot: &Snapshot,
-    range: TimeRange,
+    (range, parts): (TimeRange, Parts),
     now: UnixNanos,
     rolls: &CallRolls,
     control: &Control,
 ) -> Result<Made, QueryError> {
-    let window = Window { range, now };
+    let window = Window { range, now, parts };
     let (mut tally, mut stats) = counted(snapshot, window, rolls, control)?;
     let too_many = far::join(snapshot, window, (&mut tally, &mut stats), control)?;
     let is_read = stats.complete;
     stats.complete &= too_many.is_none();
     stats.notes.extend(too_many);
-    let Derived { nodes, edges, relays, open } = tally.finish();
-    Ok(Made { map: ServiceMap { range: Some(range), nodes, edges, relays, stats }, open, is_read })
+    let Derived { nodes, edges, relays, parts: calls, open } = tally.finish();
+    let of_part = |(part, (edges, relays))| ServiceMap { range: Some(parts.range(part)), edges, relays, ..ServiceMap::default() };
+    let calls = calls.into_iter().enumerate().map(of_part).collect();
+    Ok(Made { map: ServiceMap { range: Some(range), nodes, edges, relays, stats }, parts: calls, open, is_read })
 }
 
 /// From roll-ups where they are there, else from rows.

@@ -253,6 +253,20 @@ impl Store {
         self.inner.engine.service_map(self.snapshot(), range, self.inner.clock.now()).await
     }
 
+    /// [`Self::service_map`], and from the same count the calls of each of `count` parts of so many minutes, the first of which begins with the
+    /// minute of the window: maps without nodes, whose edges and relays add up to those of the whole.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn service_map_in_parts(
+        &self,
+        range: TimeRange,
+        minutes: u64,
+        count: usize,
+    ) -> Result<(ServiceMap, Vec<ServiceMap>), QueryError> {
+        self.inner.engine.service_map_in_parts(self.snapshot(), (range, minutes, count), self.inner.clock.now()).await
+    }
+
     /// Sums up spans or log records by group and over time.
     ///
     /// # Errors

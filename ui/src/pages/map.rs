@@ -70,10 +70,11 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
             None => (store.service_map(before).await.ok(), None),
         }
     };
-    let (map, (before, gap), namespaces) = tokio::join!(store.service_map(range), earlier, async {
+    let (map, (before, gap), namespaces) = tokio::join!(edge::map(&visit, &window, &asked), earlier, async {
         if asked.is_grouped { Some(namespaces(store, range).await) } else { None }
     },);
-    let mut shown = Shown::new(map?, before.map(|before| asked.shown(before)), namespaces, &asked);
+    let (map, over_time) = map?;
+    let mut shown = Shown::new(map, before.map(|before| asked.shown(before)), namespaces, &asked);
     shown.focus = find(&shown.whole, &asked.focus).filter(|_| !asked.focus.is_empty());
     shown.notes.extend(gap);
     let mut page = build(&visit, &window, &asked, &shown);
@@ -83,8 +84,8 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     }
     // Groups are added up here; the store does not know them.
     let chosen = asked.chosen(&shown.whole).filter(|edge| ![&edge.from.0, &edge.to.0].iter().any(|name| shown.groups.contains_key(*name)));
-    if let (Some(panel), Some(edge)) = (&mut page.panel, chosen) {
-        edge::fill(panel, &visit, (&window, &asked), edge).await;
+    if let (Some(panel), Some(edge), Some(over_time)) = (&mut page.panel, chosen, over_time) {
+        edge::fill(panel, &visit, (&window, &asked), edge, over_time).await;
     }
     Ok(html(&draw(page, &visit, &window, &asked, shown).await))
 }

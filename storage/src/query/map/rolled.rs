@@ -182,7 +182,9 @@ impl Plan<'_> {
                     continue;
                 }
                 let Some(unit) = self.rolls.unit(place.segment, &place.known, number, self.control)? else { return Ok(Outcome::Damaged) };
-                let cells = if minutes == (0..u64::MAX) { unit.whole() } else { unit.between(&minutes) };
+                // All minutes together are in no part.
+                let is_whole = minutes == (0..u64::MAX) && self.window.parts.count() == 0;
+                let cells = if is_whole { unit.whole() } else { unit.between(&minutes) };
                 tally.add_cells(&unit, cells, apart);
             }
         }

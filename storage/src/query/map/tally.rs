@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
-use super::super::answer::{Edge, EdgeKind, Node, NodeKind};
+use super::super::answer::{Edge, Node, NodeKind};
+use super::parts::{Part, Parts};
+use super::ways::{self, Named, Ways};
 use crate::calls::{Cell, Fact, Instance, Name, Names, Party, Sample, Subject, Sums, Unit, Way, slot_of};
 use crate::model::{SpanId, TimeRange, TraceId, UnixNanos};
-use crate::rollup::{bucket_of, minute_of};
+use crate::rollup::{MINUTE, bucket_of, minute_of};
 
 /// Which calls count.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +16,8 @@ pub(super) struct Window {
     pub(super) range: TimeRange,
     /// A call that ended shortly before may lack its other half only because that has not come yet.
     pub(super) now: UnixNanos,
+    /// Parts of it that are counted by themselves too.
+    pub(super) parts: Parts,
 }
 
 /// The map, sorted.
@@ -22,6 +26,8 @@ pub(super) struct Derived {
     pub(super) nodes: Vec<Node>,
     pub(super) edges: Vec<Edge>,
     pub(super) relays: Vec<Edge>,
+    /// The edges and relays of each part of the window, when it has some. All of them together are those above.
+    pub(super) parts: Vec<(Vec<Edge>, Vec<Edge>)>,
     /// Whether calls were left out that may still find their other half.
     pub(super) open: bool,
 }
@@ -33,20 +39,14 @@ pub(super) struct Tally {
     window: Window,
     other: Name,
     services: HashMap<Name, Sums>,
-    edges: HashMap<Link, Sums>,
+    edges: HashMap<(Link, Part), Sums>,
     /// Calls to a service by somebody who was not received, by when they ended.
-    orphans: HashMap<(Name, u64), Sums>,
+    orphans: HashMap<(Name, u64, Part), Sums>,
     /// Who answered at an address, and how often.
     answers: HashMap<(Name, Name), u64>,
 }
 
 type Link = (Party, Party, Way);
-
-/// A node by name and kind.
-type Named = (String, NodeKind);
-
-/// What is known of calls by caller, called and kind.
-type Edges = BTreeMap<(Named, Named, EdgeKind), Sums>;
 
 /// Parties of one kind that spans only name; the others with fewer calls are counted as one.
 const MAX_NAMED: usize = 1_000;
@@ -72,8 +72,10 @@ impl Tally {
             match *fact {
                 Fact::Seen(service, _) => self.services.entry(service).or_default().rows += 1,
                 Fact::Request(service, call) => count(self.services.entry(service).or_default(), &call),
-                Fact::Call(from, to, way, call) => add(self.edge((from, to, way)), &call),
-                Fact::Orphan(service, call) => add(self.orphans.entry((service, ended(&call))).or_default(), &call),
+                Fact::Call(from, to, way, call) => add(self.edge((from, to, way), window.parts.of(call.at)), &call),
+                Fact::Orphan(service, call) => {
+                    add(self.orphans.entry((service, ended(&call), window.parts.of(call.at))).or_default(), &call)
+                }
                 Fact::Answer(address, service, _) => *self.answers.entry((address, service)).or_default() += 1,
             }
         }
@@ -81,6 +83,7 @@ impl Tally {
 
     /// Takes off what a trace shows in these minutes, which [`Self::add_cells`] counted.
     pub(super) fn take_off(&mut self, facts: &[Fact], minutes: &Range<u64>) {
+        let parts = self.window.parts;
         for fact in facts.iter().filter(|fact| minutes.contains(&minute_of(time_of(fact)).into())) {
             match *fact {
                 Fact::Seen(service, _) => {
@@ -88,8 +91,8 @@ impl Tally {
                     sums.rows = sums.rows.saturating_sub(1);
                 }
                 Fact::Request(service, call) => discount(self.services.entry(service).or_default(), &call),
-                Fact::Call(from, to, way, call) => discount(self.edge((from, to, way)), &call),
-                Fact::Orphan(service, call) => discount(self.orphans.entry((service, ended(&call))).or_default(), &call),
+                Fact::Call(from, to, way, call) => discount(self.edge((from, to, way), parts.of(call.at)), &call),
+                Fact::Orphan(service, call) => discount(self.orphans.entry((service, ended(&call), parts.of(call.at))).or_default(), &call),
                 Fact::Answer(address, service, _) => {
                     let count = self.answers.entry((address, service)).or_default();
                     *count = count.saturating_sub(1);
@@ -127,13 +130,14 @@ impl Tally {
         let numbers = self.names.take_in(&unit.names);
         let number = |name: Name| numbers.get(name.0 as usize).copied().unwrap_or(name);
         for cell in cells {
+            let part = self.window.parts.of(u64::from(cell.minute).saturating_mul(MINUTE));
             let sums = match cell.subject {
                 Subject::Service(name) => self.services.entry(number(name)).or_default(),
                 Subject::Edge(edge) => {
                     let Some((from, to, way)) = unit.edges.get(edge as usize) else { continue };
-                    self.edge((from.renamed(number), to.renamed(number), *way))
+                    self.edge((from.renamed(number), to.renamed(number), *way), part)
                 }
-                Subject::Orphans(name, slot) => self.orphans.entry((number(name), slot)).or_default(),
+                Subject::Orphans(name, slot) => self.orphans.entry((number(name), slot, part)).or_default(),
                 Subject::Answers(address, name) => {
                     *self.answers.entry((number(address), number(name))).or_default() += cell.sums.rows;
                     continue;
@@ -147,11 +151,11 @@ impl Tally {
         }
     }
 
-    fn edge(&mut self, link: Link) -> &mut Sums {
+    fn edge(&mut self, link: Link, part: Part) -> &mut Sums {
         let (from, to, way) = link;
-        let is_known = self.edges.len() < MAX_EDGES || self.edges.contains_key(&link);
+        let is_known = self.edges.len() < MAX_EDGES || self.edges.contains_key(&(link, part));
         let link = if is_known { link } else { (from.folded(self.other), to.folded(self.other), way) };
-        self.edges.entry(link).or_default()
+        self.edges.entry((link, part)).or_default()
     }
 
     pub(super) fn finish(mut self) -> Derived {
@@ -161,9 +165,8 @@ impl Tally {
         self.resolve();
         self.fold();
         let mut incoming: HashMap<Named, (Sums, String)> = HashMap::new();
-        let mut edges: Edges = BTreeMap::new();
-        let mut relays: Edges = BTreeMap::new();
-        for ((from, to, way), sums) in self.edges {
+        let (mut whole, mut parts) = (Ways::default(), vec![Ways::default(); self.window.parts.count()]);
+        for (((from, to, way), part), sums) in self.edges {
             let node = |party: Party| (name_of(party, &self.names).to_owned(), kind_of(party));
             for (party, called) in [(from, false), (to, true)] {
                 if kind_of(party) != NodeKind::Service {
@@ -180,8 +183,9 @@ impl Tally {
                 }
             }
             // The same name under two systems is one node.
-            let same_way = if way == Way::Relay { &mut relays } else { &mut edges };
-            same_way.entry((node(from), node(to), kind(way))).or_default().merge(&sums);
+            for ways in std::iter::once(&mut whole).chain(parts.get_mut(usize::from(part))) {
+                ways.add(way, (node(from), node(to)), &sums);
+            }
         }
         let services = self.services.into_iter().map(|(name, sums)| {
             let name = self.names.text(name).to_owned();
@@ -190,22 +194,17 @@ impl Tally {
         let named = incoming.into_iter().map(|((name, kind), (sums, system))| node(&sums, name, kind, system));
         let mut nodes: Vec<_> = services.chain(named).collect();
         nodes.sort_by(|a, b| (&a.name, a.kind).cmp(&(&b.name, b.kind)));
-        for (key, sums) in by_only_sender(&edges) {
-            let known = relays.entry(key).or_default();
-            if sums.durations.count() > known.durations.count() {
-                *known = sums;
-            }
-        }
-        let [edges, relays] =
-            [edges, relays].map(|sums| sums.into_iter().map(|((from, to, kind), sums)| edge(sums, from, to, kind)).collect());
-        Derived { nodes, edges, relays, open }
+        ways::pass_queues(&mut whole, &mut parts);
+        let (edges, relays) = whole.finish();
+        let parts = parts.into_iter().map(Ways::finish).collect();
+        Derived { nodes, edges, relays, parts, open }
     }
 
     /// Calls without a caller are by somebody unknown, once it has had the time to come. True when some still wait.
     fn settle(&mut self) -> bool {
         let now = slot_of(self.window.now.get());
         let mut open = false;
-        for ((service, slot), sums) in std::mem::take(&mut self.orphans) {
+        for ((service, slot, part), sums) in std::mem::take(&mut self.orphans) {
             if sums.durations.count() == 0 {
                 continue;
             }
@@ -213,7 +212,7 @@ impl Tally {
                 open = true;
                 continue;
             }
-            let edge = self.edges.entry((Party::Unknown, Party::Service(service), Way::Call)).or_default();
+            let edge = self.edges.entry(((Party::Unknown, Party::Service(service), Way::Call), part)).or_default();
             edge.merge(&sums);
             bound(edge);
         }
@@ -232,18 +231,18 @@ impl Tally {
             None => self.services.contains_key(&address).then_some(address),
         };
         let target = |link: &Link| if let Party::External(address, _) = link.1 { service_at(address) } else { None };
-        let found: Vec<(Link, Name)> = self.edges.keys().filter_map(|link| Some((*link, target(link)?))).collect();
-        for (link, service) in found {
-            let Some(sums) = self.edges.remove(&link) else { continue };
+        let found: Vec<(Link, Part, Name)> = self.edges.keys().filter_map(|(link, part)| Some((*link, *part, target(link)?))).collect();
+        for (link, part, service) in found {
+            let Some(sums) = self.edges.remove(&(link, part)) else { continue };
             self.services.entry(service).or_default();
-            self.edges.entry((link.0, Party::Service(service), link.2)).or_default().merge(&sums);
+            self.edges.entry(((link.0, Party::Service(service), link.2), part)).or_default().merge(&sums);
         }
     }
 
     /// Of what spans only name, keeps the most called; the rest is counted as one.
     fn fold(&mut self) {
         let mut calls: BTreeMap<NodeKind, HashMap<Party, u64>> = BTreeMap::new();
-        for ((from, to, _), sums) in &self.edges {
+        for (((from, to, _), _), sums) in &self.edges {
             for party in [from, to].into_iter().filter(|party| system_of(**party).is_some()) {
                 *calls.entry(kind_of(*party)).or_default().entry(*party).or_default() += sums.durations.count();
             }
@@ -256,12 +255,12 @@ impl Tally {
             known.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| order(a.0).cmp(&order(b.0))));
             surplus.extend(known.into_iter().skip(MAX_NAMED).map(|(party, _)| party));
         }
-        let folded: BTreeSet<Link> =
-            self.edges.keys().filter(|(from, to, _)| surplus.contains(from) || surplus.contains(to)).copied().collect();
-        for link in folded {
-            let Some(sums) = self.edges.remove(&link) else { continue };
+        let folded: BTreeSet<(Link, Part)> =
+            self.edges.keys().filter(|((from, to, _), _)| surplus.contains(from) || surplus.contains(to)).copied().collect();
+        for (link, part) in folded {
+            let Some(sums) = self.edges.remove(&(link, part)) else { continue };
             let other = |party: Party| if surplus.contains(&party) { party.folded(self.other) } else { party };
-            let edge = self.edges.entry((other(link.0), other(link.1), link.2)).or_default();
+            let edge = self.edges.entry(((other(link.0), other(link.1), link.2), part)).or_default();
             edge.merge(&sums);
             bound(edge);
         }
@@ -308,29 +307,6 @@ fn bound(sums: &mut Sums) {
     }
 }
 
-/// What consumers take from queues that one service alone sends to: it comes from there, whether or not they descend from the sender.
-fn by_only_sender(edges: &Edges) -> Edges {
-    let messages = || edges.iter().filter(|((_, _, kind), _)| *kind == EdgeKind::Message);
-    let mut senders: BTreeMap<&Named, Option<&Named>> = BTreeMap::new();
-    for ((from, to, _), _) in messages().filter(|((from, to, _), _)| from.1 == NodeKind::Service && to.1 == NodeKind::Queue) {
-        senders.entry(to).and_modify(|only| *only = None).or_insert(Some(from));
-    }
-    let mut relays: Edges = BTreeMap::new();
-    for ((queue, to, kind), sums) in messages() {
-        if let Some(Some(sender)) = senders.get(queue).filter(|sender| **sender != Some(to)) {
-            relays.entry(((*sender).clone(), to.clone(), *kind)).or_default().merge(sums);
-        }
-    }
-    relays
-}
-
-fn kind(way: Way) -> EdgeKind {
-    match way {
-        Way::Call => EdgeKind::Call,
-        Way::Message | Way::Relay => EdgeKind::Message,
-    }
-}
-
 fn kind_of(party: Party) -> NodeKind {
     match party {
         Party::Service(_) => NodeKind::Service,
@@ -362,23 +338,6 @@ fn node(sums: &Sums, name: String, kind: NodeKind, system: String) -> Node {
     Node { name, kind, system, requests: durations.count(), errors: sums.errors, p50, p95, p99 }
 }
 
-fn ids_of(sample: &Sample) -> Option<(TraceId, SpanId)> {
+pub(super) fn ids_of(sample: &Sample) -> Option<(TraceId, SpanId)> {
     TraceId::from_slice(&sample.trace.to_be_bytes()).zip(SpanId::from_slice(&sample.span.to_be_bytes()))
-}
-
-fn edge(mut sums: Sums, from: Named, to: Named, kind: EdgeKind) -> Edge {
-    let quantile = |q| sums.durations.quantile(q);
-    let (p50, p95, p99) = (quantile(0.5), quantile(0.95), quantile(0.99));
-    sums.samples.sort_unstable();
-    let nearest = |wanted: u64| sums.samples.iter().min_by_key(|sample| sample.duration.abs_diff(wanted)).copied();
-    let (slowest, failed) = (sums.samples.last().copied(), sums.samples.iter().rfind(|sample| sample.error).copied());
-    // Where calls failed, the last example is a failed one: better none than another.
-    let has_last = sums.errors == 0 || failed.is_some();
-    let mut examples = Vec::new();
-    for sample in [nearest(p50), nearest(p95), slowest, failed].into_iter().flatten().filter(|_| has_last) {
-        if let Some(ids) = ids_of(&sample).filter(|ids| !examples.contains(ids)) {
-            examples.push(ids);
-        }
-    }
-    Edge { from, to, kind, calls: sums.durations.count(), errors: sums.errors, p50, p95, p99, examples }
 }

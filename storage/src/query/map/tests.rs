@@ -34,7 +34,7 @@ fn control() -> Control {
 }
 
 fn map_in(snapshot: &Snapshot, range: TimeRange, now: UnixNanos) -> (ServiceMap, bool) {
-    let made = service_map(snapshot, range, now, &CallRolls::default(), &control()).unwrap();
+    let made = service_map(snapshot, (range, Parts::default()), now, &CallRolls::default(), &control()).unwrap();
     (made.map, made.open)
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::super::answer::{Operation, QueryStats, ServiceMap, ServiceSummary};
 use super::super::engine::{Engine, Weight};
-use super::super::map;
+use super::super::map::{self, Parts};
 use super::super::question::QueryError;
 use super::{Answer, Key, operations, services};
 use crate::calls::slot_of;
@@ -68,13 +68,28 @@ impl Engine {
             return Ok(ServiceMap { range: asked, stats: known.stats.of_kept(started), ..ServiceMap::clone(&known) });
         }
         let rolls = self.calls.clone();
-        let work = move |control: &_| map::service_map(&snapshot, range, now, &rolls, control);
-        let map::Made { map: mut found, open, is_read } = self.run("service_map", Weight::Heavy, work).await?;
+        let work = move |control: &_| map::service_map(&snapshot, (range, Parts::default()), now, &rolls, control);
+        let map::Made { map: mut found, open, is_read, .. } = self.run("service_map", Weight::Heavy, work).await?;
         found.stats.elapsed = started.elapsed();
         // What could not be read may be readable the next time.
         if is_read {
             self.cache.keep(if open { waiting } else { settled }, Answer::Map(Arc::new(found.clone())));
         }
         Ok(ServiceMap { range: asked, ..found })
+    }
+
+    /// The map, and the calls of each part of its window.
+    pub(crate) async fn service_map_in_parts(
+        &self,
+        snapshot: Arc<Snapshot>,
+        (range, minutes, count): (TimeRange, u64, usize),
+        now: UnixNanos,
+    ) -> Result<(ServiceMap, Vec<ServiceMap>), QueryError> {
+        let (within, started, parts) = (snapshot.within(range), Instant::now(), Parts::new(range, minutes, count)?);
+        let rolls = self.calls.clone();
+        let work = move |control: &_| map::service_map(&snapshot, (within, parts), now, &rolls, control);
+        let map::Made { map: mut found, parts, .. } = self.run("service_map", Weight::Heavy, work).await?;
+        found.stats.elapsed = started.elapsed();
+        Ok((ServiceMap { range: Some(range), ..found }, parts))
     }
 }

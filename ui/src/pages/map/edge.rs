@@ -1,6 +1,6 @@
 //! What the panel of a dependency says beside its numbers: its calls over time, and what is asked for.
 
-use storage::{Edge, Histogram, HistogramBucket, NodeKind, Signal, TimeRange};
+use storage::{Edge, Histogram, HistogramBucket, NodeKind, QueryError, ServiceMap, Signal, TimeRange};
 
 use super::super::Visit;
 use super::Asked;
@@ -10,31 +10,55 @@ use crate::view::format;
 use crate::view::link::{Links, quoted, term};
 use crate::view::map::{EdgePanel, written};
 
-/// Adds to the panel of `edge`, an edge of the map as it was asked for whose ends are no groups.
-pub(super) async fn fill(panel: &mut EdgePanel, visit: &Visit, (window, asked): (&Window, &Asked), edge: &Edge) {
-    let (counted, asked_for) = tokio::join!(over_time(visit, window, asked, edge), operations(visit, window.range, edge));
-    let (links, clock) = (visit.links(), visit.clock());
-    let page = asked.address(&links).with("caller", &written(&edge.from)).with("callee", &written(&edge.to));
-    panel.over_time = counted
-        .map(|(counted, parted)| Bars::new(&counted, parted, &SPANS, ("call", "calls"), &clock, &page))
-        .filter(|bars| !bars.is_empty);
-    (panel.operations, panel.whose) = asked_for;
+/// The map of the window, with the calls of each of its parts while a dependency is open.
+pub(super) async fn map(visit: &Visit, window: &Window, asked: &Asked) -> Result<(ServiceMap, Option<OverTime>), QueryError> {
+    let store = visit.state.store();
+    if asked.edge.is_none() {
+        return Ok((store.service_map(window.range).await?, None));
+    }
+    let (parted, count) = whole_minutes(window).parts(PARTS);
+    let minutes = parted.to.since(parted.from) / MINUTE / (count.max(1) as u64);
+    let (whole, maps) = store.service_map_in_parts(window.range, minutes, count).await?;
+    Ok((whole, Some(OverTime { maps, parted })))
 }
 
-/// The calls of each part of the window: the same question as that of the map, asked of parts. Nothing when one of them is not answered.
-async fn over_time(visit: &Visit, window: &Window, asked: &Asked, edge: &Edge) -> Option<(Histogram, TimeRange)> {
-    let (parted, count) = window.parts(PARTS);
-    let parts = Parts::new(parted, count);
-    let store = visit.state.store();
-    let maps = futures::future::join_all((0..count).map(|part| store.service_map(parts.window(part, part)))).await;
-    let mut buckets = Vec::with_capacity(count);
-    for (part, map) in maps.into_iter().enumerate() {
-        let map = asked.shown(map.ok()?);
-        let same = map.edges.iter().find(|other| other.from == edge.from && other.to == edge.to && other.kind == edge.kind);
-        let (calls, errors) = same.map_or((0, 0), |same| (same.calls, same.errors));
-        buckets.push(HistogramBucket { start: parts.start(part), counts: [calls.saturating_sub(errors), 0, 0, 0, 0, errors, 0] });
+/// Calls by part of a window.
+#[derive(Debug)]
+pub(super) struct OverTime {
+    maps: Vec<ServiceMap>,
+    /// What the parts cover: whole minutes, so that they may reach beyond the window, where nothing is counted.
+    parted: TimeRange,
+}
+
+/// The window from the minute in which it begins: parts begin with minutes.
+fn whole_minutes(window: &Window) -> Window {
+    let from = window.range.from;
+    Window { range: TimeRange { from: from.minus(from.get() % MINUTE), ..window.range }, ..window.clone() }
+}
+
+/// Adds to the panel of `edge`, an edge of the map as it was asked for whose ends are no groups.
+pub(super) async fn fill(panel: &mut EdgePanel, visit: &Visit, (window, asked): (&Window, &Asked), edge: &Edge, over_time: OverTime) {
+    let (links, clock) = (visit.links(), visit.clock());
+    let page = asked.address(&links).with("caller", &written(&edge.from)).with("callee", &written(&edge.to));
+    let parted = over_time.parted;
+    let bars = Bars::new(&over_time.of(asked, edge), parted, &SPANS, ("call", "calls"), &clock, &page);
+    panel.over_time = Some(bars).filter(|bars| !bars.is_empty);
+    (panel.operations, panel.whose) = operations(visit, window.range, edge).await;
+}
+
+impl OverTime {
+    /// Those of one dependency.
+    fn of(self, asked: &Asked, edge: &Edge) -> Histogram {
+        let parts = Parts::new(self.parted, self.maps.len());
+        let bucket = |(part, map): (usize, ServiceMap)| {
+            let map = asked.shown(map);
+            let same = map.edges.iter().find(|other| other.from == edge.from && other.to == edge.to && other.kind == edge.kind);
+            let (calls, errors) = same.map_or((0, 0), |same| (same.calls, same.errors));
+            HistogramBucket { start: parts.start(part), counts: [calls.saturating_sub(errors), 0, 0, 0, 0, errors, 0] }
+        };
+        let buckets = self.maps.into_iter().enumerate().map(bucket).collect();
+        Histogram { buckets, step: parts.step, ..Histogram::default() }
     }
-    Some((Histogram { buckets, step: parts.step, ..Histogram::default() }, parted))
 }
 
 /// Name, number and traces of what is asked for most, and in words whose numbers these are. A service counts its operations whoever calls; what
@@ -72,6 +96,9 @@ fn both(edge: &Edge, operation: &str, links: &Links) -> String {
 /// Bars of the chart.
 const PARTS: usize = 8;
 
+/// In nanoseconds.
+const MINUTE: u64 = 60_000_000_000;
+
 /// Operations that are listed.
 const OPERATIONS: usize = 6;
 
@@ -80,7 +107,7 @@ mod tests {
     use prost::Message as _;
     use storage::Signal;
 
-    use crate::harness::{App, failing_chain};
+    use crate::harness::{App, NOW, failing_chain, requests};
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_dependency_shows_its_calls_over_time_and_what_is_asked_for() {
@@ -98,5 +125,40 @@ mod tests {
         let found = app.get(traces).await.text();
         assert!(found.contains("name=\"mark\"") || found.contains("data-open"), "{found}");
         assert!(found.contains("1\u{a0}trace"), "{found}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_bars_of_a_dependency_add_up_to_its_numbers_wherever_the_window_is_cut() {
+        let app = App::empty().await;
+        let ages: Vec<(u8, u64, u64, bool)> = (1..=40).map(|number| (number, u64::from(number) * 37, 1, number % 4 == 0)).collect();
+        app.append(Signal::Traces, requests(&ages).encode_to_vec()).await;
+        for (from, to) in [(900, 0), (913, 0), (1_200, 211), (241, 0), (3_600, 0)] {
+            let at = |age: u64| NOW - age * 1_000_000_000;
+            let path = format!("/map?caller=user&callee=checkout&from={}&to={}", at(from), at(to));
+            let page = app.get(&path).await.text().replace(['\u{a0}', '\u{202f}'], " ");
+            let expected: Vec<bool> =
+                ages.iter().filter(|(_, age, ..)| (to + 1..=from).contains(age)).map(|(.., failed)| *failed).collect();
+            let panel = page.split("id=\"edge\"").nth(1).and_then(|rest| rest.split("</aside>").next()).unwrap();
+            let added = |noun: &str| -> usize {
+                let titles = panel.split("<title>").skip(1).filter_map(|rest| rest.split("</title>").next());
+                let number = |title: &str| {
+                    title
+                        .split(", ")
+                        .chain(title.split(": "))
+                        .filter_map(|part| {
+                            part.trim()
+                                .strip_suffix(noun)
+                                .or_else(|| part.trim().strip_suffix(&format!("{noun}s")))?
+                                .trim()
+                                .parse::<usize>()
+                                .ok()
+                        })
+                        .next()
+                };
+                titles.filter_map(number).sum()
+            };
+            assert_eq!(added("error"), expected.iter().filter(|failed| **failed).count(), "{path}: {panel}");
+            assert!(panel.contains(&format!("{} calls", expected.len())), "{path}: {panel}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Wherever spans lie, roll-ups and rows give the same map.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -108,7 +109,9 @@ fn random_window(dice: &mut Dice) -> Window {
     let (a, b) = (time(), time());
     let range = if dice.roll(8) == 0 { TimeRange::ALL } else { TimeRange { from: a.min(b), to: a.max(b) } };
     let now = if dice.roll(2) == 0 { UnixNanos::MAX } else { UnixNanos::new(NOON + dice.roll(WIDTH)) };
-    Window { range, now }
+    let from = TimeRange { from: range.from.max(UnixNanos::new(NOON)), ..range };
+    let parts = if dice.roll(2) == 0 { Parts::default() } else { Parts::new(from, 1 + dice.roll(20), 1 + dice.count(8)).unwrap() };
+    Window { range, now, parts }
 }
 
 fn rolled(snapshot: &Snapshot, window: Window, rolls: &CallRolls) -> (Derived, QueryStats) {
@@ -122,7 +125,8 @@ fn rolled(snapshot: &Snapshot, window: Window, rolls: &CallRolls) -> (Derived, Q
 /// Without examples, which are some of many.
 fn plain(derived: &Derived) -> Derived {
     let bare = |edges: &[Edge]| edges.iter().map(|edge| Edge { examples: Vec::new(), ..edge.clone() }).collect();
-    Derived { nodes: derived.nodes.clone(), edges: bare(&derived.edges), relays: bare(&derived.relays), open: derived.open }
+    let parts = derived.parts.iter().map(|(edges, relays)| (bare(edges), bare(relays))).collect();
+    Derived { nodes: derived.nodes.clone(), edges: bare(&derived.edges), relays: bare(&derived.relays), parts, open: derived.open }
 }
 
 use super::super::super::answer::Edge;
@@ -141,6 +145,12 @@ fn roll_ups_and_rows_give_the_same_map() {
             let (of_rolls, of_rolls_stats) = rolled(&snapshot, window, &rolls);
             assert_eq!(plain(&of_rolls), plain(&of_rows), "seed {seed}, {window:?}");
             assert_eq!((stats.complete, of_rolls_stats.complete), (true, true));
+            assert_eq!(of_rows.parts.len(), window.parts.count());
+            if !of_rows.parts.is_empty() {
+                let (edges, relays) = (of_rows.parts.iter().flat_map(|part| &part.0), of_rows.parts.iter().flat_map(|part| &part.1));
+                assert_eq!(added_up(edges), added_up(&of_rows.edges), "seed {seed}, {window:?}");
+                assert_eq!(added_up(relays), added_up(&of_rows.relays), "seed {seed}, {window:?}");
+            }
             for (edge, same) in of_rolls.edges.iter().zip(&of_rows.edges) {
                 // Of a single call there is no choice.
                 assert!(edge.calls > 1 || edge.examples.is_empty() || edge.examples == same.examples, "seed {seed}, {window:?}, {edge:?}");
@@ -150,8 +160,19 @@ fn roll_ups_and_rows_give_the_same_map() {
     }
 }
 
+/// Calls and failed ones by caller and called.
+fn added_up<'a>(edges: impl IntoIterator<Item = &'a Edge>) -> BTreeMap<String, (u64, u64)> {
+    let mut sums = BTreeMap::new();
+    for edge in edges {
+        let sum: &mut (u64, u64) = sums.entry(format!("{:?} {:?} {:?}", edge.from, edge.to, edge.kind)).or_default();
+        *sum = (sum.0 + edge.calls, sum.1 + edge.errors);
+    }
+    sums
+}
+
 fn window(from: u64, to: u64) -> Window {
-    Window { range: TimeRange { from: UnixNanos::new(from), to: UnixNanos::new(to) }, now: UnixNanos::MAX }
+    let range = TimeRange { from: UnixNanos::new(from), to: UnixNanos::new(to) };
+    Window { range, now: UnixNanos::MAX, parts: Parts::default() }
 }
 
 /// A call a second for twenty minutes, its halves in two segments every tenth time.
@@ -186,6 +207,25 @@ fn whole_minutes_read_nothing_but_halves_and_cut_ones_the_traces_of_one_minute()
     let (map, stats) = rolled(&snapshot, window(NOON + MINUTE / 2, NOON + 3 * MINUTE), &rolls);
     assert_eq!(map.edges[0].calls, 150);
     assert!(stats.rows_scanned > 0);
+}
+
+#[test]
+fn parts_say_when_calls_were_made_and_cost_no_second_look() {
+    let folder = tempfile::tempdir().unwrap();
+    let (a, b) = calls();
+    let mut snapshot = Snapshot::default();
+    snapshot.spans.segments = [segment_of(folder.path(), 1, &a), segment_of(folder.path(), 1, &b)].concat();
+    let range = TimeRange { from: UnixNanos::new(NOON + 30 * S), to: UnixNanos::new(NOON + 13 * MINUTE) };
+    let parts = Parts::new(range, 5, 3).unwrap();
+    let made = service_map(&snapshot, (range, parts), UnixNanos::MAX, &CallRolls::default(), &control()).unwrap();
+    let calls: Vec<u64> = made.parts.iter().map(|part| part.edges.iter().map(|edge| edge.calls).sum()).collect();
+    assert_eq!((calls.as_slice(), made.map.edges[0].calls), ([270, 300, 180].as_slice(), 750), "{:?}", made.parts);
+    assert_eq!(made.parts[1].range, Some(TimeRange { from: UnixNanos::new(NOON + 5 * MINUTE), to: UnixNanos::new(NOON + 10 * MINUTE) }));
+    let alone = service_map(&snapshot, (range, Parts::default()), UnixNanos::MAX, &CallRolls::default(), &control()).unwrap();
+    assert_eq!(alone.map.stats.rows_scanned, made.map.stats.rows_scanned);
+    for (minutes, count) in [(0, 3), (5, 0), (5, 61)] {
+        assert!(Parts::new(range, minutes, count).unwrap_err().to_string().contains("1 to 60 parts"));
+    }
 }
 
 #[test]
