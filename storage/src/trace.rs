@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use crate::model::{Span, TraceId};
 
 pub use self::critical::{Section, critical_path};
-pub use self::findings::{Finding, FindingKind, Usual, attempts, findings};
+pub use self::findings::{Finding, FindingKind, Usual, attempts, findings, insert_queued, queued, takers};
 use self::own::own_times;
 pub use self::own::self_times;
 pub(crate) use self::parents::{Kin, Parents};

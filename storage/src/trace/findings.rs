@@ -2,6 +2,7 @@
 
 mod calls;
 mod doubt;
+mod queued;
 mod sentence;
 mod target;
 mod waits;
@@ -10,8 +11,10 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use self::doubt::Doubt;
+pub use self::queued::{insert as insert_queued, queued, takers};
+use self::waits::IDLE_PERCENT;
 use super::{Brief, Sheet, Skew};
-use crate::model::{Span, UnixNanos};
+use crate::model::{Span, SpanId, TraceId, UnixNanos};
 
 /// Findings of one kind.
 const MOST_OF_A_KIND: usize = 3;
@@ -105,6 +108,17 @@ pub enum FindingKind {
     HandOver {
         /// The producer's service and name.
         from: (String, String),
+        /// From the producer's end to the consumer's begin.
+        nanos: u64,
+    },
+    /// A consumer that began long after the producer had ended that it links to; no other waited longer.
+    Queued {
+        /// The producer's service and name.
+        from: (String, String),
+        /// Where the producer is.
+        trace: TraceId,
+        /// See `trace`.
+        producer: SpanId,
         /// From the producer's end to the consumer's begin.
         nanos: u64,
     },

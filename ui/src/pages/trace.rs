@@ -22,6 +22,7 @@ use crate::view::trace::{
 mod compare;
 mod missing;
 mod neighbours;
+mod queued;
 mod usual;
 
 pub(crate) use self::usual::Known as Usual;
@@ -61,6 +62,7 @@ pub(super) async fn page(visit: Visit, Path(id): Path<String>) -> Result<Respons
         scene.details.extend(visit.state.store().trace_spans(&open, attempts).await?);
     }
     scene.findings = found(&scene.sheet, usual, &scene.details, visit.state.now());
+    queued::tell(&visit, &open, &mut scene).await?;
     match scene.wanted.view {
         View::Logs => scene.details.extend(visit.state.store().trace_spans(&open, speakers(&scene)).await?),
         View::Spans => scene.details.extend(visit.state.store().trace_spans(&open, failed(&scene)).await?),

@@ -54,6 +54,9 @@ impl Finding {
                     human(*nanos)
                 )
             }
+            FindingKind::Queued { from: (producer, message), nanos, .. } => {
+                format!("Waited {} in the queue between {producer}, {message} and {service}, {name}.", human(*nanos))
+            }
             FindingKind::ClockSkew { caller, behind, uncertainty } => {
                 let direction = if *behind > 0 { "behind" } else { "ahead of" };
                 let within = match uncertainty {

@@ -11,7 +11,7 @@ use super::{Brief, Doubt, Finding, FindingKind, Sheet, percent};
 const CRITICAL_PERCENT: u64 = 30;
 /// Share of the root's duration, in percent, in which a parent waits for nothing that was traced; of the trace's, in which it goes on
 /// without its root, or a message waits.
-const IDLE_PERCENT: u64 = 20;
+pub(super) const IDLE_PERCENT: u64 = 20;
 
 /// What an operation has of the critical path.
 #[derive(Clone, Copy, Debug)]

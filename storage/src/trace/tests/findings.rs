@@ -4,6 +4,7 @@ use super::*;
 
 mod beside;
 mod doubt;
+mod queued;
 mod retries;
 
 /// Long after everything has arrived.

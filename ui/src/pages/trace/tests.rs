@@ -1,3 +1,4 @@
+use opentelemetry_proto::tonic::trace::v1::span::Link;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 use prost::Message as _;
@@ -117,4 +118,25 @@ async fn a_trace_that_may_still_grow_listens_for_more() {
     let young = app.get(&young).await.text();
     assert!(young.contains("/live?for=trace") && young.contains("spans=1"), "{young}");
     assert!(!app.get(&old).await.text().contains("/live?for=trace"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_waited_leads_to_its_producer_in_another_trace() {
+    let app = App::empty().await;
+    let sent = |number: u8, age: u64, kind: i32| {
+        let mut sent = requests(&[(number, age, 2, false)]);
+        sent.resource_spans[0].scope_spans[0].spans[0].kind = kind;
+        sent
+    };
+    let mut taken = sent(8, 20, 5);
+    let link = Link { trace_id: vec![9; 16], span_id: 9_u64.to_be_bytes().to_vec(), ..Link::default() };
+    taken.resource_spans[0].scope_spans[0].spans[0].links.push(link);
+    app.append(Signal::Traces, taken.encode_to_vec()).await;
+    let path = format!("/trace/{}", "08".repeat(16));
+    assert!(!app.get(&path).await.text().contains("in the queue"), "its producer is not here");
+    app.append(Signal::Traces, sent(9, 40, 4).encode_to_vec()).await;
+    let page = app.get(&path).await.text().replace("&#38;", "&");
+    assert!(page.contains("Waited 18.0 s in the queue between checkout, POST /pay and checkout, POST /pay."), "{page}");
+    let producer = format!("<a href=\"/trace/{}?span=0000000000000009#s0000000000000009\">its producer</a>", "09".repeat(16));
+    assert!(page.contains(&producer), "{page}");
 }

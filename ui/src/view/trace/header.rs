@@ -47,6 +47,8 @@ pub(crate) struct Finding {
     pub(crate) text: String,
     /// Where to look; empty when nowhere in particular.
     pub(crate) href: String,
+    /// What is at the other end, and where; both empty when it has but one.
+    pub(crate) other: (&'static str, String),
 }
 
 /// What a reader should know before believing the picture.
@@ -120,7 +122,9 @@ pub(crate) fn findings(scene: &Scene) -> Vec<Finding> {
             FindingKind::Slower { .. } => ("clock", "warn"),
             FindingKind::RepeatedCalls { .. } | FindingKind::Retries { .. } => ("repeat", "warn"),
             FindingKind::CriticalShare { .. } => ("path", "plain"),
-            FindingKind::IdleGap { .. } | FindingKind::GoesOn { .. } | FindingKind::HandOver { .. } => ("gap", "plain"),
+            FindingKind::IdleGap { .. } | FindingKind::GoesOn { .. } | FindingKind::HandOver { .. } | FindingKind::Queued { .. } => {
+                ("gap", "plain")
+            }
             FindingKind::ClockSkew { .. } | FindingKind::MissingParents { .. } | FindingKind::StillArriving { .. } => return None,
         };
         let at = || finding.span.map(|place| scene.to_span(place)).unwrap_or_default();
@@ -133,7 +137,14 @@ pub(crate) fn findings(scene: &Scene) -> Vec<Finding> {
             }
             _ => at(),
         };
-        Some(Finding { icon, class, text: format::message(&sentence(scene, finding), 300), href })
+        let other = match &finding.kind {
+            FindingKind::Queued { trace, producer, .. } => {
+                let id = producer.to_string();
+                ("its producer", format!("{}#s{id}", scene.links.trace(trace).with("span", &id).href()))
+            }
+            _ => ("", String::new()),
+        };
+        Some(Finding { icon, class, text: format::message(&sentence(scene, finding), 300), href, other })
     });
     told.take(MAX_FINDINGS).collect()
 }
