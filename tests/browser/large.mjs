@@ -68,11 +68,11 @@ async function scrollThrough(browser, path, rows) {
   await page.goto(base + path);
   await page.locator("html[data-ready] [role=treegrid] tr[data-row]").first().waitFor();
   const state = () => page.evaluate(() => {
-    const all = [...document.querySelectorAll("tr[data-row]")], seen = all.map((row) => Number(row.getAttribute("aria-rowindex")));
+    const all = [...document.querySelectorAll("tr[data-row]")], seen = all.map((row) => Number(row.getAttribute("data-row")));
     const middle = all.find((row) => { const box = row.getBoundingClientRect(); return box.top <= innerHeight / 2 && box.bottom > innerHeight / 2; });
     return {
       elements: document.getElementsByTagName("*").length, first: seen[0], last: seen.at(-1), isWhole: seen.every((number, i) => i === 0 || number === seen[i - 1] + 1),
-      middle: Number(middle?.getAttribute("aria-rowindex") ?? 0), top: middle?.getBoundingClientRect().top ?? 0, scrolled: scrollY,
+      middle: Number(middle?.getAttribute("data-row") ?? 0), top: middle?.getBoundingClientRect().top ?? 0, scrolled: scrollY,
     };
   });
   let most = 0;
@@ -89,7 +89,7 @@ async function scrollThrough(browser, path, rows) {
     const before = await state();
     await quiet();
     const after = await look(`after scrolling by ${pixels}`);
-    const where = before.middle && await page.evaluate((number) => document.querySelector(`tr[aria-rowindex="${number}"]`)?.getBoundingClientRect().top, before.middle);
+    const where = before.middle && await page.evaluate((number) => document.querySelector(`tr[data-row="${number}"]`)?.getBoundingClientRect().top, before.middle);
     check(!before.middle || Math.abs(where - before.top) <= 1, `${path}: row ${before.middle} moved from ${before.top} to ${where} as rows came and went`);
     return after;
   };
@@ -111,7 +111,7 @@ async function scrollThrough(browser, path, rows) {
   seen = await look("at the top again");
   check(seen.first === first, `${path}: at the top stands row ${seen.first}, not ${first}`);
   await page.keyboard.press("ArrowDown");
-  const focused = () => page.evaluate(() => Number(document.activeElement.closest("tr")?.getAttribute("aria-rowindex") ?? 0));
+  const focused = () => page.evaluate(() => Number(document.activeElement.closest("tr")?.getAttribute("data-row") ?? 0));
   const from = await focused();
   check(from > 0 && from < 60, `${path}: the first arrow leads to row ${from}`);
   // By keyboard past the end of what was loaded, and back.

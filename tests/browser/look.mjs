@@ -48,7 +48,7 @@ async function lookAtLargeTrace(context) {
   for (const number of [77, 1_577]) await pressAndAwaitPanel(page, "n", `stopped at ${number}`);
 
   await page.goto(`${base}/trace/${large}`);
-  const last = () => page.locator("[data-row]").last().getAttribute("aria-rowindex").then(Number);
+  const last = () => page.locator("[data-row]").last().getAttribute("data-row").then(Number);
   const before = await last();
   await page.mouse.move(400, 600);
   for (let i = 0; i < 40 && (await last()) === before; i++) {
@@ -64,7 +64,7 @@ async function lookAtPanel(context, id) {
   await page.goto(`${base}/trace/${id}`);
   for (const [key, row] of [["j", "1"], ["j", "2"], ["j", "3"], ["k", "2"]]) {
     await page.keyboard.press(key);
-    const here = await page.evaluate(() => document.activeElement.closest("tr")?.getAttribute("aria-rowindex"));
+    const here = await page.evaluate(() => document.activeElement.closest("tr")?.getAttribute("data-row"));
     check(here === row, `"${key}" leads to row ${here} and not ${row}`);
   }
   await page.keyboard.press("Enter");

@@ -221,10 +221,10 @@
       space.className = "space";
       space.setAttribute("aria-hidden", "true");
       gap.colSpan = 3;
-      const number = (row) => Number(row.getAttribute("aria-rowindex"));
+      const number = (row) => Number(row.dataset.row);
       const shown = () => $$("[data-row]", body);
       const top = (element) => element.getBoundingClientRect().top;
-      const start = number(shown()[0]), step = shown().length, total = Number(grid.getAttribute("aria-rowcount"));
+      const start = number(shown()[0]), step = shown().length, total = Number(grid.dataset.total);
       let height = 0, isBusy = false;
       function keepFree(pixels) {
         height = Math.max(0, pixels);

@@ -23,6 +23,8 @@ pub(crate) struct Waterfall {
     pub(crate) rows: Vec<Row>,
     /// Rows in all, folded ones left out.
     pub(crate) total: usize,
+    /// Rows as a grid counts them: with the heading, and log records between rows. `None` where those of other rows are not known.
+    pub(crate) count: Option<usize>,
     /// Whether only a part of them is in `rows`.
     pub(crate) is_windowed: bool,
     /// `rows 1–100 of 1,318 (50,213 spans)`.
@@ -42,6 +44,8 @@ pub(crate) struct Row {
     pub(crate) id: String,
     /// From 1, over all rows.
     pub(crate) index: usize,
+    /// As a grid counts them; log records below it have the numbers that follow.
+    pub(crate) number: Option<usize>,
     /// From 1.
     pub(crate) level: usize,
     /// Indentation, at most [`MAX_INDENT`].
@@ -113,6 +117,8 @@ pub(crate) fn waterfall(scene: &Scene, plan: &Plan) -> Waterfall {
         rows.iter_mut().for_each(|row| row.is_dim = !row.is_match);
     }
     let (at, until, total) = (plan.first, plan.first + plan.lines.len(), plan.total);
+    let is_countable = scene.wanted.marks != LogMarks::Rows || plan.lines.len() == total;
+    let count = is_countable.then(|| total - rows.len() + numbered(&mut rows, at + 2));
     // With the chosen span, which decides on what is folded: rows keep their numbers from window to window.
     let page = |row: usize| scene.here().with("at", &row.to_string()).href();
     let spans = format::exact(scene.sheet.spans.len() as u64);
@@ -130,7 +136,18 @@ pub(crate) fn waterfall(scene: &Scene, plan: &Plan) -> Waterfall {
         logs,
         rows,
         total,
+        count,
     }
+}
+
+/// Gives rows their numbers, and says how many there are with the heading and what stands between them.
+fn numbered(rows: &mut [Row], first: usize) -> usize {
+    let mut next = first;
+    for row in rows.iter_mut() {
+        row.number = Some(next);
+        next += 1 + row.logs.len() + usize::from(!row.more_logs.0.is_empty());
+    }
+    next - first + 1
 }
 
 /// The matches among the spans in view.

@@ -45,6 +45,10 @@ fn a_large_trace_is_folded_and_sent_in_windows() {
     assert_eq!((last.total, last.rows.len(), last.after.as_str()), (30_001, 1, ""));
     let chosen = Wanted { span: Some(trace.spans[20_000].span_id), depth: Depth::All, ..Wanted::default() };
     assert!(fall(&trace, chosen).rows.iter().any(|row| row.is_chosen));
+    // The heading is the first row; with records between rows nobody knows how many there are.
+    assert_eq!((last.rows[0].number, last.count), (Some(30_002), Some(30_002)));
+    let logs = fall(&trace, Wanted { marks: LogMarks::Rows, ..Wanted::default() });
+    assert!(logs.is_windowed && logs.count.is_none() && logs.rows.iter().all(|row| row.number.is_none()));
 }
 
 #[test]
@@ -128,7 +132,7 @@ fn a_pill_does_not_repeat_the_name() {
 fn log_records_between_rows_are_bounded_counted_and_lead_to_all() {
     let trace = sample::checkout();
     let wanted = Wanted { marks: LogMarks::Rows, ..Wanted::default() };
-    let mut records: Vec<_> = (0..25).map(|number| LogRecord { record_id: number, ..sample::record("tried") }).collect();
+    let records: Vec<_> = (0..25).map(|number| LogRecord { record_id: number, ..sample::record("tried") }).collect();
     let look = |records: &[LogRecord]| {
         let means = (Links::default(), Clockface::new(UnixNanos::new(0), None), Palette::default());
         let scene = sample::scene(&trace, records.to_vec(), wanted.clone(), means);
@@ -137,12 +141,16 @@ fn log_records_between_rows_are_bounded_counted_and_lead_to_all() {
     let fall = look(&records);
     assert_eq!((fall.rows[3].logs.len(), fall.rows[3].more_logs.0.as_str()), (20, "5\u{a0}log records more of this span"));
     assert!(fall.rows[3].more_logs.1.ends_with(&format!("logs=rows&span={}&tab=logs#s{}", id(3), id(3))), "{}", fall.rows[3].more_logs.1);
-    let (told, href) = fall.logs.unwrap();
+    let (told, href) = fall.logs.clone().unwrap();
     assert_eq!(told, "20 of 25 log records of these rows are shown.");
     assert_eq!(href, format!("/trace/{}?logs=rows&view=logs", trace.id));
-    records.truncate(20);
-    let all = look(&records);
+    let all = look(&records[..20]);
     assert!(all.logs.is_none() && all.rows[3].more_logs.0.is_empty());
+    // As a grid counts: a heading, and records between rows.
+    let numbers = |fall: &Waterfall| fall.rows.iter().map(|row| row.number).collect::<Vec<_>>();
+    assert_eq!(numbers(&all), [Some(2), Some(3), Some(4), Some(5)]);
+    assert_eq!((all.count, look(&records[..1]).count), (Some(25), Some(6)));
+    assert_eq!(fall.count, Some(26), "the row that leads to the others is one too");
 }
 
 #[test]
