@@ -5,14 +5,14 @@ use http::StatusCode;
 use storage::{Histogram, LogOrder, LogPage, LogRecord, LogSearch, QueryError, Signal, TimeRange};
 
 use self::context::Around;
-use super::traces::{DEFAULT_WINDOW, facets};
+use super::traces::{DEFAULT_WINDOW, ValuesOf, facets};
 use super::visit::html_with;
 use super::{Visit, ahead, behind, earlier};
 use crate::api::search::LOG_FILTERS;
 use crate::error::Failure;
 use crate::params::Window;
 use crate::view::chart::{Bars, SEVERITIES};
-use crate::view::facets::Group;
+use crate::view::facets::{Group, Marks};
 use crate::view::format;
 use crate::view::frame::Place;
 use crate::view::hints::{of_nothing, other_language};
@@ -44,6 +44,7 @@ struct Asked {
     query: String,
     order: LogOrder,
     view: View,
+    /// Keys of attributes, each once.
     columns: Vec<String>,
     wrap: bool,
     /// The record that is open.
@@ -74,14 +75,14 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let (found, chart, counted) = tokio::join!(
         store.search_logs(search),
         store.histogram(Signal::Logs, &asked.query, charted, bars),
-        facets(store, Signal::Logs, &asked.query, window.range, &FACETS),
+        facets(store, Signal::Logs, (&asked.query, ValuesOf::Others), window.range, &FACETS),
     );
     let mut page = frame_of(&visit, &window, &asked, cursor.is_some());
     let status = match found {
         Ok(found) => {
             let address = asked.address(&links);
-            page.facets =
-                counted.iter().map(|(title, field, values)| Group::new(title, field, values, &asked.query, (&address, true))).collect();
+            let kept = (&address, Marks::ChosenOfAll);
+            page.facets = counted.iter().map(|(title, field, values)| Group::new(title, field, values, &asked.query, kept)).collect();
             draw(&mut page, &visit, chart, charted, &address);
             match asked.view {
                 View::Fields => fields::fill(&mut page, &visit, &asked, window.range).await?,
@@ -108,12 +109,17 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
 
 impl Asked {
     fn read(visit: &Visit) -> Result<Self, Failure> {
-        let columns = visit.params.get("cols").unwrap_or_default().split(',').filter(|key| !key.is_empty());
+        let mut columns: Vec<String> = Vec::new();
+        for key in visit.params.get("cols").unwrap_or_default().split(',').filter(|key| !key.is_empty()) {
+            if columns.len() < MAX_COLUMNS && !columns.iter().any(|known| known == key) {
+                columns.push(key.to_owned());
+            }
+        }
         Ok(Self {
             query: visit.params.get("q").unwrap_or_default().to_owned(),
             order: visit.params.word("sort", &[("newest", LogOrder::Newest), ("oldest", LogOrder::Oldest)])?.unwrap_or_default(),
             view: visit.params.word("view", &VIEWS)?.unwrap_or_default(),
-            columns: columns.take(MAX_COLUMNS).map(str::to_owned).collect(),
+            columns,
             wrap: visit.params.get("wrap") == Some("1"),
             row: visit.params.get("row").and_then(|row| row.parse().ok()),
             context: if visit.params.get("ctx").is_some() { visit.params.number("ctx", REACH, MAX_REACH)? } else { 0 },
@@ -141,10 +147,13 @@ impl Asked {
         self.address(links).with("cols", &columns.join(",")).href()
     }
 
-    /// This page with a column added or removed.
+    /// This page with a column added or removed; empty when there are as many as there may be.
     fn with_column(&self, key: &str, links: &Links) -> String {
         let mut columns: Vec<&str> = self.columns.iter().map(String::as_str).filter(|known| *known != key).collect();
         if columns.len() == self.columns.len() {
+            if columns.len() == MAX_COLUMNS {
+                return String::new();
+            }
             columns.push(key);
         }
         self.address(links).with("cols", &columns.join(",")).href()

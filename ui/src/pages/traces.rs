@@ -25,7 +25,7 @@ mod ways;
 
 pub(super) use self::contrast::page as contrast;
 use self::counting::Counting;
-pub(super) use self::values::{AT_ONCE, facets};
+pub(super) use self::values::{AT_ONCE, ValuesOf, facets};
 use self::ways::{api_links, composed, kept, orders, otherwise, reference, word_of};
 
 /// What is asked for: the query, the part of the heat map that is selected, and which page of what is found.
@@ -79,7 +79,7 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
             told(&mut page, &counting, grid.as_ref());
             chart(&mut page, &visit, grid, &asked, (&address, &counting));
             let (query, at) = (asked.narrowable(), address.clone().with("sel", &asked.part_written()));
-            let kept = (&at, counting != Counting::More);
+            let kept = (&at, counting.marks());
             page.facets = counted.iter().map(|(title, field, values)| Group::new(title, field, values, &query, kept)).collect();
             StatusCode::OK
         }

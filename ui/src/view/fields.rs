@@ -17,18 +17,26 @@ pub(crate) struct FieldRow {
     pub(crate) share: String,
     /// Only records that have it.
     pub(crate) href: String,
-    /// The list with it as a column; empty when it cannot be one.
+    /// The list with it as one more column, or without it when it is one; empty when it cannot be added.
     pub(crate) column: String,
+    pub(crate) is_column: bool,
     /// Its most frequent values: text, count, and only records with it.
     pub(crate) values: Vec<(String, String, String)>,
 }
 
-/// Rows for `found`, with the values of each, in order. `page` is the list of records that `query` finds.
-pub(crate) fn rows(found: &Fields, values: Vec<Vec<(String, u64)>>, query: &str, page: &Address) -> Vec<FieldRow> {
+/// Rows for `found`, with the values of each, in order. `page` is the list of records that `query` finds; `column` says for a key where it is
+/// added or removed as a column, and whether it is one.
+pub(crate) fn rows(
+    found: &Fields,
+    values: Vec<Vec<(String, u64)>>,
+    (query, page): (&str, &Address),
+    column: impl Fn(&str) -> (String, bool),
+) -> Vec<FieldRow> {
     let row = |(field, values): (&FieldCount, Vec<(String, u64)>)| {
         let only = |condition: &str| page.clone().with("q", &super::facets::with(query, condition)).href();
         let value = |(value, count): &(String, u64)| (format::line(value, 60), format::count(*count), only(&term(&field.name, value)));
         let key = field.name.strip_prefix("attr.").or_else(|| field.name.strip_prefix("resource."));
+        let (column, is_column) = key.filter(|key| !key.contains([',', '"'])).map(&column).unwrap_or_default();
         FieldRow {
             name: format::line(&field.name, 120),
             kind: field.kind,
@@ -36,7 +44,8 @@ pub(crate) fn rows(found: &Fields, values: Vec<Vec<(String, u64)>>, query: &str,
             part: format::percent(field.rows, found.rows),
             share: format::position(field.rows, found.rows),
             href: only(&format!("{}:*", field.name)),
-            column: key.filter(|key| !key.contains([',', '"'])).map(|key| page.clone().with("cols", key).href()).unwrap_or_default(),
+            column,
+            is_column,
             values: values.iter().map(value).collect(),
         }
     };
@@ -55,7 +64,9 @@ mod tests {
     fn a_field_leads_to_its_records_its_values_and_a_column() {
         let field = |name: &str, rows| FieldCount { name: name.to_owned(), rows, kind: "text" };
         let found = Fields { fields: vec![field("attr.http.route", 5), field("body", 2)], rows: 10, ..Fields::default() };
-        let rows = rows(&found, vec![vec![("/pay now".to_owned(), 3)]], "severity>=warn", &Links::default().plain("/logs"));
+        let rows = rows(&found, vec![vec![("/pay now".to_owned(), 3)]], ("severity>=warn", &Links::default().plain("/logs")), |key| {
+            (format!("/logs?cols={key}"), true)
+        });
         assert_eq!((rows[0].part.replace('\u{202f}', " "), rows[0].share.as_str()), ("50.0 %".to_owned(), "50"));
         assert_eq!(rows[0].href, "/logs?q=severity%3E%3Dwarn%20attr.http.route%3A%2A");
         assert_eq!(rows[0].values[0].2, "/logs?q=severity%3E%3Dwarn%20attr.http.route%3A%22%2Fpay%20now%22");

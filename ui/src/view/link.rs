@@ -136,10 +136,15 @@ pub(crate) fn field(prefix: &str, key: &str) -> String {
     if is_plain { format!("{prefix}.{key}") } else { format!("{prefix}.{}", in_quotes(key)) }
 }
 
-/// `field:value` of the query language. Numbers below zero stay bare: in quotes they would be text alone.
-pub(crate) fn term(field: &str, value: &str) -> String {
-    let is_negative = value.strip_prefix('-').is_some_and(|rest| rest == "Infinity" || rest.parse::<f64>().is_ok_and(f64::is_finite));
-    if is_negative && !value.contains("..") { format!("{field}:{value}") } else { format!("{field}:{}", quoted(value)) }
+/// `field:value` of the query language.
+pub(crate) fn term(field: &str, text: &str) -> String {
+    format!("{field}:{}", value(text))
+}
+
+/// A value as it stands behind a field. Numbers below zero stay bare: in quotes they would be text alone.
+pub(crate) fn value(text: &str) -> String {
+    let is_negative = text.strip_prefix('-').is_some_and(|rest| rest == "Infinity" || rest.parse::<f64>().is_ok_and(f64::is_finite));
+    if is_negative && !text.contains("..") { text.to_owned() } else { quoted(text) }
 }
 
 #[cfg(test)]

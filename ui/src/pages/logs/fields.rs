@@ -4,7 +4,7 @@ use futures::StreamExt as _;
 use storage::{FieldCount, QueryError, Signal, TimeRange};
 
 use super::super::traces::AT_ONCE;
-use super::{Asked, Logs, Visit};
+use super::{Asked, Logs, MAX_COLUMNS, Visit};
 use crate::view::{fields, format};
 
 pub(super) async fn fill(page: &mut Logs, visit: &Visit, asked: &Asked, range: TimeRange) -> Result<(), QueryError> {
@@ -20,8 +20,12 @@ pub(super) async fn fill(page: &mut Logs, visit: &Visit, asked: &Asked, range: T
     };
     let wanted: Vec<_> = found.fields.iter().take(COUNTED).cloned().map(values).collect();
     let values: Vec<_> = futures::stream::iter(wanted).buffered(AT_ONCE).collect().await;
-    let list = Asked { view: super::View::List, ..asked.clone() }.address(&visit.links());
-    page.fields = fields::rows(&found, values, &asked.query, &list);
+    let (list, links) = (Asked { view: super::View::List, ..asked.clone() }, visit.links());
+    let column = |key: &str| (list.with_column(key, &links), list.columns.iter().any(|known| known == key));
+    page.fields = fields::rows(&found, values, (&asked.query, &list.address(&links)), column);
+    if list.columns.len() == MAX_COLUMNS {
+        page.notes.push(format!("There are {MAX_COLUMNS} columns, as many as there may be; remove one to add another."));
+    }
     let records = format::counted(found.rows, "record", "records");
     page.summary = format!("{} in {records}", format::counted(found.fields.len() as u64, "field", "fields"));
     page.notes.extend(found.stats.notes);

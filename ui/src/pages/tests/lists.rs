@@ -50,7 +50,7 @@ pub(super) fn lists(text: &str) -> Vec<String> {
         hidden: vec![(text.to_owned(), text.to_owned())],
         heat: Some(heat(text)),
         selection: Some((text.to_owned(), "/".to_owned(), "/".to_owned())),
-        facets: vec![Group::new("Service", "service", &[(text.to_owned(), 3)], "", (&links.plain("/traces"), true))],
+        facets: vec![Group::new("Service", "service", &[(text.to_owned(), 3)], "", (&links.plain("/traces"), Marks::ChosenOfAll))],
         rows: rows(),
         notes: vec![text.to_owned()],
         orders: vec![("Newest", "/".to_owned(), true), ("Slowest", "/".to_owned(), false)],
@@ -72,7 +72,7 @@ pub(super) fn lists(text: &str) -> Vec<String> {
     let field = storage::FieldCount { name: format!("attr.{text}"), rows: 1, kind: "text" };
     let found = storage::Fields { fields: vec![field], rows: 2, ..storage::Fields::default() };
     let values = vec![vec![(text.to_owned(), 1)]];
-    let mut listed = fields::rows(&found, values, text, &Links::default().plain("/logs"));
+    let mut listed = fields::rows(&found, values, (text, &Links::default().plain("/logs")), |_| (String::new(), false));
     // Which keys can be columns depends on the text.
     listed.iter_mut().for_each(|field| text.clone_into(&mut field.column));
     let fields = Logs { frame: frame(text), fields: listed, ..Logs::default() };

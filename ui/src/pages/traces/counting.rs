@@ -2,7 +2,9 @@
 
 use storage::{Grid, QueryError, Signal, Store, TracePage};
 
+use super::values::ValuesOf;
 use super::{Asked, FACETS, charted, values};
+use crate::view::facets::Marks;
 use crate::view::heat::COLUMNS;
 
 /// What is counted.
@@ -31,6 +33,15 @@ impl Counting {
         }
     }
 
+    /// How values that the query names are told from others.
+    pub(super) fn marks(&self) -> Marks {
+        match self {
+            Self::Matches => Marks::ChosenOfAll,
+            Self::Found(_) => Marks::Chosen,
+            Self::More => Marks::None,
+        }
+    }
+
     /// Counts.
     pub(super) async fn count(&self, store: &Store, asked: &Asked) -> Counted {
         let (charted, narrowed) = match self {
@@ -38,9 +49,11 @@ impl Counting {
             Self::Found(query) => (query.clone(), query.clone()),
             Self::Matches | Self::More => (charted(&asked.query), asked.narrowed()),
         };
+        // A question about whole traces is not one condition less without a value.
+        let of = if *self == Self::Matches { ValuesOf::Others } else { ValuesOf::Found };
         let (grid, values) = tokio::join!(
             store.grid(&charted, asked.range, COLUMNS),
-            values::facets(store, Signal::Traces, &narrowed, asked.part(), &FACETS),
+            values::facets(store, Signal::Traces, (&narrowed, of), asked.part(), &FACETS),
         );
         (Some(grid), values)
     }
