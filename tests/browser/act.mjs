@@ -26,6 +26,56 @@ async function completes(context) {
   await page.close();
 }
 
+// The box at the top: a query, a service and a command.
+async function completesInTheBox(context) {
+  const page = await watched(context);
+  await page.goto(`${base}/status`);
+  await page.keyboard.press("/");
+  for (const [typed, taken] of [["stat", "status:"], ["err", "status:error "]]) {
+    await page.keyboard.type(typed);
+    await page.locator(".omni .completion li:first-child", { hasText: taken.trim().split(":").findLast(Boolean) }).waitFor({ timeout: 5_000 });
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Tab");
+    const written = await page.locator("#omni").inputValue();
+    check(written === taken, `the box has "${written}" instead of "${taken}"`);
+  }
+  check(/\d/.test(await page.locator(".omni .completion").evaluate((list) => list.textContent)), "values in the box have no counts");
+  await Promise.all([page.waitForURL(/\/traces\?q=status%3Aerror/), page.keyboard.press("Enter")]);
+  for (const [typed, option, url] of [["paym", "payment", /\/services\/payment/], [">ser", ">services", /\/services$/]]) {
+    await page.goto(`${base}/status`);
+    await page.keyboard.press("/");
+    await page.keyboard.type(typed);
+    await page.locator(".omni .completion li", { hasText: option }).first().waitFor({ timeout: 5_000 });
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    check((await page.locator("#omni").inputValue()) === option, `${typed} in the box is not completed to ${option}`);
+    await Promise.all([page.waitForURL(url), page.keyboard.press("Enter")]);
+  }
+  await page.goto(`${base}/status`);
+  await page.keyboard.press("/");
+  await page.keyboard.type("stat");
+  await page.locator(".omni .completion li").first().waitFor({ timeout: 5_000 });
+  await page.keyboard.press("Escape");
+  check(await page.locator(".omni .completion").isHidden() && (await page.locator("#omni").inputValue()) === "stat", "Escape does not close what the box offers");
+  await page.close();
+}
+
+// A second value is added to the first, and the first released, with a script and without.
+async function addsAlternatives(context) {
+  const plain = await context.browser().newContext({ javaScriptEnabled: false });
+  for (const page of [await watched(context), await watched(plain)]) {
+    await page.goto(`${base}/traces?q=service%3Apayment`);
+    const value = (name) => page.locator(".facets section", { has: page.locator("h2", { hasText: /^Service$/ }) }).locator("a.value", { hasText: name });
+    check((await value("payment").getAttribute("aria-current")) === "true", "the chosen value is not marked");
+    await Promise.all([page.waitForURL(/q=service%3Apayment%2Corders/), value("orders").click()]);
+    check((await value("payment").getAttribute("aria-current")) === "true" && (await value("orders").getAttribute("aria-current")) === "true", "two values are not both marked");
+    await Promise.all([page.waitForURL(/q=service%3Aorders/), value("payment").click()]);
+    check((await value("payment").getAttribute("aria-current")) === null && (await value("payment").count()) === 1, "a released value is not offered any more");
+    await page.close();
+  }
+  await plain.close();
+}
+
 // The heat map's cells as column and row, the rows it has, and where on the page a cell lies.
 async function heatOf(page) {
   const heat = page.locator("svg[data-heat]"), box = await heat.boundingBox();
@@ -279,7 +329,7 @@ await withBrowser(async (browser) => {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
   await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: base }).catch(() => {});
   await json("/api/v1/status");
-  for (const act of [completes, selects, walksAlongTheList, goesOnFromTheRow, comparesMarked, arranges, keepsStatements, saves, hearsNews]) await act(context);
+  for (const act of [completes, completesInTheBox, addsAlternatives, selects, walksAlongTheList, goesOnFromTheRow, comparesMarked, arranges, keepsStatements, saves, hearsNews]) await act(context);
   await keysAreSwitchedOff(browser);
   await isLegible(browser);
   await namesACauseOnce(browser);

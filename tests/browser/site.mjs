@@ -87,6 +87,11 @@ export async function states() {
     await page.keyboard.type("status:error ser");
     await page.locator(".completion li").first().waitFor({ timeout: 3_000 });
   };
+  const inBox = async (page) => {
+    await page.locator("#omni").focus();
+    await page.keyboard.type("se");
+    await page.locator(".omni .completion li").first().waitFor({ timeout: 3_000 });
+  };
   return [
     ["home", "/"], ["start", "/start"], ["services", "/services"],
     ["service-operations", "/services/orders"], ["service-dependencies", "/services/orders?tab=dependencies"],
@@ -95,6 +100,7 @@ export async function states() {
     ["traces", "/traces"], ["traces-narrowed", "/traces?q=status%3Aerror"], ["traces-selected", `/traces?from=${from}&to=${to}&sel=50-59,20-40`],
     ["traces-wrong", "/traces?q=durration%3E1s"], ["traces-empty", "/traces?q=service%3Anobody"], ["traces-completion", "/traces?q=x", complete],
     ["traces-slowest", "/traces?q=service%3Apayment&sort=slowest"], ["traces-errors", "/traces?sort=errors"],
+    ["traces-alternatives", "/traces?q=service%3Apayment,orders"], ["box-completion", "/status", inBox],
     ["contrast", "/traces/compare-groups?q=root%3Atrue&with=status%3Aerror"],
     ["trace", `/trace/${id}`], ["trace-span", `/trace/${id}?span=${span}`], ["trace-services", `/trace/${id}?view=services`],
     ["trace-flame", `/trace/${id}?view=flame`], ["trace-map", `/trace/${id}?view=map`], ["trace-spans", `/trace/${id}?view=spans`], ["compare", `/compare?a=typical&b=${id}`],

@@ -6,28 +6,58 @@ use storage::{Signal, TimeRange};
 use super::Visit;
 use super::visit::html;
 use crate::error::Failure;
-use crate::view::completion::{Completion, Writing, fields, signal_of, sql, values, words};
+use crate::view::completion::{Completion, Writing, commands, fields, services, signal_of, sql, values, words};
 
 mod keys;
 
 pub(crate) use self::keys::Keys;
 
-/// `?for=traces|logs|sql&before=`, the text before the caret.
+/// `?for=traces|logs|sql|any&before=`, the text before the caret; `any` is the box that goes anywhere.
 pub(super) async fn page(visit: Visit) -> Result<Response, Failure> {
-    if visit.params.get("for") == Some("sql") {
-        let before = visit.params.get("before").unwrap_or_default();
-        let (spans, records) = tokio::join!(keys::known(&visit.state, Signal::Traces), keys::known(&visit.state, Signal::Logs));
-        return Ok(html(&sql(before, &storage::sql_tables(), [&spans, &records])));
-    }
-    let signal = visit.params.word("for", &[("traces", Signal::Traces), ("logs", Signal::Logs)])?.unwrap_or(Signal::Traces);
     let before = visit.params.get("before").unwrap_or_default();
-    let signal = signal_of(before, signal);
-    let offered = match Writing::of(before) {
-        None => Completion::default(),
-        Some(Writing::Field { head, prefix }) => fields(signal == Signal::Logs, head, prefix, &keys::known(&visit.state, signal).await),
-        Some(Writing::Value { head, rest, field, prefix }) => of_data(&visit, signal, (head, rest, field, prefix)).await,
+    let offered = match visit.params.word("for", &ASKED)?.unwrap_or(Asked::Traces) {
+        Asked::Sql => {
+            let (spans, records) = tokio::join!(keys::known(&visit.state, Signal::Traces), keys::known(&visit.state, Signal::Logs));
+            sql(before, &storage::sql_tables(), [&spans, &records])
+        }
+        Asked::Traces => of_query(&visit, Signal::Traces, before).await,
+        Asked::Logs => of_query(&visit, Signal::Logs, before).await,
+        Asked::Anything => of_box(&visit, before).await,
     };
     Ok(html(&offered))
+}
+
+/// What is being written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Traces,
+    Logs,
+    Sql,
+    Anything,
+}
+
+const ASKED: [(&str, Asked); 4] = [("traces", Asked::Traces), ("logs", Asked::Logs), ("sql", Asked::Sql), ("any", Asked::Anything)];
+
+async fn of_query(visit: &Visit, signal: Signal, before: &str) -> Completion {
+    let signal = signal_of(before, signal);
+    match Writing::of(before) {
+        None => Completion::default(),
+        Some(Writing::Field { head, prefix }) => fields(signal == Signal::Logs, head, prefix, &keys::known(&visit.state, signal).await),
+        Some(Writing::Value { head, rest, field, prefix }) => of_data(visit, signal, (head, rest, field, prefix)).await,
+    }
+}
+
+/// Commands after `>`, the services whose pages a name alone leads to, and what a search for traces may say.
+async fn of_box(visit: &Visit, before: &str) -> Completion {
+    if let Some(command) = before.strip_prefix('>') {
+        return commands(command, super::open::commands());
+    }
+    // Links and paths are pasted.
+    if before.contains("://") || before.starts_with('/') {
+        return Completion::default();
+    }
+    let offered = of_query(visit, Signal::Traces, before).await;
+    offered.behind(services(before, &visit.state.store().service_names()))
 }
 
 async fn of_data(visit: &Visit, signal: Signal, (head, rest, field, prefix): (&str, &str, &str, &str)) -> Completion {
@@ -78,6 +108,24 @@ mod tests {
         assert!(words.contains("data-before=\"severity&gt;=warn \"") || words.contains("data-before=\"severity&#62;=warn \""), "{words}");
         let counted = app.get("/complete?for=traces&before=status%3Ae").await.text();
         assert!(counted.contains("data-before=\"status:error \"") && counted.contains(">1</span>"), "{counted}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_box_of_every_page_offers_what_it_understands() {
+        let app = App::filled().await;
+        let offered = async |before: &str| app.get(&format!("/complete?for=any&before={}", crate::params::encoded(before))).await.text();
+        let page = app.get("/status").await.text();
+        assert!(page.contains("data-complete=\"/complete?for=any\""), "{page}");
+        let value = offered("service:ch").await;
+        assert!(value.contains("data-before=\"service:checkout \"") && value.contains(">2</span>"), "{value}");
+        let name = offered("check").await;
+        assert!(name.contains("data-before=\"checkout\"") && name.contains("its page"), "{name}");
+        assert!(!offered("status:error check").await.contains("its page"), "within a query a name is a word");
+        let command = offered(">the").await.replace("&#62;", "&gt;");
+        assert!(command.contains("data-before=\"&gt;theme dark\"") && !command.contains("home"), "{command}");
+        for nothing in ["https://example.org/trace/", "/logs", ">nothing"] {
+            assert!(!offered(nothing).await.contains("data-before"), "{nothing}");
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -13,6 +13,7 @@ use crate::view::link::{Links, term};
 mod command;
 mod target;
 
+pub(super) use self::command::words as commands;
 use self::target::{Target, like_own, own_path};
 
 /// Leads on.

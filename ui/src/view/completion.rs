@@ -29,6 +29,12 @@ impl Completion {
         options.truncate(MAX_CHOICES);
         Self { options, more: if more == 0 { String::new() } else { format!("{} more: type on", format::count(more)) } }
     }
+
+    /// With others before them.
+    pub(crate) fn behind(mut self, mut first: Vec<Choice>) -> Self {
+        first.append(&mut self.options);
+        Self { options: first, more: self.more }
+    }
 }
 
 /// One option.
@@ -107,6 +113,21 @@ pub(crate) fn fields(is_logs: bool, head: &str, prefix: &str, keys: &[FieldCount
     // Those that are as near stay in the order of their counts.
     fitting.sort_by_key(|(rank, _)| *rank);
     Completion::first(built_in.chain(fitting.into_iter().map(|(_, key)| choice(&key.name, ""))))
+}
+
+/// Commands that begin as written behind `>`.
+pub(crate) fn commands(prefix: &str, words: impl Iterator<Item = &'static str>) -> Completion {
+    let lower = prefix.trim_start().to_lowercase();
+    let fitting = words.filter(|word| word.starts_with(&lower) && word.len() > lower.len());
+    Completion::first(fitting.map(|word| Choice { before: format!(">{word}"), text: format!(">{word}"), about: "command".to_owned() }))
+}
+
+/// The services whose name begins as the whole text: alone it leads to their page.
+pub(crate) fn services(text: &str, names: &[String]) -> Vec<Choice> {
+    let lower = text.to_lowercase();
+    let fits = |name: &&String| !lower.is_empty() && name.len() > lower.len() && name.to_lowercase().starts_with(&lower);
+    let choice = |name: &String| Choice { before: name.clone(), text: format::line(name, 80), about: "service: its page".to_owned() };
+    names.iter().filter(fits).take(MAX_SERVICES).map(choice).collect()
 }
 
 /// What is written about at the end of the text: log records within `log:(`.
@@ -210,6 +231,9 @@ const LOG_FIELDS: [(&str, &str); 9] = [
 
 /// Options shown at once.
 const MAX_CHOICES: usize = 12;
+
+/// Services before what a query may say.
+const MAX_SERVICES: usize = 4;
 
 #[cfg(test)]
 mod tests {

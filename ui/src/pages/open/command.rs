@@ -29,6 +29,11 @@ const COMMANDS: [(&str, &str, bool); 19] = [
     ("zone utc", "/preferences?zone=UTC", false),
 ];
 
+/// All of them.
+pub(in crate::pages) fn words() -> impl Iterator<Item = &'static str> {
+    COMMANDS.iter().map(|(word, ..)| *word)
+}
+
 /// Where a command leads: the one of that name, or the only one that begins so.
 ///
 /// # Errors
@@ -47,7 +52,7 @@ pub(super) fn address(visit: &Visit, text: &str) -> Result<String, Failure> {
     if let Some((_, path, is_windowed)) = exact.or(only) {
         return Ok(href(visit, path, *is_windowed));
     }
-    let words: Vec<&str> = COMMANDS.iter().map(|(word, ..)| *word).collect();
+    let words: Vec<&str> = words().collect();
     let meant = nearest(&said, &words).into_iter().next().map(|word| format!(", did you mean `>{word}`?")).unwrap_or_default();
     let message = match (said.is_empty(), beginning.len()) {
         (true, _) => "`>` takes one of these words".to_owned(),
