@@ -51,7 +51,7 @@ const states = {
 // Addresses are compared elsewhere; what says how long ago or how quickly changes with every look.
 const steady = (snapshot) => snapshot.split("\n").filter((line) => !/^\s*- \/url:/.test(line)).map((line) => line
   .replace(/\d+ (ns|µs|ms|s|min|h|d)( \d+ (s|min|h))? ago/g, "some time ago")
-  .replace(/(\d{4} )?[A-Z][a-z]{2} \d\d(?= \d\d:)|\d{4}-\d\d-\d\d(?=T)/g, "a day")
+  .replace(/(\d{4} )?[A-Z][a-z]{2} \d\d(?= \d\d:)|\d{4}-\d\d-\d\d(?=[T ]\d\d:)/g, "a day")
   .replace(/127\.0\.0\.1:\d+/g, "an address")
   .replace(/time: \d\d:\d\d:\d\d.*$/, "time: now")
   .replace(/[\d.,]+\s(ns|µs|ms|s)\s·.*looked at/, "in some time")
