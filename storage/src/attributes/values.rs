@@ -4,6 +4,7 @@ use arrow::array::{Array, BinaryViewArray, BooleanArray, Float64Array, Int64Arra
 
 use super::layout::column_of;
 use super::{Found, Map};
+use crate::encoded::{self, Any};
 use crate::schema::{ColumnError, column};
 
 /// The values of one key in the rows of a batch, which has all attributes or was read for this key
@@ -48,7 +49,8 @@ impl<'a> Values<'a> {
         keys.iter().map(|key| Self::of(batch, key)).collect()
     }
 
-    /// Calls `each` for every value of a row, text first, until it returns true. Says whether it did, and whether there was a value.
+    /// Calls `each` for every value of a row, text first, until it returns true. Says whether it did, and whether there was a value: an
+    /// attribute that was sent without one has none.
     pub(crate) fn any(&self, row: usize, mut each: impl FnMut(Found<'a>) -> bool) -> (bool, bool) {
         let mut present = false;
         let mut see = |found| {
@@ -61,7 +63,9 @@ impl<'a> Values<'a> {
             || self.ints.is_some_and(|ints| ints.under(row, self.key).any(|int| see(Found::Int(int))))
             || self.doubles.is_some_and(|doubles| doubles.under(row, self.key).any(|double| see(Found::Double(double))))
             || self.bools.is_some_and(|bools| bools.under(row, self.key).any(|flag| see(Found::Bool(flag))))
-            || self.any.is_some_and(|any| any.under(row, self.key).any(|value| see(Found::Encoded(value))));
+            || self.any.is_some_and(|any| {
+                any.under(row, self.key).filter(|value| encoded::any(value) != Any::Empty).any(|value| see(Found::Encoded(value)))
+            });
         (hit, present)
     }
 }

@@ -25,6 +25,7 @@ use crate::retention::Retention;
 mod backup;
 mod damage;
 mod deletes;
+mod empties;
 mod keeping;
 mod merging;
 mod repair;

@@ -197,12 +197,15 @@ fn see_text(text: &str, see: &mut impl FnMut(Found<'_>) -> bool) -> bool {
 }
 
 fn under<'a>(all: impl Iterator<Item = (&'a str, &'a [u8])>, keys: &[String]) -> impl Iterator<Item = Found<'a>> {
-    all.filter(|(key, _)| keys.iter().any(|wanted| wanted == key)).map(|(_, value)| match wire::any(value) {
-        Any::Text(text) => Found::Text(text),
-        Any::Int(number) => Found::Int(number),
-        Any::Double(number) => Found::Double(number),
-        Any::Bool(flag) => Found::Bool(flag),
-        Any::Empty | Any::Bytes(_) | Any::Array(_) | Any::Map(_) => Found::Encoded(value),
+    all.filter(|(key, _)| keys.iter().any(|wanted| wanted == key)).filter_map(|(_, value)| {
+        Some(match wire::any(value) {
+            Any::Empty => return None,
+            Any::Text(text) => Found::Text(text),
+            Any::Int(number) => Found::Int(number),
+            Any::Double(number) => Found::Double(number),
+            Any::Bool(flag) => Found::Bool(flag),
+            Any::Bytes(_) | Any::Array(_) | Any::Map(_) => Found::Encoded(value),
+        })
     })
 }
 

@@ -41,7 +41,7 @@ pub struct FieldCount {
     pub name: String,
     /// Rows with a value.
     pub rows: u64,
-    /// What its values are: `text`, `int`, `double`, `bool`, `bytes`, `array`, `map`, `empty`, `id`, `word`, `duration`, or `mixed`.
+    /// What its values are: `text`, `int`, `double`, `bool`, `bytes`, `array`, `map`, `id`, `word`, `duration`, or `mixed`.
     pub kind: &'static str,
 }
 
@@ -148,12 +148,13 @@ impl Keys {
         self.counts.begin(weight);
     }
 
-    fn add(&mut self, key: &str, kind: impl FnOnce() -> &'static str) {
+    /// An attribute without a value, which has no kind, is as good as missing.
+    fn add(&mut self, key: &str, kind: Option<&'static str>) {
+        let Some(kind) = kind else { return };
         self.counts.add(key);
         if self.begun > TYPED_ROWS {
             return;
         }
-        let kind = kind();
         match self.kinds.get_mut(key) {
             Some(known) if *known == kind => {}
             Some(known) => *known = "mixed",
@@ -202,21 +203,21 @@ impl Found {
         let attributes = Attributes::of(batch)?;
         for row in alive.set_indices() {
             own.begin(1);
-            attributes.all(row).for_each(|(key, value)| own.add(key, || kind_of(value)));
+            attributes.all(row).for_each(|(key, value)| own.add(key, kind_of(value)));
             own.end();
         }
         envelopes(columns::binary(batch, column::RESOURCE)?, alive, resource, |bytes, keys| {
-            wire::resource_attributes(bytes).for_each(|(key, value)| keys.add(key, || kind_in(value)));
+            wire::resource_attributes(bytes).for_each(|(key, value)| keys.add(key, kind_in(value)));
         });
         envelopes(columns::binary(batch, column::SCOPE)?, alive, scope, |bytes, keys| {
-            wire::scope_attributes(bytes).for_each(|(key, value)| keys.add(key, || kind_in(value)));
+            wire::scope_attributes(bytes).for_each(|(key, value)| keys.add(key, kind_in(value)));
         });
         if self.is_spans {
             nested(columns::binary(batch, column::EVENTS)?, alive, event, |bytes, keys| {
-                wire::event_attributes(bytes).for_each(|(key, value)| keys.add(key, || kind_in(value)));
+                wire::event_attributes(bytes).for_each(|(key, value)| keys.add(key, kind_in(value)));
             });
             nested(columns::binary(batch, column::LINKS)?, alive, link, |bytes, keys| {
-                wire::link_attributes(bytes).for_each(|(key, value)| keys.add(key, || kind_in(value)));
+                wire::link_attributes(bytes).for_each(|(key, value)| keys.add(key, kind_in(value)));
             });
         }
         Ok(())
@@ -239,19 +240,19 @@ impl Found {
     }
 }
 
-fn kind_of(value: attributes::Found<'_>) -> &'static str {
-    match value {
+fn kind_of(value: attributes::Found<'_>) -> Option<&'static str> {
+    Some(match value {
         attributes::Found::Text(_) => "text",
         attributes::Found::Int(_) => "int",
         attributes::Found::Double(_) => "double",
         attributes::Found::Bool(_) => "bool",
-        attributes::Found::Encoded(value) => kind_in(value),
-    }
+        attributes::Found::Encoded(value) => return kind_in(value),
+    })
 }
 
-fn kind_in(value: &[u8]) -> &'static str {
-    match wire::any(value) {
-        wire::Any::Empty => "empty",
+fn kind_in(value: &[u8]) -> Option<&'static str> {
+    Some(match wire::any(value) {
+        wire::Any::Empty => return None,
         wire::Any::Text(_) => "text",
         wire::Any::Bool(_) => "bool",
         wire::Any::Int(_) => "int",
@@ -259,7 +260,7 @@ fn kind_in(value: &[u8]) -> &'static str {
         wire::Any::Bytes(_) => "bytes",
         wire::Any::Array(_) => "array",
         wire::Any::Map(_) => "map",
-    }
+    })
 }
 
 fn envelopes(array: &BinaryViewArray, alive: &BooleanBuffer, keys: &mut Keys, each: impl Fn(&[u8], &mut Keys)) {

@@ -258,7 +258,7 @@ fn nested(bytes: &[u8], name: &str, part: &Part, text: &mut String, counts: &mut
 
 fn under<'a>(all: impl Iterator<Item = (&'a str, &'a [u8])>, keys: &[String], text: &mut String, counts: &mut Counts) {
     for (_, value) in all.filter(|(key, _)| keys.iter().any(|wanted| wanted == key)) {
-        encoded(value, 0, text, counts);
+        whole_or_parts(value, text, counts);
     }
 }
 
@@ -268,26 +268,40 @@ fn add(found: Found<'_>, text: &mut String, counts: &mut Counts) {
         Found::Int(value) => written(text, format_args!("{value}")),
         Found::Double(value) => written(text, format_args!("{}", ShownDouble(value))),
         Found::Bool(value) => written(text, format_args!("{value}")),
-        Found::Encoded(value) => return encoded(value, 0, text, counts),
+        Found::Encoded(value) => return whole_or_parts(value, text, counts),
     }
     counts.add(text);
 }
 
-/// Elements of arrays count one by one, as conditions see them. Maps count as their JSON, bytes as their base64 and what is empty as an
-/// empty text, which conditions find them by.
-fn encoded(value: &[u8], depth: usize, text: &mut String, counts: &mut Counts) {
+/// An array without elements that have a value counts as a whole, by its JSON: it is there, and conditions find it by that.
+fn whole_or_parts(value: &[u8], text: &mut String, counts: &mut Counts) {
+    if !encoded(value, 0, text, counts) && matches!(wire::any(value), Any::Array(_)) {
+        written(text, format_args!("{}", any_value(value)));
+        counts.add(text);
+    }
+}
+
+/// Elements of arrays count one by one, as conditions see them. Maps count as their JSON and bytes as their base64, which conditions find
+/// them by. False when there was nothing to count.
+fn encoded(value: &[u8], depth: usize, text: &mut String, counts: &mut Counts) -> bool {
     match wire::any(value) {
-        Any::Text(value) => return counts.add(value),
+        Any::Text(value) => {
+            counts.add(value);
+            return true;
+        }
         Any::Int(value) => written(text, format_args!("{value}")),
         Any::Double(value) => written(text, format_args!("{}", ShownDouble(value))),
         Any::Bool(value) => written(text, format_args!("{value}")),
         Any::Array(array) if depth < MAX_DEPTH => {
-            return wire::elements(array).for_each(|element| encoded(element, depth + 1, text, counts));
+            let mut any = false;
+            wire::elements(array).for_each(|element| any |= encoded(element, depth + 1, text, counts));
+            return any;
         }
-        Any::Array(_) => return,
-        Any::Empty | Any::Bytes(_) | Any::Map(_) => written(text, format_args!("{}", any_value(value))),
+        Any::Array(_) | Any::Empty => return false,
+        Any::Bytes(_) | Any::Map(_) => written(text, format_args!("{}", any_value(value))),
     }
     counts.add(text);
+    true
 }
 
 fn written(text: &mut String, value: std::fmt::Arguments<'_>) {

@@ -57,7 +57,11 @@ fn value(dice: &mut Dice) -> Value {
         0 => Value::Int(dice.roll(3).cast_signed()),
         1 => Value::Bool(dice.roll(2) == 0),
         2 => Value::Double(*dice.pick(&[0.5, f64::INFINITY, f64::NEG_INFINITY, f64::NAN])),
-        4 => dice.pick(&[Value::Empty, Value::Bytes(b"raw".to_vec()), Value::Map(vec![fixtures::text("a", "b")])]).clone(),
+        4 => {
+            let nothing = [Value::Empty, Value::Array(Vec::new()), Value::Array(vec![Value::Empty]), Value::Bytes(Vec::new())];
+            let some = [Value::Bytes(b"raw".to_vec()), Value::Map(vec![fixtures::text("a", "b")]), Value::Map(Vec::new())];
+            dice.pick(&[nothing.as_slice(), some.as_slice()].concat()).clone()
+        }
         3 => Value::Array(vec![Value::String("a".to_owned()), Value::Int(1), Value::String("a".to_owned())]),
         _ => Value::String(["a", "b c", ""][dice.count(3)].to_owned()),
     }
@@ -107,9 +111,10 @@ fn random_spans(dice: &mut Dice, count: u64) -> Vec<Span> {
     spans
 }
 
-/// What a value counts as, element by element.
+/// What a value counts as, element by element. Nothing counts as nothing.
 fn shown(value: &Value, into: &mut BTreeSet<String>) {
     match value {
+        Value::Empty => {}
         Value::Array(elements) => elements.iter().for_each(|element| shown(element, into)),
         Value::String(text) => drop(into.insert(text.clone())),
         Value::Double(number) if number.is_finite() => drop(into.insert(number.to_string())),
@@ -120,6 +125,9 @@ fn shown(value: &Value, into: &mut BTreeSet<String>) {
 fn under(attributes: &[KeyValue], key: &str) -> BTreeSet<String> {
     let mut values = BTreeSet::new();
     attributes.iter().filter(|kv| kv.key == key).for_each(|kv| shown(&kv.value, &mut values));
+    let whole = attributes.iter().filter(|kv| kv.key == key && values.is_empty() && matches!(kv.value, Value::Array(_)));
+    let whole: Vec<String> = whole.map(|kv| kv.value.to_string()).collect();
+    values.extend(whole);
     values
 }
 
@@ -149,7 +157,7 @@ fn of_span(span: &Span, field: &str) -> BTreeSet<String> {
         "event.code" => span.events.iter().flat_map(|event| under(&event.attributes, "code")).collect(),
         "link.http.route" => span.links.iter().flat_map(|link| under(&link.attributes, "http.route")).collect(),
         "link.trace" => span.links.iter().map(|link| link.trace_id.iter().map(|byte| format!("{byte:02x}")).collect::<String>()).collect(),
-        "http.route" if span.attribute("http.route").is_some() => under(&span.attributes, "http.route"),
+        "http.route" if span.attribute("http.route").is_some_and(|value| *value != Value::Empty) => under(&span.attributes, "http.route"),
         "http.route" => under(&span.resource.attributes, "http.route"),
         other => panic!("{other}"),
     }
@@ -241,7 +249,7 @@ fn fields_are_those_that_rows_have() {
     let found = fields(&snapshot, Signal::Traces, "name:x", TimeRange::ALL, &control()).unwrap();
     let of_x: Vec<_> = spans.iter().filter(|span| span.name == "x").collect();
     assert_eq!(found.rows, of_x.len() as u64);
-    let has = |key: &str, attributes: &[KeyValue]| attributes.iter().any(|kv| kv.key == key);
+    let has = |key: &str, attributes: &[KeyValue]| attributes.iter().any(|kv| kv.key == key && kv.value != Value::Empty);
     let count = |check: &dyn Fn(&Span) -> bool| of_x.iter().filter(|span| check(span)).count() as u64;
     for (name, rows) in [
         ("service", of_x.len() as u64),
