@@ -2,7 +2,7 @@
 //!
 //! By itself each row is written at most four times: to the log, by a flush (level 0), by a merge (level 1), and once more when the runs of a day are
 //! put one behind the other (level 2), which sorts nothing and takes no text apart again. What has level 2 is written again only when rows of it
-//! were deleted or let go by a rule. A flush of many spans is a run of level 1 from the start.
+//! were deleted or are past their age. A flush of many spans is a run of level 1 from the start.
 //!
 //! Flushes are merged when their newest time bucket is over, or when too many pile up: sorted, without duplicates, with a text index for
 //! logs. Merged segments are stacked when their day is over, or earlier when there are enough for a large one. The caller commits the result

@@ -1,14 +1,18 @@
 //! How long rows are kept: by age per signal, and longer by rule.
 //!
-//! Owns what the ages mean and which rows of a segment are past theirs. Segments are let go whole once their newest row is past its age;
-//! what rules keep of them is written anew by `store::merge`.
+//! Owns what the ages mean, which rows of a segment are past theirs and when that is looked at. Segments are let go whole once their newest row
+//! is past every age; what is left of others is written anew by `store::merge`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use arrow::array::AsArray as _;
+use arrow::datatypes::Int64Type;
+
 use crate::model::{TimeRange, UnixNanos};
 use crate::query::{self, Among, Control, QueryError};
-use crate::segment::{RowRanges, Segment, union_rows};
+use crate::schema;
+use crate::segment::{RowRanges, Segment, SegmentError, union_rows, without_rows};
 use crate::store::Signal;
 
 /// How long data is kept.
@@ -38,12 +42,12 @@ pub struct KeepRule {
 /// What is to be done with a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Nothing in it is past its age.
+    /// Nothing in it is past its age, or not for long enough.
     Keep,
     /// Everything in it is past every age.
     LetGo,
-    /// It is past this many ages; rules say what is kept.
-    Look(usize),
+    /// Some of it may be past its age.
+    Look,
 }
 
 // === impl Retention ===
@@ -86,27 +90,47 @@ impl Retention {
         Some(longest)
     }
 
-    /// What is to be done with a segment whose newest row has this time.
-    pub(crate) fn judge(&self, signal: Signal, newest: UnixNanos, now: UnixNanos) -> Verdict {
-        let past = |age: Option<Duration>| age.is_some_and(|age| newest < now.minus(nanos(age)));
-        if past(self.longest(signal)) {
+    /// What is to be done with a segment whose rows have times from `oldest` to `newest`, and which was last looked at then. Where some rows are
+    /// not past an age, it is looked at when others have been for a while: each look may write it anew.
+    pub(crate) fn judge(
+        &self,
+        signal: Signal,
+        (oldest, newest): (UnixNanos, UnixNanos),
+        looked_at: Option<UnixNanos>,
+        now: UnixNanos,
+    ) -> Verdict {
+        if self.longest(signal).is_some_and(|age| newest < now.minus(nanos(age))) {
             return Verdict::LetGo;
         }
-        let rules = self.rules.iter().filter(|rule| rule.signal == signal).map(|rule| rule.keep);
-        match std::iter::once(self.of(signal)).chain(rules).filter(|age| past(*age)).count() {
-            0 => Verdict::Keep,
-            ages => Verdict::Look(ages),
-        }
+        let is_due = |age: Duration| {
+            let past = now.minus(nanos(age));
+            // What was past it at the last look is gone, or kept by a rule.
+            let first = looked_at.map_or(oldest, |then| oldest.max(then.minus(nanos(age))));
+            let wait = if newest < past { 0 } else { nanos(most_over(age)) };
+            first <= newest && first.plus(wait) < past
+        };
+        let ages = self.of(signal).into_iter().chain(self.rules_of(signal).filter_map(|rule| rule.keep));
+        if ages.into_iter().any(is_due) { Verdict::Look } else { Verdict::Keep }
     }
 
-    /// Rows of a segment that rules keep at `now`, of one whose rows are all past the plain age. `near` is what may hold other spans of its
-    /// traces, itself included; of a span that came again the last version is judged.
-    pub(crate) fn kept(&self, segment: &Segment, near: &Among, now: UnixNanos, control: &Control) -> Result<RowRanges, QueryError> {
+    /// Whether every row of a segment is past the age of those that no rule keeps, when its newest row has this time.
+    pub(crate) fn is_past(&self, signal: Signal, newest: UnixNanos, now: UnixNanos) -> bool {
+        self.of(signal).is_some_and(|age| newest < now.minus(nanos(age)))
+    }
+
+    /// Rows of a segment, of which none are hidden, that are past their age at `now`. `near` is what may hold other spans of their traces, the
+    /// segment included; of a span that came again the last version is judged by rules.
+    pub(crate) fn gone(&self, segment: &Segment, near: &Among, now: UnixNanos, control: &Control) -> Result<RowRanges, QueryError> {
         let meta = segment.meta();
-        let alive = |rule: &&KeepRule| rule.keep.is_none_or(|keep| meta.max_time >= now.minus(nanos(keep)));
-        let mut kept = RowRanges::new();
+        let past = |age: Duration| rows_before(segment, now.minus(nanos(age))).map_err(|error| QueryError::Internal(error.to_string()));
+        let Some(age) = self.of(meta.signal) else { return Ok(RowRanges::new()) };
+        let mut gone = past(age)?;
         let mine = near.clone().of(BTreeSet::from([meta.id]));
-        for rule in self.rules.iter().filter(|rule| rule.signal == meta.signal).filter(alive) {
+        let holds = |rule: &&KeepRule| rule.keep.is_none_or(|keep| meta.max_time >= now.minus(nanos(keep)));
+        for rule in self.rules_of(meta.signal).filter(holds) {
+            if gone.is_empty() {
+                break;
+            }
             let mut found = match meta.signal {
                 Signal::Logs => query::rows_matching(&mine, &rule.query, TimeRange::ALL, control)?,
                 Signal::Traces => {
@@ -114,10 +138,50 @@ impl Retention {
                     query::rows_of_traces(&mine, ids.into_iter().collect(), control)?
                 }
             };
-            kept = union_rows(kept, found.rows.remove(&meta.id).unwrap_or_default());
+            let found = found.rows.remove(&meta.id).unwrap_or_default();
+            let kept = match rule.keep {
+                Some(keep) => without_rows(&found, &past(keep)?),
+                None => found,
+            };
+            gone = without_rows(&gone, &kept);
         }
-        Ok(kept)
+        Ok(gone)
     }
+
+    fn rules_of(&self, signal: Signal) -> impl Iterator<Item = &KeepRule> {
+        self.rules.iter().filter(move |rule| rule.signal == signal)
+    }
+}
+
+/// The rows of a segment, of which none are hidden, that are older than this.
+fn rows_before(segment: &Segment, time: UnixNanos) -> Result<RowRanges, SegmentError> {
+    let column = schema::time_column(segment.meta().signal);
+    let mut before = RowRanges::new();
+    for group in segment.row_groups().iter().filter(|group| group.min_time < time) {
+        if group.max_time < time {
+            before.push(group.rows.clone());
+            continue;
+        }
+        let mut row = group.rows.start;
+        for batch in segment.read(&[column], Some(&std::iter::once(group.rows.clone()).collect()))? {
+            let batch = batch?;
+            let times = batch.column_by_name(column).and_then(|times| times.as_primitive_opt::<Int64Type>());
+            let times = times.ok_or_else(|| SegmentError::damaged(segment.meta().id, "its rows have no times"))?;
+            for own in times.values() {
+                // A time beyond `i64::MAX` keeps its bits.
+                if own.cast_unsigned() < time.get() {
+                    before.push(row..row + 1);
+                }
+                row += 1;
+            }
+        }
+    }
+    Ok(union_rows(before, RowRanges::new()))
+}
+
+/// How long a row may be past its age before a segment is written anew without it: an eighth of the age, at most an hour.
+pub(crate) fn most_over(age: Duration) -> Duration {
+    (age / 8).min(MOST_OVER)
 }
 
 /// An age in nanoseconds.
@@ -125,6 +189,7 @@ pub(crate) fn nanos(age: Duration) -> u64 {
     u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)
 }
 
+const MOST_OVER: Duration = Duration::from_secs(3_600);
 /// Spans of one trace that lie further apart than this are judged apart: an hour.
 pub(crate) const NEAR_NANOS: u64 = 3_600_000_000_000;
 const MAX_RULES: usize = 100;
@@ -142,17 +207,34 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_is_judged_by_its_newest_row_and_every_age() {
+    fn a_segment_that_is_past_an_age_is_looked_at_once_for_each() {
         let mut retention = Retention { traces: Some(DAY), logs: None, rules: vec![rule("status=error", Some(5 * DAY))] };
         let now = UnixNanos::new(nanos(100 * DAY));
-        let judge = |retention: &Retention, days: u32| retention.judge(Signal::Traces, now.minus(nanos(days * DAY)), now);
-        assert_eq!(judge(&retention, 0), Verdict::Keep);
-        assert_eq!(judge(&retention, 2), Verdict::Look(1));
-        assert_eq!(judge(&retention, 6), Verdict::LetGo);
-        assert_eq!(retention.judge(Signal::Logs, UnixNanos::new(0), now), Verdict::Keep);
+        let ago = |days: u32| now.minus(nanos(days * DAY));
+        let judge = |retention: &Retention, days, looked_at| retention.judge(Signal::Traces, (ago(days), ago(days)), looked_at, now);
+        assert_eq!(judge(&retention, 0, None), Verdict::Keep);
+        assert_eq!(judge(&retention, 2, None), Verdict::Look);
+        assert_eq!(judge(&retention, 3, Some(ago(1))), Verdict::Keep);
+        assert_eq!(judge(&retention, 2, Some(ago(1))), Verdict::Look, "it was not past its age then");
+        assert_eq!(judge(&retention, 6, None), Verdict::LetGo);
+        assert_eq!(retention.judge(Signal::Logs, (ago(99), ago(99)), None, now), Verdict::Keep);
         retention.rules.push(rule("service.name=bank", None));
-        assert_eq!(judge(&retention, 6), Verdict::Look(2));
+        assert_eq!(judge(&retention, 7, Some(ago(3))), Verdict::Look, "past the age of the rule only since");
         assert_eq!(retention.longest(Signal::Traces), None);
+    }
+
+    #[test]
+    fn what_is_past_its_age_in_part_is_looked_at_again_when_it_has_been_for_long_enough() {
+        let retention = Retention { traces: Some(DAY), ..Retention::default() };
+        let now = UnixNanos::new(nanos(100 * DAY));
+        let hours = |hours: u32| nanos(hours * Duration::from_secs(3_600));
+        let judge = |oldest: u32, looked_at| retention.judge(Signal::Traces, (now.minus(hours(oldest)), now), looked_at, now);
+        assert_eq!(judge(24, None), Verdict::Keep);
+        assert_eq!(judge(25, None), Verdict::Keep);
+        assert_eq!(judge(26, None), Verdict::Look);
+        assert_eq!(judge(60, Some(now.minus(hours(1)))), Verdict::Keep, "an hour ago, what a rule kept was kept");
+        assert_eq!(judge(60, Some(now.minus(hours(2)))), Verdict::Look);
+        assert_eq!(most_over(Duration::from_secs(80)), Duration::from_secs(10));
     }
 
     #[test]

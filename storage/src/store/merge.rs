@@ -1,4 +1,4 @@
-//! Merging segments and letting rows go, one step at a time.
+//! Merging segments and letting rows go, one step at a time. What is past its age is in `merge/expire.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,14 +7,15 @@ use std::time::Duration;
 use ulid::Ulid;
 
 use crate::background::{Health, Wake, Work};
-use crate::budget::Asked;
+use crate::budget::{Asked, Share};
 use crate::check;
 use crate::clock::Clock;
 use crate::compaction::{self, Job, Target};
 use crate::flush::{KeepError, Keeper};
-use crate::query::{Among, Control};
-use crate::retention::{NEAR_NANOS, Retention, Verdict};
-use crate::segment::{self, RowRanges, Segment, SegmentError, SegmentErrorKind, SegmentMeta, layout_before, union_rows, without_rows};
+use crate::model::UnixNanos;
+use crate::query::Control;
+use crate::retention::Retention;
+use crate::segment::{self, RowRanges, Segment, SegmentError, SegmentErrorKind, SegmentMeta, layout_before};
 use crate::snapshot::{Snapshot, TableSnapshot};
 use crate::wal::Writer;
 
@@ -22,6 +23,8 @@ use super::append::Pending;
 use super::open::chain;
 use super::reserve::RESERVE_BYTES;
 use super::{Disk, LetGo, Meters, Reserve, Signal, Tables};
+
+mod expire;
 
 /// Does the work of the merging thread.
 pub(super) struct Merger {
@@ -39,15 +42,15 @@ pub(super) struct Merger {
     pub(super) damaged: BTreeSet<Ulid>,
     /// Segments whose index bundle could not be made again. It is tried once per start.
     pub(super) unindexed: BTreeSet<Ulid>,
-    /// How many ages each segment was looked at for: what rules keep of it then does not change until the next age.
-    pub(super) looked_at: BTreeMap<Ulid, usize>,
+    /// When each segment was looked at for rows past their age: what was kept then is kept until it is past another.
+    pub(super) looked_at: BTreeMap<Ulid, UnixNanos>,
     /// Whether the byte budget had no room for the step before.
     pub(super) had_no_room: bool,
 }
 
 /// Tables in the order of work.
 const SIGNALS: [Signal; 2] = [Signal::Traces, Signal::Logs];
-/// How long it may take to find out what rules keep of a segment.
+/// How long it may take to find out which rows of a segment count.
 const LOOKING: Duration = Duration::from_secs(600);
 
 impl Merger {
@@ -82,67 +85,6 @@ impl Merger {
         Ok(has_worked || self.compare())
     }
 
-    /// Lets the oldest of what is past its age go.
-    fn expire(&mut self) -> Result<bool, KeepError> {
-        let snapshot = self.tables.published().load_full();
-        let now = self.clock.now();
-        let mut old = Vec::new();
-        for signal in SIGNALS {
-            for segment in &snapshot.table(signal).segments {
-                let meta = segment.meta();
-                match self.retention.judge(signal, meta.max_time, now) {
-                    Verdict::LetGo => old.push(segment.clone()),
-                    Verdict::Look(ages) if self.looked_at.get(&meta.id).is_none_or(|known| *known < ages) => {
-                        return self.look_at(segment, &snapshot, ages);
-                    }
-                    Verdict::Look(_) | Verdict::Keep => {}
-                }
-            }
-        }
-        let listed = |id: &Ulid| SIGNALS.iter().any(|signal| snapshot.table(*signal).segments.iter().any(|known| known.meta().id == *id));
-        self.looked_at.retain(|id, _| listed(id));
-        if !old.is_empty() {
-            let rows: u64 = old.iter().map(|segment| segment.visible_rows()).sum();
-            self.keeper.replace(&old, Vec::new(), LetGo::Age)?;
-            tracing::info!(segments = old.len(), rows, "segments older than the retention were removed");
-        }
-        Ok(false)
-    }
-
-    /// Writes a segment anew with what rules keep of it. False when it stays as it is.
-    fn look_at(&mut self, segment: &Arc<Segment>, all: &Snapshot, ages: usize) -> Result<bool, KeepError> {
-        let meta = segment.meta();
-        let reach = (meta.min_time.minus(NEAR_NANOS), meta.max_time.plus(NEAR_NANOS));
-        let is_near = |other: &&Arc<Segment>| {
-            let at = other.meta();
-            at.id == meta.id || (meta.signal == Signal::Traces && at.min_time <= reach.1 && at.max_time >= reach.0)
-        };
-        let table = all.table(meta.signal);
-        let segments = table.segments.iter().filter(is_near).cloned().collect();
-        let near = TableSnapshot { segments, buffered: table.buffered.clone(), ..TableSnapshot::default() };
-        let near = Among::new(meta.signal, near, Arc::default());
-        let kept = match self.retention.kept(segment, &near, self.clock.now(), &Control::new(LOOKING)) {
-            Ok(kept) => kept,
-            Err(error) => {
-                tracing::error!(%error, segment.id = %meta.id, "it is not known what retention rules keep of a segment; it stays as it is");
-                self.meters.background_errors.add(1);
-                self.looked_at.insert(meta.id, ages);
-                return Ok(true);
-            }
-        };
-        let every = segment.every_row();
-        let gone = union_rows(without_rows(&every, &kept), segment.hidden().clone());
-        if gone == *segment.hidden() {
-            self.looked_at.insert(meta.id, ages);
-            return Ok(true);
-        }
-        let outputs = if gone == every { Vec::new() } else { self.written_without(segment, gone)? };
-        let ids: Vec<Ulid> = outputs.iter().map(|meta| meta.id).collect();
-        self.keeper.replace(std::slice::from_ref(segment), outputs, LetGo::Age)?;
-        self.looked_at.extend(ids.into_iter().map(|id| (id, ages)));
-        Ok(true)
-    }
-
     /// Writes one segment anew whose rows were deleted, so that they are gone from the disk.
     fn rewrite_hidden(&mut self) -> Result<bool, KeepError> {
         let snapshot = self.tables.published().load_full();
@@ -150,12 +92,14 @@ impl Merger {
         let outputs = if segment.visible_rows() == 0 {
             Vec::new()
         } else {
-            match self.written_without(segment, segment.hidden().clone()) {
+            let written = self
+                .keeper
+                .make_room(scratch(std::slice::from_ref(segment)))
+                .and_then(|_share| self.written_without(segment, segment.hidden().clone()));
+            match written {
                 Err(KeepError::Segment(error)) if error.kind == SegmentErrorKind::Damaged => {
                     tracing::error!(%error, "deleted rows cannot be removed from a segment; they stay hidden");
-                    self.meters.background_errors.add(1);
-                    segment.note_damage(&error.detail);
-                    self.damaged.insert(segment.meta().id);
+                    self.leave(segment, &error.detail);
                     return Ok(true);
                 }
                 written => written?,
@@ -181,10 +125,16 @@ impl Merger {
         free.min_by_key(|(_, segment)| segment.visible_rows() > 0).map(|(_, segment)| *segment)
     }
 
-    /// What a segment is without some rows, written and not listed yet.
+    /// Leaves a segment that cannot be read as it is from now on.
+    fn leave(&mut self, segment: &Segment, why: &str) {
+        self.meters.background_errors.add(1);
+        segment.note_damage(why);
+        self.damaged.insert(segment.meta().id);
+    }
+
+    /// What a segment is without some rows, written and not listed yet. There must be room for it.
     fn written_without(&self, segment: &Arc<Segment>, gone: RowRanges) -> Result<Vec<SegmentMeta>, KeepError> {
         let meta = segment.meta();
-        let _share = self.keeper.make_room(scratch(std::slice::from_ref(segment)))?;
         let folder = self.keeper.folder();
         let segments = folder.segments(meta.signal);
         let view = Arc::new(Segment::open(&segments, meta.clone())?.hiding(gone));
@@ -208,19 +158,13 @@ impl Merger {
         for signal in signals {
             let Some(job) = compaction::plan(&self.mergeable(signal), signal, self.clock.now()) else { continue };
             let (Job::Merge(inputs) | Job::Stack(inputs)) = &job;
-            let bytes = scratch(inputs);
-            if !self.disk.has_room_for(bytes) {
-                continue;
-            }
-            let Asked::Granted(_share) = self.keeper.ask_room(bytes) else { continue };
+            let Some(_share) = self.spare_room(inputs) else { continue };
             match self.work(&job, signal) {
                 Ok(outputs) => self.keeper.replace(inputs, outputs, LetGo::Duplicate)?,
                 Err(error) if error.kind == SegmentErrorKind::Stopped => return Ok(false),
                 Err(error) if error.kind == SegmentErrorKind::Damaged && inputs.iter().any(|segment| segment.meta().id == error.id) => {
                     tracing::error!(%error, "a segment cannot be merged and stays as it is");
-                    self.meters.background_errors.add(1);
-                    inputs.iter().filter(|segment| segment.meta().id == error.id).for_each(|segment| segment.note_damage(&error.detail));
-                    self.damaged.insert(error.id);
+                    inputs.iter().filter(|segment| segment.meta().id == error.id).for_each(|segment| self.leave(segment, &error.detail));
                     return Ok(true);
                 }
                 Err(error) => return Err(error.into()),
@@ -242,11 +186,7 @@ impl Merger {
         let Some(segment) = wanting.next().cloned() else { return Ok(false) };
         drop(snapshot);
         let id = segment.meta().id;
-        let bytes = scratch(std::slice::from_ref(&segment));
-        if !self.disk.has_room_for(bytes) {
-            return Ok(false);
-        }
-        let Asked::Granted(_share) = self.keeper.ask_room(bytes) else { return Ok(false) };
+        let Some(_share) = self.spare_room(std::slice::from_ref(&segment)) else { return Ok(false) };
         match self.keeper.reindex(&segment, self.wake.stopping()) {
             Ok(()) => {
                 self.meters.reindexed.add(1);
@@ -281,6 +221,15 @@ impl Merger {
         }
         segment.note_compared(is_whole);
         !is_whole
+    }
+
+    /// Room for what these are written into, when there is some for which nothing has to go.
+    fn spare_room(&self, inputs: &[Arc<Segment>]) -> Option<Share> {
+        let bytes = scratch(inputs);
+        match self.keeper.ask_room(bytes) {
+            Asked::Granted(share) if self.disk.has_room_for(bytes) => Some(share),
+            _ => None,
+        }
     }
 
     fn work(&self, job: &Job<Arc<Segment>>, signal: Signal) -> Result<Vec<SegmentMeta>, SegmentError> {

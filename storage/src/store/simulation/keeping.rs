@@ -5,12 +5,12 @@ use std::time::Duration;
 use crate::budget::log_share;
 use crate::config::Config;
 use crate::model::UnixNanos;
-use crate::retention::{KeepRule, Retention};
+use crate::retention::{KeepRule, Retention, most_over, nanos};
 use crate::segment::fixture::Dice;
 use crate::store::Signal;
 
 use super::model::Request;
-use super::world::pick;
+use super::world::{World, pick};
 
 /// Draws what a store is told.
 pub(super) fn config(dice: &mut Dice) -> Config {
@@ -81,6 +81,26 @@ impl Keeping<'_> {
             && is_ruled(request.signal, number)
             && request.sent.get().saturating_add(plain) < self.now.get()
             && !self.is_past(request, number)
+    }
+}
+
+impl World {
+    /// When all work is done, nothing that was merged has rows that are past their age for longer than they may be.
+    pub(super) fn nothing_overstays(&self) {
+        let (store, _) = self.open.as_ref().unwrap();
+        let retention = &self.config.retention;
+        let snapshot = store.inner.snapshot.load_full();
+        for signal in [Signal::Traces, Signal::Logs] {
+            let Some(age) = retention.of(signal).filter(|_| retention.rules.is_empty()) else { continue };
+            let oldest = self.clock.now().minus(nanos(age + most_over(age)));
+            for segment in snapshot.table(signal).segments.iter().filter(|segment| segment.meta().level > 0) {
+                assert!(
+                    segment.meta().min_time >= oldest,
+                    "{}",
+                    self.failure(&format!("it has rows past their age: {:?}", segment.meta()))
+                );
+            }
+        }
     }
 }
 

@@ -81,6 +81,7 @@ impl World {
         self.restart_quietly().await;
         self.finish();
         self.verify(false).await;
+        self.nothing_overstays();
         self.restore_backups().await;
         self.finish();
         self.check_folder();

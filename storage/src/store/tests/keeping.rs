@@ -90,6 +90,69 @@ async fn a_trace_stays_whole_when_its_parts_begin_within_an_hour() {
     store.close().await.unwrap();
 }
 
+/// Records at these hours, as one request. They are errors in even hours.
+fn hourly(hours: impl IntoIterator<Item = u64>) -> Bytes {
+    let log = |hour: u64| LogRecord {
+        time_unix_nano: NOW.get() + hour * 3_600 * SECOND,
+        severity_number: if hour.is_multiple_of(2) { 17 } else { 9 },
+        ..LogRecord::default()
+    };
+    let scope = ScopeLogs { log_records: hours.into_iter().map(log).collect(), ..ScopeLogs::default() };
+    let resource = ResourceLogs { scope_logs: vec![scope], ..ResourceLogs::default() };
+    ExportLogsServiceRequest { resource_logs: vec![resource] }.encode_to_vec().into()
+}
+
+fn hours_of_logs(store: &Store) -> Vec<u64> {
+    contents(store)[1].keys().map(|nanos| nanos / (3_600 * SECOND)).collect()
+}
+
+async fn become_hours(store: &Store, hours: &[u64]) {
+    let begun = std::time::Instant::now();
+    while hours_of_logs(store) != hours && begun.elapsed() < Duration::from_secs(30) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(hours_of_logs(store), hours, "{:?}", store.status());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_past_its_age_for_an_hour_goes_from_among_what_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::held_at(NOW);
+    let at = |minutes: u64| NOW.plus(minutes * 60 * SECOND);
+    let mut config = config(dir.path());
+    config.retention = Retention { logs: Some(Duration::from_secs(10 * 3_600)), ..Retention::default() };
+    let registry = Registry::default();
+    let store = Store::open(config.clone(), clock.clone(), registry.clone()).await.unwrap();
+    // One has a clock that is far ahead, which counts as a day.
+    append(&store, Signal::Logs, hourly((0..10).chain([24 * 365]))).await;
+    store.flush().await.unwrap();
+    clock.set(at(10 * 60 + 50));
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    assert_eq!(hours_of_logs(&store).len(), 11, "the first is past its age, but not for long");
+    clock.set(at(11 * 60 + 1));
+    become_hours(&store, &[2, 3, 4, 5, 6, 7, 8, 9, 24]).await;
+    assert_eq!(store.status().signals[1].segment_rows, 9);
+    let gone = |why: &str| {
+        let values = registry.values().into_iter();
+        values
+            .filter(|(name, labels, _)| *name == "throughline_rows_let_go_total" && labels.contains(why))
+            .map(|(_, _, rows)| rows)
+            .sum::<i64>()
+    };
+    assert_eq!((gone("age"), gone("duplicate")), (2, 0));
+    store.close().await.unwrap();
+
+    config.retention.rules = vec![rule(Signal::Logs, "severity>=error", 20 * 3_600)];
+    let store = Store::open(config, clock.clone(), Registry::default()).await.unwrap();
+    clock.set(at(15 * 60 + 1));
+    become_hours(&store, &[2, 4, 6, 7, 8, 9, 24]).await;
+    clock.set(at(24 * 60));
+    become_hours(&store, &[4, 6, 8, 24]).await;
+    let files = fs::read_dir(dir.path().join("seg/logs")).unwrap().count();
+    assert_eq!(files, 2, "one segment with its index");
+    store.close().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_byte_budget_is_never_passed_and_the_oldest_rows_go_first() {
     let dir = tempfile::tempdir().unwrap();
