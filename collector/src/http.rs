@@ -1,6 +1,7 @@
 //! OTLP/HTTP: what a request must look like, and what is answered.
 //!
-//! Every answer, errors included, is in the type of the request: protobuf or JSON.
+//! Every answer, errors included, is in the type of the request: protobuf or JSON. A gRPC call that came to the wrong port is told so in its
+//! own way: its client shows nothing else.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use ::http::{Method, Request, Response, StatusCode};
+use ::http::{Method, Request, Response, StatusCode, Version};
 use bytes::Bytes;
 use futures::FutureExt as _;
 use http_body::Body;
@@ -16,7 +17,7 @@ use http_body_util::Full;
 use storage::{Settlement, Signal};
 
 use crate::coding::Coding;
-use crate::config::{Config, MetricsPolicy};
+use crate::config::MetricsPolicy;
 use crate::error::{Refusal, bounded};
 use crate::ingest::{Ingest, Parcel, Taken, collect};
 use crate::metrics::{Encoding, Route, Transport};
@@ -62,8 +63,11 @@ impl Service {
         let agent = text(request.headers(), &header::USER_AGENT).to_owned();
         let preflight = request.method() == Method::OPTIONS;
         let requested = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+        let is_call = request.version() == Version::HTTP_2 && media.is_grpc();
         let result = if let Decision::Refused(origin) = &decision {
             Err(Refusal::Origin { origin: origin.clone() })
+        } else if is_call {
+            Err(self.misdirected())
         } else {
             AssertUnwindSafe(self.answer(request, &media)).catch_unwind().await.unwrap_or_else(|_| {
                 self.ingest.metrics.panicked();
@@ -72,7 +76,7 @@ impl Service {
         };
         let mut answer = result.unwrap_or_else(|refusal| {
             self.ingest.note_refusal(Transport::Http, &refusal, &agent);
-            refused(&refusal, media.answer_encoding())
+            if is_call { refusal.status().into_http() } else { refused(&refusal, media.answer_encoding()) }
         });
         cors::decorate(&self.origins, &decision, preflight.then_some(requested).flatten(), answer.headers_mut());
         Ok(answer)
@@ -82,7 +86,7 @@ impl Service {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let target = target_of(request.uri().path(), &self.ingest.config)?;
+        let target = self.target_of(request.uri().path())?;
         match *request.method() {
             Method::POST => {}
             Method::OPTIONS => return Ok(allowed_methods()),
@@ -114,6 +118,23 @@ impl Service {
         Ok(respond(StatusCode::OK, encoding, success(field, encoding, &taken)))
     }
 
+    fn target_of(&self, path: &str) -> Result<Target, Refusal> {
+        match path {
+            "/v1/traces" => Ok(Target::Store(Signal::Traces)),
+            "/v1/logs" => Ok(Target::Store(Signal::Logs)),
+            "/v1/metrics" if self.ingest.config.metrics == MetricsPolicy::Reject => Ok(Target::RejectMetrics),
+            "/v1/metrics" => Err(Refusal::Signal { signal: "metrics", variable: "OTEL_METRICS_EXPORTER" }),
+            "/v1development/profiles" => Err(Refusal::Signal { signal: "profiles", variable: "OTEL_PROFILES_EXPORTER" }),
+            call if call.starts_with("/opentelemetry.proto.collector.") => Err(self.misdirected()),
+            _ => Err(Refusal::NotFound { path: bounded(path.escape_default().to_string(), 128) }),
+        }
+    }
+
+    /// What a gRPC call is told here.
+    fn misdirected(&self) -> Refusal {
+        Refusal::Speech(format!("gRPC on the port of OTLP/HTTP; {}", self.ingest.config.way_to_grpc()))
+    }
+
     /// Reads the body once there is room for it.
     async fn receive<B>(&self, request: Request<B>, encoding: Encoding) -> Result<Parcel, Refusal>
     where
@@ -130,20 +151,6 @@ impl Service {
         lease.grow_to(declared.unwrap_or(UNDECLARED_BYTES)).await?;
         let body = collect(request.into_body(), limit, &self.ingest.config, &mut lease, |_| Ok(0)).await?;
         Ok(Parcel { encoding, coding, body, lease, began })
-    }
-}
-
-fn target_of(path: &str, config: &Config) -> Result<Target, Refusal> {
-    match path {
-        "/v1/traces" => Ok(Target::Store(Signal::Traces)),
-        "/v1/logs" => Ok(Target::Store(Signal::Logs)),
-        "/v1/metrics" if config.metrics == MetricsPolicy::Reject => Ok(Target::RejectMetrics),
-        "/v1/metrics" => Err(Refusal::Signal { signal: "metrics", variable: "OTEL_METRICS_EXPORTER" }),
-        "/v1development/profiles" => Err(Refusal::Signal { signal: "profiles", variable: "OTEL_PROFILES_EXPORTER" }),
-        call if call.starts_with("/opentelemetry.proto.collector.") => {
-            Err(Refusal::Speech(format!("gRPC on the port of OTLP/HTTP; {}", config.way_to_grpc())))
-        }
-        _ => Err(Refusal::NotFound { path: bounded(path.escape_default().to_string(), 128) }),
     }
 }
 

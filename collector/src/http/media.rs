@@ -36,6 +36,13 @@ impl Media {
         }
     }
 
+    /// Whether it is gRPC's.
+    pub(super) fn is_grpc(&self) -> bool {
+        let Self::Other(kind) = self else { return false };
+        let kind = kind.to_ascii_lowercase();
+        kind == "application/grpc" || kind.starts_with("application/grpc+")
+    }
+
     /// The encoding of the request, or why there is none.
     pub(super) fn encoding(&self, config: &Config) -> Result<Encoding, Refusal> {
         match self {
@@ -90,6 +97,8 @@ mod tests {
         assert_eq!(of(&["application/json; charset=utf-8"]), Media::Known(Encoding::Json));
         assert_eq!(of(&["Application/JSON"]), Media::Known(Encoding::Json));
         assert_eq!(of(&["application/x-protobuf;v=1"]), Media::Known(Encoding::Protobuf));
+        assert!(of(&["Application/GRPC"]).is_grpc() && of(&["application/grpc+proto"]).is_grpc());
+        assert!(!of(&["application/grpc-web"]).is_grpc() && !of(&["application/json"]).is_grpc());
     }
 
     #[test]

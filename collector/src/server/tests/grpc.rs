@@ -191,7 +191,9 @@ async fn the_http_port_speaks_http_2_and_turns_grpc_away() {
         request.body(Full::new(Bytes::from(t1()))).unwrap()
     };
     assert_eq!(send(running.http, post("application/x-protobuf")).await.http_status, 200);
-    assert_eq!(send(running.http, post("application/grpc")).await.http_status, 415);
+    let answer = send(running.http, post("application/grpc")).await;
+    assert_eq!((answer.http_status, code(&answer)), (200, Code::InvalidArgument));
+    assert_eq!(running.got().len(), 1);
 }
 
 #[tokio::test]
@@ -228,4 +230,23 @@ async fn what_is_not_http_2_after_its_preface_is_closed_and_counted() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(code(&call(&running, TRACES, &[], framed(0, &t1())).await), Code::Ok);
     assert!(running.metric("throughline_refused_requests_total{reason=\"protocol\"} 3"));
+}
+
+#[tokio::test]
+async fn a_call_on_the_port_of_http_is_answered_as_grpc_is() {
+    let running = Running::start(|_| {}).await;
+    for (path, kind) in
+        [(TRACES, "application/grpc"), (LOGS, "application/grpc+proto"), ("/grpc.health.v1.Health/Check", "application/grpc")]
+    {
+        let request = Request::post(format!("http://{}{path}", running.http)).version(Version::HTTP_2).header("te", "trailers");
+        let request = request.header("content-type", kind).header("user-agent", "misled").body(Full::new(framed(0, &t1()).into())).unwrap();
+        let answer = send(running.http, request).await;
+        assert_eq!((answer.http_status, code(&answer), answer.body.len()), (200, Code::InvalidArgument, 0));
+        assert_eq!(answer.headers["content-type"], "application/grpc");
+        let told = answer.status.unwrap().message().to_owned();
+        assert_eq!(told, format!("gRPC on the port of OTLP/HTTP; send OTLP/gRPC to port {}", running.grpc.port()));
+    }
+    assert!(running.metric("throughline_refused_requests_total{reason=\"protocol\"} 3"));
+    assert!((running.refusals)().iter().any(|refusal| refusal.user_agent == "misled" && refusal.count == 3 && refusal.transport == "http"));
+    assert!(running.got().is_empty());
 }
