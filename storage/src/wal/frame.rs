@@ -159,6 +159,19 @@ pub(crate) fn find_after(file: &Bytes, offset: usize, first_seq: u64, expected: 
     next_after(file, offset, first_seq, expected).map(|(frame, _)| frame)
 }
 
+/// Whether a whole frame that begins after `offset` says that the one which belongs there, `seq`, was on the disk. The next one may be of the same
+/// group and not know it yet.
+pub(crate) fn was_on_disk(file: &Bytes, offset: usize, first_seq: u64, seq: u64) -> bool {
+    let (mut from, mut expected) = (offset, seq);
+    while let Some((frame, start)) = next_after(file, from, first_seq, expected) {
+        if frame.synced >= seq {
+            return true;
+        }
+        (from, expected) = (start, frame.seq);
+    }
+    false
+}
+
 /// As [`find_after`], with the place where the frame begins. A frame is not further on in the count than frames fit in between:
 /// what looks like one may be in the text of a request.
 pub(crate) fn next_after(file: &Bytes, offset: usize, first_seq: u64, expected: u64) -> Option<(Frame, usize)> {

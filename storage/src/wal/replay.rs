@@ -150,8 +150,7 @@ fn read_file(
                     let detail = format!("it was cut off after {} of {set_aside} bytes, within frame {}", bytes.len(), end.next_seq);
                     return Err(damaged(path, detail));
                 }
-                let later = frame::find_after(&bytes, offset, first_seq, end.next_seq);
-                if !is_last || later.is_some_and(|frame| frame.synced >= end.next_seq) {
+                if !is_last || frame::was_on_disk(&bytes, offset, first_seq, end.next_seq) {
                     return Err(damaged(path, format!("{what} at offset {offset}, where frame {} belongs", end.next_seq)));
                 }
                 end.torn_bytes = (bytes.len() - offset) as u64;

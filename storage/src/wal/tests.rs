@@ -161,6 +161,27 @@ fn a_broken_frame_before_one_that_was_synced_later_is_damage() {
 }
 
 #[test]
+fn a_broken_frame_before_others_of_its_group_and_one_of_a_later_group_is_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bytes = frame::encode_header(frame::Header { first_seq: 1, set_aside: 0, store: STORE });
+    let mut begins = Vec::new();
+    for (seq, synced) in [(1, 0), (2, 1), (3, 1), (4, 1), (5, 4)] {
+        begins.push(bytes.len());
+        frame::encode(&mut bytes, 1, seq, synced, &record(b"payload"));
+    }
+    for broken in 1..4 {
+        let mut bytes = bytes.clone();
+        bytes[begins[broken] + 30] ^= 1;
+        fs::write(at(dir.path(), 1), &bytes).unwrap();
+        let error = replay(dir.path()).unwrap_err();
+        assert!(error.to_string().contains(&format!("offset {}", begins[broken])), "{error}");
+    }
+    bytes[begins[4] + 30] ^= 1;
+    fs::write(at(dir.path(), 1), &bytes).unwrap();
+    assert_eq!(replay(dir.path()).unwrap().1.len(), 4, "nobody knows whether the last one was synced");
+}
+
+#[test]
 fn a_log_that_was_cut_off_from_outside_is_damage_and_not_a_torn_tail() {
     let dir = tempfile::tempdir().unwrap();
     let (writer, durable) = start(dir.path(), &Replayed { next_seq: 1, ..Replayed::default() }, 1 << 20);
