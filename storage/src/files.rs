@@ -161,6 +161,15 @@ impl Place {
         self.system.open(&self.path, Mode::Create)
     }
 
+    /// Creates a file of its own: one that is there under this name may have another name too, which a rename gave it whose end a power failure
+    /// took back.
+    pub(crate) fn create_anew(&self) -> io::Result<Arc<dyn File>> {
+        match self.remove() {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => self.create(),
+        }
+    }
+
     /// Reads the whole file.
     pub(crate) fn read(&self) -> io::Result<Vec<u8>> {
         self.system.read(&self.path)

@@ -133,7 +133,7 @@ fn copy(from: &Place, to: &Place, bytes: u64, crc: u32) -> Result<bool, OpenErro
         if let Some(folder) = to.parent() {
             folder.create_folder()?;
         }
-        let (target, mut at, mut found) = (draft.create()?, 0, 0);
+        let (target, mut at, mut found) = (draft.create_anew()?, 0, 0);
         let mut buffer = vec![0; COPY_BYTES];
         while at < bytes {
             let read = source.read_at(&mut buffer, at)?;

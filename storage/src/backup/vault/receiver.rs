@@ -157,7 +157,7 @@ impl Receiver {
             if let Some(folder) = place.parent() {
                 folder.create_folder()?;
             }
-            place.create()
+            place.create_anew()
         };
         let file = created().map_err(io_error("cannot create", &place))?;
         self.state = State::Within { name, place, file, bytes, at: 0, crc: 0 };

@@ -61,3 +61,30 @@ async fn a_backup_while_rows_are_deleted_and_rewritten_is_whole() {
         store.close().await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_that_a_power_failure_left_as_another_name_of_a_file_takes_nothing_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (vault, restored) = (Vault::open(&dir.path().join("vault")).unwrap(), dir.path().join("restored"));
+    let store = open(&dir.path().join("data")).await;
+    append(&store, Signal::Logs, logs(0, 50)).await;
+    store.flush().await.unwrap();
+    let stream = store.backup().await.unwrap().stream(HashSet::new());
+    let mut receiver = vault.receive().unwrap();
+    stream.for_each(|piece| receiver.push(&piece).unwrap());
+    receiver.finish().unwrap();
+    store.close().await.unwrap();
+    let point = vault.points().unwrap().pop().unwrap();
+    restore(&vault, &point, &restored, &mut |_| ()).unwrap();
+    // As if it had been interrupted, with the rename of the rows done in one folder entry and not in the other.
+    let folder = restored.join("seg/logs");
+    let of = |extension: &str| {
+        let mut files = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        files.find(|path| path.extension().is_some_and(|own| own == extension)).unwrap()
+    };
+    fs::hard_link(of("parquet"), folder.join("restoring.partial")).unwrap();
+    fs::remove_file(of("idx")).unwrap();
+    fs::write(restored.join("RESTORING"), &point.id).unwrap();
+    assert_eq!(restore(&vault, &point, &restored, &mut |_| ()).unwrap().damaged, [""; 0]);
+    assert!(check(&restored, &mut |_| ()).unwrap().is_ok());
+}
