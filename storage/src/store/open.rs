@@ -8,14 +8,13 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::arrivals::Arrivals;
 use crate::background::{Flushed, Health, Threads, Wake, Work};
 use crate::budget::Budget;
-use crate::buffer::{Entry, Reach, Room, estimated_bytes};
+use crate::buffer::{Reach, Room};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::deletion;
@@ -24,19 +23,23 @@ use crate::files::Place;
 use crate::flush::{KeepError, Keeper};
 use crate::folder::{Folder, io_error, raise_open_files};
 use crate::manifest::{Contents, Manifest};
-use crate::memo::{KnownRequest, Memo};
+use crate::memo::Memo;
 use crate::metrics::Registry;
-use crate::otlp;
 use crate::query::Engine;
-use crate::requests::{REMEMBER_NANOS, Requests, appended, refused_before};
+use crate::requests::Requests;
 use crate::segment::{Segment, SegmentError, SegmentMeta};
-use crate::wal::{self, BeforeRemoval, Frame, Options, Record, Replayed, Writer};
+use crate::wal::{self, BeforeRemoval, Options, Replayed, Writer};
 
-use super::append::{Pending, context_of, record_ids};
+use super::append::Pending;
 use super::delete::hidden_before;
 use super::merge::Merger;
 use super::tables::Unreadable;
 use super::{Disk, Inner, Meters, Reserve, Signal, Tables};
+
+mod replay;
+
+use self::replay::Replay;
+pub(crate) use self::replay::payload;
 
 /// What the threads of a store do. Whoever holds it starts them, or does it himself.
 pub(super) struct Hands {
@@ -163,95 +166,6 @@ fn merger(inner: &Inner) -> Merger {
         looked_at: BTreeMap::new(),
         had_no_room: false,
     }
-}
-
-/// Reads the log back into memory.
-struct Replay<'a> {
-    contents: &'a Contents,
-    tables: Arc<Tables>,
-    keeper: Arc<Keeper>,
-    room: Arc<Room>,
-    requests: Arc<Requests>,
-    next_record_id: Arc<AtomicU64>,
-    now: crate::model::UnixNanos,
-    /// The last frame before a delete, of spans and of log records: what frames up to it brought may be gone, so it may be sent again.
-    deleted_through: [u64; 2],
-    /// A flush failed, most likely because the disk is full: everything stays in memory, which is bounded by what was once taken in.
-    flush_failed: Cell<bool>,
-}
-
-impl Replay<'_> {
-    fn run(&self, folder: &Folder) -> Result<Replayed, OpenError> {
-        self.requests.recall(folder, self.now, self.deleted_through);
-        let path = folder.wal();
-        let pristine = *self.contents == Contents::default();
-        let replayed = wal::recover(&path, folder.id(), self.contents.wal_through, pristine, &mut |frame| self.frame(frame, &path))?;
-        if replayed.frames > 0 {
-            tracing::info!(frames = replayed.frames, size_bytes = self.tables.waiting().0, "the log was read back");
-        }
-        Ok(replayed)
-    }
-
-    /// Makes room while the log is read. Without success the store starts all the same and answers questions; flushing is tried again
-    /// in the background.
-    fn flush(&self) {
-        if let Err(error) = self.keeper.flush(Reach::Full, || self.next_record_id.load(Ordering::Relaxed)) {
-            tracing::warn!(error = chain(&error), "what is read back from the log cannot be written to segments; it stays in memory");
-            self.flush_failed.set(true);
-        }
-    }
-
-    fn deleted_through(&self, signal: Signal) -> u64 {
-        let [spans, logs] = self.deleted_through;
-        if signal == Signal::Traces { spans } else { logs }
-    }
-
-    fn frame(&self, frame: Frame, path: &Place) -> Result<(), OpenError> {
-        let Frame { seq, record, .. } = frame;
-        if record.signal == Signal::Logs {
-            let next = record.first_record_id.saturating_add(record_ids(record.raw_len as usize));
-            self.next_record_id.fetch_max(next, Ordering::Relaxed);
-        }
-        let Record { signal, hash, ingest_time: time, accepted, rejected, .. } = record;
-        let request = KnownRequest { hash, seq, time, signal, accepted, rejected };
-        let mut appended = appended(&request);
-        if seq > self.contents.wal_through {
-            let damaged = |detail: String| OpenError::Damaged { path: path.path().to_owned(), detail: format!("frame {seq}: {detail}") };
-            let payload = payload(&record).map_err(&damaged)?;
-            let decoded = otlp::decode(record.signal, &payload, &context_of(&record)).map_err(|error| damaged(error.to_string()))?;
-            let rows = decoded.batch.num_rows();
-            if rows as u64 != appended.accepted {
-                tracing::warn!(
-                    wal.seq = seq,
-                    rows,
-                    expected = appended.accepted,
-                    "a frame of the log holds another number of rows than it says"
-                );
-            }
-            (appended.message, appended.flaws) = (decoded.message, decoded.flaws);
-            let room = self.room.force(estimated_bytes(payload.len(), rows));
-            let is_due = self.tables.insert([(seq, record.signal, Entry { batch: decoded.batch, room })]);
-            if is_due && !self.flush_failed.get() {
-                self.flush();
-            }
-        } else {
-            appended.message = refused_before(rejected);
-        }
-        if self.now.since(time) <= REMEMBER_NANOS && self.deleted_through(signal) < seq {
-            self.requests.remember(request, appended);
-        }
-        Ok(())
-    }
-}
-
-/// The OTLP message of a frame.
-pub(crate) fn payload(record: &Record) -> Result<Bytes, String> {
-    if !record.compressed {
-        // A copy: the payload is a part of the whole file, which the rows would keep in memory.
-        return Ok(Bytes::copy_from_slice(&record.payload));
-    }
-    let raw = zstd::bulk::decompress(&record.payload, record.raw_len as usize).map_err(|error| error.to_string())?;
-    if raw.len() == record.raw_len as usize { Ok(Bytes::from(raw)) } else { Err("its payload has another length than it says".to_owned()) }
 }
 
 /// Opens all segments. One that cannot be opened does not keep the others from being read; it stays listed and its files stay.
