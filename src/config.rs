@@ -75,6 +75,17 @@ impl Config {
         if mistakes.is_empty() { Ok(config) } else { Err(Mistakes(mistakes)) }
     }
 
+    /// What is said at start of settings that can be used and promise more than there is.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let (wanted, limit) = (self.storage.concurrent_queries, self.storage.memory_limit_bytes?);
+        let room = self.storage.questions_with_room(self.collector.in_flight_bytes).filter(|room| *room < wanted)?;
+        Some(format!(
+            "concurrent_queries is {wanted}, and {} MiB of memory have room for {room} at once that read everything, beside requests, rows and SQL: \
+             more wait up to five seconds and are then answered with 503, or end with it; set it to {room}, or give the process more memory",
+            limit >> 20
+        ))
+    }
+
     /// Where a value is wrong its type's zero stands in; it is never used, because the mistake is reported.
     fn from_written(written: &mut Written) -> Self {
         let limit = memory::limit();

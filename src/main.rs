@@ -69,6 +69,9 @@ fn run(command: Command) -> ExitCode {
 /// Builds the parts, says where they listen, runs them until a signal, and lets them finish.
 fn serve(config: Config) -> anyhow::Result<ExitCode> {
     telemetry::start(&config.log);
+    if let Some(warning) = config.warning() {
+        tracing::warn!("{warning}");
+    }
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
         let mut signals = Signals::listen()?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use storage::Gauge;
+use storage::{Gauge, Held};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
@@ -20,6 +20,8 @@ pub(crate) struct Budget {
     total_kib: u32,
     wait: Duration,
     gauge: Gauge,
+    /// What decoders hold beside what goes in and comes out.
+    decoders: Gauge,
     refusals: Arc<AtomicU64>,
 }
 
@@ -39,7 +41,12 @@ impl Budget {
     pub(crate) fn new(bytes: usize, wait: Duration, gauge: Gauge) -> Self {
         let total_kib = kib(bytes).clamp(1, u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX));
         let room = Arc::new(Semaphore::new(usize::try_from(total_kib).unwrap_or(Semaphore::MAX_PERMITS)));
-        Self { room, total_kib, wait, gauge, refusals: Arc::default() }
+        Self { room, total_kib, wait, gauge, decoders: Gauge::default(), refusals: Arc::default() }
+    }
+
+    /// Shows there what decoders hold.
+    pub(crate) fn with_decoders(self, decoders: Gauge) -> Self {
+        Self { decoders, ..self }
     }
 
     /// A lease on nothing yet.
@@ -82,6 +89,11 @@ impl Lease {
 }
 
 impl Lease {
+    /// Shows bytes of a decoder for this request until what this gives is dropped.
+    pub(crate) fn decoder(&self, bytes: usize) -> Held {
+        self.budget.decoders.hold(bytes)
+    }
+
     /// Gives back what is held beyond `bytes`.
     pub(crate) fn shrink_to(&mut self, bytes: usize) {
         let Some(less) = self.held_kib.checked_sub(kib(bytes)).filter(|less| *less > 0) else { return };

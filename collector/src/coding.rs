@@ -53,6 +53,15 @@ impl Coding {
         Refusal::Coding { got: bounded(name.escape_default().to_string(), 64) }
     }
 
+    /// Bytes that a decoder holds at most: what it may look back at, and its tables.
+    fn decoder_bytes(self) -> usize {
+        match self {
+            Self::Identity => 0,
+            Self::Gzip | Self::Deflate => INFLATE_BYTES,
+            Self::Zstd => (1 << MAX_ZSTD_WINDOW_LOG) + ZSTD_BYTES,
+        }
+    }
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Identity => "identity",
@@ -72,6 +81,7 @@ pub(crate) async fn expand(coding: Coding, input: Bytes, limit: usize, lease: &m
         return Err(Refusal::Malformed(format!("the body is empty, which is not a {} stream", coding.as_str())));
     }
     let compressed = input.len();
+    let _held = lease.decoder(coding.decoder_bytes());
     let mut decoder = Decoder::new(coding, input)?;
     let mut out = Vec::new();
     loop {
@@ -172,6 +182,10 @@ const STEP_BYTES: usize = 256 * 1024;
 const PIECE_BYTES: usize = 64 * 1024;
 /// 8 MiB, what RFC 8878 asks decoders to support; more would let a small request hold much memory.
 const MAX_ZSTD_WINDOW_LOG: u32 = 23;
+/// The window of zlib, twice, with its tables.
+const INFLATE_BYTES: usize = 96 * 1024;
+/// Tables and two blocks of 128 KiB.
+const ZSTD_BYTES: usize = 512 * 1024;
 /// What the decoder says of a larger one.
 const TOO_WIDE: &str = "requires too much memory";
 

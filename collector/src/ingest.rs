@@ -56,6 +56,7 @@ pub(crate) struct Taken {
 impl Ingest {
     pub(crate) fn new(config: Config, sink: Arc<dyn Sink>, metrics: Metrics, refusals: Refusals, registry: &Registry) -> Self {
         let budget = Budget::new(config.in_flight_bytes, config.admission_wait, metrics.in_flight.clone());
+        let budget = budget.with_decoders(registry.memory_used("decoders"));
         let (ledger, limiter) = (registry.ledger().clone(), Limiter::new(registry));
         Self { config, sink, metrics, budget, refusals, ledger, tasks: TaskTracker::new(), limiter }
     }
@@ -125,7 +126,10 @@ impl Ingest {
         let body = coding::expand(parcel.coding, parcel.body, limit, &mut parcel.lease).await?;
         let rejected = match parcel.encoding {
             Encoding::Protobuf => items::count_data_points(&body),
-            Encoding::Json => items::count_data_points(&transcode(json::Request::Metrics, body).await?.payload),
+            Encoding::Json => {
+                let _held = parcel.lease.decoder(body.len());
+                items::count_data_points(&transcode(json::Request::Metrics, body).await?.payload)
+            }
         };
         let rejected = rejected.ok_or_else(|| Refusal::Malformed("the body is not an ExportMetricsServiceRequest".to_owned()))?;
         let message = (rejected > 0).then(|| "metrics are not stored here; traces and logs are".to_owned());
@@ -135,6 +139,8 @@ impl Ingest {
     async fn process(&self, signal: Signal, mut parcel: Parcel, booking: &mut Booking) -> Result<(Taken, Settlement), Refusal> {
         let limit = self.config.max_message_bytes;
         let body = coding::expand(parcel.coding, parcel.body, limit, &mut parcel.lease).await?;
+        // What JSON is made into is shorter than it; both are held until it is stored.
+        let _held = parcel.lease.decoder(if parcel.encoding == Encoding::Json { body.len() } else { 0 });
         let (payload, mut notes) = match parcel.encoding {
             Encoding::Protobuf => (body, json::Notes::default()),
             Encoding::Json => {

@@ -29,6 +29,27 @@ fn nothing_written_is_the_default() {
 }
 
 #[test]
+fn more_questions_at_once_than_memory_has_room_for_are_told_and_the_defaults_never_are() {
+    let mut config = load("", &[], &[]).unwrap();
+    for mib in [64, 128, 256, 512, 768, 1_024, 1_535, 1_536, 4_096, 65_536] {
+        let shares = Shares::of(Some(mib << 20), None);
+        config.storage.memory_limit_bytes = Some(mib << 20);
+        (config.storage.max_buffer_bytes, config.storage.query_memory_bytes) = (4 * shares.buffer, shares.query);
+        (config.storage.concurrent_queries, config.collector.in_flight_bytes) = (shares.questions, shares.in_flight);
+        assert_eq!(config.warning(), None, "{mib} MiB");
+        if mib == 512 {
+            config.storage.concurrent_queries = 3;
+            assert_eq!(config.warning(), None);
+            config.storage.concurrent_queries = 4;
+            let warning = config.warning().unwrap();
+            assert!(warning.starts_with("concurrent_queries is 4, and 512 MiB of memory have room for 3 at once"), "{warning}");
+        }
+    }
+    (config.storage.memory_limit_bytes, config.storage.concurrent_queries) = (None, 1_000);
+    assert_eq!(config.warning(), None, "without a limit there is room");
+}
+
+#[test]
 fn a_flag_wins_over_the_environment_and_the_environment_over_the_file() {
     let file = "buffer_bytes = \"1MiB\"\nflush_interval = \"1s\"\nquery_timeout = \"1s\"\n";
     let environment = [("THROUGHLINE_FLUSH_INTERVAL", "2s"), ("THROUGHLINE_QUERY_TIMEOUT", "2s"), ("PATH", "/bin")];

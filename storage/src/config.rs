@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::query::questions_within;
 use crate::retention::Retention;
 
 /// Settings of a [`crate::Store`]. Every field has a default that suits one machine with two cores.
@@ -81,6 +82,15 @@ impl Config {
     #[must_use]
     pub fn smallest_disk(&self) -> u64 {
         crate::budget::log_share(self).saturating_add(3 * self.buffer_bytes as u64)
+    }
+
+    /// Questions that may read everything for which there is memory at once, beside `others` bytes that are taken outside of the store and beside
+    /// what the store itself may take; at least one. `None` without a limit.
+    #[must_use]
+    pub fn questions_with_room(&self, others: usize) -> Option<usize> {
+        let limit = self.memory_limit_bytes?;
+        let bounded = (self.max_buffer_bytes as u64).saturating_add(self.query_memory_bytes as u64).saturating_add(others as u64);
+        Some(questions_within(limit, bounded).max(1))
     }
 }
 

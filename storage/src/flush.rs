@@ -113,7 +113,7 @@ impl Keeper {
     pub(crate) fn flush(&self, reach: Reach, next_record_id: impl FnOnce() -> u64) -> Result<Option<u64>, KeepError> {
         let _one_at_a_time = self.flushing.lock();
         let Some(rows) = self.tables.next_rows(reach) else { return Ok(None) };
-        let through = *rows.frames.end();
+        let (through, made) = (*rows.frames.end(), rows.made);
         let origin = Origin::flush(&rows.frames);
         let share = self.make_room(rows.bytes as u64)?;
         let mut metas = self.write(Signal::Traces, &origin, rows.spans)?;
@@ -131,7 +131,7 @@ impl Keeper {
         self.step("edit synced");
         self.tables.flushed(segments);
         self.step("snapshot swapped");
-        drop(share);
+        drop((share, made));
         self.let_go_ahead();
         Ok(Some(through))
     }

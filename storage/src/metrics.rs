@@ -27,6 +27,13 @@ pub struct Counter(Arc<AtomicU64>);
 #[derive(Clone, Debug, Default)]
 pub struct Gauge(Arc<AtomicI64>);
 
+/// Bytes that a gauge shows until this is dropped.
+#[derive(Debug, Default)]
+pub struct Held {
+    gauge: Gauge,
+    bytes: usize,
+}
+
 /// Counts durations in fixed buckets from 100 µs to 60 s.
 #[derive(Clone, Debug, Default)]
 pub struct Histogram(Arc<HistogramCells>);
@@ -73,6 +80,13 @@ impl Registry {
             Series::Gauge(gauge) => gauge,
             _ => Gauge::default(),
         }
+    }
+
+    /// Registers or finds the gauge of what a consumer of memory holds.
+    #[must_use]
+    pub fn memory_used(&self, consumer: &str) -> Gauge {
+        let help = "Bytes of memory that a consumer holds; requests are in throughline_in_flight_bytes.";
+        self.gauge("throughline_memory_used_bytes", help, &[("consumer", consumer)])
     }
 
     /// Registers or finds a histogram of seconds. `labels` are name and value pairs.
@@ -173,10 +187,33 @@ impl Gauge {
         self.0.fetch_add(delta, Ordering::Relaxed);
     }
 
+    /// Shows so many bytes more until what this gives is dropped.
+    #[must_use]
+    pub fn hold(&self, bytes: usize) -> Held {
+        let mut held = Held { gauge: self.clone(), bytes: 0 };
+        held.set(bytes);
+        held
+    }
+
     /// The value now.
     #[must_use]
     pub fn get(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Held {
+    /// Shows so many bytes instead.
+    pub fn set(&mut self, bytes: usize) {
+        let signed = |bytes: usize| i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.gauge.add(signed(bytes) - signed(self.bytes));
+        self.bytes = bytes;
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.set(0);
     }
 }
 
@@ -234,6 +271,19 @@ impl Series {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_held_is_shown_until_it_is_given_back() {
+        let gauge = Registry::default().memory_used("x");
+        let mut held = gauge.hold(10);
+        let more = gauge.hold(5);
+        held.set(20);
+        assert_eq!(gauge.get(), 25);
+        drop(held);
+        assert_eq!(gauge.get(), 5);
+        drop(more);
+        assert_eq!(gauge.get(), 0);
+    }
 
     #[test]
     fn the_same_name_and_labels_share_one_series() {

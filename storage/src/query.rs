@@ -42,6 +42,7 @@ pub use self::answer::{
 };
 pub(crate) use self::engine::Engine;
 pub(crate) use self::engine::Weight;
+pub(crate) use self::engine::questions_within;
 pub use self::export::ExportPart;
 pub(crate) use self::export::export;
 pub use self::facets::{Facets, FieldCount, Fields};

@@ -10,6 +10,7 @@ use ulid::Ulid;
 
 use crate::attributes::Layout;
 use crate::files::Place;
+use crate::metrics::{Gauge, Held};
 use crate::segment::{Limits, Origin, Output, Segment, SegmentError, SegmentMeta, SortColumns, choose_layout};
 use crate::store::Signal;
 
@@ -28,6 +29,8 @@ struct Merge<'a> {
     held: Vec<(RecordBatch, SortColumns)>,
     /// Rows in order, without duplicates, as (batch in `held`, row).
     gathered: Vec<(usize, usize)>,
+    /// Bytes of batches, and of rows on their way to the output.
+    shown: Held,
 }
 
 /// Where an input stands.
@@ -48,11 +51,14 @@ pub(crate) struct Target<'a> {
     pub(crate) limits: Limits,
     /// Ends the merge early, with [`crate::segment::SegmentErrorKind::Stopped`]; nothing is left in `seg_dir` then.
     pub(crate) stop: &'a AtomicBool,
+    /// Shows the memory that it takes.
+    pub(crate) memory: Gauge,
 }
 
 impl<'a> Target<'a> {
     pub(crate) fn new(tmp_dir: &'a Place, seg_dir: &'a Place, stop: &'a AtomicBool) -> Self {
-        Self { tmp_dir, seg_dir, layout_before: Layout::default(), limits: Limits::default(), stop }
+        let (layout_before, limits, memory) = (Layout::default(), Limits::default(), Gauge::default());
+        Self { tmp_dir, seg_dir, layout_before, limits, stop, memory }
     }
 
     /// Keeps to this layout as far as the rows allow.
@@ -89,7 +95,7 @@ fn merge_to(level: u8, inputs: &[Arc<Segment>], target: &Target<'_>) -> Result<V
         .with_limits(target.limits)
         .with_layout(choose_layout(&inputs, &target.layout_before, target.limits))
         .with_arrival(newest.id.timestamp_ms());
-    let mut merge = Merge::new(newest.signal, &inputs, target.stop)?;
+    let mut merge = Merge::new(newest.signal, &inputs, target)?;
     while let Some((from, bound)) = merge.next_run() {
         merge.take_run(from, bound)?;
         if merge.gathered.len() >= GATHER_ROWS {
@@ -103,8 +109,9 @@ fn merge_to(level: u8, inputs: &[Arc<Segment>], target: &Target<'_>) -> Result<V
 // === impl Merge ===
 
 impl<'a> Merge<'a> {
-    fn new(signal: Signal, inputs: &[&Segment], stop: &'a AtomicBool) -> Result<Self, SegmentError> {
-        let mut merge = Self { signal, stop, cursors: Vec::with_capacity(inputs.len()), held: Vec::new(), gathered: Vec::new() };
+    fn new(signal: Signal, inputs: &[&Segment], target: &Target<'a>) -> Result<Self, SegmentError> {
+        let (cursors, shown) = (Vec::with_capacity(inputs.len()), target.memory.hold(0));
+        let mut merge = Self { signal, stop: target.stop, cursors, held: Vec::new(), gathered: Vec::new(), shown };
         for segment in inputs {
             let mut rows = segment.stream()?;
             if let Some(batch) = merge.hold_next(&mut rows)? {
@@ -202,6 +209,8 @@ impl<'a> Merge<'a> {
             let sources: Vec<&RecordBatch> = self.held.iter().map(|(batch, _)| batch).collect();
             let rows = interleave_record_batch(&sources, &self.gathered)
                 .map_err(|e| SegmentError::damaged(Ulid::nil(), format!("cannot gather rows to be merged: {e}")))?;
+            let held: usize = sources.iter().map(|batch| batch.get_array_memory_size()).sum();
+            self.shown.set(held + rows.get_array_memory_size() + output.memory());
             output.push(&rows)?;
         }
         self.gathered = kept;

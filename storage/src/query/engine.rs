@@ -28,6 +28,8 @@ use crate::metrics::Registry;
 
 mod pressure;
 
+pub(crate) use self::pressure::questions_within;
+
 /// Runs questions on their own threads, a bounded number at a time.
 #[derive(Debug)]
 pub(crate) struct Engine {

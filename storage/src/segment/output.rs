@@ -134,6 +134,11 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
+    /// Bytes of memory that encoded rows wait in, about.
+    pub(crate) fn memory(&self) -> usize {
+        self.current.as_ref().map_or(0, |(writer, _)| writer.memory())
+    }
+
     fn begin(&mut self) -> Result<Writer, SegmentError> {
         let writer = Writer::create(self.tmp_dir, self.next_id(), self.signal, self.level, self.layout.clone())?;
         Ok(if self.text_later { writer.with_text_later() } else { writer })

@@ -84,6 +84,11 @@ impl Writer {
         self.parquet.bytes()
     }
 
+    /// Those of them that are in memory.
+    pub(super) fn memory(&self) -> usize {
+        self.parquet.memory()
+    }
+
     /// Adds the next rows in segment order.
     pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<(), SegmentError> {
         self.parquet.push(batch).map_err(|e| SegmentError::io(self.id, format!("cannot write its rows: {e}")))?;
@@ -152,7 +157,11 @@ impl Rows {
 
     /// Bytes so far, about.
     fn bytes(&self) -> usize {
-        self.file.bytes_written() + self.group.as_ref().map_or(0, RowGroupBuilder::bytes)
+        self.file.bytes_written() + self.memory()
+    }
+
+    fn memory(&self) -> usize {
+        self.group.as_ref().map_or(0, RowGroupBuilder::bytes)
     }
 
     /// Writes the footer and syncs.

@@ -138,7 +138,9 @@ impl Merger {
         let folder = self.keeper.folder();
         let segments = folder.segments(meta.signal);
         let view = Arc::new(Segment::open(&segments, meta.clone())?.hiding(gone));
-        Ok(compaction::rewrite(&view, Target::new(&folder.tmp(), &segments, self.wake.stopping()))?)
+        let (tmp, _indexes) = (folder.tmp(), self.meters.merging.hold(index_bytes(std::slice::from_ref(segment))));
+        let target = Target { memory: self.meters.merging.clone(), ..Target::new(&tmp, &segments, self.wake.stopping()) };
+        Ok(compaction::rewrite(&view, target)?)
     }
 
     /// Notes which deletes are physically done; has the log let go of what holds the rest.
@@ -187,6 +189,7 @@ impl Merger {
         drop(snapshot);
         let id = segment.meta().id;
         let Some(_share) = self.spare_room(std::slice::from_ref(&segment)) else { return Ok(false) };
+        let _indexes = self.meters.merging.hold(index_bytes(std::slice::from_ref(&segment)));
         match self.keeper.reindex(&segment, self.wake.stopping()) {
             Ok(()) => {
                 self.meters.reindexed.add(1);
@@ -236,7 +239,10 @@ impl Merger {
         let folder = self.keeper.folder();
         let (tmp, seg, stop) = (folder.tmp(), folder.segments(signal), self.wake.stopping());
         let before = layout_before(&self.tables.published().load().table(signal).segments);
-        let target = Target::new(&tmp, &seg, stop).with_layout_before(before);
+        let memory = self.meters.merging.clone();
+        let target = Target { memory, ..Target::new(&tmp, &seg, stop).with_layout_before(before) };
+        let (Job::Merge(inputs) | Job::Stack(inputs)) = job;
+        let _indexes = self.meters.merging.hold(index_bytes(inputs));
         match job {
             Job::Merge(inputs) => compaction::merge(self.last_versions(inputs, signal)?.as_ref().unwrap_or(inputs), &target),
             Job::Stack(inputs) => match self.last_versions(inputs, signal)? {
@@ -283,6 +289,13 @@ impl Merger {
             .filter(|segment| segment.hidden().is_empty() && !self.damaged.contains(&segment.meta().id));
         TableSnapshot { segments: segments.cloned().collect(), ..TableSnapshot::default() }
     }
+}
+
+/// Bytes of memory for the indexes of what segments are written into, which are made while it is written: about those of the segments, and what
+/// tells their rows apart.
+fn index_bytes(inputs: &[Arc<Segment>]) -> usize {
+    let bytes: u64 = inputs.iter().map(|segment| segment.meta().index_bytes + 8 * segment.meta().rows).sum();
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 /// Bytes to set aside for what segments are written into: as much again, and what an index that they do not have yet may take.

@@ -23,6 +23,10 @@ pub(crate) struct Meters {
     pub(crate) background_errors: Counter,
     /// Free bytes on the disk.
     pub(crate) disk_free: Gauge,
+    /// Bytes of memory that flushes hold beside the rows they write.
+    pub(crate) flushing: Gauge,
+    /// Bytes of memory that merging holds.
+    pub(crate) merging: Gauge,
     buffer_bytes: Gauge,
     registry: Registry,
     traces: SignalMeters,
@@ -74,6 +78,8 @@ impl Meters {
             ),
             background_errors: registry.counter("throughline_background_errors_total", "Flushes and merges that failed.", &[]),
             disk_free: registry.gauge("throughline_disk_free_bytes", "Free bytes on the disk of the data folder.", &[]),
+            flushing: registry.memory_used("flushes"),
+            merging: registry.memory_used("merges"),
             buffer_bytes: registry.gauge("throughline_buffer_bytes", "Bytes of rows in memory that are in no segment yet.", &[]),
             registry: registry.clone(),
             traces: SignalMeters::new(registry, Signal::Traces),

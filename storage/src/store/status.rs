@@ -9,10 +9,7 @@ impl Store {
     /// Brings gauges up to date that nobody else does: what consumers of memory hold, the bytes of the data folder, damaged segments.
     pub fn observe(&self) {
         let inner = &self.inner;
-        let used = |consumer| {
-            let help = "Bytes of memory that a consumer holds; requests are in throughline_in_flight_bytes.";
-            inner.registry.gauge("throughline_memory_used_bytes", help, &[("consumer", consumer)])
-        };
+        let used = |consumer| inner.registry.memory_used(consumer);
         used("rows").set(inner.room.used() as u64);
         used("sql").set(inner.engine.sql_memory_used());
         let snapshot = inner.snapshot.load_full();

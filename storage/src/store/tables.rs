@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use ulid::Ulid;
 
 use crate::buffer::{Buffer, Entry, Reach};
+use crate::metrics::Held;
 use crate::query::Versions;
 use crate::segment::{Segment, SegmentMeta};
 use crate::snapshot::{Snapshot, TableSnapshot};
@@ -40,6 +41,8 @@ pub(crate) struct Rows {
     pub(crate) frames: RangeInclusive<u64>,
     /// Bytes that they take in memory; segments take fewer.
     pub(crate) bytes: usize,
+    /// Shows as many for what is made of them, as long as they are being written.
+    pub(crate) made: Held,
 }
 
 /// A segment of which rows are missing from answers.
@@ -114,7 +117,7 @@ impl Tables {
         let mut state = self.state.lock();
         let lot = state.buffer.next_lot(reach)?;
         let (spans, logs, bytes) = (lot.batches(Signal::Traces), lot.batches(Signal::Logs), lot.bytes());
-        Some(Rows { spans, logs, frames: state.buffer.next_frames(), bytes })
+        Some(Rows { spans, logs, frames: state.buffer.next_frames(), bytes, made: self.meters.flushing.hold(bytes) })
     }
 
     /// The frame of the log up to which segments hold everything.

@@ -51,6 +51,11 @@ const FULL: u64 = 600;
 const TIGHT: u64 = 700;
 const DANGER: u64 = 800;
 
+/// Questions that may read everything for which there is room at once, when everything else takes so many bytes.
+pub(crate) fn questions_within(limit: u64, others: u64) -> usize {
+    usize::try_from((limit / 1_000 * DANGER).saturating_sub(others) / WORKING_SET).unwrap_or(usize::MAX)
+}
+
 // === impl Pressure ===
 
 impl Pressure {

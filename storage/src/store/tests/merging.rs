@@ -121,3 +121,25 @@ async fn a_damaged_segment_does_not_keep_the_others_from_being_merged() {
     assert_eq!((store.status().damage.len(), store.status().background_error), (1, None));
     assert!(file.exists());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_of_flushes_and_merges_is_shown_while_it_is_held() {
+    let dir = tempfile::tempdir().unwrap();
+    let (clock, registry) = (Clock::held_at(NOW), Registry::default());
+    let store = Store::open(config(dir.path()), clock.clone(), registry.clone()).await.unwrap();
+    let seen = Arc::new(Mutex::new(BTreeMap::<&str, i64>::new()));
+    let (noted, flushes) = (seen.clone(), registry.memory_used("flushes"));
+    store.inner.keeper.watch_steps(move |step| {
+        let now = flushes.get();
+        noted.lock().entry(step).and_modify(|most| *most = now.max(*most)).or_insert(now);
+    });
+    five_flushes(&store).await;
+    assert!(seen.lock()["segments renamed"] > 0, "{:?}", seen.lock());
+    clock.set(AFTER_THE_BUCKET);
+    wait_until(&store, merged).await;
+    let used = |consumer| registry.memory_used(consumer).get();
+    assert_eq!((used("flushes"), used("merges")), (0, 0));
+    store.observe();
+    assert!(registry.render().contains("throughline_memory_used_bytes{consumer=\"merges\"} 0"));
+    store.close().await.unwrap();
+}
