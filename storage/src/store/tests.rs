@@ -22,6 +22,7 @@ use super::*;
 use crate::error::AppendError;
 use crate::retention::Retention;
 
+mod backlog;
 mod backup;
 mod damage;
 mod deletes;
