@@ -63,6 +63,16 @@ pub struct Kept {
     pub damaged: Vec<String>,
 }
 
+// === impl Point ===
+
+#[cfg(test)]
+impl Point {
+    /// Its files: name, bytes, checksum, and whether it is of a segment.
+    pub(crate) fn listed(&self) -> impl Iterator<Item = (&Summed, bool)> {
+        self.files.iter().map(|file| (file, is_of_segment(&file.0)))
+    }
+}
+
 // === impl Vault ===
 
 impl Vault {

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::check::{CheckReport, check_place};
 use crate::files::Simulated;
+use crate::folder::Folder;
+use crate::manifest;
+use crate::segment::SegmentMeta;
 
 use super::losses::{Excused, Loss};
 use super::model::Look;
@@ -17,6 +20,12 @@ struct Checked {
     named: Vec<PathBuf>,
     /// Everything it said.
     said: String,
+}
+
+/// A damaged folder before it is opened.
+struct Before {
+    files: Vec<PathBuf>,
+    list: Vec<SegmentMeta>,
 }
 
 // === impl World ===
@@ -72,14 +81,14 @@ impl World {
         if is_segment && checked.paths.iter().any(|known| known == path) {
             assert_eq!(checked.named, [path], "{}", self.failure(&format!("check does not name the file: {}", checked.said)));
         }
-        let files_before = self.segment_files();
+        let before = Before { files: self.segment_files(), list: self.list() };
         let told = match self.try_open() {
             // Whatever is wrong with the folder's own files is said instead of opening it.
             Err(error) => {
                 self.history.push(format!("not opened: {error}"));
                 true
             }
-            Ok(()) => self.compare_damaged(path, &files_before, (checked, loss)),
+            Ok(()) => self.compare_damaged(path, &before, (checked, loss)),
         };
         let told = told || !checked.named.is_empty();
         self.tally.count("damages told", u64::from(told));
@@ -91,7 +100,7 @@ impl World {
     }
 
     /// Whether the store told that something is missing.
-    fn compare_damaged(&mut self, path: &Path, files_before: &[PathBuf], (checked, loss): (&Checked, &Loss)) -> bool {
+    fn compare_damaged(&mut self, path: &Path, before: &Before, (checked, loss): (&Checked, &Loss)) -> bool {
         let mut found = self.found();
         let told = !found.reports.is_empty();
         if told && !path.starts_with("/srv/data/manifest") {
@@ -100,12 +109,7 @@ impl World {
         }
         // Told when it was opened, and not only when the rows were read.
         if found.reports.iter().any(|report| report.contains("are missing from answers")) {
-            let files = self.segment_files();
-            // What the byte budget or an age let go meanwhile is in no list any more.
-            let listed = self.open.as_ref().unwrap().0.inner.keeper.listed();
-            let is_listed = |file: &Path| file.file_stem().unwrap().to_str().unwrap().parse().is_ok_and(|id| listed.contains(&id));
-            let are_there = files_before.iter().all(|file| files.contains(file) || !is_listed(file));
-            assert!(are_there, "{}", self.failure("files that may be needed were removed"));
+            self.nothing_needed_is_gone(before);
         }
         let in_log = path.starts_with("/srv/data/wal");
         found.excused = if told || in_log { loss.opened.clone() } else { Excused::Nothing };
@@ -121,6 +125,29 @@ impl World {
         let is_named = told || loss.is_traceless || (checked.said.contains("torn") && checked.said.contains(name));
         assert!(seen.lost == 0 || is_named, "{}", self.failure(&format!("what is missing was not told: {}", checked.said)));
         told
+    }
+
+    /// Files of segments stay while something cannot be read, whether the list names them or not: it may have to be mended with them. Only what the
+    /// byte budget let go, to write what came back from the log, went from the list and the folder: the oldest of what can be read.
+    fn nothing_needed_is_gone(&self, before: &Before) {
+        let inner = &self.open.as_ref().unwrap().0.inner;
+        let (listed, files) = (inner.keeper.listed(), self.segment_files());
+        let (left, let_go): (Vec<&SegmentMeta>, Vec<&SegmentMeta>) = before.list.iter().partition(|meta| listed.contains(&meta.id));
+        let age = |meta: &SegmentMeta| (meta.max_time, meta.id);
+        let oldest_left = left.into_iter().filter(|meta| inner.tables.is_open(meta.id)).map(age).min();
+        let are_oldest = let_go.iter().all(|meta| oldest_left.is_none_or(|left| age(meta) < left));
+        let may_go = let_go.is_empty() || (self.config.max_disk_bytes.is_some() && are_oldest);
+        assert!(may_go, "{}", self.failure(&format!("segments went from the list: {let_go:?}")));
+        let is_of = |file: &Path, meta: &SegmentMeta| file.file_stem().is_some_and(|stem| *stem == *meta.id.to_string());
+        let gone = before.files.iter().find(|file| !files.contains(file) && !let_go.iter().any(|meta| is_of(file, meta)));
+        assert_eq!(gone, None, "{}", self.failure("a file that may be needed was removed"));
+    }
+
+    /// Segments of the list as it can be read now.
+    fn list(&self) -> Vec<SegmentMeta> {
+        let Ok(folder) = Folder::inspect(&self.root) else { return Vec::new() };
+        let list = manifest::read(&folder.manifest(), folder.id());
+        list.map_or_else(|_| Vec::new(), |list| list.contents.segments.into_values().collect())
     }
 
     fn segment_files(&self) -> Vec<PathBuf> {

@@ -47,24 +47,53 @@ impl Saved {
 }
 
 impl World {
-    /// Takes a backup; sometimes whoever takes it is stopped, or his disk fails, or the store stops in the middle of it.
+    /// Takes a backup, and now and then another one right after it, or a step later.
     pub(super) async fn back_up(&mut self) {
+        // There is something to find again.
+        if self.dice.below(2) == 0 {
+            self.flush();
+        }
+        if !self.goes_on() {
+            return;
+        }
+        let plan = self.draw_plan(self.saved.disk.operations());
+        let is_kept = self.back_up_once(plan).await;
+        if is_kept && self.goes_on() && self.dice.below(3) > 0 {
+            if self.dice.below(2) == 0 {
+                let what = self.dice.below(83);
+                self.work(what).await;
+            }
+            let drawn = self.draw_plan(self.saved.disk.operations());
+            let plan = if self.dice.below(2) == 0 { drawn } else { Plan::default() };
+            if self.goes_on() {
+                self.back_up_once(plan).await;
+            }
+        }
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.disk.has_stopped() && !self.has_failed()
+    }
+
+    /// Sometimes whoever takes it is stopped, or his disk fails, or the store stops in the middle of it. Whether it is kept.
+    async fn back_up_once(&mut self, plan: Plan) -> bool {
         let now = self.saved.disk.operations();
-        let plan = self.draw_plan(now);
         self.history.push(format!("backup begins with {plan:?} at operation {now} of its disk"));
         self.saved.disk.plan(plan);
+        let before = self.saved.vault().and_then(|vault| vault.points()).unwrap_or_default();
         let kept = self.copy().await;
         self.history.push(format!("backup: {kept:?}"));
+        stop(&self.saved.disk, &mut self.dice);
+        let is_kept = kept.is_ok();
         match kept {
             Ok(kept) => {
-                assert_eq!(kept.damaged, [""; 0], "{}", self.failure("a backup of a whole folder is damaged"));
+                self.must_be_incremental(&before, &kept);
                 self.tally.count("backups", 1);
                 self.tally.count("backups that copied less than everything", u64::from(kept.copied < kept.files));
                 self.saved.kept.insert(kept.id);
             }
             Err(_) => self.tally.count("backups broken off", 1),
         }
-        stop(&self.saved.disk, &mut self.dice);
         if self.dice.below(6) == 0
             && let Ok(vault) = self.saved.vault()
         {
@@ -72,6 +101,19 @@ impl World {
             let left: BTreeSet<String> = vault.points().unwrap().into_iter().map(|point| point.id).collect();
             self.saved.kept.retain(|id| left.contains(id));
         }
+        is_kept
+    }
+
+    /// A backup copied what no backup before has and what is no file of a segment, and nothing else. An index that was made again while it was copied
+    /// is not in it.
+    fn must_be_incremental(&self, before: &[Point], kept: &Kept) {
+        assert_eq!(kept.damaged, [""; 0], "{}", self.failure("a backup of a whole folder is damaged"));
+        let points = self.saved.points();
+        let new = points.iter().find(|point| point.id == kept.id).unwrap_or_else(|| panic!("{}", self.failure("a backup is gone")));
+        let known: BTreeSet<_> =
+            before.iter().flat_map(Point::listed).filter(|(_, is_of_segment)| *is_of_segment).map(|(file, _)| file).collect();
+        let must = new.listed().filter(|(file, is_of_segment)| !is_of_segment || !known.contains(file)).count();
+        assert_eq!(must, kept.copied, "{}", self.failure("it copied what was there, or too little"));
     }
 
     async fn copy(&mut self) -> Result<Kept, OpenError> {

@@ -91,7 +91,7 @@ impl World {
     }
 
     /// Whether the store takes nothing more until a restart.
-    fn has_failed(&self) -> bool {
+    pub(super) fn has_failed(&self) -> bool {
         let (store, _) = self.open.as_ref().unwrap();
         matches!(store.inner.wal.refusal(), Some(Refusal::Failed(_))) || store.inner.keeper.has_failed()
     }
@@ -134,7 +134,7 @@ impl World {
         }
     }
 
-    fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         let (store, _) = self.open.as_ref().unwrap();
         let flushed = store.inner.flush();
         self.tally.count("flushes", u64::from(flushed.is_ok()));
