@@ -38,8 +38,7 @@ impl Arrivals {
         let mut known = self.known.lock();
         for (service, newest) in found {
             if known.len() >= MAX_SERVICES && !known.contains_key(&service) {
-                let oldest = known.iter().min_by_key(|(_, (heard, _))| *heard).map(|(name, _)| name.clone());
-                oldest.and_then(|oldest| known.remove(&oldest));
+                forget_half(&mut known);
             }
             known.insert(service, (heard, newest));
         }
@@ -54,6 +53,21 @@ impl Arrivals {
         found.sort_by(|a, b| a.service.cmp(&b.service));
         found
     }
+}
+
+/// Forgets those that were heard longest ago, many at once: whoever makes names up does not have all of them looked through for each.
+fn forget_half(known: &mut HashMap<String, (UnixNanos, UnixNanos)>) {
+    let mut times: Vec<UnixNanos> = known.values().map(|(heard, _)| *heard).collect();
+    let half = times.len() / 2;
+    let (earlier, at, _) = times.select_nth_unstable(half);
+    let at = *at;
+    // Several may have been heard at that very time.
+    let mut more = half - earlier.iter().filter(|time| **time < at).count();
+    known.retain(|_, (heard, _)| {
+        let goes = *heard < at || (*heard == at && more > 0);
+        more -= usize::from(goes && *heard == at);
+        !goes
+    });
 }
 
 /// The services of a request with the newest time of each, at most so many as are remembered.
@@ -109,7 +123,19 @@ mod tests {
             arrivals.note(UnixNanos::new(number), vec![(format!("s{number}"), UnixNanos::new(1))]);
         }
         let known = arrivals.since(UnixNanos::new(0));
-        assert_eq!(known.len(), MAX_SERVICES);
-        assert!(known.iter().all(|one| one.service != "s4") && known.iter().any(|one| one.service == "s5"));
+        assert_eq!(known.len(), MAX_SERVICES / 2 + 5);
+        assert!(known.iter().all(|one| one.service != "s999") && known.iter().any(|one| one.service == "s1000"));
+    }
+
+    #[test]
+    fn a_request_full_of_names_leaves_half_of_what_is_remembered() {
+        let arrivals = Arrivals::default();
+        let names = |from: usize| (from..from + MAX_SERVICES).map(|number| (format!("s{number}"), UnixNanos::new(1))).collect();
+        arrivals.note(UnixNanos::new(7), names(0));
+        arrivals.note(UnixNanos::new(7), vec![("one more".to_owned(), UnixNanos::new(1))]);
+        assert_eq!(arrivals.since(UnixNanos::new(7)).len(), MAX_SERVICES / 2 + 1);
+        arrivals.note(UnixNanos::new(8), names(MAX_SERVICES));
+        let known = arrivals.since(UnixNanos::new(0));
+        assert!(known.len() <= MAX_SERVICES && known.iter().filter(|one| one.heard == UnixNanos::new(8)).count() >= MAX_SERVICES / 2);
     }
 }

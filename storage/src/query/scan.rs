@@ -14,7 +14,7 @@ use super::answer::QueryStats;
 use super::columns;
 use super::predicate::{Hints, Predicate};
 use super::question::QueryError;
-use super::versions::Arrivals;
+use super::versions::InOrder;
 use crate::model::{TimeRange, UnixNanos};
 use crate::schema;
 use crate::segment::{RowRanges, Segment, without_rows};
@@ -81,7 +81,7 @@ pub(super) struct Scan<'a> {
     pub(super) units: Vec<Unit>,
     control: &'a Control,
     /// What tells older versions of spans, which are left out; nothing where all versions are wanted.
-    arrivals: Option<Arrivals<'a>>,
+    arrivals: Option<InOrder<'a>>,
     whole_when_few: bool,
     /// Where indexes are asked late: see `scan/late.rs`.
     late: Option<Selections>,

@@ -63,7 +63,7 @@ struct State {
 
 /// The places of one table at one moment.
 #[derive(Debug)]
-pub(crate) struct Arrivals<'a> {
+pub(crate) struct InOrder<'a> {
     versions: &'a Versions,
     table: &'a TableSnapshot,
     order: OnceLock<Arc<Order>>,
@@ -88,8 +88,8 @@ impl Default for Versions {
 
 impl Versions {
     /// Places of a table of spans. Nothing is done until it is asked.
-    pub(crate) fn of<'a>(&'a self, table: &'a TableSnapshot) -> Arrivals<'a> {
-        Arrivals { versions: self, table, order: OnceLock::new() }
+    pub(crate) fn of<'a>(&'a self, table: &'a TableSnapshot) -> InOrder<'a> {
+        InOrder { versions: self, table, order: OnceLock::new() }
     }
 
     /// Keeps nothing that can be found again.
@@ -279,9 +279,9 @@ impl State {
     }
 }
 
-// === impl Arrivals ===
+// === impl InOrder ===
 
-impl Arrivals<'_> {
+impl InOrder<'_> {
     /// Rows of a place that are older versions.
     pub(crate) fn older(&self, place: Place, control: &Control) -> Result<Older, QueryError> {
         let order = match self.order.get() {

@@ -137,7 +137,7 @@ impl Inner {
             let mine: Vec<Arc<Segment>> = segments.iter().filter(|segment| segment.meta().signal == *signal).cloned().collect();
             let buffered = if unwritten.is_some() { snapshot.table(*signal).buffered.clone() } else { Vec::new() };
             let table = TableSnapshot { buffered, segments: mine.clone(), ..TableSnapshot::default() };
-            let mut selected = select(what, &Among::new(*signal, table, Arc::default()), control)?;
+            let mut selected = select(what, &Among::new(*signal, table, snapshot.versions.clone()), control)?;
             if let Some(error) = unwritten.filter(|_| selected.in_memory) {
                 return Err(not_written(error));
             }

@@ -12,7 +12,7 @@ use crate::model::TimeRange;
 use crate::query::answer::QueryStats;
 use crate::query::question::QueryError;
 use crate::query::scan::{Control, Place};
-use crate::query::versions::Arrivals;
+use crate::query::versions::InOrder;
 use crate::rollup::{Cell, MINUTE, Roll, minute_of};
 use crate::segment::Segment;
 use crate::store::Signal;
@@ -37,7 +37,7 @@ pub(super) struct Plan<'a> {
     pub(super) control: &'a Control,
     rolls: &'a Rolls,
     /// What tells older versions of spans.
-    arrivals: Arrivals<'a>,
+    arrivals: InOrder<'a>,
     pub(super) rolled: Vec<Rolled>,
     pub(super) stats: QueryStats,
 }

@@ -103,6 +103,6 @@ impl Merger {
         let table = all.table(meta.signal);
         let segments = table.segments.iter().filter(is_near).cloned().collect();
         let near = TableSnapshot { segments, buffered: table.buffered.clone(), ..TableSnapshot::default() };
-        self.retention.gone(segment, &Among::new(meta.signal, near, Arc::default()), now, &Control::new(LOOKING))
+        self.retention.gone(segment, &Among::new(meta.signal, near, all.versions.clone()), now, &Control::new(LOOKING))
     }
 }
