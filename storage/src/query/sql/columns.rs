@@ -1,16 +1,18 @@
-//! The tables as SQL shows them: ids as hex, enumerations as words, attributes as one map of texts.
+//! The tables as SQL shows them: ids as hex, enumerations as words, attributes as one map of texts, what exceptions say as lists of texts.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray as _, BinaryViewArray, MapArray, MapBuilder, MapFieldNames, RecordBatch, StringBuilder, StringViewBuilder,
+    Array, ArrayRef, AsArray as _, BinaryViewArray, ListBuilder, MapArray, MapBuilder, MapFieldNames, RecordBatch, StringBuilder,
+    StringViewBuilder,
 };
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use serde_json::Value as Json;
 
 use super::super::columns;
+use super::super::predicate::Exceptions;
 use super::super::question::QueryError;
 use super::super::wire::{self, Any};
 use crate::attributes::{ATTRIBUTES, Attributes, Found};
@@ -34,9 +36,14 @@ enum Form {
     Word(&'static str, fn(i32) -> &'static str),
     Attributes,
     Resource,
+    /// What all exceptions of a span say under a key, from what holds it of the first and of several.
+    Exceptions(&'static [&'static str; 3], &'static str),
 }
 
-const SPANS: [Column; 20] = [
+const TYPES: [&str; 3] = [column::EXCEPTION_TYPE, column::EVENT_NAMES, column::EVENTS];
+const MESSAGES: [&str; 3] = [column::EXCEPTION_MESSAGE, column::EVENT_NAMES, column::EVENTS];
+
+const SPANS: [Column; 22] = [
     Column { name: "trace_id", form: Form::Hex(column::TRACE_ID) },
     Column { name: "span_id", form: Form::Hex(column::SPAN_ID) },
     Column { name: "parent_span_id", form: Form::Hex(column::PARENT_SPAN_ID) },
@@ -53,6 +60,8 @@ const SPANS: [Column; 20] = [
     Column { name: "event_names", form: Form::Same(column::EVENT_NAMES) },
     Column { name: "exception_type", form: Form::Same(column::EXCEPTION_TYPE) },
     Column { name: "exception_message", form: Form::Same(column::EXCEPTION_MESSAGE) },
+    Column { name: "exception_types", form: Form::Exceptions(&TYPES, "exception.type") },
+    Column { name: "exception_messages", form: Form::Exceptions(&MESSAGES, "exception.message") },
     Column { name: "peer", form: Form::Same(column::PEER) },
     Column { name: "peer_system", form: Form::Same(column::PEER_SYSTEM) },
     Column { name: "trace_state", form: Form::Same(column::TRACE_STATE) },
@@ -93,6 +102,7 @@ pub(super) fn schema(signal: Signal, columns: &[Column]) -> SchemaRef {
             Form::Hex(name) => (DataType::Utf8View, stored.field_with_name(name).is_ok_and(Field::is_nullable)),
             Form::Word(..) => (DataType::Utf8View, false),
             Form::Attributes | Form::Resource => (map_type(), false),
+            Form::Exceptions(..) => (DataType::new_list(DataType::Utf8View, true), false),
         };
         Field::new(column.name, data_type, nullable)
     };
@@ -108,6 +118,7 @@ pub(super) fn sql_type(data_type: &DataType) -> String {
         DataType::Float64 => "DOUBLE".to_owned(),
         DataType::Boolean => "BOOLEAN".to_owned(),
         DataType::Map(..) => "MAP(TEXT, TEXT)".to_owned(),
+        DataType::List(element) => format!("LIST({})", sql_type(element.data_type())),
         DataType::Binary | DataType::BinaryView | DataType::LargeBinary | DataType::FixedSizeBinary(_) => "BYTEA".to_owned(),
         DataType::Timestamp(..) => "TIMESTAMP".to_owned(),
         other => other.to_string().to_uppercase(),
@@ -121,6 +132,7 @@ impl Column {
             Form::Same(_) | Form::Hex(_) | Form::Word(..) => &[],
             Form::Attributes => &ATTRIBUTES,
             Form::Resource => &[column::RESOURCE],
+            Form::Exceptions(sources, _) => *sources,
         }
     }
 
@@ -128,11 +140,11 @@ impl Column {
     pub(super) fn source(&self) -> Option<&'static str> {
         match self.form {
             Form::Same(name) | Form::Hex(name) | Form::Word(name, _) => Some(name),
-            Form::Attributes | Form::Resource => None,
+            Form::Attributes | Form::Resource | Form::Exceptions(..) => None,
         }
     }
 
-    /// Those of the rows that may have this text; of ids and maps it is not known.
+    /// Those of the rows that may have this text; of ids, maps and lists it is not known.
     pub(super) fn having(&self, text: &str, batch: &RecordBatch, rows: BooleanBuffer) -> Result<BooleanBuffer, QueryError> {
         Ok(match self.form {
             Form::Word(name, word) => {
@@ -145,7 +157,7 @@ impl Column {
                 }
                 None => rows,
             },
-            Form::Hex(_) | Form::Attributes | Form::Resource => rows,
+            Form::Hex(_) | Form::Attributes | Form::Resource | Form::Exceptions(..) => rows,
         })
     }
 
@@ -164,6 +176,7 @@ impl Column {
             }
             Form::Attributes => attributes(batch),
             Form::Resource => resources(columns::binary(batch, column::RESOURCE)?),
+            Form::Exceptions([first, ..], key) => exceptions(batch, first, key),
         }
     }
 }
@@ -231,6 +244,22 @@ fn attributes(batch: &RecordBatch) -> Result<ArrayRef, QueryError> {
         maps.append(true).map_err(|error| QueryError::Internal(error.to_string()))?;
     }
     finish(maps)
+}
+
+/// In the order in which they happened; an exception without the key has no place in it.
+fn exceptions(batch: &RecordBatch, first: &str, key: &str) -> Result<ArrayRef, QueryError> {
+    let (first, several) = (columns::text(batch, first)?, Exceptions::of(batch)?);
+    let mut lists = ListBuilder::new(StringViewBuilder::new());
+    for row in 0..batch.num_rows() {
+        let mut of_several = several.attributes(row).filter(|(name, _)| *name == key).filter_map(|(_, value)| text_of(value)).peekable();
+        if of_several.peek().is_some() {
+            of_several.for_each(|text| lists.values().append_value(text));
+        } else if first.is_valid(row) {
+            lists.values().append_value(first.value(row));
+        }
+        lists.append(true);
+    }
+    Ok(Arc::new(lists.finish()))
 }
 
 fn resources(envelopes: &BinaryViewArray) -> Result<ArrayRef, QueryError> {
