@@ -1,5 +1,7 @@
 //! Judges one trace in memory: its spans as a tree, its log records hanging on their spans.
 
+use std::collections::BTreeMap;
+
 use super::super::super::language::Relation;
 use super::super::super::question::{TraceOrder, TraceSearch};
 use super::plan::{Check, Number, Plan, SetPlan};
@@ -21,6 +23,15 @@ struct Judge<'a> {
     /// Per item, the item above it.
     parents: &'a [Option<usize>],
     rows: &'a Rows,
+}
+
+/// What an item hangs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Above {
+    /// Another item, by its place.
+    Item(usize),
+    /// A span with this id that did not come.
+    Missing(u64),
 }
 
 /// Which items are in a set.
@@ -172,17 +183,21 @@ impl Judge<'_> {
     }
 
     fn siblings_of(&self, set: &Members) -> Members {
-        let mut members_below = vec![0_usize; self.items.len()];
-        for item in (0..self.items.len()).filter(|item| holds(set, *item)) {
-            if let Some(count) = self.parent(item).and_then(|parent| members_below.get_mut(parent)) {
-                *count += 1;
-            }
+        let mut members_below: BTreeMap<Above, usize> = BTreeMap::new();
+        for above in (0..self.items.len()).filter(|item| holds(set, *item)).filter_map(|item| self.above_of(item)) {
+            *members_below.entry(above).or_default() += 1;
         }
         let others = |item: usize| {
-            let all = self.parent(item).and_then(|parent| members_below.get(parent)).copied().unwrap_or_default();
+            let all = self.above_of(item).and_then(|above| members_below.get(&above)).copied().unwrap_or_default();
             all.saturating_sub(usize::from(holds(set, item)))
         };
         (0..self.items.len()).map(|item| others(item) > 0).collect()
+    }
+
+    /// What an item hangs on, whether that came or not.
+    fn above_of(&self, item: usize) -> Option<Above> {
+        let missing = || self.items.get(item).map(|item| item.parent).filter(|id| *id != 0).map(Above::Missing);
+        self.parent(item).map(Above::Item).or_else(missing)
     }
 }
 

@@ -5,7 +5,7 @@ use super::super::super::fixtures::{self, Dice};
 use super::super::super::question::TraceOrder;
 use super::super::search as search_traces;
 use super::*;
-use crate::model::{LogRecord, Span, SpanKind, StatusCode, UnixNanos};
+use crate::model::{LogRecord, Span, SpanId, SpanKind, StatusCode, UnixNanos};
 use crate::store::Signal;
 
 fn control() -> Control {
@@ -110,13 +110,16 @@ impl Seen<'_> {
         self.spans.len() + self.logs.len()
     }
 
-    /// Spans first, then records.
-    fn parent(&self, item: usize) -> Option<usize> {
-        let id = match self.spans.get(item) {
+    /// The id of what an item hangs on. Spans first, then records.
+    fn above(&self, item: usize) -> Option<SpanId> {
+        match self.spans.get(item) {
             Some(span) => span.parent_span_id,
             None => self.logs[item - self.spans.len()].span_id,
-        };
-        id.and_then(|id| self.spans.iter().position(|span| span.span_id == id))
+        }
+    }
+
+    fn parent(&self, item: usize) -> Option<usize> {
+        self.above(item).and_then(|id| self.spans.iter().position(|span| span.span_id == id))
     }
 
     fn is_above(&self, upper: usize, lower: usize) -> bool {
@@ -148,7 +151,7 @@ impl Seen<'_> {
                     ">>" => self.is_above(a, b),
                     "<" => self.parent(a) == Some(b),
                     "<<" => self.is_above(b, a),
-                    _ => a != b && self.parent(a).is_some() && self.parent(a) == self.parent(b),
+                    _ => a != b && self.above(a).is_some() && self.above(a) == self.above(b),
                 };
                 let negated = relation.starts_with('!');
                 self.members(right).into_iter().filter(|b| left.iter().any(|a| stands(*a, *b)) != negated).collect()
