@@ -44,6 +44,8 @@ pub(crate) struct Engine {
     timeout: Duration,
     registry: Registry,
     /// Shared resources of SQL statements.
+    /// Bytes that statements may take together.
+    sql_bytes: u64,
     pub(super) sql: Result<sql::Resources, String>,
     /// Answers over windows.
     pub(super) cache: Arc<Cache>,
@@ -105,6 +107,7 @@ impl Engine {
             streams: Arc::new(Semaphore::new(STREAMS_AT_ONCE)),
             timeout: config.query_timeout,
             registry: registry.clone(),
+            sql_bytes: config.query_memory_bytes as u64,
             sql: sql::Resources::new(config),
             cache: Arc::default(),
             sheets: Arc::default(),
@@ -175,7 +178,7 @@ impl Engine {
         .await
     }
 
-    /// Runs asynchronous work on the query threads.
+    /// Runs an SQL statement on the query threads.
     pub(crate) async fn run_async<T: Send + 'static>(
         &self,
         kind: &'static str,
@@ -198,6 +201,7 @@ impl Engine {
                     Err(error) => Err(failed(&error)),
                 },
                 error = control.ended() => Err(error),
+                () = self.pressure.outgrown(self.sql_bytes) => Err(QueryError::Memory(sql::TOO_MUCH.to_owned())),
             }
         })
         .await

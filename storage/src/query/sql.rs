@@ -295,7 +295,7 @@ const OVERFLOWS: [&str; 3] = ["is out of range Int64", "is out of range UInt64",
 const TOO_LONG: &str = "a whole number needs more than 64 bits here; CAST what is added or multiplied to DOUBLE, or to DECIMAL(38, 0)";
 
 /// What helps against too little memory.
-const TOO_MUCH: &str = "narrow its window, group and sort by less, or raise `query_memory_bytes`, which all statements share";
+pub(super) const TOO_MUCH: &str = "narrow its window, group and sort by less, or raise `query_memory_bytes`, which all statements share";
 
 /// What the engine writes before its messages, outermost first.
 const PREFIXES: [&str; 9] = [

@@ -43,6 +43,9 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 const MAX_SPEED: u64 = 4 << 30;
 /// Bytes that a question may take which reads everything, beside others.
 const WORKING_SET: u64 = 96 << 20;
+/// Bytes that receiving, merging and other questions may take meanwhile, about: what a statement takes that no pool counts is known only
+/// together with theirs.
+const BESIDE: u64 = 768 << 20;
 /// How long what one question held may take to be free.
 const AFTER_END: Duration = Duration::from_millis(200);
 /// Thousandths of the limit above which no question begins that may read everything, above which questions end one by one, and above
@@ -116,6 +119,18 @@ impl Pressure {
             self.end_one();
         }
         part >= FULL
+    }
+
+    /// Waits until this process has taken so many bytes more than now, and what others may take beside.
+    pub(super) async fn outgrown(&self, bytes: u64) {
+        let most = (self.taken)().map(|now| now.saturating_add(bytes).saturating_add(BESIDE));
+        loop {
+            let left = most.map_or(u64::MAX, |most| most.saturating_sub((self.taken)().unwrap_or_default()));
+            if left == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(left / (MAX_SPEED / 1_000)).clamp(TICK, MAX_PAUSE)).await;
+        }
     }
 
     /// Whether what was ended last may still hold memory.
@@ -215,6 +230,19 @@ mod tests {
         let all: Vec<_> = (0..100).map(|_| without_limit.begin(Weight::Heavy, Duration::ZERO)).collect();
         without_limit.enter(TICK, Duration::ZERO).await.unwrap();
         drop(all);
+    }
+
+    #[tokio::test]
+    async fn a_statement_ends_when_the_process_has_grown_by_more_than_it_may() {
+        static GROWN: AtomicU64 = AtomicU64::new(1 << 30);
+        let gauge = Registry::default().gauge("taken", "", &[]);
+        let pressure = Pressure::new(None, || Some(GROWN.load(Ordering::Relaxed)), gauge);
+        let mut outgrown = std::pin::pin!(pressure.outgrown(100 << 20));
+        assert!(tokio::time::timeout(3 * TICK, &mut outgrown).await.is_err());
+        GROWN.fetch_add(BESIDE, Ordering::Relaxed);
+        assert!(tokio::time::timeout(3 * MAX_PAUSE, &mut outgrown).await.is_err(), "others took that");
+        GROWN.fetch_add(100 << 20, Ordering::Relaxed);
+        tokio::time::timeout(Duration::from_secs(60), outgrown).await.unwrap();
     }
 
     #[test]
