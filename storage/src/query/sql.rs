@@ -119,6 +119,7 @@ async fn answer(snapshot: Arc<Snapshot>, runtime: Arc<RuntimeEnv>, sql: String, 
         return Err(QueryError::Invalid(READ_ONLY.to_owned()));
     }
     bounds::check_plan(&plan)?;
+    let plan = typed::rewrite_plan(plan).map_err(|error| explain(&error))?;
     let frame = context.execute_logical_plan(limited(plan, max_rows + 1).map_err(|error| explain(&error))?).await;
     let mut answer = collect(frame.map_err(|error| explain(&error))?, max_rows).await?;
     answer.notes = std::mem::take(&mut *notes.lock());
@@ -134,6 +135,7 @@ fn session(snapshot: &Arc<Snapshot>, runtime: Arc<RuntimeEnv>, notes: &Notes) ->
     for name in bounds::UNBOUNDED_FUNCTIONS {
         context.deregister_udf(name);
     }
+    context.register_udf(typed::number_function());
     for (name, signal) in TABLES {
         context.register_table(name, Arc::new(Table::new(snapshot.clone(), signal, notes.clone())))?;
     }

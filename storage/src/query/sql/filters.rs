@@ -5,6 +5,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 
 use super::super::predicate::{Hints, Prune, Shown};
+use super::typed::NUMBER;
 use crate::model::{TimeRange, TraceId, UnixNanos};
 use crate::schema;
 use crate::store::Signal;
@@ -164,8 +165,8 @@ fn uncast(expr: &Expr) -> &Expr {
         Expr::Alias(alias) => uncast(&alias.expr),
         Expr::Cast(cast) => uncast(&cast.expr),
         Expr::TryCast(cast) => uncast(&cast.expr),
-        // So is it left by what turns one value into NULL.
-        Expr::ScalarFunction(function) if function.name() == "nullif" => function.args.first().map_or(expr, uncast),
+        // So is it left by what reads a number, and by what turns one value into NULL.
+        Expr::ScalarFunction(function) if ["nullif", NUMBER].contains(&function.name()) => function.args.first().map_or(expr, uncast),
         other => other,
     }
 }
@@ -212,6 +213,8 @@ mod tests {
         let number = nullif(try_cast(k(), DataType::Float64), lit(f64::NAN));
         assert_eq!(prune(number.clone().gt(lit(7.0))), is(false, None));
         assert_eq!(prune(number.gt(col("duration"))), Prune::Anything);
+        let number = super::super::typed::number_function().call(vec![k()]);
+        assert_eq!(prune(number.gt(lit(7.0))), is(false, None));
         assert_eq!(prune(k().is_not_null()), is(false, None));
         assert_eq!(prune(k().eq(lit("a")).or(of_resource().eq(lit("b")))), is(false, Some(&["a"])).either(is(true, Some(&["b"]))));
         assert_eq!(prune(k().eq(lit("a")).and(of_resource().eq(lit("b")))), is(false, Some(&["a"])).both(is(true, Some(&["b"]))));

@@ -1,19 +1,20 @@
-//! Numbers and truth values among attributes, which SQL shows as texts.
+//! Numbers, truth values and times among texts: what a statement means by comparing or computing with them.
 //!
-//! A statement is rewritten before it is planned, because the planner knows only the type of the map: it would read every text as a number
-//! and fail on the first that is none. Of `attributes['k']` and `resource['k']`:
+//! Attributes are shown as texts, and the planner would cast a text to the type of what stands beside it, and fail on the first that is
+//! none. It is in two steps, because functions ask for types when they are planned, and everything else is known only afterwards:
 //!
-//! - `= 5`, `IN (5, 0.5)`, `= true` compare with the text that such a value is shown as, which the indexes know too;
-//! - other comparisons with something that is a number, arithmetic, and functions of numbers take what reads as a number;
-//! - everything else keeps the text.
+//! - Before planning, what arithmetic and functions of numbers are given is read as a number, where it may be a text (this module).
+//! - After it, texts are compared with what they meet, by the types of columns (`meeting`).
+//!
+//! `reading` has what both make of a value. What is no number is as good as missing: it is never an error, passes no comparison and is in
+//! no sum.
 //!
 //! Columns of times hold nanoseconds. Compared with a moment (`now() - INTERVAL '1 hour'`, `TIMESTAMP '…'`, `'2026-01-31T12:00:00Z'`) they are
 //! compared with its nanoseconds, which the statistics of segments know.
-//!
-//! What is no number there is as good as missing: it is never an error, passes no comparison and is in no sum.
 
 use std::ops::ControlFlow;
 
+use datafusion::logical_expr::ScalarUDF;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CastKind, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Select, SelectItem,
@@ -22,8 +23,21 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
+mod meeting;
+mod reading;
+
+pub(super) use self::meeting::rewrite as rewrite_plan;
+
+/// The name of the function that reads a number.
+pub(super) const NUMBER: &str = reading::Form::Number.name();
+
+/// The function that reads a number.
+pub(super) fn number_function() -> ScalarUDF {
+    reading::Form::Number.function()
+}
+
 /// Functions of numbers; what they are called with is read as one.
-const OF_NUMBERS: [&str; 27] = [
+const OF_NUMBERS: [&str; 35] = [
     "avg",
     "mean",
     "sum",
@@ -51,7 +65,19 @@ const OF_NUMBERS: [&str; 27] = [
     "trunc",
     "sqrt",
     "ln",
+    "log",
+    "log2",
+    "log10",
+    "exp",
+    "power",
+    "pow",
+    "cbrt",
+    "signum",
 ];
+
+/// Those that are also of texts: there only an attribute is read.
+const OF_BOTH: [&str; 2] = ["min", "max"];
+
 /// Columns that are numbers.
 const NUMBERS: [&str; 8] = ["duration", "start_time", "end_time", "time", "observed_time", "record_id", "severity_number", "flags"];
 
@@ -85,8 +111,8 @@ pub(super) fn rewrite(statement: &mut Statement) {
 
 #[derive(Default)]
 struct Typing {
-    /// Columns without a name that may change, as they were written, of each SELECT that is being visited.
-    written: Vec<Vec<Option<String>>>,
+    /// Columns without a name as they were written, of each SELECT that is being visited, and whether the plan may yet change them.
+    written: Vec<Vec<Option<(String, bool)>>>,
 }
 
 impl VisitorMut for Typing {
@@ -94,7 +120,7 @@ impl VisitorMut for Typing {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         let written = |item: &SelectItem| match item {
-            SelectItem::UnnamedExpr(expr) if has_attribute(expr) => Some(expr.to_string()),
+            SelectItem::UnnamedExpr(expr) => Some((expr.to_string(), has_attribute(expr) && has_comparison(expr))),
             _ => None,
         };
         self.written.push(select.projection.iter().map(written).collect());
@@ -104,8 +130,8 @@ impl VisitorMut for Typing {
     /// Columns are called as they were written.
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         for (item, written) in select.projection.iter_mut().zip(self.written.pop().unwrap_or_default()) {
-            if let (SelectItem::UnnamedExpr(expr), Some(written)) = (&*item, written)
-                && expr.to_string() != written
+            if let (SelectItem::UnnamedExpr(expr), Some((written, may_change))) = (&*item, written)
+                && (may_change || expr.to_string() != written)
             {
                 *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::with_quote('"', written) };
             }
@@ -115,62 +141,20 @@ impl VisitorMut for Typing {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
-            Expr::BinaryOp { left, op, right } => {
-                if is_comparison(op) {
-                    moments(left, right);
-                }
-                binary(left, op, right);
+            Expr::BinaryOp { left, op, right } if is_comparison(op) => moments(left, right),
+            Expr::BinaryOp { left, op, right } if is_arithmetic(op) => {
+                number(left);
+                number(right);
             }
             Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } => number(expr),
             Expr::Between { expr, low, high, .. } => {
                 moments(expr, low);
                 moments(expr, high);
-                if is_attribute(expr) && (is_number(low) || is_number(high)) {
-                    number(expr);
-                } else if is_number(expr) {
-                    number(low);
-                    number(high);
-                }
-            }
-            Expr::InList { expr, list, negated } if is_attribute(expr) && list.iter().all(|item| shown(item).is_some()) => {
-                if *negated && list.iter().all(is_number) {
-                    number(expr);
-                } else {
-                    list.iter_mut().for_each(text);
-                }
-            }
-            Expr::IsTrue(inner) | Expr::IsFalse(inner) if is_attribute(inner) => {
-                let truth = matches!(expr, Expr::IsTrue(_));
-                let (Expr::IsTrue(inner) | Expr::IsFalse(inner)) = expr else { return ControlFlow::Continue(()) };
-                replace(inner, if truth { "(x = 'true')" } else { "(x = 'true' OR x <> 'false')" });
             }
             Expr::Function(function) => of_numbers(&function.name.to_string(), &mut function.args),
             _ => {}
         }
         ControlFlow::Continue(())
-    }
-}
-
-fn binary(left: &mut Expr, op: &mut BinaryOperator, right: &mut Expr) {
-    use BinaryOperator::{Divide, Eq, Gt, GtEq, Lt, LtEq, Minus, Modulo, Multiply, NotEq, Plus};
-    let (attribute, other) = if is_attribute(left) { (left, right) } else { (right, left) };
-    if !is_attribute(attribute) {
-        return;
-    }
-    match op {
-        Plus | Minus | Multiply | Divide | Modulo => {
-            number(attribute);
-            number(other);
-        }
-        Eq if shown(other).is_some() => text(other),
-        NotEq if truth(other).is_some() => {
-            // What is no truth value is not another one.
-            *op = Eq;
-            let opposite = if truth(other) == Some(true) { "false" } else { "true" };
-            *other = Expr::value(Value::SingleQuotedString(opposite.to_owned()));
-        }
-        Eq | NotEq | Lt | LtEq | Gt | GtEq if is_number(other) => number(attribute),
-        _ => {}
     }
 }
 
@@ -185,6 +169,11 @@ fn moments(one: &mut Expr, other: &mut Expr) {
 fn is_comparison(op: &BinaryOperator) -> bool {
     use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
     matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq)
+}
+
+fn is_arithmetic(op: &BinaryOperator) -> bool {
+    use BinaryOperator::{Divide, Minus, Modulo, Multiply, Plus};
+    matches!(op, Plus | Minus | Multiply | Divide | Modulo)
 }
 
 fn is_time(expr: &Expr) -> bool {
@@ -217,24 +206,29 @@ fn of_numbers(name: &str, args: &mut FunctionArguments) {
     if !OF_NUMBERS.iter().any(|known| name.eq_ignore_ascii_case(known)) {
         return;
     }
+    let of_both = OF_BOTH.iter().any(|known| name.eq_ignore_ascii_case(known));
     for arg in &mut list.args {
-        if let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = arg {
+        if let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = arg
+            && (is_attribute(expr) || !of_both)
+        {
             number(expr);
         }
     }
 }
 
-/// An attribute as the number that it reads as. What is none, and not-a-number itself, compares with nothing.
+/// What may be a text as the number that it reads as; nothing else changes.
 fn number(expr: &mut Expr) {
-    if is_attribute(expr) {
-        replace(expr, "nullif(TRY_CAST(x AS DOUBLE), CAST('NaN' AS DOUBLE))");
-    }
-}
-
-/// A number or truth value as it is shown.
-fn text(expr: &mut Expr) {
-    if let Some(text) = shown(expr) {
-        *expr = Expr::value(Value::SingleQuotedString(text));
+    let may_be_text = matches!(
+        bare(expr),
+        Expr::Identifier(_)
+            | Expr::CompoundIdentifier(_)
+            | Expr::CompoundFieldAccess { .. }
+            | Expr::Case { .. }
+            | Expr::Function(_)
+            | Expr::Subquery(_)
+    );
+    if may_be_text && !is_number(expr) && !is_moment(expr) {
+        replace(expr, "number(x)");
     }
 }
 
@@ -260,10 +254,22 @@ impl VisitorMut for Placing<'_> {
     }
 }
 
-/// Whether there is an attribute in it: nothing else is rewritten.
+/// Whether there is an attribute in it.
 fn has_attribute(expr: &Expr) -> bool {
-    let found = visit_expressions(expr, |expr| if is_attribute(expr) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) });
-    found.is_break()
+    has(expr, is_attribute)
+}
+
+/// Whether something in it is compared.
+fn has_comparison(expr: &Expr) -> bool {
+    has(expr, |expr| match expr {
+        Expr::BinaryOp { op, .. } => is_comparison(op),
+        Expr::InList { .. } | Expr::Between { .. } | Expr::IsTrue(_) | Expr::IsFalse(_) => true,
+        _ => false,
+    })
+}
+
+fn has(expr: &Expr, wanted: impl Fn(&Expr) -> bool) -> bool {
+    visit_expressions(expr, |expr| if wanted(expr) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }).is_break()
 }
 
 /// Whether it is `attributes['k']` or `resource['k']` of any table.
@@ -290,17 +296,13 @@ fn is_number(expr: &Expr) -> bool {
     match bare(expr) {
         Expr::Value(value) => matches!(value.value, Value::Number(..)),
         Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, .. } => true,
-        Expr::BinaryOp { op, .. } => {
-            use BinaryOperator::{Divide, Minus, Modulo, Multiply, Plus};
-            matches!(op, Plus | Minus | Multiply | Divide | Modulo)
-        }
+        Expr::BinaryOp { op, .. } => is_arithmetic(op),
         Expr::Identifier(name) => is_one_of(name, &NUMBERS),
         Expr::CompoundIdentifier(names) => names.last().is_some_and(|name| is_one_of(name, &NUMBERS)),
         Expr::Cast { kind: CastKind::Cast | CastKind::TryCast | CastKind::DoubleColon, data_type, .. } => is_numeric(data_type),
         Expr::Function(function) => {
             let name = function.name.to_string();
-            // `nullif` is what attributes become here.
-            OF_NUMBERS.iter().chain(&["count", "nullif"]).any(|known| name.eq_ignore_ascii_case(known))
+            OF_NUMBERS.iter().chain(&["count", NUMBER]).any(|known| !OF_BOTH.contains(known) && name.eq_ignore_ascii_case(known))
         }
         _ => false,
     }
@@ -309,38 +311,6 @@ fn is_number(expr: &Expr) -> bool {
 fn is_numeric(data_type: &DataType) -> bool {
     let name = data_type.to_string().to_ascii_uppercase();
     ["INT", "BIGINT", "SMALLINT", "TINYINT", "DOUBLE", "FLOAT", "REAL", "DECIMAL", "NUMERIC"].iter().any(|known| name.starts_with(known))
-}
-
-/// How a number or truth value would be shown if it were an attribute.
-fn shown(expr: &Expr) -> Option<String> {
-    if let Some(truth) = truth(expr) {
-        return Some(truth.to_string());
-    }
-    let (digits, is_negative) = match bare(expr) {
-        Expr::Value(value) => (&value.value, false),
-        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match bare(expr) {
-            Expr::Value(value) => (&value.value, true),
-            _ => return None,
-        },
-        _ => return None,
-    };
-    let Value::Number(digits, _) = digits else { return None };
-    let digits = if is_negative { format!("-{digits}") } else { digits.clone() };
-    match digits.parse::<i64>() {
-        Ok(whole) => Some(whole.to_string()),
-        // Minus zero is shown with its sign, and rare.
-        Err(_) => digits.parse::<f64>().ok().filter(|number| number.is_finite()).map(|number| (number + 0.0).to_string()),
-    }
-}
-
-fn truth(expr: &Expr) -> Option<bool> {
-    match bare(expr) {
-        Expr::Value(value) => match value.value {
-            Value::Boolean(truth) => Some(truth),
-            _ => None,
-        },
-        _ => None,
-    }
 }
 
 /// Without parentheses.

@@ -1,0 +1,352 @@
+//! What becomes of a text that meets a number, a truth value or a time, whatever either is made of.
+//!
+//! The planner would cast the text, and fail on the first that is something else. A plan is rewritten before that, by the types that the
+//! columns of each step have: whether the text comes from a table, a subquery or a name of `WITH`. A text that stands in the statement is
+//! left to the planner: it is read once, and its writer told when it is none. So is every cast that was written.
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::common::tree_node::{Transformed, TreeNode as _};
+use datafusion::common::{Column, DFSchema, Result};
+use datafusion::logical_expr::expr::{InList, InSubquery, ScalarFunction, SetComparison, TryCast};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{
+    Between, BinaryExpr, Case, Cast, Expr, ExprSchemable as _, LogicalPlan, LogicalPlanBuilder, Operator, Projection, Subquery, not,
+};
+
+use super::reading::{Form, is_text};
+
+/// What an expression gives, as far as meetings are concerned.
+#[derive(Clone, Debug, PartialEq)]
+enum Kind {
+    Text,
+    /// A text that stands in the statement.
+    Written,
+    Number,
+    /// A number that the planner would make another decimal of when it meets one with a point that floats.
+    Decimal,
+    Truth,
+    Time(DataType),
+    Other,
+}
+
+impl Kind {
+    fn of_type(data_type: &DataType) -> Self {
+        match data_type {
+            text if is_text(text) => Self::Text,
+            DataType::Boolean => Self::Truth,
+            decimal if decimal.is_decimal() => Self::Decimal,
+            number if number.is_numeric() => Self::Number,
+            DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Time32(_) | DataType::Time64(_) => {
+                Self::Time(data_type.clone())
+            }
+            _ => Self::Other,
+        }
+    }
+
+    fn of(expr: &Expr, read: &DFSchema) -> Self {
+        match expr.get_type(read).map_or(Self::Other, |data_type| Self::of_type(&data_type)) {
+            Self::Text if is_written(expr) => Self::Written,
+            kind => kind,
+        }
+    }
+
+    fn is_number(&self) -> bool {
+        matches!(self, Self::Number | Self::Decimal)
+    }
+
+    /// Whether attributes show it as a text.
+    fn is_shown(&self) -> bool {
+        self.is_number() || *self == Self::Truth
+    }
+
+    fn is_text(&self) -> bool {
+        matches!(self, Self::Text | Self::Written)
+    }
+
+    fn meets_text(&self) -> bool {
+        self.is_shown() || matches!(self, Self::Time(_))
+    }
+
+    /// A text read as one of this.
+    fn read(&self, text: Expr) -> Result<Expr> {
+        match self {
+            Self::Number | Self::Decimal => Form::Number.of(text),
+            Self::Truth => Form::Truth.of(text),
+            Self::Time(data_type) => Ok(Expr::TryCast(TryCast::new(Box::new(text), data_type.clone()))),
+            Self::Text | Self::Written | Self::Other => Ok(text),
+        }
+    }
+
+    /// One of this, beside texts that are read as such.
+    fn beside_read(&self, expr: Expr) -> Expr {
+        if *self == Self::Decimal { Expr::Cast(Cast::new(Box::new(expr), DataType::Float64)) } else { expr }
+    }
+
+    /// One of this as a text.
+    fn shown(&self, expr: Expr) -> Result<Expr> {
+        match self {
+            Self::Number | Self::Decimal | Self::Truth => Form::Shown.of(expr),
+            Self::Time(_) => Ok(Expr::Cast(Cast::new(Box::new(expr), DataType::Utf8))),
+            Self::Text | Self::Written | Self::Other => Ok(expr),
+        }
+    }
+}
+
+fn is_written(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(..) => true,
+        Expr::Alias(alias) => is_written(&alias.expr),
+        _ => false,
+    }
+}
+
+/// Rewrites a plan, with its subqueries.
+pub(in super::super) fn rewrite(plan: LogicalPlan) -> Result<LogicalPlan> {
+    plan.transform_up_with_subqueries(step).map(|plan| plan.data)
+}
+
+fn step(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    let (read, names) = (merge_schema(&plan.inputs()), NamePreserver::new(&plan));
+    let plan = keys(plan)?.map_expressions(|expr| {
+        let name = names.save(&expr);
+        let expr = expr.transform_up(|expr| met(expr, &read).map(Transformed::yes))?;
+        Ok(expr.update_data(|expr| name.restore(expr)))
+    })?;
+    // Types below may have changed even where nothing is rewritten.
+    plan.data.recompute_schema().map(Transformed::yes)
+}
+
+/// Keys of a join are compared too.
+fn keys(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let LogicalPlan::Join(mut join) = plan else { return Ok(plan) };
+    for (left, right) in &mut join.on {
+        let kinds = (Kind::of(left, join.left.schema()), Kind::of(right, join.right.schema()));
+        (_, *left, *right) = compared(std::mem::take(left), Operator::Eq, std::mem::take(right), &kinds)?;
+    }
+    Ok(LogicalPlan::Join(join))
+}
+
+fn met(expr: Expr, read: &DFSchema) -> Result<Expr> {
+    Ok(match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+            let kinds = (Kind::of(&left, read), Kind::of(&right, read));
+            let (op, left, right) = match op {
+                Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide | Operator::Modulo => {
+                    computed(*left, op, *right, &kinds)?
+                }
+                _ => compared(*left, op, *right, &kinds)?,
+            };
+            Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))
+        }
+        Expr::Between(Between { expr, negated, low, high }) => {
+            let mut all = [*expr, *low, *high];
+            read_all(&mut all, read)?;
+            let [expr, low, high] = all;
+            Expr::Between(Between::new(Box::new(expr), negated, Box::new(low), Box::new(high)))
+        }
+        Expr::InList(list) => one_of(list, read)?,
+        Expr::InSubquery(found) => one_found(found, read)?,
+        Expr::SetComparison(found) => any_found(found, read)?,
+        Expr::Case(case) => chosen(case, read)?,
+        Expr::ScalarFunction(call) => called(call, read)?,
+        Expr::Negative(inner) if Kind::of(&inner, read) == Kind::Text => Expr::Negative(Box::new(Form::Number.of(*inner)?)),
+        Expr::Not(inner) => not(truth(*inner, read)?),
+        Expr::IsTrue(inner) => Expr::IsTrue(Box::new(truth(*inner, read)?)),
+        Expr::IsNotTrue(inner) => Expr::IsNotTrue(Box::new(truth(*inner, read)?)),
+        Expr::IsFalse(inner) => Expr::IsFalse(Box::new(truth(*inner, read)?)),
+        Expr::IsNotFalse(inner) => Expr::IsNotFalse(Box::new(truth(*inner, read)?)),
+        Expr::IsUnknown(inner) => Expr::IsUnknown(Box::new(truth(*inner, read)?)),
+        Expr::IsNotUnknown(inner) => Expr::IsNotUnknown(Box::new(truth(*inner, read)?)),
+        other => other,
+    })
+}
+
+fn truth(expr: Expr, read: &DFSchema) -> Result<Expr> {
+    if Kind::of(&expr, read) == Kind::Text { Form::Truth.of(expr) } else { Ok(expr) }
+}
+
+fn computed(left: Expr, op: Operator, right: Expr, kinds: &(Kind, Kind)) -> Result<(Operator, Expr, Expr)> {
+    let number = |expr: Expr, kind: &Kind, other: &Kind| match kind {
+        Kind::Text if other.is_text() || other.is_number() => Form::Number.of(expr),
+        Kind::Written if *other == Kind::Text => Form::Number.of(expr),
+        Kind::Decimal if *other == Kind::Text => Ok(kind.beside_read(expr)),
+        _ => Ok(expr),
+    };
+    Ok((op, number(left, &kinds.0, &kinds.1)?, number(right, &kinds.1, &kinds.0)?))
+}
+
+fn compared(left: Expr, op: Operator, right: Expr, kinds: &(Kind, Kind)) -> Result<(Operator, Expr, Expr)> {
+    Ok(match kinds {
+        (Kind::Text, kind) if kind.meets_text() => {
+            let (op, text, other) = beside(left, op, right, kind)?;
+            (op, text, other)
+        }
+        (kind, Kind::Text) if kind.meets_text() => {
+            let (op, text, other) = beside(right, op, left, kind)?;
+            (op, other, text)
+        }
+        _ => (op, left, right),
+    })
+}
+
+/// A text and what it is compared with. It equals the text that a number is shown as; for everything else it is read.
+fn beside(text: Expr, op: Operator, other: Expr, kind: &Kind) -> Result<(Operator, Expr, Expr)> {
+    Ok(match op {
+        Operator::Eq | Operator::IsDistinctFrom | Operator::IsNotDistinctFrom if kind.is_shown() => (op, text, kind.shown(other)?),
+        // What is no truth value is not another one.
+        Operator::NotEq if *kind == Kind::Truth => (Operator::Eq, text, kind.shown(opposite(other))?),
+        Operator::Eq
+        | Operator::NotEq
+        | Operator::Lt
+        | Operator::LtEq
+        | Operator::Gt
+        | Operator::GtEq
+        | Operator::IsDistinctFrom
+        | Operator::IsNotDistinctFrom => (op, kind.read(text)?, kind.beside_read(other)),
+        _ => (op, text, other),
+    })
+}
+
+fn opposite(truth: Expr) -> Expr {
+    use datafusion::common::ScalarValue;
+    match truth {
+        Expr::Literal(ScalarValue::Boolean(Some(truth)), metadata) => Expr::Literal(ScalarValue::Boolean(Some(!truth)), metadata),
+        other => not(other),
+    }
+}
+
+fn kinds(all: &[Expr], read: &DFSchema) -> Vec<Kind> {
+    all.iter().map(|expr| Kind::of(expr, read)).collect()
+}
+
+/// Reads all texts as what stands among them.
+fn read_all(all: &mut [Expr], read: &DFSchema) -> Result<()> {
+    let kinds = kinds(all, read);
+    if let Some(other) = kinds.iter().find(|kind| kind.meets_text()).filter(|_| kinds.contains(&Kind::Text)) {
+        for (expr, kind) in all.iter_mut().zip(&kinds) {
+            let taken = std::mem::take(expr);
+            *expr = if kind.is_text() { other.read(taken)? } else { kind.beside_read(taken) };
+        }
+    }
+    Ok(())
+}
+
+/// Shows as texts what stands among texts.
+fn show_all(all: &mut [Expr], read: &DFSchema) -> Result<()> {
+    let kinds = kinds(all, read);
+    if kinds.contains(&Kind::Text) {
+        for (expr, kind) in all.iter_mut().zip(&kinds) {
+            *expr = kind.shown(std::mem::take(expr))?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes equal texts of what is compared for equality, or times.
+fn equal_all(all: &mut [Expr], read: &DFSchema) -> Result<()> {
+    let has_time = all.iter().any(|expr| matches!(Kind::of(expr, read), Kind::Time(_)));
+    if has_time { read_all(all, read) } else { show_all(all, read) }
+}
+
+fn one_of(InList { expr, list, negated }: InList, read: &DFSchema) -> Result<Expr> {
+    let mut all = vec![*expr];
+    all.extend(list);
+    let kinds = kinds(&all, read);
+    let listed = || kinds.iter().skip(1).filter(|kind| **kind != Kind::Other);
+    let is_alike = listed().all(Kind::is_number) || listed().all(|kind| *kind == Kind::Truth);
+    // What is no number is not another one.
+    if negated && is_alike && kinds.first() == Some(&Kind::Text) {
+        read_all(&mut all, read)?;
+    } else {
+        equal_all(&mut all, read)?;
+    }
+    let expr = all.remove(0);
+    Ok(Expr::InList(InList::new(Box::new(expr), all, negated)))
+}
+
+fn one_found(InSubquery { expr, subquery, negated }: InSubquery, read: &DFSchema) -> Result<Expr> {
+    let op = if negated { Operator::NotEq } else { Operator::Eq };
+    let was = Kind::of(&expr, read);
+    let (expr, subquery) = found(*expr, op, subquery, read)?;
+    let is_read = negated && was == Kind::Text && Kind::of(&expr, read) != Kind::Text;
+    let there = is_read.then(|| expr.clone().is_not_null());
+    let found = Expr::InSubquery(InSubquery::new(Box::new(expr), subquery, negated));
+    // The planner lets NULL pass where no row is NULL.
+    Ok(there.into_iter().fold(found, Expr::and))
+}
+
+fn any_found(SetComparison { expr, subquery, op, quantifier }: SetComparison, read: &DFSchema) -> Result<Expr> {
+    let (expr, subquery) = found(*expr, op, subquery, read)?;
+    Ok(Expr::SetComparison(SetComparison::new(Box::new(expr), subquery, op, quantifier)))
+}
+
+/// An expression and the rows that it is compared with.
+fn found(expr: Expr, op: Operator, subquery: Subquery, read: &DFSchema) -> Result<(Expr, Subquery)> {
+    let fields = subquery.subquery.schema().fields();
+    let rows = fields.first().map_or(Kind::Other, |field| Kind::of_type(field.data_type()));
+    Ok(match (Kind::of(&expr, read), rows) {
+        (Kind::Text, kind) if kind.is_shown() && op == Operator::Eq => (expr, each(subquery, |row| kind.shown(row))?),
+        (Kind::Text, Kind::Decimal) => (Form::Number.of(expr)?, each(subquery, |row| Ok(Kind::Decimal.beside_read(row)))?),
+        (Kind::Text, kind) => (kind.read(expr)?, subquery),
+        (kind, Kind::Text) if kind.is_shown() && matches!(op, Operator::Eq | Operator::NotEq) => (kind.shown(expr)?, subquery),
+        (kind, Kind::Text) if kind.meets_text() => (kind.beside_read(expr), each(subquery, |row| kind.read(row))?),
+        _ => (expr, subquery),
+    })
+}
+
+/// A subquery with something else made of its only column.
+fn each(subquery: Subquery, form: impl Fn(Expr) -> Result<Expr>) -> Result<Subquery> {
+    let plan = Arc::unwrap_or_clone(subquery.subquery);
+    let plan = match plan {
+        LogicalPlan::Projection(Projection { mut expr, input, schema, .. }) => {
+            if let (Some(first), Some(field)) = (expr.first_mut(), schema.fields().first()) {
+                *first = form(std::mem::take(first).unalias())?.alias(field.name());
+            }
+            LogicalPlan::Projection(Projection::try_new(expr, input)?)
+        }
+        plan => {
+            let column = Column::from(plan.schema().qualified_field(0));
+            let made = form(Expr::Column(column.clone()))?.alias(column.name());
+            LogicalPlanBuilder::from(plan).project([made])?.build()?
+        }
+    };
+    Ok(Subquery { subquery: Arc::new(plan), ..subquery })
+}
+
+fn chosen(Case { expr, when_then_expr, else_expr }: Case, read: &DFSchema) -> Result<Expr> {
+    let has_base = expr.is_some();
+    let (whens, mut thens): (Vec<Expr>, Vec<Expr>) = when_then_expr.into_iter().map(|(when, then)| (*when, *then)).unzip();
+    let mut compared: Vec<Expr> = expr.map(|expr| *expr).into_iter().chain(whens).collect();
+    if has_base {
+        equal_all(&mut compared, read)?;
+    }
+    let has_else = else_expr.is_some();
+    thens.extend(else_expr.map(|expr| *expr));
+    show_all(&mut thens, read)?;
+    let base = has_base.then(|| Box::new(compared.remove(0)));
+    let otherwise = if has_else { thens.pop().map(Box::new) } else { None };
+    let pairs = compared.into_iter().zip(thens).map(|(when, then)| (Box::new(when), Box::new(then))).collect();
+    Ok(Expr::Case(Case::new(base, pairs, otherwise)))
+}
+
+fn called(ScalarFunction { func, mut args }: ScalarFunction, read: &DFSchema) -> Result<Expr> {
+    match (func.name(), args.as_mut_slice()) {
+        (name, [value]) if name == Form::Number.name() && !Kind::of(value, read).is_text() => return Ok(std::mem::take(value)),
+        ("coalesce" | "nvl", args) | ("nvl2", [_, args @ ..]) => show_all(args, read)?,
+        ("greatest" | "least", args) => read_all(args, read)?,
+        ("nullif", [value, missing]) => {
+            if Kind::of(value, read) == Kind::Text {
+                let kind = Kind::of(missing, read);
+                *missing = kind.shown(std::mem::take(missing))?;
+            } else if Kind::of(missing, read) == Kind::Text {
+                let kind = Kind::of(value, read);
+                *missing = kind.read(std::mem::take(missing))?;
+            }
+        }
+        _ => {}
+    }
+    Ok(Expr::ScalarFunction(ScalarFunction::new_udf(func, args)))
+}
