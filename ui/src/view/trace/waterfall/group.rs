@@ -67,32 +67,53 @@ impl Context<'_> {
         });
     }
 
-    /// One stroke per run of cells in which at least one ran.
+    /// A bar per run of cells of equal height: how much of the time of a cell any of them ran.
     fn strip(&self, spans: impl Iterator<Item = (usize, Brief)>) -> String {
         let (scene, axis) = (self.scene, &self.scene.axis);
-        let mut cells = vec![false; STRIP];
-        for (place, span) in spans {
+        let stretch = |(place, span): (usize, Brief)| {
             let from = scene.offset(place);
-            let to = from.saturating_add(span.duration());
-            if !axis.shows(from, to) {
-                continue;
-            }
-            let (first, last) = (cell(axis.share(from)), cell(axis.share(to)));
-            if let Some(run) = cells.get_mut(first..=last) {
-                run.fill(true);
-            }
+            (from, from.saturating_add(span.duration()))
+        };
+        let mut ran: Vec<(u64, u64)> = spans.map(stretch).filter(|(from, to)| axis.shows(*from, *to)).collect();
+        ran.sort_unstable();
+        let mut covered = [0.0; STRIP];
+        let mut until = 0;
+        for (from, to) in ran {
+            // What ran beside another one counts once.
+            cover(&mut covered, axis.share(from.max(until).min(to)), axis.share(to));
+            until = until.max(to);
         }
-        let mut path = String::new();
-        let mut at = 0;
-        for run in cells.chunk_by(|a, b| a == b) {
-            if run.first() == Some(&true) {
-                // Writing to a String cannot fail.
-                let _ = write!(path, "M{at} 5h{}", run.len());
-            }
-            at += run.len();
-        }
-        path
+        drawn(&covered)
     }
+}
+
+/// Adds a stretch of the axis, both ends as shares of one, to the parts of the cells in which something ran.
+fn cover(cells: &mut [f64], from: f64, to: f64) {
+    let (first, last) = (cell(from), cell(to));
+    for (at, part) in cells.iter_mut().enumerate().take(last + 1).skip(first) {
+        let (begin, end) = (at as f64 / STRIP as f64, (at + 1) as f64 / STRIP as f64);
+        let added = (to.min(end) - from.max(begin)).max(0.0) * STRIP as f64;
+        if added > 0.0 || (to <= from && at == first) {
+            *part += added.max(SEEN);
+        }
+    }
+}
+
+/// Path data of the cells: as high as the part of each in which something ran, a single moment too.
+fn drawn(cells: &[f64]) -> String {
+    #[expect(clippy::cast_possible_truncation, reason = "a share of one, of few steps")]
+    let height = |part: &f64| if *part > 0.0 { LEAST + (part.min(1.0) * (FULL - LEAST) as f64).round() as usize } else { 0 };
+    let heights: Vec<usize> = cells.iter().map(height).collect();
+    let mut path = String::new();
+    let mut at = 0;
+    for run in heights.chunk_by(|a, b| a == b) {
+        if let Some(height) = run.first().filter(|height| **height > 0) {
+            // Writing to a String cannot fail.
+            let _ = write!(path, "M{at} {FULL}v-{height}h{}v{height}z", run.len());
+        }
+        at += run.len();
+    }
+    path
 }
 
 fn cell(share: f64) -> usize {
@@ -101,5 +122,39 @@ fn cell(share: f64) -> usize {
     cell.min(STRIP - 1)
 }
 
+/// Heights of a cell in which one moment was used, and of one that was busy throughout; the latter is that of the drawing.
+const LEAST: usize = 3;
+const FULL: usize = 10;
+
+/// The part of a cell that a span without duration is taken to fill, so that it is seen.
+const SEEN: f64 = 1e-9;
+
 /// Cells of the strip.
 const STRIP: usize = 300;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_as_high_as_the_part_of_it_that_was_busy() {
+        let mut cells = [0.0; STRIP];
+        let share = |cells: f64| cells / STRIP as f64;
+        cover(&mut cells, share(0.0), share(2.0));
+        // Most of one cell, in two parts; a moment of another.
+        cover(&mut cells, share(4.0), share(4.3));
+        cover(&mut cells, share(4.5), share(4.8));
+        cover(&mut cells, share(9.5), share(9.5));
+        assert_eq!(drawn(&cells), "M0 10v-10h2v10zM4 10v-7h1v7zM9 10v-3h1v3z");
+    }
+
+    #[test]
+    fn many_short_spans_far_apart_do_not_look_busy() {
+        let mut cells = [0.0; STRIP];
+        for at in 0..477 {
+            let from = f64::from(at) / 477.0;
+            cover(&mut cells, from, from + 0.02 / 477.0);
+        }
+        assert!(!drawn(&cells).contains("v-4") && drawn(&cells).contains("v-3"), "{}", drawn(&cells));
+    }
+}
