@@ -25,6 +25,11 @@ function faults() {
       }
     }
   };
+  // The page is as wide as its window, and what the rail begins with is seen.
+  const wider = document.documentElement.scrollWidth - innerWidth;
+  if (!document.body.style.zoom && wider > 0) found.push(`the page is ${wider} px wider than its window`);
+  const mark = document.querySelector(".brand .mark");
+  if (isShown(mark) && box(mark).width < 16) found.push(`the mark of the product is ${box(mark).width} px wide`);
   // Landmarks, and what follows one another in the page.
   overlaps([...document.querySelectorAll("body > nav, body > header, body > main")].filter((one) => isShown(one) && !floats(one)), 0.01);
   for (const parent of [document.querySelector("main"), ...document.querySelectorAll("main section, main form, main figure")]) {
@@ -88,5 +93,12 @@ await withBrowser(async (browser) => {
       if (letters > 1) await page.evaluate(() => { document.body.style.zoom = "2"; });
       for (const fault of await page.evaluate(faults)) problems.push(`${path} (${width} px${letters > 1 ? ", zoomed" : ""}): ${fault}`);
     }
+    // What completion offers is read whole.
+    await page.goto(`${base}/traces`);
+    await page.fill("#q", "status:error ser");
+    await page.waitForSelector(".completion:not([hidden]) li");
+    const cut = await page.evaluate(() => [...document.querySelectorAll(".completion:not([hidden]) .text")].filter((one) => one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== "inline").map((one) => one.textContent));
+    if (cut.length > 0) problems.push(`completion (${width} px) cuts ${cut.join(", ")}`);
+    if (await page.evaluate(() => document.querySelector(".completion:not([hidden])").getBoundingClientRect().right > innerWidth)) problems.push(`completion (${width} px) leaves the window`);
   }
 });
