@@ -1,9 +1,11 @@
 //! `/open?id=`: goes to what a pasted text names: a page of this server, a trace, a span, a service; does what a text after `>` says; else searches for
 //! it. `/open?failed=&at=`: goes to the span of a service that failed and began at that nanosecond.
 
+use std::time::Duration;
+
 use axum::response::{IntoResponse, Redirect, Response};
 use storage::trace::Sheet;
-use storage::{SpanId, TimeRange, TraceId, TraceOrder, TraceSearch, UnixNanos};
+use storage::{SpanId, SqlQuery, TimeRange, TraceId, TraceOrder, TraceSearch, UnixNanos};
 
 use super::Visit;
 use crate::error::Failure;
@@ -36,7 +38,8 @@ pub(super) async fn resolve(visit: Visit) -> Result<Response, Failure> {
         Target::Trace(trace, span) => trace_link(&links, &trace, span),
         Target::Span(span) => span_link(&visit, &links, span).await?,
         Target::Digits(digits) => padded_link(&visit, &links, &digits).await?,
-        Target::Text(text) if visit.state.store().service_names().contains(&text) => links.service(&text).href(),
+        Target::Beginning(text) | Target::Text(text) if visit.state.store().service_names().contains(&text) => links.service(&text).href(),
+        Target::Beginning(digits) => beginning_link(&visit, &links, &digits.to_lowercase()).await?,
         Target::Text(text) => links.traces(&text).href(),
     };
     Ok(Redirect::to(&href).into_response())
@@ -92,4 +95,60 @@ async fn padded_link(visit: &Visit, links: &Links, digits: &str) -> Result<Strin
     );
     let as_text = ("Search for it as text", links.traces(&format!("\"{digits}\"")).href());
     Err(Failure { ways: vec![as_text], ..Failure::bad_request("invalid_id", message) })
+}
+
+/// Lists show the first digits of ids: the trace that began within a day whose id begins so, or all of them. Ids are not kept in order, so that all
+/// older ones are looked at only where the reader asks for it.
+async fn beginning_link(visit: &Visit, links: &Links, digits: &str) -> Result<String, Failure> {
+    let since = visit.state.now().minus(A_DAY);
+    let fits = format!("SELECT DISTINCT trace_id FROM spans WHERE trace_id LIKE '{digits}%'");
+    let statement = SqlQuery { sql: format!("{fits} AND start_time >= {} LIMIT {MOST}", since.get()), max_rows: MOST, timeout: PATIENCE };
+    let found = visit.state.store().sql(statement).await.map(|answer| answer.rows).unwrap_or_default();
+    let ids: Vec<&str> = found.iter().filter_map(|row| row.get("trace_id")?.as_str()).collect();
+    if let [id] = ids.as_slice() {
+        return Ok(links.plain(&format!("/trace/{id}")).href());
+    }
+    if !ids.is_empty() {
+        return Ok(links.traces(&format!("trace:{}", ids.join(","))).with("from", &since.get().to_string()).href());
+    }
+    // A number is more likely one of an order, say.
+    if digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(links.traces(digits).href());
+    }
+    let message =
+        format!("no trace of the last 24 hours was found whose id begins with `{}`; a whole trace id has 32 digits", shown(digits));
+    let ways = vec![
+        ("Search for it as text", links.traces(&format!("\"{digits}\"")).href()),
+        ("Look among all traces", links.plain("/query").with("sql", &format!("{fits} LIMIT 20")).href()),
+    ];
+    Err(Failure { ways, ..Failure::not_found(message) })
+}
+
+/// How far back, and how long, traces are looked for by the beginning of their ids, and how many of them are listed.
+const A_DAY: u64 = 86_400_000_000_000;
+const PATIENCE: Duration = Duration::from_secs(3);
+const MOST: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use crate::harness::{App, TRACE};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_digits_that_lists_show_of_an_id_lead_to_its_trace() {
+        let app = App::filled().await;
+        let answer = app.get(&format!("/open?id={}", &TRACE[..8])).await;
+        assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, format!("/trace/{TRACE}").as_str()));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn digits_that_no_id_begins_with_are_told_and_can_be_looked_for() {
+        let app = App::filled().await;
+        let answer = app.get("/open?id=deadbeef").await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND);
+        let page = answer.text();
+        assert!(page.contains("begins with") && page.contains("/query?sql=SELECT") && page.contains("q=%22deadbeef%22"), "{page}");
+        assert_eq!(app.get("/open?id=20261126").await.header("location"), "/traces?q=20261126");
+    }
 }

@@ -10,6 +10,8 @@ pub(super) enum Target {
     Span(SpanId),
     /// Digits of an id, too few or too many.
     Digits(String),
+    /// As many digits as lists show of an id, or more; a number or a word may look the same.
+    Beginning(String),
     Text(String),
 }
 
@@ -61,6 +63,7 @@ impl Target {
             (Some(trace), span) if is_link || runs.first() == Some(&text) => Self::Trace(trace, span),
             (None, Some(span)) if runs.first() == Some(&text) => Self::Span(span),
             (None, None) if is_part_of_id(text) => Self::Digits(text.to_owned()),
+            (None, None) if (SHOWN_DIGITS..16).contains(&text.len()) && is_hex(text) => Self::Beginning(text.to_owned()),
             _ => Self::Text(text.to_owned()),
         }
     }
@@ -99,8 +102,15 @@ const LABELS: [&str; 9] =
 
 /// Hexadecimal digits in a number that no word has, and no id.
 fn is_part_of_id(text: &str) -> bool {
-    text.len() > 16 && text.len() != 32 && text.len() < 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    text.len() > 16 && text.len() != 32 && text.len() < 64 && is_hex(text)
 }
+
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Digits of a trace id that lists show.
+const SHOWN_DIGITS: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -191,6 +201,8 @@ mod tests {
             assert_eq!(Target::of(text), Target::Digits(text.to_owned()));
         }
         assert_eq!(Target::of("facade"), Target::Text("facade".to_owned()));
+        assert_eq!(Target::of("4BF92F35"), Target::Beginning("4BF92F35".to_owned()));
+        assert_eq!(Target::of("4bf92f3"), Target::Text("4bf92f3".to_owned()));
     }
 
     #[test]
