@@ -398,8 +398,8 @@
     else if (item.tagName === "SUMMARY") { item.parentElement.open = true; item.focus(); const first = $("a, input", item.parentElement.lastElementChild); if (first) first.focus(); }
     else if (item.matches("svg")) item.focus();
     else {
-      // What changes the picture leads back to the row that the reader was at.
-      const row = grid && item.closest("[data-switches], [data-ways], .zoom") && currentRow();
+      // What changes the picture or the list leads back to the row that the reader was at.
+      const row = item.closest(grid ? "[data-switches], [data-ways], .zoom" : ".controls") && currentRow();
       if (row && row.id && !item.hash) item.hash = row.id;
       item.click();
     }

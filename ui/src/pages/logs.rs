@@ -137,18 +137,33 @@ impl Asked {
             .with("wrap", if self.wrap { "1" } else { "" })
     }
 
+    /// This page with what is open on it, for links that only show it in another way. The same records are listed where they keep `cursor`.
+    fn adjusted(&self, visit: &Visit) -> Address {
+        let kept = visit.params.pairs().filter(|(name, _)| ["row", "ctx", "by", "limit"].contains(name));
+        self.address(&visit.links()).with_all(kept, &[])
+    }
+
+    fn relaid(&self, visit: &Visit) -> Address {
+        self.adjusted(visit).with("cursor", visit.params.get("cursor").unwrap_or_default())
+    }
+
+    /// The address, and where on its page the open record is.
+    fn at_row(&self, address: &Address) -> String {
+        self.row.map_or_else(|| address.href(), |row| format!("{}#r{row}", address.href()))
+    }
+
     /// This page with a chosen column one place further to the left or to the right; empty at the end.
-    fn with_moved(&self, key: &str, is_left: bool, links: &Links) -> String {
+    fn with_moved(&self, key: &str, is_left: bool, visit: &Visit) -> String {
         let mut columns = self.columns.clone();
         let at = columns.iter().position(|known| known == key);
         let other = at.and_then(|at| if is_left { at.checked_sub(1) } else { Some(at + 1) }).filter(|other| *other < columns.len());
         let (Some(at), Some(other)) = (at, other) else { return String::new() };
         columns.swap(at, other);
-        self.address(links).with("cols", &columns.join(",")).href()
+        self.at_row(&self.relaid(visit).with("cols", &columns.join(",")))
     }
 
     /// This page with a column added or removed; empty when there are as many as there may be.
-    fn with_column(&self, key: &str, links: &Links) -> String {
+    fn with_column(&self, key: &str, visit: &Visit) -> String {
         let mut columns: Vec<&str> = self.columns.iter().map(String::as_str).filter(|known| *known != key).collect();
         if columns.len() == self.columns.len() {
             if columns.len() == MAX_COLUMNS {
@@ -156,7 +171,7 @@ impl Asked {
             }
             columns.push(key);
         }
-        self.address(links).with("cols", &columns.join(",")).href()
+        self.at_row(&self.relaid(visit).with("cols", &columns.join(",")))
     }
 }
 
@@ -174,8 +189,9 @@ fn frame_of(visit: &Visit, window: &Window, asked: &Asked, is_later: bool) -> Lo
     let is_live = is_open && visit.params.get("live") == Some("1");
     let since = visit.state.now().get().to_string();
     let live = links.plain("/live").with("for", "logs").with("q", &asked.query).with("since", &since);
-    let view = |label, view: View| (label, address().with("view", view.as_str()).href(), asked.view == view);
-    let order = |label, word, value| (label, address().with("sort", word).href(), asked.order == value);
+    let adjusted = || asked.adjusted(visit);
+    let view = |label, view: View| (label, adjusted().with("view", view.as_str()).href(), asked.view == view);
+    let order = |label, word, value| (label, asked.at_row(&adjusted().with("sort", word)), asked.order == value);
     let json = links.plain("/api/v1/logs").with("q", &asked.query).with("from", &window.from).with("to", &window.to);
     let json = json.with("order", if asked.order == LogOrder::Oldest { "oldest" } else { "" });
     Logs {
@@ -192,7 +208,7 @@ fn frame_of(visit: &Visit, window: &Window, asked: &Asked, is_later: bool) -> Lo
         newest: if is_later { address().href() } else { String::new() },
         columns: asked.columns.iter().map(|key| format::line(key, 80)).collect(),
         wrap: asked.wrap,
-        toggle_wrap: address().with("wrap", if asked.wrap { "" } else { "1" }).href(),
+        toggle_wrap: asked.at_row(&asked.relaid(visit).with("wrap", if asked.wrap { "" } else { "1" })),
         live: if is_open { live.href() } else { String::new() },
         is_live,
         toggle_live: address().with("live", if is_live { "" } else { "1" }).href(),
@@ -251,10 +267,10 @@ async fn fill(page: &mut Logs, visit: &Visit, found: &LogPage, asked: &Asked, wi
     let offered = keys(&found.records);
     let key = |key: String| Key {
         name: format::line(&key, 60),
-        toggle: asked.with_column(&key, &links),
+        toggle: asked.with_column(&key, visit),
         is_shown: asked.columns.contains(&key),
-        left: asked.with_moved(&key, true, &links),
-        right: asked.with_moved(&key, false, &links),
+        left: asked.with_moved(&key, true, visit),
+        right: asked.with_moved(&key, false, visit),
     };
     let others = offered.into_iter().filter(|key| !asked.columns.contains(key));
     page.keys = asked.columns.iter().cloned().chain(others).map(key).collect();

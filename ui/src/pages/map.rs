@@ -51,6 +51,8 @@ struct Shown {
     focus: Option<Key>,
     /// Namespaces by the name of the node that stands for them.
     groups: HashMap<String, String>,
+    /// Namespaces of services by the name of the service.
+    members: HashMap<String, String>,
     notes: Vec<String>,
     hint: &'static str,
 }
@@ -75,7 +77,7 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     },);
     let (map, over_time) = map?;
     let mut shown = Shown::new(map, before.map(|before| asked.shown(before)), namespaces, &asked);
-    shown.focus = find(&shown.whole, &asked.focus).filter(|_| !asked.focus.is_empty());
+    shown.look_at(&asked.focus);
     shown.notes.extend(gap);
     let mut page = build(&visit, &window, &asked, &shown);
     // An open dependency has a chart of its own.
@@ -116,7 +118,19 @@ impl Shown {
         let before = before.map(|before| grouped(&before, &namespaces, &open).map);
         let Grouped { map, groups } = grouped(&asked.shown(map), &namespaces, &open);
         let hint = if groups.is_empty() { "" } else { "Percentiles of a group are those of its slowest part. A click opens it." };
-        Self { whole: map, made, before, groups, hint, ..Self::default() }
+        Self { whole: map, made, before, groups, hint, members: namespaces, ..Self::default() }
+    }
+
+    /// Puts what is asked for in focus; of a service that a group stands for, that group.
+    fn look_at(&mut self, name: &str) {
+        if name.is_empty() {
+            return;
+        }
+        self.focus = find(&self.whole, name);
+        let group = self.members.get(name).and_then(|namespace| self.groups.iter().find(|(_, known)| *known == namespace));
+        let Some((group, _)) = group.filter(|_| self.focus.is_none()) else { return };
+        self.notes.push(format!("{} is one of the services of {}, which is in focus.", format::name(name), format::name(group)));
+        self.focus = Some((group.clone(), NodeKind::Service));
     }
 }
 

@@ -151,6 +151,7 @@ pub(crate) fn peers(map: &ServiceMap, order: Order, range: TimeRange, links: &Li
     let is_other = |node: &&storage::Node| matches!(node.kind, NodeKind::Database | NodeKind::Queue | NodeKind::External);
     let mut others: Vec<&storage::Node> = map.nodes.iter().filter(is_other).collect();
     order.systems(&mut others);
+    let quantile = |node: &storage::Node, nanos| if node.requests == 0 { format::MISSING.to_owned() } else { format::duration(nanos) };
     let peer = |node: &storage::Node| Peer {
         name: shown(&(node.name.clone(), node.kind), map),
         kind: node.kind.as_str(),
@@ -159,9 +160,9 @@ pub(crate) fn peers(map: &ServiceMap, order: Order, range: TimeRange, links: &Li
         errors: format::percent(node.errors, node.requests),
         errors_exact: format!("{} of {}", format::exact(node.errors), format::exact(node.requests)),
         is_failing: node.errors > 0,
-        p50: format::duration(node.p50),
-        p95: format::duration(node.p95),
-        p99: format::duration(node.p99),
+        p50: quantile(node, node.p50),
+        p95: quantile(node, node.p95),
+        p99: quantile(node, node.p99),
         href: links.windowed("/map").with("focus", &written(&(node.name.clone(), node.kind))).href(),
     };
     others.into_iter().map(peer).collect()
@@ -281,6 +282,9 @@ mod tests {
         };
         let range = TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(1_000_000_000) };
         let links = Links::default();
+        let idle = ServiceMap { nodes: vec![node("unused", NodeKind::Queue, 0)], ..ServiceMap::default() };
+        let unused = peers(&idle, Order::Most, range, &links).remove(0);
+        assert_eq!([unused.p50, unused.p95, unused.p99], [format::MISSING; 3], "nobody sent to it");
         let told: Vec<_> =
             peers(&map, Order::Most, range, &links).into_iter().map(|peer| (peer.name, peer.errors_exact, peer.p99)).collect();
         let p99 = || format::duration(3);

@@ -20,9 +20,9 @@ pub(super) async fn fill(page: &mut Logs, visit: &Visit, asked: &Asked, range: T
     };
     let wanted: Vec<_> = found.fields.iter().take(COUNTED).cloned().map(values).collect();
     let values: Vec<_> = futures::stream::iter(wanted).buffered(AT_ONCE).collect().await;
-    let (list, links) = (Asked { view: super::View::List, ..asked.clone() }, visit.links());
-    let column = |key: &str| (list.with_column(key, &links), list.columns.iter().any(|known| known == key));
-    page.fields = fields::rows(&found, values, (&asked.query, &list.address(&links)), column);
+    let list = Asked { view: super::View::List, ..asked.clone() };
+    let column = |key: &str| (list.with_column(key, visit), list.columns.iter().any(|known| known == key));
+    page.fields = fields::rows(&found, values, (&asked.query, &list.address(&visit.links())), column);
     if list.columns.len() == MAX_COLUMNS {
         page.notes.push(format!("There are {MAX_COLUMNS} columns, as many as there may be; remove one to add another."));
     }

@@ -170,3 +170,23 @@ async fn getting_started_asks_again_for_itself_wherever_it_stands() {
     app.append(Signal::Traces, failing_chain().encode_to_vec()).await;
     assert!(app.get("/start").await.text().contains("id=\"received\""));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_in_focus_that_a_group_stands_for_puts_the_group_in_focus() {
+    let app = App::empty().await;
+    app.append(Signal::Traces, in_namespaces(&[("cart", "shop"), ("orders", "shop")]).encode_to_vec()).await;
+    let page = app.get("/map?focus=cart&group=namespace&from=0").await.text();
+    assert!(page.contains("cart is one of the services of shop (2 services), which is in focus."), "{page}");
+    assert!(!page.contains("Nothing called"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_that_only_show_records_in_another_way_keep_the_open_one() {
+    let app = App::filled().await;
+    let page = app.get("/logs?from=0&row=7&ctx=5").await.text().replace("&#38;", "&").replace("&amp;", "&");
+    let controls = page.split("class=\"controls\"").nth(1).and_then(|rest| rest.split("</section>").next()).unwrap();
+    for (what, adjusted) in [("wrap", "wrap=1"), ("order", "sort=oldest"), ("column", "cols=")] {
+        let link = controls.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).find(|href| href.contains(adjusted));
+        assert!(link.is_some_and(|href| href.contains("row=7") && href.contains("ctx=5") && href.ends_with("#r7")), "{what}: {link:?}");
+    }
+}
