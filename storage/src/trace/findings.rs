@@ -50,7 +50,7 @@ pub enum FindingKind {
     },
     /// Lasts longer than spans of its operation usually do.
     Slower {
-        /// It is slower than this many percent of them.
+        /// It is slower than this many percent of them; all of them when none took longer.
         than_percent: u64,
         /// Their median.
         typical: u64,
@@ -158,6 +158,14 @@ pub struct Usual {
     pub p99: u64,
 }
 
+impl Usual {
+    /// Whether none of few spans took longer, as far as percentiles tell: of fewer than a hundred the 99th is the longest, within 1 %.
+    #[must_use]
+    pub fn is_longest(&self, duration: u64) -> bool {
+        self.count < 100 && duration.saturating_add(duration / 100) >= self.p99
+    }
+}
+
 /// The places of spans that may be attempts at one thing: only their attributes tell whether they are.
 #[must_use]
 pub fn attempts(sheet: &Sheet) -> Vec<usize> {
@@ -230,6 +238,7 @@ fn slower(sheet: &Sheet, usual: Option<Usual>) -> Option<Finding> {
     let root = sheet.main_root()?;
     let duration = sheet.spans.get(root)?.duration();
     let than_percent = match duration {
+        _ if duration > usual.p95 && usual.is_longest(duration) => 100,
         _ if duration > usual.p99 => 99,
         _ if duration > usual.p95 => 95,
         _ => return None,

@@ -18,7 +18,7 @@ impl Finding {
             }
             FindingKind::Slower { than_percent, typical, of } => {
                 let (of, median) = (grouped(*of), human(*typical));
-                format!("Slower than {than_percent} % of the {of} spans of {name} within a day; their median is {median}.")
+                format!("{} of the {of} spans of {name} within a day; their median is {median}.", slowness(*than_percent))
             }
             FindingKind::RepeatedCalls { count, total, percent, has_calls } => {
                 let below = if *has_calls { "with what they called " } else { "" };
@@ -77,4 +77,8 @@ impl Finding {
             }
         }
     }
+}
+
+fn slowness(than_percent: u64) -> String {
+    if than_percent == 100 { "As slow as the slowest".to_owned() } else { format!("Slower than {than_percent} %") }
 }

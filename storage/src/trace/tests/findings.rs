@@ -82,6 +82,8 @@ fn slower_than_usual_is_said_only_when_enough_is_known_and_it_is_so() {
     let usual = |count, p95, p99| Some(Usual { count, p50: 10 * MS, p95: p95 * MS, p99: p99 * MS });
     assert_eq!(say(usual(412, 40, 60)).unwrap(), "Slower than 99 % of the 412 spans of op1 within a day; their median is 10.0 ms.");
     assert_eq!(say(usual(12_412, 40, 100)).unwrap(), "Slower than 95 % of the 12,412 spans of op1 within a day; their median is 10.0 ms.");
+    assert_eq!(say(usual(62, 40, 100)).unwrap(), "As slow as the slowest of the 62 spans of op1 within a day; their median is 10.0 ms.");
+    assert_eq!(say(usual(62, 40, 200)).unwrap(), "Slower than 95 % of the 62 spans of op1 within a day; their median is 10.0 ms.");
     assert_eq!(say(usual(412, 100, 200)), None);
     assert_eq!(say(usual(19, 40, 60)), None);
     assert_eq!(say(None), None);

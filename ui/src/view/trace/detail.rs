@@ -125,7 +125,7 @@ pub(crate) fn panel(scene: &Scene, place: usize) -> Option<Panel> {
     let query = format!("{} {}", term("service", span.service_name()), term("name", &span.name));
     let trace_path = format!("/trace/{}", scene.sheet.id);
     let tab = tab_of(scene, span);
-    let shows = Shows::of(tab);
+    let (shows, is_alone) = (Shows::of(tab), tab == PanelTab::All);
     let raw = || crate::api::indented_trace(&storage::trace::Trace::assemble(scene.sheet.id, vec![span.clone()], true, Vec::new()));
     Some(Panel {
         chip: scene.palette.chip(span.service_name()),
@@ -140,7 +140,7 @@ pub(crate) fn panel(scene: &Scene, place: usize) -> Option<Panel> {
         exact: format::exact_nanos(span.duration()),
         offset: format::duration(scene.offset(place)),
         own: format::duration(own),
-        tabs: if tab == PanelTab::All { Vec::new() } else { tabs(scene, place, span, tab) },
+        tabs: if is_alone { Vec::new() } else { tabs(scene, place, span, tab) },
         shows,
         timing: timing(scene, place, span),
         attributes: groups(scene, &span.attributes, Asked::Spans),
@@ -154,8 +154,9 @@ pub(crate) fn panel(scene: &Scene, place: usize) -> Option<Panel> {
         raw: if shows.raw { format::text(&raw()).chars().take(MAX_RAW).collect() } else { String::new() },
         dropped: dropped(span),
         close: format!("{}#s{id}", scene.here().with("span", "").with("tab", "").href()),
-        alone: scene.links.plain(&format!("{trace_path}/span/{id}")).href(),
-        in_trace: format!("{}#s{id}", scene.links.plain(&trace_path).with("span", &id).href()),
+        // Each leads to where the reader is not yet.
+        alone: if is_alone { String::new() } else { scene.links.plain(&format!("{trace_path}/span/{id}")).href() },
+        in_trace: if is_alone { format!("{}#s{id}", scene.links.plain(&trace_path).with("span", &id).href()) } else { String::new() },
         similar: scene.links.traces(&query).href(),
         service: scene.links.service(span.service_name()).href(),
         id,
@@ -186,7 +187,8 @@ fn tabs(scene: &Scene, place: usize, span: &Span, current: PanelTab) -> Vec<(&'s
     vec![
         tab("Attributes", span.attributes.len(), PanelTab::Attributes),
         tab("Events", span.events.len(), PanelTab::Events),
-        tab("Links", span.links.len(), PanelTab::Links),
+        // Who links here is asked for once that is shown.
+        tab("Links", span.links.len() + scene.linked.len(), PanelTab::Links),
         tab("Logs", scene.records(place).count(), PanelTab::Logs),
         tab("Resource", 0, PanelTab::Resource),
         tab("Timing", 0, PanelTab::Timing),
@@ -213,6 +215,7 @@ fn timing(scene: &Scene, place: usize, span: &Span) -> Vec<(&'static str, String
     }
     if let Some(usual) = scene.usual.filter(|usual| usual.count > 1) {
         let place = match span.duration() {
+            duration if duration > usual.p95 && usual.is_longest(duration) => "as slow as the slowest",
             duration if duration > usual.p99 => "slower than 99 %",
             duration if duration > usual.p95 => "slower than 95 %",
             duration if duration > usual.p50 => "slower than half",

@@ -146,7 +146,28 @@ pub(crate) fn findings(scene: &Scene) -> Vec<Finding> {
         };
         Some(Finding { icon, class, text: format::message(&sentence(scene, finding), 300), href, other })
     });
-    told.take(MAX_FINDINGS).collect()
+    let mut told: Vec<Finding> = told.take(MAX_FINDINGS).collect();
+    if let Some(more) = more_errors(scene) {
+        let starts = scene.findings.iter().take_while(|finding| matches!(finding.kind, FindingKind::ErrorStart { .. })).count();
+        told.insert(starts.min(told.len()), more);
+    }
+    told
+}
+
+/// The errors that start elsewhere than where the findings say.
+fn more_errors(scene: &Scene) -> Option<Finding> {
+    let sheet = &scene.sheet;
+    let is_start = |(place, span): &(usize, &Brief)| span.is_error() && sheet.errors_below(*place) == 0;
+    let starts = sheet.spans.iter().enumerate().filter(is_start).count();
+    let told = scene.findings.iter().map(|finding| if let FindingKind::ErrorStart { count, .. } = &finding.kind { *count } else { 0 });
+    let more = starts.saturating_sub(told.sum()) as u64;
+    (more > 0).then(|| Finding {
+        icon: "error",
+        class: "bad",
+        text: format!("And {} that start elsewhere.", format::counted(more, "more error", "more errors")),
+        href: scene.timeline().with("find", "status:error").with("only", "").with("span", "").with("tab", "").href(),
+        ..Finding::default()
+    })
 }
 
 /// Whether a failed call was answered, and nobody above failed for it.

@@ -63,3 +63,17 @@ fn who_has_chosen_nothing_is_led_to_where_a_failure_began() {
     let charge = scene.sheet.place_of(id(3)).unwrap();
     assert_eq!(panel(&scene, charge).unwrap().cause, None);
 }
+
+#[test]
+fn errors_beyond_those_that_are_told_are_counted() {
+    let mut spans = vec![sample::span(1, 0, "web", "GET /", 0, 100)];
+    spans.extend((2..12).map(|number| {
+        let mut span = sample::span(number, 1, "pay", &format!("step {number}"), 10, 20);
+        span.status.code = storage::StatusCode::Error;
+        span
+    }));
+    let scene = scene(&Trace::assemble(sample::checkout().id, spans, true, Vec::new()), Wanted::default());
+    let told = findings(&scene);
+    assert_eq!(told[3].text.replace('\u{a0}', " "), "And 7 more errors that start elsewhere.");
+    assert!(told[3].href.contains("find=status%3Aerror"), "{}", told[3].href);
+}
