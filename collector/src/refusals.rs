@@ -56,7 +56,8 @@ impl Refusals {
         let last = self.clock.now();
         let mut table = self.table.lock();
         let alike = |entry: &RecentRefusal| {
-            entry.reason == refusal.reason() && entry.transport == transport.as_str() && entry.user_agent == user_agent
+            let is_of_one = entry.transport == transport.as_str() && entry.user_agent == user_agent;
+            is_of_one && entry.reason == refusal.reason() && words(&entry.message).eq(words(&message))
         };
         let known = table.iter().position(alike).and_then(|at| table.remove(at));
         let count = known.map_or(0, |entry| entry.count).saturating_add(1);
@@ -77,6 +78,11 @@ impl Refusals {
         let table = Arc::clone(&self.table);
         Arc::new(move || table.lock().iter().cloned().collect())
     }
+}
+
+/// What tells reasons apart: sizes and offsets differ from request to request.
+fn words(message: &str) -> impl Iterator<Item = char> {
+    message.chars().filter(|c| !c.is_ascii_digit())
 }
 
 const MAX_ENTRIES: usize = 32;
@@ -101,5 +107,15 @@ mod tests {
         }
         assert_eq!(read().len(), MAX_ENTRIES);
         assert_eq!(read()[0].user_agent, "agent 99");
+    }
+
+    #[test]
+    fn refusals_for_different_reasons_are_told_apart_and_sizes_do_not_make_a_reason() {
+        let refusals = Refusals::new(Clock::default());
+        for what in ["no body after 12 bytes", "no body after 7 bytes", "not a message"] {
+            refusals.note(Transport::Http, &Refusal::Malformed(what.to_owned()), "agent");
+        }
+        let told: Vec<u64> = refusals.reader()().iter().map(|refusal| refusal.count).collect();
+        assert_eq!(told, [1, 2]);
     }
 }

@@ -20,11 +20,14 @@ pub(super) async fn page(visit: Visit) -> Response {
     let (links, clock) = (visit.links(), visit.clock());
     let receivers = Receivers::new(config.otlp_grpc, config.otlp_http, visit.host());
     let sent = lately(&visit).await;
+    let refused = recent(&visit.state.refused(), &clock);
     let all = visit.state.store().service_names().len();
     html(&Start {
         frame: visit.frame(Place::Home, "Getting started", None),
         snippets: snippets(&receivers, clock.now()),
-        refused: recent(&visit.state.refused(), &clock).into_iter().take(5).collect(),
+        more_refused: refused.len().saturating_sub(REFUSALS),
+        refused: refused.into_iter().take(REFUSALS).collect(),
+        status: links.plain("/status").href() + "#refused",
         lost: losses(&[], visit.state.registry().ledger()).into_iter().take(5).collect(),
         received: received(&visit.state.registry().values()),
         senders: sent.iter().take(LISTED).map(|arrival| sender(&visit, arrival)).collect(),
@@ -63,13 +66,28 @@ fn sender(visit: &Visit, arrival: &Arrival) -> Sender {
     }
     let heard = clock.moment(arrival.heard.min(clock.now())).ago;
     if age >= BEHIND {
-        let said =
-            format!("was received {heard}, with times that were {} old: its clock may be behind, or it sends late", format::duration(age));
+        let said = behind(&heard, arrival.newest, age);
         let from = arrival.newest.minus(AROUND).get().to_string();
         return Sender { chip, said, href: page.with("from", &from).with("to", &until(arrival.newest)).href(), is_off: true };
     }
     Sender { chip, said: format!("last seen {heard}"), href: page.href(), is_off: false }
 }
+
+/// What is said of a sender whose times are long ago. Nobody's clock is decades behind: such times are in another unit.
+fn behind(heard: &str, newest: UnixNanos, age: u64) -> String {
+    if newest.get() < YEAR_2000 {
+        return format!(
+            "was received {heard}, with times before the year 2000: times are nanoseconds since 1970, and these may be in another unit"
+        );
+    }
+    format!("was received {heard}, with times that were {} old: its clock may be behind, or it sends late", format::duration(age))
+}
+
+/// Nanoseconds from 1970 to 2000.
+const YEAR_2000: u64 = 946_684_800_000_000_000;
+
+/// Refusals that are listed.
+const REFUSALS: usize = 5;
 
 /// Senders that are listed.
 const LISTED: usize = 8;
@@ -86,4 +104,17 @@ pub(super) fn state_of(state: &crate::state::AppState) -> String {
     let counters = state.registry().values();
     let rejected = value(&counters, "throughline_items_total", &[("outcome", "rejected")]);
     format!("{} {}", received(&counters), format::exact(refused.saturating_add(rejected)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_in_milliseconds_are_not_taken_for_a_clock_that_is_behind() {
+        let sent = UnixNanos::new(1_795_176_202_123);
+        assert!(behind("now", sent, 1).contains("nanoseconds since 1970"));
+        let late = UnixNanos::new(1_795_176_202_123_000_000);
+        assert!(behind("now", late, 3_600_000_000_000).contains("clock may be behind"));
+    }
 }

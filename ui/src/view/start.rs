@@ -18,6 +18,9 @@ pub(crate) struct Start {
     pub(crate) snippets: Vec<Snippet>,
     /// What was refused lately, and how it is mended.
     pub(crate) refused: Vec<super::status::Refusal>,
+    /// How many other kinds there are, and where all are listed.
+    pub(crate) more_refused: usize,
+    pub(crate) status: String,
     /// What was left out of requests that were taken in, such as spans of a clock that is wrong.
     pub(crate) lost: Vec<super::status::Loss>,
     pub(crate) received: String,
