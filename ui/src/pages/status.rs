@@ -13,7 +13,8 @@ use crate::state::AppState;
 use crate::view::format;
 use crate::view::frame::Place;
 use crate::view::status::{
-    Counters, Status, balance, books, clients, consumers, disk, kept, kept_for, listed, losses, received, recent, rules, value, warnings,
+    Counters, Status, balance, books, clients, consumers, disk, doors, kept, kept_for, listed, losses, received, recent, rules, value,
+    warnings,
 };
 
 /// The books since the start of this process, what is stored and what it takes, and who sent lately.
@@ -34,6 +35,7 @@ pub(super) async fn page(visit: Visit) -> Response {
         faults: faults(&visit.state, &status, unbalanced),
         facts: facts(&visit.state, &counters),
         books: books(ledger),
+        doors: doors(&counters, uptime(&visit.state)),
         balance,
         losses: losses(&counters, ledger),
         recent: recent(&visit.state.refused(), &clock),
@@ -59,12 +61,16 @@ fn faults(state: &AppState, status: &storage::StoreStatus, unbalanced: Option<St
     refused.chain(failed).chain(damaged).chain(not_ready).chain(unbalanced).map(|fault| crate::view::search::sentence(&fault)).collect()
 }
 
+/// Nanoseconds since the start of this process.
+fn uptime(state: &AppState) -> u64 {
+    u64::try_from(state.started().elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
 fn facts(state: &AppState, counters: &Counters) -> Vec<(&'static str, String)> {
-    let uptime = u64::try_from(state.started().elapsed().as_nanos()).unwrap_or(u64::MAX);
     let now = |name| format::exact(value(counters, name, &[]));
     vec![
         ("Version", state.config().version.to_owned()),
-        ("Running for", format::duration(uptime)),
+        ("Running for", format::duration(uptime(state))),
         ("Received", received(counters)),
         ("OTLP/gRPC", listens(state.config().otlp_grpc)),
         ("OTLP/HTTP", listens(state.config().otlp_http)),

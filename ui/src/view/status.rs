@@ -9,11 +9,13 @@ use super::link::Links;
 use crate::ask::Sender;
 
 mod books;
+mod doors;
 mod kept;
 mod refused;
 mod room;
 
 pub(crate) use self::books::{Book, balance, books};
+pub(crate) use self::doors::{Door, doors};
 pub(crate) use self::kept::{Kept, Rule, kept, kept_for, rules};
 pub(crate) use self::refused::{Loss, Refusal, losses, recent, warnings};
 pub(crate) use self::room::{Consumer, Disk, consumers, disk};
@@ -28,6 +30,8 @@ pub(crate) struct Status {
     pub(crate) facts: Vec<(&'static str, String)>,
     /// What every client sent and what became of it, their sums first.
     pub(crate) books: Vec<Book>,
+    /// How fast it came, by protocol and signal.
+    pub(crate) doors: Vec<Door>,
     /// Whether the books balance, in words.
     pub(crate) balance: String,
     /// What was not stored and should be mended, the most frequent first.
