@@ -1,11 +1,12 @@
 //! The service map.
 
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use serde::Serialize;
 use storage::{Edge, Node, NodeKind, ServiceMap, TimeRange};
 
 use super::shape::{Range, Stats};
+use super::{to_json, written};
 use crate::error::Failure;
 use crate::params::Params;
 use crate::state::AppState;
@@ -57,10 +58,11 @@ struct ExampleJson {
 }
 
 /// `GET /api/v1/map`
-pub(super) async fn between_services(State(state): State<AppState>, params: Params) -> Result<Json<MapJson>, Failure> {
+pub(super) async fn between_services(State(state): State<AppState>, params: Params) -> Result<Response, Failure> {
     params.refuse_unknown(&["from", "to"])?;
     let range = params.window(state.now(), "now-1h")?.in_minutes().range;
-    Ok(Json(MapJson::new(state.store().service_map(range).await?, range)))
+    let map = state.store().service_map(range).await?;
+    written(move || to_json(&MapJson::new(map, range))).await
 }
 
 impl MapJson {
