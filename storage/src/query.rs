@@ -79,6 +79,11 @@ pub(crate) fn compared(signal: crate::store::Signal, text: &str) -> Result<Vec<S
     language::Query::rows(signal, text).map(|(query, _)| query.fields())
 }
 
+/// Whether only rows of traces that a text names can be found; not when it is not understood.
+pub(crate) fn names_traces(signal: crate::store::Signal, text: &str) -> bool {
+    language::Query::rows(signal, text).is_ok_and(|(query, _)| predicate::Predicate::new(&query).hints.traces.is_some())
+}
+
 /// Whether a text asks for whole traces; not when it is not understood.
 pub(crate) fn is_of_whole_traces(text: &str) -> bool {
     matches!(language::Asked::parse(text), Ok(language::Asked::Trace(_)))

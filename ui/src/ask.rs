@@ -37,7 +37,16 @@ impl ErrorGroup {
 
     /// The newest of them in its trace.
     pub(crate) fn newest(&self, links: &Links) -> String {
-        links.plain("/open").with("failed", &self.service).with("at", &self.last.get().to_string()).href()
+        self.at(self.last, links)
+    }
+
+    /// The first of them in its trace.
+    pub(crate) fn oldest(&self, links: &Links) -> String {
+        self.at(self.first, links)
+    }
+
+    fn at(&self, began: UnixNanos, links: &Links) -> String {
+        links.plain("/open").with("failed", &self.service).with("at", &began.get().to_string()).href()
     }
 }
 
@@ -292,6 +301,8 @@ mod tests {
         let href = page.split("/open?").nth(1).and_then(|rest| rest.split('"').next()).unwrap().replace("&#38;", "&");
         let answer = app.get(&format!("/open?{href}")).await;
         assert_eq!(answer.header("location"), format!("/trace/{}?span=00f067aa0ba902b7#s00f067aa0ba902b7", crate::harness::TRACE));
+        let first = page.split("data-label=\"First\"><a href=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        assert_eq!(first.replace("&#38;", "&"), format!("/open?failed=checkout&at={}", found[0].first.get()));
     }
 
     #[tokio::test(flavor = "multi_thread")]

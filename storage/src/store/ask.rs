@@ -314,6 +314,12 @@ impl Store {
         query::compared(signal, query)
     }
 
+    /// Whether a query finds rows of traces alone that it names by their ids.
+    #[must_use]
+    pub fn names_traces(&self, signal: Signal, query: &str) -> bool {
+        query::names_traces(signal, query)
+    }
+
     /// Whether a search for traces speaks of each as a whole, rather than of one of its spans.
     #[must_use]
     pub fn asks_for_whole_traces(&self, query: &str) -> bool {

@@ -194,10 +194,14 @@ const LIST_FORMATS: [(&str, Format); 3] = [("json", Format::Plain), ("otlp", For
 
 const COLUMNS: [&str; 9] = ["time", "severity", "service", "body", "trace_id", "span_id", "attributes", "resource", "record_id"];
 
-/// The last hour unless said otherwise; all time when one trace is asked for.
+/// The last hour unless said otherwise; all time where traces are asked for by their ids.
 fn range(state: &AppState, params: &Params) -> Result<TimeRange, Failure> {
-    let unbounded = params.get("from").is_none() && params.get("to").is_none() && trace_parameter(params)?.is_some();
-    if unbounded { Ok(TimeRange::ALL) } else { Ok(params.window(state.now(), "now-1h")?.range) }
+    let names_traces = trace_parameter(params)?.is_some() || state.store().names_traces(Signal::Logs, params.get("q").unwrap_or_default());
+    if names_traces && params.get("from").is_none() && params.get("to").is_none() {
+        Ok(TimeRange::ALL)
+    } else {
+        Ok(params.window(state.now(), "now-1h")?.range)
+    }
 }
 
 impl<'a> From<&'a LogRecord> for Record<'a> {

@@ -155,6 +155,18 @@ async fn pages_of_logs_follow_one_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_trace_asked_for_by_its_id_is_found_at_any_time() {
+    let app = App::empty().await;
+    app.append(Signal::Traces, crate::harness::requests(&[(7, 3 * 3_600, 1, false)]).encode_to_vec()).await;
+    let found = async |path: &str| app.json(path).await["traces"].as_array().unwrap().len();
+    let id = "07".repeat(16);
+    assert_eq!(found(&format!("/api/v1/traces?q=trace:{id}")).await, 1);
+    assert_eq!(found(&format!("/api/v1/traces?q=trace:{id}&from=now-2h")).await, 0);
+    assert_eq!(found(&format!("/api/v1/traces?q=-trace:{id}")).await, 0);
+    assert_eq!(found(&format!("/api/v1/traces?q=trace:{id}%20OR%20service:checkout")).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_record_is_shown_with_what_lies_around_it_and_fields_with_their_values() {
     let app = App::filled().await;
     let newest = app.json("/api/v1/logs?limit=1").await["logs"][0]["record_id"].as_str().unwrap().to_owned();

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
-use storage::{Signal, TracePage, TraceSearch};
+use storage::{Signal, TimeRange, TracePage, TraceSearch};
 
 use super::search::{TRACE_FILTERS, trace_query};
 use super::shape::{BARS, Bars, Stats, Summary, TRACE_COLUMNS, trace_line};
@@ -35,9 +35,11 @@ impl From<TracePage> for Found {
 pub(super) async fn search(State(state): State<AppState>, params: Params) -> Result<Response, Failure> {
     params.refuse_unknown(&[&TRACE_FILTERS[..], &["to", "order", "limit", "cursor", "format"]].concat())?;
     let is_table = params.word("format", &[("json", false), ("csv", true)])?.unwrap_or_default();
+    let query = trace_query(&state, &params)?;
+    let is_unbounded = params.get("from").is_none() && params.get("to").is_none() && state.store().names_traces(Signal::Traces, &query);
     let search = TraceSearch {
-        query: trace_query(&state, &params)?,
-        range: params.window(state.now(), "now-1h")?.range,
+        range: if is_unbounded { TimeRange::ALL } else { params.window(state.now(), "now-1h")?.range },
+        query,
         order: params.word("order", &TRACE_ORDERS)?.unwrap_or_default(),
         limit: params.limit(20, 1_000)?,
         cursor: params.cursor()?,

@@ -74,8 +74,9 @@ pub(crate) struct ErrorRow {
     pub(crate) steps: String,
     pub(crate) first: Moment,
     pub(crate) last: Moment,
-    /// The newest of them.
+    /// The newest and the first of them.
     pub(crate) example: String,
+    pub(crate) oldest: String,
 }
 
 /// A running copy.
@@ -159,6 +160,7 @@ pub(crate) fn error_rows(groups: &[ErrorGroup], links: &Links, clock: &Clockface
         first: clock.moment(group.first),
         last: clock.moment(group.last),
         example: group.newest(links),
+        oldest: group.oldest(links),
     };
     // What says something comes first.
     let (said, mute): (Vec<&ErrorGroup>, Vec<&ErrorGroup>) = groups.iter().partition(|group| !group.message.is_empty());
