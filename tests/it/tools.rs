@@ -67,7 +67,7 @@ fn a_command_that_cannot_do_its_work_says_what_to_do_instead() {
         (&["query", "--url", &grpc, "a"], &["speaks OTLP/gRPC", "the address of the pages"]),
         (&["load", "--spans", "10", "--endpoint", &nobody], &["nobody listens", "start `throughline`"]),
         (&["load", "--spans", "10", "--endpoint", &grpc], &["does not take OTLP/HTTP", "--protocol grpc goes with"]),
-        (&["load", "--spans", "10", "--endpoint", &http, "--protocol", "grpc"], &["does not take OTLP/gRPC", "4318 by default"]),
+        (&["load", "--spans", "10", "--endpoint", &http, "--protocol", "grpc"], &["does not take OTLP/gRPC", "4318 unless set otherwise"]),
         (&["load", "--spans", "10", "--endpoint", &pages], &["does not take OTLP/HTTP"]),
         (&["import", word(&missing), "--data-dir", word(&new)], &["cannot open", "no such file"]),
         (&["import", word(folder.path()), "--data-dir", word(&new)], &["is a folder"]),
