@@ -78,7 +78,7 @@ pub(crate) fn derive(spans: &[Call], linked: Linked<'_>, facts: &mut Vec<Fact>) 
     Trace::new(spans, linked, REACH, facts).derive()
 }
 
-/// As [`derive`], but spans see each other however far apart they start.
+/// As [`derive()`], but spans see each other however far apart they start.
 pub(crate) fn derive_whole(spans: &[Call], linked: Linked<'_>, facts: &mut Vec<Fact>) -> bool {
     Trace::new(spans, linked, u64::MAX, facts).derive()
 }
