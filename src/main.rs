@@ -5,6 +5,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+mod allocator;
 mod app;
 mod backup;
 mod bench;
@@ -43,7 +44,10 @@ fn main() -> ExitCode {
 fn run(command: Command) -> ExitCode {
     match command {
         Command::Serve(flags) => match Config::load(&flags) {
-            Ok(config) => finish(serve(config)),
+            Ok(config) => {
+                allocator::keep_little(config.storage.memory_limit_bytes);
+                finish(serve(config))
+            }
             Err(mistakes) => {
                 say(&mistakes);
                 ExitCode::from(USAGE)
