@@ -4,7 +4,6 @@
 //! 512 MiB the process stood at 508 MiB and was killed now and then. The setting is read when the process starts, so it begins again with it.
 //! Knows nothing of what memory is for.
 
-#[cfg(unix)]
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
@@ -20,11 +19,6 @@ pub(crate) fn keep_little(limit: Option<u64>) {
         return;
     }
     let Ok(program) = std::env::current_exe() else { return };
-    let mut again = Command::new(program);
-    again.args(std::env::args_os().skip(1)).env(DELAY, "0");
-    #[cfg(unix)]
-    {
-        // It returns only when it failed, and then more memory is all that it costs.
-        let _ = again.exec();
-    }
+    // It returns only when it failed, and then more memory is all that it costs.
+    let _ = Command::new(program).args(std::env::args_os().skip(1)).env(DELAY, "0").exec();
 }

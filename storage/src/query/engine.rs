@@ -43,9 +43,9 @@ pub(crate) struct Engine {
     streams: Arc<Semaphore>,
     timeout: Duration,
     registry: Registry,
-    /// Shared resources of SQL statements.
-    /// Bytes that statements may take together.
+    /// Bytes that SQL statements may take together.
     sql_bytes: u64,
+    /// Shared resources of SQL statements.
     pub(super) sql: Result<sql::Resources, String>,
     /// Answers over windows.
     pub(super) cache: Arc<Cache>,

@@ -5,9 +5,9 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Map, Value as AnyJson};
-use storage::{LogContextSearch, LogOrder, LogPage, LogRecord, LogSearch, SameOrigin, Severity, Signal, TimeRange};
+use storage::{LogContextSearch, LogOrder, LogPage, LogRecord, LogSearch, SameOrigin, Severity, Signal};
 
-use super::search::{LOG_FILTERS, log_query, trace_parameter};
+use super::search::{LOG_FILTERS, log_query, range};
 use super::shape::{BARS, Bars, Stats, nanos};
 use super::{csv, in_background, to_json, written};
 use crate::error::Failure;
@@ -74,9 +74,10 @@ pub(super) enum Format {
 /// `GET /api/v1/logs`
 pub(super) async fn search(State(state): State<AppState>, params: Params) -> Result<Response, Failure> {
     params.refuse_unknown(&[&LOG_FILTERS[..], &["to", "order", "limit", "cursor", "format"]].concat())?;
+    let query = log_query(&state, &params)?;
     let search = LogSearch {
-        query: log_query(&state, &params)?,
-        range: range(&state, &params)?,
+        range: range(&state, &params, Signal::Logs, &query)?,
+        query,
         order: params.word("order", &[("newest", LogOrder::Newest), ("oldest", LogOrder::Oldest)])?.unwrap_or_default(),
         limit: params.limit(100, 10_000)?,
         cursor: params.cursor()?,
@@ -193,16 +194,6 @@ pub(super) fn format(params: &Params) -> Result<Format, Failure> {
 const LIST_FORMATS: [(&str, Format); 3] = [("json", Format::Plain), ("otlp", Format::Otlp), ("csv", Format::Plain)];
 
 const COLUMNS: [&str; 9] = ["time", "severity", "service", "body", "trace_id", "span_id", "attributes", "resource", "record_id"];
-
-/// The last hour unless said otherwise; all time where traces are asked for by their ids.
-fn range(state: &AppState, params: &Params) -> Result<TimeRange, Failure> {
-    let names_traces = trace_parameter(params)?.is_some() || state.store().names_traces(Signal::Logs, params.get("q").unwrap_or_default());
-    if names_traces && params.get("from").is_none() && params.get("to").is_none() {
-        Ok(TimeRange::ALL)
-    } else {
-        Ok(params.window(state.now(), "now-1h")?.range)
-    }
-}
 
 impl<'a> From<&'a LogRecord> for Record<'a> {
     fn from(record: &'a LogRecord) -> Self {

@@ -1,6 +1,6 @@
 //! From parameters to a query: what `traces` and `logs` are searched by.
 
-use storage::{Signal, TraceId};
+use storage::{Signal, TimeRange, TraceId};
 
 use crate::error::Failure;
 use crate::filter::{Filter, key_value};
@@ -54,6 +54,12 @@ pub(super) fn log_query(state: &AppState, params: &Params) -> Result<String, Fai
         filter.compares("trace", ":", id);
     }
     Ok(filter.into_query())
+}
+
+/// The last hour unless said otherwise; all time where the query names traces by their ids.
+pub(super) fn range(state: &AppState, params: &Params, signal: Signal, query: &str) -> Result<TimeRange, Failure> {
+    let is_open = params.get("from").is_none() && params.get("to").is_none();
+    if is_open && state.store().names_traces(signal, query) { Ok(TimeRange::ALL) } else { Ok(params.window(state.now(), "now-1h")?.range) }
 }
 
 /// `trace`, a trace id.

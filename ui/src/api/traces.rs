@@ -4,9 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
-use storage::{Signal, TimeRange, TracePage, TraceSearch};
+use storage::{Signal, TracePage, TraceSearch};
 
-use super::search::{TRACE_FILTERS, trace_query};
+use super::search::{TRACE_FILTERS, range, trace_query};
 use super::shape::{BARS, Bars, Stats, Summary, TRACE_COLUMNS, trace_line};
 use super::{csv, in_background};
 use crate::error::Failure;
@@ -36,9 +36,8 @@ pub(super) async fn search(State(state): State<AppState>, params: Params) -> Res
     params.refuse_unknown(&[&TRACE_FILTERS[..], &["to", "order", "limit", "cursor", "format"]].concat())?;
     let is_table = params.word("format", &[("json", false), ("csv", true)])?.unwrap_or_default();
     let query = trace_query(&state, &params)?;
-    let is_unbounded = params.get("from").is_none() && params.get("to").is_none() && state.store().names_traces(Signal::Traces, &query);
     let search = TraceSearch {
-        range: if is_unbounded { TimeRange::ALL } else { params.window(state.now(), "now-1h")?.range },
+        range: range(&state, &params, Signal::Traces, &query)?,
         query,
         order: params.word("order", &TRACE_ORDERS)?.unwrap_or_default(),
         limit: params.limit(20, 1_000)?,

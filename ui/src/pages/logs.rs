@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use storage::{Histogram, LogOrder, LogPage, LogRecord, LogSearch, QueryError, Signal, TimeRange};
 
+use self::asked::{Asked, MAX_COLUMNS, REACH, View};
 use self::context::Around;
 use super::traces::{DEFAULT_WINDOW, ValuesOf, facets};
 use super::visit::html_with;
@@ -21,38 +22,9 @@ use crate::view::logs::{Key, Logs, Row, cell, keys, row};
 use crate::view::patterns::{self, PatternRow};
 use crate::view::search::{Builder, Problem, effort};
 
+mod asked;
 mod context;
 mod fields;
-
-/// How what is found is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum View {
-    /// One line per record.
-    #[default]
-    List,
-    /// Texts that are alike.
-    Patterns,
-    /// Which fields there are.
-    Fields,
-}
-
-const VIEWS: [(&str, View); 3] = [("list", View::List), ("patterns", View::Patterns), ("fields", View::Fields)];
-
-/// What the address asks for.
-#[derive(Clone, Debug, Default)]
-struct Asked {
-    query: String,
-    order: LogOrder,
-    view: View,
-    /// Keys of attributes, each once.
-    columns: Vec<String>,
-    wrap: bool,
-    /// The record that is open.
-    row: Option<u64>,
-    /// How many records around it, and whose.
-    context: usize,
-    by: Around,
-}
 
 /// `?q=&from=&to=&sort=newest|oldest&view=list|patterns|fields&cols=a,b&wrap=1&row=&ctx=&by=&live=1&cursor=&limit=`; the plain form sends its
 /// fields with `form=1`.
@@ -103,83 +75,6 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     };
     page.notes.extend(visit.ineffective(&[&LOG_FILTERS[..], &["order"]].concat()));
     Ok(html_with(status, &page))
-}
-
-// === impl Asked ===
-
-impl Asked {
-    fn read(visit: &Visit) -> Result<Self, Failure> {
-        let mut columns: Vec<String> = Vec::new();
-        for key in visit.params.get("cols").unwrap_or_default().split(',').filter(|key| !key.is_empty()) {
-            if columns.len() < MAX_COLUMNS && !columns.iter().any(|known| known == key) {
-                columns.push(key.to_owned());
-            }
-        }
-        Ok(Self {
-            query: visit.params.get("q").unwrap_or_default().to_owned(),
-            order: visit.params.word("sort", &[("newest", LogOrder::Newest), ("oldest", LogOrder::Oldest)])?.unwrap_or_default(),
-            view: visit.params.word("view", &VIEWS)?.unwrap_or_default(),
-            columns,
-            wrap: visit.params.get("wrap") == Some("1"),
-            row: visit.params.get("row").and_then(|row| row.parse().ok()),
-            context: if visit.params.get("ctx").is_some() { visit.params.number("ctx", REACH, MAX_REACH)? } else { 0 },
-            by: visit.params.word("by", &Around::WORDS)?.unwrap_or_default(),
-        })
-    }
-
-    /// This page without an open record.
-    fn address(&self, links: &Links) -> Address {
-        links
-            .logs(&self.query)
-            .with("sort", if self.order == LogOrder::Oldest { "oldest" } else { "" })
-            .with("view", self.view.as_str())
-            .with("cols", &self.columns.join(","))
-            .with("wrap", if self.wrap { "1" } else { "" })
-    }
-
-    /// This page with what is open on it, for links that only show it in another way. The same records are listed where they keep `cursor`.
-    fn adjusted(&self, visit: &Visit) -> Address {
-        let kept = visit.params.pairs().filter(|(name, _)| ["row", "ctx", "by", "limit"].contains(name));
-        self.address(&visit.links()).with_all(kept, &[])
-    }
-
-    fn relaid(&self, visit: &Visit) -> Address {
-        self.adjusted(visit).with("cursor", visit.params.get("cursor").unwrap_or_default())
-    }
-
-    /// The address, and where on its page the open record is.
-    fn at_row(&self, address: &Address) -> String {
-        self.row.map_or_else(|| address.href(), |row| format!("{}#r{row}", address.href()))
-    }
-
-    /// This page with a chosen column one place further to the left or to the right; empty at the end.
-    fn with_moved(&self, key: &str, is_left: bool, visit: &Visit) -> String {
-        let mut columns = self.columns.clone();
-        let at = columns.iter().position(|known| known == key);
-        let other = at.and_then(|at| if is_left { at.checked_sub(1) } else { Some(at + 1) }).filter(|other| *other < columns.len());
-        let (Some(at), Some(other)) = (at, other) else { return String::new() };
-        columns.swap(at, other);
-        self.at_row(&self.relaid(visit).with("cols", &columns.join(",")))
-    }
-
-    /// This page with a column added or removed; empty when there are as many as there may be.
-    fn with_column(&self, key: &str, visit: &Visit) -> String {
-        let mut columns: Vec<&str> = self.columns.iter().map(String::as_str).filter(|known| *known != key).collect();
-        if columns.len() == self.columns.len() {
-            if columns.len() == MAX_COLUMNS {
-                return String::new();
-            }
-            columns.push(key);
-        }
-        self.at_row(&self.relaid(visit).with("cols", &columns.join(",")))
-    }
-}
-
-impl View {
-    /// As addresses name it; the default is left out.
-    fn as_str(self) -> &'static str {
-        VIEWS.iter().find(|(_, known)| *known == self && self != Self::List).map_or("", |(word, _)| word)
-    }
 }
 
 fn frame_of(visit: &Visit, window: &Window, asked: &Asked, is_later: bool) -> Logs {
@@ -398,10 +293,3 @@ const CONFIRMED: usize = 8;
 
 /// Bars of the chart.
 const BUCKETS: usize = 60;
-
-/// Columns that may be added.
-const MAX_COLUMNS: usize = 8;
-
-/// Records on each side of one.
-const REACH: usize = 10;
-const MAX_REACH: usize = 200;

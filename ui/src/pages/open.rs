@@ -103,7 +103,9 @@ async fn beginning_link(visit: &Visit, links: &Links, digits: &str) -> Result<St
     let since = visit.state.now().minus(A_DAY);
     let fits = format!("SELECT DISTINCT trace_id FROM spans WHERE trace_id LIKE '{digits}%'");
     let statement = SqlQuery { sql: format!("{fits} AND start_time >= {} LIMIT {MOST}", since.get()), max_rows: MOST, timeout: PATIENCE };
-    let found = visit.state.store().sql(statement).await.map(|answer| answer.rows).unwrap_or_default();
+    let answer = visit.state.store().sql(statement).await;
+    let is_whole = answer.as_ref().is_ok_and(|answer| answer.notes.is_empty());
+    let found = answer.map(|answer| answer.rows).unwrap_or_default();
     let ids: Vec<&str> = found.iter().filter_map(|row| row.get("trace_id")?.as_str()).collect();
     if let [id] = ids.as_slice() {
         return Ok(links.plain(&format!("/trace/{id}")).href());
@@ -115,8 +117,12 @@ async fn beginning_link(visit: &Visit, links: &Links, digits: &str) -> Result<St
     if digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(links.traces(digits).href());
     }
-    let message =
-        format!("no trace of the last 24 hours was found whose id begins with `{}`; a whole trace id has 32 digits", shown(digits));
+    let looked = if is_whole {
+        "no trace of the last 24 hours was found"
+    } else {
+        "in a moment not all traces of the last 24 hours were looked at, and none found"
+    };
+    let message = format!("{looked} whose id begins with `{}`; a whole trace id has 32 digits", shown(digits));
     let ways = vec![
         ("Search for it as text", links.traces(&format!("\"{digits}\"")).href()),
         ("Look among all traces", links.plain("/query").with("sql", &format!("{fits} LIMIT 20")).href()),

@@ -4,7 +4,7 @@ use futures::StreamExt as _;
 use storage::{FieldCount, QueryError, Signal, TimeRange};
 
 use super::super::traces::AT_ONCE;
-use super::{Asked, Logs, MAX_COLUMNS, Visit};
+use super::{Asked, Logs, MAX_COLUMNS, View, Visit};
 use crate::view::{fields, format};
 
 pub(super) async fn fill(page: &mut Logs, visit: &Visit, asked: &Asked, range: TimeRange) -> Result<(), QueryError> {
@@ -20,7 +20,7 @@ pub(super) async fn fill(page: &mut Logs, visit: &Visit, asked: &Asked, range: T
     };
     let wanted: Vec<_> = found.fields.iter().take(COUNTED).cloned().map(values).collect();
     let values: Vec<_> = futures::stream::iter(wanted).buffered(AT_ONCE).collect().await;
-    let list = Asked { view: super::View::List, ..asked.clone() };
+    let list = Asked { view: View::List, ..asked.clone() };
     let column = |key: &str| (list.with_column(key, visit), list.columns.iter().any(|known| known == key));
     page.fields = fields::rows(&found, values, (&asked.query, &list.address(&visit.links())), column);
     if list.columns.len() == MAX_COLUMNS {
