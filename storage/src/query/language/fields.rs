@@ -228,7 +228,7 @@ impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (prefix, key) = match self {
             // Only its own written form leads here, so it never needs quotes.
-            Self::Either(key) if is_plain(key) => return f.write_str(key),
+            Self::Either(key) if is_plain(key) && !is_dotted_name(key) => return f.write_str(key),
             Self::Either(key) => key.split_once('.').unwrap_or(("attr", key)),
             other => match other.scoped() {
                 Some(scoped) => scoped,
@@ -243,6 +243,11 @@ impl fmt::Display for Field {
         let is_taken = NAMES.iter().any(|(name, ..)| name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('.')) == Some(key));
         if is_plain(key) && !is_taken { f.write_str(key) } else { tree::quoted(f, key) }
     }
+}
+
+/// Whether a key reads as a field of its own, such as `event.name`, unless a part of it is quoted.
+fn is_dotted_name(key: &str) -> bool {
+    key.contains('.') && NAMES.iter().any(|(name, ..)| *name == key)
 }
 
 /// Whether the lexer reads the key as one word.

@@ -243,6 +243,13 @@ fn fragment() -> impl Strategy<Value = String> {
 }
 
 #[test]
+fn an_attribute_of_the_name_of_a_field_stays_one_when_it_is_written() {
+    let query = Query::parse(Signal::Logs, "event.\"name\":x").unwrap();
+    assert_eq!(query.root.to_string(), "event.\"name\":x");
+    assert_eq!(Query::parse(Signal::Logs, "event.name:x").unwrap().root.to_string(), "event.name:x");
+}
+
+#[test]
 fn a_query_names_the_fields_it_compares() {
     let query = Query::parse(Signal::Traces, "(service:a OR -attr.x:1) duration>1s \"free text\" service:b").unwrap();
     assert_eq!(query.fields(), ["attr.x", "duration", "service"]);
