@@ -101,8 +101,7 @@ impl Backup {
     pub fn of_folder(data_dir: &Path) -> Result<Self, OpenError> {
         let folder = Arc::new(Folder::inspect(&Place::real(data_dir))?);
         let contents = manifest::read(&folder.manifest(), folder.id())?.contents;
-        let pristine = contents == Contents::default();
-        let read = wal::verify(&folder.wal(), folder.id(), contents.wal_through, pristine, &mut |_| Ok(()))?;
+        let read = wal::verify(&folder.wal(), folder.id(), contents.log(), &mut |_| Ok(()))?;
         let mut log = Vec::new();
         for (first, bytes) in read.files {
             let place = wal::file_path(&folder.wal(), first);
@@ -135,11 +134,13 @@ impl Backup {
             let name = format!("wal/{first:020}.wal");
             pieces.push(Piece { name, bytes: *bytes, crc: None, content: Content::Open(file.clone()) });
         }
+        let last = self.log.last().map_or(self.contents.wal_through + 1, |(first, _, _)| *first);
         if self.log.is_empty() {
-            let first = self.contents.wal_through + 1;
-            pieces.push(Piece::here(format!("wal/{first:020}.wal"), wal::empty(self.folder.id(), first)));
+            pieces.push(Piece::here(format!("wal/{last:020}.wal"), wal::empty(self.folder.id(), last)));
         }
-        pieces.push(Piece::here("manifest/log".to_owned(), manifest::snapshot(self.folder.id(), &self.contents)));
+        // The next file of the log may be begun already; it has nothing of this moment.
+        let contents = Contents { log_begun: last, ..self.contents.clone() };
+        pieces.push(Piece::here("manifest/log".to_owned(), manifest::snapshot(self.folder.id(), &contents)));
         pieces
     }
 

@@ -15,7 +15,7 @@ use crate::memo;
 use crate::otlp;
 use crate::segment::{Segment, SegmentMeta};
 use crate::store::{Signal, context_of, payload};
-use crate::wal;
+use crate::wal::{self, Expected};
 
 mod file;
 mod rows;
@@ -104,10 +104,9 @@ fn check_manifest(folder: &Folder, report: &mut CheckReport) -> Option<Contents>
 fn check_log(folder: &Folder, contents: Option<&Contents>, report: &mut CheckReport) {
     let path = folder.wal();
     // Without a manifest it is not known where the log must begin: then it may begin anywhere.
-    let through = contents.map_or(u64::MAX - 1, |contents| contents.wal_through);
-    let pristine = contents.is_none_or(|contents| *contents == Contents::default());
+    let must = contents.map_or(Expected { through: u64::MAX - 1, last_file: 0, pristine: true }, Contents::log);
     let (mut waiting, mut odd) = (0u64, Vec::new());
-    let read = wal::verify(&path, folder.id(), through, pristine, &mut |frame| {
+    let read = wal::verify(&path, folder.id(), must, &mut |frame| {
         let damaged =
             |detail: String| OpenError::Damaged { path: path.path().to_owned(), detail: format!("frame {}: {detail}", frame.seq) };
         let raw = payload(&frame.record).map_err(&damaged)?;
@@ -115,7 +114,7 @@ fn check_log(folder: &Folder, contents: Option<&Contents>, report: &mut CheckRep
         if decoded.batch.num_rows() as u64 != u64::from(frame.record.accepted) {
             odd.push(frame.seq);
         }
-        waiting += u64::from(frame.seq > through);
+        waiting += u64::from(frame.seq > must.through);
         Ok(())
     });
     match read {

@@ -255,6 +255,15 @@ impl Keeper {
         self.folder.clone()
     }
 
+    /// Records that the log goes on in the file that begins with this frame: when it is gone one day, that is noticed.
+    pub(crate) fn log_begun(&self, first_seq: u64) -> Result<(), CommitError> {
+        let mut manifest = self.manifest.lock();
+        if first_seq <= manifest.contents().log_begun {
+            return Ok(());
+        }
+        self.commit(&mut manifest, Change { log_begun: first_seq, ..Change::default() })
+    }
+
     /// Whether the manifest takes no more changes until a restart.
     pub(crate) fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Acquire)

@@ -30,6 +30,7 @@ use crate::error::OpenError;
 use crate::files::{File, Place, is_full};
 use crate::folder::{draft, io_error, put_in_place, replace_file};
 use crate::segment::SegmentMeta;
+use crate::wal::Expected;
 
 pub(crate) use self::copy::{copy_of, read_copy, write_copy};
 pub(crate) use self::edit::Change;
@@ -61,6 +62,8 @@ pub(crate) struct Contents {
     pub(crate) wal_through: u64,
     /// No record in segments has this id or a higher one.
     pub(crate) next_record_id: u64,
+    /// The file of the log that begins with this frame was begun: it or a later one must be there. 0 when that is not known.
+    pub(crate) log_begun: u64,
 }
 
 /// What reading a manifest found.
@@ -82,6 +85,24 @@ pub(crate) struct CommitError {
     path: PathBuf,
     #[source]
     source: io::Error,
+}
+
+// === impl Contents ===
+
+impl Contents {
+    /// What must be in the log.
+    pub(crate) fn log(&self) -> Expected {
+        Expected { through: self.wal_through, last_file: self.log_begun, pristine: *self == Self::default() }
+    }
+}
+
+// === impl CommitError ===
+
+impl CommitError {
+    /// What the system said.
+    pub(crate) fn into_io(self) -> io::Error {
+        self.source
+    }
 }
 
 // === impl Manifest ===

@@ -19,6 +19,7 @@ use crate::folder::{Folder, io_error};
 use crate::manifest::{self, Contents};
 use crate::memo;
 use crate::store::Signal;
+use crate::wal::Expected;
 
 mod deletes;
 mod examine;
@@ -138,9 +139,10 @@ impl Repair<'_> {
         }
         self.tell_missing(&known, &counting, &replayed, &not_counting);
         let pristine = known.problem.is_none() && known.contents == Contents::default();
+        let must = Expected { through: wal_through, last_file: known.log_begun(), pristine };
         // Without a list and a segment nothing says that there ever was a log.
-        let had_log = known.problem.is_none() || !contents.segments.is_empty();
-        log::mend(self, wal_through, (pristine, had_log), watch)?;
+        let had_log = !pristine && (known.problem.is_none() || !contents.segments.is_empty() || must.last_file > 0);
+        contents.log_begun = log::mend(self, must, had_log, watch)?;
         if known.problem.is_some() || contents != known.contents {
             self.rebuild_manifest(&known, &contents)?;
         }

@@ -25,6 +25,8 @@ pub(crate) struct Change {
     pub(crate) wal_through: u64,
     /// New value of [`Contents::next_record_id`]; kept when lower.
     pub(crate) next_record_id: u64,
+    /// New value of [`Contents::log_begun`]; kept when lower.
+    pub(crate) log_begun: u64,
 }
 
 /// The stored form. Numbers of fields are never given twice.
@@ -46,6 +48,8 @@ pub(super) struct Edit {
     deletions: Vec<deletions::Entry>,
     #[prost(bytes = "vec", repeated, tag = "7")]
     forget: Vec<Vec<u8>>,
+    #[prost(uint64, tag = "8")]
+    log_begun: u64,
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -85,6 +89,7 @@ impl Change {
             forget: Vec::new(),
             wal_through: contents.wal_through,
             next_record_id: contents.next_record_id,
+            log_begun: contents.log_begun,
         }
     }
 }
@@ -99,6 +104,7 @@ impl From<Change> for Edit {
             remove: change.remove.iter().map(|id| id.to_bytes().to_vec()).collect(),
             wal_through: change.wal_through,
             next_record_id: change.next_record_id,
+            log_begun: change.log_begun,
             form: if deleting { DELETING_FORM } else { PLAIN_FORM },
             deletions: change.deletions.iter().map(deletions::Entry::from).collect(),
             forget: change.forget.iter().map(|id| id.to_bytes().to_vec()).collect(),
@@ -117,9 +123,9 @@ impl Edit {
         (self.deletions.iter().filter_map(deletions::Entry::deletion).collect(), self.forget.iter().filter_map(|id| ulid(id)).collect())
     }
 
-    /// New values of what is counted.
-    pub(super) fn numbers(&self) -> (u64, u64) {
-        (self.wal_through, self.next_record_id)
+    /// New values of what is counted: [`Contents::wal_through`], `next_record_id` and `log_begun`.
+    pub(super) fn numbers(&self) -> [u64; 3] {
+        [self.wal_through, self.next_record_id, self.log_begun]
     }
 
     /// `None` when a value is out of its range or a removed segment is not there.
@@ -143,6 +149,7 @@ impl Edit {
         }
         contents.wal_through = contents.wal_through.max(self.wal_through);
         contents.next_record_id = contents.next_record_id.max(self.next_record_id);
+        contents.log_begun = contents.log_begun.max(self.log_begun);
         Some(())
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Salvaged {
     pub(crate) wal_through: u64,
     /// No record in segments had this id or a higher one.
     pub(crate) next_record_id: u64,
+    /// The file of the log that begins with this frame was begun; 0 when nothing says so.
+    pub(crate) log_begun: u64,
 }
 
 /// Reads every whole edit, also behind damage. What cannot be read says nothing.
@@ -49,7 +51,7 @@ pub(crate) fn salvage(folder: &Place) -> Salvaged {
 impl Salvaged {
     fn add(&mut self, edit: &Edit) {
         let ((added, removed), (deletions, forgotten)) = (edit.segments(), edit.deletions());
-        let (wal_through, next_record_id) = edit.numbers();
+        let [wal_through, next_record_id, log_begun] = edit.numbers();
         self.removed.extend(removed);
         for meta in added {
             // A segment whose index was made again goes and comes with one edit.
@@ -60,6 +62,7 @@ impl Salvaged {
         forgotten.iter().for_each(|id| drop(self.deletions.remove(id)));
         self.wal_through = self.wal_through.max(wal_through);
         self.next_record_id = self.next_record_id.max(next_record_id);
+        self.log_begun = self.log_begun.max(log_begun);
     }
 }
 

@@ -69,12 +69,18 @@ impl Known {
             deletions: contents.deletions,
             wal_through: contents.wal_through,
             next_record_id: contents.next_record_id,
+            log_begun: contents.log_begun,
             ..Salvaged::default()
         };
     }
 
     pub(super) fn next_record_id(&self) -> u64 {
         self.contents.next_record_id.max(self.salvaged.next_record_id)
+    }
+
+    /// The first frame of the last file of the log that is known to have been begun.
+    pub(super) fn log_begun(&self) -> u64 {
+        self.contents.log_begun.max(self.salvaged.log_begun)
     }
 
     /// The frame up to which every delete has brought the log into segments.

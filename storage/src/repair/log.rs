@@ -5,7 +5,7 @@ use crate::error::OpenError;
 use crate::folder::Folder;
 use crate::otlp;
 use crate::store::{context_of, payload};
-use crate::wal::{self, Frame, NewLog};
+use crate::wal::{self, Expected, Frame, NewLog};
 
 use super::plan;
 use super::{Repair, RepairOutcome};
@@ -47,17 +47,13 @@ impl Held {
     }
 }
 
-/// Makes the log one that a start reads to its end. Every frame beyond `wal_through` that is whole stays.
-pub(super) fn mend(
-    repair: &mut Repair<'_>,
-    wal_through: u64,
-    (pristine, had_log): (bool, bool),
-    watch: Watch<'_>,
-) -> Result<(), OpenError> {
+/// Makes the log one that a start reads to its end. Every frame beyond `must.through` that is whole stays. `had_log` says that there was a
+/// file. Returns the first frame of the last file, 0 when that is not known.
+pub(super) fn mend(repair: &mut Repair<'_>, must: Expected, had_log: bool, watch: Watch<'_>) -> Result<u64, OpenError> {
     let folder = repair.folder.wal();
     let verified = if folder.is_there() {
-        wal::verify(&folder, repair.folder.id(), wal_through, pristine, &mut |frame| {
-            if frame.seq <= wal_through {
+        wal::verify(&folder, repair.folder.id(), must, &mut |frame| {
+            if frame.seq <= must.through {
                 return Ok(());
             }
             undecodable(&frame).map_or(Ok(()), |detail| Err(OpenError::Damaged { path: folder.path().to_owned(), detail }))
@@ -66,20 +62,20 @@ pub(super) fn mend(
         Err(OpenError::Damaged { path: folder.path().to_owned(), detail: "it is missing".to_owned() })
     };
     let problem = match verified {
-        Ok(_) => return Ok(()),
+        Ok(_) => return Ok(must.last_file),
         Err(OpenError::Damaged { path, detail }) => format!("{}: {detail}", path.display()),
         Err(OpenError::Io { path, source, .. }) => format!("{} cannot be read: {source}", path.display()),
         Err(other) => return Err(other),
     };
     watch("writing the log anew");
     let names = plan::names(&folder)?;
-    let files: Vec<_> = names.iter().filter(|name| wal::first_seq(name).is_some()).collect();
-    for name in &files {
+    let last = names.iter().filter_map(|name| wal::first_seq(name)).max();
+    for name in names.iter().filter(|name| wal::first_seq(name).is_some()) {
         repair.plan.set_aside(&folder.join(name), &format!("wal-{name}"));
     }
-    let mut log = NewLog::new(repair.folder.id(), wal_through + 1);
+    let mut log = NewLog::new(repair.folder.id(), must.through + 1);
     let mut odd = Vec::new();
-    let mut lost = wal::salvage(&folder, repair.folder.id(), wal_through, &mut |frame| match undecodable(&frame) {
+    let mut lost = wal::salvage(&folder, repair.folder.id(), must.through, &mut |frame| match undecodable(&frame) {
         Some(detail) => {
             odd.push(format!("{detail}; it is lost"));
             Ok(())
@@ -87,18 +83,19 @@ pub(super) fn mend(
         None => log.push(&frame.record).map_or(Ok(()), |file| stage(repair, file)),
     })?;
     lost.extend(odd);
-    if files.is_empty() && !pristine && had_log {
+    if last.map_or(had_log, |last| last < must.last_file) {
         lost.push(format!("{problem}: what was acknowledged and not yet in segments is lost, and nothing says how much that was"));
     }
     let kept = log.frames();
-    stage(repair, log.finish())?;
+    let (first_seq, bytes) = log.finish();
+    stage(repair, (first_seq, bytes))?;
     if lost.is_empty() {
         repair.report.push(&folder, RepairOutcome::Rebuilt, format!("{problem}; {kept} requests were kept, and no other is known of"));
     }
     for what in lost {
         repair.report.push(&folder, RepairOutcome::Lost, format!("{what}; {kept} requests were kept"));
     }
-    Ok(())
+    Ok(first_seq)
 }
 
 fn stage(repair: &mut Repair<'_>, (first_seq, bytes): (u64, Vec<u8>)) -> Result<(), OpenError> {

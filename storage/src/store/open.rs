@@ -19,16 +19,16 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::deletion;
 use crate::error::OpenError;
-use crate::files::Place;
+use crate::files::{Place, is_full};
 use crate::flush::{KeepError, Keeper};
 use crate::folder::{Folder, io_error, raise_open_files};
-use crate::manifest::{Contents, Manifest};
+use crate::manifest::{CommitError, Contents, Manifest};
 use crate::memo::Memo;
 use crate::metrics::Registry;
 use crate::query::Engine;
 use crate::requests::Requests;
 use crate::segment::{Segment, SegmentError, SegmentMeta};
-use crate::wal::{self, BeforeRemoval, Options, Replayed, Writer};
+use crate::wal::{self, Notice, Options, Replayed, Writer};
 
 use super::append::Pending;
 use super::delete::hidden_before;
@@ -97,7 +97,7 @@ pub(super) fn prepare(
 
     let memo = Arc::new(Memo::open(folder.memo(), folder.tmp()));
     let wake = Arc::new(Wake::default());
-    let options = log_options(&config, log_file_bytes, &folder, &requests);
+    let options = log_options(&config, log_file_bytes, &keeper, &requests);
     let (wal, log) = new_wal(options, &replayed, &registry, tables.clone(), wake.clone());
     let wal = Arc::new(wal);
     wal.release(contents.wal_through);
@@ -217,11 +217,22 @@ fn remove_orphans(folder: &Folder, keeper: &Keeper, all_readable: bool) -> Resul
     Ok(())
 }
 
-fn log_options(config: &Config, file_bytes: u64, folder: &Arc<Folder>, requests: &Arc<Requests>) -> Options {
+fn log_options(config: &Config, file_bytes: u64, keeper: &Arc<Keeper>, requests: &Arc<Requests>) -> Options {
+    let folder = keeper.shared_folder();
     let (requests, held, most_bytes) = (requests.clone(), folder.clone(), config.requests_bytes());
-    let before_removal = BeforeRemoval::new(move |through| requests.keep(&held, through, most_bytes));
+    let before_removal = Notice::new(move |through| requests.keep(&held, through, most_bytes));
+    let keeper = keeper.clone();
+    let before_use = Notice::new(move |first_seq| match keeper.log_begun(first_seq).map_err(CommitError::into_io) {
+        Err(error) if is_full(&error) => Err(error),
+        // Nothing is written to segments any more, which is said where it is seen; what comes in is safe in the log all the same.
+        Err(error) => {
+            tracing::warn!(%error, "that the log goes on in another file could not be recorded");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    });
     let keep_free = config.min_free_bytes;
-    Options { folder: folder.wal(), store: folder.id(), sync: config.sync, file_bytes, keep_free, before_removal }
+    Options { folder: folder.wal(), store: folder.id(), sync: config.sync, file_bytes, keep_free, before_removal, before_use }
 }
 
 fn new_wal(

@@ -28,6 +28,7 @@ mod damage;
 mod deletes;
 mod empties;
 mod keeping;
+mod log;
 mod merging;
 mod repair;
 mod repeating;

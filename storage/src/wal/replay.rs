@@ -26,6 +26,17 @@ pub(crate) struct Replayed {
     pub(crate) torn: Option<(Place, u64, u64)>,
 }
 
+/// What must be in the log, by what is known besides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Expected {
+    /// Frames up to this one may be missing: segments hold them.
+    pub(crate) through: u64,
+    /// The file that begins with this frame was begun, so that it or a later one must be there; 0 when that is not known.
+    pub(crate) last_file: u64,
+    /// Nothing was ever stored: no file need be there.
+    pub(crate) pristine: bool,
+}
+
 /// What one file held.
 struct FileEnd {
     /// The sequence number after its last frame.
@@ -38,16 +49,14 @@ struct FileEnd {
     doubtful: (u64, Bytes),
 }
 
-/// Reads all frames in order and hands them to `visit`, cuts a torn tail off. Frames up to `through` may be missing: segments hold them.
-/// `pristine` says that nothing was ever stored, so that no file is expected.
+/// Reads all frames in order and hands them to `visit`, cuts a torn tail off.
 pub(crate) fn recover(
     folder: &Place,
     store: [u8; 16],
-    through: u64,
-    pristine: bool,
+    must: Expected,
     visit: &mut dyn FnMut(Frame) -> Result<(), OpenError>,
 ) -> Result<Replayed, OpenError> {
-    let mut replayed = verify(folder, store, through, pristine, visit)?;
+    let mut replayed = verify(folder, store, must, visit)?;
     // Whoever wrote them may have been killed before they were synced, or their sync failed, and only a new write makes the system try
     // again. From now on they count: a sender that repeats them is told that they are stored.
     if let Some((path, offset, bytes)) = replayed.doubtful.take() {
@@ -67,15 +76,19 @@ pub(crate) fn recover(
 pub(crate) fn verify(
     folder: &Place,
     store: [u8; 16],
-    through: u64,
-    pristine: bool,
+    must: Expected,
     visit: &mut dyn FnMut(Frame) -> Result<(), OpenError>,
 ) -> Result<Replayed, OpenError> {
     let mut files: Vec<u64> = names(folder)?.iter().filter_map(|name| file::first_seq(name)).collect();
     files.sort_unstable();
-    if files.is_empty() && !pristine {
-        return Err(damaged(folder, "all files of the log are missing".to_owned()));
+    match files.last() {
+        None if !must.pristine => return Err(damaged(folder, "all files of the log are missing".to_owned())),
+        Some(last) if *last < must.last_file => {
+            return Err(damaged(file::path(folder, must.last_file), "it is missing, and it was the last file of the log".to_owned()));
+        }
+        _ => {}
     }
+    let through = must.through;
     let mut replayed = Replayed { next_seq: through + 1, ..Replayed::default() };
     let mut expected = through + 1;
     for (index, first) in files.iter().copied().enumerate() {

@@ -14,13 +14,15 @@ use crate::model::UnixNanos;
 use crate::store::Signal;
 
 use super::frame::{self, FILE_HEADER, Frame};
-use super::{BeforeRemoval, Options, Record, Refusal, Replayed, Writer, file};
+use super::{Expected, Notice, Options, Record, Refusal, Replayed, Writer, file};
 
 mod faults;
 mod properties;
 mod salvage;
 
 const STORE: [u8; 16] = *b"one data folder!";
+/// Of a log that may not have been begun.
+const NEW: Expected = Expected { through: 0, last_file: 0, pristine: true };
 
 fn record(payload: &[u8]) -> Record {
     Record {
@@ -56,12 +58,12 @@ fn at(folder: &Path, first_seq: u64) -> PathBuf {
 }
 
 fn verify(folder: &Path, store: [u8; 16], through: u64) -> Result<Replayed, OpenError> {
-    super::verify(&Place::real(folder), store, through, false, &mut |_| Ok(()))
+    super::verify(&Place::real(folder), store, Expected { through, ..Expected::default() }, &mut |_| Ok(()))
 }
 
 fn replay(folder: &Path) -> Result<(Replayed, Vec<Frame>), OpenError> {
     let mut frames = Vec::new();
-    let replayed = super::recover(&Place::real(folder), STORE, 0, true, &mut |frame| {
+    let replayed = super::recover(&Place::real(folder), STORE, NEW, &mut |frame| {
         frames.push(frame);
         Ok(())
     })?;
@@ -88,7 +90,8 @@ fn options(folder: &Path, file_bytes: u64) -> Options {
         sync: SyncPolicy::Group,
         file_bytes,
         keep_free: 0,
-        before_removal: BeforeRemoval::new(|_| Ok(())),
+        before_removal: Notice::new(|_| Ok(())),
+        before_use: Notice::new(|_| Ok(())),
     }
 }
 
@@ -263,7 +266,7 @@ fn files_stay_until_what_is_known_of_them_is_written_down() {
     let dir = tempfile::tempdir().unwrap();
     let is_possible = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let asked = is_possible.clone();
-    let before_removal = BeforeRemoval::new(move |through| {
+    let before_removal = Notice::new(move |through| {
         assert_eq!(through, 2);
         if asked.load(std::sync::atomic::Ordering::Relaxed) { Ok(()) } else { Err(std::io::Error::other("not now")) }
     });
@@ -300,7 +303,8 @@ fn a_rotated_log_lets_go_of_the_file_that_was_being_written() {
     assert_eq!(durable.recv().unwrap(), [(3, 3)]);
     assert_eq!(writer.oldest_seq(), Some(2));
     writer.stop();
-    let replayed = super::recover(&Place::real(dir.path()), STORE, 1, false, &mut |_| Ok(())).unwrap();
+    let replayed =
+        super::recover(&Place::real(dir.path()), STORE, Expected { through: 1, ..Expected::default() }, &mut |_| Ok(())).unwrap();
     assert_eq!((replayed.next_seq, replayed.frames), (4, 2));
 }
 

@@ -42,13 +42,15 @@ pub(crate) struct Options {
     pub(crate) file_bytes: u64,
     /// Bytes that are to stay free on the disk.
     pub(crate) keep_free: u64,
-    /// Asked before files are removed.
-    pub(crate) before_removal: BeforeRemoval,
+    /// Told up to which frame the log is about to forget; when it fails, files stay.
+    pub(crate) before_removal: Notice,
+    /// Told the first frame of a file that is there, durably; when it fails, nothing is written to it.
+    pub(crate) before_use: Notice,
 }
 
-/// Told up to which frame the log is about to forget; when it fails, files stay.
+/// Told of a frame before something is done; when it fails, that is not done.
 #[derive(Clone)]
-pub(crate) struct BeforeRemoval(Arc<dyn Fn(u64) -> io::Result<()> + Send + Sync>);
+pub(crate) struct Notice(Arc<dyn Fn(u64) -> io::Result<()> + Send + Sync>);
 
 /// Why records are not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +97,7 @@ struct Shared {
     set_aside: AtomicU64,
     /// Nothing up to this frame is needed any more.
     released: AtomicU64,
-    before_removal: BeforeRemoval,
+    before_removal: Notice,
     /// Held while files are removed.
     removing: Mutex<()>,
 }
@@ -200,17 +202,21 @@ impl<T: Send + 'static> Writer<T> {
     }
 }
 
-// === impl BeforeRemoval ===
+// === impl Notice ===
 
-impl BeforeRemoval {
-    pub(crate) fn new(ask: impl Fn(u64) -> io::Result<()> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(ask))
+impl Notice {
+    pub(crate) fn new(tell: impl Fn(u64) -> io::Result<()> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+
+    fn tell(&self, seq: u64) -> io::Result<()> {
+        (self.0)(seq)
     }
 }
 
-impl fmt::Debug for BeforeRemoval {
+impl fmt::Debug for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BeforeRemoval")
+        f.write_str("Notice")
     }
 }
 
@@ -231,7 +237,7 @@ impl Shared {
         if covered.is_empty() {
             return self.measure();
         }
-        if let Err(error) = (self.before_removal.0)(through) {
+        if let Err(error) = self.before_removal.tell(through) {
             tracing::warn!(%error, "the requests in old log files could not be written down; the files are removed when they can be");
             return;
         }

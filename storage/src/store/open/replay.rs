@@ -43,8 +43,7 @@ impl Replay<'_> {
     pub(super) fn run(&self, folder: &Folder) -> Result<Replayed, OpenError> {
         self.requests.recall(folder, self.now, self.deleted_through);
         let path = folder.wal();
-        let pristine = *self.contents == Contents::default();
-        let replayed = wal::recover(&path, folder.id(), self.contents.wal_through, pristine, &mut |frame| self.frame(frame, &path))?;
+        let replayed = wal::recover(&path, folder.id(), self.contents.log(), &mut |frame| self.frame(frame, &path))?;
         if replayed.frames > 0 {
             tracing::info!(frames = replayed.frames, size_bytes = self.tables.waiting().0, "the log was read back");
         }

@@ -122,7 +122,7 @@ impl World {
         };
         self.tally.count("items lost with the end of the log", if in_log { seen.lost } else { 0 });
         let name = path.file_name().unwrap().to_str().unwrap();
-        let is_named = told || loss.is_traceless || (checked.said.contains("torn") && checked.said.contains(name));
+        let is_named = told || (checked.said.contains("torn") && checked.said.contains(name));
         assert!(seen.lost == 0 || is_named, "{}", self.failure(&format!("what is missing was not told: {}", checked.said)));
         told
     }

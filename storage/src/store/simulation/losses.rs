@@ -34,8 +34,6 @@ pub(super) struct Loss {
     pub(super) opened: Excused,
     /// When it was repaired.
     pub(super) repaired: Excused,
-    /// Whether nothing on the disk tells of it: the last file of the log is gone, as if none had been begun.
-    pub(super) is_traceless: bool,
 }
 
 /// A frame of the log and where it lies.
@@ -59,7 +57,7 @@ impl Excused {
 
 impl Loss {
     pub(super) fn both(excused: Excused) -> Self {
-        Self { opened: excused.clone(), repaired: excused, is_traceless: false }
+        Self { opened: excused.clone(), repaired: excused }
     }
 }
 
@@ -97,9 +95,7 @@ fn of_log(folder: &Folder, first: u64, bytes: Option<Range<u64>>, through: u64) 
         Excused::of(gone.flat_map(|(_, frame)| items_of(frame)).collect())
     };
     let Some(bytes) = bytes else {
-        let is_traceless = is_last && files.len() > 1;
-        let opened = if is_traceless { items(&|_| true) } else { Excused::Nothing };
-        return Loss { opened, repaired: items(&|_| true), is_traceless };
+        return Loss { opened: Excused::Nothing, repaired: items(&|_| true) };
     };
     let is_hurt = |placed: &Placed| bytes.start < placed.0.end && placed.0.start < bytes.end;
     let begins = frames.iter().find(|placed| is_hurt(placed)).map(|(_, frame)| frame.seq);
@@ -109,7 +105,7 @@ fn of_log(folder: &Folder, first: u64, bytes: Option<Range<u64>>, through: u64) 
         }
         _ => Excused::Nothing,
     };
-    Loss { opened, repaired: items(&is_hurt), is_traceless: false }
+    Loss { opened, repaired: items(&is_hurt) }
 }
 
 /// The frames of a file of the log, and the bytes of its header.

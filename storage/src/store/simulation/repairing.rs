@@ -32,7 +32,7 @@ impl World {
         let is_told = !says_all || !report.is_lossless();
         // The log is left as it is when a start reads it: its last group cannot be told from one that was being written.
         let as_opened = if damaged.starts_with("/srv/data/wal") { loss.opened.clone() } else { Excused::Nothing };
-        found.excused = if is_told || loss.is_traceless { loss.repaired.clone() } else { as_opened };
+        found.excused = if is_told { loss.repaired.clone() } else { as_opened };
         let compared = self.compare(&found, Look::Repaired);
         assert!(compared.is_ok(), "{}", self.failure(&format!("{compared:?} with {loss:?} after {said}")));
         self.end();

@@ -45,7 +45,7 @@ impl Faulty {
     fn found(&self) -> Vec<u64> {
         self.disk.kill();
         let mut found = Vec::new();
-        crate::wal::recover(&self.folder, STORE, 0, true, &mut |frame| {
+        crate::wal::recover(&self.folder, STORE, NEW, &mut |frame| {
             found.push(frame.seq);
             Ok(())
         })

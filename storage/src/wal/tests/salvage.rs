@@ -64,7 +64,7 @@ fn a_new_log_is_read_like_any_other() {
         fs::write(at(dir.path(), first_seq), bytes).unwrap();
     }
     let mut found = Vec::new();
-    let verified = crate::wal::verify(&Place::real(dir.path()), STORE, 7, false, &mut |frame| {
+    let verified = crate::wal::verify(&Place::real(dir.path()), STORE, Expected { through: 7, ..Expected::default() }, &mut |frame| {
         found.push((frame.seq, frame.record.payload.len()));
         Ok(())
     });

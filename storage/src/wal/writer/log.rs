@@ -262,10 +262,15 @@ impl<T> Log<T> {
     }
 
     fn start_file(&mut self) -> Result<(), Fault> {
-        let Options { folder, store, file_bytes, keep_free, .. } = &self.options;
+        let Options { folder, store, file_bytes, keep_free, before_use, .. } = &self.options;
         let free = folder.free_bytes().unwrap_or(u64::MAX);
         let most = file::share(*file_bytes, free.saturating_sub(*keep_free));
         let file = file::create(folder, self.next_seq, *store, most).map_err(Fault::NoRoom)?;
+        if let Err(error) = before_use.tell(self.next_seq) {
+            // Gives back what was set aside. The next attempt uses the file again.
+            let _ = file.set_len(0);
+            return Err(Fault::NoRoom(error));
+        }
         self.active = Some(Active { file, first_seq: self.next_seq, written: FILE_HEADER as u64, most });
         self.shared.set_aside.store(most, Ordering::Relaxed);
         let mut files = self.shared.files.lock();

@@ -1,0 +1,80 @@
+//! Files of the log that are gone: which of them are missed, and which were never there.
+
+use crate::files::Place;
+use crate::repair::{RepairOutcome, repair};
+
+use super::*;
+
+fn log_files(dir: &Path) -> Vec<std::path::PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(dir.join("wal")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+/// What `check` has to say against a folder.
+fn problems(dir: &Path) -> Vec<String> {
+    check(dir, &mut |_| ())
+        .unwrap()
+        .lines
+        .into_iter()
+        .filter_map(|line| Some(format!("{}: {}", line.path.display(), line.problem?)))
+        .collect()
+}
+
+/// The folder is refused and named; after a repair, which says that something may be lost, it opens and takes in.
+async fn is_missed(dir: &Path, named: &str) {
+    let error = open_with(config(dir)).await.unwrap_err().to_string();
+    assert!(error.contains(named), "{error}");
+    let told = problems(dir);
+    assert!(told.len() == 1 && told[0].contains(named), "{told:?}");
+    let report = repair(dir, false, &mut |_| ()).unwrap();
+    assert!(report.lines.iter().any(|line| line.outcome == RepairOutcome::Lost && line.detail.contains(named)), "{report:#?}");
+    assert_eq!(problems(dir), [""; 0]);
+    let store = open(dir).await;
+    append(&store, Signal::Logs, logs(1_000, 5)).await;
+    assert!(contents(&store)[1].contains_key(&1_004));
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_only_file_of_a_log_is_missed_although_nothing_was_flushed_yet() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    append(&store, Signal::Logs, logs(0, 10)).await;
+    let copy = crash(dir.path());
+    store.close().await.unwrap();
+    log_files(copy.path()).iter().for_each(|file| fs::remove_file(file).unwrap());
+    is_missed(copy.path(), "all files of the log are missing").await;
+}
+
+#[tokio::test]
+async fn the_last_file_of_a_log_is_missed_although_others_are_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    append(&store, Signal::Logs, logs(0, 10)).await;
+    store.inner.wal.rotate();
+    append(&store, Signal::Logs, logs(10, 10)).await;
+    let copy = crash(dir.path());
+    store.close().await.unwrap();
+    let files = log_files(copy.path());
+    assert_eq!(files.len(), 2, "{files:?}");
+    fs::remove_file(&files[1]).unwrap();
+    is_missed(copy.path(), files[1].file_name().unwrap().to_str().unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_log_that_was_never_begun_is_not_missed() {
+    let dir = tempfile::tempdir().unwrap();
+    {
+        // As a first start leaves it that ends before the log has a file, and a version of this program that did not record it.
+        let folder = crate::folder::Folder::open(&Place::real(dir.path())).unwrap();
+        crate::manifest::Manifest::open(&folder.manifest(), &folder.tmp(), folder.id(), true).unwrap();
+    }
+    assert_eq!(problems(dir.path()), [""; 0]);
+    let store = open(dir.path()).await;
+    append(&store, Signal::Logs, logs(0, 10)).await;
+    store.close().await.unwrap();
+    let store = open(dir.path()).await;
+    assert_eq!(contents(&store)[1], once(0..10));
+    store.close().await.unwrap();
+}
