@@ -38,7 +38,9 @@ impl World {
             // A temporary name that a power failure brought back may be another name of a file of the store.
             let worth_it = |(path, bytes): &(PathBuf, u64)| *bytes > 0 && !path.starts_with("/srv/data/tmp");
             let files: Vec<(PathBuf, u64)> = self.disk.files().into_iter().filter(worth_it).collect();
-            let (path, bytes) = files[pick(&mut self.dice, files.len())].clone();
+            // The end of the log more often than others: what it may take is told from what it may not by the words of its frames.
+            let log = files.iter().rev().find(|(path, _)| path.starts_with("/srv/data/wal")).filter(|_| self.dice.below(4) == 0);
+            let (path, bytes) = log.unwrap_or(&files[pick(&mut self.dice, files.len())]).clone();
             let byte = self.dice.below(bytes);
             let kind = self.dice.below(8);
             let hurt = |disk: &Simulated, bit| match kind {

@@ -32,7 +32,7 @@ const LEAST: [(&str, u64); 32] = [
     ("repairs", 50),
     ("repairs interrupted", 10),
     ("power failures in repairs", 10),
-    ("items lost with the end of the log", 4),
+    ("items lost with the end of the log", 8),
     ("backups", 200),
     ("backups that copied less than everything", 50),
     ("backups broken off", 50),
