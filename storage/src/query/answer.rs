@@ -166,8 +166,12 @@ pub struct ServicePoint {
     pub requests: u64,
     /// Requests with status ERROR.
     pub errors: u64,
-    /// 95th percentile of request durations in nanoseconds.
+    /// Median of request durations in nanoseconds.
+    pub p50: u64,
+    /// See `p50`.
     pub p95: u64,
+    /// See `p50`.
+    pub p99: u64,
 }
 
 /// An operation of a service: a span name with its kind.

@@ -209,10 +209,10 @@ impl Service {
         let requests = self.requests.summed();
         let requests = if requests.all.counts.rows > 0 { requests } else { self.entries.summed() };
         let point = |part| {
-            requests.points.get(&part).map_or_else(ServicePoint::default, |point| ServicePoint {
-                requests: point.counts.rows,
-                errors: point.errors,
-                p95: point.counts.durations.quantile(0.95),
+            requests.points.get(&part).map_or_else(ServicePoint::default, |point| {
+                let durations = &point.counts.durations;
+                let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|part| durations.quantile(part));
+                ServicePoint { requests: point.counts.rows, errors: point.errors, p50, p95, p99 }
             })
         };
         let durations = &requests.all.counts.durations;

@@ -44,7 +44,9 @@ struct ServiceJson {
 struct PointJson {
     requests: u64,
     errors: u64,
+    p50: String,
     p95: String,
+    p99: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -101,7 +103,8 @@ impl From<ServiceSummary> for ServiceJson {
 
 impl From<ServicePoint> for PointJson {
     fn from(point: ServicePoint) -> Self {
-        Self { requests: point.requests, errors: point.errors, p95: point.p95.to_string() }
+        let [p50, p95, p99] = [point.p50, point.p95, point.p99].map(|nanos| nanos.to_string());
+        Self { requests: point.requests, errors: point.errors, p50, p95, p99 }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use axum::extract::Path;
 use axum::response::Response;
-use storage::{LogOrder, LogPage, LogSearch, NodeKind, Operation, ServiceSummary, Signal, TimeRange, TraceOrder, TracePage, TraceSearch};
+use storage::{
+    LogOrder, LogPage, LogSearch, NodeKind, Operation, ServicePoint, ServiceSummary, Signal, TimeRange, TraceOrder, TracePage, TraceSearch,
+};
 
 use self::part::Part;
 use super::Visit;
@@ -88,7 +90,7 @@ pub(super) async fn detail(mut visit: Visit, Path(Segment(name)): Path<Segment>)
     for chart in [&mut page.requests, &mut page.failed_spans].into_iter().flatten() {
         chart.marks.clone_from(&marks);
     }
-    if let Some(chart) = &mut page.p95 {
+    if let Some(chart) = &mut page.durations {
         chart.marks = marks;
     }
     Ok(html(&page))
@@ -102,14 +104,16 @@ fn frame_of(visit: &Visit, name: &str, tab: Tab, window: &Window, summary: Optio
         let counted = requests(&summary.points, parted);
         Bars::new(&counted, parted, &SPANS, ("request", "requests"), &clock, &links.service(name).with("tab", tab.as_str()))
     };
-    let p95 = |summary: &ServiceSummary| {
-        Lines::durations(&[("line-p95", summary.points.iter().map(|point| point.p95).collect())], parted, &clock)
+    let durations = |summary: &ServiceSummary| {
+        let line = |value: fn(&ServicePoint) -> u64| summary.points.iter().map(value).collect::<Vec<u64>>();
+        let lines = [("p50", "line-p50", line(|p| p.p50)), ("p95", "line-p95", line(|p| p.p95)), ("p99", "line-p99", line(|p| p.p99))];
+        Lines::durations(&lines, parted, &clock)
     };
     Service {
         frame: visit.frame(Place::Services, &format!("{} – Services", format::name(name)), Some(window)),
         row: summary.map(|summary| row(summary, range, &links, &clock, &palette)),
         requests: summary.map(bars).filter(|bars| !bars.is_empty),
-        p95: summary.and_then(p95),
+        durations: summary.and_then(durations),
         tab,
         tabs: tab.list(name, &links),
         traces: links.traces(&query).href(),

@@ -45,11 +45,13 @@ pub(crate) struct Bar {
     pub(crate) href: String,
 }
 
-/// One value over time, drawn in the box of [`Bars`].
+/// Values over time, drawn in the box of [`Bars`].
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lines {
     /// Paths: class, line.
     pub(crate) paths: Vec<(&'static str, String)>,
+    /// What they are: word, class.
+    pub(crate) legend: Vec<(&'static str, &'static str)>,
     pub(crate) ticks: Vec<(String, String)>,
     pub(crate) scale: Scale,
     pub(crate) summary: String,
@@ -160,13 +162,17 @@ impl Bars {
 // === impl Lines ===
 
 impl Lines {
-    /// Draws series of durations; parts where `counted` says that nothing happened are gaps.
-    pub(crate) fn durations(series: &[(&'static str, Vec<u64>)], range: TimeRange, clock: &Clockface) -> Option<Self> {
-        let max = series.iter().flat_map(|(_, values)| values.iter().copied()).max().filter(|max| *max > 0)?;
+    /// Draws series of durations, each a word, a class and its values; parts in which nothing happened are gaps.
+    pub(crate) fn durations(series: &[(&'static str, &'static str, Vec<u64>)], range: TimeRange, clock: &Clockface) -> Option<Self> {
+        let most = |values: &[u64]| values.iter().copied().max().unwrap_or(0);
+        let max = series.iter().map(|(.., values)| most(values)).max().filter(|max| *max > 0)?;
         let scale = Scale::durations(max);
-        let paths = series.iter().map(|(class, values)| (*class, broken_line(values, scale.top))).collect();
-        let summary = format!("at most {}, {}", format::duration(max), clock.range(range));
-        Some(Self { paths, ticks: ticks(range, clock), scale, summary, marks: Vec::new() })
+        let paths = series.iter().map(|(_, class, values)| (*class, broken_line(values, scale.top))).collect();
+        let legend = series.iter().map(|(word, class, _)| (*word, *class)).collect();
+        let told: Vec<String> =
+            series.iter().map(|(word, _, values)| format!("{word} at most {}", format::duration(most(values)))).collect();
+        let summary = format!("{}, {}", told.join(", "), clock.range(range));
+        Some(Self { paths, legend, ticks: ticks(range, clock), scale, summary, marks: Vec::new() })
     }
 }
 
@@ -329,6 +335,22 @@ mod tests {
     fn small_columns_leave_out_what_is_nothing() {
         assert_eq!(Columns::new(&[0, 2], String::new()).path, "M50.0 20v-19.0h40.0v19.0z");
         assert_eq!(Columns::new(&[], String::new()).path, "");
+    }
+
+    #[test]
+    fn lines_of_durations_share_a_scale_and_say_their_most() {
+        let range = TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(4_000_000_000) };
+        let clock = Clockface::new(UnixNanos::new(0), None);
+        let series = [("p50", "line-p50", vec![1_000_000, 0, 2_000_000, 1_000_000]), ("p99", "line-p99", vec![4_000_000; 4])];
+        let lines = Lines::durations(&series, range, &clock).unwrap();
+        assert_eq!(lines.legend, [("p50", "line-p50"), ("p99", "line-p99")]);
+        assert!(lines.summary.starts_with(&format!(
+            "p50 at most {}, p99 at most {}",
+            format::duration(2_000_000),
+            format::duration(4_000_000)
+        )));
+        assert_eq!(lines.paths[0].1.matches('M').count(), 2, "a part without requests is a gap: {:?}", lines.paths);
+        assert!(Lines::durations(&[("p50", "line-p50", vec![0, 0])], range, &clock).is_none());
     }
 
     #[test]

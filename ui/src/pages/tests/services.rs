@@ -20,7 +20,10 @@ fn service(text: &str) -> ServiceSummary {
         p99: 3,
         log_count: 4,
         last_seen: window().range.from,
-        points: vec![ServicePoint { requests: 1, errors: 1, p95: 1 }, ServicePoint { requests: 2, errors: 0, p95: 1 }],
+        points: vec![
+            ServicePoint { requests: 1, errors: 1, p50: 1, p95: 2, p99: 3 },
+            ServicePoint { requests: 2, p95: 1, ..ServicePoint::default() },
+        ],
     }
 }
 
@@ -51,7 +54,7 @@ fn home_and_list(text: &str) -> Vec<String> {
     };
     let home = Home {
         frame: frame(text),
-        totals: totals(&known, range, &links),
+        totals: totals(&known, range, Some(90), &links),
         attention: attention(compared, range, (&links, &palette)).0,
         saved: vec![(text.to_owned(), "/".to_owned())],
         services: rows(),

@@ -32,7 +32,8 @@ pub(crate) struct Service {
     pub(crate) chip: Chip,
     pub(crate) row: Option<Row>,
     pub(crate) requests: Option<Bars>,
-    pub(crate) p95: Option<Lines>,
+    /// How long requests took over time.
+    pub(crate) durations: Option<Lines>,
     /// Versions that came within the window, in words.
     pub(crate) versions: Vec<String>,
     /// Failed spans over time, of the part Errors.
