@@ -101,8 +101,7 @@ const tasks = {
 
   async "the failing service and its first error"(reader) {
     await reader.open("/");
-    await reader.press("j");
-    await reader.go("Enter", /status(:|%3A)error/);
+    await reader.go("1", /status(:|%3A)error/);
     await reader.press("j");
     await reader.go("Enter", /\/trace\/[0-9a-f]{32}/);
     await reader.press("e");

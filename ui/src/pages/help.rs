@@ -88,7 +88,8 @@ pub(super) async fn shortcuts(visit: Visit) -> Response {
                     ("x, X", "mark a trace; compare the two that are marked"),
                     ("p", "show what is new by itself, or stop that"),
                     ("w", "wrap long log lines"),
-                    ("1 to 5", "parts of a service"),
+                    ("1 to 5, m", "parts of a service, and its place on the map"),
+                    ("1 to 9", "lines of Attention on Home"),
                 ],
             ),
             (

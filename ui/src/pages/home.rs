@@ -82,7 +82,7 @@ fn home(visit: &Visit, window: &Window, order: Order, compared: Compared<'_>, [f
     let (attention, more_attention) = attention(compared, window.range, (&links, &palette));
     Home {
         frame: visit.frame(Place::Home, "Home", Some(window)),
-        totals: totals(now, window.range, &links),
+        totals: totals(now, window.range, history(visit), &links),
         requests: None,
         attention,
         more_attention,
@@ -106,6 +106,13 @@ fn home(visit: &Visit, window: &Window, order: Order, compared: Compared<'_>, [f
         saved: saved(visit, &links),
         demo: visit.state.config().demo,
     }
+}
+
+/// How long ago the oldest of what is kept happened.
+fn history(visit: &Visit) -> Option<u64> {
+    let status = visit.state.store().status();
+    let oldest = status.signals.iter().filter_map(|signal| signal.time.map(|(oldest, _)| oldest)).min()?;
+    Some(visit.state.now().since(oldest))
 }
 
 /// The newest saved views.

@@ -73,20 +73,22 @@ pub(crate) fn added_up(services: &[ServiceSummary]) -> Vec<ServicePoint> {
     sums
 }
 
-/// The line of totals.
-pub(crate) fn totals(services: &[ServiceSummary], range: TimeRange, links: &Links) -> Vec<Total> {
+/// The line of totals; the last is how far back the data goes, where there is any.
+pub(crate) fn totals(services: &[ServiceSummary], range: TimeRange, history: Option<u64>, links: &Links) -> Vec<Total> {
     let window = range.to.since(range.from);
     let sum = |value: fn(&ServiceSummary) -> u64| services.iter().map(value).fold(0_u64, u64::saturating_add);
     let (requests, errors) = (sum(|s| s.requests), sum(|s| s.errors));
     let total = |value, label, href: String| Total { value, label, href, ..Total::default() };
     let failed = links.traces("kind:server,consumer status:error").href();
-    vec![
+    let history = history.map(|nanos| total(format::duration(nanos), "of history", links.plain("/").with("from", "0").href()));
+    let counted = [
         Total { means: REQUESTS, ..total(format::rate(requests, window), "requests", links.windowed("/services").href()) },
         Total { is_bad: errors > 0, ..total(format::percent(errors, requests), "failed", failed) },
         total(format::rate(sum(|s| s.span_count), window), "spans", links.windowed("/traces").href()),
         total(format::rate(sum(|s| s.log_count), window), "logs", links.windowed("/logs").href()),
         total(format::exact(services.len() as u64), "services", links.windowed("/services").href()),
-    ]
+    ];
+    counted.into_iter().chain(history).collect()
 }
 
 /// The one meaning of the word on all pages.
@@ -109,10 +111,21 @@ mod tests {
             p99: 0,
             log_count: 0,
             last_seen: storage::UnixNanos::new(0),
-            points: points.iter().map(|(requests, errors)| ServicePoint { requests: *requests, errors: *errors, p95: 7 }).collect(),
+            points: points
+                .iter()
+                .map(|(requests, errors)| ServicePoint { requests: *requests, errors: *errors, ..ServicePoint::default() })
+                .collect(),
         };
         let sums = added_up(&[service(&[(1, 0), (2, 1)]), service(&[(5, 5)]), service(&[])]);
         assert_eq!(sums.iter().map(|sum| (sum.requests, sum.errors)).collect::<Vec<_>>(), [(6, 5), (2, 1)]);
         assert!(added_up(&[]).is_empty());
+    }
+
+    #[test]
+    fn totals_end_with_how_far_back_the_data_goes() {
+        let range = TimeRange { from: storage::UnixNanos::new(0), to: storage::UnixNanos::new(1_000_000_000) };
+        let last = |history| totals(&[], range, history, &Links::default()).pop().unwrap();
+        assert_eq!((last(None).label, last(Some(90_000_000_000)).label), ("services", "of history"));
+        assert_eq!((last(Some(90_000_000_000)).value, last(Some(1)).href), (format::duration(90_000_000_000), "/?from=0".to_owned()));
     }
 }
