@@ -3,6 +3,7 @@
 //
 // Usage: layout.mjs BASE_URL CHROMIUM     Ends with 1 and names page and elements when something is not so.
 
+import { ago, newSpanId, newTraceId, sendSpans } from "./sending.mjs";
 import { base, isWhole, pages, problems, watched, withBrowser } from "./site.mjs";
 
 // Runs in the page; what is wrong, in words.
@@ -47,6 +48,7 @@ function faults() {
     // What only a screen reader is told has a pixel.
     if (one.clientWidth > 2 && one.scrollWidth > one.clientWidth + 2) found.push(`${name(one)} is cut: ${one.scrollWidth} px of text in ${one.clientWidth} px`);
   }
+  for (const cell of innerWidth > 720 ? document.querySelectorAll(".cell") : []) if (cell.scrollHeight > cell.clientHeight + 2) found.push(`${name(cell)} is cut: ${cell.scrollHeight} px of text in ${cell.clientHeight} px`);
   // The first line of a short row: mark, service and operation follow one another, and what stands at the end stands beside them.
   for (const row of document.querySelectorAll(".trace-lines a")) {
     const line = [".glyph", ".chip", ".op", ".when"].map((part) => row.querySelector(part)).filter(Boolean);
@@ -61,12 +63,30 @@ function faults() {
     if (!isShown(one) || one.scrollWidth <= one.clientWidth + 1 || one.matches(".map, .as-table *") || one.querySelector(".sql")) continue;
     found.push(`the ${one.getAttribute("aria-label") ?? "waterfall"} is ${one.scrollWidth - one.clientWidth} px wider than its place`);
   }
+  // Words are not squeezed into a column of letters, and no button lies on what it copies.
+  for (const one of document.querySelectorAll("main :is(p, li, span, td, th, a)")) {
+    const own = [...one.childNodes].filter((part) => part.nodeType === 3).map((part) => part.data.trim()).join(" ");
+    if (own.length > 30 && isShown(one) && !one.closest("svg, .sr") && getComputedStyle(one).whiteSpace !== "nowrap" && box(one).width > 2 && box(one).width < 60) found.push(`${name(one)} is squeezed into ${Math.round(box(one).width)} px`);
+  }
+  for (const button of document.querySelectorAll(".copied > .copy")) {
+    const text = document.createRange();
+    text.selectNodeContents(button.nextElementSibling);
+    if ([...text.getClientRects()].some((line) => shared(line, box(button)) > 0)) found.push(`${name(button)} lies on the text that it copies`);
+  }
   // Labels of axes are beside the plot and beside each other.
   for (const plot of document.querySelectorAll(".plot")) {
     const drawn = plot.querySelector("svg[role]");
     if (!drawn || !isShown(plot)) continue;
     for (const label of plot.querySelectorAll(".scale text, .rows text")) if (box(label).right > box(drawn).left + 1) found.push(`the label "${label.textContent}" lies on its chart`);
     for (const axis of plot.querySelectorAll(".axis-labels")) overlaps([...axis.querySelectorAll("text")].filter(isShown), 0.02);
+  }
+  for (const axis of document.querySelectorAll(".ticks")) overlaps([...axis.querySelectorAll("text")].filter(isShown), 0.02);
+  // What stands in one line has one middle: the name of a page and what can be done on it.
+  for (const head of document.querySelectorAll(".head, .trace-head")) {
+    const [title, actions] = ["h1", ".actions"].map((part) => head.querySelector(part)).filter(Boolean).map(box);
+    const isOneLine = title && actions && title.height < 40 && actions.height < 40 && title.bottom > actions.top + 8 && actions.bottom > title.top + 8;
+    const apart = isOneLine ? Math.abs(title.top + title.bottom - actions.top - actions.bottom) / 2 : 0;
+    if (apart > 2.5) found.push(`the name of the page stands ${apart} px above or below the middle of what can be done`);
   }
   // Parts of charts.
   for (const chart of document.querySelectorAll("main svg[role]")) {
@@ -85,6 +105,9 @@ function faults() {
 }
 
 await withBrowser(async (browser) => {
+  // A sender with a long name, whose clock is behind.
+  const end = ago(900_000);
+  await sendSpans("a-service-whose-name-is-longer-than-a-narrow-screen-has-room-for", [{ traceId: newTraceId(), spanId: newSpanId(), name: "late", kind: 2, startTimeUnixNano: String(end - 5_000_000n), endTimeUnixNano: String(end) }]);
   for (const [width, letters] of isWhole ? [[1440, 1], [1024, 1], [390, 1], [320, 1], [1440, 2]] : [[1440, 1], [390, 1]]) {
     const page = await watched(await browser.newContext({ viewport: { width, height: 900 }, reducedMotion: "reduce" }));
     for (const path of await pages()) {

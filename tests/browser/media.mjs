@@ -46,7 +46,7 @@ async function inChosenColours(browser, all) {
 // Runs in the page as it is printed on A4 with margins of a centimetre.
 function misprinted() {
   const found = [];
-  for (const part of document.querySelectorAll("nav.rail, nav[aria-label=Pages], header [role=search], header details, .skip")) if (part.checkVisibility()) found.push(`${part.localName} is printed`);
+  for (const part of document.querySelectorAll("nav.rail, nav[aria-label=Pages], header [role=search], header details, .skip, main .tabs a:not([aria-current]), main .live, main .narrow-only, main button:not(.cells *)")) if (part.checkVisibility()) found.push(`${part.localName} is printed`);
   const main = document.querySelector("main");
   if (!document.querySelector("h1") || main.getBoundingClientRect().width < innerWidth * 0.85) found.push("the page does not take the paper");
   const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number);

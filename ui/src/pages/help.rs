@@ -78,6 +78,8 @@ pub(super) async fn shortcuts(visit: Visit) -> Response {
                     ("Esc", "close what is open, leave the field"),
                 ],
             ),
+            ("Query box", vec![("↓, ↑", "choose a suggestion"), ("Enter or Tab", "take it"), ("Esc", "close the suggestions")]),
+            ("SQL", vec![("Ctrl+Enter", "run")]),
             (
                 "Lists",
                 vec![
@@ -101,7 +103,6 @@ pub(super) async fn shortcuts(visit: Visit) -> Response {
                     ("Enter", "show what is in them"),
                 ],
             ),
-            ("Query box", vec![("↓, ↑", "choose a suggestion"), ("Enter or Tab", "take it"), ("Esc", "close the suggestions")]),
             (
                 "One trace",
                 vec![
@@ -125,7 +126,6 @@ pub(super) async fn shortcuts(visit: Visit) -> Response {
                     ("< and >", "previous and next trace of the list it was opened from"),
                 ],
             ),
-            ("SQL", vec![("Ctrl+Enter", "run")]),
         ],
     })
 }

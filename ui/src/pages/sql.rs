@@ -99,7 +99,7 @@ const EXAMPLES: [(&str, &str); 9] = [
     ),
     (
         "The last 15 minutes",
-        "SELECT service_name, count(*) AS n\nFROM spans\nWHERE start_time >= (CAST(to_unixtime(now()) AS BIGINT) - 15 * 60) * 1000000000\nGROUP BY service_name\nORDER BY n DESC",
+        "SELECT service_name, count(*) AS n\nFROM spans\nWHERE start_time > now() - INTERVAL '15 minutes'\nGROUP BY service_name\nORDER BY n DESC",
     ),
     ("Slowest spans", "SELECT trace_id, service_name, name, duration / 1e6 AS ms\nFROM spans\nORDER BY duration DESC\nLIMIT 20"),
     (

@@ -122,6 +122,9 @@ fn paths(scene: &Scene, raster: &[u16]) -> Vec<(String, String)> {
 
 /// A duration as the form takes it back: all digits, one unit.
 fn written(nanos: u64) -> String {
+    if nanos == 0 {
+        return "0".to_owned();
+    }
     let (unit, name) =
         [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")].into_iter().find(|(unit, _)| nanos >= *unit).unwrap_or((1, "ns"));
     let digits = format!("{}.{:09}", nanos / unit, nanos % unit * (1_000_000_000 / unit));
@@ -198,7 +201,7 @@ mod tests {
 
     #[test]
     fn edges_are_written_with_all_their_digits() {
-        for (nanos, expected) in [(0, "0ns"), (812, "812ns"), (1_500, "1.5us"), (120_000_001, "120.000001ms"), (61_000_000_000, "61s")] {
+        for (nanos, expected) in [(0, "0"), (812, "812ns"), (1_500, "1.5us"), (120_000_001, "120.000001ms"), (61_000_000_000, "61s")] {
             assert_eq!(written(nanos), expected);
         }
     }
