@@ -119,10 +119,10 @@ pub enum StatusCode {
 // === impl Span ===
 
 impl Span {
-    /// Nanoseconds from start to end; zero when the end lies before the start.
+    /// Nanoseconds from start to end, see [`super::UnixNanos::until`].
     #[must_use]
     pub fn duration(&self) -> u64 {
-        self.end.since(self.start)
+        self.start.until(self.end)
     }
 
     /// The service that emitted this span.

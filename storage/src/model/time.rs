@@ -19,6 +19,9 @@ impl UnixNanos {
     /// The latest time that can be written.
     pub const MAX: Self = Self(u64::MAX);
 
+    /// Nanoseconds that a duration has room for in SQL and in sums, 292 years: what lasts longer counts as that long.
+    pub const LONGEST: u64 = i64::MAX.cast_unsigned();
+
     /// Takes nanoseconds since the epoch.
     #[must_use]
     pub const fn new(nanos: u64) -> Self {
@@ -35,6 +38,12 @@ impl UnixNanos {
     #[must_use]
     pub const fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
+    }
+
+    /// Nanoseconds that something lasted from here to `end`: zero when that is earlier, and never more than [`Self::LONGEST`].
+    #[must_use]
+    pub fn until(self, end: Self) -> u64 {
+        end.since(self).min(Self::LONGEST)
     }
 
     /// This time moved later by `nanos`, stopping at the end of the range.

@@ -223,7 +223,7 @@ impl<'a> SpanRows<'a> {
         shared.notes.late += u64::from(UnixNanos::new(span.end) > shared.context.now.plus(DAY));
         self.start.push(span.start.cast_signed());
         self.end.push(span.end.cast_signed());
-        self.duration.push(i64::try_from(span.end.saturating_sub(span.start)).unwrap_or(i64::MAX));
+        self.duration.push(UnixNanos::new(span.start).until(UnixNanos::new(span.end)).cast_signed());
         self.name.push(shared.source.shared(Piece::from(span.name)));
         self.kind.push(span.kind);
         self.status_code.push(span.status_code);

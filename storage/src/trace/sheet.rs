@@ -27,7 +27,7 @@ pub struct Brief {
     pub status: StatusCode,
     /// Start as sent.
     pub start: UnixNanos,
-    /// End as sent; may lie before the start.
+    /// End as sent, at most as far from the start as a duration can be; may lie before it.
     pub end: UnixNanos,
     /// Place in [`Sheet::services`].
     pub service: u32,
@@ -84,10 +84,10 @@ const MAX_SKEW: u64 = 3_600_000_000_000;
 // === impl Brief ===
 
 impl Brief {
-    /// Nanoseconds from start to end; zero when the end lies before the start.
+    /// Nanoseconds from start to end, see [`UnixNanos::until`].
     #[must_use]
     pub fn duration(&self) -> u64 {
-        self.end.since(self.start)
+        self.start.until(self.end)
     }
 
     /// Whether the status says ERROR.
@@ -267,7 +267,7 @@ impl Sheet {
         let timed = || self.spans.iter().zip(&skew.offsets);
         let start = timed().map(|(span, by)| moved(span.start, by)).min().unwrap_or_default();
         let end = timed().map(|(span, by)| moved(span.end.max(span.start), by)).max().unwrap_or_default();
-        end.saturating_sub(start)
+        UnixNanos::new(start).until(UnixNanos::new(end))
     }
 
     /// What stands out of the spans alone.
@@ -293,7 +293,7 @@ impl Timed {
         path.sort_unstable_by_key(|section| (section.span, section.from));
         let start = spans.iter().map(|span| span.start).min().unwrap_or_default();
         let end = spans.iter().map(|span| span.end.max(span.start)).max().unwrap_or_default();
-        Self { self_times: self_times(spans, tree), path, start, duration: end.since(start) }
+        Self { self_times: self_times(spans, tree), path, start, duration: start.until(end) }
     }
 }
 

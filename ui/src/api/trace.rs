@@ -175,7 +175,7 @@ impl<'a> From<&'a Trace> for TraceJson<'a> {
             complete: trace.complete,
             notes: &trace.notes,
             start: nanos(start),
-            duration: end.since(start).to_string(),
+            duration: start.until(end).to_string(),
             span_count: trace.spans.len(),
             error_count: trace.spans.iter().filter(|span| span.is_error()).count(),
             resources: resources.into_known().into_iter().map(ResourceJson::from).collect(),

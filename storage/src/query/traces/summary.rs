@@ -253,7 +253,7 @@ impl Gathered {
             root_service: root.service,
             root_name: root.name,
             start: UnixNanos::new(start),
-            duration: self.end.saturating_sub(start),
+            duration: UnixNanos::new(start).until(UnixNanos::new(self.end)),
             span_count: self.seen.len(),
             error_count: self.error_count,
             matched: self.matched,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Resource, Span, TraceId};
+use crate::model::{Resource, Span, TraceId, UnixNanos};
 
 use super::super::error_message;
 use super::super::skew::clock_key;
@@ -50,6 +50,7 @@ impl Collector {
     /// Adds a span; `message` is asked for when it failed. Of equal spans the last one added is kept.
     pub(crate) fn add(&mut self, brief: Brief, message: impl FnOnce() -> Option<String>) {
         let row = number(self.rows.len());
+        let brief = Brief { end: brief.end.min(brief.start.plus(UnixNanos::LONGEST)), ..brief };
         if brief.is_error()
             && self.messages.len() < MAX_MESSAGES
             && let Some(message) = message()

@@ -89,7 +89,7 @@ impl Judge<'_> {
             Number::Duration => {
                 let start = spans().map(|span| span.time).min().unwrap_or_default();
                 let end = spans().map(|span| span.end.max(span.time)).max().unwrap_or_default();
-                return end.saturating_sub(start);
+                return UnixNanos::new(start).until(UnixNanos::new(end));
             }
             Number::Spans => spans().count(),
             Number::Errors => spans().filter(|span| span.is_error).count(),
