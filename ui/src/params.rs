@@ -36,10 +36,19 @@ pub(crate) struct Window {
 }
 
 const MINUTE: u64 = 60_000_000_000;
+/// A window of half an hour is divided into parts of minutes.
+const PARTED_BY_MINUTE: u64 = 30 * MINUTE;
 
 // === impl Window ===
 
 impl Window {
+    /// From `first` to `last`, both inside. One that is divided into parts of minutes begins with a whole one.
+    pub(crate) fn around(first: UnixNanos, last: UnixNanos) -> Self {
+        let is_long = last.since(first) >= PARTED_BY_MINUTE;
+        let range = TimeRange { from: if is_long { first.minus(first.get() % MINUTE) } else { first }, to: last.plus(1) };
+        Self { range, from: range.from.get().to_string(), to: range.to.get().to_string() }
+    }
+
     /// A window whose begin moves with the clock begins with a whole minute, which answers by minute do not need rows for.
     pub(crate) fn in_minutes(self) -> Self {
         let from = self.range.from;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as AnyJson, json};
 use storage::{Aggregate, Aggregation, Measure, Measured, Signal, SqlAnswer, SqlColumn};
 
-use super::search::{LOG_FILTERS, TRACE_FILTERS, log_query, trace_query};
+use super::search::{LOG_FILTERS, TRACE_FILTERS, log_query, trace_query, window};
 use super::shape::{Range, Stats, nanos};
 use super::{csv, in_background};
 use crate::error::Failure;
@@ -55,8 +55,8 @@ pub(super) async fn sums(State(state): State<AppState>, headers: HeaderMap, para
     let step = params.get("step").map(|text| parse_duration(text).map_err(|reason| wrong("step", &reason))).transpose()?;
     let ask = Aggregate {
         signal,
+        range: window(&state, &params, signal, &query).await?.in_minutes().range,
         query,
-        range: params.window(state.now(), "now-1h")?.in_minutes().range,
         group_by: listed(&params, "group_by").map(str::to_owned).collect(),
         measures: if measures.is_empty() { vec![Measure::Count] } else { measures },
         step,

@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde::Serialize;
 use storage::{FieldCount, Signal};
 
-use super::search::{LOG_FILTERS, TRACE_FILTERS, log_query, trace_query};
+use super::search::{LOG_FILTERS, TRACE_FILTERS, log_query, range, trace_query};
 use super::shape::Stats;
 use crate::error::Failure;
 use crate::params::Params;
@@ -73,7 +73,7 @@ pub(super) async fn log_fields(State(state): State<AppState>, params: Params) ->
 
 async fn values(state: &AppState, params: &Params, signal: Signal, query: &str) -> Result<Json<FacetsJson>, Failure> {
     let field = params.get("field").ok_or_else(|| Failure::bad_request("invalid_parameter", "`field` is missing: it names a field"))?;
-    let range = params.window(state.now(), "now-1h")?.range;
+    let range = range(state, params, signal, query)?;
     let facets = state.store().facets(signal, query, range, field, params.limit(20, 1_000)?).await?;
     let value = |(value, count)| ValueJson { value, count };
     Ok(Json(FacetsJson {
@@ -86,7 +86,7 @@ async fn values(state: &AppState, params: &Params, signal: Signal, query: &str) 
 }
 
 async fn fields(state: &AppState, params: &Params, signal: Signal, query: &str) -> Result<Json<FieldsJson>, Failure> {
-    let range = params.window(state.now(), "now-1h")?.range;
+    let range = range(state, params, signal, query)?;
     let found = state.store().fields(signal, query, range).await?;
     let field = |FieldCount { name, rows, kind }| FieldJson { name, count: rows, kind };
     Ok(Json(FieldsJson { fields: found.fields.into_iter().map(field).collect(), rows: found.rows, stats: found.stats.into() }))

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as AnyJson};
 use storage::{LogContextSearch, LogOrder, LogPage, LogRecord, LogSearch, SameOrigin, Severity, Signal};
 
-use super::search::{LOG_FILTERS, log_query, range};
+use super::search::{LOG_FILTERS, log_query, range, window};
 use super::shape::{BARS, Bars, Stats, nanos};
 use super::{csv, in_background, to_json, written};
 use crate::error::Failure;
@@ -117,7 +117,7 @@ fn line(record: &LogRecord) -> [String; 9] {
 pub(super) async fn histogram(State(state): State<AppState>, params: Params) -> Result<Json<Bars>, Failure> {
     params.refuse_unknown(&[&LOG_FILTERS[..], &["to", "buckets"]].concat())?;
     let query = log_query(&state, &params)?;
-    let window = params.window(state.now(), "now-1h")?;
+    let window = window(&state, &params, Signal::Logs, &query).await?;
     let (range, buckets) = match params.get("buckets") {
         Some(_) => (window.in_minutes().range, params.number("buckets", BARS, 500)?),
         None => window.bars(BARS),

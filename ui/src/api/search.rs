@@ -1,10 +1,10 @@
 //! From parameters to a query: what `traces` and `logs` are searched by.
 
-use storage::{Signal, TimeRange, TraceId};
+use storage::{LogOrder, LogSearch, Signal, TimeRange, TraceId, TraceOrder, TraceSearch, UnixNanos};
 
 use crate::error::Failure;
 use crate::filter::{Filter, key_value};
-use crate::params::{Params, parse_duration, wrong};
+use crate::params::{Params, Window, parse_duration, wrong};
 use crate::state::AppState;
 
 /// Parameters that select spans.
@@ -58,8 +58,51 @@ pub(super) fn log_query(state: &AppState, params: &Params) -> Result<String, Fai
 
 /// The last hour unless said otherwise; all time where the query names traces by their ids.
 pub(super) fn range(state: &AppState, params: &Params, signal: Signal, query: &str) -> Result<TimeRange, Failure> {
-    let is_open = params.get("from").is_none() && params.get("to").is_none();
-    if is_open && state.store().names_traces(signal, query) { Ok(TimeRange::ALL) } else { Ok(params.window(state.now(), "now-1h")?.range) }
+    if is_of_all_time(state, params, signal, query) { Ok(TimeRange::ALL) } else { Ok(params.window(state.now(), "now-1h")?.range) }
+}
+
+/// As [`range`], for what is divided by time: of traces that are named by their ids, as far as what is found reaches.
+pub(super) async fn window(state: &AppState, params: &Params, signal: Signal, query: &str) -> Result<Window, Failure> {
+    let hour = params.window(state.now(), "now-1h")?;
+    if !is_of_all_time(state, params, signal, query) {
+        return Ok(hour);
+    }
+    let reach = match signal {
+        Signal::Traces => reach_of_traces(state, query).await?,
+        Signal::Logs => reach_of_logs(state, query).await?,
+    };
+    Ok(reach.map_or(hour, |(first, last)| Window::around(first, last)))
+}
+
+fn is_of_all_time(state: &AppState, params: &Params, signal: Signal, query: &str) -> bool {
+    params.get("from").is_none() && params.get("to").is_none() && state.store().names_traces(signal, query)
+}
+
+async fn reach_of_traces(state: &AppState, query: &str) -> Result<Option<(UnixNanos, UnixNanos)>, Failure> {
+    let mut search =
+        TraceSearch { query: query.to_owned(), range: TimeRange::ALL, order: TraceOrder::default(), limit: TRACES_AT_ONCE, cursor: None };
+    let mut reach: Option<(UnixNanos, UnixNanos)> = None;
+    loop {
+        let page = state.store().search_traces(search.clone()).await?;
+        for trace in page.traces {
+            let (first, last) = (trace.start, trace.start.plus(trace.duration));
+            reach = Some(reach.map_or((first, last), |(from, to)| (from.min(first), to.max(last))));
+        }
+        // As many as the query names.
+        search.cursor = page.next;
+        if search.cursor.is_none() {
+            return Ok(reach);
+        }
+    }
+}
+
+async fn reach_of_logs(state: &AppState, query: &str) -> Result<Option<(UnixNanos, UnixNanos)>, Failure> {
+    let end = async |order| {
+        let search = LogSearch { query: query.to_owned(), range: TimeRange::ALL, order, limit: 1, cursor: None };
+        let page = state.store().search_logs(search).await?;
+        Ok::<_, Failure>(page.records.first().map(|record| record.time))
+    };
+    Ok(end(LogOrder::Oldest).await?.zip(end(LogOrder::Newest).await?))
 }
 
 /// `trace`, a trace id.
@@ -82,6 +125,9 @@ fn common(state: &AppState, signal: Signal, params: &Params) -> Result<Filter, F
     }
     Ok(filter)
 }
+
+/// Traces of a page of those that a query names.
+const TRACES_AT_ONCE: usize = 1_000;
 
 /// Words that stand for themselves.
 fn itself<'a, const N: usize>(words: &[&'a str; N]) -> [(&'a str, &'a str); N] {

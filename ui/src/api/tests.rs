@@ -10,6 +10,8 @@ use super::*;
 use crate::harness::{App, NOW, TRACE, spans};
 use crate::{jaeger, ops, schema};
 
+mod reach;
+
 fn document() -> AnyJson {
     serde_json::from_str(OPENAPI).unwrap()
 }
@@ -152,18 +154,6 @@ async fn pages_of_logs_follow_one_another() {
     let second = app.json(&format!("/api/v1/logs?limit=1&cursor={next}")).await;
     assert_eq!((&first["logs"][0]["body"], &second["logs"][0]["body"]), (&json!("payment failed"), &json!("charging the card")));
     assert_eq!(second["logs"][0]["time"], (NOW - 26_000_000_000).to_string());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_trace_asked_for_by_its_id_is_found_at_any_time() {
-    let app = App::empty().await;
-    app.append(Signal::Traces, crate::harness::requests(&[(7, 3 * 3_600, 1, false)]).encode_to_vec()).await;
-    let found = async |path: &str| app.json(path).await["traces"].as_array().unwrap().len();
-    let id = "07".repeat(16);
-    assert_eq!(found(&format!("/api/v1/traces?q=trace:{id}")).await, 1);
-    assert_eq!(found(&format!("/api/v1/traces?q=trace:{id}&from=now-2h")).await, 0);
-    assert_eq!(found(&format!("/api/v1/traces?q=-trace:{id}")).await, 0);
-    assert_eq!(found(&format!("/api/v1/traces?q=trace:{id}%20OR%20service:checkout")).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use storage::{Signal, TracePage, TraceSearch};
 
-use super::search::{TRACE_FILTERS, range, trace_query};
+use super::search::{TRACE_FILTERS, range, trace_query, window};
 use super::shape::{BARS, Bars, Stats, Summary, TRACE_COLUMNS, trace_line};
 use super::{csv, in_background};
 use crate::error::Failure;
@@ -56,7 +56,7 @@ pub(super) async fn search(State(state): State<AppState>, params: Params) -> Res
 pub(super) async fn histogram(State(state): State<AppState>, params: Params) -> Result<Json<Bars>, Failure> {
     params.refuse_unknown(&[&TRACE_FILTERS[..], &["to", "buckets"]].concat())?;
     let query = trace_query(&state, &params)?;
-    let window = params.window(state.now(), "now-1h")?;
+    let window = window(&state, &params, Signal::Traces, &query).await?;
     let (range, buckets) = match params.get("buckets") {
         Some(_) => (window.in_minutes().range, params.number("buckets", BARS, 500)?),
         None => window.bars(BARS),
