@@ -22,6 +22,7 @@ mod error;
 mod files;
 mod flush;
 mod folder;
+mod hands;
 mod ledger;
 mod manifest;
 mod memo;

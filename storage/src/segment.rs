@@ -28,7 +28,6 @@ mod encoding;
 mod error;
 mod file;
 mod gather;
-mod hands;
 mod hybrid;
 mod index;
 mod indexes;

@@ -11,8 +11,8 @@ use arrow::compute::interleave;
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use arrow::error::ArrowError;
 
-use super::hands;
 use super::numbered::Numbered;
+use crate::hands;
 
 /// Fewer rows are numbered before a second thread would begin.
 const SHARED_ROWS: usize = 16_384;

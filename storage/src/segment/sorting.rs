@@ -11,11 +11,11 @@ use crate::schema;
 use crate::store::Signal;
 
 use super::gather::Gatherer;
-use super::hands;
 use super::order::{self, SortColumns};
 use super::origin::Origin;
 use super::output::Output;
 use super::{SegmentError, SegmentMeta};
+use crate::hands;
 
 /// Rows that are brought into order at a time.
 const GATHER_ROWS: usize = 16_384;

@@ -49,14 +49,8 @@ struct FileEnd {
     doubtful: (u64, Bytes),
 }
 
-/// Reads all frames in order and hands them to `visit`, cuts a torn tail off.
-pub(crate) fn recover(
-    folder: &Place,
-    store: [u8; 16],
-    must: Expected,
-    visit: &mut dyn FnMut(Frame) -> Result<(), OpenError>,
-) -> Result<Replayed, OpenError> {
-    let mut replayed = verify(folder, store, must, visit)?;
+/// Makes a log that was read to its end one that goes on: its last frames durable, a torn tail cut off.
+pub(crate) fn settle(mut replayed: Replayed) -> Result<Replayed, OpenError> {
     // Whoever wrote them may have been killed before they were synced, or their sync failed, and only a new write makes the system try
     // again. From now on they count: a sender that repeats them is told that they are stored.
     if let Some((path, offset, bytes)) = replayed.doubtful.take() {
@@ -72,7 +66,7 @@ pub(crate) fn recover(
     Ok(replayed)
 }
 
-/// As [`recover`], but changes nothing.
+/// Reads all frames in order and hands them to `visit`; changes nothing.
 pub(crate) fn verify(
     folder: &Place,
     store: [u8; 16],

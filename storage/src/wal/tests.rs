@@ -63,11 +63,11 @@ fn verify(folder: &Path, store: [u8; 16], through: u64) -> Result<Replayed, Open
 
 fn replay(folder: &Path) -> Result<(Replayed, Vec<Frame>), OpenError> {
     let mut frames = Vec::new();
-    let replayed = super::recover(&Place::real(folder), STORE, NEW, &mut |frame| {
+    let replayed = super::verify(&Place::real(folder), STORE, NEW, &mut |frame| {
         frames.push(frame);
         Ok(())
     })?;
-    Ok((replayed, frames))
+    Ok((super::settle(replayed)?, frames))
 }
 
 fn start(folder: &Path, replayed: &Replayed, file_bytes: u64) -> (Writer<u32>, Receiver<Vec<(u64, u32)>>) {
@@ -303,8 +303,7 @@ fn a_rotated_log_lets_go_of_the_file_that_was_being_written() {
     assert_eq!(durable.recv().unwrap(), [(3, 3)]);
     assert_eq!(writer.oldest_seq(), Some(2));
     writer.stop();
-    let replayed =
-        super::recover(&Place::real(dir.path()), STORE, Expected { through: 1, ..Expected::default() }, &mut |_| Ok(())).unwrap();
+    let replayed = super::settle(verify(dir.path(), STORE, 1).unwrap()).unwrap();
     assert_eq!((replayed.next_seq, replayed.frames), (4, 2));
 }
 

@@ -1,6 +1,7 @@
 //! Reads the log back into memory: frames that no segment covers, decoded again as they were when they came.
 //!
-//! Owns what of a frame is known again beside its rows: ids of records, requests and their answers.
+//! Owns what of a frame is known again beside its rows: ids of records, requests and their answers. Frames are decoded some at a time on two
+//! threads, and take effect in their order.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -13,10 +14,11 @@ use crate::error::OpenError;
 use crate::files::Place;
 use crate::flush::Keeper;
 use crate::folder::Folder;
+use crate::hands;
 use crate::manifest::Contents;
 use crate::memo::KnownRequest;
 use crate::model::UnixNanos;
-use crate::otlp;
+use crate::otlp::{self, Decoded};
 use crate::requests::{REMEMBER_NANOS, Requests, appended, refused_before};
 use crate::wal::{self, Frame, Record, Replayed};
 
@@ -39,11 +41,28 @@ pub(super) struct Replay<'a> {
     pub(super) flush_failed: Cell<bool>,
 }
 
+/// Frames that were read and are not decoded yet.
+#[derive(Debug, Default)]
+struct Ahead {
+    frames: Vec<Frame>,
+    /// Of their messages, before compression.
+    bytes: usize,
+}
+
+const AHEAD_FRAMES: usize = 256;
+const AHEAD_BYTES: usize = 8 << 20;
+
 impl Replay<'_> {
     pub(super) fn run(&self, folder: &Folder) -> Result<Replayed, OpenError> {
         self.requests.recall(folder, self.now, self.deleted_through);
         let path = folder.wal();
-        let replayed = wal::recover(&path, folder.id(), self.contents.log(), &mut |frame| self.frame(frame, &path))?;
+        let mut ahead = Ahead::default();
+        let replayed = wal::verify(&path, folder.id(), self.contents.log(), &mut |frame| {
+            ahead.push(frame);
+            if ahead.is_enough() { self.frames(std::mem::take(&mut ahead), &path) } else { Ok(()) }
+        })?;
+        self.frames(ahead, &path)?;
+        let replayed = wal::settle(replayed)?;
         if replayed.frames > 0 {
             tracing::info!(frames = replayed.frames, size_bytes = self.tables.waiting().0, "the log was read back");
         }
@@ -64,7 +83,14 @@ impl Replay<'_> {
         if signal == Signal::Traces { spans } else { logs }
     }
 
-    fn frame(&self, frame: Frame, path: &Place) -> Result<(), OpenError> {
+    fn frames(&self, ahead: Ahead, path: &Place) -> Result<(), OpenError> {
+        let decoded = ahead.decode(self.contents.wal_through);
+        let decoded = decoded.map_err(|detail| OpenError::Damaged { path: path.path().to_owned(), detail })?;
+        ahead.frames.into_iter().zip(decoded).for_each(|(frame, decoded)| self.frame(frame, decoded));
+        Ok(())
+    }
+
+    fn frame(&self, frame: Frame, decoded: Option<Decoded>) {
         let Frame { seq, record, .. } = frame;
         if record.signal == Signal::Logs {
             let next = record.first_record_id.saturating_add(record_ids(record.raw_len as usize));
@@ -73,10 +99,7 @@ impl Replay<'_> {
         let Record { signal, hash, ingest_time: time, accepted, rejected, .. } = record;
         let request = KnownRequest { hash, seq, time, signal, accepted, rejected };
         let mut appended = appended(&request);
-        if seq > self.contents.wal_through {
-            let damaged = |detail: String| OpenError::Damaged { path: path.path().to_owned(), detail: format!("frame {seq}: {detail}") };
-            let payload = payload(&record).map_err(&damaged)?;
-            let decoded = otlp::decode(record.signal, &payload, &context_of(&record)).map_err(|error| damaged(error.to_string()))?;
+        if let Some(decoded) = decoded {
             let rows = decoded.batch.num_rows();
             if rows as u64 != appended.accepted {
                 tracing::warn!(
@@ -87,7 +110,7 @@ impl Replay<'_> {
                 );
             }
             (appended.message, appended.flaws) = (decoded.message, decoded.flaws);
-            let room = self.room.force(estimated_bytes(payload.len(), rows));
+            let room = self.room.force(estimated_bytes(record.raw_len as usize, rows));
             let is_due = self.tables.insert([(seq, record.signal, Entry { batch: decoded.batch, room })]);
             if is_due && !self.flush_failed.get() {
                 self.flush();
@@ -98,7 +121,35 @@ impl Replay<'_> {
         if self.now.since(time) <= REMEMBER_NANOS && self.deleted_through(signal) < seq {
             self.requests.remember(request, appended);
         }
-        Ok(())
+    }
+}
+
+// === impl Ahead ===
+
+impl Ahead {
+    fn push(&mut self, frame: Frame) {
+        self.bytes += frame.record.raw_len as usize;
+        self.frames.push(frame);
+    }
+
+    fn is_enough(&self) -> bool {
+        self.frames.len() >= AHEAD_FRAMES || self.bytes >= AHEAD_BYTES
+    }
+
+    /// The rows of each frame; none where segments have them. An error says what is wrong with which frame.
+    fn decode(&self, wal_through: u64) -> Result<Vec<Option<Decoded>>, String> {
+        let decode = |Frame { seq, record, .. }: &Frame| {
+            if *seq <= wal_through {
+                return Ok(None);
+            }
+            let payload = payload(record).map_err(|detail| format!("frame {seq}: {detail}"))?;
+            let decoded = otlp::decode(record.signal, &payload, &context_of(record));
+            decoded.map(Some).map_err(|error| format!("frame {seq}: {error}"))
+        };
+        match self.frames.as_slice() {
+            many @ [_, _, ..] => hands::share(many.len(), |at| many.get(at).map_or(Ok(None), decode)),
+            few => few.iter().map(decode).collect(),
+        }
     }
 }
 

@@ -45,11 +45,11 @@ impl Faulty {
     fn found(&self) -> Vec<u64> {
         self.disk.kill();
         let mut found = Vec::new();
-        crate::wal::recover(&self.folder, STORE, NEW, &mut |frame| {
+        let replayed = crate::wal::verify(&self.folder, STORE, NEW, &mut |frame| {
             found.push(frame.seq);
             Ok(())
-        })
-        .unwrap();
+        });
+        crate::wal::settle(replayed.unwrap()).unwrap();
         found
     }
 }

@@ -1,4 +1,5 @@
-//! Independent parts of one piece of work on two threads: while a lot is written, senders wait for its room, and a core may be idle.
+//! Independent parts of one piece of work on two threads, where somebody waits for it and a core may be idle: while a lot is written, senders
+//! wait for its room; while the log is read back, everybody.
 //!
 //! Owns the threads. They touch no files, so that what happens on the disk has one order.
 
@@ -10,7 +11,7 @@ use std::thread;
 ///
 /// # Errors
 /// The first failure by number.
-pub(super) fn share<T: Send, E: Send>(count: usize, part: impl Fn(usize) -> Result<T, E> + Sync) -> Result<Vec<T>, E> {
+pub(crate) fn share<T: Send, E: Send>(count: usize, part: impl Fn(usize) -> Result<T, E> + Sync) -> Result<Vec<T>, E> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
@@ -39,7 +40,7 @@ pub(super) fn share<T: Send, E: Send>(count: usize, part: impl Fn(usize) -> Resu
 ///
 /// # Errors
 /// The first failure of `take`; nothing more is made then.
-pub(super) fn ahead<T: Send, E>(mut made: impl Iterator<Item = T> + Send, mut take: impl FnMut(T) -> Result<(), E>) -> Result<(), E> {
+pub(crate) fn ahead<T: Send, E>(mut made: impl Iterator<Item = T> + Send, mut take: impl FnMut(T) -> Result<(), E>) -> Result<(), E> {
     let (sender, receiver) = mpsc::sync_channel(0);
     thread::scope(|scope| {
         scope.spawn(move || made.try_for_each(|one| sender.send(one)));
