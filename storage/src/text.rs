@@ -5,6 +5,7 @@
 //! apart. The index knows tokens by their first 64 bytes and is only a hint: [`Needle::matches`] decides.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 mod index;
 mod wildcard;
@@ -23,8 +24,9 @@ const MAX_TERM_BYTES: usize = 64;
 pub(crate) struct Needle {
     folded: String,
     form: Form,
-    /// Finds the needle in ASCII bodies, fast; `None` when it is empty or not ASCII itself.
-    ascii: Option<regex::bytes::Regex>,
+    /// Finds the needle in ASCII bodies, fast; `None` when it is empty or not ASCII itself. Made with the first body: mostly the index knows
+    /// that there is none to look at.
+    ascii: OnceLock<Option<regex::bytes::Regex>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,11 +125,17 @@ impl Needle {
     }
 
     fn new(folded: String, form: Form) -> Self {
-        let ascii = (folded.is_ascii() && !folded.is_empty()).then(|| {
-            let pattern = regex::escape(&folded);
-            regex::bytes::RegexBuilder::new(&pattern).unicode(false).case_insensitive(true).build().ok()
-        });
-        Self { folded, form, ascii: ascii.flatten() }
+        Self { folded, form, ascii: OnceLock::new() }
+    }
+
+    fn ascii(&self) -> Option<&regex::bytes::Regex> {
+        let make = || {
+            if self.folded.is_empty() || !self.folded.is_ascii() {
+                return None;
+            }
+            regex::bytes::RegexBuilder::new(&regex::escape(&self.folded)).unicode(false).case_insensitive(true).build().ok()
+        };
+        self.ascii.get_or_init(make).as_ref()
     }
 
     /// Terms that every matching body has. May be empty, which says nothing.
@@ -144,7 +152,7 @@ impl Needle {
     /// Whether `body` matches. This decides; the index does not.
     pub(crate) fn matches(&self, body: &str) -> bool {
         if body.is_ascii() {
-            match &self.ascii {
+            match self.ascii() {
                 Some(ascii) if !ascii.is_match(body.as_bytes()) => return false,
                 // A folded needle beyond ASCII is not in an ASCII body.
                 None if !self.folded.is_empty() => return self.folded.is_ascii() && self.matches_folded(body),

@@ -125,10 +125,13 @@ pub(super) fn lacking(bundle: &Bundle, meta: &SegmentMeta) -> Option<Lacking> {
         (Lacking::Attributes, bundle.find(super::attributes::CATALOGUE).is_some()),
         (Lacking::RollUps, bundle.find(super::ROLL).is_some()),
         (Lacking::Calls, !sums_up_calls(signal, level) || bundle.find(super::ROLL_EDGE).is_some()),
-        (Lacking::Text, !indexes_text(signal, level) || text::Index::is_in(bundle)),
+        (Lacking::Text, !wants_text(meta) || text::Index::is_in(bundle)),
     ];
     parts.into_iter().find_map(|(part, is_there)| (!is_there).then_some(part))
 }
+
+/// Records of a flush whose words are indexed before it is merged.
+const TEXT_ROWS: u64 = 1_024;
 
 /// A part of a bundle that is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,12 +139,17 @@ pub(super) enum Lacking {
     Attributes,
     RollUps,
     Calls,
-    /// As of a run of logs that was flushed just now.
+    /// As of logs that were flushed just now.
     Text,
 }
 
 fn indexes_text(signal: Signal, level: u8) -> bool {
     signal == Signal::Logs && level > 0
+}
+
+/// Whether words are to be indexed before the rows are merged: what few records hold is looked through sooner than an index is made.
+fn wants_text(meta: &SegmentMeta) -> bool {
+    indexes_text(meta.signal, meta.level) || (meta.signal == Signal::Logs && meta.rows >= TEXT_ROWS)
 }
 
 fn sums_up_calls(signal: Signal, level: u8) -> bool {

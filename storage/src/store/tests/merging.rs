@@ -103,6 +103,28 @@ async fn a_flush_of_many_rows_is_a_run_that_is_stacked_as_it_is() {
 }
 
 #[tokio::test]
+async fn words_of_a_flush_that_is_merged_later_are_indexed_before_unless_it_is_small() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    append(&store, Signal::Logs, logs(0, 2_000)).await;
+    store.flush().await.unwrap();
+    append(&store, Signal::Logs, logs(2_000, 20)).await;
+    store.flush().await.unwrap();
+    wait_until(&store, |_| store.inner.meters.reindexed.get() == 1).await;
+    let snapshot = store.inner.snapshot.load();
+    let mut segments: Vec<_> = snapshot.logs.segments.iter().collect();
+    segments.sort_by_key(|segment| segment.meta().rows);
+    let has_text = |at: usize| segments[at].text_comparison().unwrap().is_some();
+    assert_eq!((segments.len(), has_text(0), has_text(1)), (2, false, true));
+    assert!(segments.iter().all(|segment| segment.meta().level == 0 && !segment.is_index_wanting()));
+    store.inner.clock.set(AFTER_THE_BUCKET);
+    wait_until(&store, |status| status.signals[1].level1_segments == 1).await;
+    assert_eq!(contents(&store)[1], once(0..2_020));
+    store.close().await.unwrap();
+    assert!(check(dir.path(), &mut |_| ()).unwrap().is_ok());
+}
+
+#[tokio::test]
 async fn a_damaged_segment_does_not_keep_the_others_from_being_merged() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).await;
