@@ -135,7 +135,11 @@ impl Roll {
         let mut cells: Vec<(Key, Cell)> = sums.into_iter().collect();
         cells.sort_unstable_by_key(|(key, _)| *key);
         let texts = if names { self.names.clone() } else { Vec::new() };
-        let cells = cells.into_iter().map(|(_, cell)| cell).collect();
+        let packed = |(_, mut cell): (Key, Cell)| {
+            cell.durations.pack();
+            cell
+        };
+        let cells = cells.into_iter().map(packed).collect();
         Self { services: self.services.clone(), names: texts, has_names: self.has_names && names, cells }
     }
 

@@ -3,15 +3,30 @@
 //! A value below 128 has a bucket of its own. Above, each power of two is divided into 64 equal buckets, so that the middle of a bucket
 //! is at most 1 in 128 away from every value in it. Buckets are found with integers alone.
 
+use super::numbers::{Reader, put};
+
 /// Counts by bucket.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Buckets {
-    /// Few different buckets, sorted, with their counts; none is zero.
-    few: Vec<(u16, u64)>,
-    /// Otherwise the counts of the buckets `first`, `first + 1`, …
-    many: Vec<u64>,
-    first: u16,
+    form: Form,
     count: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Form {
+    /// Few different buckets, sorted, with their counts; none is zero.
+    Few(Vec<(u16, u64)>),
+    /// The counts of this bucket and those that follow.
+    Many(u16, Vec<u64>),
+    /// As they are written (`rollup/numbers.rs`), without how many there are: a tenth of the memory, for those that are only read.
+    Packed(Box<[u8]>),
+}
+
+/// Takes buckets off what is written.
+#[derive(Clone, Debug)]
+struct Unpacking<'a> {
+    reader: Reader<'a>,
+    bucket: u16,
 }
 
 /// Different buckets that are kept as a list.
@@ -35,38 +50,45 @@ impl Eq for Buckets {}
 impl Buckets {
     /// `n` more values in a bucket.
     pub(crate) fn add(&mut self, bucket: u16, n: u64) {
+        self.unpack();
         self.count += n;
-        if !self.many.is_empty() {
-            return self.spread(bucket, n);
+        match &mut self.form {
+            Form::Few(few) => match few.binary_search_by_key(&bucket, |(bucket, _)| *bucket) {
+                Ok(at) => few.get_mut(at).into_iter().for_each(|(_, count)| *count += n),
+                Err(at) => few.insert(at, (bucket, n)),
+            },
+            Form::Many(first, many) => spread(first, many, bucket, n),
+            Form::Packed(_) => {}
         }
-        match self.few.binary_search_by_key(&bucket, |(bucket, _)| *bucket) {
-            Ok(at) => self.few.get_mut(at).into_iter().for_each(|(_, count)| *count += n),
-            Err(at) => self.few.insert(at, (bucket, n)),
-        }
-        if self.few.len() > FEW {
-            for (bucket, n) in std::mem::take(&mut self.few) {
-                self.spread(bucket, n);
-            }
+        if let Form::Few(few) = &mut self.form
+            && few.len() > FEW
+        {
+            self.form = spread_out(std::mem::take(few));
         }
     }
 
     /// `n` values less. False, and nothing happens, when there are not so many.
     pub(crate) fn remove(&mut self, bucket: u16, n: u64) -> bool {
-        let place = if self.many.is_empty() {
-            self.few.binary_search_by_key(&bucket, |(bucket, _)| *bucket).ok().and_then(|at| self.few.get_mut(at)).map(|(_, n)| n)
-        } else {
-            bucket.checked_sub(self.first).and_then(|at| self.many.get_mut(usize::from(at)))
+        self.unpack();
+        let place = match &mut self.form {
+            Form::Few(few) => few.binary_search_by_key(&bucket, |(bucket, _)| *bucket).ok().and_then(|at| few.get_mut(at)).map(|(_, n)| n),
+            Form::Many(first, many) => bucket.checked_sub(*first).and_then(|at| many.get_mut(usize::from(at))),
+            Form::Packed(_) => None,
         };
         let Some(known) = place.filter(|known| **known >= n) else { return false };
         *known -= n;
         self.count -= n;
-        if self.many.is_empty() {
-            self.few.retain(|(_, n)| *n > 0);
+        if let Form::Few(few) = &mut self.form {
+            few.retain(|(_, n)| *n > 0);
         }
         true
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
+        if self.count == 0 {
+            *self = other.clone();
+            return;
+        }
         other.iter().for_each(|(bucket, n)| self.add(bucket, n));
     }
 
@@ -77,8 +99,11 @@ impl Buckets {
 
     /// Buckets that are not empty, in order, with their counts.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u16, u64)> + Clone + '_ {
-        let many = (self.first..).zip(&self.many).filter(|(_, n)| **n > 0).map(|(bucket, n)| (bucket, *n));
-        self.few.iter().copied().chain(many)
+        let few: &[(u16, u64)] = if let Form::Few(few) = &self.form { few } else { &[] };
+        let (first, many): (u16, &[u64]) = if let Form::Many(first, many) = &self.form { (*first, many) } else { (0, &[]) };
+        let packed: &[u8] = if let Form::Packed(packed) = &self.form { packed } else { &[] };
+        let many = (first..).zip(many).filter(|(_, n)| **n > 0).map(|(bucket, n)| (bucket, *n));
+        few.iter().copied().chain(many).chain(Unpacking { reader: Reader::new(packed), bucket: 0 })
     }
 
     /// The middle of the bucket that the share `q` of all values does not exceed; zero when there are none.
@@ -105,35 +130,95 @@ impl Buckets {
         if !(sorted && fits) {
             return None;
         }
-        if buckets.len() <= FEW {
-            return Some(Self { few: buckets, count, ..Self::default() });
+        let form = if buckets.len() <= FEW { Form::Few(buckets) } else { spread_out(buckets) };
+        Some(Self { form, count })
+    }
+
+    /// As they are written, to be read only; `None` when they are none.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let (mut rest, mut bucket, mut count) = (*reader, 0_u16, 0_u64);
+        let different: usize = rest.count(usize::from(BUCKETS))?;
+        *reader = rest;
+        for at in 0..different {
+            let further: u16 = rest.number().filter(|further| at == 0 || *further > 0)?;
+            bucket = bucket.checked_add(further).filter(|bucket| *bucket < BUCKETS)?;
+            count = rest.number().filter(|n| *n > 0).and_then(|n| count.checked_add(n))?;
         }
-        let mut all = Self::default();
-        buckets.into_iter().for_each(|(bucket, n)| all.add(bucket, n));
-        Some(all)
+        let packed = reader.take(reader.left() - rest.left())?;
+        Some(Self { form: Form::Packed(packed.into()), count })
+    }
+
+    /// The same in as little memory as there is.
+    pub(super) fn pack(&mut self) {
+        if matches!(self.form, Form::Packed(_)) {
+            return;
+        }
+        let (mut packed, mut before) = (Vec::new(), 0);
+        for (bucket, n) in self.iter() {
+            put(&mut packed, (bucket - before).into());
+            put(&mut packed, n.into());
+            before = bucket;
+        }
+        self.form = Form::Packed(packed.into());
     }
 
     /// Bytes of memory beside itself.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.few.capacity() * size_of::<(u16, u64)>() + self.many.capacity() * size_of::<u64>()
+        match &self.form {
+            Form::Few(few) => few.capacity() * size_of::<(u16, u64)>(),
+            Form::Many(_, many) => many.capacity() * size_of::<u64>(),
+            Form::Packed(packed) => packed.len(),
+        }
     }
 
-    fn spread(&mut self, bucket: u16, n: u64) {
-        if self.many.is_empty() {
-            self.first = bucket;
+    fn unpack(&mut self) {
+        if matches!(self.form, Form::Packed(_)) {
+            let buckets: Vec<(u16, u64)> = self.iter().collect();
+            self.form = if buckets.len() <= FEW { Form::Few(buckets) } else { spread_out(buckets) };
         }
-        if bucket < self.first {
-            let missing = usize::from(self.first - bucket);
-            self.many.splice(0..0, std::iter::repeat_n(0, missing));
-            self.first = bucket;
+    }
+}
+
+impl Default for Form {
+    fn default() -> Self {
+        Self::Few(Vec::new())
+    }
+}
+
+impl Iterator for Unpacking<'_> {
+    type Item = (u16, u64);
+
+    fn next(&mut self) -> Option<(u16, u64)> {
+        if self.reader.is_empty() {
+            return None;
         }
-        let place = usize::from(bucket - self.first);
-        if place >= self.many.len() {
-            self.many.resize(place + 1, 0);
-        }
-        if let Some(count) = self.many.get_mut(place) {
-            *count += n;
-        }
+        self.bucket = self.bucket.checked_add(self.reader.number()?)?;
+        Some((self.bucket, self.reader.number()?))
+    }
+}
+
+fn spread_out(buckets: Vec<(u16, u64)>) -> Form {
+    let (mut first, mut many) = (0, Vec::new());
+    buckets.into_iter().for_each(|(bucket, n)| spread(&mut first, &mut many, bucket, n));
+    Form::Many(first, many)
+}
+
+/// Adds to the counts of `first` and the buckets that follow.
+fn spread(first: &mut u16, many: &mut Vec<u64>, bucket: u16, n: u64) {
+    if many.is_empty() {
+        *first = bucket;
+    }
+    if bucket < *first {
+        let missing = usize::from(*first - bucket);
+        many.splice(0..0, std::iter::repeat_n(0, missing));
+        *first = bucket;
+    }
+    let place = usize::from(bucket - *first);
+    if place >= many.len() {
+        many.resize(place + 1, 0);
+    }
+    if let Some(count) = many.get_mut(place) {
+        *count += n;
     }
 }
 
@@ -174,37 +259,4 @@ pub(super) fn middle_of(bucket: u16) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::sketch::tests::numbers;
-    use super::*;
-
-    #[test]
-    fn every_value_lies_in_its_bucket_and_within_one_percent_of_its_middle() {
-        let edges = (0..64).flat_map(|bit| [(1_u64 << bit) - 1, 1 << bit, (1 << bit) + 1]);
-        for value in edges.chain(numbers(1, 10_000)).chain([u64::MAX]) {
-            let bucket = bucket_of(value);
-            let (lower, width) = bounds_of(bucket);
-            assert!(bucket < BUCKETS && lower <= value && value - lower < width, "{value}: {bucket} {lower} {width}");
-            assert!(middle_of(bucket).abs_diff(value) as f64 <= value as f64 / 128.0, "{value}");
-        }
-        assert!((1..BUCKETS).all(|bucket| bounds_of(bucket - 1).0 + bounds_of(bucket - 1).1 == bounds_of(bucket).0));
-    }
-
-    #[test]
-    fn nothing_is_left_of_what_was_taken_off() {
-        for seed in 0..40 {
-            let values = numbers(seed, 40 + usize::try_from(seed * seed).unwrap());
-            let (kept, gone) = values.split_at(values.len() / 3);
-            let of = |values: &[u64]| {
-                let mut buckets = Buckets::default();
-                values.iter().for_each(|value| buckets.add(bucket_of(*value), 1));
-                buckets
-            };
-            let mut all = of(&values);
-            assert!(gone.iter().all(|value| all.remove(bucket_of(*value), 1)));
-            assert_eq!((all.count(), all.quantile(0.5), &all), (kept.len() as u64, of(kept).quantile(0.5), &of(kept)));
-            assert!(!all.remove(bucket_of(kept[0]), 1_000));
-            assert_eq!(Buckets::from_parts(all.iter().collect()), Some(all));
-        }
-    }
-}
+mod tests;

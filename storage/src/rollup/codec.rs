@@ -10,7 +10,7 @@
 //! The bundle has the checksum of the blob. What does not fit together is no roll-up.
 
 use super::numbers::{Reader, fold, put, put_buckets, put_texts, unfold};
-use super::{Cell, MAX_STACKED_CELLS, MINUTE, Roll, Sketch};
+use super::{Buckets, Cell, MAX_STACKED_CELLS, MINUTE, Roll, Sketch};
 use crate::store::Signal;
 
 const VERSION: u8 = 1;
@@ -91,5 +91,5 @@ fn put_sketch(out: &mut Vec<u8>, sketch: &Sketch) {
 
 fn sketch(reader: &mut Reader<'_>) -> Option<Sketch> {
     let (sum, min, width): (u128, u64, u64) = (reader.number()?, reader.number()?, reader.number()?);
-    Sketch::from_parts(sum, min, min.checked_add(width)?, reader.buckets()?)
+    Sketch::from_parts(sum, min, min.checked_add(width)?, Buckets::read(reader)?)
 }

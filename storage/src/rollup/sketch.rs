@@ -31,6 +31,10 @@ impl Sketch {
         if other.count() == 0 {
             return;
         }
+        if self.count() == 0 {
+            self.clone_from(other);
+            return;
+        }
         self.extremes(other.min, other.max);
         self.sum += other.sum;
         self.buckets.merge(&other.buckets);
@@ -74,10 +78,15 @@ impl Sketch {
     }
 
     /// From its parts; `None` when they contradict each other.
-    pub(super) fn from_parts(sum: u128, min: u64, max: u64, buckets: Vec<(u16, u64)>) -> Option<Self> {
-        let (first, last) = (buckets.first()?.0, buckets.last()?.0);
+    pub(super) fn from_parts(sum: u128, min: u64, max: u64, buckets: Buckets) -> Option<Self> {
+        let (first, last) = (buckets.iter().next()?.0, buckets.iter().last()?.0);
         let fits = bucket_of(min) >= first && bucket_of(max) <= last && min <= max;
-        Buckets::from_parts(buckets).filter(|_| fits).map(|buckets| Self { buckets, sum, min, max })
+        fits.then_some(Self { buckets, sum, min, max })
+    }
+
+    /// The same in as little memory as there is, to be read only.
+    pub(super) fn pack(&mut self) {
+        self.buckets.pack();
     }
 
     /// Bytes of memory beside itself.
@@ -94,6 +103,7 @@ impl Sketch {
 #[cfg(test)]
 pub(super) mod tests {
     use super::super::buckets::BUCKETS;
+    use super::super::numbers::{Reader, put_buckets};
     use super::*;
 
     /// Numbers of every size that look random.
@@ -155,12 +165,16 @@ pub(super) mod tests {
         for seed in 0..20 {
             let sketch = of(&numbers(seed, 1 + usize::try_from(seed * 20).unwrap()));
             let parts: Vec<_> = sketch.buckets().collect();
-            let again = Sketch::from_parts(sketch.sum(), sketch.min(), sketch.max(), parts.clone()).unwrap();
+            let of = |parts: &[(u16, u64)]| {
+                let mut written = Vec::new();
+                put_buckets(&mut written, parts.iter().copied());
+                Buckets::read(&mut Reader::new(&written))
+            };
+            let again = Sketch::from_parts(sketch.sum(), sketch.min(), sketch.max(), of(&parts).unwrap()).unwrap();
             assert_eq!((again.quantile(0.5), again.buckets().collect::<Vec<_>>()), (sketch.quantile(0.5), parts.clone()));
-            let twice = [parts.clone(), parts].concat();
-            assert!(Sketch::from_parts(0, 0, 1, twice).is_none());
+            assert!(Sketch::from_parts(0, sketch.max(), sketch.min().wrapping_sub(1), of(&parts).unwrap()).is_none());
+            assert!(of(&[(BUCKETS, 1)]).is_none());
         }
-        assert!(Sketch::from_parts(0, 0, 0, Vec::new()).is_none());
-        assert!(Sketch::from_parts(0, 0, 0, vec![(BUCKETS, 1)]).is_none());
+        assert!(Sketch::from_parts(0, 0, 0, Buckets::default()).is_none());
     }
 }

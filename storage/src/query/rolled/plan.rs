@@ -53,11 +53,10 @@ impl<'a> Plan<'a> {
         let stats = QueryStats { complete: true, ..QueryStats::default() };
         let arrivals = question.snapshot.versions.of(&question.snapshot.spans);
         let mut plan = Self { question, control, rolls, arrivals, rolled: Vec::new(), stats };
-        let asked = question.filter.columns();
         if question.moment == Moment::All || !super::is_told_apart(question.filter) {
             return Ok(plan);
         }
-        let names = question.names || asked.contains(crate::schema::column::NAME);
+        let names = plan.tells_names();
         for (place, segment) in question.snapshot.table(question.signal).segments.iter().enumerate() {
             control.check()?;
             // A roll-up still counts rows that were let go.
@@ -65,15 +64,32 @@ impl<'a> Plan<'a> {
                 continue;
             }
             let Some(minutes) = whole_minutes(segment, question.range) else { continue };
+            if let Some(rolled) = plan.whole(place, segment, minutes.clone())? {
+                plan.rolled.push(rolled);
+                continue;
+            }
             let Some(roll) = rolls.of(segment, Detail { names, minutes: true }).filter(|roll| roll.has_names || !names) else { continue };
             let Some(older) = plan.older(place, segment)? else { continue };
             let apart = apart(&roll, names, &older);
-            // Where all minutes are counted, they need not be told apart.
-            let is_whole = question.moment == Moment::Nothing && minutes == (0..u64::MAX) && apart.is_empty();
-            let whole = if is_whole { rolls.of(segment, Detail { names, minutes: false }) } else { None };
-            plan.rolled.push(Rolled { place, roll: whole.unwrap_or(roll), minutes, older, apart });
+            plan.rolled.push(Rolled { place, roll, minutes, older, apart });
         }
         Ok(plan)
+    }
+
+    /// A segment of which every minute is counted, and no row is taken off, without telling its minutes apart: those are many cells to keep.
+    fn whole(&mut self, place: usize, segment: &Segment, minutes: std::ops::Range<u64>) -> Result<Option<Rolled>, QueryError> {
+        if self.question.moment != Moment::Nothing || minutes != (0..u64::MAX) {
+            return Ok(None);
+        }
+        let names = self.tells_names();
+        let roll = self.rolls.of(segment, Detail { names, minutes: false }).filter(|roll| roll.has_names || !names);
+        let older = if roll.is_some() { self.older(place, segment)? } else { None };
+        let whole = roll.zip(older.filter(|older| older.is_empty()));
+        Ok(whole.map(|(roll, older)| Rolled { place, roll, minutes, older, apart: BTreeSet::new() }))
+    }
+
+    fn tells_names(&self) -> bool {
+        self.question.names || self.question.filter.columns().contains(crate::schema::column::NAME)
     }
 
     /// What must be taken off the roll-up of a segment; `None` when that is too much. What cannot be read is noted.

@@ -76,14 +76,14 @@ impl Rolls {
         let roll = match detail {
             _ if !self.usable => None,
             ALL => segment.roll(),
-            // Fewer cells to be summed up, where they are there already.
-            Detail { minutes: false, .. } => {
-                self.of(segment, Detail { minutes: true, ..detail }).map(|roll| roll.summed(detail.names, false))
-            }
-            Detail { names: false, .. } => {
-                let known = self.rolls.lock().get(&(key.0, ALL));
-                // Whoever asks for less does not need it all to be kept.
-                known.map_or_else(|| segment.roll().map(|roll| roll.summed(false, true)), |roll| roll.map(|roll| roll.summed(false, true)))
+            // Whoever asks for less does not need more to be kept; what is kept is less to be summed up.
+            Detail { names, minutes } => {
+                let more = [Detail { minutes: true, ..detail }, ALL];
+                let known = more.into_iter().find_map(|more| self.rolls.lock().get(&(key.0, more)));
+                known.map_or_else(
+                    || segment.roll().map(|roll| roll.summed(names, minutes)),
+                    |roll| roll.map(|roll| roll.summed(names, minutes)),
+                )
             }
         };
         let roll = roll.map(Arc::new);
