@@ -65,6 +65,9 @@ async function sendChain(depth) {
 async function scrollThrough(browser, path, rows) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
   const page = await watched(context);
+  // How many questions have no answer yet.
+  let asked = 0;
+  for (const [event, by] of [["request", 1], ["requestfinished", -1], ["requestfailed", -1]]) page.on(event, (request) => { if (request.resourceType() !== "eventsource") asked += by; });
   await page.goto(base + path);
   await page.locator("html[data-ready] [role=treegrid] tr[data-row]").first().waitFor();
   const state = () => page.evaluate(() => {
@@ -82,7 +85,16 @@ async function scrollThrough(browser, path, rows) {
     check(seen.isWhole, `${path}: rows are left out or out of order ${what}: ${seen.first} to ${seen.last}`);
     return seen;
   };
-  const quiet = async () => { await page.waitForTimeout(60); await page.waitForLoadState("networkidle"); await page.waitForTimeout(60); };
+  // Two frames let the script see what was scrolled and ask for rows; once an answer is in, it may ask for more.
+  const frames = () => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  const quiet = async () => {
+    const end = Date.now() + 15_000;
+    do {
+      await frames();
+      while (asked > 0 && Date.now() < end) await page.waitForTimeout(20);
+      await frames();
+    } while (asked > 0 && Date.now() < end);
+  };
   const by = async (pixels) => {
     await page.evaluate((y) => scrollBy(0, y), pixels);
     // Where the row in the middle is now, and once rows came and went.

@@ -12,8 +12,12 @@ const ends = { from: String(BigInt(now - 600_000) * 1_000_000n), to: String(BigI
 // What stands in a page: its words, where its links lead, its rows. How long ago something was changes while one looks.
 function shown() {
   const plain = (text) => text.replace(/\s+/g, " ")
-    .replace(/\d+ (ns|µs|ms|s|min|h|d)( \d+ (s|min|h))? ago|just now/g, "").replace(/[\d.,]+ ?(ns|µs|ms|s) ?· ?[\d.,]+ ?[kMG]? ?rows? looked at/g, "").trim();
+    .replace(/\d+ (ns|µs|ms|s|min|h|d)( \d+ (s|min|h))? ago|just now/g, "").replace(/[\d.,]+ ?(ns|µs|ms|s) ?· ?[\d.,]+ ?[kMG]? ?rows? looked at/g, "")
+    .replace(/\d+ rows? · [\d.,]+ ?(ns|µs|ms|s)|Now it is [\d:.]+/g, "").trim();
   const main = document.querySelector("main").cloneNode(true);
+  // What the shop sends meanwhile is in answers of statements for all of time, and among the newest traces to compare with.
+  const isForAllTime = !/start_time < \d{19}/.test(document.querySelector("#sql")?.value ?? "");
+  for (const newer of main.querySelectorAll(isForAllTime ? ".sql tbody, .sql-chart, .more-counters .trace-lines" : ".more-counters .trace-lines")) newer.remove();
   // What the script adds for itself: buttons that copy, lists of suggestions.
   for (const extra of main.querySelectorAll("button.copy, .ways button, .completion, [data-tools]")) extra.remove();
   // The order of parameters says nothing, when a list was seen is another moment at each look, and so is now.
@@ -110,6 +114,8 @@ await withBrowser(async (browser) => {
   const some = steady.filter((path) => isWhole || /^\/(services|traces|logs|map|trace\/[0-9a-f]+)$/.test(path));
   for (const path of some) {
     const url = new URL(path, base);
+    // A statement that is over too.
+    if (url.searchParams.get("sql")?.includes("FROM spans GROUP")) url.searchParams.set("sql", url.searchParams.get("sql").replace("GROUP", `WHERE start_time < ${ends.to} GROUP`));
     for (const [name, value] of Object.entries(ends)) if (!url.searchParams.has(name) && !path.startsWith("/trace/")) url.searchParams.set(name, value);
     compare(await opened(context, url.href), await opened(plain, url.href), `${url.href} without a script`);
     await clicks(context, fresh, url.href, isWhole ? 5 : 2);
