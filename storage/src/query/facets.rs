@@ -1,11 +1,14 @@
 //! The values of a field among what a search would find, and the fields there are, with how many rows have them.
+//!
+//! Owns what is asked of one field; `survey` counts several of them in one pass, `told` has those that roll-ups tell apart, `source` reads
+//! values, `counts` keeps them within bounds.
 
 use super::answer::QueryStats;
-use super::language::{Field, Query};
+use super::language;
 use super::predicate::Predicate;
 use super::question::{ParseError, QueryError};
 use super::rolled::Rolls;
-use super::scan::{Control, Scan, Wanted};
+use super::scan::Control;
 use crate::model::TimeRange;
 use crate::snapshot::Snapshot;
 use crate::store::Signal;
@@ -14,12 +17,15 @@ mod alike;
 mod catalogue;
 mod counts;
 mod source;
+mod survey;
 mod told;
 
 pub(crate) use self::catalogue::fields;
 pub use self::catalogue::{FieldCount, Fields};
 use self::counts::Counts;
 pub(super) use self::source::{Part, Source};
+pub(crate) use self::survey::survey;
+pub use self::survey::{Survey, Surveyed};
 use self::told::Told;
 
 /// Values of a field with how many rows have them, the most frequent first.
@@ -35,6 +41,15 @@ pub struct Facets {
     pub stats: QueryStats,
 }
 
+/// A field whose values are counted.
+#[derive(Debug)]
+struct Field {
+    known: language::Field,
+    source: Source,
+    /// Values that are told.
+    limit: usize,
+}
+
 const MAX_LIMIT: usize = 1_000;
 const TOO_MANY: &str = "only the first different values were counted: there are too many; narrow the query";
 
@@ -48,35 +63,49 @@ pub(crate) fn facets(
     rolls: &Rolls,
     control: &Control,
 ) -> Result<Facets, QueryError> {
-    if limit == 0 || limit > MAX_LIMIT {
-        return Err(QueryError::Invalid(format!("1 to {MAX_LIMIT} values are counted, not {limit}")));
+    let asked = Survey { signal, query: query.to_owned(), range, fields: vec![(field.to_owned(), limit)], columns: None };
+    let counted = survey(snapshot, &asked, rolls, control)?.values.into_iter().next();
+    counted.unwrap_or_else(|| Err(QueryError::Internal("the values of a field were not counted".to_owned())))
+}
+
+// === impl Field ===
+
+impl Field {
+    fn new(signal: Signal, (name, limit): (&str, usize)) -> Result<Self, QueryError> {
+        if limit == 0 || limit > MAX_LIMIT {
+            return Err(QueryError::Invalid(format!("1 to {MAX_LIMIT} values are counted, not {limit}")));
+        }
+        let known = read(signal, name)?;
+        let source = Source::new(signal, &known).ok_or_else(|| QueryError::Invalid(format!("values of `{name}` cannot be counted")))?;
+        Ok(Self { known, source, limit })
     }
-    let known = read_field(signal, field)?;
-    let source = Source::new(signal, &known).ok_or_else(|| QueryError::Invalid(format!("values of `{field}` cannot be counted")))?;
-    let (query, note) = Query::rows(signal, query).map_err(QueryError::Parse)?;
-    let predicate = Predicate::new(&query);
-    let told = Told::new(signal, &known, &predicate).map(|told| told.count(snapshot, range, &predicate, rolls, (limit, control)));
-    if let Some(mut facets) = told.transpose()?.flatten() {
-        facets.stats.complete &= note.is_none();
-        facets.stats.notes.extend(note);
-        return Ok(facets);
+
+    /// From roll-ups; `None` where these do not have it.
+    fn told(
+        &self,
+        snapshot: &Snapshot,
+        asked: &Survey,
+        filter: &Predicate,
+        rolls: &Rolls,
+        control: &Control,
+    ) -> Result<Option<Facets>, QueryError> {
+        let told = Told::new(asked.signal, &self.known, filter);
+        told.map_or(Ok(None), |told| told.count(snapshot, asked.range, filter, rolls, (self.limit, control)))
     }
-    let mut scan = Scan::new(snapshot, signal, range, &predicate.hints, control)?;
-    note.into_iter().for_each(|note| scan.note(note));
-    let columns = source.columns();
-    let wanted = Wanted { columns: &columns, keys: source.keys(), predicate: &predicate };
-    let states = scan.fold(wanted, Counts::default, |counts, rows| source.count(rows.batch, &rows.alive, counts))?;
-    let counts = states.into_iter().reduce(Counts::join).unwrap_or_default();
-    if counts.is_full() {
-        scan.note(TOO_MANY.to_owned());
+
+    fn finish(&self, counts: Counts, mut stats: QueryStats) -> Facets {
+        if counts.is_full() {
+            stats.complete = false;
+            stats.notes.push(TOO_MANY.to_owned());
+        }
+        let (rows, without) = (counts.rows(), counts.without());
+        Facets { values: counts.most_frequent(self.limit), rows, without, stats }
     }
-    let (rows, without) = (counts.rows(), counts.without());
-    Ok(Facets { values: counts.most_frequent(limit), rows, without, stats: scan.stats })
 }
 
 /// A field by its name, in a message that says which parameter is wrong.
-fn read_field(signal: Signal, name: &str) -> Result<Field, QueryError> {
-    Field::parse(signal, name).map_err(|ParseError { message, suggestions, .. }| {
+fn read(signal: Signal, name: &str) -> Result<language::Field, QueryError> {
+    language::Field::parse(signal, name).map_err(|ParseError { message, suggestions, .. }| {
         let hint = if suggestions.is_empty() { String::new() } else { format!("; did you mean {}?", suggestions.join(", ")) };
         QueryError::Invalid(format!("{message}{hint}"))
     })

@@ -1,5 +1,8 @@
 //! Spans by start and duration: what a heat map and a histogram of latencies are drawn from.
 
+use arrow::array::RecordBatch;
+use arrow::buffer::BooleanBuffer;
+
 use super::answer::QueryStats;
 use super::columns;
 use super::language::Query;
@@ -58,45 +61,75 @@ impl Grid {
     }
 }
 
+/// How a window is divided.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parts {
+    from: UnixNanos,
+    step: u64,
+    columns: usize,
+}
+
+/// Spans and failed spans of each cell, column by column.
+pub(super) type Cells = Vec<(u64, u64)>;
+
 /// Counts what a search would find.
 pub(crate) fn grid(snapshot: &Snapshot, query: &str, range: TimeRange, columns: usize, control: &Control) -> Result<Grid, QueryError> {
-    let width = range.to.since(range.from);
-    if columns == 0 || columns > MAX_COLUMNS || width == 0 {
-        return Err(QueryError::Invalid(format!("a window that is not empty has 1 to {MAX_COLUMNS} parts, not {columns}")));
-    }
-    let step = width.div_ceil(columns as u64);
+    let parts = Parts::new(range, columns)?;
     let (query, note) = Query::rows(Signal::Traces, query).map_err(QueryError::Parse)?;
     let predicate = Predicate::new(&query);
     let mut scan = Scan::new(snapshot, Signal::Traces, range, &predicate.hints, control)?;
     note.into_iter().for_each(|note| scan.note(note));
-    let wanted = [column::START_TIME, column::DURATION, column::STATUS_CODE];
-    let counted = scan.fold(
-        Wanted { columns: &wanted, keys: &[], predicate: &predicate },
-        || vec![(0_u64, 0_u64); columns * ROWS],
-        |counts, rows| {
-            let starts = columns::long(rows.batch, column::START_TIME)?;
-            let durations = columns::long(rows.batch, column::DURATION)?;
-            let statuses = columns::int(rows.batch, column::STATUS_CODE)?;
-            for row in rows.alive.set_indices() {
-                let part = UnixNanos::new(columns::nanos(starts, row)).since(range.from) / step;
-                let place = usize::try_from(part).unwrap_or(columns).saturating_mul(ROWS) + Grid::row_of(columns::nanos(durations, row));
-                if let Some((count, errors)) = counts.get_mut(place) {
-                    *count += 1;
-                    *errors += u64::from(statuses.value(row) == StatusCode::Error.number());
-                }
+    let wanted = Wanted { columns: &Parts::COLUMNS, keys: &[], predicate: &predicate };
+    let counted = scan.fold(wanted, || parts.cells(), |cells, rows| parts.count(rows.batch, &rows.alive, cells))?;
+    Ok(parts.grid(&counted, std::mem::take(&mut scan.stats)))
+}
+
+// === impl Parts ===
+
+impl Parts {
+    /// What is read of spans.
+    pub(super) const COLUMNS: [&str; 3] = [column::START_TIME, column::DURATION, column::STATUS_CODE];
+
+    pub(super) fn new(range: TimeRange, columns: usize) -> Result<Self, QueryError> {
+        let width = range.to.since(range.from);
+        if columns == 0 || columns > MAX_COLUMNS || width == 0 {
+            return Err(QueryError::Invalid(format!("a window that is not empty has 1 to {MAX_COLUMNS} parts, not {columns}")));
+        }
+        Ok(Self { from: range.from, step: width.div_ceil(columns as u64), columns })
+    }
+
+    pub(super) fn cells(&self) -> Cells {
+        vec![(0, 0); self.columns * ROWS]
+    }
+
+    /// Counts the alive rows.
+    pub(super) fn count(&self, batch: &RecordBatch, alive: &BooleanBuffer, cells: &mut [(u64, u64)]) -> Result<(), QueryError> {
+        let starts = columns::long(batch, column::START_TIME)?;
+        let durations = columns::long(batch, column::DURATION)?;
+        let statuses = columns::int(batch, column::STATUS_CODE)?;
+        for row in alive.set_indices() {
+            let part = UnixNanos::new(columns::nanos(starts, row)).since(self.from) / self.step;
+            let place = usize::try_from(part).unwrap_or(self.columns).saturating_mul(ROWS) + Grid::row_of(columns::nanos(durations, row));
+            if let Some((count, errors)) = cells.get_mut(place) {
+                *count += 1;
+                *errors += u64::from(statuses.value(row) == StatusCode::Error.number());
             }
-            Ok(())
-        },
-    )?;
-    let sum = |place: usize| {
-        let all = counted.iter().filter_map(|counts| counts.get(place));
-        all.fold((0, 0), |sum, counts| (sum.0 + counts.0, sum.1 + counts.1))
-    };
-    let cells = (0..columns * ROWS).filter_map(|place| {
-        let (count, errors) = sum(place);
-        (count > 0).then_some(GridCell { column: place / ROWS, row: place % ROWS, count, errors })
-    });
-    Ok(Grid { step, columns, cells: cells.collect(), stats: std::mem::take(&mut scan.stats) })
+        }
+        Ok(())
+    }
+
+    /// What several have counted.
+    pub(super) fn grid(&self, counted: &[Cells], stats: QueryStats) -> Grid {
+        let sum = |place: usize| {
+            let all = counted.iter().filter_map(|cells| cells.get(place));
+            all.fold((0, 0), |sum, cell| (sum.0 + cell.0, sum.1 + cell.1))
+        };
+        let cells = (0..self.columns * ROWS).filter_map(|place| {
+            let (count, errors) = sum(place);
+            (count > 0).then_some(GridCell { column: place / ROWS, row: place % ROWS, count, errors })
+        });
+        Grid { step: self.step, columns: self.columns, cells: cells.collect(), stats }
+    }
 }
 
 /// Where a row begins: 1, 1.25, 1.6, 2, 2.5, 3.15, 4, 5, 6.3 and 8 times a power of ten.

@@ -10,7 +10,8 @@ use crate::arrivals::Arrival;
 use crate::model::{LogRecord, Span, TimeRange, TraceId, UnixNanos};
 use crate::query::{
     self, Aggregate, Aggregation, ExportPart, Facets, Fields, Histogram, LogContext, LogContextSearch, LogPage, LogSearch, OpenTrace,
-    Operation, ParseError, QueryError, QueryStats, ServiceMap, ServiceSummary, SqlAnswer, SqlQuery, TracePage, TraceSearch, Weight,
+    Operation, ParseError, QueryError, QueryStats, ServiceMap, ServiceSummary, SqlAnswer, SqlQuery, Survey, Surveyed, TracePage,
+    TraceSearch, Weight,
 };
 use crate::snapshot::Snapshot;
 use crate::trace::Trace;
@@ -158,7 +159,13 @@ impl Store {
     /// # Errors
     /// See [`QueryError`].
     pub async fn facets(&self, signal: Signal, query: &str, range: TimeRange, field: &str, limit: usize) -> Result<Facets, QueryError> {
-        self.facets_at(&self.moment(), signal, query, range, (field, limit)).await
+        let (snapshot, query, field, started) = (self.snapshot(), query.to_owned(), field.to_owned(), Instant::now());
+        let rolls = self.inner.engine.rolls();
+        let work = move |control: &_| query::facets(&snapshot, signal, &query, range, (&field, limit), &rolls, control);
+        self.inner.engine.run("facets", Weight::Heavy, work).await.map(|mut facets| {
+            facets.stats.elapsed = started.elapsed();
+            facets
+        })
     }
 
     /// What is stored now, for questions whose answers should add up.
@@ -167,24 +174,19 @@ impl Store {
         Moment(self.snapshot())
     }
 
-    /// [`Self::facets`] of what was stored at a moment.
+    /// The values of several fields and a grid of what a search would find, of what was stored at a moment: the same as one by one, but
+    /// rows are read once.
     ///
     /// # Errors
-    /// See [`QueryError`].
-    pub async fn facets_at(
-        &self,
-        moment: &Moment,
-        signal: Signal,
-        query: &str,
-        range: TimeRange,
-        (field, limit): (&str, usize),
-    ) -> Result<Facets, QueryError> {
-        let (snapshot, query, field, started) = (moment.0.clone(), query.to_owned(), field.to_owned(), Instant::now());
-        let rolls = self.inner.engine.rolls();
-        let work = move |control: &_| query::facets(&snapshot, signal, &query, range, (&field, limit), &rolls, control);
-        self.inner.engine.run("facets", Weight::Heavy, work).await.map(|mut facets| {
-            facets.stats.elapsed = started.elapsed();
-            facets
+    /// See [`QueryError`]; what is wrong with one field is in its place.
+    pub async fn survey_at(&self, moment: &Moment, asked: Survey) -> Result<Surveyed, QueryError> {
+        let (snapshot, rolls, started) = (moment.0.clone(), self.inner.engine.rolls(), Instant::now());
+        let work = move |control: &_| query::survey(&snapshot, &asked, &rolls, control);
+        self.inner.engine.run("survey", Weight::Heavy, work).await.map(|mut counted| {
+            let elapsed = started.elapsed();
+            counted.values.iter_mut().flatten().for_each(|facets| facets.stats.elapsed = elapsed);
+            counted.grid.iter_mut().for_each(|grid| grid.stats.elapsed = elapsed);
+            counted
         })
     }
 

@@ -16,6 +16,7 @@ use prost::Message as _;
 
 use crate::check::check;
 use crate::model::TimeRange;
+use crate::query::Survey;
 use crate::schema::column;
 
 use super::*;
@@ -153,11 +154,12 @@ async fn questions_about_one_moment_do_not_see_what_came_after_it() {
     append(&store, Signal::Traces, spans(0, 8)).await;
     let moment = store.moment();
     append(&store, Signal::Traces, spans(8, 8)).await;
-    let counted = async |field: &'static str| {
-        let facets = store.facets_at(&moment, Signal::Traces, "", TimeRange::ALL, (field, 100)).await.unwrap();
-        facets.values.iter().map(|(_, count)| count).sum::<u64>()
-    };
-    assert_eq!((counted("status").await, counted("name").await), (8, 8));
+    let fields = ["status", "name"].map(|field| (field.to_owned(), 100)).to_vec();
+    let asked = Survey { signal: Signal::Traces, query: String::new(), range: TimeRange::ALL, fields, columns: Some(1) };
+    let counted = store.survey_at(&moment, asked).await.unwrap();
+    let sums = counted.values.iter().map(|facets| facets.as_ref().unwrap().values.iter().map(|(_, count)| count).sum::<u64>());
+    assert_eq!(sums.collect::<Vec<_>>(), [8, 8]);
+    assert_eq!(counted.grid.unwrap().cells.iter().map(|cell| cell.count).sum::<u64>(), 8);
     assert_eq!(store.facets(Signal::Traces, "", TimeRange::ALL, "status", 100).await.unwrap().rows, 16);
     store.close().await.unwrap();
 }

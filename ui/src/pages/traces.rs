@@ -25,7 +25,7 @@ mod ways;
 
 pub(super) use self::contrast::page as contrast;
 use self::counting::Counting;
-pub(super) use self::values::{AT_ONCE, ValuesOf, facets};
+pub(super) use self::values::{ValuesOf, facets};
 use self::ways::{api_links, composed, kept, orders, otherwise, reference, word_of};
 
 /// What is asked for: the query, the part of the heat map that is selected, and which page of what is found.

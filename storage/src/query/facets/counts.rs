@@ -34,6 +34,8 @@ struct Value {
 pub(super) const MAX_VALUES: usize = 10_000;
 /// Bytes of different values.
 const MAX_BYTES: usize = 8 << 20;
+/// What a value takes beside its bytes, about.
+const VALUE_BYTES: usize = 128;
 /// A power of two.
 const RECENT: usize = 512;
 
@@ -108,6 +110,11 @@ impl Counts {
         self.rows += other.rows;
         self.without += other.without;
         self
+    }
+
+    /// What the values take, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes + self.values.len() * VALUE_BYTES
     }
 
     pub(super) fn is_full(&self) -> bool {

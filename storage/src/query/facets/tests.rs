@@ -6,6 +6,7 @@ use super::*;
 use crate::model::{Event, KeyValue, Link, LogRecord, Resource, Scope, Span, StatusCode, Value};
 
 mod exceptions;
+mod survey;
 
 fn control() -> Control {
     Control::new(Duration::from_secs(60))

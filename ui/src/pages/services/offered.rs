@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use storage::{Signal, TimeRange, UnixNanos};
+use storage::{Facets, QueryError, Signal, Survey, TimeRange, UnixNanos};
 
 use super::part::FIELDS;
 use crate::state::AppState;
@@ -52,13 +52,13 @@ pub(super) async fn offered(state: &AppState, range: TimeRange) -> Arc<Values> {
 }
 
 async fn ask(state: &AppState, range: TimeRange, key: Key) -> Arc<Values> {
-    let ask = |(_, _, field): (&str, &str, &'static str)| async move {
-        let found = state.store().facets(Signal::Traces, "", range, field, MOST).await;
-        found.map(|facets| facets.values.into_iter().map(|(value, _)| value).collect()).unwrap_or_default()
-    };
-    let [first, second] = FIELDS;
-    let (first, second) = tokio::join!(ask(first), ask(second));
-    let values = Arc::new([first, second]);
+    let fields = FIELDS.map(|(_, _, field)| (field.to_owned(), MOST)).to_vec();
+    let survey = Survey { signal: Signal::Traces, query: String::new(), range, fields, columns: None };
+    let store = state.store();
+    let counted = store.survey_at(&store.moment(), survey).await.map(|counted| counted.values).unwrap_or_default();
+    let values = |found: Result<Facets, QueryError>| found.map(|facets| facets.values.into_iter().map(|(value, _)| value).collect());
+    let mut counted = counted.into_iter().map(|found| values(found).unwrap_or_default());
+    let values: Arc<Values> = Arc::new(FIELDS.map(|_| counted.next().unwrap_or_default()));
     let mut known = state.offered().known.lock();
     if known.len() >= MAX_WINDOWS && !known.contains_key(&key) {
         known.clear();

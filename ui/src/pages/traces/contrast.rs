@@ -1,11 +1,9 @@
 //! `/traces/compare-groups`: a selection of spans against the rest, by the values of their fields.
 
 use axum::response::Response;
-use futures::StreamExt as _;
 use http::StatusCode;
-use storage::{QueryError, Signal, Store, TimeRange};
+use storage::{Facets, QueryError, Signal, Store, Survey, TimeRange};
 
-use super::values::AT_ONCE;
 use super::{DEFAULT_WINDOW, Selection, Visit, charted, html_with, with};
 use crate::error::Failure;
 use crate::view::contrast::{Contrast, Counted};
@@ -57,20 +55,7 @@ async fn fill(page: &mut ContrastPage, visit: &Visit, groups: &Groups) -> Result
     let (inside, all) = (inside?, all?);
     let made_by = store.query_fields(Signal::Traces, &groups.condition).unwrap_or_default();
     let fields = fields(store, groups, &made_by).await;
-    let moment = &store.moment();
-    let ask = |field: String| async move {
-        let ask = |query, range| store.facets_at(moment, Signal::Traces, query, range, (field.as_str(), VALUES));
-        let (inner, whole) = tokio::join!(ask(&groups.inner, groups.part), ask(&groups.base, groups.range));
-        let (inner, whole) = (inner.ok()?.values, whole.ok()?.values);
-        let rest = whole.iter().map(|(value, count)| {
-            let taken = inner.iter().find(|(known, _)| known == value).map_or(0, |(_, count)| *count);
-            (value.clone(), count.saturating_sub(taken))
-        });
-        Some(Counted { rest: rest.collect(), selected: inner, field })
-    };
-    let asked: Vec<_> = fields.into_iter().map(ask).collect();
-    let counted: Vec<Option<Counted>> = futures::stream::iter(asked).buffered(AT_ONCE).collect().await;
-    let counted: Vec<Counted> = counted.into_iter().flatten().collect();
+    let counted = counted(store, groups, fields).await;
     let (counted, identifying): (Vec<Counted>, Vec<Counted>) = counted.into_iter().partition(|counted| !counted.is_identifying());
     if !identifying.is_empty() {
         let names = identifying.iter().map(|counted| counted.field.as_str()).collect::<Vec<_>>().join(", ");
@@ -84,6 +69,28 @@ async fn fill(page: &mut ContrastPage, visit: &Visit, groups: &Groups) -> Result
         page.notes.push("Everything is selected: there is no rest to compare with.".to_owned());
     }
     Ok(())
+}
+
+type Found = Result<Facets, QueryError>;
+
+/// Values of each field in both groups; without those of which one cannot be counted.
+async fn counted(store: &Store, groups: &Groups, fields: Vec<String>) -> Vec<Counted> {
+    let moment = &store.moment();
+    let ask = |query: &str, range| {
+        let fields = fields.iter().map(|field| (field.clone(), VALUES)).collect();
+        store.survey_at(moment, Survey { signal: Signal::Traces, query: query.to_owned(), range, fields, columns: None })
+    };
+    let (inner, whole) = tokio::join!(ask(&groups.inner, groups.part), ask(&groups.base, groups.range));
+    let (Ok(inner), Ok(whole)) = (inner, whole) else { return Vec::new() };
+    let counted = |(field, (inner, whole)): (String, (Found, Found))| {
+        let (inner, whole) = (inner.ok()?.values, whole.ok()?.values);
+        let rest = whole.iter().map(|(value, count)| {
+            let taken = inner.iter().find(|(known, _)| known == value).map_or(0, |(_, count)| *count);
+            (value.clone(), count.saturating_sub(taken))
+        });
+        Some(Counted { rest: rest.collect(), selected: inner, field })
+    };
+    fields.into_iter().zip(inner.values.into_iter().zip(whole.values)).filter_map(counted).collect()
 }
 
 async fn total(store: &Store, query: &str, range: TimeRange) -> Result<u64, QueryError> {

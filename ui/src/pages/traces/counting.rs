@@ -1,6 +1,6 @@
 //! What the chart and the values beside the list count; see `docs/adr/051`.
 
-use storage::{Grid, QueryError, Signal, Store, TracePage};
+use storage::{QueryError, Signal, Store, TracePage};
 
 use super::values::ValuesOf;
 use super::{Asked, FACETS, charted, values};
@@ -19,7 +19,7 @@ pub(super) enum Counting {
 }
 
 /// The chart, when there is something to draw, and the values.
-pub(super) type Counted = (Option<Result<Grid, QueryError>>, Vec<values::Counted>);
+pub(super) type Counted = values::WithGrid<values::Counted>;
 
 impl Counting {
     /// Of a question about whole traces, once its page is known.
@@ -50,11 +50,13 @@ impl Counting {
             Self::Matches | Self::More => (charted(&asked.query), asked.narrowed()),
         };
         // A question about whole traces is not one condition less without a value.
-        let of = if *self == Self::Matches { ValuesOf::Others } else { ValuesOf::Found };
-        let (grid, values) = tokio::join!(
-            store.grid(&charted, asked.range, COLUMNS),
-            values::facets(store, Signal::Traces, (&narrowed, of), asked.part(), &FACETS),
-        );
+        let of = (narrowed.as_str(), if *self == Self::Matches { ValuesOf::Others } else { ValuesOf::Found });
+        // The chart is of the whole window, and of root spans where nothing is asked.
+        if charted == narrowed && asked.range == asked.part() {
+            return values::with_grid(store, Signal::Traces, of, asked.range, (&FACETS, Some(COLUMNS))).await;
+        }
+        let (grid, values) =
+            tokio::join!(store.grid(&charted, asked.range, COLUMNS), values::facets(store, Signal::Traces, of, asked.part(), &FACETS),);
         (Some(grid), values)
     }
 }
