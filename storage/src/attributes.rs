@@ -4,7 +4,7 @@
 //! segments all come here. What a value means to them is theirs. Knows nothing of files.
 //!
 //! A row's attributes lie in five maps, one per type. Segments may keep those of some keys in columns of their own (`attributes/layout.rs`):
-//! [`Promoter`] and [`Restorer`] are the way there and back, [`Values`] reads one key wherever it lies.
+//! [`Promoter`] and [`Restorer`] are the way there and back, [`Values`] reads one key and [`Texts`] all texts wherever they lie.
 
 use std::ops::Range;
 
@@ -15,6 +15,7 @@ use crate::schema::{ColumnError, column};
 mod layout;
 mod promote;
 mod restore;
+mod texts;
 mod values;
 
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub(crate) mod tests;
 pub(crate) use self::layout::{FOOTER_KEY, Layout, MAX_PROMOTED, ORDER, Promoted, Type, is_promoted};
 pub(crate) use self::promote::Promoter;
 pub(crate) use self::restore::Restorer;
+pub(crate) use self::texts::{TEXTS, Texts};
 pub(crate) use self::values::Values;
 
 /// The columns that hold a record's attributes.
@@ -80,11 +82,6 @@ impl<'a> Attributes<'a> {
         let doubles = self.doubles.of_row(row).map(|(key, double)| (key, Found::Double(double)));
         let bools = self.bools.of_row(row).map(|(key, flag)| (key, Found::Bool(flag)));
         texts.chain(ints).chain(doubles).chain(bools).chain(others)
-    }
-
-    /// Texts among the attributes of a row.
-    pub(crate) fn texts(&self, row: usize) -> impl Iterator<Item = &'a str> + use<'a> {
-        self.texts.of_row(row).map(|(_, text)| text)
     }
 
     /// How many attributes a row has.

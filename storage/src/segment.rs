@@ -23,6 +23,7 @@ mod bundle;
 mod calls;
 mod checked;
 mod coded;
+mod dictionary;
 mod discover;
 mod encoding;
 mod error;

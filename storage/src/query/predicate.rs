@@ -20,14 +20,17 @@ mod leaf;
 mod needs;
 mod nested;
 mod prune;
+mod text;
 mod value;
 
 use self::anywhere::Anywhere;
 pub(super) use self::exceptions::{Exceptions, FURTHER};
 use self::finder::Finder;
 use self::leaf::Leaf;
+pub(crate) use self::leaf::SPAN_TEXTS as TEXT_COLUMNS;
 pub(crate) use self::needs::Needs;
 pub(crate) use self::prune::{Prune, Shown};
+pub(crate) use self::text::SpanText;
 
 /// A query made ready for batches.
 #[derive(Debug)]
@@ -106,6 +109,13 @@ impl Predicate {
         Self { root: Eval::Leaf(Leaf::record(record_id)), hints: Hints::default() }
     }
 
+    /// What free text every matching span has.
+    pub(crate) fn texts(&self) -> Vec<SpanText<'_>> {
+        let mut texts = Vec::new();
+        self.root.texts(&mut texts);
+        texts
+    }
+
     /// Columns that [`Predicate::matches`] reads in a batch with all attributes.
     pub(crate) fn columns(&self) -> BTreeSet<&'static str> {
         self.needs().in_full()
@@ -166,6 +176,14 @@ impl Eval {
             Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.needs(into)),
             Self::Not(part) => part.needs(into),
             Self::Leaf(leaf) => leaf.needs(into),
+        }
+    }
+
+    fn texts<'a>(&'a self, into: &mut Vec<SpanText<'a>>) {
+        match self {
+            Self::And(parts) => parts.iter().for_each(|part| part.texts(into)),
+            Self::Leaf(Leaf::SpanText(finder)) => into.push(SpanText(finder)),
+            _ => {}
         }
     }
 

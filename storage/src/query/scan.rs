@@ -29,6 +29,7 @@ mod numbers;
 mod ranges;
 mod selected;
 mod unit;
+mod worded;
 mod workers;
 
 pub(crate) use self::control::Control;

@@ -14,7 +14,7 @@ use parquet::file::metadata::{FileMetaData, PageIndexPolicy, ParquetMetaData, Pa
 use parquet::file::statistics::Statistics;
 use ulid::Ulid;
 
-use crate::attributes::{ATTRIBUTES, FOOTER_KEY, Layout, Promoted, Restorer};
+use crate::attributes::{ATTRIBUTES, FOOTER_KEY, Layout, Promoted, Restorer, Type};
 use crate::model::{TraceId, UnixNanos};
 use crate::schema::{self, column, time_column};
 use crate::store::Signal;
@@ -108,11 +108,12 @@ impl Segment {
         }
     }
 
-    /// As [`Self::read`], with what it takes to look up attributes of these keys, and no others, by [`crate::attributes::Values`].
+    /// As [`Self::read`], with what it takes to look up attributes of these keys by [`crate::attributes::Values`], and, when `texts` says
+    /// so, all texts by [`crate::attributes::Texts`]; no other attributes.
     pub(crate) fn read_keys<'a>(
         &self,
         columns: &[&str],
-        keys: impl IntoIterator<Item = &'a str>,
+        (keys, texts): (impl IntoIterator<Item = &'a str>, bool),
         rows: Option<&RowRanges>,
     ) -> Result<Rows, SegmentError> {
         let rows = self.shown(rows);
@@ -128,6 +129,10 @@ impl Segment {
             if column.is_none_or(|column| !column.whole) {
                 stored.extend(self.maps_with(key));
             }
+        }
+        if texts {
+            stored.insert(column::ATTR_STR);
+            promoted.extend(layout.columns().iter().filter(|column| column.of == Type::Text).map(Promoted::name));
         }
         stored.extend(promoted.iter().map(String::as_str));
         self.read_stored(&stored.into_iter().collect::<Vec<_>>(), rows.as_deref())
@@ -162,7 +167,7 @@ impl Segment {
     }
 
     /// Reads columns as they are stored, of these very rows, hidden ones included.
-    fn read_stored(&self, columns: &[&str], rows: Option<&RowRanges>) -> Result<Rows, SegmentError> {
+    pub(crate) fn read_stored(&self, columns: &[&str], rows: Option<&RowRanges>) -> Result<Rows, SegmentError> {
         self.read_planned(&self.plan_stored(self.footer()?, columns)?, rows, BATCH_ROWS)
     }
 
@@ -229,7 +234,7 @@ impl Segment {
         Ok((positions, Arc::new(part)))
     }
 
-    fn unreadable(&self, error: &dyn std::fmt::Display) -> SegmentError {
+    pub(super) fn unreadable(&self, error: &dyn std::fmt::Display) -> SegmentError {
         self.damage.error(self.meta.id, format!("cannot read its Parquet file: {error}"))
     }
 }

@@ -194,7 +194,7 @@ impl Iterator for NoValues {
 }
 
 /// Whether a chunk is known to have no value: it says so itself, or, of a map, its keys do. That all values of a map are null says nothing.
-fn has_no_values(group: &RowGroupMetaData, chunk: &ColumnChunkMetaData) -> bool {
+pub(super) fn has_no_values(group: &RowGroupMetaData, chunk: &ColumnChunkMetaData) -> bool {
     let says_so = |chunk: &ColumnChunkMetaData| {
         let nulls = chunk.statistics().and_then(Statistics::null_count_opt);
         chunk.column_descr().max_def_level() == 1 && nulls.is_some_and(|nulls| nulls == u64::try_from(chunk.num_values()).unwrap_or(0))

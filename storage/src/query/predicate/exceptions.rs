@@ -48,12 +48,12 @@ impl<'a> Exceptions<'a> {
 
     /// Attributes of all exceptions of a span; none when it has one only, of which columns tell.
     pub(in super::super) fn attributes(self, row: usize) -> impl Iterator<Item = (&'a str, &'a [u8])> {
-        let has_several = self.names.is_valid(row) && self.events.is_valid(row) && has_several(self.names.value(row));
+        let has_several = self.names.is_valid(row) && self.events.is_valid(row) && are_several(self.names.value(row));
         has_several.then(|| wire::exception_attributes(self.events.value(row))).into_iter().flatten()
     }
 }
 
 /// By the names of the events, one per line. A name of several lines may make it say yes for nothing, never no.
-fn has_several(names: &str) -> bool {
+pub(super) fn are_several(names: &str) -> bool {
     names.lines().filter(|name| *name == "exception").nth(1).is_some()
 }

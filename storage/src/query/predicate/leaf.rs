@@ -12,8 +12,9 @@ use super::exceptions;
 use super::finder::Finder;
 use super::needs::Needs;
 use super::nested::Nested;
+use super::text;
 use super::value::ValueTest;
-use crate::attributes::{ATTRIBUTES, Attributes, Values};
+use crate::attributes::Values;
 use crate::model::{Severity, SpanId, TraceId};
 use crate::schema::column;
 use crate::store::Signal;
@@ -65,7 +66,7 @@ pub(super) enum Scope {
 }
 
 /// Text columns that free text on spans looks into.
-pub(super) const SPAN_TEXTS: [&str; 5] =
+pub(crate) const SPAN_TEXTS: [&str; 5] =
     [column::NAME, column::STATUS_MESSAGE, column::EXCEPTION_TYPE, column::EXCEPTION_MESSAGE, column::EVENT_NAMES];
 
 impl Leaf {
@@ -191,11 +192,7 @@ impl Leaf {
             }
             Self::AnyOf(leaves) => leaves.iter().for_each(|leaf| leaf.needs(into)),
             Self::Body(_) => into.column(column::BODY),
-            Self::SpanText(_) => {
-                into.columns.extend(SPAN_TEXTS);
-                into.columns.extend(exceptions::FURTHER);
-                into.columns.extend(ATTRIBUTES);
-            }
+            Self::SpanText(_) => text::needs(into),
             Self::Anywhere(_) => into.columns.extend(Anywhere::columns()),
         }
     }
@@ -254,7 +251,7 @@ impl Leaf {
                 let array = columns::text(batch, column::BODY)?;
                 keep(alive, |row| array.is_valid(row) && finder.matches(array.value(row)))
             }
-            Self::SpanText(finder) => span_text(batch, alive, finder)?,
+            Self::SpanText(finder) => text::found(batch, alive, finder)?,
             Self::Anywhere(anywhere) => anywhere.eval(batch, alive)?,
         })
     }
@@ -297,19 +294,6 @@ fn attribute(
         }
         !has_any && resource.as_mut().is_some_and(|resource| resource.passes(row))
     }))
-}
-
-fn span_text(batch: &RecordBatch, alive: &BooleanBuffer, finder: &Finder) -> Result<BooleanBuffer, QueryError> {
-    let mut found = BooleanBuffer::new_unset(alive.len());
-    for name in SPAN_TEXTS {
-        let array = columns::text(batch, name)?;
-        let open = alive & &!&found;
-        found = &found | &keep(&open, |row| array.is_valid(row) && finder.matches(array.value(row)));
-    }
-    found = &found | &exceptions::any_says(batch, &(alive & &!&found), finder)?;
-    let attributes = Attributes::of(batch)?;
-    let open = alive & &!&found;
-    Ok(&found | &keep(&open, |row| attributes.texts(row).any(|text| finder.matches(text))))
 }
 
 /// `:` on the body searches inside it, as free text does; everything else compares the whole body.

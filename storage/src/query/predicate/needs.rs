@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::attributes::ATTRIBUTES;
+use crate::attributes::{ATTRIBUTES, TEXTS};
 
-/// Columns of the table, and attributes of the record by their keys.
+/// Columns of the table or [`TEXTS`], and attributes of the record by their keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Needs<'a> {
     pub(crate) columns: BTreeSet<&'static str>,
@@ -23,7 +23,7 @@ impl<'a> Needs<'a> {
 
     /// All columns of the table that may be looked into.
     pub(super) fn in_full(mut self) -> BTreeSet<&'static str> {
-        if !self.keys.is_empty() {
+        if self.columns.remove(TEXTS) || !self.keys.is_empty() {
             self.columns.extend(ATTRIBUTES);
         }
         self.columns

@@ -2,7 +2,7 @@
 
 use super::super::predicate::{Hints, Needs};
 use super::ranges::intersect;
-use crate::attributes::ATTRIBUTES;
+use crate::attributes::{ATTRIBUTES, TEXTS};
 use crate::segment::{self, RowRanges, Segment, SegmentError, union_rows};
 use crate::store::Signal;
 
@@ -12,11 +12,13 @@ const FEW_ROWS: usize = 64;
 
 /// Reads rows of a segment: attributes in their maps when all of them are wanted, otherwise what holds those that are.
 pub(super) fn read(segment: &Segment, needs: &Needs<'_>, rows: &RowRanges) -> Result<segment::Rows, SegmentError> {
-    let columns: Vec<&str> = needs.columns.iter().copied().collect();
-    if needs.keys.is_empty() || ATTRIBUTES.iter().any(|map| needs.columns.contains(map)) {
-        return segment.read(&[&columns[..], if needs.keys.is_empty() { &[] } else { &ATTRIBUTES }].concat(), Some(rows));
+    let texts = needs.columns.contains(TEXTS);
+    let columns: Vec<&str> = needs.columns.iter().copied().filter(|name| *name != TEXTS).collect();
+    let are_wanted = texts || !needs.keys.is_empty();
+    if !are_wanted || ATTRIBUTES.iter().any(|map| needs.columns.contains(map)) {
+        return segment.read(&[&columns[..], if are_wanted { &ATTRIBUTES } else { &[] }].concat(), Some(rows));
     }
-    segment.read_keys(&columns, needs.keys.iter().copied(), Some(rows))
+    segment.read_keys(&columns, (needs.keys.iter().copied(), texts), Some(rows))
 }
 
 /// Rows of a segment that the indexes leave; `None` for all. An index that cannot be read leaves all.

@@ -44,6 +44,7 @@ impl Scan<'_> {
         let older = self.older(unit.place, account)?;
         let rows = self.left(unit, true);
         let rows = if older.is_empty() { rows } else { Cow::Owned(without_rows(&rows, &older)) };
+        let rows = self.worded(unit.place, rows, wanted.predicate, account)?;
         let whole = self.is_read_whole(unit.place, &rows);
         let needs = if whole { Needs { columns: schema::names(self.signal).collect(), ..Needs::default() } } else { self.needs(wanted) };
         let numbers = Numbers::new(&rows);
