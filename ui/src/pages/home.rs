@@ -10,7 +10,7 @@ use crate::error::Failure;
 use crate::params::Window;
 use crate::view::chart::{Bars, SPANS, requests};
 use crate::view::frame::Place;
-use crate::view::home::{Compared, Home, SAMPLE, added_up, attention, totals};
+use crate::view::home::{Compared, Home, SAMPLE, added_up, asks_who_waits, attention, totals};
 use crate::view::link::Links;
 use crate::view::services::{Order, row};
 use crate::view::traces::Listing;
@@ -29,7 +29,7 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let (parted, parts) = window.parts(POINTS);
     let search =
         |query: &str, order, limit| store.search_traces(TraceSearch { query: query.to_owned(), range, order, limit, cursor: None });
-    let (now, earlier, gap, failing, failed, newest, slow, errors, errors_before, map) = tokio::join!(
+    let (now, earlier, gap, failing, failed, newest, slow, errors, errors_before) = tokio::join!(
         store.services(parted, parts),
         store.services(before, 1),
         earlier::gap(store, Signal::Traces, before, &clock),
@@ -39,7 +39,6 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
         search("root:true", TraceOrder::Slowest, LISTED),
         errors(store, None, range),
         errors(store, None, before),
-        store.service_map(range),
     );
     let (now, earlier) = (now?, if gap.is_some() { Vec::new() } else { earlier? });
     let failing = failing.map(|page| page.traces).unwrap_or_default();
@@ -48,7 +47,6 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let slow = slow.map(|page| page.traces).unwrap_or_default();
     // Without the errors before, every error would seem new.
     let (errors, errors_before) = errors.ok().zip(errors_before.ok()).unwrap_or_default();
-    let edges = map.map(|map| map.edges).unwrap_or_default();
     let compared = Compared {
         now: &now,
         before: &earlier,
@@ -56,8 +54,12 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
         newest: &newest,
         errors: &errors,
         errors_before: &errors_before,
-        edges: &edges,
+        edges: &[],
     };
+    // A trace of a million spans makes the map the dearest of all questions.
+    let edges =
+        if asks_who_waits(&compared) { store.service_map(range).await.map(|map| map.edges).unwrap_or_default() } else { Vec::new() };
+    let compared = Compared { edges: &edges, ..compared };
     let mut page = home(&visit, &window, order, compared, [failed, slow]);
     page.uncompared = gap.unwrap_or_default();
     if now.is_empty() {

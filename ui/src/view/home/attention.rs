@@ -46,7 +46,7 @@ pub(crate) struct Compared<'a> {
     pub(crate) newest: &'a [TraceSummary],
     pub(crate) errors: &'a [ErrorGroup],
     pub(crate) errors_before: &'a [ErrorGroup],
-    /// Who calls whom.
+    /// Who calls whom, where [`asks_who_waits`] says that it matters.
     pub(crate) edges: &'a [Edge],
 }
 
@@ -125,6 +125,11 @@ fn other_failing(failures: &[Failure<'_>], compared: &Compared<'_>, links: &Link
         (Weight::new(Rank::Reaches, service.errors, service.requests), attention)
     };
     failing.map(item).collect()
+}
+
+/// Whether it matters who calls whom: only where several services became slower does one of them perhaps wait for another.
+pub(crate) fn asks_who_waits(compared: &Compared<'_>) -> bool {
+    compared.now.iter().filter(|service| rise(service, compared).is_some()).nth(1).is_some()
 }
 
 /// Services that became slower, without those that call one of them: they wait for it.

@@ -170,6 +170,9 @@ fn who_waits_for_a_slow_service_is_told_with_it() {
     let items = told(Compared { now: &now, before: &before, edges: &[edge("web", "store")], ..Compared::default() });
     assert_eq!(items.iter().map(|item| item.chip.name.as_str()).collect::<Vec<_>>(), ["store"]);
     assert_eq!(evidence(&items[0]), "against the window before, and with it web");
+    assert!(asks_who_waits(&Compared { now: &now, before: &before, ..Compared::default() }));
+    let alone = Compared { now: &now[1..], before: &before, ..Compared::default() };
+    assert!(!asks_who_waits(&alone) && !asks_who_waits(&Compared { now: &now, ..Compared::default() }), "one alone waits for nobody");
     let ring = [edge("web", "store"), edge("store", "web")];
     assert_eq!(told(Compared { now: &now, before: &before, edges: &ring, ..Compared::default() }).len(), 2, "neither waits alone");
 }
