@@ -72,7 +72,7 @@ async function nu(saved) {
 }
 
 // What browsers know and this version of the checker does not.
-const isAhead = (line) => /“vector-effect”|“rx”: Property|“space-around” is not|“container-type”: Property|CSS: “--step”: Parse Error/.test(line);
+const isAhead = (line) => /“vector-effect”|“rx”: Property|“space-around” is not|“container-type”: Property|at-rule “@container”|CSS: “--step”: Parse Error/.test(line);
 
 const { id, span } = await failingCheckout();
 const saved = [];
