@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use storage::{Cursor, TimeRange, TraceOrder, UnixNanos};
+use storage::{Cursor, LogOrder, TimeRange, TraceOrder, UnixNanos};
 
 use crate::error::Failure;
 
@@ -118,6 +118,16 @@ impl Params {
     pub(crate) fn parse(query: &str) -> Self {
         let text = |text| String::from_utf8_lossy(&decoded(text)).into_owned();
         Self { pairs: written(query).take(MAX_PAIRS).map(|(name, value)| (text(name), text(value))).collect() }
+    }
+
+    /// With what is called `other` under `name` instead, unless something is under that name.
+    pub(crate) fn also_called(mut self, name: &str, other: &str) -> Self {
+        if self.get(name).is_none() {
+            for (known, _) in self.pairs.iter_mut().filter(|(known, _)| known == other) {
+                name.clone_into(known);
+            }
+        }
+        self
     }
 
     /// The first value under `name`; an empty one counts as absent, as forms send it.
@@ -273,12 +283,16 @@ fn hex_digit(digit: u8) -> u8 {
 }
 
 /// How found traces can be sorted, as addresses of pages and of the API say it.
-pub(crate) const TRACE_ORDERS: [(&str, TraceOrder); 4] = [
+pub(crate) const TRACE_ORDERS: [(&str, TraceOrder); 5] = [
     ("newest", TraceOrder::Newest),
+    ("oldest", TraceOrder::Oldest),
     ("slowest", TraceOrder::Slowest),
     ("spans", TraceOrder::MostSpans),
     ("errors", TraceOrder::MostErrors),
 ];
+
+/// How found log records can be sorted.
+pub(crate) const LOG_ORDERS: [(&str, LogOrder); 2] = [("newest", LogOrder::Newest), ("oldest", LogOrder::Oldest)];
 
 /// Parameters that may be given more than once, each time with one more of something.
 const LISTS: [&str; 7] = ["attr", "resource", "group_by", "measure", "tag", "tags", "traceID"];

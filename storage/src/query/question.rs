@@ -28,6 +28,8 @@ pub enum TraceOrder {
     /// By the start of the newest matching span, newest first.
     #[default]
     Newest,
+    /// By the start of the first matching span, oldest first.
+    Oldest,
     /// By the duration of the longest matching span, longest first.
     Slowest,
     /// By how many of its spans in range match, most first. Where the question is about the whole trace: by all of them.
@@ -128,6 +130,20 @@ pub enum QueryError {
 impl From<ColumnError> for QueryError {
     fn from(error: ColumnError) -> Self {
         Self::Internal(error.to_string())
+    }
+}
+
+// === impl TraceOrder ===
+
+impl TraceOrder {
+    /// Makes a weight of a sort key, of which the greatest stands first on the page, and the sort key of a weight.
+    pub(super) fn weight(self) -> fn(u64) -> u64 {
+        if self == Self::Oldest { |key| u64::MAX - key } else { std::convert::identity }
+    }
+
+    /// Whether it is one by start.
+    pub(super) fn is_by_start(self) -> bool {
+        matches!(self, Self::Newest | Self::Oldest)
     }
 }
 

@@ -34,6 +34,7 @@ mod workers;
 
 pub(crate) use self::control::Control;
 use self::late::Selections;
+pub(super) use self::narrowed::Ranking;
 pub(super) use self::numbers::Numbers;
 pub(super) use self::ranges::{from_rows, intersect};
 use self::selected::select;

@@ -13,7 +13,7 @@ use super::columns;
 use super::language::Asked;
 use super::predicate::Predicate;
 use super::question::{Cursor, QueryError, TraceOrder, TraceSearch};
-use super::scan::{Control, Place, Scan, Wanted};
+use super::scan::{Control, Place, Ranking, Scan, Unit, Wanted};
 use super::unknown;
 use crate::model::{Span, TimeRange, TraceId, UnixNanos};
 use crate::rows;
@@ -33,7 +33,7 @@ const MAX_CANDIDATES: usize = 16_384;
 /// Traces whose spans are read together.
 const TRACES_AT_ONCE: usize = 1_000;
 
-/// Sort key of a trace: smaller is earlier on the page.
+/// Weight of a trace, see [`TraceOrder::weight`], and its id: smaller is earlier on the page.
 type Rank = (Reverse<u64>, TraceId);
 
 /// A trace by its id; `None` when there is none.
@@ -105,7 +105,7 @@ pub(crate) fn search(snapshot: &Snapshot, search: &TraceSearch, control: &Contro
     if search.limit == 0 || search.limit > 1_000 {
         return Err(QueryError::Invalid(format!("the limit of a trace search is 1 to 1000, not {}", search.limit)));
     }
-    let after = search.after()?.map(rank_of).transpose()?;
+    let after = search.after()?.map(|cursor| rank_of(cursor, search.order)).transpose()?;
     let query = match Asked::parse(&search.query).map_err(QueryError::Parse)? {
         Asked::Rows(query) => query,
         Asked::Trace(node) => return structure::search(snapshot, search, &node, after, control),
@@ -139,14 +139,14 @@ fn page(search: &TraceSearch, mut found: Vec<(Rank, TraceSummary)>, stats: Query
     found.sort_unstable_by_key(|(rank, _)| *rank);
     let more = found.len() > search.limit;
     found.truncate(search.limit);
-    let next = found.last().filter(|_| more).map(|((Reverse(key), id), _)| search.behind(*key, *id));
+    let next = found.last().filter(|_| more).map(|((Reverse(weight), id), _)| search.behind(search.order.weight()(*weight), *id));
     TracePage { traces: found.into_iter().map(|(_, summary)| summary).collect(), next, stats }
 }
 
-fn rank_of(cursor: Cursor) -> Result<Rank, QueryError> {
+fn rank_of(cursor: Cursor, order: TraceOrder) -> Result<Rank, QueryError> {
     let id =
         TraceId::from_slice(&cursor.tie).ok_or_else(|| QueryError::Invalid("the cursor is not one that this server gave".to_owned()))?;
-    Ok((Reverse(cursor.key), id))
+    Ok((Reverse(order.weight()(cursor.key)), id))
 }
 
 /// The `want` best ranked traces by their matching rows that rank after `after`.
@@ -158,18 +158,20 @@ fn candidates(
     want: usize,
     control: &Control,
 ) -> Result<(Vec<Rank>, QueryStats), QueryError> {
-    let newest = search.order == TraceOrder::Newest;
-    let mut range = search.range;
-    if let (true, Some((Reverse(key), _))) = (newest, after) {
-        range.to = range.to.min(UnixNanos::new(key).plus(1));
-    }
-    let key = if newest { schema::time_column(signal) } else { column::DURATION };
+    let (by_start, weight) = (search.order.is_by_start(), search.order.weight());
+    let is_oldest = search.order == TraceOrder::Oldest;
+    let key = if by_start { schema::time_column(signal) } else { column::DURATION };
+    let range = if by_start { not_before(after, search) } else { search.range };
     let mut best = Best { want, after, keys: HashMap::new(), ranks: BTreeSet::new() };
     let mut scan = Scan::new(snapshot, signal, range, &predicate.hints, control)?;
+    if is_oldest {
+        scan.oldest_first();
+    }
     let best_cell = std::cell::RefCell::new(&mut best);
+    let first_of = |unit: &Unit| weight(if is_oldest { unit.min } else { unit.max }.get());
     scan.run_best(
-        (Wanted { columns: &[column::TRACE_ID, key], keys: &[], predicate }, key),
-        |unit| newest && best_cell.borrow().worst().is_some_and(|worst| worst > unit.max.get()),
+        (Wanted { columns: &[column::TRACE_ID, key], keys: &[], predicate }, Ranking { column: key, weight }),
+        |unit| by_start && best_cell.borrow().worst().is_some_and(|worst| worst > first_of(unit)),
         || best_cell.borrow().worst(),
         |rows| {
             let ids = columns::id(rows.batch, column::TRACE_ID)?;
@@ -177,7 +179,7 @@ fn candidates(
             let mut best = best_cell.borrow_mut();
             let mut worst = best.worst();
             for row in rows.alive.set_indices() {
-                let key = columns::nanos(keys, row);
+                let key = weight(columns::nanos(keys, row));
                 if worst.is_none_or(|worst| key >= worst)
                     && let Some(id) = columns::trace_id(ids, row)
                 {
@@ -191,6 +193,17 @@ fn candidates(
     Ok((best.ranks.into_iter().collect(), scan.stats))
 }
 
+/// The part of the searched range in which what ranks behind `after` by its start can lie.
+fn not_before(after: Option<Rank>, search: &TraceSearch) -> TimeRange {
+    let range = search.range;
+    let Some((Reverse(weight), _)) = after else { return range };
+    let time = UnixNanos::new(search.order.weight()(weight));
+    match search.order {
+        TraceOrder::Oldest => TimeRange { from: range.from.max(time), ..range },
+        _ => TimeRange { to: range.to.min(time.plus(1)), ..range },
+    }
+}
+
 /// The best ranked traces so far.
 #[derive(Debug)]
 struct Best {
@@ -201,7 +214,7 @@ struct Best {
 }
 
 impl Best {
-    /// The key that a trace must at least have, once there are enough.
+    /// The weight that a trace must at least have, once there are enough.
     fn worst(&self) -> Option<u64> {
         if self.ranks.len() < self.want {
             return None;
@@ -261,10 +274,10 @@ fn summaries(
         )?;
         stats.add(std::mem::take(&mut scan.stats).of_fetching());
         stats.add(summary::name_errors(snapshot, &mut gathered, control)?.of_fetching());
-        for (Reverse(key), id) in chunk {
+        for (Reverse(weight), id) in chunk {
             if let Some(gathered) = gathered.remove(id) {
-                let key = gathered.best_key.unwrap_or(*key);
-                found.push(((Reverse(key), *id), gathered.finish(*id, key)));
+                let weight = gathered.weight.unwrap_or(*weight);
+                found.push(((Reverse(weight), *id), gathered.finish(*id, search.order.weight()(weight))));
             }
         }
     }

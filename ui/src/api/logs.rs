@@ -5,14 +5,14 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Map, Value as AnyJson};
-use storage::{LogContextSearch, LogOrder, LogPage, LogRecord, LogSearch, SameOrigin, Severity, Signal};
+use storage::{LogContextSearch, LogPage, LogRecord, LogSearch, SameOrigin, Severity, Signal};
 
 use super::search::{LOG_FILTERS, log_query, range, window};
 use super::shape::{BARS, Bars, Stats, nanos};
 use super::{csv, in_background, to_json, written};
 use crate::error::Failure;
 use crate::otlp_json::LogsData;
-use crate::params::Params;
+use crate::params::{LOG_ORDERS, Params};
 use crate::plain_json;
 use crate::state::AppState;
 
@@ -73,12 +73,13 @@ pub(super) enum Format {
 
 /// `GET /api/v1/logs`
 pub(super) async fn search(State(state): State<AppState>, params: Params) -> Result<Response, Failure> {
+    let params = params.also_called("order", "sort");
     params.refuse_unknown(&[&LOG_FILTERS[..], &["to", "order", "limit", "cursor", "format"]].concat())?;
     let query = log_query(&state, &params)?;
     let search = LogSearch {
         range: range(&state, &params, Signal::Logs, &query)?,
         query,
-        order: params.word("order", &[("newest", LogOrder::Newest), ("oldest", LogOrder::Oldest)])?.unwrap_or_default(),
+        order: params.word("order", &LOG_ORDERS)?.unwrap_or_default(),
         limit: params.limit(100, 10_000)?,
         cursor: params.cursor()?,
     };

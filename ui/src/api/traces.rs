@@ -33,6 +33,8 @@ impl From<TracePage> for Found {
 
 /// `GET /api/v1/traces`
 pub(super) async fn search(State(state): State<AppState>, params: Params) -> Result<Response, Failure> {
+    // Pages call it `sort`, and addresses of pages are what people have.
+    let params = params.also_called("order", "sort");
     params.refuse_unknown(&[&TRACE_FILTERS[..], &["to", "order", "limit", "cursor", "format"]].concat())?;
     let is_table = params.word("format", &[("json", false), ("csv", true)])?.unwrap_or_default();
     let query = trace_query(&state, &params)?;

@@ -59,7 +59,8 @@ impl FromRequestParts<AppState> for Visit {
         visit.quiet_keys = cookie(&parts.headers, "keys") == Some("off");
         visit.host = host_of(parts);
         visit.fragment = parts.headers.get("fragment").and_then(|value| value.to_str().ok()).map(str::to_owned);
-        visit.params = params;
+        // What programs call the order, for who writes an address by hand.
+        visit.params = params.also_called("sort", "order");
         Ok(visit)
     }
 }

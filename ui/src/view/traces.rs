@@ -108,6 +108,8 @@ pub(crate) struct Columns {
     pub(crate) start: &'static str,
     /// Which of them is sorted by: `duration`, `spans`, `errors` or `start`.
     pub(crate) sorted: &'static str,
+    /// Which way it goes: `descending` or `ascending`.
+    pub(crate) way: &'static str,
     /// The way to the next page.
     pub(crate) next: &'static str,
 }
@@ -139,7 +141,7 @@ pub(crate) struct Row {
     pub(crate) id: String,
     /// The first digits of its id.
     pub(crate) short_id: String,
-    /// Of the trace, or of its newest matching span when the list is sorted by it.
+    /// Of the trace, or of its newest or first matching span when the list is sorted by it.
     pub(crate) start: Moment,
     /// How far into the trace that is; empty at its start.
     pub(crate) into: String,
@@ -225,10 +227,15 @@ impl Columns {
     /// By what there is to match.
     pub(crate) fn new(order: TraceOrder, matched: Matched) -> Self {
         let either = |narrowed, all| if matched == Matched::Everything { all } else { narrowed };
-        let plain = Self { duration: "Duration", spans: "Spans", start: "Started", sorted: "", next: "More →" };
+        let plain = Self { duration: "Duration", spans: "Spans", start: "Started", sorted: "", way: "descending", next: "More →" };
         match order {
             TraceOrder::Newest => {
                 Self { start: either("Newest match began", "Newest span began"), sorted: "start", next: "Older →", ..plain }
+            }
+            TraceOrder::Oldest => {
+                Self {
+                    start: either("First match began", "First span began"), sorted: "start", way: "ascending", next: "Newer →", ..plain
+                }
             }
             TraceOrder::Slowest => {
                 Self { duration: either("Longest match", "Longest span"), sorted: "duration", next: "Faster →", ..plain }
@@ -270,7 +277,8 @@ fn row(trace: &TraceSummary, longest: u64, listing: &Listing<'_>) -> Row {
     let Listing { list, links, clock, palette, .. } = *listing;
     let id = trace.trace_id.to_string();
     let duration = listing.duration(trace);
-    let start = if listing.order == TraceOrder::Newest { UnixNanos::new(trace.key) } else { trace.start };
+    let is_by_start = matches!(listing.order, TraceOrder::Newest | TraceOrder::Oldest);
+    let start = if is_by_start { UnixNanos::new(trace.key) } else { trace.start };
     let into = start.since(trace.start);
     let (spans, of_spans) = listing.spans(trace);
     let mut by_size: Vec<&ServiceInTrace> = trace.services.iter().collect();

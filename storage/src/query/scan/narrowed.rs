@@ -14,11 +14,20 @@ use crate::segment::{Segment, SegmentError};
 /// Rows of a unit that are read to begin with; units with fewer are read at once.
 const HEAD_ROWS: usize = if cfg!(test) { 4 } else { 8_192 };
 
+/// What ranks rows.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Ranking {
+    /// A column of numbers.
+    pub(in super::super) column: &'static str,
+    /// Makes a weight of its numbers, of which the greatest ranks first.
+    pub(in super::super) weight: fn(u64) -> u64,
+}
+
 impl Scan<'_> {
-    /// As [`Scan::run`], of which rows do not matter whose number in the column `key` is below `least`, which never falls.
+    /// As [`Scan::run`], of which rows do not matter whose weight is below `least`, which never falls.
     pub(in super::super) fn run_best(
         &mut self,
-        (wanted, key): (Wanted<'_>, &'static str),
+        (wanted, ranking): (Wanted<'_>, Ranking),
         stop: impl FnMut(&Unit) -> bool,
         least: impl Fn() -> Option<u64>,
         mut each: impl FnMut(&Rows<'_>) -> Result<(), QueryError>,
@@ -36,21 +45,15 @@ impl Scan<'_> {
                 scan.unit(&part(head), wanted, account, &mut each)?;
             }
             let left = match least() {
-                Some(least) => scan.not_below(segment, rest, (key, least), account)?,
+                Some(least) => scan.not_below(segment, rest, (ranking, least), account)?,
                 None => rest,
             };
             if left.is_empty() { Ok(()) } else { scan.unit(&part(left), wanted, account, &mut each) }
         })
     }
 
-    /// Those of some rows whose number is not below `least`, or all when most are; none when it cannot be read, which is noted.
-    fn not_below(
-        &self,
-        segment: &Segment,
-        rows: RowRanges,
-        bound: (&'static str, u64),
-        account: &mut Account,
-    ) -> Result<RowRanges, QueryError> {
+    /// Those of some rows whose weight is not below `least`, or all when most are; none when it cannot be read, which is noted.
+    fn not_below(&self, segment: &Segment, rows: RowRanges, bound: (Ranking, u64), account: &mut Account) -> Result<RowRanges, QueryError> {
         let found = match self.numbers_not_below(segment, &rows, bound)? {
             Ok(found) => found,
             Err(error) => return account.unreadable(&error).map(|()| RowRanges::new()),
@@ -68,9 +71,9 @@ impl Scan<'_> {
         &self,
         segment: &Segment,
         rows: &RowRanges,
-        (key, least): (&'static str, u64),
+        (Ranking { column, weight }, least): (Ranking, u64),
     ) -> Result<Result<Vec<u32>, SegmentError>, QueryError> {
-        let batches = match read(segment, &Needs { columns: [key].into(), ..Needs::default() }, rows) {
+        let batches = match read(segment, &Needs { columns: [column].into(), ..Needs::default() }, rows) {
             Ok(batches) => batches,
             Err(error) => return Ok(Err(error)),
         };
@@ -81,8 +84,8 @@ impl Scan<'_> {
                 Ok(batch) => batch,
                 Err(error) => return Ok(Err(error)),
             };
-            let ranks = columns::long(&batch, key)?;
-            found.extend((0..ranks.len()).filter(|row| columns::nanos(ranks, *row) >= least).map(|row| numbers.of(position + row)));
+            let ranks = columns::long(&batch, column)?;
+            found.extend((0..ranks.len()).filter(|row| weight(columns::nanos(ranks, *row)) >= least).map(|row| numbers.of(position + row)));
             position += batch.num_rows();
         }
         Ok(Ok(found))

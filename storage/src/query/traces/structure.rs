@@ -1,6 +1,6 @@
 //! Searches for traces by what stands in them together: spans and log records beside, above and below each other.
 //!
-//! One set of rows decides when a trace counts and where it stands (`TraceNode::decider`). Its rows are scanned in order, newest first, for
+//! One set of rows decides when a trace counts and where it stands (`TraceNode::decider`). Its rows are scanned in order, newest or oldest first, for
 //! candidates; the spans and records of the candidates are read, many traces at a time, and each trace is judged in memory. A candidate
 //! ranks no better than the row that named it, so a page is done as soon as enough judged traces rank before all rows not yet seen.
 
@@ -67,7 +67,7 @@ pub(super) fn search(
         let exhausted = named.len() < round;
         let fresh: Vec<TraceId> = named.iter().map(|(_, id)| *id).filter(|id| judged.insert(*id)).collect();
         reader.judge(&fresh, search, &mut |id, verdict| {
-            let rank = (Reverse(verdict.key), id);
+            let rank = (Reverse(verdict.weight), id);
             // A trace that ranks before the cursor was shown on a page before.
             if after.is_none_or(|after| rank > after) {
                 matching.insert(rank, verdict.rows);
@@ -111,7 +111,7 @@ fn page(
         summaries(snapshot, search, None, &ranks, &mut stats, control)?.into_iter().map(|((_, id), summary)| (id, summary)).collect();
     let traces =
         shown.into_iter().filter_map(|((_, id), rows)| summaries.remove(&id).map(|summary| TraceSummary { matched: rows, ..summary }));
-    let next = next.map(|(Reverse(key), id)| search.behind(key, id));
+    let next = next.map(|(Reverse(weight), id)| search.behind(search.order.weight()(weight), id));
     Ok(TracePage { traces: traces.collect(), next, stats })
 }
 

@@ -42,8 +42,8 @@ const SPANS_SHOWN: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     seen: HashSet<(u64, i32, u64)>,
-    /// Sort key that its matching spans in range make.
-    pub(super) best_key: Option<u64>,
+    /// The weight that its matching spans in range make.
+    pub(super) weight: Option<u64>,
     start: Option<u64>,
     end: u64,
     error_count: usize,
@@ -206,9 +206,9 @@ impl Gathered {
         if row.matches {
             self.matched += 1;
             if search.range.contains(UnixNanos::new(row.start)) {
-                let so_far = self.best_key.unwrap_or(0);
-                self.best_key = Some(match search.order {
-                    TraceOrder::Newest => so_far.max(row.start),
+                let so_far = self.weight.unwrap_or(0);
+                self.weight = Some(match search.order {
+                    TraceOrder::Newest | TraceOrder::Oldest => so_far.max(search.order.weight()(row.start)),
                     TraceOrder::Slowest => so_far.max(row.duration),
                     TraceOrder::MostSpans => so_far + 1,
                     TraceOrder::MostErrors => so_far + u64::from(row.is_error),

@@ -8,6 +8,8 @@ use crate::model::{SpanKind, Status, StatusCode};
 
 const SERVICES: [&str; 4] = ["api", "cart", "pay", "mail"];
 const NAMES: [&str; 4] = ["GET /", "POST /pay", "select", "send"];
+const ORDERS: [TraceOrder; 5] =
+    [TraceOrder::Newest, TraceOrder::Oldest, TraceOrder::Slowest, TraceOrder::MostSpans, TraceOrder::MostErrors];
 
 /// What a random query asks, in a form that can be checked without the engine.
 struct Asked {
@@ -110,6 +112,7 @@ fn expected(spans: &[Span], check: &dyn Fn(&Span) -> bool, range: TimeRange, ord
                 let so_far = entry.0.unwrap_or(0);
                 entry.0 = Some(match order {
                     TraceOrder::Newest => so_far.max(span.start.get()),
+                    TraceOrder::Oldest => so_far.max(u64::MAX - span.start.get()),
                     TraceOrder::Slowest => so_far.max(span.duration()),
                     TraceOrder::MostSpans => so_far + 1,
                     TraceOrder::MostErrors => so_far + u64::from(span.is_error()),
@@ -121,7 +124,8 @@ fn expected(spans: &[Span], check: &dyn Fn(&Span) -> bool, range: TimeRange, ord
         traces.into_iter().filter_map(|(id, (key, matched, count))| Some((Reverse(key?), id, matched, count))).collect();
     found.retain(|(Reverse(key), ..)| order != TraceOrder::MostErrors || *key > 0);
     found.sort();
-    found.into_iter().map(|(Reverse(key), id, matched, count)| (id, key, matched, count)).collect()
+    let key = |weight: u64| if order == TraceOrder::Oldest { u64::MAX - weight } else { weight };
+    found.into_iter().map(|(Reverse(weight), id, matched, count)| (id, key(weight), matched, count)).collect()
 }
 
 #[test]
@@ -139,7 +143,7 @@ fn pages_of_a_search_join_to_what_looking_at_every_span_finds() {
                 let from = 1_000 + dice.roll(400);
                 TimeRange { from: UnixNanos::new(from), to: UnixNanos::new(from + dice.roll(2_000)) }
             };
-            let order = *dice.pick(&[TraceOrder::Newest, TraceOrder::Slowest, TraceOrder::MostSpans, TraceOrder::MostErrors]);
+            let order = *dice.pick(&ORDERS);
             let mut query = TraceSearch { query: text.clone(), range, order, limit: dice.count(9) + 1, cursor: None };
             let mut found = Vec::new();
             loop {
@@ -268,7 +272,7 @@ fn a_page_goes_on_for_its_own_question_alone() {
     assert_eq!(cursor.to_string().parse::<Cursor>().unwrap(), cursor);
     let with = |search: TraceSearch| super::search(&snapshot, &TraceSearch { cursor: Some(cursor), ..search }, &control());
     assert!(with(asked).is_ok());
-    for other in [question("b", TraceOrder::Newest), question("a", TraceOrder::Slowest)] {
+    for other in [question("b", TraceOrder::Newest), question("a", TraceOrder::Slowest), question("a", TraceOrder::Oldest)] {
         assert!(matches!(with(other), Err(QueryError::Invalid(message)) if message.contains("another question")));
     }
     let logs = LogSearch { query: "a".to_owned(), range: TimeRange::ALL, order: LogOrder::Newest, limit: 1, cursor: Some(cursor) };

@@ -118,7 +118,7 @@ fn of_rows(snapshot: &Snapshot, query: &str, found: &[&Span]) {
     assert_eq!(exported, expected, "{query}");
     let mut by_trace: BTreeMap<TraceId, usize> = BTreeMap::new();
     found.iter().for_each(|span| *by_trace.entry(span.trace_id).or_default() += 1);
-    for order in [TraceOrder::Newest, TraceOrder::Slowest, TraceOrder::MostSpans] {
+    for order in [TraceOrder::Newest, TraceOrder::Oldest, TraceOrder::Slowest, TraceOrder::MostSpans] {
         let search = TraceSearch { query: query.to_owned(), range: TimeRange::ALL, order, limit: 100, cursor: None };
         let page = search_traces(snapshot, &search, &control()).unwrap();
         let matched: BTreeMap<TraceId, usize> = page.traces.iter().map(|trace| (trace.trace_id, trace.matched)).collect();

@@ -7,6 +7,7 @@ use storage::LogOrder;
 use super::super::Visit;
 use super::context::Around;
 use crate::error::Failure;
+use crate::params::LOG_ORDERS;
 use crate::view::link::{Address, Links};
 
 /// How what is found is shown.
@@ -51,7 +52,7 @@ impl Asked {
         }
         Ok(Self {
             query: visit.params.get("q").unwrap_or_default().to_owned(),
-            order: visit.params.word("sort", &[("newest", LogOrder::Newest), ("oldest", LogOrder::Oldest)])?.unwrap_or_default(),
+            order: visit.params.word("sort", &LOG_ORDERS)?.unwrap_or_default(),
             view: visit.params.word("view", &VIEWS)?.unwrap_or_default(),
             columns,
             wrap: visit.params.get("wrap") == Some("1"),
@@ -84,6 +85,11 @@ impl Asked {
     /// The address, and where on its page the open record is.
     pub(super) fn at_row(&self, address: &Address) -> String {
         self.row.map_or_else(|| address.href(), |row| format!("{}#r{row}", address.href()))
+    }
+
+    /// As [`Self::at_row`]; while none is open, where the link itself is, which has the focus again.
+    pub(super) fn at_row_or(&self, link: &str, address: &Address) -> String {
+        if self.row.is_some() { self.at_row(address) } else { format!("{}#{link}", address.href()) }
     }
 
     /// This page with a chosen column one place further to the left or to the right; empty at the end.

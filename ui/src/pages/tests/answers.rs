@@ -15,7 +15,7 @@ async fn every_order_that_is_offered_is_answered() {
         let tabs = page.split("aria-label=\"Order\"").nth(1).unwrap().split("</ul>").next().unwrap();
         let offered: Vec<String> =
             tabs.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&")).collect();
-        assert_eq!(offered.len(), 4, "{tabs}");
+        assert_eq!(offered.len(), 5, "{tabs}");
         for href in offered {
             let answer = app.get(&href).await;
             assert_eq!(answer.status, 200, "{href}: {}", answer.text());
@@ -189,4 +189,13 @@ async fn links_that_only_show_records_in_another_way_keep_the_open_one() {
         let link = controls.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).find(|href| href.contains(adjusted));
         assert!(link.is_some_and(|href| href.contains("row=7") && href.contains("ctx=5") && href.ends_with("#r7")), "{what}: {link:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_is_told_by_day_when_that_is_asked_for() {
+    let app = App::filled().await;
+    assert!(!app.get("/status").await.text().contains("Table of days"));
+    let page = app.get("/status?days=1").await.text();
+    let table = page.split("Table of days").nth(1).and_then(|rest| rest.split("</table>").next()).unwrap();
+    assert!(table.contains("data-label=\"Spans\">3<") && table.contains("data-label=\"Log records\">2<"), "{table}");
 }

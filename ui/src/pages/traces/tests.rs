@@ -64,9 +64,34 @@ async fn an_order_that_leaves_traces_out_says_so_and_leads_to_all() {
     let list = app.get(&format!("/traces?q=service%3Acheckout&{}&sort=errors", window())).await.text().replace("&#38;", "&");
     assert!(list.contains("leaves out traces without a failed span"), "{list}");
     assert!(list.contains(&format!("href=\"/traces?{}&q=service%3Acheckout\">All, the newest first", window())), "{list}");
-    for order in ["newest", "slowest", "spans"] {
+    for order in ["newest", "oldest", "slowest", "spans"] {
         let list = app.get(&format!("/traces?{}&sort={order}", window())).await.text();
         assert!(!list.contains("leaves out"), "{order}");
         assert_eq!(list.matches("name=\"mark\"").count(), 4, "{order} holds every trace");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_oldest_stand_first_page_by_page_and_pages_and_api_know_the_order_by_each_others_name() {
+    let app = App::empty().await;
+    app.append(Signal::Traces, requests(&[(1, 20, 5, false), (2, 50, 1, false), (3, 40, 5, true)]).encode_to_vec()).await;
+    let ids = ["02", "03", "01"].map(|byte| byte.repeat(16));
+    for name in ["order", "sort"] {
+        let mut path = format!("/api/v1/traces?{}&{name}=oldest&limit=1", window());
+        for (place, id) in ids.iter().enumerate() {
+            let found = app.json(&path).await;
+            assert_eq!(found["traces"][0]["trace_id"].as_str(), Some(id.as_str()), "{path}: {found}");
+            assert_eq!(found["next"].is_null(), place == 2, "{found}");
+            path = format!("{}&cursor={}", path.split("&cursor").next().unwrap(), found["next"].as_str().unwrap_or_default());
+        }
+        let list = app.get(&format!("/traces?{}&{name}=oldest", window())).await.text();
+        let places = ids.each_ref().map(|id| list.find(&format!("/trace/{id}")).unwrap());
+        assert!(places.is_sorted(), "{list}");
+        assert!(list.contains("aria-sort=\"ascending\">First span began"), "{list}");
+        assert!(list.contains("aria-current=\"true\">Oldest") && !list.contains("does nothing here"), "{list}");
+        let logs = app.get(&format!("/logs?{}&{name}=oldest", window())).await.text();
+        assert!(logs.contains("aria-current=\"true\">Oldest"), "{logs}");
+    }
+    let both = app.get("/api/v1/traces?order=oldest&sort=newest").await;
+    assert!(both.text().contains("there is no parameter `sort` here"), "one is not silently left out: {}", both.text());
 }

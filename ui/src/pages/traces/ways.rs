@@ -25,7 +25,7 @@ pub(super) fn otherwise(links: &Links, query: &str) -> Vec<(String, String)> {
 
 /// The other orders of this list, what is selected kept.
 pub(super) fn orders(links: &Links, asked: &Asked) -> Vec<(&'static str, String, bool)> {
-    let labels = ["Newest", "Slowest", "Most spans", "Most errors"];
+    let labels = ["Newest", "Oldest", "Slowest", "Most spans", "Most errors"];
     let choice = |(label, (_, value)): (&'static str, &(&str, TraceOrder))| {
         let address = links.traces(&asked.query).with("sort", word_of(*value)).with("sel", &asked.part_written());
         (label, address.href(), asked.order == *value)

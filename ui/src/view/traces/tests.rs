@@ -52,8 +52,10 @@ fn a_row_shows_what_the_list_is_sorted_by_and_what_that_is_part_of() {
         [row.into, row.duration, row.of_trace, row.spans, row.of_spans].map(|text| text.replace(['\u{202f}', '\u{a0}'], " "))
     };
     assert_eq!(numbers(TraceOrder::Newest), ["495 ns", "1.00 µs", "", "3", ""]);
+    assert_eq!(numbers(TraceOrder::Oldest)[0], "495 ns", "its first match began later than the trace");
     assert_eq!(numbers(TraceOrder::Slowest), ["", "500 ns", "1.00 µs", "3", ""]);
     assert_eq!(numbers(TraceOrder::MostSpans), ["", "1.00 µs", "", "500", "of 3"]);
     assert_eq!(Columns::new(TraceOrder::Slowest, Matched::Spans).duration, "Longest match");
     assert_eq!(Columns::new(TraceOrder::MostSpans, Matched::Traces).spans, "Spans");
+    assert_eq!(Columns::new(TraceOrder::Oldest, Matched::Spans).start, "First match began");
 }

@@ -40,7 +40,7 @@ pub(super) fn search(
         read += round.len();
         let ids: Vec<TraceId> = round.iter().map(|(_, id)| *id).collect();
         reader.judge(&ids, search, &mut |id, verdict| {
-            let rank = (Reverse(verdict.key), id);
+            let rank = (Reverse(verdict.weight), id);
             // A trace that ranks before the cursor was shown on a page before.
             if after.is_none_or(|after| rank > after) {
                 matching.insert(rank, verdict.rows);

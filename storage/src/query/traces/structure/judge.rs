@@ -11,8 +11,8 @@ use crate::model::{TimeRange, UnixNanos};
 /// A trace that matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
-    /// Sort key: of the best deciding row in range, or how many spans in range are counted.
-    pub(super) key: u64,
+    /// That of the best deciding row in range, or how many spans in range are counted; see [`TraceOrder::weight`].
+    pub(super) weight: u64,
     /// Deciding rows, whatever their time.
     pub(super) rows: usize,
 }
@@ -52,19 +52,19 @@ pub(super) fn judge(plan: &Plan, rows: &Rows, search: &TraceSearch) -> Option<Ve
         None => items.iter().map(|item| item.is_span).collect(),
     };
     let in_range = |item: &&Item| search.range == TimeRange::ALL || search.range.contains(UnixNanos::new(item.time));
-    let best =
-        judge.chosen(&members).filter(in_range).map(|item| if search.order == TraceOrder::Newest { item.time } else { item.duration });
-    let best = best.max()?;
+    let weight = search.order.weight();
+    let of = |item: &Item| weight(if search.order.is_by_start() { item.time } else { item.duration });
+    let best = judge.chosen(&members).filter(in_range).map(of).max()?;
     let counted = |is_counted: fn(&Item) -> bool| {
         let count = items.iter().filter(|item| item.is_span && is_counted(item)).filter(in_range).count();
         (count > 0).then_some(count as u64)
     };
-    let key = match search.order {
-        TraceOrder::Newest | TraceOrder::Slowest => best,
+    let weight = match search.order {
+        TraceOrder::Newest | TraceOrder::Oldest | TraceOrder::Slowest => best,
         TraceOrder::MostSpans => counted(|_| true)?,
         TraceOrder::MostErrors => counted(|span| span.is_error)?,
     };
-    Some(Verdict { key, rows: judge.chosen(&members).count() })
+    Some(Verdict { weight, rows: judge.chosen(&members).count() })
 }
 
 impl Judge<'_> {

@@ -11,6 +11,9 @@ mod model;
 
 use self::model::{expected, question, text};
 
+const ORDERS: [TraceOrder; 5] =
+    [TraceOrder::Newest, TraceOrder::Oldest, TraceOrder::Slowest, TraceOrder::MostSpans, TraceOrder::MostErrors];
+
 fn control() -> Control {
     Control::new(Duration::from_secs(60))
 }
@@ -97,7 +100,7 @@ fn pages_join_to_what_looking_at_every_trace_finds() {
                 let from = 1_000 + dice.roll(300);
                 TimeRange { from: UnixNanos::new(from), to: UnixNanos::new(from + dice.roll(2_000)) }
             };
-            let order = *dice.pick(&[TraceOrder::Newest, TraceOrder::Slowest, TraceOrder::MostSpans, TraceOrder::MostErrors]);
+            let order = *dice.pick(&ORDERS);
             let limit = if dice.roll(2) == 0 { 1_000 } else { dice.count(9) + 1 };
             let query = TraceSearch { query: text(&asked), range, order, limit, cursor: None };
             assert_eq!(walk(&snapshot, query.clone()), expected(&spans, &logs, &asked, range, order), "{query:?}");
@@ -187,6 +190,9 @@ fn a_search_that_finds_little_says_where_to_go_on() {
     let snapshot = fixtures::snapshot(folder.path(), Signal::Traces, Vec::new(), vec![vec![fixtures::spans(&spans)]]);
     let mut query =
         TraceSearch { query: "trace.spans>1".to_owned(), range: TimeRange::ALL, order: TraceOrder::Newest, limit: 5, cursor: None };
+    let oldest = TraceSearch { order: TraceOrder::Oldest, limit: 1, ..query.clone() };
+    let at_once = search_traces(&snapshot, &oldest, &control()).unwrap();
+    assert_eq!(at_once.traces.iter().map(|trace| trace.trace_id).collect::<Vec<_>>(), [fixtures::trace_id(5)], "it is the oldest");
     let first = search_traces(&snapshot, &query, &control()).unwrap();
     assert!(first.traces.is_empty() && !first.stats.complete && first.next.is_some(), "{first:?}");
     query.cursor = first.next;

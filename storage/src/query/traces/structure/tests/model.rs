@@ -214,12 +214,16 @@ fn standing(seen: &Seen<'_>, asked: &Question, range: TimeRange, order: TraceOrd
     }
     let decider = decider(asked).filter(|members| order != TraceOrder::Slowest || of_spans(members));
     let rows = decider.map_or_else(|| (0..seen.spans.len()).collect(), |members| seen.members(members));
-    let key = |item: usize| if order == TraceOrder::Slowest { seen.spans[item].duration() } else { seen.time(item) };
+    let key = |item: usize| match order {
+        TraceOrder::Slowest => seen.spans[item].duration(),
+        TraceOrder::Oldest => u64::MAX - seen.time(item),
+        _ => seen.time(item),
+    };
     let is_in = |item: &&usize| range.contains(UnixNanos::new(seen.time(**item)));
     let best = rows.iter().filter(is_in).map(|item| key(*item)).max()?;
     let spans: Vec<usize> = (0..seen.spans.len()).collect();
     let counted = match order {
-        TraceOrder::Newest | TraceOrder::Slowest => return Some((best, rows.len())),
+        TraceOrder::Newest | TraceOrder::Oldest | TraceOrder::Slowest => return Some((best, rows.len())),
         TraceOrder::MostSpans => spans.iter().filter(is_in).count(),
         TraceOrder::MostErrors => spans.iter().filter(is_in).filter(|item| seen.spans[**item].is_error()).count(),
     };
