@@ -8,6 +8,8 @@ import { base, check, isWhole, otlp, watched, withBrowser } from "./site.mjs";
 const sizes = process.argv[5] ?? (isWhole ? "1000,100000,1000000" : "1000,100000");
 // Milliseconds until the rows are there; and when the browser is four times slower.
 const promised = { 1_000: 300, 100_000: 600, 1_000_000: 2_000 }, slowly = 1_000;
+// And for the next error, wherever its row is.
+const jumping = 120;
 // A machine that does something else beside is slow once; the page is not.
 const ATTEMPTS = 4;
 const HEAP = 30_000_000;
@@ -178,6 +180,7 @@ async function measure(browser, size) {
   const slow = isWhole ? await within(slowly) : 0;
   await wire.send("Emulation.setCPUThrottlingRate", { rate: 1 });
   const jumps = [];
+  await page.evaluate(() => { globalThis.isFirst = true; });
   for (let i = 0; i < 5; i++) {
     const known = new URL(page.url()).searchParams.get("span");
     const started = performance.now();
@@ -187,7 +190,18 @@ async function measure(browser, size) {
       return span && span !== before && document.querySelector("#panel h2") && document.documentElement.dataset.ready !== undefined;
     }, known);
     jumps.push(performance.now() - started);
+    const seen = await page.evaluate(() => {
+      const row = document.activeElement.closest("tr[aria-selected=true]"), box = row?.getBoundingClientRect();
+      return { isFirst: globalThis.isFirst, span: row?.id.slice(1), isSeen: box && box.top >= 0 && box.bottom <= innerHeight, url: location.href };
+    });
+    check(seen.isFirst, `${size} spans: "e" loads the page again instead of the rows around the error`);
+    check(seen.isSeen && seen.url.includes(`span=${seen.span}`), `${size} spans: the row of the error is not in view with the focus: ${JSON.stringify(seen)}`);
   }
+  const last = new URL(page.url()).searchParams.get("span");
+  await page.goBack();
+  await page.waitForFunction((span) => document.activeElement && document.querySelector("tr[aria-selected=true]")?.id !== `s${span}`, last, { timeout: 5_000 });
+  const back = await page.evaluate(() => [document.querySelector("tr[aria-selected=true]")?.id, new URL(location.href).searchParams.get("span"), globalThis.isFirst]);
+  check(back[0] === `s${back[1]}` && back[2], `${size} spans: Back after a jump does not lead to the rows of the error before: ${back}`);
   const found = await open(`?find=attr.row:r${size - 1}`);
   const shown = await page.locator("[data-found]").innerText();
   check(shown === "1", `${size} spans: the search for the last row found ${shown}`);
@@ -206,6 +220,7 @@ await withBrowser(async (browser) => {
     check(seen.transferred < 100_000, `${size} spans: ${seen.transferred} bytes were transferred`);
     check(seen.heap < HEAP, `${size} spans: scripts hold ${seen.heap} bytes`);
     if (!isWhole) continue;
+    check(seen.jump <= jumping || size > 100_000, `${size} spans: the next error is there after ${Math.round(seen.jump)} ms; ${jumping} are promised`);
     check(!(seen.warm > promised[size]), `${size} spans: rows are there after ${Math.round(seen.warm)} ms; ${promised[size]} are promised`);
     check(size > 100_000 || seen.slow <= slowly, `${size} spans: in a browser that is four times slower rows are there after ${Math.round(seen.slow)} ms`);
   }

@@ -16,13 +16,13 @@
 
   const running = new Map();
   // Asks for one region of a page of this site; null when it is better to go there.
-  async function fragment(region, url) {
+  async function fragment(region, url, place = region) {
     const target = new URL(url, location.href);
     if (target.origin !== location.origin) return null;
-    // A region waits for its newest request only.
-    running.get(region)?.abort();
+    // A place waits for its newest request only.
+    running.get(place)?.abort();
     const control = new AbortController();
-    running.set(region, control);
+    running.set(place, control);
     try {
       const answer = await fetch(target, { headers: { Fragment: region }, signal: control.signal });
       return answer.ok ? parsed(await answer.text()) : null;
@@ -83,7 +83,7 @@
   }
 
   // --- Panel of the trace page -----------------------------------------------------------------------------------------
-  const grid = $("[role=treegrid]");
+  let grid = $("[role=treegrid]");
   const panel = $("#panel");
   function select(row) {
     $$("[aria-selected=true]", grid).forEach((known) => known.removeAttribute("aria-selected"));
@@ -114,14 +114,24 @@
       link.setAttribute("href", target.pathname + target.search + target.hash);
     }
   }
-  // Shows the span that an address names, or none; `push` puts the address into the history.
-  async function openPanel(url, row, push) {
-    const content = await fragment("panel", url);
+  // Which rows are shown: those of which address of the history.
+  let rowsOf = history.state?.rowsOf ?? 0, begin = () => {};
+  // Shows the span that an address names, or none; `push` puts the address into the history. Without a row for it, with the rows around it.
+  async function openPanel(url, row, push, isElsewhere = false) {
+    const content = await fragment(isElsewhere ? "window" : "panel", url, "panel");
     if (content === undefined) return;
     const parts = content ? $$("template[data-part]", content) : [];
     if (!parts.length) { location.assign(url); return; }
-    if (push) history[push === "replace" ? "replaceState" : "pushState"]({ panel: true }, "", url);
+    if (isElsewhere) rowsOf = push ? Date.now() : history.state?.rowsOf ?? 0;
+    if (push) history[push === "replace" ? "replaceState" : "pushState"]({ panel: true, rowsOf }, "", url);
     for (const part of parts) { part.remove(); renew(part); }
+    if (isElsewhere) {
+      grid = $("[role=treegrid]");
+      begin();
+      row = $("[aria-selected=true]", grid);
+      if (push) focusRow(row);
+      row?.scrollIntoView({ block: "center" });
+    }
     keep(url);
     panel.replaceChildren(content);
     dress(panel);
@@ -134,6 +144,7 @@
     if (getComputedStyle(panel).position === "static") panel.scrollIntoView({ block: "start" });
     const title = $("h2", panel);
     if (title) say(title.textContent);
+    return row;
   }
   function closePanel() {
     const close = panel && $("[data-close]", panel);
@@ -141,7 +152,7 @@
     const row = $("[aria-selected=true]", grid), url = close.href.split("#")[0];
     panel.replaceChildren();
     panel.parentElement.classList.remove("with-panel");
-    history.pushState({ panel: true }, "", url);
+    history.pushState({ panel: true, rowsOf }, "", url);
     if (row) focusRow(row);
     select(null);
     openPanel(url, null, "");
@@ -152,7 +163,10 @@
       if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
       const link = event.target.closest("a");
       if (!link) return;
-      if (link.matches("[data-panel]")) {
+      if (link.matches("[data-jump]")) {
+        event.preventDefault();
+        jump(link);
+      } else if (link.matches("[data-panel]")) {
         event.preventDefault();
         const inside = panel.contains(link);
         const label = inside && link.textContent;
@@ -166,8 +180,8 @@
       }
     });
     addEventListener("popstate", () => {
-      const span = new URL(location.href).searchParams.get("span");
-      openPanel(location.href, span && document.getElementById("s" + span), "");
+      const span = new URL(location.href).searchParams.get("span"), row = span && document.getElementById("s" + span);
+      openPanel(location.href, row, "", (history.state?.rowsOf ?? 0) !== rowsOf || (span && !row));
     });
     // One stop for the tab key; arrows move inside.
     const stops = () => {
@@ -175,14 +189,16 @@
       const stop = $("[aria-selected=true] a[data-open]", grid) || links[0];
       links.forEach((link) => { link.tabIndex = link === stop ? 0 : -1; });
     };
-    stops();
-    grid.addEventListener("focusin", (event) => {
+    // The rows may be replaced; what is around them stays.
+    const around = panel.parentElement;
+    let left = "";
+    around.addEventListener("focusin", (event) => {
+      if (!grid.contains(event.target)) return;
+      left = rowOf(event.target)?.id ?? left;
       if (!event.target.matches("a[data-open]")) return;
       $$("a[data-open][tabindex='0']", grid).forEach((link) => { link.tabIndex = -1; });
       event.target.tabIndex = 0;
     });
-    let left = "";
-    grid.addEventListener("focusin", (event) => { left = rowOf(event.target)?.id ?? left; });
     function walk(event) {
       if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey) return;
       const rows = $$("[data-row]", grid), row = currentRow();
@@ -209,110 +225,112 @@
       } else return;
       event.preventDefault();
     }
-    grid.addEventListener("keydown", walk);
+    around.addEventListener("keydown", (event) => { if (grid.contains(event.target)) walk(event); });
     document.addEventListener("keydown", (event) => {
       if (document.activeElement === document.body && event.key.startsWith("Arrow") && !event.shiftKey && !document.body.hasAttribute("data-quiet")) walk(event);
     });
     // More rows come while scrolling, and those far away leave the page; an empty space keeps the place of those above.
-    const after = $("a[data-load=after]");
-    if (after) {
-      const MOST = 2400, AHEAD = 400;
-      const body = $("tbody", grid), space = document.createElement("tbody"), gap = space.insertRow().insertCell();
-      space.className = "space";
-      space.setAttribute("aria-hidden", "true");
-      gap.colSpan = 3;
-      const number = (row) => Number(row.dataset.row);
-      const shown = () => $$("[data-row]", body);
-      const top = (element) => element.getBoundingClientRect().top;
-      const start = number(shown()[0]), step = shown().length, total = Number(grid.dataset.total);
-      let height = 0, isBusy = false;
-      function keepFree(pixels) {
-        height = Math.max(0, pixels);
-        gap.style.height = `${height}px`;
-        if (!height) space.remove(); else if (!space.isConnected) body.before(space);
-      }
-      // What happens to the rows above moves nothing that is seen.
-      function still(row, work) {
-        const before = top(row);
-        work();
-        keepFree(height + before - top(row));
-        if (number(shown()[0]) === start) keepFree(0);
-        if (top(row) !== before) scrollBy(0, top(row) - before);
-      }
-      function trim(isAbove) {
-        const rows = shown(), leaving = [];
-        let spare = body.getElementsByTagName("*").length - MOST;
-        if (!isAbove) rows.reverse();
-        for (const row of rows) {
-          const box = row.getBoundingClientRect();
-          if (spare <= 0 || (box.bottom > -AHEAD - 50 && box.top < innerHeight + AHEAD + 50)) break;
-          spare -= row.getElementsByTagName("*").length + 1;
-          leaving.push(row);
-        }
-        const last = leaving[leaving.length - 1], first = rows[leaving.length];
-        if (!last || !first) return;
-        if (isAbove) still(first, () => { while (body.firstElementChild !== first) body.firstElementChild.remove(); });
-        else { while (body.lastElementChild !== last) body.lastElementChild.remove(); last.remove(); }
-      }
-      function settle() {
-        const rows = shown(), last = number(rows[rows.length - 1]);
-        const target = new URL(after.href);
-        target.searchParams.set("at", String(last));
-        after.href = target.href;
-        after.closest("p").hidden = last >= total;
-        const said = [number(rows[0]), last, total].map((value) => value.toLocaleString("en"));
-        $$(".window .muted").forEach((text) => { text.textContent = `rows ${said[0]}–${said[1]} of ${said[2]}`; });
-        const chosen = new URL(location.href).searchParams.get("span");
-        if (chosen) select(document.getElementById("s" + chosen));
-        // The row that had the focus has it again.
-        const row = document.activeElement === document.body && document.getElementById(left);
-        if (row && opener(row)) opener(row).focus({ preventScroll: true });
-      }
-      async function rowsFrom(at) {
-        const target = new URL(after.href);
-        target.searchParams.set("at", String(at));
-        const content = await fragment("rows", target);
-        return content && $("[data-row]", content) ? [...content.children] : null;
-      }
-      // Asks for the rows that are wanted next; says whether there were any.
-      async function more() {
-        const rows = shown(), first = rows[0], last = number(rows[rows.length - 1]);
-        const box = height ? space.getBoundingClientRect() : null;
-        if (box && box.bottom > innerHeight + AHEAD) {
-          // Far above: the rows of that place take the place of all others.
-          const above = number(first) - start;
-          const at = start - 1 + Math.max(0, Math.floor(above * Math.max(0, -box.top) / box.height) - 20);
-          const fresh = await rowsFrom(at);
-          if (!fresh) return false;
-          body.replaceChildren(...fresh);
-          keepFree(height * (at - start + 1) / above);
-        } else if (box && box.bottom > -AHEAD) {
-          const fresh = await rowsFrom(Math.max(start - 1, number(first) - 1 - step));
-          const known = fresh && fresh.findIndex((row) => number(row) >= number(first));
-          if (!fresh || known === 0) return false;
-          still(first, () => first.before(...(known < 0 ? fresh : fresh.slice(0, known))));
-          trim(false);
-        } else if (last < total && top(after.closest("p")) < innerHeight + AHEAD) {
-          const fresh = await rowsFrom(last);
-          if (!fresh) return false;
-          body.append(...fresh);
-          trim(true);
-          say(`${fresh.length} more rows`);
-        } else return false;
-        settle();
-        return true;
-      }
-      async function fill() {
-        if (isBusy) return;
-        isBusy = true;
-        // The link stays, and works by a click.
-        while (await more()) await new Promise(requestAnimationFrame);
-        isBusy = false;
-      }
-      addEventListener("scroll", fill, { passive: true });
-      addEventListener("resize", fill);
-      fill();
+    const MOST = 2400, AHEAD = 400;
+    const space = document.createElement("tbody"), gap = space.insertRow().insertCell();
+    space.className = "space";
+    space.setAttribute("aria-hidden", "true");
+    gap.colSpan = 3;
+    const number = (row) => Number(row.dataset.row);
+    const shown = () => $$("[data-row]", body);
+    const top = (element) => element.getBoundingClientRect().top;
+    let after, body, start, step, total, height, isBusy = false;
+    function keepFree(pixels) {
+      height = Math.max(0, pixels);
+      gap.style.height = `${height}px`;
+      if (!height) space.remove(); else if (!space.isConnected) body.before(space);
     }
+    // What happens to the rows above moves nothing that is seen.
+    function still(row, work) {
+      const before = top(row);
+      work();
+      keepFree(height + before - top(row));
+      if (number(shown()[0]) === start) keepFree(0);
+      if (top(row) !== before) scrollBy(0, top(row) - before);
+    }
+    function trim(isAbove) {
+      const rows = shown(), leaving = [];
+      let spare = body.getElementsByTagName("*").length - MOST;
+      if (!isAbove) rows.reverse();
+      for (const row of rows) {
+        const box = row.getBoundingClientRect();
+        if (spare <= 0 || (box.bottom > -AHEAD - 50 && box.top < innerHeight + AHEAD + 50)) break;
+        spare -= row.getElementsByTagName("*").length + 1;
+        leaving.push(row);
+      }
+      const last = leaving[leaving.length - 1], first = rows[leaving.length];
+      if (!last || !first) return;
+      if (isAbove) still(first, () => { while (body.firstElementChild !== first) body.firstElementChild.remove(); });
+      else { while (body.lastElementChild !== last) body.lastElementChild.remove(); last.remove(); }
+    }
+    function settle() {
+      const rows = shown(), last = number(rows[rows.length - 1]);
+      const target = new URL(after.href);
+      target.searchParams.set("at", String(last));
+      after.href = target.href;
+      after.closest("p").hidden = last >= total;
+      const said = [number(rows[0]), last, total].map((value) => value.toLocaleString("en"));
+      $$(".window .muted").forEach((text) => { text.textContent = `rows ${said[0]}–${said[1]} of ${said[2]}`; });
+      const chosen = new URL(location.href).searchParams.get("span");
+      if (chosen) select(document.getElementById("s" + chosen));
+      // The row that had the focus has it again.
+      const row = document.activeElement === document.body && document.getElementById(left);
+      if (row && opener(row)) opener(row).focus({ preventScroll: true });
+    }
+    async function rowsFrom(at) {
+      const target = new URL(after.href);
+      target.searchParams.set("at", String(at));
+      const of = body, content = await fragment("rows", target);
+      return content && of === body && $("[data-row]", content) ? [...content.children] : null;
+    }
+    // Asks for the rows that are wanted next; says whether there were any.
+    async function more() {
+      const rows = shown(), first = rows[0], last = number(rows[rows.length - 1]);
+      const box = height ? space.getBoundingClientRect() : null;
+      if (box && box.bottom > innerHeight + AHEAD) {
+        // Far above: the rows of that place take the place of all others.
+        const above = number(first) - start;
+        const at = start - 1 + Math.max(0, Math.floor(above * Math.max(0, -box.top) / box.height) - 20);
+        const fresh = await rowsFrom(at);
+        if (!fresh) return false;
+        body.replaceChildren(...fresh);
+        keepFree(height * (at - start + 1) / above);
+      } else if (box && box.bottom > -AHEAD) {
+        const fresh = await rowsFrom(Math.max(start - 1, number(first) - 1 - step));
+        const known = fresh && fresh.findIndex((row) => number(row) >= number(first));
+        if (!fresh || known === 0) return false;
+        still(first, () => first.before(...(known < 0 ? fresh : fresh.slice(0, known))));
+        trim(false);
+      } else if (last < total && top(after.closest("p")) < innerHeight + AHEAD) {
+        const fresh = await rowsFrom(last);
+        if (!fresh) return false;
+        body.append(...fresh);
+        trim(true);
+        say(`${fresh.length} more rows`);
+      } else return false;
+      settle();
+      return true;
+    }
+    async function fill() {
+      if (isBusy || !after) return;
+      isBusy = true;
+      // The link stays, and works by a click.
+      while (await more()) await new Promise(requestAnimationFrame);
+      isBusy = false;
+    }
+    addEventListener("scroll", fill, { passive: true });
+    addEventListener("resize", fill);
+    begin = () => {
+      stops();
+      [after, body, height] = [$("a[data-load=after]"), $("tbody", grid), 0];
+      [start, step, total] = [after && number(shown()[0]), shown().length, Number(grid.dataset.total)];
+      fill();
+    };
+    begin();
   }
   // A stretch of the minimap that is dragged over is zoomed to; the server knows the times.
   const picture = $("svg[data-brush]");
@@ -338,18 +356,16 @@
       from = null;
     });
   }
-  // The next error or match: in place when its row is here, else by its address. The server knows the order, folded rows included.
-  function jump(key, what) {
-    const link = grid && $(`a[data-key="${key}"]`);
-    if (!link) return false;
-    const row = document.getElementById("s" + new URL(link.href).searchParams.get("span"));
-    if (!row) { location.assign(link.href); return true; }
-    focusRow(row);
-    openPanel(opener(row).href, row, true).then(() => {
-      const place = $(what === "error" ? "[data-errors]" : "[data-found]");
-      say(`${what} ${place ? place.textContent : ""}: ${opener(row).textContent.trim()}`);
-    });
-    return true;
+  // Another span of this picture: in place when its row is here, else with the rows around it. The server knows the order, folded rows included.
+  async function jump(link) {
+    const [target, now] = [link.href, location.href].map((url) => new URL(url));
+    if (["root", "t0", "t1"].some((name) => target.searchParams.get(name) !== now.searchParams.get(name))) { location.assign(target); return; }
+    const known = document.getElementById("s" + target.searchParams.get("span"));
+    target.hash = "";
+    if (known) focusRow(known);
+    const row = await openPanel(known ? opener(known).href : target.href, known, true, !known);
+    const place = $({ error: "[data-errors]", match: "[data-found]" }[link.dataset.jump] ?? "i[hidden]");
+    if (row) say([link.dataset.jump, place?.textContent, opener(row).textContent.trim()].filter(Boolean).join(" "));
   }
 
   // --- Keys ------------------------------------------------------------------------------------------------------------
@@ -389,8 +405,6 @@
     if (box) { box.checked = !box.checked; say(`${$$("[name=mark]:checked").length} marked`); return; }
     if (keys === "v" && $(".trace-bar")) { const all = $$(".trace-bar .tabs a"); all[(all.findIndex((tab) => tab.hasAttribute("aria-current")) + 1) % all.length].click(); return; }
     if (keys === "y" && currentRow()?.id) { navigator.clipboard?.writeText(currentRow().id.slice(1)).then(() => say("span id copied")); return; }
-    if ((keys === "e" || keys === "E") && jump(keys, "error")) return;
-    if ((keys === "n" || keys === "N") && jump(keys, "match")) return;
     const item = $$("[data-key]").find((known) => known.dataset.key === keys);
     if (!item) return;
     event.preventDefault();
@@ -400,7 +414,7 @@
     else {
       // What changes the picture or the list leads back to the row that the reader was at.
       const row = item.closest(grid ? "[data-switches], [data-ways], .zoom" : ".controls") && currentRow();
-      if (row && row.id && !item.hash) item.hash = row.id;
+      if (row && row.id && (!item.hash || item.hash === `#${item.id}`)) item.hash = row.id;
       item.click();
     }
   });

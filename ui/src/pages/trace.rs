@@ -15,8 +15,8 @@ use crate::error::Failure;
 use crate::view::format;
 use crate::view::frame::{Frame, Place};
 use crate::view::trace::{
-    MAX_LOGS, PanelPart, PanelTab, Plan, RowsPart, Scene, SpanPage, TracePage, View, Wanted, back, controls, failed, findings, flame,
-    header, json, minimap, mute_failures, notes, panel, plan, said, shares, speakers, table, tabs, tools, trace_map, waterfall,
+    MAX_LOGS, PanelPart, PanelTab, Plan, RowsPart, Scene, SpanPage, TracePage, View, Wanted, WindowPart, back, controls, failed, findings,
+    flame, header, json, minimap, mute_failures, notes, panel, plan, said, shares, speakers, table, tabs, tools, trace_map, waterfall,
 };
 
 mod compare;
@@ -29,7 +29,7 @@ pub(crate) use self::usual::Known as Usual;
 
 pub(super) use self::compare::page as compare;
 
-/// See [`Wanted`] for the parameters. With the header `Fragment: rows` or `Fragment: panel`, that part alone.
+/// See [`Wanted`] for the parameters. With the header `Fragment: rows`, `panel` or `window`, that part alone.
 pub(super) async fn page(visit: Visit, Path(id): Path<String>) -> Result<Response, Failure> {
     let id = parse_id(&id)?;
     let wanted = Wanted::read(&visit.params)?;
@@ -44,6 +44,11 @@ pub(super) async fn page(visit: Visit, Path(id): Path<String>) -> Result<Respons
             let frame = visit.frame(Place::Traces, "", None);
             let (plan, scene) = planned(&visit, &open, scene).await?;
             return heavy(move || html(&RowsPart { frame, waterfall: waterfall(&scene, &plan) })).await;
+        }
+        Some("window") => {
+            let frame = visit.frame(Place::Traces, "", None);
+            let (plan, scene) = planned(&visit, &open, scene).await?;
+            return heavy(move || html(&around_rows(&scene, &plan, frame))).await;
         }
         _ => {}
     }
@@ -116,6 +121,11 @@ fn around_span(scene: &Scene, frame: Frame) -> PanelPart {
         view: scene.wanted.view,
         tools: tools(scene),
     }
+}
+
+fn around_rows(scene: &Scene, plan: &Plan, frame: Frame) -> WindowPart {
+    let PanelPart { frame, panel, minimap, tabs, view, tools } = around_span(scene, frame);
+    WindowPart { frame, panel, minimap, tabs, view, tools, waterfall: waterfall(scene, plan) }
 }
 
 /// One span and its way down from the root.

@@ -111,6 +111,19 @@ pub(crate) struct PanelPart {
     pub(crate) tools: Tools,
 }
 
+/// The same, and the rows of the window around that span: what the script asks for when it is not among the rows that it has.
+#[derive(Debug, Default, Template)]
+#[template(path = "fragment_window.html")]
+pub(crate) struct WindowPart {
+    pub(crate) frame: Frame,
+    pub(crate) panel: Option<Panel>,
+    pub(crate) minimap: Minimap,
+    pub(crate) tabs: Vec<Tab>,
+    pub(crate) view: View,
+    pub(crate) tools: Tools,
+    pub(crate) waterfall: Waterfall,
+}
+
 /// `/trace/{id}/span/{span}`.
 #[derive(Debug, Default, Template)]
 #[template(path = "span.html")]

@@ -140,3 +140,24 @@ async fn a_message_that_waited_leads_to_its_producer_in_another_trace() {
     let producer = format!("<a href=\"/trace/{}?span=0000000000000009#s0000000000000009\">its producer</a>", "09".repeat(16));
     assert!(page.contains(&producer), "{page}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rows_around_a_span_come_with_its_detail() {
+    let app = App::empty().await;
+    let texts: Vec<String> = (0..300).map(|number| number.to_string()).collect();
+    app.append(Signal::Traces, with_texts("v", &texts).encode_to_vec()).await;
+    let path = format!("/trace/{TRACE}?span={:016x}", 250);
+    let ask = |part: &str| http::Request::get(&path).header("fragment", part).body(axum::body::Body::empty()).unwrap();
+    let window = app.send(ask("window")).await.text();
+    for part in ["share", "tools", "fall"] {
+        assert!(window.contains(&format!("<template data-part=\"{part}\">")), "{part}: {window}");
+    }
+    let row = |number: u64| format!("id=\"s{number:016x}\"");
+    assert!(window.contains(&row(250)) && window.contains(&row(220)) && !window.contains(&row(100)), "{window}");
+    assert!(window.contains("aria-selected=\"true\"") && window.contains("<h2"), "{window}");
+    let detail = app.send(ask("panel")).await.text();
+    assert!(detail.contains("<h2") && !detail.contains("data-part=\"fall\""), "{detail}");
+    // The page has the same rows, so that the address leads there too.
+    let page = app.get(&path).await.text();
+    assert_eq!(page.matches("data-row=").count(), window.matches("data-row=").count());
+}
