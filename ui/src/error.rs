@@ -208,11 +208,15 @@ impl Form {
         let wants_json =
             || headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.starts_with("application/json"));
         // What sends telemetry to the wrong port logs the answer.
+        let is_program = || {
+            let form = headers.get(CONTENT_TYPE).and_then(|form| form.to_str().ok()).unwrap_or_default();
+            form.starts_with("application/x-protobuf") || form.starts_with("application/json")
+        };
         if path == "/api/v1" || path.starts_with("/api/v1/") || path.starts_with("/v1/") {
             Self::Api
         } else if path == "/api" || path.starts_with("/api/") {
             Self::Jaeger
-        } else if path.ends_with(".json") || path.ends_with(".ndjson") || wants_json() {
+        } else if path.ends_with(".json") || path.ends_with(".ndjson") || wants_json() || is_program() {
             Self::Api
         } else {
             Self::Page

@@ -8,9 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use storage::{Registry, Store};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -21,8 +19,10 @@ use tower_http::compression::CompressionLayer;
 use crate::state::AppState;
 use crate::{Config, api, error, jaeger, ops, pages};
 
+mod connection;
 mod doors;
 mod guard;
+mod stray;
 
 use self::doors::Doors;
 
@@ -92,16 +92,7 @@ impl Server {
                 () = stop.cancelled() => break,
                 entered = entered => entered,
             };
-            let service = TowerToHyperService::new(app.clone());
-            let connection = connections.watch(place.builder().serve_connection(TokioIo::new(stream), service));
-            let broken = metrics.broken.clone();
-            tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    broken.add(1);
-                    tracing::debug!(%error, "a connection to the pages ended early");
-                }
-                drop(place);
-            });
+            tokio::spawn(connection::serve(stream, place, app.clone(), self.state.clone(), connections.watcher()));
         }
         drop(self.listener);
         self.state.stopping().cancel();
@@ -132,6 +123,8 @@ pub(crate) fn app(state: AppState) -> Router {
         .layer(from_fn(guard::headers))
         .layer(CompressionLayer::new().gzip(true).zstd(true))
         .layer(from_fn_with_state(state.clone(), error::render))
+        // Before names are looked at: whoever sends telemetry is told of its port by whatever name it came.
+        .layer(from_fn_with_state(state.clone(), stray::redirect))
         .layer(from_fn_with_state(state.clone(), guard::host))
         .layer(from_fn_with_state(state.clone(), guard::same_origin))
         .layer(CatchPanicLayer::custom(guard::PanicAnswer::new(panics)))
@@ -140,8 +133,8 @@ pub(crate) fn app(state: AppState) -> Router {
         .layer(from_fn(guard::whole_body))
         .layer(DefaultBodyLimit::disable());
     let base_path = state.base_path().to_owned();
-    let app = routes().fallback(guard::nothing_here).layer(middleware).with_state(state);
-    guard::below(base_path, app)
+    let app = routes().fallback(guard::nothing_here).layer(middleware).with_state(state.clone());
+    guard::below(base_path, app, state)
 }
 
 /// The next connection. Errors of accept are those of one client or of a full process.

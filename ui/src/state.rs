@@ -50,6 +50,8 @@ pub(crate) struct Metrics {
     pub(crate) hasty: Counter,
     /// Connections that ended in a fault of either side, such as a head that is none or does not end.
     pub(crate) broken: Counter,
+    /// Requests with telemetry that came to the pages.
+    pub(crate) strays: Counter,
 }
 
 // === impl AppState ===
@@ -175,6 +177,11 @@ impl Metrics {
                 "throughline_http_broken_connections_total",
                 "Connections to the pages that ended early: by a head that is no HTTP or does not end, or by the client.",
                 &[],
+            ),
+            strays: registry.counter(
+                "throughline_refused_requests_total",
+                "Requests and connections refused, by reason.",
+                &[("reason", "wrong_port")],
             ),
         }
     }

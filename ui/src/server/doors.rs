@@ -60,12 +60,15 @@ impl Default for Doors {
 // === impl Place ===
 
 impl Place {
-    /// What a connection in this place is served by. HTTP/1 alone: browsers speak HTTP/2 over TLS only, and telling the two apart would
-    /// wait for a first byte that idle clients never send.
+    /// How long a client in this place may take to say something.
+    pub(super) fn patience(&self) -> Duration {
+        if self.is_hasty { HASTE } else { IDLE }
+    }
+
+    /// What a connection in this place is served by.
     pub(super) fn builder(&self) -> http1::Builder {
         let mut builder = http1::Builder::new();
-        let patience = if self.is_hasty { HASTE } else { IDLE };
-        builder.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(MAX_HEAD_BYTES).keep_alive(!self.is_hasty);
+        builder.timer(TokioTimer::new()).header_read_timeout(self.patience()).max_buf_size(MAX_HEAD_BYTES).keep_alive(!self.is_hasty);
         builder
     }
 }

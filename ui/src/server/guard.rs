@@ -9,13 +9,14 @@ use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
-use http::header::{CACHE_CONTROL, HOST, ORIGIN, USER_AGENT};
+use http::header::{CACHE_CONTROL, HOST, ORIGIN};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use storage::Counter;
 use tower::ServiceExt as _;
 use tower_http::catch_panic::ResponseForPanic;
 
+use super::stray;
 use crate::api;
 use crate::error::Failure;
 use crate::state::AppState;
@@ -129,22 +130,16 @@ fn is_too_long(error: &axum::Error) -> bool {
 }
 
 /// The answer where no route is.
-pub(super) async fn nothing_here(State(state): State<AppState>, uri: Uri, headers: HeaderMap) -> Failure {
-    if !matches!(uri.path(), "/v1/traces" | "/v1/logs" | "/v1/metrics" | "/v1/profiles") {
-        return Failure::not_found("there is nothing at this address");
+pub(super) async fn nothing_here(State(state): State<AppState>, uri: Uri) -> Failure {
+    // Whoever sends to such an address is answered before; this is for people who look what is there.
+    if stray::is_of_otlp(uri.path()) {
+        return Failure::not_found(stray::told(state.config()));
     }
-    let port = |of: Option<std::net::SocketAddr>, protocol| of.map(|at| format!("{protocol} at port {}", at.port()));
-    let config = state.config();
-    let ports: Vec<String> = [port(config.otlp_http, "HTTP"), port(config.otlp_grpc, "gRPC")].into_iter().flatten().collect();
-    let ports = if ports.is_empty() { "other ports".to_owned() } else { ports.join(" and ") };
-    let told = format!("telemetry is not taken at the port of the pages but over OTLP/{ports}");
-    let user_agent = headers.get(USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
-    state.strays().note(state.now(), &told, &user_agent.unwrap_or_default());
-    Failure::not_found(told)
+    Failure::not_found("there is nothing at this address")
 }
 
 /// Serves `app` below a prefix; the root leads to it, and every other path outside says where it is.
-pub(super) fn below(base_path: String, app: Router) -> Router {
+pub(super) fn below(base_path: String, app: Router, state: AppState) -> Router {
     if base_path.is_empty() {
         return app;
     }
@@ -152,8 +147,11 @@ pub(super) fn below(base_path: String, app: Router) -> Router {
         let app = app.clone();
         let home = format!("{base_path}/");
         let stripped = strip(request.uri(), &base_path);
+        let state = state.clone();
         async move {
-            let Some(uri) = stripped else { return outside(request.uri().path(), &home) };
+            let Some(uri) = stripped else {
+                return stray::outside(&state, &request).unwrap_or_else(|| outside(request.uri().path(), &home));
+            };
             let (mut parts, body) = request.into_parts();
             parts.uri = uri;
             app.oneshot(Request::from_parts(parts, body)).await.unwrap_or_else(|never| match never {})

@@ -28,6 +28,8 @@ async fn refusals_take_the_form_of_their_audience() {
     assert_eq!(app.get("/api/nothing").await.json()["errors"][0]["code"], 404);
     let sent = app.call(Method::POST, "/v1/traces", "application/json", "{}").await;
     assert!(sent.json()["error"]["message"].as_str().is_some_and(|said| said.contains("over OTLP/other ports")), "{}", sent.text());
+    let named = app.get("/v1/traces").await;
+    assert!(named.status == StatusCode::NOT_FOUND && named.text().contains("over OTLP/other ports"), "{}", named.text());
     let wrong_method = app.call(Method::DELETE, "/api/v1/traces", "text/plain", "").await;
     assert_eq!(
         (wrong_method.status, wrong_method.json()["error"]["code"].as_str()),
@@ -89,6 +91,55 @@ async fn metrics_are_prometheus_text() {
     let text = app.get("/metrics").await.text();
     assert!(text.contains("throughline_http_responses_total{class=\"4xx\"} 1\n"), "{text}");
     assert!(text.contains("# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes "), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn telemetry_that_comes_here_is_counted_and_told_to_people_wherever_it_was_sent() {
+    let app = App::with(|config| config.base_path = "/tl".to_owned()).await;
+    for (path, form) in [("/v1/traces", "application/json"), ("/tl", "application/x-protobuf"), ("/tl/v1/logs", "application/x-protobuf")] {
+        let answer = app.call(Method::POST, path, form, "x").await;
+        assert!(answer.status == StatusCode::NOT_FOUND && answer.text().contains("over OTLP/other ports"), "{path}: {}", answer.text());
+    }
+    let text = app.get("/tl/metrics").await.text();
+    assert!(text.contains("throughline_refused_requests_total{reason=\"wrong_port\"} 3\n"), "{text}");
+    for page in ["/tl/start", "/tl/status"] {
+        assert!(app.get(page).await.text().contains("Somebody sends OTLP to the port of these pages."), "{page}");
+    }
+    // What is asked of an API in JSON is not.
+    app.call(Method::POST, "/tl/api/v1/nothing", "application/json", "{}").await;
+    assert!(app.get("/tl/metrics").await.text().contains("{reason=\"wrong_port\"} 3\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grpc_that_comes_here_is_answered_as_grpc() {
+    let app = App::empty().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let mut config = Config::new(addr, "0.0.0-test");
+    config.otlp_grpc = Some(([127, 0, 0, 1], 4317).into());
+    let state = AppState::new(config, app.store().clone(), Registry::default());
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(Server { listener, addr, state: state.clone() }.serve(stop.clone()));
+    let stream = TcpStream::connect(addr).await.unwrap();
+    let io = hyper_util::rt::TokioIo::new(stream);
+    let (mut sender, connection) = hyper::client::conn::http2::handshake(hyper_util::rt::TokioExecutor::new(), io).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let ask = |path: &str, form: &str| {
+        let uri = format!("http://{addr}{path}");
+        Request::post(uri).header("content-type", form).header("user-agent", "an exporter").body(Body::empty()).unwrap()
+    };
+    let answer = sender.send_request(ask("/opentelemetry.proto.collector.trace.v1.TraceService/Export", "application/grpc")).await.unwrap();
+    let header = |name: &str| answer.headers().get(name).map_or("", |value| value.to_str().unwrap());
+    assert_eq!((answer.status(), header("content-type"), header("grpc-status")), (StatusCode::OK, "application/grpc", "12"));
+    assert!(header("grpc-message").contains("gRPC%20at%20port%204317"), "{}", header("grpc-message"));
+    let page = sender.send_request(ask("/traces", "text/plain")).await.unwrap();
+    assert_eq!(page.status(), StatusCode::HTTP_VERSION_NOT_SUPPORTED);
+    let told: Vec<_> = state.refused().into_iter().map(|stray| (stray.transport, stray.user_agent, stray.count)).collect();
+    assert_eq!(told, [("grpc", "an exporter".to_owned(), 1)]);
+    drop(sender);
+    stop.cancel();
+    serving.await.unwrap();
+    connection.abort();
 }
 
 #[test]

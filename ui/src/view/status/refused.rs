@@ -114,7 +114,7 @@ fn advice(reason: &str) -> &'static str {
         "origin" => "Allow the page's origin in the settings of the HTTP receiver.",
         "too_large" => "Let the exporter send smaller batches.",
         "busy" | "unavailable" | "deadline" => "Exporters try again by themselves.",
-        "wrong_port" => "Point the exporter at the address of its protocol, not at that of these pages.",
+        "wrong_port" => "Somebody sends OTLP to the port of these pages. Point the exporter at the port of its protocol.",
         "future" => "Check the clock of the sender: its times are more than a day ahead.",
         "expired" => "Check the clock of the sender, or keep data longer: its times are older than what is kept.",
         "trace_id" | "span_id" => "Ids are 16 and 8 bytes, in JSON 32 and 16 hex digits, and not all zeros.",
