@@ -45,7 +45,7 @@ const states = {
   "trace-timeline": `/trace/${two}`, "trace-span": `/trace/${two}?span=${id(0x202)}`, "trace-flame": `/trace/${two}?view=flame`, "trace-services": `/trace/${two}?view=services`, "trace-spans": `/trace/${two}?view=spans`,
   "trace-logs": `/trace/${two}?view=logs`, "trace-map": `/trace/${two}?view=map`, compare: `/compare?a=${one}&b=${two}`, span: `/trace/${two}/span/${id(0x202)}`,
   logs: `/logs?q=service%3Abookcase&${window}`, patterns: `/logs?q=service%3Abookcase&view=patterns&${window}`, map: `/map?focus=reading-room&${window}`, "map-table": `/map?focus=reading-room&view=table&${window}`,
-  query: `/query?sql=${sql}`, settings: "/settings", language: "/help/query", shortcuts: "/help/shortcuts", nowhere: "/nowhere",
+  query: `/query?sql=${sql}&chart=1`, settings: "/settings", language: "/help/query", shortcuts: "/help/shortcuts", nowhere: "/nowhere",
 };
 
 // Addresses are compared elsewhere; what says how long ago or how quickly changes with every look.

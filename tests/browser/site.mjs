@@ -109,7 +109,7 @@ export async function states() {
     ["logs-columns", "/logs?cols=http.route,order.id"], ["logs-open", `/logs?q=severity%3E%3Dwarn&row=${record}&ctx=5&by=service`],
     ["map", "/map"], ["map-focus", "/map?focus=orders"], ["map-edge", "/map?caller=orders&callee=payment"], ["map-change", "/map?change=1&from=now-1m"],
     ["map-table", "/map?view=table&peers=off&sort=failed"], ["map-groups", "/map?group=namespace"],
-    ["query", "/query"], ["query-chart", `/query?sql=${sql}&past=SHOW%20TABLES`], ["query-explain", `/query?sql=EXPLAIN%20${sql}`], ["query-wrong", "/query?sql=SELECT%20nothing"],
+    ["query", "/query"], ["query-chart", `/query?sql=${sql}&chart=1&past=SHOW%20TABLES`], ["query-explain", `/query?sql=EXPLAIN%20${sql}`], ["query-wrong", "/query?sql=SELECT%20nothing"],
     ["saved", "/saved"], ["status", "/status"], ["settings", "/settings"], ["help", "/help"], ["help-query", "/help/query"], ["shortcuts", "/help/shortcuts"],
     ["nowhere", "/nowhere"], ["menu-time", "/traces", open(".tools .menu >> nth=0")], ["menu-share", "/traces", open(".tools .menu summary[title=Share]")],
   ];

@@ -113,7 +113,7 @@ async fn answer(snapshot: Arc<Snapshot>, runtime: Arc<RuntimeEnv>, sql: String, 
     let sql = sql.trim().trim_end_matches(';');
     let mut statement = bounds::statement(&state, sql, before)?;
     typed::rewrite(&mut statement);
-    let plan = state.statement_to_plan(statement).await.map_err(|error| mistake::locate(&error, sql, before))?;
+    let plan = state.statement_to_plan(statement).await.map_err(|error| mistake::locate(&error, sql, before, &state))?;
     let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     if read_only.verify_plan(&plan).is_err() {
         return Err(QueryError::Invalid(READ_ONLY.to_owned()));

@@ -15,7 +15,7 @@ use crate::view::plain::{Sql, schema, table};
 use crate::view::search::Problem;
 use crate::view::sql_chart::chart;
 
-/// `?sql=` and `past=`, earlier statements with a line of two dashes between them. Runs when there is a statement.
+/// `?sql=`, `past=`, earlier statements with a line of two dashes between them, and `chart=1`. Runs when there is a statement.
 pub(super) async fn page(visit: Visit) -> Result<Response, Failure> {
     let sql = visit.params.get("sql").unwrap_or_default().trim().to_owned();
     let links = visit.links();
@@ -24,7 +24,11 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Failure> {
     let past = past(&visit, &sql);
     // What is asked next knows what was asked before.
     let joined = past.join(BETWEEN);
-    let next = |sql: &str| links.plain("/query").with("sql", sql).with("past", &joined).href();
+    let is_drawn = visit.params.get("chart") == Some("1");
+    let at = |sql: &str, is_drawn: bool| {
+        links.plain("/query").with("sql", sql).with("chart", if is_drawn { "1" } else { "" }).with("past", &joined).href()
+    };
+    let next = |sql: &str| at(sql, is_drawn);
     let example = |(about, sql): (&'static str, &'static str)| (about, next(sql), sql);
     let earlier = past.iter().filter(|known| **known != sql).map(|known| (format::line(known, 120), next(known)));
     let mut page = Sql {
@@ -36,6 +40,7 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Failure> {
         earlier: earlier.collect(),
         tables: schema(next),
         past: joined.clone(),
+        is_drawn,
         sql: sql.clone(),
         ..Sql::default()
     };
@@ -44,8 +49,12 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Failure> {
         match visit.state.store().sql(SqlQuery { sql: sql.clone(), max_rows: MAX_ROWS, timeout: TIMEOUT }).await {
             Ok(answer) => {
                 match chart(&answer, &visit.palette(), &visit.clock()) {
-                    Ok(chart) => page.chart = Some(chart),
-                    Err(why) => page.no_chart = why,
+                    Ok(chart) => {
+                        page.toggle_chart = at(&sql, !is_drawn);
+                        page.chart = Some(chart).filter(|_| is_drawn);
+                    }
+                    Err(why) if is_drawn => page.no_chart = why,
+                    Err(_) => {}
                 }
                 page.result = Some(table(&answer, &links, &visit.clock()));
             }
@@ -137,6 +146,21 @@ mod tests {
         assert!(page.contains("name=\"past\" value=\"SELECT 2 AS two\n--\nSELECT 1 AS one\""), "{page}");
         assert!(page.contains("/query?sql=SELECT%201%20AS%20one&#38;past=SELECT%202%20AS%20two%0A--%0ASELECT%201%20AS%20one"), "{page}");
         assert!(page.contains(">attributes<"), "{page}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_chart_is_drawn_when_it_is_asked_for_and_stays_with_the_next_statement() {
+        let app = App::filled().await;
+        let sql = "SELECT%20service_name%2C%20count%28%2A%29%20AS%20n%20FROM%20spans%20GROUP%20BY%201";
+        let plain = app.get(&format!("/query?sql={sql}")).await.text();
+        let drawn = format!("/query?sql={sql}&chart=1");
+        assert!(!plain.contains("sql-chart") && plain.contains(&format!("{}&#38;past=", drawn.replace('&', "&#38;"))), "{plain}");
+        let page = app.get(&drawn).await.text();
+        assert!(page.contains("sql-chart") && page.contains(">No chart</a>") && page.contains("name=\"chart\" value=\"1\""), "{page}");
+        // Where there is none, whoever did not ask for one is not told why.
+        let no_amounts = "SELECT%20trace_id%2C%20duration%20FROM%20spans";
+        assert!(!app.get(&format!("/query?sql={no_amounts}")).await.text().contains("No chart"));
+        assert!(app.get(&format!("/query?sql={no_amounts}&chart=1")).await.text().contains("No chart: "));
     }
 
     #[tokio::test(flavor = "multi_thread")]

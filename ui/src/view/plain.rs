@@ -18,9 +18,12 @@ pub(crate) struct Sql {
     pub(crate) result: Option<Table>,
     /// What it is about and its address.
     pub(crate) examples: Vec<(&'static str, String, &'static str)>,
-    /// The result as a picture, when it is one of numbers.
+    /// The result as a picture, when that was asked for and it is one of numbers.
     pub(crate) chart: Option<super::sql_chart::Chart>,
-    /// Why there is no chart where one might be expected.
+    pub(crate) is_drawn: bool,
+    /// The page with the picture, or without; empty where there is nothing to draw.
+    pub(crate) toggle_chart: String,
+    /// Why there is no chart although it was asked for.
     pub(crate) no_chart: String,
     /// How the statement is carried out.
     pub(crate) explain: String,

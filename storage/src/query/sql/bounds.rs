@@ -33,7 +33,7 @@ const MAX_STEPS: usize = 1_000;
 pub(super) fn statement(state: &SessionState, sql: &str, before: usize) -> Result<Statement, QueryError> {
     check_tokens(sql, before)?;
     let dialect = state.config_options().sql_parser.dialect;
-    let statement = state.sql_to_statement(sql, &dialect).map_err(|error| super::mistake::locate(&error, sql, before))?;
+    let statement = state.sql_to_statement(sql, &dialect).map_err(|error| super::mistake::locate(&error, sql, before, state))?;
     let mut tables = 0;
     let counted = count_tables(&statement, &mut tables);
     if counted.is_break() {

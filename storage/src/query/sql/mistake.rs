@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use datafusion::common::{Column, DataFusionError, SchemaError};
+use datafusion::execution::context::SessionState;
 
 use super::super::language::nearest;
 use super::super::question::{ParseError, QueryError};
@@ -19,8 +20,8 @@ struct Words {
     is_last_part: bool,
 }
 
-/// An error of reading or planning `sql`, with its place when that is known. `before` bytes stood before it.
-pub(super) fn locate(error: &DataFusionError, sql: &str, before: usize) -> QueryError {
+/// An error of reading or planning `sql`, with its place when that is known. `before` bytes stood before it, `state` knows the functions.
+pub(super) fn locate(error: &DataFusionError, sql: &str, before: usize, state: &SessionState) -> QueryError {
     let explained = super::explain(error);
     let QueryError::Invalid(line) = explained else { return explained };
     let said = error.diagnostic();
@@ -29,8 +30,7 @@ pub(super) fn locate(error: &DataFusionError, sql: &str, before: usize) -> Query
         Some(span) => range(sql, (span.start.line, span.start.column), Some((span.end.line, span.end.column))),
         None => place_in_words(&line).and_then(|start| range(sql, start, None)),
     };
-    let note = said.and_then(|diagnostic| diagnostic.notes.first()).map(|note| note.message.as_str());
-    let words = words(error.find_root(), said.map(|diagnostic| diagnostic.message.as_str()), note, &line);
+    let words = words(error.find_root(), said.map(|diagnostic| diagnostic.message.as_str()), &line, state);
     let place = place.or_else(|| line.contains("found: EOF").then_some((sql.len(), 0)));
     match place {
         Some((offset, length)) => {
@@ -50,20 +50,22 @@ pub(super) fn at(sql: &str, before: usize, start: (u64, u64), end: (u64, u64), m
 }
 
 /// Says it in the words of this program where the planner's are not enough.
-fn words(root: &DataFusionError, said: Option<&str>, note: Option<&str>, line: &str) -> Words {
+fn words(root: &DataFusionError, said: Option<&str>, line: &str, state: &SessionState) -> Words {
     if let DataFusionError::SchemaError(schema, _) = root
         && let SchemaError::FieldNotFound { field, valid_fields } = schema.as_ref()
     {
         return no_column(field, valid_fields);
     }
     if let Some(table) = said.and_then(|said| quoted(said.strip_prefix("table ")?)).filter(|_| line.contains("not found")) {
-        let suggestions = nearest(table, TABLES.iter().map(|(name, _)| *name));
+        let suggestions = known_as(&TABLES_ELSEWHERE, table, |_| true);
+        let suggestions = suggestions.unwrap_or_else(|| nearest(&table.to_lowercase(), TABLES.iter().map(|(name, _)| *name)));
         return Words { message: format!("there is no table `{table}`; SHOW TABLES lists them"), suggestions, ..Words::default() };
     }
     if let Some(name) = said.and_then(|said| quoted(said.strip_prefix("Invalid function ")?)) {
-        let suggestions = note.and_then(|note| quoted(note.strip_prefix("Possible function ")?)).map(str::to_owned);
-        let message = format!("there is no function `{name}`");
-        return Words { message, suggestions: suggestions.into_iter().collect(), ..Words::default() };
+        let known = functions(state);
+        let suggestions = known_as(&FUNCTIONS_ELSEWHERE, name, |name| known.contains(name));
+        let suggestions = suggestions.unwrap_or_else(|| nearest(&name.to_lowercase(), known.iter().copied()));
+        return Words { message: format!("there is no function `{name}`"), suggestions, ..Words::default() };
     }
     if let Some(column) = said.and_then(quoted).filter(|_| line.contains("must be in GROUP BY")) {
         let name = column.rsplit_once('.').map_or(column, |(_, name)| name);
@@ -79,16 +81,38 @@ fn words(root: &DataFusionError, said: Option<&str>, note: Option<&str>, line: &
 fn no_column(field: &Column, known: &[Column]) -> Words {
     let name = field.flat_name();
     let columns: BTreeSet<&str> = known.iter().map(Column::name).collect();
-    let suggestions = nearest(&field.name.to_lowercase(), columns.into_iter());
+    let suggestions = known_as(&COLUMNS_ELSEWHERE, &field.name, |name| columns.contains(name));
+    let suggestions = suggestions.unwrap_or_else(|| nearest(&field.name.to_lowercase(), columns.iter().copied()));
     let is_table = |table: &str| TABLES.iter().any(|(name, _)| *name == table) || known.iter().any(|column| is_of(column, table));
     if let Some(relation) = &field.relation
         && !is_table(relation.table())
     {
-        let message = format!("there is no column `{name}`; an attribute is written attributes['{name}']");
-        return Words { message, ..Words::default() };
+        let written = if name == "service.name" { "service_name".to_owned() } else { attribute(&name) };
+        let message = format!("there is no column `{name}`; an attribute is written {}", attribute(&name));
+        return Words { message, suggestions: vec![written], ..Words::default() };
     }
     let list = if suggestions.is_empty() { "; DESCRIBE spans and DESCRIBE logs list them" } else { "" };
     Words { message: format!("there is no column `{name}`{list}"), suggestions, is_last_part: field.relation.is_some() }
+}
+
+/// What is called so elsewhere, if it is known here.
+fn known_as(elsewhere: &[(&str, &str)], name: &str, is_known: impl Fn(&str) -> bool) -> Option<Vec<String>> {
+    let lower = name.to_lowercase();
+    let found = elsewhere.iter().filter(|(other, own)| *other == lower && is_known(own)).map(|(_, own)| (*own).to_owned());
+    Some(found.collect()).filter(|found: &Vec<String>| !found.is_empty())
+}
+
+/// Names of all functions.
+fn functions(state: &SessionState) -> BTreeSet<&str> {
+    let scalar = state.scalar_functions().keys();
+    let names = scalar.chain(state.aggregate_functions().keys()).chain(state.window_functions().keys());
+    names.map(String::as_str).collect()
+}
+
+/// A key of an attribute as a statement reads it.
+fn attribute(key: &str) -> String {
+    let is_of_resource = RESOURCE_KEYS.iter().any(|begin| key.starts_with(begin));
+    format!("{}['{}']", if is_of_resource { "resource" } else { "attributes" }, key.replace('\'', "''"))
 }
 
 fn is_of(column: &Column, table: &str) -> bool {
@@ -124,6 +148,42 @@ fn byte(sql: &str, (line, column): (u64, u64)) -> Option<usize> {
     let rest = sql.get(start..)?;
     Some(start + rest.char_indices().nth(column).map_or(rest.len(), |(at, _)| at))
 }
+
+/// Names that other stores of telemetry have for a table, a column, a function, and what it is called here.
+const TABLES_ELSEWHERE: [(&str, &str); 4] = [("traces", "spans"), ("otel_traces", "spans"), ("otel_logs", "logs"), ("log_records", "logs")];
+const COLUMNS_ELSEWHERE: [(&str, &str); 19] = [
+    ("timestamp", "start_time"),
+    ("timestamp", "time"),
+    ("ts", "start_time"),
+    ("ts", "time"),
+    ("service", "service_name"),
+    ("operation", "name"),
+    ("operation_name", "name"),
+    ("span_name", "name"),
+    ("parent", "parent_span_id"),
+    ("parent_id", "parent_span_id"),
+    ("span_kind", "kind"),
+    ("status_code", "status"),
+    ("error", "status"),
+    ("message", "body"),
+    ("level", "severity"),
+    ("tags", "attributes"),
+    ("labels", "attributes"),
+    ("span_attributes", "attributes"),
+    ("resource_attributes", "resource"),
+];
+const FUNCTIONS_ELSEWHERE: [(&str, &str); 7] = [
+    ("percentile", "approx_percentile_cont"),
+    ("quantile", "approx_percentile_cont"),
+    ("p95", "approx_percentile_cont"),
+    ("uniq", "approx_distinct"),
+    ("group_concat", "string_agg"),
+    ("ifnull", "coalesce"),
+    ("to_number", "number"),
+];
+
+/// How keys begin that say where something ran.
+const RESOURCE_KEYS: [&str; 9] = ["service.", "host.", "k8s.", "deployment.", "telemetry.", "process.", "cloud.", "container.", "os."];
 
 /// How the parser ends a message.
 const PLACE: &str = " at Line: ";
