@@ -18,45 +18,56 @@ use crate::store::Signal;
 pub struct Arrival {
     /// Its name.
     pub service: String,
+    /// What it sent.
+    pub signal: Signal,
     /// When its last request came, by the clock of this machine.
     pub heard: UnixNanos,
     /// The newest time in that request, by the clock of the sender.
     pub newest: UnixNanos,
 }
 
+/// By service and signal, when it was heard and how new that was.
+type Known = HashMap<(String, Signal), (UnixNanos, UnixNanos)>;
+
 /// All of them.
 #[derive(Debug, Default)]
 pub(crate) struct Arrivals {
-    known: Mutex<HashMap<String, (UnixNanos, UnixNanos)>>,
+    known: Mutex<Known>,
 }
 
 // === impl Arrivals ===
 
 impl Arrivals {
     /// Notes what a request holds: services with the newest time of each.
-    pub(crate) fn note(&self, heard: UnixNanos, found: Vec<(String, UnixNanos)>) {
+    pub(crate) fn note(&self, signal: Signal, heard: UnixNanos, found: Vec<(String, UnixNanos)>) {
         let mut known = self.known.lock();
         for (service, newest) in found {
-            if known.len() >= MAX_SERVICES && !known.contains_key(&service) {
+            let key = (service, signal);
+            if known.len() >= MAX_SERVICES && !known.contains_key(&key) {
                 forget_half(&mut known);
             }
-            known.insert(service, (heard, newest));
+            known.insert(key, (heard, newest));
         }
     }
 
-    /// Those that were heard at `since` or later, by name.
+    /// Those that were heard at `since` or later, by name; who sends both signals is there twice.
     pub(crate) fn since(&self, since: UnixNanos) -> Vec<Arrival> {
         let known = self.known.lock();
         let lately = known.iter().filter(|(_, (heard, _))| *heard >= since);
-        let mut found: Vec<Arrival> =
-            lately.map(|(service, (heard, newest))| Arrival { service: service.clone(), heard: *heard, newest: *newest }).collect();
-        found.sort_by(|a, b| a.service.cmp(&b.service));
+        let arrival = |((service, signal), (heard, newest)): (&(String, Signal), &(UnixNanos, UnixNanos))| Arrival {
+            service: service.clone(),
+            signal: *signal,
+            heard: *heard,
+            newest: *newest,
+        };
+        let mut found: Vec<Arrival> = lately.map(arrival).collect();
+        found.sort_by(|a, b| (&a.service, a.signal.as_str()).cmp(&(&b.service, b.signal.as_str())));
         found
     }
 }
 
 /// Forgets those that were heard longest ago, many at once: whoever makes names up does not have all of them looked through for each.
-fn forget_half(known: &mut HashMap<String, (UnixNanos, UnixNanos)>) {
+fn forget_half(known: &mut Known) {
     let mut times: Vec<UnixNanos> = known.values().map(|(heard, _)| *heard).collect();
     let half = times.len() / 2;
     let (earlier, at, _) = times.select_nth_unstable(half);
@@ -98,7 +109,7 @@ fn put<'a>(found: &mut HashMap<&'a str, u64>, service: &'a str, newest: u64) {
     }
 }
 
-/// More services than these are not remembered; the ones that were heard last are.
+/// More services than these are not remembered, each once per signal; the ones that were heard last are.
 const MAX_SERVICES: usize = 2_000;
 
 #[cfg(test)]
@@ -109,10 +120,13 @@ mod tests {
     fn the_last_request_of_a_service_says_how_new_its_times_are() {
         let arrivals = Arrivals::default();
         let at = UnixNanos::new;
-        arrivals.note(at(100), vec![("web".to_owned(), at(7)), ("shop".to_owned(), at(90))]);
-        arrivals.note(at(200), vec![("web".to_owned(), at(5))]);
+        arrivals.note(Signal::Traces, at(100), vec![("web".to_owned(), at(7)), ("shop".to_owned(), at(90))]);
+        arrivals.note(Signal::Traces, at(200), vec![("web".to_owned(), at(5))]);
         let told = |since| arrivals.since(at(since)).into_iter().map(|one| (one.service, one.newest.get())).collect::<Vec<_>>();
         assert_eq!(told(150), [("web".to_owned(), 5)]);
+        arrivals.note(Signal::Logs, at(90), vec![("web".to_owned(), at(3))]);
+        let signals: Vec<_> = arrivals.since(at(0)).into_iter().map(|one| (one.signal, one.newest.get())).collect();
+        assert_eq!(signals, [(Signal::Traces, 90), (Signal::Logs, 3), (Signal::Traces, 5)], "its log records are told by themselves");
         assert_eq!(told(100), [("shop".to_owned(), 90), ("web".to_owned(), 5)]);
     }
 
@@ -120,7 +134,7 @@ mod tests {
     fn the_services_that_were_heard_last_are_remembered() {
         let arrivals = Arrivals::default();
         for number in 0..MAX_SERVICES as u64 + 5 {
-            arrivals.note(UnixNanos::new(number), vec![(format!("s{number}"), UnixNanos::new(1))]);
+            arrivals.note(Signal::Traces, UnixNanos::new(number), vec![(format!("s{number}"), UnixNanos::new(1))]);
         }
         let known = arrivals.since(UnixNanos::new(0));
         assert_eq!(known.len(), MAX_SERVICES / 2 + 5);
@@ -131,10 +145,10 @@ mod tests {
     fn a_request_full_of_names_leaves_half_of_what_is_remembered() {
         let arrivals = Arrivals::default();
         let names = |from: usize| (from..from + MAX_SERVICES).map(|number| (format!("s{number}"), UnixNanos::new(1))).collect();
-        arrivals.note(UnixNanos::new(7), names(0));
-        arrivals.note(UnixNanos::new(7), vec![("one more".to_owned(), UnixNanos::new(1))]);
+        arrivals.note(Signal::Traces, UnixNanos::new(7), names(0));
+        arrivals.note(Signal::Traces, UnixNanos::new(7), vec![("one more".to_owned(), UnixNanos::new(1))]);
         assert_eq!(arrivals.since(UnixNanos::new(7)).len(), MAX_SERVICES / 2 + 1);
-        arrivals.note(UnixNanos::new(8), names(MAX_SERVICES));
+        arrivals.note(Signal::Traces, UnixNanos::new(8), names(MAX_SERVICES));
         let known = arrivals.since(UnixNanos::new(0));
         assert!(known.len() <= MAX_SERVICES && known.iter().filter(|one| one.heard == UnixNanos::new(8)).count() >= MAX_SERVICES / 2);
     }

@@ -263,6 +263,20 @@ async function comparesMarked(context) {
   await page.close();
 }
 
+// What the keyboard presses above a list has the focus again when the page is there.
+async function keepsTheFocus(context) {
+  const page = await watched(context);
+  await page.goto(`${base}/logs`);
+  for (const wrapped of [true, false]) {
+    await page.locator("#wrap").focus();
+    await Promise.all([page.waitForURL((url) => (url.searchParams.get("wrap") === "1") === wrapped), page.keyboard.press("Enter")]);
+    await page.locator("html[data-ready]").waitFor();
+    await page.waitForFunction(() => document.activeElement.id === "wrap", null, { timeout: 5_000 })
+      .catch(() => problems.push(`after "Wrap" (${wrapped}) the focus is not on it`));
+  }
+  await page.close();
+}
+
 // Columns of logs are moved; a statement is completed in the middle of a text; a command changes the theme and leads back.
 async function arranges(context) {
   const page = await watched(context);
@@ -333,7 +347,7 @@ await withBrowser(async (browser) => {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
   await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: base }).catch(() => {});
   await json("/api/v1/status");
-  for (const act of [completes, completesInTheBox, addsAlternatives, selects, walksAlongTheList, goesOnFromTheRow, comparesMarked, arranges, keepsStatements, saves, hearsNews]) await act(context);
+  for (const act of [completes, completesInTheBox, addsAlternatives, selects, walksAlongTheList, goesOnFromTheRow, comparesMarked, arranges, keepsTheFocus, keepsStatements, saves, hearsNews]) await act(context);
   await keysAreSwitchedOff(browser);
   await isLegible(browser);
   await namesACauseOnce(browser);

@@ -152,7 +152,7 @@ impl Inner {
         let request = ticket.passing(appended.clone(), now);
         let pending = Pending { signal, entry: Entry { batch, room }, request, visible: sender };
         self.make_durable(record, pending, visible).await?;
-        self.arrivals.note(now, arrived);
+        self.arrivals.note(signal, now, arrived);
         Ok(appended)
     }
 

@@ -63,7 +63,10 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let mut page = home(&visit, &window, order, compared, [failed, slow]);
     page.uncompared = gap.unwrap_or_default();
     if now.is_empty() {
-        page.ahead = ahead::told(&visit, Signal::Traces).await.or_else(|| behind::told(&visit, "/", range.from));
+        page.ahead = ahead::told(&visit, Signal::Traces).await;
+        if page.ahead.is_none() {
+            page.ahead = behind::told(&visit, ("/", Signal::Traces, ""), range.from).await;
+        }
     }
     let links = visit.links();
     let bars = Bars::new(&requests(&added_up(&now), parted), parted, &SPANS, ("request", "requests"), &clock, &links.plain("/"));

@@ -62,7 +62,7 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
             }
             if found.records.is_empty() {
                 page.hints.extend(ahead::told(&visit, Signal::Logs).await);
-                page.hints.extend(behind::told(&visit, "/logs", window.range.from));
+                page.hints.extend(behind::told(&visit, ("/logs", Signal::Logs, &asked.query), window.range.from).await);
             }
             StatusCode::OK
         }
@@ -73,7 +73,7 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
             failure.status
         }
     };
-    page.notes.extend(visit.ineffective(&[&LOG_FILTERS[..], &["order"]].concat()));
+    page.notes.extend(visit.ineffective(&LOG_FILTERS));
     Ok(html_with(status, &page))
 }
 
@@ -103,7 +103,7 @@ fn frame_of(visit: &Visit, window: &Window, asked: &Asked, is_later: bool) -> Lo
         newest: if is_later { address().href() } else { String::new() },
         columns: asked.columns.iter().map(|key| format::line(key, 80)).collect(),
         wrap: asked.wrap,
-        toggle_wrap: asked.at_row(&asked.relaid(visit).with("wrap", if asked.wrap { "" } else { "1" })),
+        toggle_wrap: asked.at_row_or("wrap", &asked.relaid(visit).with("wrap", if asked.wrap { "" } else { "1" })),
         live: if is_open { live.href() } else { String::new() },
         is_live,
         toggle_live: address().with("live", if is_live { "" } else { "1" }).href(),

@@ -20,8 +20,8 @@ use crate::view::frame::Place;
 use crate::view::link::term;
 use crate::view::map::written;
 use crate::view::services::{
-    Latency, OperationPage, Order, Service, Services, Tab, dependencies, error_rows, instance_rows, operations, peers, request_time, row,
-    version_marks,
+    ErrorOrder, Latency, OperationPage, Order, Service, Services, Tab, dependencies, error_rows, instance_rows, operations, peers,
+    request_time, row, version_marks,
 };
 use crate::view::traces::Listing;
 use crate::view::{logs, traces};
@@ -63,11 +63,16 @@ pub(super) async fn list(mut visit: Visit) -> Result<Response, Failure> {
     }))
 }
 
-/// `?tab=operations|dependencies|errors|instances|logs` and, of operations, `sort=most|failed|p95|name`: one service.
+/// `?tab=operations|dependencies|errors|instances|logs` and, of operations, `sort=most|failed|p95|name`, of errors
+/// `sort=most|requests|calls|steps|first|last`: one service.
 pub(super) async fn detail(mut visit: Visit, Path(Segment(name)): Path<Segment>) -> Result<Response, Failure> {
     let window = visit.window(DEFAULT_WINDOW)?.in_minutes();
     let tab = visit.params.word("tab", &Tab::WORDS)?.unwrap_or_default();
-    visit.params.word("sort", &Order::WORDS)?;
+    if tab == Tab::Errors {
+        visit.params.word("sort", &ErrorOrder::WORDS)?;
+    } else {
+        visit.params.word("sort", &Order::WORDS)?;
+    }
     known(&visit, &name)?;
     let (parted, parts) = window.parts(POINTS);
     let store = visit.state.store();
@@ -160,7 +165,10 @@ async fn fill_errors(page: &mut Service, visit: &Visit, name: &str, window: &Win
     let here = links.service(name).with("tab", Tab::Errors.as_str());
     let bars = counted.map(|counted| Bars::new(&counted, parted, &FAILED, ("failed span", "failed spans"), &clock, &here));
     page.failed_spans = bars.ok().filter(|bars| !bars.is_empty);
-    page.errors = error_rows(&groups?, &links, &clock);
+    // A word that is none was refused before.
+    let order = visit.params.word("sort", &ErrorOrder::WORDS).ok().flatten().unwrap_or_default();
+    page.errors = error_rows(&groups?, order, &links, &clock);
+    page.error_orders = order.list(&here);
     let listing = Listing { order: TraceOrder::Newest, list: "", links: &links, clock: &clock, palette: &visit.palette() };
     page.failures = traces::rows(&failed.unwrap_or_default(), &listing);
     Ok(())

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use axum::response::Response;
-use storage::{Arrival, TimeRange, UnixNanos};
+use storage::{Arrival, Signal, TimeRange, UnixNanos};
 
 use super::Visit;
 use super::behind::{BEHIND, LATELY};
@@ -43,11 +43,19 @@ pub(super) async fn page(visit: Visit) -> Response {
 async fn lately(visit: &Visit) -> Vec<Arrival> {
     let (store, now) = (visit.state.store(), visit.state.now());
     let mut sent = store.arrivals(now.minus(LATELY));
+    // Who sends both signals is told of by what came last; at the same time, by what is further off.
+    sent.sort_by(|a, b| a.service.cmp(&b.service).then(b.heard.cmp(&a.heard)).then(a.newest.cmp(&b.newest)));
+    sent.dedup_by(|later, first| later.service == first.service);
     let heard: HashSet<String> = sent.iter().map(|arrival| arrival.service.clone()).collect();
     let range = TimeRange { from: now.minus(LATELY), to: now.plus(LATELY).max(visit.state.newest().plus(1)) };
     let seen = store.services(range, 1).await.unwrap_or_default();
     let seen = seen.into_iter().filter(|service| !heard.contains(&service.name));
-    sent.extend(seen.map(|service| Arrival { heard: service.last_seen, newest: service.last_seen, service: service.name }));
+    sent.extend(seen.map(|service| Arrival {
+        heard: service.last_seen,
+        newest: service.last_seen,
+        signal: Signal::Traces,
+        service: service.name,
+    }));
     let slots = store.service_slots();
     let order: HashMap<&str, usize> = slots.iter().enumerate().map(|(place, (name, _))| (name, place)).collect();
     sent.sort_by_key(|arrival| Reverse(order.get(arrival.service.as_str()).copied().unwrap_or(usize::MAX)));

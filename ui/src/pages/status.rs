@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::response::Response;
-use storage::TimeRange;
+use storage::{Signal, StoreStatus, TimeRange};
 
 use super::Visit;
 use super::visit::html;
@@ -13,11 +13,11 @@ use crate::state::AppState;
 use crate::view::format;
 use crate::view::frame::Place;
 use crate::view::status::{
-    Counters, Status, balance, books, clients, consumers, disk, doors, kept, kept_for, listed, losses, received, recent, rules, value,
-    warnings,
+    Counters, Day, Status, balance, books, clients, consumers, days, disk, doors, kept, kept_for, listed, losses, range_of_days, received,
+    recent, rules, value, warnings,
 };
 
-/// The books since the start of this process, what is stored and what it takes, and who sent lately.
+/// The books since the start of this process, what is stored and what it takes, and who sent lately. `?days=1`: what is stored by day too.
 pub(super) async fn page(visit: Visit) -> Response {
     let now = visit.state.now();
     let store = visit.state.store();
@@ -31,6 +31,8 @@ pub(super) async fn page(visit: Visit) -> Response {
         Ok(told) => (told, None),
         Err(fault) => (String::new(), Some(fault)),
     };
+    let is_by_day = visit.params.get("days") == Some("1");
+    let by_day = if is_by_day { by_day(&visit, &status).await } else { Vec::new() };
     html(&Status {
         faults: faults(&visit.state, &status, unbalanced),
         facts: facts(&visit.state, &counters),
@@ -42,6 +44,8 @@ pub(super) async fn page(visit: Visit) -> Response {
         warnings: warnings(&counters),
         signals: kept(&status, store.retention(), &counters, &clock),
         rules: rules(store.retention()),
+        days: by_day,
+        toggle_days: visit.links().plain("/status").with("days", if is_by_day { "" } else { "1" }).href(),
         disk: disk(&status),
         memory: consumers(&counters, resident),
         counters: listed(&counters),
@@ -52,13 +56,22 @@ pub(super) async fn page(visit: Visit) -> Response {
     })
 }
 
-fn faults(state: &AppState, status: &storage::StoreStatus, unbalanced: Option<String>) -> Vec<String> {
+fn faults(state: &AppState, status: &StoreStatus, unbalanced: Option<String>) -> Vec<String> {
     let not_ready =
         state.config().readiness.iter().filter_map(|part| part.check().err().map(|reason| format!("{}: {reason}", part.name())));
     let refused = status.write_refusal.iter().map(|reason| format!("nothing new is taken in: {reason}"));
     let failed = status.background_error.iter().map(|reason| format!("background work failed: {reason}"));
     let damaged = (!status.damage.is_empty()).then(|| format!("data is damaged: {}", crate::ops::damage(&status.damage)));
     refused.chain(failed).chain(damaged).chain(not_ready).chain(unbalanced).map(|fault| crate::view::search::sentence(&fault)).collect()
+}
+
+/// What is kept by day; nothing where it could not be counted.
+async fn by_day(visit: &Visit, status: &StoreStatus) -> Vec<Day> {
+    let (store, clock) = (visit.state.store(), visit.clock());
+    let Some((range, parts)) = range_of_days(&status.signals, &clock) else { return Vec::new() };
+    let (spans, logs) = tokio::join!(store.histogram(Signal::Traces, "", range, parts), store.histogram(Signal::Logs, "", range, parts));
+    let Ok(counted) = spans.and_then(|spans| Ok([spans, logs?])) else { return Vec::new() };
+    days(&status.signals, &counted, &visit.links(), &clock)
 }
 
 /// Nanoseconds since the start of this process.

@@ -39,7 +39,7 @@ pub(super) struct Asked {
     cursor: Option<Cursor>,
 }
 
-/// `?q=&from=&to=&sort=newest|slowest|spans|errors&sel=&cursor=&limit=&live=1`; the plain form sends its fields with `form=1` and is sent
+/// `?q=&from=&to=&sort=newest|oldest|slowest|spans|errors&sel=&cursor=&limit=&live=1`; the plain form sends its fields with `form=1` and is sent
 /// on to the query they make.
 pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let window = visit.window(DEFAULT_WINDOW)?;
@@ -72,7 +72,7 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
             fill(&mut page, &visit, &found, &asked, &address);
             if found.traces.is_empty() && asked.cursor.is_none() {
                 page.hints.extend(ahead::told(&visit, Signal::Traces).await);
-                page.hints.extend(behind::told(&visit, "/traces", window.range.from));
+                page.hints.extend(behind::told(&visit, ("/traces", Signal::Traces, &asked.query), window.range.from).await);
                 without_errors(&mut page, &visit, &asked).await;
             }
             page.in_logs = in_logs;
@@ -90,7 +90,7 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
             failure.status
         }
     };
-    page.notes.extend(visit.ineffective(&[&TRACE_FILTERS[..], &["order"]].concat()));
+    page.notes.extend(visit.ineffective(&TRACE_FILTERS));
     Ok(html_with(status, &page))
 }
 

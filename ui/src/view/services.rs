@@ -13,10 +13,12 @@ use super::link::{Links, term};
 use super::map::{Facts, Made, shown, written};
 
 mod detail;
+mod errors;
 mod latency;
 mod order;
 
-pub(crate) use self::detail::{OperationPage, Service, Tab, error_rows, instance_rows, version_marks};
+pub(crate) use self::detail::{OperationPage, Service, Tab, instance_rows, version_marks};
+pub(crate) use self::errors::{ErrorOrder, ErrorRow, error_rows};
 pub(crate) use self::latency::Latency;
 pub(crate) use self::order::Order;
 

@@ -9,12 +9,14 @@ use super::link::Links;
 use crate::ask::Sender;
 
 mod books;
+mod days;
 mod doors;
 mod kept;
 mod refused;
 mod room;
 
 pub(crate) use self::books::{Book, balance, books};
+pub(crate) use self::days::{Day, days, range as range_of_days};
 pub(crate) use self::doors::{Door, doors};
 pub(crate) use self::kept::{Kept, Rule, kept, kept_for, rules};
 pub(crate) use self::refused::{Loss, Refusal, losses, recent, warnings};
@@ -41,6 +43,9 @@ pub(crate) struct Status {
     pub(crate) clients: Vec<Client>,
     pub(crate) signals: Vec<Kept>,
     pub(crate) rules: Vec<Rule>,
+    /// What is kept by day, when that was asked for, and the page with it or without.
+    pub(crate) days: Vec<Day>,
+    pub(crate) toggle_days: String,
     pub(crate) disk: Disk,
     pub(crate) memory: Vec<Consumer>,
     /// Every counter: name, labels, value.

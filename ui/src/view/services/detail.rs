@@ -3,8 +3,8 @@
 use askama::Template;
 use storage::{TimeRange, UnixNanos};
 
-use super::{Dependency, Latency, OperationRow, Row};
-use crate::ask::{ErrorGroup, Instance};
+use super::{Dependency, ErrorRow, Latency, OperationRow, Row};
+use crate::ask::Instance;
 use crate::view::chart::{Bars, Lines};
 use crate::view::colour::Chip;
 use crate::view::format::{self, Clockface, Moment};
@@ -51,6 +51,8 @@ pub(crate) struct Service {
     pub(crate) has_user: bool,
     pub(crate) callees: Vec<Dependency>,
     pub(crate) errors: Vec<ErrorRow>,
+    /// Their orders: word, address and whether it is the present one.
+    pub(crate) error_orders: Vec<(&'static str, String, bool)>,
     pub(crate) instances: Vec<InstanceRow>,
     pub(crate) failures: Vec<TraceRow>,
     pub(crate) logs: Vec<LogRow>,
@@ -62,22 +64,6 @@ pub(crate) struct Service {
     pub(crate) on_map: String,
     /// The whole of time, when this window holds nothing.
     pub(crate) all_time: String,
-}
-
-/// Failed spans that say the same.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ErrorRow {
-    pub(crate) kind: String,
-    pub(crate) message: String,
-    /// Requests to the service, calls that it makes, and steps within it.
-    pub(crate) requests: String,
-    pub(crate) calls: String,
-    pub(crate) steps: String,
-    pub(crate) first: Moment,
-    pub(crate) last: Moment,
-    /// The newest and the first of them.
-    pub(crate) example: String,
-    pub(crate) oldest: String,
 }
 
 /// A running copy.
@@ -146,28 +132,6 @@ impl Tab {
     }
 }
 
-/// Groups of errors as rows.
-pub(crate) fn error_rows(groups: &[ErrorGroup], links: &Links, clock: &Clockface) -> Vec<ErrorRow> {
-    let row = |group: &ErrorGroup| ErrorRow {
-        kind: if group.message.is_empty() { String::new() } else { format::message(&group.kind, 120) },
-        message: match (group.message.as_str(), group.kind.as_str()) {
-            ("", "") => "(says nothing of why)".to_owned(),
-            ("", said) => format::message(said, 120),
-            (said, _) => format::message(said, 300),
-        },
-        requests: format::count(group.requests),
-        calls: format::count(group.calls),
-        steps: format::count(group.count.saturating_sub(group.requests).saturating_sub(group.calls)),
-        first: clock.moment(group.first),
-        last: clock.moment(group.last),
-        example: group.newest(links),
-        oldest: group.oldest(links),
-    };
-    // What says something comes first.
-    let (said, mute): (Vec<&ErrorGroup>, Vec<&ErrorGroup>) = groups.iter().partition(|group| !group.message.is_empty());
-    said.into_iter().chain(mute).take(MAX_ROWS).map(row).collect()
-}
-
 /// Instances as rows.
 pub(crate) fn instance_rows(service: &str, instances: &[Instance], links: &Links, clock: &Clockface) -> Vec<InstanceRow> {
     let shown = |text: &str| if text.is_empty() { format::MISSING.to_owned() } else { format::line(text, 120) };
@@ -204,31 +168,12 @@ pub(crate) fn version_marks(versions: &[(String, UnixNanos)], range: TimeRange, 
 /// Versions that are marked.
 const MAX_MARKS: usize = 8;
 
-/// More errors or instances are not listed.
+/// More instances are not listed.
 const MAX_ROWS: usize = 100;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn errors_that_say_something_come_first() {
-        let group = |kind: &str, message: &str| ErrorGroup {
-            service: "payment".to_owned(),
-            kind: kind.to_owned(),
-            message: message.to_owned(),
-            count: 1,
-            requests: 1,
-            calls: 0,
-            first: UnixNanos::new(1),
-            last: UnixNanos::new(2),
-        };
-        let groups = [group("", ""), group("Timeout", ""), group("Timeout", "after 2 s")];
-        let clock = Clockface::new(UnixNanos::new(3), None);
-        let rows = error_rows(&groups, &Links::default(), &clock);
-        let told: Vec<_> = rows.iter().map(|row| (row.message.as_str(), row.kind.as_str())).collect();
-        assert_eq!(told, [("after 2 s", "Timeout"), ("(says nothing of why)", ""), ("Timeout", "")]);
-    }
 
     #[test]
     fn tabs_are_addresses_of_which_the_first_is_plain() {

@@ -2,7 +2,7 @@
 
 use storage::StoreStatus;
 
-use super::{Counters, value};
+use super::{Counters, label, named, value};
 use crate::view::format;
 
 /// The disk as one bar.
@@ -29,7 +29,7 @@ pub(crate) struct Slice {
 /// What holds memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Consumer {
-    pub(crate) what: &'static str,
+    pub(crate) what: String,
     pub(crate) used: String,
     pub(crate) bound: String,
     /// Share of its bound in percent.
@@ -63,26 +63,47 @@ pub(crate) fn disk(status: &StoreStatus) -> Disk {
     }
 }
 
-/// Consumers of memory with their bounds; the process itself comes first.
+/// Consumers of memory with their bounds; the process itself comes first, then those with a bound, then what is worked on now.
 pub(crate) fn consumers(counters: &Counters, resident: Option<u64>) -> Vec<Consumer> {
     let of = |name, consumer| value(counters, name, &[("consumer", consumer)]);
     let bound = |consumer| of("throughline_memory_bound_bytes", consumer);
-    let used = |consumer| of("throughline_memory_used_bytes", consumer);
     let limit = value(counters, "throughline_memory_limit_bytes", &[]);
-    let process = resident.map(|bytes| ("this process", bytes, limit));
-    let parts = [
-        ("rows not yet in segments", used("rows"), bound("rows")),
-        ("SQL", used("sql"), bound("sql")),
-        ("requests of senders under way", value(counters, "throughline_in_flight_bytes", &[]), bound("requests")),
-    ];
-    let row = |(what, used, bound): (&'static str, u64, u64)| Consumer {
+    let process = resident.map(|bytes| ("this process".to_owned(), bytes, limit));
+    let requests = ("requests of senders under way".to_owned(), value(counters, "throughline_in_flight_bytes", &[]), bound("requests"));
+    let mut known: Vec<(usize, String, u64, u64)> = named(counters, "throughline_memory_used_bytes")
+        .filter_map(|(labels, used)| {
+            let consumer = label(labels, "consumer")?;
+            let place = WORDS.iter().position(|(known, _)| *known == consumer);
+            let words =
+                place.and_then(|place| WORDS.get(place)).map_or_else(|| format::line(consumer, 40), |(_, words)| (*words).to_owned());
+            Some((place.unwrap_or(WORDS.len()), words, used, bound(consumer)))
+        })
+        .collect();
+    known.sort();
+    let known = known.into_iter().map(|(_, words, used, bound)| (words, used, bound));
+    let row = |(what, used, bound): (String, u64, u64)| Consumer {
         what,
         used: format::bytes(used),
         bound: if bound == 0 { format::MISSING.to_owned() } else { format::bytes(bound) },
         share: format::position(used, bound),
     };
-    process.into_iter().chain(parts).map(row).collect()
+    process.into_iter().chain([requests]).chain(known).map(row).collect()
 }
+
+/// What consumers of memory are called, in the order in which they are told.
+const WORDS: [(&str, &str); 11] = [
+    ("rows", "rows not yet in segments"),
+    ("sql", "SQL"),
+    ("questions", "other questions"),
+    ("flushes", "writing segments"),
+    ("merges", "merging segments"),
+    ("decoders", "unpacking what is sent"),
+    ("indexes", "indexes of segments"),
+    ("versions", "which spans came again"),
+    ("sums", "sums by minute that are kept"),
+    ("calls", "calls between services that are kept"),
+    ("traces", "traces that were opened"),
+];
 
 #[cfg(test)]
 mod tests {
@@ -112,8 +133,19 @@ mod tests {
             gauge("throughline_memory_bound_bytes", "sql", 100),
             gauge("throughline_memory_bound_bytes", "requests", 100),
         ];
-        let told = consumers(&counters, None);
-        assert_eq!((told.len(), told[0].share.as_str(), told[1].share.as_str()), (3, "25", "0"));
+        let used = "throughline_memory_used_bytes";
+        let working = [gauge(used, "merges", 7), gauge(used, "flushes", 3), gauge(used, "sql", 50), gauge(used, "something new", 1)];
+        let told = consumers(&[&counters[..], &working].concat(), None);
+        let told: Vec<_> = told.iter().map(|one| (one.what.as_str(), one.share.as_str(), one.bound == "—")).collect();
+        let expected = [
+            ("requests of senders under way", "0", false),
+            ("rows not yet in segments", "25", false),
+            ("SQL", "50", false),
+            ("writing segments", "0", true),
+            ("merging segments", "0", true),
+            ("something new", "0", true),
+        ];
+        assert_eq!(told, expected);
         assert_eq!(consumers(&counters, Some(5))[0].bound, "—");
     }
 }
