@@ -12,6 +12,8 @@ pub(super) struct Counts {
     values: Vec<Value>,
     /// Places of values that were counted lately, by a hash that costs next to nothing.
     recent: Vec<usize>,
+    /// The same of whole numbers, which need not be written out for it.
+    recent_numbers: Vec<Option<(i64, usize)>>,
     bytes: usize,
     full: bool,
     rows: u64,
@@ -38,6 +40,7 @@ const MAX_BYTES: usize = 8 << 20;
 const VALUE_BYTES: usize = 128;
 /// A power of two.
 const RECENT: usize = 512;
+const RECENT_NUMBERS: usize = 64;
 
 impl Counts {
     /// Begins `weight` rows that have the same values; [`Self::end`] ends them.
@@ -49,11 +52,34 @@ impl Counts {
 
     /// The rows have this value; saying it twice counts once.
     pub(super) fn add(&mut self, value: &str) {
+        self.added(value);
+    }
+
+    /// The same of a number, which is written out when it did not come lately.
+    pub(super) fn add_number(&mut self, number: i64) {
+        self.recent_numbers.resize(RECENT_NUMBERS, None);
+        let at = usize::try_from(number.cast_unsigned() % RECENT_NUMBERS as u64).unwrap_or(0);
+        if let Some(Some((known, place))) = self.recent_numbers.get(at).copied()
+            && known == number
+        {
+            self.has_value = true;
+            return self.mark_at(place);
+        }
+        let place = self.added(&number.to_string());
+        self.recent_numbers.get_mut(at).into_iter().for_each(|recent| *recent = place.map(|place| (number, place)));
+    }
+
+    fn added(&mut self, value: &str) -> Option<usize> {
         self.has_value = true;
-        let Some(place) = self.place(value) else {
-            self.full = true;
-            return;
-        };
+        let place = self.place(value);
+        match place {
+            Some(place) => self.mark_at(place),
+            None => self.full = true,
+        }
+        place
+    }
+
+    fn mark_at(&mut self, place: usize) {
         if let Some(value) = self.values.get_mut(place).filter(|value| value.mark != self.mark) {
             value.rows += self.weight;
             value.mark = self.mark;

@@ -265,7 +265,7 @@ fn under<'a>(all: impl Iterator<Item = (&'a str, &'a [u8])>, keys: &[String], te
 fn add(found: Found<'_>, text: &mut String, counts: &mut Counts) {
     match found {
         Found::Text(value) => return counts.add(value),
-        Found::Int(value) => written(text, format_args!("{value}")),
+        Found::Int(value) => return counts.add_number(value),
         Found::Double(value) => written(text, format_args!("{}", ShownDouble(value))),
         Found::Bool(value) => written(text, format_args!("{value}")),
         Found::Encoded(value) => return whole_or_parts(value, text, counts),
