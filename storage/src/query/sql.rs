@@ -1,7 +1,8 @@
 //! Read-only SQL over the tables `spans` and `logs`, through DataFusion.
 //!
 //! Owns what a statement may do, its bounds and the form of its answer. `columns` has the tables as people see them, `table` how they
-//! are read, `typed` what a comparison with an attribute means, `exact` what becomes of whole numbers that grow too large. There is no disk
+//! are read, `typed` what a comparison with an attribute means, `exact` what becomes of whole numbers that grow too large, `keys` what
+//! joins are told their keys by. There is no disk
 //! behind a statement: what does not fit into the memory of queries is refused.
 
 use std::num::NonZeroUsize;
@@ -33,6 +34,7 @@ mod columns;
 mod exact;
 mod filters;
 mod json;
+mod keys;
 mod mistake;
 mod table;
 mod typed;
@@ -132,6 +134,7 @@ fn session(snapshot: &Arc<Snapshot>, runtime: Arc<RuntimeEnv>, notes: &Notes) ->
     config.options_mut().sql_parser.collect_spans = true;
     let context = SessionContext::new_with_config_rt(config, runtime);
     context.add_analyzer_rule(Arc::new(exact::ExactNumbers));
+    context.add_optimizer_rule(Arc::new(keys::FullNames));
     for name in bounds::UNBOUNDED_FUNCTIONS {
         context.deregister_udf(name);
     }

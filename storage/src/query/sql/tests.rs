@@ -4,6 +4,7 @@ use crate::metrics::Registry;
 use crate::model::{KeyValue, Span, SpanKind, StatusCode, Value};
 
 mod exact;
+mod subqueries;
 mod typed;
 
 async fn ask(sql: &str) -> Result<SqlAnswer, QueryError> {

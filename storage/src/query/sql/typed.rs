@@ -17,16 +17,20 @@ use std::ops::ControlFlow;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, CastKind, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Select, SelectItem,
-    Subscript, UnaryOperator, Value, VisitMut as _, VisitorMut, visit_expressions,
+    Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Select, SelectItem, UnaryOperator, VisitMut as _, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
+mod kind;
 mod meeting;
 mod reading;
+mod seen;
 
 pub(super) use self::meeting::rewrite as rewrite_plan;
+use self::seen::{
+    OF_BOTH, OF_NUMBERS, bare, has_attribute, has_comparison, is_arithmetic, is_attribute, is_comparison, is_moment, is_number, is_time,
+};
 
 /// The name of the function that reads a number.
 pub(super) const NUMBER: &str = reading::Form::Number.name();
@@ -35,68 +39,6 @@ pub(super) const NUMBER: &str = reading::Form::Number.name();
 pub(super) fn number_function() -> ScalarUDF {
     reading::Form::Number.function()
 }
-
-/// Functions of numbers; what they are called with is read as one.
-const OF_NUMBERS: [&str; 35] = [
-    "avg",
-    "mean",
-    "sum",
-    "min",
-    "max",
-    "median",
-    "stddev",
-    "stddev_pop",
-    "stddev_samp",
-    "var",
-    "var_pop",
-    "var_samp",
-    "var_sample",
-    "var_population",
-    "corr",
-    "covar_pop",
-    "covar_samp",
-    "approx_median",
-    "approx_percentile_cont",
-    "percentile_cont",
-    "abs",
-    "ceil",
-    "floor",
-    "round",
-    "trunc",
-    "sqrt",
-    "ln",
-    "log",
-    "log2",
-    "log10",
-    "exp",
-    "power",
-    "pow",
-    "cbrt",
-    "signum",
-];
-
-/// Those that are also of texts: there only an attribute is read.
-const OF_BOTH: [&str; 2] = ["min", "max"];
-
-/// Columns that are numbers.
-const NUMBERS: [&str; 8] = ["duration", "start_time", "end_time", "time", "observed_time", "record_id", "severity_number", "flags"];
-
-/// Columns of times.
-const TIMES: [&str; 4] = ["start_time", "end_time", "time", "observed_time"];
-
-/// Functions that give moments.
-const OF_MOMENTS: [&str; 10] = [
-    "now",
-    "current_timestamp",
-    "current_date",
-    "today",
-    "date_trunc",
-    "date_bin",
-    "to_timestamp",
-    "to_timestamp_seconds",
-    "to_timestamp_millis",
-    "to_date",
-];
 
 /// Rewrites a statement, or what it explains.
 pub(super) fn rewrite(statement: &mut Statement) {
@@ -166,41 +108,6 @@ fn moments(one: &mut Expr, other: &mut Expr) {
     }
 }
 
-fn is_comparison(op: &BinaryOperator) -> bool {
-    use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
-    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq)
-}
-
-fn is_arithmetic(op: &BinaryOperator) -> bool {
-    use BinaryOperator::{Divide, Minus, Modulo, Multiply, Plus};
-    matches!(op, Plus | Minus | Multiply | Divide | Modulo)
-}
-
-fn is_time(expr: &Expr) -> bool {
-    match bare(expr) {
-        Expr::Identifier(name) => is_one_of(name, &TIMES),
-        Expr::CompoundIdentifier(names) => names.last().is_some_and(|name| is_one_of(name, &TIMES)),
-        _ => false,
-    }
-}
-
-/// Whether it is a moment, as far as can be seen.
-fn is_moment(expr: &Expr) -> bool {
-    match bare(expr) {
-        Expr::TypedString { .. } => true,
-        Expr::Value(value) => matches!(&value.value, Value::SingleQuotedString(text) if text.contains('-')),
-        Expr::Cast { data_type, .. } => matches!(data_type, DataType::Timestamp(..) | DataType::Date),
-        Expr::Function(function) => {
-            let name = function.name.to_string();
-            OF_MOMENTS.iter().any(|known| name.eq_ignore_ascii_case(known))
-        }
-        Expr::BinaryOp { left, op: BinaryOperator::Plus | BinaryOperator::Minus, right } => {
-            is_moment(left) && matches!(bare(right), Expr::Interval(_))
-        }
-        _ => false,
-    }
-}
-
 fn of_numbers(name: &str, args: &mut FunctionArguments) {
     let FunctionArguments::List(list) = args else { return };
     if !OF_NUMBERS.iter().any(|known| name.eq_ignore_ascii_case(known)) {
@@ -251,73 +158,6 @@ impl VisitorMut for Placing<'_> {
             *expr = self.0.clone();
         }
         ControlFlow::Continue(())
-    }
-}
-
-/// Whether there is an attribute in it.
-fn has_attribute(expr: &Expr) -> bool {
-    has(expr, is_attribute)
-}
-
-/// Whether something in it is compared.
-fn has_comparison(expr: &Expr) -> bool {
-    has(expr, |expr| match expr {
-        Expr::BinaryOp { op, .. } => is_comparison(op),
-        Expr::InList { .. } | Expr::Between { .. } | Expr::IsTrue(_) | Expr::IsFalse(_) => true,
-        _ => false,
-    })
-}
-
-fn has(expr: &Expr, wanted: impl Fn(&Expr) -> bool) -> bool {
-    visit_expressions(expr, |expr| if wanted(expr) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }).is_break()
-}
-
-/// Whether it is `attributes['k']` or `resource['k']` of any table.
-fn is_attribute(expr: &Expr) -> bool {
-    let Expr::CompoundFieldAccess { root, access_chain } = bare(expr) else { return false };
-    let name = match (access_chain.as_slice(), root.as_ref()) {
-        ([.., AccessExpr::Dot(Expr::Identifier(name)), _], _) | ([_], Expr::Identifier(name)) => Some(name),
-        ([_], Expr::CompoundIdentifier(names)) => names.last(),
-        _ => None,
-    };
-    let is_key = |access: &AccessExpr| match access {
-        AccessExpr::Subscript(Subscript::Index { index: Expr::Value(value) }) => matches!(value.value, Value::SingleQuotedString(_)),
-        _ => false,
-    };
-    access_chain.last().is_some_and(is_key) && name.is_some_and(|name| is_one_of(name, &["attributes", "resource"]))
-}
-
-fn is_one_of(name: &Ident, names: &[&str]) -> bool {
-    names.iter().any(|known| name.value.eq_ignore_ascii_case(known))
-}
-
-/// Whether it is a number, as far as can be seen.
-fn is_number(expr: &Expr) -> bool {
-    match bare(expr) {
-        Expr::Value(value) => matches!(value.value, Value::Number(..)),
-        Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, .. } => true,
-        Expr::BinaryOp { op, .. } => is_arithmetic(op),
-        Expr::Identifier(name) => is_one_of(name, &NUMBERS),
-        Expr::CompoundIdentifier(names) => names.last().is_some_and(|name| is_one_of(name, &NUMBERS)),
-        Expr::Cast { kind: CastKind::Cast | CastKind::TryCast | CastKind::DoubleColon, data_type, .. } => is_numeric(data_type),
-        Expr::Function(function) => {
-            let name = function.name.to_string();
-            OF_NUMBERS.iter().chain(&["count", NUMBER]).any(|known| !OF_BOTH.contains(known) && name.eq_ignore_ascii_case(known))
-        }
-        _ => false,
-    }
-}
-
-fn is_numeric(data_type: &DataType) -> bool {
-    let name = data_type.to_string().to_ascii_uppercase();
-    ["INT", "BIGINT", "SMALLINT", "TINYINT", "DOUBLE", "FLOAT", "REAL", "DECIMAL", "NUMERIC"].iter().any(|known| name.starts_with(known))
-}
-
-/// Without parentheses.
-fn bare(expr: &Expr) -> &Expr {
-    match expr {
-        Expr::Nested(inner) => bare(inner),
-        other => other,
     }
 }
 

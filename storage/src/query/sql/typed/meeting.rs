@@ -4,104 +4,19 @@
 //! columns of each step have: whether the text comes from a table, a subquery or a name of `WITH`. A text that stands in the statement is
 //! left to the planner: it is read once, and its writer told when it is none. So is every cast that was written.
 
-use std::sync::Arc;
-
-use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode as _};
-use datafusion::common::{Column, DFSchema, Result};
-use datafusion::logical_expr::expr::{InList, InSubquery, ScalarFunction, SetComparison, TryCast};
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr::{InList, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{
-    Between, BinaryExpr, Case, Cast, Expr, ExprSchemable as _, LogicalPlan, LogicalPlanBuilder, Operator, Projection, Subquery, not,
-};
+use datafusion::logical_expr::{Between, BinaryExpr, Case, Expr, LogicalPlan, Operator, not};
 
-use super::reading::{Form, is_text};
+use super::kind::Kind;
+use super::reading::Form;
 
-/// What an expression gives, as far as meetings are concerned.
-#[derive(Clone, Debug, PartialEq)]
-enum Kind {
-    Text,
-    /// A text that stands in the statement.
-    Written,
-    Number,
-    /// A number that the planner would make another decimal of when it meets one with a point that floats.
-    Decimal,
-    Truth,
-    Time(DataType),
-    Other,
-}
+mod subqueries;
 
-impl Kind {
-    fn of_type(data_type: &DataType) -> Self {
-        match data_type {
-            text if is_text(text) => Self::Text,
-            DataType::Boolean => Self::Truth,
-            decimal if decimal.is_decimal() => Self::Decimal,
-            number if number.is_numeric() => Self::Number,
-            DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Time32(_) | DataType::Time64(_) => {
-                Self::Time(data_type.clone())
-            }
-            _ => Self::Other,
-        }
-    }
-
-    fn of(expr: &Expr, read: &DFSchema) -> Self {
-        match expr.get_type(read).map_or(Self::Other, |data_type| Self::of_type(&data_type)) {
-            Self::Text if is_written(expr) => Self::Written,
-            kind => kind,
-        }
-    }
-
-    fn is_number(&self) -> bool {
-        matches!(self, Self::Number | Self::Decimal)
-    }
-
-    /// Whether attributes show it as a text.
-    fn is_shown(&self) -> bool {
-        self.is_number() || *self == Self::Truth
-    }
-
-    fn is_text(&self) -> bool {
-        matches!(self, Self::Text | Self::Written)
-    }
-
-    fn meets_text(&self) -> bool {
-        self.is_shown() || matches!(self, Self::Time(_))
-    }
-
-    /// A text read as one of this.
-    fn read(&self, text: Expr) -> Result<Expr> {
-        match self {
-            Self::Number | Self::Decimal => Form::Number.of(text),
-            Self::Truth => Form::Truth.of(text),
-            Self::Time(data_type) => Ok(Expr::TryCast(TryCast::new(Box::new(text), data_type.clone()))),
-            Self::Text | Self::Written | Self::Other => Ok(text),
-        }
-    }
-
-    /// One of this, beside texts that are read as such.
-    fn beside_read(&self, expr: Expr) -> Expr {
-        if *self == Self::Decimal { Expr::Cast(Cast::new(Box::new(expr), DataType::Float64)) } else { expr }
-    }
-
-    /// One of this as a text.
-    fn shown(&self, expr: Expr) -> Result<Expr> {
-        match self {
-            Self::Number | Self::Decimal | Self::Truth => Form::Shown.of(expr),
-            Self::Time(_) => Ok(Expr::Cast(Cast::new(Box::new(expr), DataType::Utf8))),
-            Self::Text | Self::Written | Self::Other => Ok(expr),
-        }
-    }
-}
-
-fn is_written(expr: &Expr) -> bool {
-    match expr {
-        Expr::Literal(..) => true,
-        Expr::Alias(alias) => is_written(&alias.expr),
-        _ => false,
-    }
-}
+use self::subqueries::{any_found, one_found};
 
 /// Rewrites a plan, with its subqueries.
 pub(in super::super) fn rewrite(plan: LogicalPlan) -> Result<LogicalPlan> {
@@ -265,55 +180,6 @@ fn one_of(InList { expr, list, negated }: InList, read: &DFSchema) -> Result<Exp
     }
     let expr = all.remove(0);
     Ok(Expr::InList(InList::new(Box::new(expr), all, negated)))
-}
-
-fn one_found(InSubquery { expr, subquery, negated }: InSubquery, read: &DFSchema) -> Result<Expr> {
-    let op = if negated { Operator::NotEq } else { Operator::Eq };
-    let was = Kind::of(&expr, read);
-    let (expr, subquery) = found(*expr, op, subquery, read)?;
-    let is_read = negated && was == Kind::Text && Kind::of(&expr, read) != Kind::Text;
-    let there = is_read.then(|| expr.clone().is_not_null());
-    let found = Expr::InSubquery(InSubquery::new(Box::new(expr), subquery, negated));
-    // The planner lets NULL pass where no row is NULL.
-    Ok(there.into_iter().fold(found, Expr::and))
-}
-
-fn any_found(SetComparison { expr, subquery, op, quantifier }: SetComparison, read: &DFSchema) -> Result<Expr> {
-    let (expr, subquery) = found(*expr, op, subquery, read)?;
-    Ok(Expr::SetComparison(SetComparison::new(Box::new(expr), subquery, op, quantifier)))
-}
-
-/// An expression and the rows that it is compared with.
-fn found(expr: Expr, op: Operator, subquery: Subquery, read: &DFSchema) -> Result<(Expr, Subquery)> {
-    let fields = subquery.subquery.schema().fields();
-    let rows = fields.first().map_or(Kind::Other, |field| Kind::of_type(field.data_type()));
-    Ok(match (Kind::of(&expr, read), rows) {
-        (Kind::Text, kind) if kind.is_shown() && op == Operator::Eq => (expr, each(subquery, |row| kind.shown(row))?),
-        (Kind::Text, Kind::Decimal) => (Form::Number.of(expr)?, each(subquery, |row| Ok(Kind::Decimal.beside_read(row)))?),
-        (Kind::Text, kind) => (kind.read(expr)?, subquery),
-        (kind, Kind::Text) if kind.is_shown() && matches!(op, Operator::Eq | Operator::NotEq) => (kind.shown(expr)?, subquery),
-        (kind, Kind::Text) if kind.meets_text() => (kind.beside_read(expr), each(subquery, |row| kind.read(row))?),
-        _ => (expr, subquery),
-    })
-}
-
-/// A subquery with something else made of its only column.
-fn each(subquery: Subquery, form: impl Fn(Expr) -> Result<Expr>) -> Result<Subquery> {
-    let plan = Arc::unwrap_or_clone(subquery.subquery);
-    let plan = match plan {
-        LogicalPlan::Projection(Projection { mut expr, input, schema, .. }) => {
-            if let (Some(first), Some(field)) = (expr.first_mut(), schema.fields().first()) {
-                *first = form(std::mem::take(first).unalias())?.alias(field.name());
-            }
-            LogicalPlan::Projection(Projection::try_new(expr, input)?)
-        }
-        plan => {
-            let column = Column::from(plan.schema().qualified_field(0));
-            let made = form(Expr::Column(column.clone()))?.alias(column.name());
-            LogicalPlanBuilder::from(plan).project([made])?.build()?
-        }
-    };
-    Ok(Subquery { subquery: Arc::new(plan), ..subquery })
 }
 
 fn chosen(Case { expr, when_then_expr, else_expr }: Case, read: &DFSchema) -> Result<Expr> {
