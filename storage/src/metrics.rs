@@ -89,6 +89,14 @@ impl Registry {
         self.gauge("throughline_memory_used_bytes", help, &[("consumer", consumer)])
     }
 
+    /// Registers or finds the gauge of what questions of a kind hold.
+    #[must_use]
+    pub fn question_memory(&self, kind: &str) -> Gauge {
+        let help =
+            "Bytes of memory that running questions hold, which are not SQL: the rows at hand and what is gathered of rows, an estimate.";
+        self.gauge("throughline_question_memory_bytes", help, &[("kind", kind)])
+    }
+
     /// Registers or finds a histogram of seconds. `labels` are name and value pairs.
     #[must_use]
     pub fn histogram(&self, name: &'static str, help: &'static str, labels: &[(&str, &str)]) -> Histogram {

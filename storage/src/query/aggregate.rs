@@ -10,7 +10,7 @@ use super::language::Query;
 use super::predicate::Predicate;
 use super::question::QueryError;
 use super::rolled::{self, Moment, Question, Rolls, View};
-use super::scan::{Control, Scan, Wanted};
+use super::scan::{Control, Kept, Scan, Wanted};
 use crate::model::{TimeRange, UnixNanos};
 use crate::rollup::MINUTE;
 use crate::snapshot::Snapshot;
@@ -106,12 +106,14 @@ pub(crate) fn aggregate(snapshot: &Snapshot, ask: &Aggregate, rolls: &Rolls, con
         filter: &filter,
     };
     let new = || Groups::new(parts.count);
-    let (states, mut stats) = if grouping.is_told_apart() && numbers.is_empty() {
+    let (mut states, mut stats) = if grouping.is_told_apart() && numbers.is_empty() {
         rolled::fold(question, rolls, control, new, |groups, item| grouping.told(item, |key| groups.take(key, parts.of(item.time), item)))?
     } else {
         rows(&question, (&grouping, &numbers), parts, control)?
     };
     control.check()?;
+    let mut holding = control.holding();
+    holding.set(states.iter_mut().map(|groups| groups.bytes(usize::MAX)).sum());
     let mut groups = states.into_iter().fold(new(), Groups::merge);
     for note in note.into_iter().chain(groups.notes()) {
         stats.complete = false;
@@ -146,8 +148,8 @@ fn rows(
     let wanted = Wanted { columns: &columns, keys: &keys, predicate: filter };
     let states = scan.fold(
         wanted,
-        || Groups::new(parts.count),
-        |groups, rows| {
+        || Kept { all: Groups::new(parts.count), holding: control.holding() },
+        |Kept { all: groups, holding }, rows| {
             let view = View::of(question, rows.batch)?;
             let mut reader = grouping.reader(rows.batch)?;
             let mut amounts = numbers.reader(rows.batch)?;
@@ -158,10 +160,11 @@ fn rows(
                 reader.read(row, &item, |key| groups.measure(key, parts.of(item.time), &item, numbers));
             }
             groups.is_cut |= reader.is_cut;
+            holding.set(groups.bytes(rows.batch.num_rows()));
             Ok(())
         },
     )?;
-    Ok((states, std::mem::take(&mut scan.stats)))
+    Ok((states.into_iter().map(|kept| kept.all).collect(), std::mem::take(&mut scan.stats)))
 }
 
 /// Refuses what would be without bounds or without meaning.

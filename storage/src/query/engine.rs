@@ -164,6 +164,7 @@ impl Engine {
     ) -> Result<T, QueryError> {
         self.measured(kind, async {
             let (permit, control) = self.enter(weight, self.timeout).await?;
+            control.show_memory(self.registry.question_memory(kind));
             let cancel = CancelOnDrop(control.clone());
             let task = self.threads(weight)?.spawn_blocking(move || {
                 let result = work(&control);
@@ -219,6 +220,7 @@ impl Engine {
         let running = Running::new(&self.registry);
         let errors = self.registry.clone();
         let control = self.pressure.begin(Weight::Light, STREAM_TIMEOUT);
+        control.show_memory(self.registry.question_memory(kind));
         self.threads(Weight::Heavy)?.spawn_blocking(move || {
             let mut hand_out = |part| sender.blocking_send(Ok(part)).map_err(|_| nobody_waits());
             if let Err(error) = work(&control, &mut hand_out) {

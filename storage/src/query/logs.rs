@@ -25,6 +25,9 @@ mod context;
 pub(crate) use self::context::context;
 pub use self::context::{LogContext, LogContextSearch, SameOrigin};
 
+/// What one found record takes while others are looked at, about.
+const BYTES_FOUND: usize = 128;
+
 /// Sort key of a record: smaller is earlier on the page.
 type Rank = (u64, u64);
 
@@ -153,6 +156,7 @@ fn find(snapshot: &Snapshot, predicate: &Predicate, ask: Ask, control: &Control)
     }
     scan.whole_when_few();
     let best: Mutex<BTreeMap<Rank, Found>> = Mutex::default();
+    let holding = Mutex::new(control.holding());
     let worst = || {
         let best = best.lock();
         if best.len() > limit { best.last_key_value().map(|(rank, _)| *rank) } else { None }
@@ -181,6 +185,7 @@ fn find(snapshot: &Snapshot, predicate: &Predicate, ask: Ask, control: &Control)
             drop(best);
             last = worst();
         }
+        holding.lock().set(best.lock().len() * BYTES_FOUND);
         Ok(())
     };
     let wanted = Wanted { columns: &[column::RECORD_ID], keys: &[], predicate };
@@ -223,7 +228,11 @@ fn cursor_at(time: u64, id: u64) -> Cursor {
 /// Reads whole records, by their number.
 fn fetch(scan: &mut Scan<'_>, found: Vec<(Place, u32)>) -> Result<BTreeMap<u64, LogRecord>, QueryError> {
     let mut records = BTreeMap::new();
-    for batch in scan.fetch_all(&by_place(found))? {
+    let batches = scan.fetch_all(&by_place(found))?;
+    let mut holding = scan.holding();
+    // Twice: as columns and as records.
+    holding.set(batches.iter().map(|batch| 2 * batch.get_array_memory_size()).sum());
+    for batch in batches {
         let read = rows::logs(&batch, 0..batch.num_rows())?;
         records.extend(read.into_iter().map(|record| (record.record_id, record)));
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::answer::{QueryStats, ServiceMap};
 use super::predicate::Predicate;
 use super::question::QueryError;
-use super::scan::{Control, Scan, Wanted};
+use super::scan::{Control, Holding, Kept, Scan, Wanted};
 use crate::calls::{self, Call, Calls, Linked, REACH, View};
 use crate::model::{TimeRange, UnixNanos};
 use crate::snapshot::Snapshot;
@@ -96,6 +96,8 @@ fn of_rows(snapshot: &Snapshot, window: Window, control: &Control) -> Result<(Ta
         scan.note(format!("only the newest {MAX_SPANS} spans of the window were looked at; narrow the time range"));
     }
     control.check()?;
+    let mut holding = control.holding();
+    holding.set(bytes(&calls));
     let Calls { calls, links, names } = calls;
     let mut tally = Tally::new(names, window);
     let linked = Linked { all: &calls, links: &links };
@@ -113,21 +115,28 @@ fn of_rows(snapshot: &Snapshot, window: Window, control: &Control) -> Result<(Ta
 
 /// The spans that a scan finds, sorted and each once, and whether there were more.
 fn collect(scan: &mut Scan<'_>, predicate: &Predicate, max_spans: usize) -> Result<(Calls, bool), QueryError> {
-    let count = AtomicUsize::new(0);
+    let (count, control) = (AtomicUsize::new(0), scan.control());
     let is_full = || count.load(Ordering::Relaxed) >= max_spans;
     let wanted = Wanted { columns: &calls::COLUMNS, keys: &[], predicate };
     let parts = scan.fold_until(
         wanted,
         |_| is_full(),
-        Calls::default,
-        |calls, rows| {
+        || Kept { all: Calls::default(), holding: control.holding() },
+        |Kept { all: calls, holding }, rows| {
             let view = View::of(rows.batch).ok_or_else(|| QueryError::Internal("a column of calls is missing".to_owned()))?;
             rows.alive.set_indices().for_each(|row| calls.add(&view, row, MAX_LINKS));
             count.fetch_add(rows.alive.count_set_bits(), Ordering::Relaxed);
+            holding.set(bytes(calls));
             Ok(())
         },
     )?;
+    let (parts, _held): (Vec<Calls>, Vec<Holding>) = parts.into_iter().map(|Kept { all, holding }| (all, holding)).unzip();
     Ok((joined(parts)?, is_full()))
+}
+
+/// Bytes that spans and links take, about.
+fn bytes(calls: &Calls) -> usize {
+    calls.calls.capacity() * size_of::<Call>() + size_of_val(calls.links.as_slice())
 }
 
 /// The parts as one. Each part is sorted on a thread of its own, after which the whole is nearly sorted.

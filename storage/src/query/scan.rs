@@ -23,6 +23,7 @@ use crate::store::Signal;
 
 mod control;
 mod fetched;
+mod holding;
 mod late;
 mod narrowed;
 mod numbers;
@@ -33,6 +34,7 @@ mod worded;
 mod workers;
 
 pub(crate) use self::control::Control;
+pub(crate) use self::holding::{Holding, Kept, of_map, of_set};
 use self::late::Selections;
 pub(super) use self::narrowed::Ranking;
 pub(super) use self::numbers::Numbers;
@@ -140,6 +142,15 @@ impl<'a> Scan<'a> {
             scan.stats.rows_pruned += if scan.units.len() == before { batch.num_rows() as u64 } else { 0 };
         }
         Ok(scan)
+    }
+
+    pub(super) fn control(&self) -> &'a Control {
+        self.control
+    }
+
+    /// Something that the question is going to hold.
+    pub(super) fn holding(&self) -> Holding {
+        self.control.holding()
     }
 
     fn newest_first(&mut self) {

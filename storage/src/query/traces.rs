@@ -13,7 +13,7 @@ use super::columns;
 use super::language::Asked;
 use super::predicate::Predicate;
 use super::question::{Cursor, QueryError, TraceOrder, TraceSearch};
-use super::scan::{Control, Place, Ranking, Scan, Unit, Wanted};
+use super::scan::{Control, Place, Ranking, Scan, Unit, Wanted, of_map};
 use super::unknown;
 use crate::model::{Span, TimeRange, TraceId, UnixNanos};
 use crate::rows;
@@ -55,6 +55,7 @@ fn spans_of(snapshot: &Snapshot, id: TraceId, control: &Control) -> Result<(Vec<
     let schema = schema::of(Signal::Traces);
     let every: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     let mut spans = Vec::new();
+    let (mut holding, mut held) = (control.holding(), 0);
     for segment in table.by_arrival().into_iter().filter(|segment| segment.may_hold(id)) {
         control.check()?;
         let read = segment.trace_rows(id).and_then(|rows| {
@@ -64,6 +65,9 @@ fn spans_of(snapshot: &Snapshot, id: TraceId, control: &Control) -> Result<(Vec<
         match read {
             Ok(batches) => {
                 for batch in batches {
+                    // About as much as its spans take.
+                    held += batch.get_array_memory_size();
+                    holding.set(held);
                     spans.extend(spans_in(&batch, id)?);
                 }
             }
@@ -169,6 +173,7 @@ fn candidates(
     }
     let best_cell = std::cell::RefCell::new(&mut best);
     let first_of = |unit: &Unit| weight(if is_oldest { unit.min } else { unit.max }.get());
+    let mut holding = control.holding();
     scan.run_best(
         (Wanted { columns: &[column::TRACE_ID, key], keys: &[], predicate }, Ranking { column: key, weight }),
         |unit| by_start && best_cell.borrow().worst().is_some_and(|worst| worst > first_of(unit)),
@@ -187,6 +192,7 @@ fn candidates(
                     worst = best.worst();
                 }
             }
+            holding.set(of_map(&best.keys) + best.ranks.len() * size_of::<Rank>());
             Ok(())
         },
     )?;
@@ -260,6 +266,7 @@ fn summaries(
     for chunk in candidates.chunks(TRACES_AT_ONCE) {
         let of_traces = Predicate::traces(chunk.iter().map(|(_, id)| *id).collect());
         let mut gathered: HashMap<TraceId, Gathered> = HashMap::new();
+        let (mut holding, mut spans) = (control.holding(), 0);
         let mut scan = Scan::new(snapshot, Signal::Traces, TimeRange::ALL, &of_traces.hints, control)?;
         scan.run(
             Wanted { columns: &needed, keys: &keys, predicate: &of_traces },
@@ -269,6 +276,8 @@ fn summaries(
                     Some(predicate) => predicate.matches(rows.batch, rows.alive.clone())?,
                     None => BooleanBuffer::new_unset(rows.alive.len()),
                 };
+                spans += rows.alive.count_set_bits();
+                holding.set(summary::bytes(&gathered, spans));
                 summary::gather(&mut gathered, rows.batch, &rows.alive, &matching, search)
             },
         )?;

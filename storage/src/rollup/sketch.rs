@@ -90,7 +90,7 @@ impl Sketch {
     }
 
     /// Bytes of memory beside itself.
-    pub(super) fn heap_bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         self.buckets.heap_bytes()
     }
 

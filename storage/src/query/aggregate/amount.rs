@@ -62,6 +62,11 @@ impl Amount {
         self.sizes.merge(other.sizes);
     }
 
+    /// Bytes that it takes, about.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.sum.digits.capacity() * size_of::<(u8, i64)>() + self.sizes.counts.len() * 2 * size_of::<(i32, u64)>()
+    }
+
     pub(super) fn count(&self) -> u64 {
         self.count
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::super::rolled::{Counts, Item};
+use super::super::scan::of_map;
 use super::amount::Amount;
 use super::group::{MAX_KEYS, values};
 use super::measure::Measured;
@@ -17,6 +18,9 @@ pub(super) struct Groups {
     other: Sums,
     max: usize,
     is_full: bool,
+    /// What was held when it was last measured, how many sums that were, and rows since.
+    held: (usize, usize),
+    unmeasured: usize,
     /// Whether a row had more values than groups it counts for.
     pub(super) is_cut: bool,
     /// Rows whose value is no number, by what is measured.
@@ -50,7 +54,16 @@ const MIN_GROUPS: usize = 100;
 impl Groups {
     pub(super) fn new(parts: usize) -> Self {
         let max = (MAX_SUMS / parts.max(1)).clamp(MIN_GROUPS, MAX_GROUPS);
-        Self { known: HashMap::new(), other: Sums::default(), max, is_full: false, is_cut: false, not_numbers: Vec::new() }
+        Self {
+            known: HashMap::new(),
+            other: Sums::default(),
+            max,
+            is_full: false,
+            held: (0, 0),
+            unmeasured: 0,
+            is_cut: false,
+            not_numbers: Vec::new(),
+        }
     }
 
     pub(super) fn take(&mut self, key: &[u8], part: usize, item: &Item<'_>) {
@@ -114,6 +127,19 @@ impl Groups {
         (found, has_other.then_some(other))
     }
 
+    /// Bytes that are held, about, after so many more rows. Measured when there were as many rows as there are sums, so that it costs
+    /// little.
+    pub(super) fn bytes(&mut self, rows: usize) -> usize {
+        self.unmeasured = self.unmeasured.saturating_add(rows);
+        if self.unmeasured >= self.held.1 {
+            let sums = self.known.values().chain([&self.other]).flat_map(|sums| sums.parts.values());
+            let (count, bytes) = sums.fold((0, 0), |(count, bytes), sum| (count + 1, bytes + sum.bytes()));
+            let keys: usize = self.known.keys().map(|key| key.len()).sum();
+            (self.held, self.unmeasured) = ((of_map(&self.known) + keys + bytes, count), 0);
+        }
+        self.held.0
+    }
+
     fn sums(&mut self, key: &[u8]) -> &mut Sums {
         if !self.known.contains_key(key) {
             if self.known.len() >= self.max {
@@ -153,6 +179,11 @@ impl Sums {
 }
 
 impl Sum {
+    fn bytes(&self) -> usize {
+        let amounts: usize = self.amounts.iter().map(Amount::bytes).sum();
+        size_of::<(usize, Self)>() + self.counts.durations.heap_bytes() + amounts
+    }
+
     fn take(&mut self, item: &Item<'_>) {
         self.counts.take(item);
         let is_error = match item.signal {

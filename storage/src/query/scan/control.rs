@@ -1,11 +1,14 @@
 //! How running work learns that it must end.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
 use super::super::question::QueryError;
+use super::Holding;
+use crate::metrics::Gauge;
 
 /// Tells running work to end: its time is over, or nobody waits for it any more.
 #[derive(Debug)]
@@ -16,12 +19,25 @@ pub(crate) struct Control {
     lacks_memory: AtomicBool,
     /// Tells those who wait instead of asking.
     told: Notify,
+    /// Shows what it holds in memory.
+    held: OnceLock<Gauge>,
 }
 
 impl Control {
     pub(crate) fn new(allowed: Duration) -> Self {
         let (deadline, told) = (Instant::now() + allowed, Notify::new());
-        Self { deadline, allowed, cancelled: AtomicBool::new(false), lacks_memory: AtomicBool::new(false), told }
+        let (cancelled, lacks_memory) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { deadline, allowed, cancelled, lacks_memory, told, held: OnceLock::new() }
+    }
+
+    /// Has what the work holds in memory shown.
+    pub(crate) fn show_memory(&self, gauge: Gauge) {
+        self.held.get_or_init(|| gauge);
+    }
+
+    /// Something that the work is going to hold.
+    pub(crate) fn holding(&self) -> Holding {
+        Holding::shown_by(self.held.get())
     }
 
     pub(crate) fn cancel(&self) {

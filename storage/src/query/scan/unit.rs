@@ -74,9 +74,13 @@ impl Scan<'_> {
                     Ok(batches) => batches,
                     Err(error) => return account.unreadable(&error),
                 };
+                let mut holding = self.control.holding();
                 for batch in batches {
                     match batch {
-                        Ok(batch) => hand(&batch, account)?,
+                        Ok(batch) => {
+                            holding.set(batch.get_array_memory_size());
+                            hand(&batch, account)?;
+                        }
                         Err(error) => return account.unreadable(&error),
                     }
                 }

@@ -11,7 +11,7 @@ use super::super::answer::{QueryStats, TracePage};
 use super::super::columns;
 use super::super::predicate::Predicate;
 use super::super::question::{QueryError, TraceOrder, TraceSearch};
-use super::super::scan::{Control, Scan, Wanted};
+use super::super::scan::{Control, Scan, Wanted, of_map};
 use super::{MAX_CANDIDATES, Rank, page, summaries};
 use crate::model::{StatusCode, TraceId};
 use crate::schema::column;
@@ -68,6 +68,7 @@ pub(super) fn ranked(
     let errors_only = search.order == TraceOrder::MostErrors;
     let counts: RefCell<HashMap<TraceId, u64>> = RefCell::default();
     let is_full = std::cell::Cell::new(false);
+    let mut holding = control.holding();
     let mut scan = Scan::new(snapshot, Signal::Traces, search.range, &predicate.hints, control)?;
     scan.run(
         Wanted { columns: &[column::TRACE_ID, column::STATUS_CODE], keys: &[], predicate },
@@ -89,6 +90,7 @@ pub(super) fn ranked(
                     is_full.set(true);
                 }
             }
+            holding.set(of_map(&counts));
             Ok(())
         },
     )?;

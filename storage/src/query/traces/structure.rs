@@ -12,7 +12,7 @@ use super::super::columns;
 use super::super::language::TraceNode;
 use super::super::predicate::Predicate;
 use super::super::question::{QueryError, TraceSearch};
-use super::super::scan::{Control, Scan, Wanted};
+use super::super::scan::{Control, Scan, Wanted, of_set};
 use super::{Rank, candidates, counted::counts, summaries};
 use crate::model::{TimeRange, TraceId};
 use crate::schema::column;
@@ -153,6 +153,7 @@ fn traces_with(
 ) -> Result<Option<Vec<TraceId>>, QueryError> {
     let mut scan = Scan::new(snapshot, leg.signal, range, &leg.predicate.hints, control)?;
     let found = std::cell::RefCell::new(HashSet::new());
+    let mut holding = control.holding();
     scan.run(
         Wanted { columns: &[column::TRACE_ID], keys: &[], predicate: &leg.predicate },
         |_| found.borrow().len() > most,
@@ -166,6 +167,7 @@ fn traces_with(
                     found.insert(id);
                 }
             }
+            holding.set(of_set(&found));
             Ok(())
         },
     )?;

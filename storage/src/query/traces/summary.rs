@@ -9,7 +9,7 @@ use super::super::answer::{QueryStats, ServiceInTrace, TraceSummary};
 use super::super::columns;
 use super::super::predicate::Predicate;
 use super::super::question::{QueryError, TraceOrder, TraceSearch};
-use super::super::scan::{Control, Scan, Wanted};
+use super::super::scan::{Control, Scan, Wanted, of_map};
 use crate::attributes::{Found, Values};
 use crate::model::{SpanKind, StatusCode, TimeRange, TraceId, UnixNanos};
 use crate::schema::column;
@@ -35,6 +35,8 @@ pub(super) const COLUMNS: [&str; 12] = [
     column::SERVICE_NAME,
     column::EXCEPTION_MESSAGE,
 ];
+/// Services of a trace, as a rule.
+const SERVICES: usize = 4;
 /// Spans per service in the mini-timeline.
 const SPANS_SHOWN: usize = 16;
 
@@ -76,6 +78,11 @@ struct Service {
     error_count: usize,
     /// Duration and start, longest first.
     longest: Vec<(u64, u64)>,
+}
+
+/// Bytes that so many traces with so many spans take, about: of each span that it was seen, of each trace a few services.
+pub(super) fn bytes(traces: &HashMap<TraceId, Gathered>, spans: usize) -> usize {
+    of_map(traces) + spans * 2 * size_of::<(u64, i32, u64)>() + traces.len() * SERVICES * (size_of::<Service>() + SPANS_SHOWN * 16)
 }
 
 /// Adds the alive rows of a batch to their traces.

@@ -1,6 +1,6 @@
 //! Reads the spans and log records of many traces at once and has them judged.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use arrow::array::{FixedSizeBinaryArray, Int32Array, Int64Array, RecordBatch};
@@ -10,7 +10,7 @@ use super::super::super::answer::QueryStats;
 use super::super::super::columns;
 use super::super::super::predicate::Predicate;
 use super::super::super::question::{QueryError, TraceSearch};
-use super::super::super::scan::{Control, Scan, Wanted};
+use super::super::super::scan::{Control, Holding, Scan, Wanted};
 use super::judge::{Verdict, judge};
 use super::plan::Plan;
 use super::rows::{Item, Rows};
@@ -29,6 +29,8 @@ pub(super) struct Reader<'a> {
     stats: QueryStats,
     items: usize,
     truncated: usize,
+    /// What is read and not judged yet.
+    holding: RefCell<Holding>,
 }
 
 /// What is read of rows: columns, and attributes by their keys.
@@ -44,6 +46,9 @@ const TRACES_AT_ONCE: usize = 256;
 const MAX_ITEMS: usize = 1_000_000;
 /// Spans and records that are read for one page, about.
 const MAX_ITEMS_PER_PAGE: usize = 20_000_000;
+
+/// A span or record and that it was seen.
+const BYTES_PER_ITEM: usize = size_of::<Item>() + 2 * size_of::<(u64, i32, u64)>();
 
 const SPAN_COLUMNS: [&str; 8] = [
     column::TRACE_ID,
@@ -75,7 +80,7 @@ impl<'a> Reader<'a> {
         }
         let of_logs = of(Signal::Logs, &[column::TRACE_ID, column::SPAN_ID, column::TIME]);
         let stats = QueryStats { complete: true, ..QueryStats::default() };
-        Self { snapshot, plan, control, of_spans, of_logs, stats, items: 0, truncated: 0 }
+        Self { snapshot, plan, control, of_spans, of_logs, stats, items: 0, truncated: 0, holding: RefCell::new(control.holding()) }
     }
 
     /// Whether as much was read as one page may cost.
@@ -129,6 +134,7 @@ impl<'a> Reader<'a> {
             signals.push(Signal::Logs);
         }
         let room = Cell::new(MAX_ITEMS);
+        let mut held = 0;
         for signal in signals {
             let of_traces = Predicate::traces(ids.to_vec());
             let read = if signal == Signal::Traces { &self.of_spans } else { &self.of_logs };
@@ -138,7 +144,8 @@ impl<'a> Reader<'a> {
                 |_| room.get() == 0,
                 |rows| {
                     let left = self.gather(signal, rows.batch, &rows.alive, &mut traces, room.get())?;
-                    room.set(left);
+                    held += room.replace(left) - left;
+                    self.holding.borrow_mut().set(held * BYTES_PER_ITEM);
                     Ok(())
                 },
             )?;
