@@ -13,6 +13,7 @@ mod export;
 mod facets;
 #[cfg(test)]
 mod fixtures;
+mod frequent;
 mod grid;
 mod kept;
 mod language;

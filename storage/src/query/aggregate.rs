@@ -6,6 +6,7 @@
 //! sent twice the last version counts, and quantiles come from the same buckets.
 
 use super::answer::QueryStats;
+use super::frequent::Frequent;
 use super::language::Query;
 use super::predicate::Predicate;
 use super::question::QueryError;
@@ -26,7 +27,7 @@ mod sums;
 use self::group::Grouping;
 pub use self::measure::{Bar, Measure, Measured, Statistic};
 use self::numbers::Numbers;
-use self::sums::{Groups, Sums};
+use self::sums::{Groups, Pass, Sums};
 
 /// Sums up spans or log records.
 #[derive(Clone, Debug)]
@@ -105,16 +106,27 @@ pub(crate) fn aggregate(snapshot: &Snapshot, ask: &Aggregate, rolls: &Rolls, con
         },
         filter: &filter,
     };
-    let new = || Groups::new(parts.count);
-    let (mut states, mut stats) = if grouping.is_told_apart() && numbers.is_empty() {
-        rolled::fold(question, rolls, control, new, |groups, item| grouping.told(item, |key| groups.take(key, parts.of(item.time), item)))?
-    } else {
-        rows(&question, (&grouping, &numbers), parts, control)?
-    };
-    control.check()?;
     let mut holding = control.holding();
-    holding.set(states.iter_mut().map(|groups| groups.bytes(usize::MAX)).sum());
-    let mut groups = states.into_iter().fold(new(), Groups::merge);
+    let mut pass = |new: &(dyn Fn() -> Groups + Sync)| -> Result<(Groups, QueryStats), QueryError> {
+        let (mut states, stats) = if grouping.is_told_apart() && numbers.is_empty() {
+            rolled::fold(question, rolls, control, new, |groups, item| {
+                grouping.told(item, |key| groups.take(key, parts.of(item.time), item))
+            })?
+        } else {
+            rows(&question, (&grouping, &numbers), (parts, new), control)?
+        };
+        control.check()?;
+        holding.set(states.iter_mut().map(|groups| groups.bytes(usize::MAX)).sum());
+        Ok((states.into_iter().fold(new(), Groups::merge), stats))
+    };
+    let (mut groups, mut stats) = pass(&|| Groups::new(parts.count, Pass::All))?;
+    if groups.is_full() {
+        let ranked = pass(&|| Groups::new(parts.count, Pass::Rank(Frequent::default(), 0)))?.0;
+        if let Some(chosen) = ranked.chosen(ask.limit) {
+            drop(ranked);
+            (groups, stats) = pass(&|| Groups::new(parts.count, Pass::Chosen(chosen.clone())))?;
+        }
+    }
     for note in note.into_iter().chain(groups.notes()) {
         stats.complete = false;
         stats.notes.push(note);
@@ -137,7 +149,7 @@ pub(crate) fn aggregate(snapshot: &Snapshot, ask: &Aggregate, rolls: &Rolls, con
 fn rows(
     question: &Question<'_>,
     (grouping, numbers): (&Grouping, &Numbers),
-    parts: Parts,
+    (parts, new): (Parts, &(dyn Fn() -> Groups + Sync)),
     control: &Control,
 ) -> Result<(Vec<Groups>, QueryStats), QueryError> {
     let Question { snapshot, signal, range, filter, .. } = *question;
@@ -148,8 +160,12 @@ fn rows(
     let wanted = Wanted { columns: &columns, keys: &keys, predicate: filter };
     let states = scan.fold(
         wanted,
-        || Kept { all: Groups::new(parts.count), holding: control.holding() },
+        || Kept { all: new(), holding: control.holding() },
         |Kept { all: groups, holding }, rows| {
+            // Nothing of this pass counts any more.
+            if groups.is_full() {
+                return Ok(());
+            }
             let view = View::of(question, rows.batch)?;
             let mut reader = grouping.reader(rows.batch)?;
             let mut amounts = numbers.reader(rows.batch)?;

@@ -51,7 +51,7 @@ struct Field {
 }
 
 const MAX_LIMIT: usize = 1_000;
-const TOO_MANY: &str = "only the first different values were counted: there are too many; narrow the query";
+const TOO_LONG: &str = "the values are too long to count all of them: those that came first were counted; narrow the query";
 
 /// Counts the values of `field`, any name that the query language knows.
 pub(crate) fn facets(
@@ -96,7 +96,11 @@ impl Field {
     fn finish(&self, counts: Counts, mut stats: QueryStats) -> Facets {
         if counts.is_full() {
             stats.complete = false;
-            stats.notes.push(TOO_MANY.to_owned());
+            stats.notes.push(TOO_LONG.to_owned());
+        }
+        if let Some(note) = counts.note() {
+            stats.complete = false;
+            stats.notes.push(note);
         }
         let (rows, without) = (counts.rows(), counts.without());
         Facets { values: counts.most_frequent(self.limit), rows, without, stats }

@@ -1,7 +1,10 @@
-//! Groups while they are summed up. Their number is bounded; what finds no room is summed up as one.
+//! Groups while they are summed up. Their number is bounded: where there are more, rows are gone over again to count which have the most
+//! (`query/frequent.rs`), and once more to sum up those; all others are summed up as one.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
+use super::super::frequent::{Chosen, Frequent};
 use super::super::rolled::{Counts, Item};
 use super::super::scan::of_map;
 use super::amount::Amount;
@@ -17,6 +20,7 @@ pub(super) struct Groups {
     known: HashMap<Box<[u8]>, Sums>,
     other: Sums,
     max: usize,
+    pass: Pass,
     is_full: bool,
     /// What was held when it was last measured, how many sums that were, and rows since.
     held: (usize, usize),
@@ -25,6 +29,17 @@ pub(super) struct Groups {
     pub(super) is_cut: bool,
     /// Rows whose value is no number, by what is measured.
     not_numbers: Vec<u64>,
+}
+
+/// What one pass over the rows is for.
+#[derive(Debug)]
+pub(super) enum Pass {
+    /// Every group, if there is room.
+    All,
+    /// Which groups have the most rows; with the number of rows that were counted.
+    Rank(Frequent, u64),
+    /// These groups.
+    Chosen(Arc<Chosen>),
 }
 
 /// A group by its key.
@@ -52,12 +67,13 @@ const MAX_SUMS: usize = 100_000;
 const MIN_GROUPS: usize = 100;
 
 impl Groups {
-    pub(super) fn new(parts: usize) -> Self {
+    pub(super) fn new(parts: usize, pass: Pass) -> Self {
         let max = (MAX_SUMS / parts.max(1)).clamp(MIN_GROUPS, MAX_GROUPS);
         Self {
             known: HashMap::new(),
             other: Sums::default(),
             max,
+            pass,
             is_full: false,
             held: (0, 0),
             unmeasured: 0,
@@ -66,12 +82,28 @@ impl Groups {
         }
     }
 
+    /// Whether there were more groups than there is room for, so that nothing of this pass counts.
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full
+    }
+
+    /// The groups to be summed up for an answer with `limit` of them, by a pass that ranked them.
+    pub(super) fn chosen(&self, limit: usize) -> Option<Arc<Chosen>> {
+        if let Pass::Rank(frequent, _) = &self.pass { Some(Arc::new(frequent.choose(limit, self.max))) } else { None }
+    }
+
     pub(super) fn take(&mut self, key: &[u8], part: usize, item: &Item<'_>) {
+        if self.ranks(key, item) {
+            return;
+        }
         self.sums(key).parts.entry(part).or_default().take(item);
     }
 
     /// Takes a row with the numbers that are measured of it.
     pub(super) fn measure(&mut self, key: &[u8], part: usize, item: &Item<'_>, numbers: &[Number]) {
+        if self.ranks(key, item) {
+            return;
+        }
         let sum = self.sums(key).parts.entry(part).or_default();
         sum.take(item);
         sum.amounts.resize_with(numbers.len(), Amount::default);
@@ -91,6 +123,10 @@ impl Groups {
             self.sums(&key).merge(sums);
         }
         self.other.merge(other.other);
+        self.pass = match (self.pass, other.pass) {
+            (Pass::Rank(one, rows), Pass::Rank(more, more_rows)) => Pass::Rank(one.join(more), rows + more_rows),
+            (pass, _) => pass,
+        };
         self.is_full |= other.is_full;
         self.is_cut |= other.is_cut;
         self.not_numbers.resize(self.not_numbers.len().max(other.not_numbers.len()), 0);
@@ -98,12 +134,9 @@ impl Groups {
         self
     }
 
-    /// Says when there were more groups than are told apart.
+    /// Says when it is not sure which groups have the most rows.
     pub(super) fn notes(&self) -> impl Iterator<Item = String> {
-        let max = self.max;
-        let full = self
-            .is_full
-            .then(|| format!("only {max} groups were told apart; rows of further ones are counted together; narrow the question"));
+        let full = if let Pass::Chosen(chosen) = &self.pass { chosen.note("groups") } else { None };
         let cut = self.is_cut.then(|| format!("of rows with more than {MAX_KEYS} different values only the first were counted"));
         full.into_iter().chain(cut)
     }
@@ -135,16 +168,29 @@ impl Groups {
             let sums = self.known.values().chain([&self.other]).flat_map(|sums| sums.parts.values());
             let (count, bytes) = sums.fold((0, 0), |(count, bytes), sum| (count + 1, bytes + sum.bytes()));
             let keys: usize = self.known.keys().map(|key| key.len()).sum();
-            (self.held, self.unmeasured) = ((of_map(&self.known) + keys + bytes, count), 0);
+            let ranked = if let Pass::Rank(frequent, _) = &self.pass { frequent.bytes() } else { 0 };
+            (self.held, self.unmeasured) = ((of_map(&self.known) + keys + bytes + ranked, count), 0);
         }
         self.held.0
     }
 
+    /// Whether rows are ranked; then these are.
+    fn ranks(&mut self, key: &[u8], item: &Item<'_>) -> bool {
+        let Pass::Rank(frequent, rows) = &mut self.pass else { return false };
+        *rows += 1;
+        frequent.add(key, item.rows(), *rows);
+        true
+    }
+
     fn sums(&mut self, key: &[u8]) -> &mut Sums {
         if !self.known.contains_key(key) {
-            if self.known.len() >= self.max {
-                self.is_full = true;
-                return &mut self.other;
+            match &self.pass {
+                Pass::Chosen(chosen) if !chosen.has(key) => return &mut self.other,
+                Pass::All if self.known.len() >= self.max => {
+                    self.is_full = true;
+                    return &mut self.other;
+                }
+                _ => {}
             }
             self.known.insert(key.into(), Sums::default());
         }

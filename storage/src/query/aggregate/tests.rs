@@ -94,8 +94,34 @@ fn groups_beyond_the_limit_are_one_and_too_many_are_said_to_be() {
     assert!(found.stats.complete);
     let spans: Vec<Span> = (0..20_000).map(|i| span(i + 1, &format!("{i}"), NOON + i, 1)).collect();
     let found = ask(&in_memory(&spans), &Aggregate { limit: 1, ..few });
-    assert!(!found.stats.complete && found.stats.notes[0].contains("10000 groups"), "{:?}", found.stats);
+    assert!(!found.stats.complete && found.stats.notes[0].contains("too many different groups"), "{:?}", found.stats);
     assert_eq!(lines(&found)[1], "<other>: 19999 19999");
+}
+
+/// Three services among very many others, which come first, in several places.
+#[test]
+fn the_largest_of_very_many_groups_are_found_and_counted_in_full() {
+    let frequent =
+        |i: u64| if i < 11_000 { None } else { [Some("hot"), Some("hot"), Some("warm"), None, Some("mild"), None][(i % 6) as usize] };
+    let spans: Vec<Span> =
+        (0..20_000).map(|i| span(i + 1, frequent(i).unwrap_or(&format!("s{i:05}")), NOON + i % 7 * MINUTE + i, i % 5)).collect();
+    let mut snapshot = Snapshot::default();
+    snapshot.spans.buffered = spans.chunks(1_900).map(fixtures::spans).collect();
+    let rows = |name: &str| (0..20_000).filter(|i| frequent(*i) == Some(name)).count();
+    for (step, measures) in [(None, &["count"][..]), (Some(MINUTE), &["count"]), (None, &["count", "max(attr.none)"])] {
+        let asked = Aggregate { limit: 3, step, ..of_spans(&["service"], measures) };
+        let found = ask(&snapshot, &asked);
+        let count = |group: &AggregateGroup| {
+            let counts = group.parts.iter().map(|part| if let Measured::Count(n) = part[0] { n } else { 0 });
+            usize::try_from(counts.sum::<u64>()).unwrap()
+        };
+        let groups: Vec<_> = found.groups.iter().map(|group| (group.values[0].as_deref().unwrap_or("-"), count(group))).collect();
+        let others = 20_000 - ["hot", "warm", "mild"].map(rows).iter().sum::<usize>();
+        let mut known = vec![("hot", rows("hot")), ("warm", rows("warm")), ("mild", rows("mild"))];
+        known.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+        known.push(("-", others));
+        assert_eq!(groups, known, "{step:?} {measures:?}");
+    }
 }
 
 #[test]

@@ -1,8 +1,10 @@
-//! Counts of different values, bounded in number and in bytes.
+//! Counts of different values, bounded in number and in bytes. Where there are more, rows are gone over again to count which are the most
+//! frequent (`query/frequent.rs`), and once more to count those.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::query::frequent::{Chosen, Frequent};
 use crate::spread::{Spread, place_of_text};
 
 /// How many rows have which value.
@@ -15,6 +17,7 @@ pub(super) struct Counts {
     /// The same of whole numbers, which need not be written out for it.
     recent_numbers: Vec<Option<(i64, usize)>>,
     bytes: usize,
+    counting: Counting,
     full: bool,
     rows: u64,
     without: u64,
@@ -22,6 +25,18 @@ pub(super) struct Counts {
     mark: u64,
     weight: u64,
     has_value: bool,
+}
+
+/// Which values are counted.
+#[derive(Debug, Default)]
+pub(super) enum Counting {
+    /// Every one, if there is room.
+    #[default]
+    All,
+    /// Only how frequent each is.
+    Rank(Frequent),
+    /// These.
+    Chosen(Arc<Chosen>),
 }
 
 #[derive(Debug)]
@@ -32,7 +47,7 @@ struct Value {
     mark: u64,
 }
 
-/// Different values that are counted; what comes later and is new is not.
+/// Different values that are counted.
 pub(super) const MAX_VALUES: usize = 10_000;
 /// Bytes of different values.
 const MAX_BYTES: usize = 8 << 20;
@@ -43,6 +58,20 @@ const RECENT: usize = 512;
 const RECENT_NUMBERS: usize = 64;
 
 impl Counts {
+    pub(super) fn new(counting: Counting) -> Self {
+        Self { counting, ..Self::default() }
+    }
+
+    /// The values that are to be counted for an answer with `limit` of them, once they are ranked.
+    pub(super) fn chosen(&self, limit: usize) -> Option<Arc<Chosen>> {
+        if let Counting::Rank(frequent) = &self.counting { Some(Arc::new(frequent.choose(limit, MAX_VALUES))) } else { None }
+    }
+
+    /// Says when it is not sure which values are the most frequent.
+    pub(super) fn note(&self) -> Option<String> {
+        if let Counting::Chosen(chosen) = &self.counting { chosen.note("values") } else { None }
+    }
+
     /// Begins `weight` rows that have the same values; [`Self::end`] ends them.
     pub(super) fn begin(&mut self, weight: u64) {
         self.mark += 1;
@@ -71,12 +100,13 @@ impl Counts {
 
     fn added(&mut self, value: &str) -> Option<usize> {
         self.has_value = true;
-        let place = self.place(value);
-        match place {
-            Some(place) => self.mark_at(place),
-            None => self.full = true,
+        if let Counting::Rank(frequent) = &mut self.counting {
+            frequent.add(value.as_bytes(), self.weight.cast_signed(), self.mark);
+            return None;
         }
-        place
+        let place = self.place(value)?;
+        self.mark_at(place);
+        Some(place)
     }
 
     fn mark_at(&mut self, place: usize) {
@@ -86,7 +116,7 @@ impl Counts {
         }
     }
 
-    /// The place of a value; `None` when it is new and there is no room for it.
+    /// The place of a value; `None` when it is new and not to be counted, or there is no room for it.
     fn place(&mut self, value: &str) -> Option<usize> {
         self.recent.resize(RECENT, 0);
         let recent = self.recent.get_mut(place_of_text(value.as_bytes(), RECENT.ilog2()))?;
@@ -95,11 +125,19 @@ impl Counts {
         }
         let place = match self.places.get(value) {
             Some(place) => *place,
-            None if self.values.len() < MAX_VALUES && self.bytes + value.len() <= MAX_BYTES => {
+            None => {
+                match &self.counting {
+                    Counting::Chosen(chosen) if !chosen.has(value.as_bytes()) => return None,
+                    Counting::Chosen(_) if self.bytes + value.len() <= MAX_BYTES => {}
+                    _ if self.values.len() < MAX_VALUES && self.bytes + value.len() <= MAX_BYTES => {}
+                    _ => {
+                        self.full = true;
+                        return None;
+                    }
+                }
                 self.bytes += value.len();
                 self.insert(value.into())
             }
-            None => return None,
         };
         self.recent.get_mut(place_of_text(value.as_bytes(), RECENT.ilog2())).into_iter().for_each(|recent| *recent = place);
         Some(place)
@@ -132,7 +170,12 @@ impl Counts {
             let place = self.places.get(&text).copied().unwrap_or_else(|| self.insert(text));
             self.values.get_mut(place).into_iter().for_each(|value| value.rows += rows);
         }
-        self.full |= other.full;
+        self.counting = match (self.counting, other.counting) {
+            (Counting::Rank(one), Counting::Rank(more)) => Counting::Rank(one.join(more)),
+            (counting, _) => counting,
+        };
+        // However the rows were shared among workers.
+        self.full |= other.full || (matches!(self.counting, Counting::All) && self.values.len() > MAX_VALUES);
         self.rows += other.rows;
         self.without += other.without;
         self

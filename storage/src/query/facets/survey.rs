@@ -4,12 +4,14 @@
 //! `docs/adr/081`.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::counts::Counts;
+use super::counts::{Counting, Counts};
 use super::{Facets, Field};
 use crate::model::TimeRange;
 use crate::query::answer::QueryStats;
+use crate::query::frequent::{Chosen, Frequent};
 use crate::query::grid::{Cells, Grid, Parts};
 use crate::query::language::Query;
 use crate::query::predicate::Predicate;
@@ -49,6 +51,10 @@ struct Pass<'a> {
     /// Whether a field has too many values to be counted beside others.
     aside: Vec<AtomicBool>,
     parts: Option<&'a Parts>,
+    /// The values that are to be counted, where these were ranked before.
+    chosen: Option<Arc<Chosen>>,
+    /// Whether values are ranked.
+    ranks: bool,
 }
 
 /// What one worker counted.
@@ -117,13 +123,16 @@ impl Ask<'_> {
 
     /// Counts fields, in order, and cells.
     fn count(&self, fields: &[&Field], parts: Option<&Parts>) -> Result<(Vec<Facets>, Option<Grid>), QueryError> {
-        let pass = Pass { fields, aside: fields.iter().map(|_| AtomicBool::new(false)).collect(), parts };
+        let pass = Pass::new(fields, parts);
         let (tallies, stats) = self.run(&pass)?;
         let (counts, cells): (Vec<Vec<Counts>>, Vec<Cells>) = tallies.into_iter().map(|tally| (tally.counts, tally.cells)).unzip();
         let mut joined = counts.into_iter().reduce(|one, other| one.into_iter().zip(other).map(|(one, other)| one.join(other)).collect());
         let mut counted = Vec::with_capacity(fields.len());
         for (at, (field, counts)) in fields.iter().zip(joined.get_or_insert_default().drain(..)).enumerate() {
-            counted.push(if pass.is_aside(at) {
+            counted.push(if counts.is_full() {
+                drop(counts);
+                self.most_frequent(field)?
+            } else if pass.is_aside(at) {
                 drop(counts);
                 self.count(&[*field], None)?.0.pop().unwrap_or_default()
             } else {
@@ -131,6 +140,17 @@ impl Ask<'_> {
             });
         }
         Ok((counted, parts.map(|parts| parts.grid(&cells, stats))))
+    }
+
+    /// Counts a field with more values than there is room for: which are the most frequent, and then those.
+    fn most_frequent(&self, field: &Field) -> Result<Facets, QueryError> {
+        let join = |tallies: Vec<Tally>| tallies.into_iter().flat_map(|tally| tally.counts).reduce(Counts::join).unwrap_or_default();
+        let fields = [field];
+        let ranked = join(self.run(&Pass { ranks: true, ..Pass::new(&fields, None) })?.0);
+        let chosen = ranked.chosen(field.limit);
+        drop(ranked);
+        let (tallies, stats) = self.run(&Pass { chosen, ..Pass::new(&fields, None) })?;
+        Ok(field.finish(join(tallies), stats))
     }
 
     fn run(&self, pass: &Pass<'_>) -> Result<(Vec<Tally>, QueryStats), QueryError> {
@@ -146,7 +166,11 @@ impl Ask<'_> {
 
 // === impl Pass ===
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
+    fn new(fields: &'a [&'a Field], parts: Option<&'a Parts>) -> Self {
+        Self { fields, aside: fields.iter().map(|_| AtomicBool::new(false)).collect(), parts, chosen: None, ranks: false }
+    }
+
     /// Columns and keys of attributes that are read, each once.
     fn needs(&self) -> (Vec<&'static str>, Vec<String>) {
         let mut columns: BTreeSet<&'static str> = self.fields.iter().flat_map(|field| field.source.columns()).collect();
@@ -156,7 +180,15 @@ impl Pass<'_> {
     }
 
     fn tally(&self) -> Tally {
-        Tally { counts: self.fields.iter().map(|_| Counts::default()).collect(), cells: self.parts.map(Parts::cells).unwrap_or_default() }
+        let counting = || match &self.chosen {
+            Some(chosen) => Counting::Chosen(chosen.clone()),
+            None if self.ranks => Counting::Rank(Frequent::default()),
+            None => Counting::All,
+        };
+        Tally {
+            counts: self.fields.iter().map(|_| Counts::new(counting())).collect(),
+            cells: self.parts.map(Parts::cells).unwrap_or_default(),
+        }
     }
 
     fn take(&self, tally: &mut Tally, rows: &Rows<'_>) -> Result<(), QueryError> {
@@ -164,6 +196,10 @@ impl Pass<'_> {
             let Some(counts) = tally.counts.get_mut(at) else { continue };
             if self.is_aside(at) {
                 *counts = Counts::default();
+                continue;
+            }
+            // They are counted anew.
+            if counts.is_full() && self.chosen.is_none() {
                 continue;
             }
             field.source.count(rows.batch, &rows.alive, counts)?;

@@ -30,6 +30,34 @@ fn values_are_counted_where_the_query_matches_most_frequent_first() {
     }
 }
 
+/// A value that is frequent among very many others, which come first, in several places.
+#[test]
+fn the_most_frequent_of_very_many_values_are_counted_in_full() {
+    let spans: Vec<Span> = (0..20_000_u64)
+        .map(|i| {
+            let mut span = fixtures::span(i + 1, i + 1, 0, "a", "x", i, 1);
+            let value = if i > 11_000 && i.is_multiple_of(3) { "hot".to_owned() } else { format!("{i}") };
+            span.attributes = vec![fixtures::text("user", &value)];
+            span
+        })
+        .collect();
+    let mut snapshot = Snapshot::default();
+    snapshot.spans.buffered = spans.chunks(1_900).map(fixtures::spans).collect();
+    let hot = (11_001..20_000).filter(|i| i % 3 == 0).count() as u64;
+    let control = control();
+    for _ in 0..3 {
+        let found = facets(&snapshot, Signal::Traces, "", TimeRange::ALL, ("attr.user", 2), &Rolls::default(), &control).unwrap();
+        assert_eq!((&found.values[0], found.values[1].1), (&("hot".to_owned(), hot), 1));
+        assert_eq!((found.rows, found.without), (20_000, 0));
+        assert!(!found.stats.complete && found.stats.notes[0].contains("counted in full"), "{:?}", found.stats);
+    }
+    let asked = [("attr.user".to_owned(), 1), ("name".to_owned(), 1)];
+    let survey = Survey { signal: Signal::Traces, query: String::new(), range: TimeRange::ALL, fields: asked.to_vec(), columns: None };
+    let counted = super::survey(&snapshot, &survey, &Rolls::default(), &control).unwrap();
+    let [user, name] = counted.values.as_slice() else { panic!("two were asked for") };
+    assert_eq!((&user.as_ref().unwrap().values[0].1, &name.as_ref().unwrap().values[0].1), (&hot, &20_000));
+}
+
 #[test]
 fn a_span_that_is_stored_twice_counts_once() {
     let mut snapshot = Snapshot::default();

@@ -44,7 +44,7 @@ impl Told {
         rolled::is_told_apart(filter).then_some(Self { signal, value, is_name: *field == Field::Name })
     }
 
-    /// `None` when counting values alone takes less, because segments have no roll-up that helps.
+    /// `None` when counting values alone takes less, because segments have no roll-up that helps, or when there are too many values.
     pub(super) fn count(
         self,
         snapshot: &Snapshot,
@@ -58,15 +58,16 @@ impl Told {
         if !rolled::have_all(&question, rolls) {
             return Ok(None);
         }
-        let (states, mut stats) = rolled::fold(question, rolls, control, Rows::default, |rows, item| rows.take(value(item), item.rows()))?;
+        let (states, stats) = rolled::fold(question, rolls, control, Rows::default, |rows, item| rows.take(value(item), item.rows()))?;
         let mut rows = Rows::default();
         for state in states {
             rows.all += state.all;
             rows.is_full |= state.is_full;
             state.values.iter().for_each(|(value, count)| rows.add(value, *count));
         }
+        // Which of so many are the most frequent is known by counting them.
         if rows.is_full {
-            full(&mut stats);
+            return Ok(None);
         }
         Ok(Some(rows.finish(limit, stats)))
     }
@@ -97,9 +98,4 @@ impl Rows {
         values.truncate(limit);
         Facets { values, rows: whole(self.all), without: whole(without), stats }
     }
-}
-
-fn full(stats: &mut QueryStats) {
-    stats.complete = false;
-    stats.notes.push(super::TOO_MANY.to_owned());
 }
