@@ -39,6 +39,8 @@ pub(crate) struct Engine {
     light_threads: Option<Runtime>,
     heavy: Gate,
     light: Gate,
+    /// Statements that run at once: fewer than heavy questions, so that searches find a place whatever statements take.
+    statements: Gate,
     pressure: Arc<Pressure>,
     streams: Arc<Semaphore>,
     timeout: Duration,
@@ -103,6 +105,7 @@ impl Engine {
             light_threads: threads("query-light", || ()),
             heavy: Gate::new(concurrent),
             light: Gate::new(LIGHT_AT_ONCE),
+            statements: Gate::new((concurrent / 2).max(1)),
             pressure: Arc::new(Pressure::new(config.memory_limit_bytes, memory_taken, taken)),
             streams: Arc::new(Semaphore::new(STREAMS_AT_ONCE)),
             timeout: config.query_timeout,
@@ -188,10 +191,13 @@ impl Engine {
     ) -> Result<T, QueryError> {
         let allowed = timeout.min(self.timeout);
         self.measured(kind, async {
-            let (permit, control) = self.enter(Weight::Heavy, allowed).await?;
+            let begun = Instant::now();
+            let statement = self.statements.enter(allowed).await?;
+            let (permit, control) = self.enter(Weight::Heavy, allowed.saturating_sub(begun.elapsed())).await?;
+            let left = allowed.saturating_sub(begun.elapsed());
             let task = self.threads(Weight::Heavy)?.spawn(async move {
-                let result = tokio::time::timeout(allowed, work).await;
-                drop(permit);
+                let result = tokio::time::timeout(left, work).await;
+                drop((permit, statement));
                 result
             });
             let mut task = AbortOnDrop(task);
@@ -247,9 +253,11 @@ impl Engine {
         threads.as_ref().ok_or_else(|| QueryError::Internal("the query threads could not be started; see the log".to_owned()))
     }
 
-    /// Waits for a place, and for memory.
+    /// Waits for a place, and for memory; what it waits is taken off what the question may take.
     async fn enter(&self, weight: Weight, allowed: Duration) -> Result<(OwnedSemaphorePermit, Arc<Control>), QueryError> {
+        let begun = Instant::now();
         let permit = self.gate(weight).enter(allowed).await?;
+        let allowed = allowed.saturating_sub(begun.elapsed());
         let control = match weight {
             Weight::Light => self.pressure.begin(weight, allowed),
             Weight::Heavy => self.pressure.enter(allowed.min(MEMORY_WAIT), allowed).await?,

@@ -40,6 +40,27 @@ async fn a_full_queue_refuses_and_light_questions_pass_it() {
 }
 
 #[tokio::test]
+async fn statements_leave_places_to_searches_and_waiting_is_a_part_of_the_time_allowed() {
+    let engine = engine(4);
+    let mut statements = Vec::new();
+    for _ in 0..6 {
+        let engine = engine.clone();
+        let never = std::future::pending::<Result<(), QueryError>>();
+        statements.push(tokio::spawn(async move { engine.run_async("sql", Duration::from_millis(300), never).await }));
+    }
+    while engine.statements.waiting.load(Ordering::Relaxed) < 4 {
+        tokio::task::yield_now().await;
+    }
+    engine.run("a", Weight::Heavy, |_| Ok(())).await.unwrap();
+    assert!(engine.statements.waiting.load(Ordering::Relaxed) > 0, "statements still wait, and the search did not");
+    let begun = Instant::now();
+    for statement in statements {
+        assert!(statement.await.unwrap().is_err());
+    }
+    assert!(begun.elapsed() < Duration::from_millis(550), "those that waited have no more time than others: {:?}", begun.elapsed());
+}
+
+#[tokio::test]
 async fn work_ends_when_its_caller_goes_away() {
     let engine = engine(1);
     let (ended, wait) = tokio::sync::oneshot::channel();
