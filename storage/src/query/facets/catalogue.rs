@@ -151,8 +151,10 @@ impl Keys {
     /// An attribute without a value, which has no kind, is as good as missing.
     fn add(&mut self, key: &str, kind: Option<&'static str>) {
         let Some(kind) = kind else { return };
+        let known = self.counts.different();
         self.counts.add(key);
-        if self.begun > TYPED_ROWS {
+        // Later rows tell only of keys that none before them had.
+        if self.begun > TYPED_ROWS && self.counts.different() == known {
             return;
         }
         match self.kinds.get_mut(key) {

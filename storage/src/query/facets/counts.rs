@@ -186,6 +186,11 @@ impl Counts {
         self.bytes + self.values.len() * VALUE_BYTES
     }
 
+    /// How many different values there are.
+    pub(super) fn different(&self) -> usize {
+        self.values.len()
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.full
     }

@@ -302,6 +302,24 @@ fn fields_are_those_that_rows_have() {
 }
 
 #[test]
+fn an_attribute_that_few_rows_have_has_the_kind_that_it_has_there() {
+    let spans: Vec<Span> = (1..=3_000)
+        .map(|i| {
+            let mut span = fixtures::span(i, i, 0, "a", "x", i, 1);
+            if i == 3 || i == 2_998 {
+                span.attributes.push(KeyValue { key: format!("batch{i}"), value: Value::Int(7) });
+            }
+            span
+        })
+        .collect();
+    let mut snapshot = Snapshot::default();
+    snapshot.spans.buffered = vec![fixtures::spans(&spans)];
+    let found = fields(&snapshot, Signal::Traces, "", TimeRange::ALL, &control()).unwrap();
+    let kind = |name: &str| found.fields.iter().find(|field| field.name == name).unwrap().kind;
+    assert_eq!([kind("attr.batch3"), kind("attr.batch2998")], ["int", "int"]);
+}
+
+#[test]
 fn fields_of_logs_are_counted_too() {
     let mut snapshot = Snapshot::default();
     let mut records: Vec<LogRecord> = (1..=5).map(|id| fixtures::log(id, "api", "text", id)).collect();
