@@ -46,7 +46,8 @@ pub struct TraceSummary {
     pub key: u64,
     /// Services in the order of their first span.
     pub services: Vec<ServiceInTrace>,
-    /// Message of the first span, by start, with status ERROR: its status message, else its exception message.
+    /// Message of the span with status ERROR that ended first, which is where it began: its status message, else its exception message, else
+    /// its `error.type` or the type of its exception.
     pub first_error: Option<String>,
     /// The call that one of its spans made most often, when that was more than ten times.
     pub repeated: Option<RepeatedCalls>,

@@ -1,5 +1,6 @@
 //! What a list shows of a trace, gathered from its spans in any order, duplicates counted once.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use arrow::array::RecordBatch;
@@ -52,13 +53,16 @@ pub(super) struct Gathered {
     matched: usize,
     /// The best candidate so far.
     root: Option<Root>,
-    first_error: Option<(Order, Option<String>)>,
+    first_error: Option<(Failed, Option<String>)>,
     services: Vec<Service>,
     siblings: Siblings,
 }
 
 /// Spans in order, whatever the order in which they are read: by start, then id, then kind, servers behind the clients that they share an id with.
 type Order = (u64, u64, i32);
+
+/// Failed spans in the order in which they failed: by end, since who calls fails after who was called; of equal ends the later start.
+type Failed = (u64, Reverse<u64>, u64, i32);
 
 /// What a trace is called by: its root, or its earliest span.
 #[derive(Debug, Default)]
@@ -138,8 +142,15 @@ pub(super) fn name_errors(
     traces: &mut HashMap<TraceId, Gathered>,
     control: &Control,
 ) -> Result<QueryStats, QueryError> {
-    const READ: [&str; 6] =
-        [column::TRACE_ID, column::SPAN_ID, column::START_TIME, column::KIND, column::STATUS_CODE, column::EXCEPTION_TYPE];
+    const READ: [&str; 7] = [
+        column::TRACE_ID,
+        column::SPAN_ID,
+        column::START_TIME,
+        column::END_TIME,
+        column::KIND,
+        column::STATUS_CODE,
+        column::EXCEPTION_TYPE,
+    ];
     let is_mute = |gathered: &Gathered| gathered.first_error.as_ref().is_some_and(|(_, message)| message.is_none());
     let mute: Vec<TraceId> = traces.iter().filter(|(_, gathered)| is_mute(gathered)).map(|(id, _)| *id).collect();
     if mute.is_empty() {
@@ -153,13 +164,14 @@ pub(super) fn name_errors(
         |rows| {
             let ids = columns::id(rows.batch, column::TRACE_ID)?;
             let spans = columns::id(rows.batch, column::SPAN_ID)?;
-            let starts = columns::long(rows.batch, column::START_TIME)?;
+            let (starts, ends) = (columns::long(rows.batch, column::START_TIME)?, columns::long(rows.batch, column::END_TIME)?);
             let (kinds, statuses) = (columns::int(rows.batch, column::KIND)?, columns::int(rows.batch, column::STATUS_CODE)?);
             let exceptions = columns::text(rows.batch, column::EXCEPTION_TYPE)?;
             let types = Values::of(rows.batch, ERROR_TYPE)?;
             for row in rows.alive.set_indices().filter(|row| statuses.value(*row) == StatusCode::Error.number()) {
                 let (Some(trace), Some(span)) = (columns::trace_id(ids, row), columns::span_id(spans, row)) else { continue };
-                let rank = order(columns::nanos(starts, row), u64::from_be_bytes(*span.as_bytes()), kinds.value(row));
+                let place = order(columns::nanos(starts, row), u64::from_be_bytes(*span.as_bytes()), kinds.value(row));
+                let rank = failed(columns::nanos(ends, row), place);
                 if let Some((first, message @ None)) = traces.get_mut(&trace).and_then(|gathered| gathered.first_error.as_mut())
                     && *first == rank
                 {
@@ -190,6 +202,10 @@ fn order(start: u64, id: u64, kind: i32) -> Order {
     let after_clients = i32::from(kind == SpanKind::Server.number());
     let kind = if after_clients > 0 { SpanKind::Client.number() } else { kind };
     (start, id, kind.saturating_mul(2).saturating_add(after_clients))
+}
+
+fn failed(end: u64, (start, id, kind): Order) -> Failed {
+    (end.max(start), Reverse(start), id, kind)
 }
 
 struct Row<'a> {
@@ -233,8 +249,9 @@ impl Gathered {
         }
         if row.is_error {
             self.error_count += 1;
-            if self.first_error.as_ref().is_none_or(|(first, _)| place < *first) {
-                self.first_error = Some((place, message().map(str::to_owned)));
+            let failed = failed(row.end, place);
+            if self.first_error.as_ref().is_none_or(|(first, _)| failed < *first) {
+                self.first_error = Some((failed, message().map(str::to_owned)));
             }
         }
         self.service(row.service, place).add(row, place);

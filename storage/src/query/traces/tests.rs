@@ -238,6 +238,27 @@ fn a_trace_is_called_the_same_in_whatever_order_its_spans_are_read() {
 }
 
 #[test]
+fn a_failed_trace_is_called_by_the_error_that_it_began_with() {
+    let mut spans = [
+        fixtures::span(1, 1, 0, "gateway", "POST /checkout", 100, 100),
+        fixtures::span(1, 2, 1, "orders", "place", 110, 80),
+        fixtures::span(1, 3, 2, "payment", "charge", 120, 60),
+        fixtures::span(1, 4, 2, "stock", "release", 185, 3),
+    ];
+    for (span, message) in spans.iter_mut().zip(["502", "payment failed", "card declined", "not reserved"]) {
+        span.status = Status { code: StatusCode::Error, message: message.to_owned() };
+    }
+    for turn in 0..4 {
+        let mut snapshot = Snapshot::default();
+        spans.rotate_left(turn);
+        snapshot.spans.buffered = spans.iter().map(|span| fixtures::spans(std::slice::from_ref(span))).collect();
+        let query = TraceSearch { query: String::new(), range: TimeRange::ALL, order: TraceOrder::Newest, limit: 1, cursor: None };
+        let found = search(&snapshot, &query, &control()).unwrap().traces.remove(0);
+        assert_eq!((found.first_error.as_deref(), found.root_failed), (Some("card declined"), true));
+    }
+}
+
+#[test]
 fn an_error_without_message_is_called_by_its_exception_or_its_type() {
     let folder = tempfile::tempdir().unwrap();
     let event = |key: &str, value: &str| crate::model::Event {
