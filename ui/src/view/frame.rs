@@ -158,8 +158,7 @@ impl WindowPicker {
         let is_live = window.to == "now";
         let preset =
             |(label, from): (&'static str, &'static str)| (label, address().with("from", from).href(), is_live && window.from == from);
-        let known = PRESETS.iter().find(|(_, from)| is_live && window.from == *from);
-        let label = known.map_or_else(|| clock.range(window.range), |(label, _)| (*label).to_owned());
+        let label = until_now(window).unwrap_or_else(|| clock.range(window.range));
         let span = window.range.to.since(window.range.from);
         let at = |from: storage::UnixNanos, to: storage::UnixNanos| {
             address().with("from", &from.get().to_string()).with("to", &to.get().to_string()).href()
@@ -186,12 +185,39 @@ impl WindowPicker {
 
 /// A window as it was written: `Last 1 h`, `now-2h to now`, or two times.
 pub(crate) fn spoken(window: &Window, clock: &Clockface) -> String {
-    match PRESETS.iter().find(|(_, from)| window.to == "now" && window.from == *from) {
-        Some((label, _)) => (*label).to_owned(),
+    match until_now(window) {
+        Some(label) => label,
         None if moves(window) => format!("{} to {}", crate::params::shown(&window.from), crate::params::shown(&window.to)),
         None => clock.range(window.range),
     }
 }
+
+/// `Last 1 h`: a window up to now, as the menu calls it, or in the same words when the menu has it not.
+fn until_now(window: &Window) -> Option<String> {
+    if window.to != "now" {
+        return None;
+    }
+    if let Some((label, _)) = PRESETS.iter().find(|(_, from)| window.from == *from) {
+        return Some((*label).to_owned());
+    }
+    let mut label = "Last".to_owned();
+    let mut rest = window.from.strip_prefix("now-").filter(|ago| ago.len() <= MAX_AGO)?;
+    while !rest.is_empty() {
+        let (number, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit() && c != '.')?);
+        let letters = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
+        let (unit, after) = after.split_at(letters);
+        let unit = UNITS.iter().find(|(known, _)| *known == unit).map(|(_, word)| word)?;
+        label = format!("{label} {number} {unit}");
+        rest = after;
+    }
+    Some(label)
+}
+
+/// Units of time as they are typed and as they are shown.
+const UNITS: [(&str, &str); 6] = [("ms", "ms"), ("s", "s"), ("m", "min"), ("h", "h"), ("d", "d"), ("w", "w")];
+
+/// Bytes of a time before now that is shown as it was typed.
+const MAX_AGO: usize = 16;
 
 /// Whether a window is another one later.
 pub(crate) fn moves(window: &Window) -> bool {
@@ -234,6 +260,8 @@ mod tests {
             (spoken(&window, &clock), moves(&window))
         };
         assert_eq!(told("now-6h", "now"), ("Last 6 h".to_owned(), true));
+        assert_eq!(told("now-45m", "now"), ("Last 45 min".to_owned(), true));
+        assert_eq!(told("now-1h30m", "now"), ("Last 1 h 30 min".to_owned(), true));
         assert_eq!(told("now-3h", "now-1h"), ("now-3h to now-1h".to_owned(), true));
         assert_eq!(told("0", "3600000000000"), (clock.range(range), false));
     }

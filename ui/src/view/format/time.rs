@@ -100,9 +100,14 @@ impl Clockface {
         i64::from(self.zoned(time).offset().seconds()) * 1_000_000_000
     }
 
-    /// `14:00:00 – 15:00:00`, for the label of a window.
+    /// `14:00:00 – 15:00:00`, for the label of a window; both ends have a date when they are of different days.
     pub(crate) fn range(&self, range: TimeRange) -> String {
-        format!("{} – {}", self.second(range.from), self.second(range.to))
+        let (from, to) = (self.zoned(range.from), self.zoned(range.to));
+        if from.date() == to.date() {
+            return format!("{} – {}", self.second(range.from), self.second(range.to));
+        }
+        let [from, to] = [from, to].map(|time| format!("{}{}", self.dated(&time), time.strftime("%H:%M:%S")));
+        format!("{from} – {to}")
     }
 
     /// `2 min ago`, `in 3 s`, `just now`.
@@ -117,13 +122,13 @@ impl Clockface {
 
     fn day(&self, time: UnixNanos) -> String {
         let (then, now) = (self.zoned(time), self.zoned(self.now));
-        if then.date() == now.date() {
-            String::new()
-        } else if then.year() == now.year() {
-            then.strftime("%b %d ").to_string()
-        } else {
-            then.strftime("%Y-%m-%d ").to_string()
-        }
+        if then.date() == now.date() { String::new() } else { self.dated(&then) }
+    }
+
+    /// `Nov 19 ` this year, else with the year.
+    fn dated(&self, then: &Zoned) -> String {
+        let is_this_year = then.year() == self.zoned(self.now).year();
+        then.strftime(if is_this_year { "%b %d " } else { "%Y-%m-%d " }).to_string()
     }
 
     fn zoned(&self, time: UnixNanos) -> Zoned {
@@ -164,6 +169,14 @@ mod tests {
         assert_eq!(clock.short(UnixNanos::new(NOON)), "12:03:22.123");
         assert_eq!(clock.short(UnixNanos::new(NOON - 86_400_000_000_000)), "Nov 19 12:03:22.123");
         assert_eq!(clock.short(UnixNanos::new(0)), "1970-01-01 00:00:00.000");
+    }
+
+    #[test]
+    fn a_window_that_ends_on_another_day_than_it_began_dates_both_ends() {
+        let clock = clock(None);
+        let range = |back: u64| clock.range(TimeRange { from: UnixNanos::new(NOON - back), to: UnixNanos::new(NOON) });
+        assert_eq!(range(2 * 86_400_000_000_000), "Nov 18 12:03:22 – Nov 20 12:03:22");
+        assert_eq!(range(60_000_000_000), "12:02:22 – 12:03:22");
     }
 
     #[test]
