@@ -5,16 +5,23 @@ use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 use storage::UnixNanos;
 
+use super::shown;
 use super::time::parse_time;
 
 /// Reads what [`parse_time`] reads, a date and time without a zone as one of `zone`, `11:00` as today there, `today` and `yesterday` as their
-/// beginning there, and `now-2mo` and `now-1y` as so many times 30 and 365 days ago.
+/// beginning there or with a time of day behind them, and `now-2mo` and `now-1y` as so many times 30 and 365 days ago.
 ///
 /// # Errors
 /// What is wrong, as the end of a sentence.
 pub(crate) fn parse_spoken(text: &str, now: UnixNanos, zone: &TimeZone) -> Result<UnixNanos, String> {
     let text = text.trim();
-    spoken(text, now, zone).map_or_else(|| parse_time(text, now), Ok)
+    spoken(text, now, zone).map_or_else(|| parse_time(text, now).map_err(|_| not_spoken(text)), Ok)
+}
+
+/// Names the forms that the field for it offers.
+fn not_spoken(text: &str) -> String {
+    let text = shown(text);
+    format!("`{text}` is not a time since 1970; write now-15m, 11:00, yesterday, yesterday 14:00, 2026-01-31 12:00 or a Unix time")
 }
 
 /// `None` for what is not written so, and for what lies before 1970.
@@ -23,11 +30,14 @@ fn spoken(text: &str, now: UnixNanos, zone: &TimeZone) -> Option<UnixNanos> {
         return Some(now.minus(calendar(ago)?));
     }
     let today = Timestamp::from_nanosecond(i128::from(now.get())).ok()?.to_zoned(zone.clone()).date();
-    let local: DateTime = match text.to_ascii_lowercase().as_str() {
-        "today" => today.into(),
-        "yesterday" => today.yesterday().ok()?.into(),
+    let lower = text.to_ascii_lowercase();
+    let (word, time) = lower.split_once(' ').unwrap_or((lower.as_str(), ""));
+    let time = if time.trim().is_empty() { Some(Time::midnight()) } else { time.trim().parse::<Time>().ok() };
+    let local: DateTime = match word {
+        "today" => today.to_datetime(time?),
+        "yesterday" => today.yesterday().ok()?.to_datetime(time?),
         _ if text.ends_with(['Z', 'z', ']']) || text.bytes().all(|b| b.is_ascii_digit()) => return None,
-        lower if lower.contains(':') && !lower.contains('-') => today.to_datetime(text.parse::<Time>().ok()?),
+        _ if text.contains(':') && !text.contains('-') => today.to_datetime(text.parse::<Time>().ok()?),
         _ if has_offset(text) => return None,
         _ => text.parse().ok()?,
     };
@@ -71,6 +81,8 @@ mod tests {
             ("11:00:30", "2026-11-26T16:00:30Z"),
             ("today", "2026-11-26T05:00:00Z"),
             ("Yesterday", "2026-11-25T05:00:00Z"),
+            ("yesterday 14:00", "2026-11-25T19:00:00Z"),
+            ("Today 09:30:15", "2026-11-26T14:30:15Z"),
             ("2026-11-26T11:00:00Z", "2026-11-26T11:00:00Z"),
             ("2026-11-26T11:00:00+02:00", "2026-11-26T09:00:00Z"),
             ("2026-11-26T11:00:00 02:00", "2026-11-26T09:00:00Z"),
@@ -81,7 +93,7 @@ mod tests {
         ] {
             assert_eq!(parse_spoken(text, now, &zone), Ok(nanos(expected)), "{text}");
         }
-        for text in ["", "25:00", "tomorrow-ish", "abc", "2026-13-01", "now-1x", "1950-01-01"] {
+        for text in ["", "25:00", "yesterday noon", "tomorrow-ish", "abc", "2026-13-01", "now-1x", "1950-01-01"] {
             assert!(parse_spoken(text, now, &zone).unwrap_err().contains(text), "{text}");
         }
     }
