@@ -6,7 +6,7 @@ use storage::{Signal, TimeRange};
 use super::Visit;
 use super::visit::html;
 use crate::error::Failure;
-use crate::view::completion::{Completion, Writing, commands, fields, services, signal_of, sql, values, words};
+use crate::view::completion::{Completion, Of, Writing, commands, fields, services, signal_of, sql, values, with_whole, words};
 
 mod keys;
 
@@ -42,7 +42,14 @@ async fn of_query(visit: &Visit, signal: Signal, before: &str) -> Completion {
     let signal = signal_of(before, signal);
     match Writing::of(before) {
         None => Completion::default(),
-        Some(Writing::Field { head, prefix }) => fields(signal == Signal::Logs, head, prefix, &keys::known(&visit.state, signal).await),
+        Some(Writing::Field { head, prefix }) => {
+            let of = match signal {
+                Signal::Logs => Of::Record,
+                Signal::Traces if visit.state.store().check_query(signal, &with_whole(head)).is_ok() => Of::Trace,
+                Signal::Traces => Of::Span,
+            };
+            fields(of, head, prefix, &keys::known(&visit.state, signal).await)
+        }
         Some(Writing::Value { head, rest, field, prefix }) => of_data(visit, signal, (head, rest, field, prefix)).await,
     }
 }
@@ -61,8 +68,13 @@ async fn of_box(visit: &Visit, before: &str) -> Completion {
 }
 
 async fn of_data(visit: &Visit, signal: Signal, (head, rest, field, prefix): (&str, &str, &str, &str)) -> Completion {
-    let listed = words(field);
     let store = visit.state.store();
+    // Only what can be asked of this signal.
+    let is_taken = |word: &&&str| store.check_query(signal, &format!("{field}:{word}")).is_ok();
+    let listed: Vec<&str> = words(field).iter().filter(is_taken).copied().collect();
+    if listed.is_empty() && !words(field).is_empty() {
+        return Completion::default();
+    }
     if field == "has" {
         let keys = keys::known(&visit.state, signal).await;
         let words = listed.iter().map(|word| ((*word).to_owned(), None));
@@ -108,6 +120,40 @@ mod tests {
         assert!(words.contains("data-before=\"severity&gt;=warn \"") || words.contains("data-before=\"severity&#62;=warn \""), "{words}");
         let counted = app.get("/complete?for=traces&before=status%3Ae").await.text();
         assert!(counted.contains("data-before=\"status:error \"") && counted.contains(">1</span>"), "{counted}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn only_what_the_server_takes_is_offered_and_fields_of_whole_traces_too() {
+        let app = App::filled().await;
+        let offered = async |signal: &str, before: &str| {
+            let text = app.get(&format!("/complete?for={signal}&before={}", crate::params::encoded(before))).await.text();
+            text.replace("&#62;", ">").replace("&gt;", ">")
+        };
+        for (signal, before) in [
+            ("logs", "status:"),
+            ("logs", "kind:"),
+            ("logs", "duration>"),
+            ("logs", "trace.d"),
+            ("traces", "severity:"),
+            ("traces", "level:"),
+            ("traces", "log:(status:"),
+            ("traces", "root:(trace.er"),
+        ] {
+            assert!(!offered(signal, before).await.contains("data-before"), "{signal} {before}");
+        }
+        for (before, expected) in [
+            ("trace.d", "trace.duration>="),
+            ("a trace.", "a trace.errors>="),
+            ("trace.errors>", "trace.errors>1 "),
+            ("log", "log:("),
+            ("has:l", "has:log "),
+            ("duration>", "duration>10ms "),
+        ] {
+            let text = offered("traces", before).await;
+            assert!(text.contains(&format!("data-before=\"{expected}\"")), "{before}: {text}");
+        }
+        let records = offered("logs", "has:").await;
+        assert!(records.contains("has:trace ") && !records.contains("has:link "), "{records}");
     }
 
     #[tokio::test(flavor = "multi_thread")]

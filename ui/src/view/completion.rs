@@ -76,16 +76,30 @@ impl<'a> Writing<'a> {
     }
 }
 
+/// What fields are asked of where they are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// One span, or the whole trace.
+    Trace,
+    /// One span: within parentheses, say.
+    Span,
+    Record,
+}
+
 /// Fields that begin as written, and attributes whose key does or has it inside. `keys` are those of the data, with their counts.
-pub(crate) fn fields(is_logs: bool, head: &str, prefix: &str, keys: &[FieldCount]) -> Completion {
+pub(crate) fn fields(of: Of, head: &str, prefix: &str, keys: &[FieldCount]) -> Completion {
+    let is_logs = of == Of::Record;
     let known: &[(&str, &str)] = if is_logs { &LOG_FIELDS } else { &TRACE_FIELDS };
+    let whole: &[(&str, &str)] = if of == Of::Trace { &WHOLE_FIELDS } else { &[] };
     let lower = prefix.to_lowercase();
     let noun = if is_logs { ("record", "records") } else { ("span", "spans") };
     let count_of = |name: &str| keys.iter().find(|key| key.name == name).map(|key| format::counted(key.rows, noun.0, noun.1));
     let choice = |name: &str, about: &str| {
         let operator = if name.ends_with('.') {
             ""
-        } else if matches!(name, "duration" | "severity") {
+        } else if name == "log" {
+            ":("
+        } else if matches!(name, "duration" | "severity") || whole.iter().any(|(known, _)| *known == name) {
             ">="
         } else {
             ":"
@@ -93,7 +107,7 @@ pub(crate) fn fields(is_logs: bool, head: &str, prefix: &str, keys: &[FieldCount
         let about = [Some(about.to_owned()).filter(|about| !about.is_empty()), count_of(name)].into_iter().flatten().collect::<Vec<_>>();
         Choice { before: format!("{head}{name}{operator}"), text: format::line(name, 80), about: about.join(" · ") }
     };
-    let fits = known.iter().filter(|(name, _)| name.starts_with(&lower) && name.len() > lower.len());
+    let fits = known.iter().chain(whole).filter(|(name, _)| name.starts_with(&lower) && (name.len() > lower.len() || *name == "log"));
     let built_in = fits.map(|(name, about)| choice(name, about));
     let is_listed = |name: &str| known.iter().any(|(known, _)| *known == name);
     let rank = |key: &FieldCount| {
@@ -132,6 +146,16 @@ pub(crate) fn services(text: &str, names: &[String]) -> Vec<Choice> {
 
 /// What is written about at the end of the text: log records within `log:(`.
 pub(crate) fn signal_of(before: &str, signal: Signal) -> Signal {
+    if groups(before).contains(&true) { Signal::Logs } else { signal }
+}
+
+/// A query in which a number of a whole trace stands where the next word will.
+pub(crate) fn with_whole(head: &str) -> String {
+    format!("{head}trace.spans>=1{}", ")".repeat(groups(head).len()))
+}
+
+/// The parentheses that are open at the end of the text, and whether they are those of `log:(`.
+fn groups(before: &str) -> Vec<bool> {
     let (mut groups, mut quoted, mut escaped) = (Vec::new(), false, false);
     for (at, c) in before.char_indices() {
         match c {
@@ -145,7 +169,7 @@ pub(crate) fn signal_of(before: &str, signal: Signal) -> Signal {
             _ => {}
         }
     }
-    if groups.contains(&true) { Signal::Logs } else { signal }
+    groups
 }
 
 /// Values that begin as written, or have it inside, with their counts where they are known.
@@ -174,8 +198,10 @@ pub(crate) fn words(field: &str) -> &'static [&'static str] {
         "kind" => &["server", "client", "producer", "consumer", "internal"],
         "root" => &["true", "false"],
         "severity" | "level" => &["trace", "debug", "info", "warn", "error", "fatal"],
-        "has" => &["event", "link", "exception", "parent", "peer", "trace"],
-        "duration" => &["10ms", "100ms", "500ms", "1s", "10s"],
+        "has" => &["event", "link", "exception", "parent", "peer", "trace", "log"],
+        "trace.spans" => &["10", "100", "1000"],
+        "trace.errors" | "trace.services" | "trace.logs" => &["1", "2", "10"],
+        "duration" | "trace.duration" => &["10ms", "100ms", "500ms", "1s", "10s"],
         _ => &[],
     }
 }
@@ -215,6 +241,16 @@ const TRACE_FIELDS: [(&str, &str); 17] = [
     ("parent", "id"),
     ("attr.", "any attribute of the span"),
     ("resource.", "any attribute of its resource"),
+];
+
+/// Of whole traces.
+const WHOLE_FIELDS: [(&str, &str); 6] = [
+    ("log", "a log record of the trace"),
+    ("trace.duration", "from the first start to the last end"),
+    ("trace.spans", "how many there are"),
+    ("trace.errors", "how many spans failed"),
+    ("trace.services", "how many there are"),
+    ("trace.logs", "how many there are"),
 ];
 
 const LOG_FIELDS: [(&str, &str); 9] = [
@@ -259,8 +295,8 @@ mod tests {
     #[test]
     fn options_replace_the_word_and_quote_values() {
         let texts = |found: Completion| found.options.into_iter().map(|choice| choice.before).collect::<Vec<_>>();
-        assert_eq!(texts(fields(false, "a ", "se", &[])), ["a service:"]);
-        assert_eq!(texts(fields(true, "", "se", &[])), ["service:", "severity>="]);
+        assert_eq!(texts(fields(Of::Trace, "a ", "se", &[])), ["a service:"]);
+        assert_eq!(texts(fields(Of::Record, "", "se", &[])), ["service:", "severity>="]);
         let known = [("POST /pay".to_owned(), Some(3)), ("pay".to_owned(), None), ("x".to_owned(), None)];
         assert_eq!(texts(values("name:", "pa", &known)), ["name:pay ", "name:\"POST /pay\" "]);
     }
