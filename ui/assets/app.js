@@ -214,8 +214,7 @@
       const isOpen = row.getAttribute("aria-expanded");
       const next = rows[rows.indexOf(row) + move];
       if (move) { focusRow(next); follow(next); }
-      else if (event.key === "Home") focusRow(rows[0]);
-      else if (event.key === "End") focusRow(rows[rows.length - 1]);
+      else if (event.key === "Home" || event.key === "End") reach(event.key === "End");
       else if (event.key === "ArrowRight" && isOpen === "false" && caret) go(caret.href);
       else if (event.key === "ArrowRight" && isOpen === "true") focusRow(rows[rows.indexOf(row) + 1]);
       else if (event.key === "ArrowLeft" && isOpen === "true" && caret) go(caret.href);
@@ -224,6 +223,18 @@
         focusRow(rows.slice(0, rows.indexOf(row)).reverse().find((above) => Number(above.getAttribute("aria-level")) < level));
       } else return;
       event.preventDefault();
+    }
+    // The first or the last row of the trace, loaded or not.
+    async function reach(isLast) {
+      const edge = () => { const rows = $$("[data-row]", grid); return rows[isLast ? rows.length - 1 : 0]; };
+      const rows = Number(grid.dataset.total);
+      if (number(edge()) !== (isLast ? rows : 1)) {
+        const target = new URL(location.href);
+        target.searchParams.set("at", isLast ? Math.max(0, rows - step) : 0);
+        target.hash = "";
+        await openPanel(target.href, null, "replace", true);
+      }
+      focusRow(edge());
     }
     around.addEventListener("keydown", (event) => { if (grid.contains(event.target)) walk(event); });
     document.addEventListener("keydown", (event) => {
@@ -751,8 +762,10 @@
   else if (chosen) chosen.scrollIntoView({ block: "center" });
   // Whoever folds, unfolds or opens a row by key, or comes back to it, goes on from the same row.
   const back = !grid && history.state?.row;
+  // What was folded is found by the first of its rows, and that by what it is folded into.
+  const named = (id) => document.getElementById(id) ?? (grid && document.getElementById(id.replace(/^sg?/, (kind) => (kind === "s" ? "sg" : "s"))));
   const last = (back && $$("[data-row]").find((row) => opener(row) && rowKey(row) === back))
-    || (location.hash && document.getElementById(location.hash.slice(1))) || $("tr.open[data-row]");
+    || (location.hash && named(location.hash.slice(1))) || $("tr.open[data-row]");
   // Only after the browser went to the fragment, which takes the focus away.
   if (last && last.matches("[data-row]")) addEventListener("load", () => setTimeout(() => {
     focusRow(last);

@@ -109,7 +109,7 @@ pub(super) async fn shortcuts(visit: Visit) -> Response {
                     ("j, k or ↓, ↑", "next and previous span"),
                     ("J", "the findings, then the spans"),
                     ("→, ←", "unfold and fold; into and out of a span"),
-                    ("Home, End", "first and last row that is loaded"),
+                    ("Home, End", "first and last row of the trace"),
                     ("Enter", "detail of the span"),
                     ("e, E", "next and previous error"),
                     ("n, N", "next and previous match"),

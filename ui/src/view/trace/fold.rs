@@ -31,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) first: usize,
     /// Rows in all.
     pub(crate) total: usize,
+    /// The first row of the window of time, when none of those in view is of it.
+    pub(crate) inside: Option<usize>,
 }
 
 impl Plan {
@@ -46,7 +48,25 @@ pub(crate) fn plan(scene: &Scene) -> Plan {
     let total = lines.len();
     let first = if total > WHOLE { first_row(scene, &lines) } else { 0 };
     let count = if total > WHOLE { WINDOW } else { WHOLE };
-    Plan { lines: lines.into_iter().skip(first).take(count).collect(), first, total }
+    let inside = first_inside(scene, &lines)
+        .filter(|row| *row >= first + count || !lines.iter().skip(first).take(count).any(|line| is_inside(scene, line)));
+    Plan { lines: lines.into_iter().skip(first).take(count).collect(), first, total, inside }
+}
+
+/// The first row of the window of time, when that is narrowed.
+fn first_inside(scene: &Scene, lines: &[Line]) -> Option<usize> {
+    if scene.axis.is_zoomed() { lines.iter().position(|line| is_inside(scene, line)) } else { None }
+}
+
+/// Whether a row has a span that is of the window of time. What only holds what is inside of it begins before and ends after it.
+fn is_inside(scene: &Scene, line: &Line) -> bool {
+    let (axis, tree) = (&scene.axis, scene.sheet.tree());
+    let is_of = |place: usize| {
+        let from = scene.offset(place);
+        let to = from.saturating_add(scene.sheet.spans.get(place).map_or(0, Brief::duration));
+        axis.shows(from, to) && (from >= axis.from || to <= axis.to || tree.subtree_size(place) == 1)
+    };
+    if line.group.is_empty() { is_of(line.place) } else { line.group.iter().any(|place| is_of(*place)) }
 }
 
 /// The first row of the window: as asked, else so that the chosen span is in it.

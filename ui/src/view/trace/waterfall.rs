@@ -32,6 +32,8 @@ pub(crate) struct Waterfall {
     /// Addresses of the rows before and after; empty at the ends.
     pub(crate) before: String,
     pub(crate) after: String,
+    /// The rows from the first one of the window of time, when none of those in view is of it; else empty.
+    pub(crate) inside: String,
     /// Labels of the axis.
     pub(crate) ticks: Vec<Tick>,
     /// How many log records of these rows stand between them when that is not all, and where all of the trace are.
@@ -132,6 +134,7 @@ pub(crate) fn waterfall(scene: &Scene, plan: &Plan) -> Waterfall {
         ),
         before: if at > 0 { page(at.saturating_sub(WINDOW)) } else { String::new() },
         after: if until < total { page(until) } else { String::new() },
+        inside: plan.inside.map(page).unwrap_or_default(),
         ticks: scene.axis.ticks(),
         logs,
         rows,

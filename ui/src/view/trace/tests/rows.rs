@@ -52,6 +52,18 @@ fn a_large_trace_is_folded_and_sent_in_windows() {
 }
 
 #[test]
+fn a_window_of_time_leads_to_its_first_row_when_none_in_view_is_of_it() {
+    let trace = large(3_000);
+    let at = |nanos| Some(wanted::Edge::Nanos(nanos));
+    let zoomed =
+        |first| Wanted { depth: Depth::All, is_ungrouped: true, at: first, t0: at(500_500_000), t1: at(501_500_000), ..Wanted::default() };
+    let inside = fall(&trace, zoomed(None)).inside;
+    assert!(inside.contains("&at=5001") && inside.contains("t0="), "{inside}");
+    assert_eq!(fall(&trace, zoomed(Some(5_001))).inside, "");
+    assert_eq!(fall(&trace, Wanted { t0: None, t1: None, ..zoomed(None) }).inside, "");
+}
+
+#[test]
 fn many_similar_siblings_are_one_row_with_totals() {
     let rows = fall(&looping(12), Wanted::default()).rows;
     let group = rows.iter().find(|row| row.group.is_some()).unwrap();
