@@ -133,6 +133,12 @@ async fn fill(page: &mut Logs, visit: &Visit, found: &LogPage, asked: &Asked, wi
     if found.records.is_empty() {
         page.otherwise = otherwise(&links, &page.query);
         page.hints = of_nothing(Signal::Logs, &page.query, &visit.state.store().service_names(), &links);
+        // A wider window would find none either.
+        let [_, logs] = visit.state.store().status().signals;
+        if logs.time.is_none() {
+            page.otherwise.clear();
+            page.hints = vec![("No log record has arrived yet: see how to send them".to_owned(), links.plain("/start").href())];
+        }
     }
     if asked.view == View::Patterns {
         let period = patterns::period(&found.records, found.next.is_some(), window.range);

@@ -93,7 +93,10 @@ fn split(query: &str, offset: usize, length: usize) -> Option<(&str, &str, &str)
 pub(crate) fn sentence(message: &str) -> String {
     let text = unticked(&format::text(message));
     let mut chars = text.chars();
-    let first: String = chars.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
+    let first = chars.next();
+    // gRPC is written so.
+    let is_name = chars.clone().next().is_some_and(char::is_uppercase);
+    let first: String = first.map(|c| if is_name { c.to_string() } else { c.to_uppercase().collect() }).unwrap_or_default();
     let end = if text.ends_with(['.', '?', '!']) { "" } else { "." };
     format!("{first}{}{end}", chars.as_str())
 }
@@ -232,6 +235,12 @@ fn unquoted(value: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sentence_keeps_names_that_begin_small() {
+        assert_eq!(sentence("gRPC on the port of OTLP/HTTP"), "gRPC on the port of OTLP/HTTP.");
+        assert_eq!(sentence("the body broke off"), "The body broke off.");
+    }
 
     #[test]
     fn the_caret_points_at_the_character_not_at_the_byte() {

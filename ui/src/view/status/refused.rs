@@ -36,7 +36,7 @@ pub(crate) fn recent(refused: &[Refused], clock: &Clockface) -> Vec<Refusal> {
     let row = |refused: &Refused| Refusal {
         times: format::exact(refused.count),
         what: crate::view::search::sentence(&format::line(&refused.message, 400)),
-        advice: advice(refused.reason),
+        advice: if tells_what_to_do(refused) { "" } else { advice(refused.reason) },
         who: [refused.transport, &format::line(&refused.user_agent, 80)]
             .into_iter()
             .filter(|part| !part.is_empty())
@@ -45,6 +45,16 @@ pub(crate) fn recent(refused: &[Refused], clock: &Clockface) -> Vec<Refusal> {
         last: clock.moment(refused.last),
     };
     refused.iter().map(row).collect()
+}
+
+/// Whether the refusal itself says what mends the sender. Broken JSON is no question of the protocol, and says where it breaks.
+fn tells_what_to_do(refused: &Refused) -> bool {
+    let message = refused.message.as_str();
+    match refused.reason {
+        "busy" | "unavailable" | "deadline" => false,
+        "wrong_port" => true,
+        _ => message.contains("; ") || message.starts_with("the JSON body"),
+    }
 }
 
 /// Why requests were refused and items rejected, with who sent them, the most frequent first.
@@ -166,6 +176,19 @@ mod tests {
         let counted: Vec<String> = losses.iter().map(|loss| loss.counted.replace('\u{a0}', " ")).collect();
         assert_eq!(counted, ["8 spans (future)", "2 requests (too large)"]);
         assert_eq!(super::counted("log records: future", 1).replace('\u{a0}', " "), "1 log record (future)");
+    }
+
+    #[test]
+    fn a_refusal_that_says_what_to_do_has_no_other_advice() {
+        let advice = |reason, message: &str| {
+            let refused = Refused { reason, message: message.to_owned(), ..Refused::default() };
+            recent(&[refused], &Clockface::new(storage::UnixNanos::new(0), None)).remove(0).advice
+        };
+        assert_eq!(advice("protocol", "TLS on a port that speaks plain text; use http:// in the exporter's endpoint"), "");
+        assert_eq!(advice("malformed", "the JSON body is broken at byte 7: expected a value"), "");
+        assert_eq!(advice("media_type", "content-type text/plain; send application/x-protobuf or application/json"), "");
+        assert_ne!(advice("malformed", "the body ends within a field"), "");
+        assert_ne!(advice("busy", "too much at once; try again in 1 s"), "");
     }
 
     #[test]
