@@ -56,7 +56,7 @@ pub(super) fn compare_page(text: &str) -> String {
     };
     page.sides = vec![
         Side::new(("A", "the baseline"), &sheet, text.to_owned(), means),
-        Side::new(("B", "measured by it"), &other, String::new(), means),
+        Side::new(("B", "compared with A"), &other, String::new(), means),
     ];
     comparison(&mut page, [&sheet, &other], (Order::Tree, 0), means);
     let spans = [sample::hostile(text).spans, sample::checkout().spans];

@@ -70,7 +70,7 @@ async fn filled(
     let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
     let sheets = |a: &Option<OpenTrace>, b: &Option<OpenTrace>| Some([a.as_ref()?.sheet().clone(), b.as_ref()?.sheet().clone()]);
     page.sides.extend(a.as_ref().map(|open| Side::new(("A", "the baseline"), open.sheet(), why, (&links, &clock, &palette))));
-    page.sides.extend(b.as_ref().map(|open| Side::new(("B", "measured by it"), open.sheet(), String::new(), (&links, &clock, &palette))));
+    page.sides.extend(b.as_ref().map(|open| Side::new(("B", "compared with A"), open.sheet(), String::new(), (&links, &clock, &palette))));
     let Some([in_a, in_b]) = sheets(&a, &b) else { return Ok(html(&page)) };
     let (mut page, pairs) = heavy(move || {
         let pairs = comparison(&mut page, [&in_a, &in_b], asked, (&links, &clock, &palette));
@@ -140,8 +140,8 @@ async fn choose(page: &mut ComparePage, visit: &Visit, (a, b): (Option<&OpenTrac
     let what = match (a, b) {
         (Some(_), Some(_)) => "Take another for the baseline",
         (None, Some(_)) => "Choose the baseline",
-        (Some(_), None) => "Choose what is measured by it",
-        (None, None) => "Choose the trace that is to be measured by another",
+        (Some(_), None) => "Choose the trace to compare with it",
+        (None, None) => "Choose the trace to compare with a baseline",
     };
     page.others_title = format!("{what}: the newest{}", if root.is_some() { " of this operation" } else { "" });
 }

@@ -174,8 +174,8 @@ pub(crate) fn comparison(page: &mut ComparePage, [a, b]: [&Sheet; 2], (order, le
     let difference = format::duration(of_a.abs_diff(of_b));
     let relative = Some(relative(of_a, of_b)).filter(|said| !said.is_empty()).map(|said| format!(" ({said})")).unwrap_or_default();
     page.verdict = match of_b.cmp(&of_a) {
-        std::cmp::Ordering::Greater => format!("B took {difference} longer than A, its baseline{relative}."),
-        std::cmp::Ordering::Less => format!("B took {difference} less than A, its baseline{relative}."),
+        std::cmp::Ordering::Greater => format!("B took {difference} longer than A{relative}."),
+        std::cmp::Ordering::Less => format!("B took {difference} less than A{relative}."),
         std::cmp::Ordering::Equal => "Both took equally long.".to_owned(),
     };
     page.services = rows(&ways.by_service([a, b]), [a, b], Order::Change, means).0;
