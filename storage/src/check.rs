@@ -94,6 +94,14 @@ fn check_manifest(folder: &Folder, report: &mut CheckReport) -> Option<Contents>
             report.push(path, format!("{} segments{torn}", read.contents.segments.len()), None);
             Some(read.contents)
         }
+        Err(_) if folder.is_blank().unwrap_or(false) => {
+            report.push(
+                path,
+                "nothing yet: the first start did not come far, or all of the folder is gone; the next start begins anew",
+                None,
+            );
+            None
+        }
         Err(error) => {
             report.push(path, "the list of segments", Some(detail(error)));
             None

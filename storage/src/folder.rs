@@ -39,6 +39,8 @@ pub(crate) struct Folder {
     root: Place,
     id: [u8; 16],
     lock: Mutex<Option<Arc<dyn File>>>,
+    /// FORMAT was written just now.
+    is_new: bool,
 }
 
 // === impl Folder ===
@@ -51,7 +53,7 @@ impl Folder {
         }
         root.create_folder().map_err(io_error("cannot create the data folder", root))?;
         let lock = lock::take(root, true)?;
-        let mut folder = Self { root: root.clone(), id: [0; 16], lock: Mutex::new(Some(lock)) };
+        let mut folder = Self { root: root.clone(), id: [0; 16], lock: Mutex::new(Some(lock)), is_new: false };
         folder.must_not_be_under_repair()?;
         for path in folder.subfolders() {
             path.create_folder().map_err(io_error("cannot create the folder", &path))?;
@@ -73,7 +75,7 @@ impl Folder {
             format::check_used(root)?;
         }
         let lock = lock::take(root, false)?;
-        let mut folder = Self { root: root.clone(), id: [0; 16], lock: Mutex::new(Some(lock)) };
+        let mut folder = Self { root: root.clone(), id: [0; 16], lock: Mutex::new(Some(lock)), is_new: false };
         folder.must_not_be_under_repair()?;
         let format = folder.format_path();
         let missing = || OpenError::Damaged { path: format.path().to_owned(), detail: "it is missing".to_owned() };
@@ -85,7 +87,7 @@ impl Folder {
     /// FORMAT; then the id is that of the other files.
     pub(crate) fn rescue(root: &Place, write: bool) -> Result<(Self, Option<String>), OpenError> {
         let lock = lock::take(root, write)?;
-        let mut folder = Self { root: root.clone(), id: [0; 16], lock: Mutex::new(Some(lock)) };
+        let mut folder = Self { root: root.clone(), id: [0; 16], lock: Mutex::new(Some(lock)), is_new: false };
         for path in folder.subfolders().iter().filter(|_| write) {
             path.create_folder().map_err(io_error("cannot create the folder", path))?;
         }
@@ -157,15 +159,22 @@ impl Folder {
         self.root.join(TMP)
     }
 
-    /// Whether the folder was in use before.
-    pub(crate) fn manifest_exists(&self) -> bool {
-        self.manifest().join("log").is_there()
+    /// Whether this is its first start: FORMAT was written just now.
+    pub(crate) fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// Whether nothing shows that the folder was ever served from: its first start ended before it had a list of segments, or all is gone.
+    pub(crate) fn is_blank(&self) -> Result<bool, OpenError> {
+        let remembered = self.memo();
+        let was_served = self.reserve().is_there() || (remembered.is_there() && !names(&remembered)?.is_empty());
+        Ok(!was_served && !self.holds_data()?)
     }
 
     /// Whether any log file, manifest or segment exists.
-    pub(crate) fn holds_data(&self) -> Result<bool, OpenError> {
+    fn holds_data(&self) -> Result<bool, OpenError> {
         for path in [self.wal(), self.manifest(), self.segments(Signal::Traces), self.segments(Signal::Logs)] {
-            if !names(&path)?.is_empty() {
+            if path.is_there() && !names(&path)?.is_empty() {
                 return Ok(true);
             }
         }
@@ -212,6 +221,7 @@ impl Folder {
             return Err(OpenError::Damaged { path: path.path().to_owned(), detail });
         }
         self.id = self.fresh_id();
+        self.is_new = true;
         self.sync_names()?;
         sync_above(&self.root)?;
         replace_file(&self.tmp(), &path, self.format_text().as_bytes()).map_err(io_error("cannot write", &path))?;

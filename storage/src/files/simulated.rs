@@ -158,6 +158,13 @@ impl Simulated {
         state.bad_sector = Some((node, byte / SECTOR as u64));
     }
 
+    /// Empties a file at rest.
+    pub(crate) fn empty(&self, path: &Path) {
+        let mut state = self.state.lock();
+        let node = state.find(path).unwrap();
+        state.nodes[node] = Node::file();
+    }
+
     /// Loses a file at rest.
     pub(crate) fn lose(&self, path: &Path) {
         self.state.lock().names.remove(path);

@@ -26,7 +26,7 @@ impl Held {
         let wal = folder.wal();
         let first = plan::names(&wal)?.iter().filter_map(|name| wal::first_seq(name)).min();
         let mut ranges: Vec<(u64, u64)> = Vec::new();
-        wal::salvage(&wal, folder.id(), 0, &mut |frame| {
+        wal::salvage(&wal, folder.id(), Expected::default(), &mut |frame| {
             match ranges.last_mut() {
                 Some((_, last)) if *last + 1 == frame.seq => *last = frame.seq,
                 _ => ranges.push((frame.seq, frame.seq)),
@@ -75,7 +75,7 @@ pub(super) fn mend(repair: &mut Repair<'_>, must: Expected, had_log: bool, watch
     }
     let mut log = NewLog::new(repair.folder.id(), must.through + 1);
     let mut odd = Vec::new();
-    let mut lost = wal::salvage(&folder, repair.folder.id(), must.through, &mut |frame| match undecodable(&frame) {
+    let mut lost = wal::salvage(&folder, repair.folder.id(), must, &mut |frame| match undecodable(&frame) {
         Some(detail) => {
             odd.push(format!("{detail}; it is lost"));
             Ok(())

@@ -61,6 +61,18 @@ fn engine(config: &Config, registry: &Registry, tables: &Tables) -> Engine {
     engine
 }
 
+/// Whether the folder holds nothing yet. Says so when it was known before.
+fn begins(folder: &Folder, root: &Place) -> Result<bool, OpenError> {
+    let is_blank = folder.is_blank()?;
+    if is_blank && !folder.is_new() {
+        tracing::warn!(
+            folder = %root.display(),
+            "the data folder is known and holds nothing: its first start did not come far, or all of it is gone; it begins anew"
+        );
+    }
+    Ok(is_blank)
+}
+
 /// Opens a data folder; nothing is written or merged yet. Blocks.
 pub(super) fn prepare(
     root: &Place,
@@ -70,7 +82,7 @@ pub(super) fn prepare(
     registry: Registry,
 ) -> Result<(Inner, Hands), OpenError> {
     let folder = Arc::new(Folder::open(root)?);
-    let begins = !folder.manifest_exists() && !folder.holds_data()?;
+    let begins = begins(&folder, root)?;
     let manifest = Manifest::open(&folder.manifest(), &folder.tmp(), folder.id(), begins)?;
     let contents = manifest.contents().clone();
     let meters = Meters::new(&registry);

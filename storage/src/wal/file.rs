@@ -30,25 +30,30 @@ pub(crate) const LEAST_FILE_BYTES: u64 = 1 << 20;
 const FILES_THAT_FIT: u64 = 4;
 
 /// Creates a file with its header, synced, its name durable. Space for `bytes` is set aside, so that later syncs have no change of size
-/// to journal and a full disk shows here, before anything is promised.
+/// to journal and a full disk shows here, before anything is promised. It gets its name when its header is on the disk, so that no crash
+/// leaves one without: it takes the place of one of that name that has no frames.
 pub(crate) fn create(folder: &Place, first_seq: u64, store: [u8; 16], bytes: u64) -> io::Result<Arc<dyn File>> {
-    let path = path(folder, first_seq);
+    let draft = folder.join(DRAFT);
     let written = || -> io::Result<Arc<dyn File>> {
-        let file = path.create()?;
+        let file = draft.create_anew()?;
         let wanted = bytes.max(FILE_HEADER as u64);
         let set_aside = if file.preallocate(wanted)? { wanted } else { 0 };
         file.write_all_at(&encode_header(Header { first_seq, set_aside, store }), 0)?;
         file.sync_all()?;
+        draft.rename_to(&path(folder, first_seq))?;
         folder.sync_folder()?;
         Ok(file)
     };
     let created = written();
     if created.is_err() {
-        // Gives back what was set aside. The empty file is harmless and is used by the next attempt.
-        let _ = path.open_to_write().and_then(|file| file.set_len(0));
+        // Gives back what was set aside. Where it has its name already, the next attempt takes its place.
+        let _ = draft.remove();
     }
     created
 }
+
+/// The name of the next file while it is made ready.
+const DRAFT: &str = "next";
 
 /// Writes bytes that are there already, so that they are on the disk for sure.
 pub(crate) fn rewrite(path: &Place, offset: u64, bytes: &[u8]) -> io::Result<()> {

@@ -66,6 +66,9 @@ pub(crate) enum Next {
     Broken(&'static str),
 }
 
+/// What is wrong with a frame that is not there whole.
+pub(crate) const CUT: &str = "the file ends within a frame";
+
 /// Bytes of a file before its first frame.
 pub(crate) const FILE_HEADER: usize = 44;
 
@@ -137,12 +140,12 @@ pub(crate) fn decode(file: &Bytes, offset: usize, first_seq: u64) -> Next {
         return Next::End;
     }
     let mut fields = Fields(rest);
-    let (Some(len), Some(crc)) = (fields.u32(), fields.u32()) else { return Next::Broken("the file ends within a frame's header") };
+    let (Some(len), Some(crc)) = (fields.u32(), fields.u32()) else { return Next::Broken(CUT) };
     let body_len = len as usize;
     if body_len < BODY {
         return Next::Broken("a frame's length is impossible");
     }
-    let Some(body) = fields.0.get(..body_len) else { return Next::Broken("the file ends within a frame") };
+    let Some(body) = fields.0.get(..body_len) else { return Next::Broken(CUT) };
     if checksum(first_seq, len, body) != crc {
         return Next::Broken("a frame does not match its checksum");
     }

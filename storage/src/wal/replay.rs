@@ -31,7 +31,8 @@ pub(crate) struct Replayed {
 pub(crate) struct Expected {
     /// Frames up to this one may be missing: segments hold them.
     pub(crate) through: u64,
-    /// The file that begins with this frame was begun, so that it or a later one must be there; 0 when that is not known.
+    /// The file that begins with this frame was begun, its header on the disk, so that it or a later one must be there; 0 when that is
+    /// not known.
     pub(crate) last_file: u64,
     /// Nothing was ever stored: no file need be there.
     pub(crate) pristine: bool,
@@ -92,7 +93,7 @@ pub(crate) fn verify(
             return Err(damaged(&path, detail));
         }
         let is_last = index + 1 == files.len();
-        let end = read_file(&path, store, first, (is_last, through), visit)?;
+        let end = read_file(&path, store, first, (is_last, must), visit)?;
         expected = expected.max(end.next_seq);
         replayed.frames += end.frames;
         if end.torn_bytes > 0 {
@@ -115,7 +116,7 @@ fn read_file(
     path: &Place,
     store: [u8; 16],
     first_seq: u64,
-    (is_last, through): (bool, u64),
+    (is_last, must): (bool, Expected),
     visit: &mut dyn FnMut(Frame) -> Result<(), OpenError>,
 ) -> Result<FileEnd, OpenError> {
     let bytes = Bytes::from(path.read().map_err(io_error("cannot read", path))?);
@@ -127,8 +128,12 @@ fn read_file(
         }
         Some(header) if header.store == store => header.set_aside,
         Some(_) => return Err(damaged(path, "it belongs to another data folder".to_owned())),
-        // A crash while it was created: nothing was ever written to it. Not so when segments already hold frames of it.
-        None if is_last && first_seq > through && frame::find_after(&bytes, 0, first_seq, first_seq.saturating_sub(1)).is_none() => {
+        // A crash of an earlier version while it was created: nothing was ever written to it. Not so when it is known to have been begun, or
+        // segments already hold frames of it.
+        None if is_last
+            && first_seq > must.through.max(must.last_file)
+            && frame::find_after(&bytes, 0, first_seq, first_seq.saturating_sub(1)).is_none() =>
+        {
             return Ok(FileEnd { len: 0, ..end });
         }
         None => return Err(damaged(path, "its header is broken".to_owned())),
@@ -153,11 +158,13 @@ fn read_file(
             Next::End => return Ok(end),
             Next::Broken(what) => {
                 // Frames are synced before the next file is begun, and `synced` of a later frame tells what was.
-                if (bytes.len() as u64) < set_aside {
+                let is_short = (bytes.len() as u64) < set_aside;
+                // Those that have a successor were cut to what was written.
+                if is_last && is_short && what == frame::CUT {
                     let detail = format!("it was cut off after {} of {set_aside} bytes, within frame {}", bytes.len(), end.next_seq);
                     return Err(damaged(path, detail));
                 }
-                if !is_last || frame::was_on_disk(&bytes, offset, first_seq, end.next_seq) {
+                if !is_last || is_short || frame::was_on_disk(&bytes, offset, first_seq, end.next_seq) {
                     return Err(damaged(path, format!("{what} at offset {offset}, where frame {} belongs", end.next_seq)));
                 }
                 end.torn_bytes = (bytes.len() - offset) as u64;

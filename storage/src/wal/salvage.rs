@@ -10,6 +10,7 @@ use crate::folder::{io_error, names};
 
 use super::file;
 use super::frame::{self, FILE_HEADER, Frame, Header, Next, Record};
+use super::replay::Expected;
 
 /// Frames on their way into new files.
 #[derive(Debug)]
@@ -21,17 +22,17 @@ pub(crate) struct NewLog {
     bytes: Vec<u8>,
 }
 
-/// Hands every whole frame above `through` to `visit`, in order, each once. Returns what is not there any more, one sentence each.
+/// Hands every whole frame above `must.through` to `visit`, in order, each once. Returns what is not there any more, one sentence each.
 pub(crate) fn salvage(
     folder: &Place,
     store: [u8; 16],
-    through: u64,
+    must: Expected,
     visit: &mut dyn FnMut(Frame) -> Result<(), OpenError>,
 ) -> Result<Vec<String>, OpenError> {
     let mut files: Vec<u64> =
         if folder.is_there() { names(folder)?.iter().filter_map(|name| file::first_seq(name)).collect() } else { Vec::new() };
     files.sort_unstable();
-    let (mut lost, mut expected) = (Vec::new(), through + 1);
+    let (mut lost, mut expected) = (Vec::new(), must.through + 1);
     for named in files {
         let path = file::path(folder, named);
         let bytes = Bytes::from(path.read_what_can_be().map_err(io_error("cannot read", &path))?);
@@ -65,6 +66,11 @@ pub(crate) fn salvage(
             }
             expected = frame.seq + 1;
             visit(frame)?;
+        }
+        // It was begun, and looks like a file that nothing was ever written to.
+        let is_blank = header.is_none() && damage.is_none() && frames.last < first_seq;
+        if is_blank && named == must.last_file {
+            lost.push(format!("nothing is left of {}: requests from {expected} on that were acknowledged are lost", path.display()));
         }
         if let Some((from, to)) = damage.filter(|_| frames.last + 1 >= expected) {
             lost.push(format!(

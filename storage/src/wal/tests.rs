@@ -201,9 +201,34 @@ fn a_log_that_was_cut_off_from_outside_is_damage_and_not_a_torn_tail() {
         assert!(error.to_string().contains("cut off after"), "{error}");
     }
     fs::write(&path, []).unwrap();
-    assert!(verify(dir.path(), STORE, 0).is_ok(), "a crash while it was created leaves this");
+    assert!(verify(dir.path(), STORE, 0).is_ok(), "an earlier version left this when it was killed while it created the file");
     let error = verify(dir.path(), STORE, 1).unwrap_err();
     assert!(error.to_string().contains("header"), "segments hold a frame of it, so it was more than this: {error}");
+    for blank in [vec![], vec![0; whole.len()]] {
+        fs::write(&path, blank).unwrap();
+        let begun = Expected { last_file: 1, ..Expected::default() };
+        let error = super::verify(&Place::real(dir.path()), STORE, begun, &mut |_| Ok(())).unwrap_err();
+        assert!(error.to_string().contains("header"), "it is known to have been begun: {error}");
+    }
+}
+
+#[test]
+fn a_turned_bit_in_a_file_that_was_cut_to_its_length_is_not_called_a_cut() {
+    let dir = tempfile::tempdir().unwrap();
+    let (writer, durable) = start(dir.path(), &empty(), 700);
+    for number in 1..=2 {
+        writer.append(record(&[7; 300]), number).unwrap();
+        durable.recv().unwrap();
+    }
+    writer.rotate();
+    writer.append(record(b"in the next file"), 3).unwrap();
+    durable.recv().unwrap();
+    writer.stop();
+    let mut bytes = fs::read(at(dir.path(), 1)).unwrap();
+    bytes[FILE_HEADER + 100] ^= 1;
+    fs::write(at(dir.path(), 1), bytes).unwrap();
+    let error = verify(dir.path(), STORE, 0).unwrap_err().to_string();
+    assert!(error.contains(&format!("checksum at offset {FILE_HEADER}")) && !error.contains("cut off"), "{error}");
 }
 
 #[test]

@@ -36,20 +36,22 @@ impl World {
         let whole = self.disk.image();
         for _ in 0..4 {
             // A temporary name that a power failure brought back may be another name of a file of the store.
-            let worth_it = |(path, bytes): &(PathBuf, u64)| *bytes > 0 && !path.starts_with("/srv/data/tmp");
+            let is_draft = |path: &Path| path.starts_with("/srv/data/tmp") || path == Path::new("/srv/data/wal/next");
+            let worth_it = |(path, bytes): &(PathBuf, u64)| *bytes > 0 && !is_draft(path);
             let files: Vec<(PathBuf, u64)> = self.disk.files().into_iter().filter(worth_it).collect();
             // The end of the log more often than others: what it may take is told from what it may not by the words of its frames.
             let log = files.iter().rev().find(|(path, _)| path.starts_with("/srv/data/wal")).filter(|_| self.dice.below(4) == 0);
             let (path, bytes) = log.unwrap_or(&files[pick(&mut self.dice, files.len())]).clone();
             let byte = self.dice.below(bytes);
-            let kind = self.dice.below(8);
+            let kind = self.dice.below(9);
             let hurt = |disk: &Simulated, bit| match kind {
                 0 => disk.lose(&path),
+                8 => disk.empty(&path),
                 1 => disk.make_unreadable(&path, byte),
                 _ => disk.flip(&path, byte, bit),
             };
             let bytes_hurt = match kind {
-                0 => None,
+                0 | 8 => None,
                 1 => Some(byte / SECTOR * SECTOR..(byte / SECTOR + 1) * SECTOR),
                 _ => Some(byte..byte + 1),
             };

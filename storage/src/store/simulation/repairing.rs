@@ -75,8 +75,9 @@ impl World {
         } else {
             self.disk.kill();
         }
-        // It may have been stopped at the very end, when it had only its plan to remove.
-        let had_begun = is_unfinished(&self.root) || self.root.join("set-aside").is_there();
+        // It may have been stopped at the very end, when it had only its plan to remove; of a file that is gone nothing is set aside.
+        let was_ending = matches!(&first, Err(OpenError::Io { action: "cannot remove", .. }));
+        let had_begun = was_ending || is_unfinished(&self.root) || self.root.join("set-aside").is_there();
         let mut report = self.repair_to_its_end();
         match first {
             Ok(first) => {

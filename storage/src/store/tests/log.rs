@@ -63,6 +63,44 @@ async fn the_last_file_of_a_log_is_missed_although_others_are_there() {
 }
 
 #[tokio::test]
+async fn the_last_file_of_a_log_is_missed_when_it_was_emptied_or_zeroed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    append(&store, Signal::Logs, logs(0, 10)).await;
+    let copy = crash(dir.path());
+    store.close().await.unwrap();
+    let file = log_files(copy.path()).pop().unwrap();
+    for blank in [0, fs::metadata(&file).unwrap().len()] {
+        fs::write(&file, vec![0; usize::try_from(blank).unwrap()]).unwrap();
+        let again = crash(copy.path());
+        let error = open_with(config(again.path())).await.unwrap_err().to_string();
+        assert!(error.contains("its header is broken"), "{error}");
+        let told = problems(again.path());
+        assert!(told.len() == 1 && told[0].contains("its header is broken"), "{told:?}");
+        let report = repair(again.path(), false, &mut |_| ()).unwrap();
+        assert!(report.lines.iter().any(|line| line.outcome == RepairOutcome::Lost && line.detail.contains("nothing is left of")));
+        let store = open(again.path()).await;
+        append(&store, Signal::Logs, logs(1_000, 5)).await;
+        assert!(contents(&store)[1].contains_key(&1_004));
+        store.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_was_served_from_does_not_begin_anew_without_its_list() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(crate::folder::Folder::open(&Place::real(dir.path())).unwrap());
+    assert_eq!(problems(dir.path()), [""; 0], "a first start that was killed early leaves this");
+    open(dir.path()).await.close().await.unwrap();
+    fs::write(dir.path().join("RESERVE"), []).unwrap();
+    for folder in ["wal", "manifest"] {
+        fs::remove_dir_all(dir.path().join(folder)).unwrap();
+    }
+    assert!(problems(dir.path())[0].contains("manifest/log: it is missing"));
+    assert!(open_with(config(dir.path())).await.unwrap_err().to_string().contains("manifest/log"));
+}
+
+#[tokio::test]
 async fn a_log_that_was_never_begun_is_not_missed() {
     let dir = tempfile::tempdir().unwrap();
     {

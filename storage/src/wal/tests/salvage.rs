@@ -12,7 +12,7 @@ fn payloads(count: u8) -> Vec<Vec<u8>> {
 
 fn salvaged(folder: &Path, through: u64) -> (Vec<u64>, Vec<String>) {
     let mut found = Vec::new();
-    let lost = salvage(&Place::real(folder), STORE, through, &mut |frame| {
+    let lost = salvage(&Place::real(folder), STORE, Expected { through, ..Expected::default() }, &mut |frame| {
         found.push(frame.seq);
         Ok(())
     });

@@ -267,8 +267,8 @@ impl<T> Log<T> {
         let most = file::share(*file_bytes, free.saturating_sub(*keep_free));
         let file = file::create(folder, self.next_seq, *store, most).map_err(Fault::NoRoom)?;
         if let Err(error) = before_use.tell(self.next_seq) {
-            // Gives back what was set aside. The next attempt uses the file again.
-            let _ = file.set_len(0);
+            // Gives back what was set aside. The header stays: the file may be recorded all the same.
+            let _ = file.set_len(FILE_HEADER as u64);
             return Err(Fault::NoRoom(error));
         }
         self.active = Some(Active { file, first_seq: self.next_seq, written: FILE_HEADER as u64, most });
