@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as AnyJson, json};
 use storage::{Aggregate, Aggregation, Measure, Measured, Signal, SqlAnswer, SqlColumn};
 
-use super::search::{LOG_FILTERS, TRACE_FILTERS, log_query, trace_query, window};
+use super::search::{LOG_FILTERS, TRACE_FILTERS, log_query, steps_fit, trace_query, window};
 use super::shape::{Range, Stats, nanos};
 use super::{csv, in_background};
 use crate::error::Failure;
@@ -53,9 +53,11 @@ pub(super) async fn sums(State(state): State<AppState>, headers: HeaderMap, para
     };
     let measures = listed(&params, "measure").map(str::parse).collect::<Result<Vec<Measure>, _>>()?;
     let step = params.get("step").map(|text| parse_duration(text).map_err(|reason| wrong("step", &reason))).transpose()?;
+    let range = window(&state, &params, signal, &query).await?.in_minutes().range;
+    step.map_or(Ok(()), |step| steps_fit(&params, range, step))?;
     let ask = Aggregate {
         signal,
-        range: window(&state, &params, signal, &query).await?.in_minutes().range,
+        range,
         query,
         group_by: listed(&params, "group_by").map(str::to_owned).collect(),
         measures: if measures.is_empty() { vec![Measure::Count] } else { measures },

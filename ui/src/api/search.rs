@@ -74,6 +74,21 @@ pub(super) async fn window(state: &AppState, params: &Params, signal: Signal, qu
     Ok(reach.map_or(hour, |(first, last)| Window::around(first, last)))
 }
 
+/// Refuses steps of which a window has too many that the caller did not give, and says what to send.
+pub(super) fn steps_fit(params: &Params, range: TimeRange, step: u64) -> Result<(), Failure> {
+    let is_given = params.get("from").is_some() || params.get("to").is_some();
+    let length = range.to.since(range.from);
+    if is_given || step == 0 || length.saturating_add(range.from.get() % step).div_ceil(step) <= MAX_STEPS {
+        return Ok(());
+    }
+    let fitting = (length / (MAX_STEPS - 1)).div_ceil(SECOND);
+    let (from, to) = (range.from.get(), range.to.get());
+    let reason = format!(
+        "what is asked for reaches from {from} to {to}, which is more than {MAX_STEPS} steps; ask for a step of {fitting}s or longer, or say with `from` and `to` which part"
+    );
+    Err(wrong("step", &reason))
+}
+
 fn is_of_all_time(state: &AppState, params: &Params, signal: Signal, query: &str) -> bool {
     params.get("from").is_none() && params.get("to").is_none() && state.store().names_traces(signal, query)
 }
@@ -91,9 +106,27 @@ async fn reach_of_traces(state: &AppState, query: &str) -> Result<Option<(UnixNa
         // As many as the query names.
         search.cursor = page.next;
         if search.cursor.is_none() {
-            return Ok(reach);
+            break;
         }
     }
+    let Some((first, last)) = reach else { return Ok(None) };
+    Ok(Some((first, last_start(state, query, first, last).await?)))
+}
+
+/// About when the last span that matches starts, which is what it is counted by: one may end much later, or never. `last` is when all have ended.
+async fn last_start(state: &AppState, query: &str, first: UnixNanos, mut last: UnixNanos) -> Result<UnixNanos, Failure> {
+    while last.since(first) > 60 * SECOND {
+        let range = TimeRange { from: first, to: last.plus(1) };
+        let bars = state.store().histogram(Signal::Traces, query, range, FINE_BARS).await?;
+        let Some(bar) = bars.buckets.iter().rfind(|bar| bar.counts.iter().any(|count| *count > 0)) else { break };
+        let nearer = last.min(bar.start.plus(bars.step));
+        let is_near = nearer.since(first) > last.since(first) / 2;
+        last = nearer;
+        if is_near {
+            break;
+        }
+    }
+    Ok(last)
 }
 
 async fn reach_of_logs(state: &AppState, query: &str) -> Result<Option<(UnixNanos, UnixNanos)>, Failure> {
@@ -125,6 +158,14 @@ fn common(state: &AppState, signal: Signal, params: &Params) -> Result<Filter, F
     }
     Ok(filter)
 }
+
+/// Steps of a window, at most.
+const MAX_STEPS: u64 = 1_000;
+
+const SECOND: u64 = 1_000_000_000;
+
+/// Parts of a window in one of which the last span is looked for.
+const FINE_BARS: usize = 500;
 
 /// Traces of a page of those that a query names.
 const TRACES_AT_ONCE: usize = 1_000;

@@ -54,6 +54,17 @@ fn the_window_defaults_and_refuses_a_reversed_one() {
 }
 
 #[test]
+fn an_end_alone_has_the_default_window_before_it() {
+    let hour = 3_600_000_000_000;
+    let window = |query: &str, default: &str| Params::parse(query).window(NOW, default).unwrap();
+    let earlier = window("to=now-2h", "now-1h");
+    assert_eq!(earlier.range, TimeRange { from: NOW.minus(3 * hour), to: NOW.minus(2 * hour) });
+    assert_eq!((earlier.from.as_str(), earlier.to.as_str()), (NOW.minus(3 * hour).get().to_string().as_str(), "now-2h"));
+    assert_eq!(window("to=now", "now-1h"), window("", "now-1h"));
+    assert_eq!(window("to=now-2h", "0").range, TimeRange { from: UnixNanos::new(0), to: NOW.minus(2 * hour) });
+}
+
+#[test]
 fn limits_outside_their_bounds_are_refused() {
     assert_eq!(Params::parse("").limit(20, 1_000), Ok(20));
     assert_eq!(Params::parse("limit=").limit(20, 1_000), Ok(20));

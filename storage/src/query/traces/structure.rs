@@ -85,7 +85,7 @@ pub(super) fn search(
         if judged.len() == fresh.len() {
             source = narrowed(snapshot, &plan, source, &mut stats, control)?;
         }
-        round = (round * 4).min(MAX_ROUND);
+        round = (round * 4).min(MAX_ROUND).min(MAX_JUDGED - judged.len());
     }
 }
 

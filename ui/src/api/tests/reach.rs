@@ -45,6 +45,32 @@ async fn what_is_counted_of_a_trace_by_its_id_is_of_the_time_of_its_list() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn spans_that_never_end_are_counted_by_steps_where_they_start() {
+    let app = App::empty().await;
+    let mut sent = requests(&[(7, 60, 1, false)]);
+    let spans = &mut sent.resource_spans[0].scope_spans[0].spans;
+    spans[0].end_time_unix_nano = u64::MAX;
+    let count = spans.len() as u64;
+    app.append(Signal::Traces, sent.encode_to_vec()).await;
+    let of = |step: &str| format!("/api/v1/aggregate?q=trace:{}&step={step}", "07".repeat(16));
+    let counted = async |path: &str| -> u64 {
+        let sums = app.json(path).await;
+        let parts = sums["groups"][0]["parts"].as_array().unwrap_or_else(|| panic!("{path}: {sums:#}"));
+        parts.iter().filter_map(|part| part["measured"][0].as_u64()).sum()
+    };
+    assert_eq!((counted(&of("1m")).await, counted(&of("1h")).await), (count, count));
+    // One clock was wrong: then a step is named that fits.
+    let mut sent = requests(&[(7, 60, 1, false)]);
+    sent.resource_spans[0].scope_spans[0].spans.truncate(1);
+    let span = &mut sent.resource_spans[0].scope_spans[0].spans[0];
+    (span.span_id, span.start_time_unix_nano, span.end_time_unix_nano) = (vec![9; 8], 1_000, 2_000);
+    app.append(Signal::Traces, sent.encode_to_vec()).await;
+    let refused = app.get(&of("1h")).await.json()["error"]["message"].as_str().unwrap().to_owned();
+    let step = refused.split("a step of ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap_or_else(|| panic!("{refused}"));
+    assert_eq!(counted(&of(step)).await, count + 1, "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_span_of_centuries_lasts_equally_long_everywhere() {
     let app = App::empty().await;
     let mut sent = requests(&[(7, 60, 1, false)]);
