@@ -20,6 +20,8 @@ pub(crate) struct Budget {
     total_kib: u32,
     wait: Duration,
     gauge: Gauge,
+    /// The same beside other consumers of memory.
+    requests: Gauge,
     /// What decoders hold beside what goes in and comes out.
     decoders: Gauge,
     refusals: Arc<AtomicU64>,
@@ -41,12 +43,24 @@ impl Budget {
     pub(crate) fn new(bytes: usize, wait: Duration, gauge: Gauge) -> Self {
         let total_kib = kib(bytes).clamp(1, u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX));
         let room = Arc::new(Semaphore::new(usize::try_from(total_kib).unwrap_or(Semaphore::MAX_PERMITS)));
-        Self { room, total_kib, wait, gauge, decoders: Gauge::default(), refusals: Arc::default() }
+        Self { room, total_kib, wait, gauge, requests: Gauge::default(), decoders: Gauge::default(), refusals: Arc::default() }
     }
 
-    /// Shows there what decoders hold.
-    pub(crate) fn with_decoders(self, decoders: Gauge) -> Self {
-        Self { decoders, ..self }
+    /// Shows there what requests hold, and their decoders beside that.
+    pub(crate) fn shown_in(self, requests: Gauge, decoders: Gauge) -> Self {
+        Self { requests, decoders, ..self }
+    }
+
+    /// So much more is held.
+    fn note(&self, more_kib: u32) {
+        self.gauge.add(i64::from(more_kib) * 1024);
+        self.requests.add(i64::from(more_kib) * 1024);
+    }
+
+    /// So much less is held.
+    fn forget(&self, less_kib: u32) {
+        self.gauge.add(-(i64::from(less_kib) * 1024));
+        self.requests.add(-(i64::from(less_kib) * 1024));
     }
 
     /// A lease on nothing yet.
@@ -79,7 +93,7 @@ impl Lease {
             permit
         };
         self.held_kib = wanted;
-        self.budget.gauge.add(i64::from(more) * 1024);
+        self.budget.note(more);
         match &mut self.permit {
             Some(held) => held.merge(permit),
             None => self.permit = Some(permit),
@@ -100,13 +114,13 @@ impl Lease {
         let Some(given) = usize::try_from(less).ok().and_then(|less| self.permit.as_mut()?.split(less)) else { return };
         drop(given);
         self.held_kib -= less;
-        self.budget.gauge.add(-(i64::from(less) * 1024));
+        self.budget.forget(less);
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.budget.gauge.add(-(i64::from(self.held_kib) * 1024));
+        self.budget.forget(self.held_kib);
     }
 }
 

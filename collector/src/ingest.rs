@@ -56,7 +56,7 @@ pub(crate) struct Taken {
 impl Ingest {
     pub(crate) fn new(config: Config, sink: Arc<dyn Sink>, metrics: Metrics, refusals: Refusals, registry: &Registry) -> Self {
         let budget = Budget::new(config.in_flight_bytes, config.admission_wait, metrics.in_flight.clone());
-        let budget = budget.with_decoders(registry.memory_used("decoders"));
+        let budget = budget.shown_in(registry.memory_used("requests"), registry.memory_used("decoders"));
         let (ledger, limiter) = (registry.ledger().clone(), Limiter::new(registry));
         Self { config, sink, metrics, budget, refusals, ledger, tasks: TaskTracker::new(), limiter }
     }

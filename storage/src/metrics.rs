@@ -85,7 +85,7 @@ impl Registry {
     /// Registers or finds the gauge of what a consumer of memory holds.
     #[must_use]
     pub fn memory_used(&self, consumer: &str) -> Gauge {
-        let help = "Bytes of memory that a consumer holds; requests are in throughline_in_flight_bytes.";
+        let help = "Bytes of memory that a consumer holds.";
         self.gauge("throughline_memory_used_bytes", help, &[("consumer", consumer)])
     }
 

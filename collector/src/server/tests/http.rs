@@ -34,6 +34,7 @@ async fn both_encodings_are_answered_in_kind_on_one_connection() {
     assert!(running.metric("throughline_items_total{signal=\"traces\",outcome=\"accepted\"} 2"));
     assert!(running.metric("throughline_received_bytes_total{signal=\"traces\",transport=\"http\"} 216") || T1.len() != 136);
     assert!(running.metric("throughline_in_flight_bytes 0"));
+    assert!(running.metric("throughline_memory_used_bytes{consumer=\"requests\"} 0"));
 }
 
 #[tokio::test]
