@@ -7,6 +7,7 @@
 //! FORMAT          three lines of text: `throughline`, `format <version>`, `store <32 hex digits>`
 //! manifest/log    which segments there are, see `manifest`
 //! wal/<seq>.wal   accepted requests that are in no segment yet, see `wal`
+//! wal/next        the next file of the log while it is begun; of no use after a crash
 //! seg/<signal>/   `<ulid>.parquet` and `<ulid>.idx`, see `segment`
 //! memo/           what is remembered besides telemetry, see `memo`
 //! RESERVE         space that is set aside, see `store::reserve`; what is in it means nothing
