@@ -146,7 +146,7 @@ impl Params {
     }
 
     /// `from` and `to`, by default `default_from` (such as `now-1h`) until `now`; `to` is the first nanosecond outside. With `to` alone the
-    /// window is as long as the default one and ends there.
+    /// window begins as long before it as the default one is, or with the default one where `to` is still to come.
     pub(crate) fn window(&self, now: UnixNanos, default_from: &str) -> Result<Window, Failure> {
         self.window_by(default_from, |text| parse_time(text, now))
     }
@@ -158,7 +158,7 @@ impl Params {
         let at = |name: &str, text: &str| read(text).map_err(|reason| wrong(name, &reason));
         let range = TimeRange { from: at("from", from)?, to: at("to", to)? };
         if self.get("from").is_none() && self.get("to").is_some() && default_from.starts_with("now") {
-            let from = range.to.minus(at("to", "now")?.since(range.from));
+            let from = range.from.min(range.to.minus(at("to", "now")?.since(range.from)));
             let written = if from == range.from { default_from.to_owned() } else { from.get().to_string() };
             return Ok(Window { range: TimeRange { from, ..range }, from: written, to: to.to_owned() });
         }

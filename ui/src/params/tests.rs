@@ -61,6 +61,9 @@ fn an_end_alone_has_the_default_window_before_it() {
     assert_eq!(earlier.range, TimeRange { from: NOW.minus(3 * hour), to: NOW.minus(2 * hour) });
     assert_eq!((earlier.from.as_str(), earlier.to.as_str()), (NOW.minus(3 * hour).get().to_string().as_str(), "now-2h"));
     assert_eq!(window("to=now", "now-1h"), window("", "now-1h"));
+    // Spans of senders whose clock is ahead are looked for from the last hour on.
+    let ahead = window("to=2200-01-01T00:00:00Z", "now-1h");
+    assert_eq!((ahead.range.from, ahead.from.as_str()), (NOW.minus(hour), "now-1h"));
     assert_eq!(window("to=now-2h", "0").range, TimeRange { from: UnixNanos::new(0), to: NOW.minus(2 * hour) });
 }
 
