@@ -48,7 +48,7 @@ async function confirms(page, server) {
   check(settings.includes(`OTEL_EXPORTER_OTLP_ENDPOINT=http://${server.http}`), `the settings to copy are ${settings}`);
 
   check((await post(server.ui, "/v1/traces", spans("lost"))).status === 404, "the port of the pages takes in traces");
-  await says(page, "a sender that came to the port of the pages", /a-sender\/1[\s\S]*Point the exporter at the port of its protocol/);
+  await says(page, "a sender that came to the port of the pages", new RegExp(`a-sender/1[\\s\\S]*not taken at the port of the pages but over OTLP/HTTP at port ${port(server.http)}`));
   check((await call(server.ui)) === "200", "the port of the pages does not answer gRPC");
   await says(page, "a gRPC sender at the port of the pages", new RegExp(`grpc · grpc-sender/1[\\s\\S]*gRPC at port ${port(server.grpc)}`));
   await post(server.http, "/v1/traces", "<spans/>", { "content-type": "text/xml" });
