@@ -4,7 +4,6 @@
 //! away stops at the next batch.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -13,6 +12,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinHandle};
 
+use self::gate::Gate;
 use self::pressure::Pressure;
 use super::map::CallRolls;
 use super::question::QueryError;
@@ -26,6 +26,7 @@ use crate::config::Config;
 use crate::files::memory_taken;
 use crate::metrics::Registry;
 
+mod gate;
 mod pressure;
 
 pub(crate) use self::pressure::questions_within;
@@ -69,14 +70,6 @@ pub(crate) enum Weight {
     Heavy,
 }
 
-/// Lets a bounded number through, with a bounded queue before it.
-#[derive(Debug)]
-struct Gate {
-    permits: Arc<Semaphore>,
-    waiting: Arc<AtomicUsize>,
-    max_waiting: usize,
-}
-
 /// Light questions that run at once.
 const LIGHT_AT_ONCE: usize = 16;
 /// Planning a statement of the largest allowed depth takes a good part of the usual 2 MiB.
@@ -91,8 +84,6 @@ const STREAMS_AT_ONCE: usize = 2;
 const STREAM_TIMEOUT: Duration = Duration::from_secs(24 * 3_600);
 /// The longest that a question waits for memory.
 const MEMORY_WAIT: Duration = Duration::from_secs(5);
-/// Waiting questions per running one.
-const WAITING_PER_PERMIT: usize = 8;
 
 impl Engine {
     /// Starts the query threads.
@@ -313,38 +304,6 @@ impl Drop for Engine {
             // Waiting here would block, and panic inside of another runtime.
             threads.shutdown_background();
         }
-    }
-}
-
-impl Gate {
-    fn new(permits: usize) -> Self {
-        Self { permits: Arc::new(Semaphore::new(permits)), waiting: Arc::default(), max_waiting: permits * WAITING_PER_PERMIT }
-    }
-
-    async fn enter(&self, allowed: Duration) -> Result<OwnedSemaphorePermit, QueryError> {
-        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
-            return Ok(permit);
-        }
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.max_waiting {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            return Err(QueryError::Busy);
-        }
-        let waiting = Waiting(self.waiting.clone());
-        let entered = tokio::time::timeout(allowed, self.permits.clone().acquire_owned()).await;
-        drop(waiting);
-        match entered {
-            Ok(Ok(permit)) => Ok(permit),
-            _ => Err(QueryError::Busy),
-        }
-    }
-}
-
-/// Counts one who waits, also when it goes away.
-struct Waiting(Arc<AtomicUsize>);
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

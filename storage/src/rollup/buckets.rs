@@ -3,7 +3,7 @@
 //! A value below 128 has a bucket of its own. Above, each power of two is divided into 64 equal buckets, so that the middle of a bucket
 //! is at most 1 in 128 away from every value in it. Buckets are found with integers alone.
 
-use super::numbers::{Reader, put};
+use super::numbers::{Reader, put_pairs};
 
 /// Counts by bucket.
 #[derive(Clone, Debug, Default)]
@@ -153,12 +153,8 @@ impl Buckets {
         if matches!(self.form, Form::Packed(_)) {
             return;
         }
-        let (mut packed, mut before) = (Vec::new(), 0);
-        for (bucket, n) in self.iter() {
-            put(&mut packed, (bucket - before).into());
-            put(&mut packed, n.into());
-            before = bucket;
-        }
+        let mut packed = Vec::new();
+        put_pairs(&mut packed, self.iter());
         self.form = Form::Packed(packed.into());
     }
 

@@ -30,6 +30,11 @@ pub(crate) fn put_texts(out: &mut Vec<u8>, texts: &[Arc<str>]) {
 /// Buckets that are not empty, in order: how many, then per bucket its number after the one before and its count.
 pub(crate) fn put_buckets(out: &mut Vec<u8>, buckets: impl Iterator<Item = (u16, u64)> + Clone) {
     put(out, buckets.clone().count() as u128);
+    put_pairs(out, buckets);
+}
+
+/// The same without how many.
+pub(super) fn put_pairs(out: &mut Vec<u8>, buckets: impl Iterator<Item = (u16, u64)>) {
     let mut before = 0;
     for (bucket, n) in buckets {
         put(out, (bucket - before).into());

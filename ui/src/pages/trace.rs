@@ -15,8 +15,8 @@ use crate::error::Failure;
 use crate::view::format;
 use crate::view::frame::{Frame, Place};
 use crate::view::trace::{
-    MAX_LOGS, PanelPart, PanelTab, Plan, RowsPart, Scene, SpanPage, TracePage, View, Wanted, WindowPart, back, controls, failed, findings,
-    flame, header, json, minimap, mute_failures, notes, panel, plan, said, shares, speakers, table, tabs, tools, trace_map, waterfall,
+    MAX_LOGS, PanelPart, PanelTab, Plan, RowsPart, Scene, SpanPage, TracePage, View, Wanted, back, controls, failed, findings, flame,
+    header, json, minimap, mute_failures, notes, panel, plan, said, shares, speakers, table, tabs, tools, trace_map, waterfall,
 };
 
 mod compare;
@@ -120,12 +120,12 @@ fn around_span(scene: &Scene, frame: Frame) -> PanelPart {
         tabs: tabs(scene),
         view: scene.wanted.view,
         tools: tools(scene),
+        waterfall: None,
     }
 }
 
-fn around_rows(scene: &Scene, plan: &Plan, frame: Frame) -> WindowPart {
-    let PanelPart { frame, panel, minimap, tabs, view, tools } = around_span(scene, frame);
-    WindowPart { frame, panel, minimap, tabs, view, tools, waterfall: waterfall(scene, plan) }
+fn around_rows(scene: &Scene, plan: &Plan, frame: Frame) -> PanelPart {
+    PanelPart { waterfall: Some(waterfall(scene, plan)), ..around_span(scene, frame) }
 }
 
 /// One span and its way down from the root.

@@ -99,7 +99,7 @@ pub(crate) struct RowsPart {
 }
 
 /// The detail of the chosen span alone, and the parts of the page that depend on which one it is: what the script asks for when a span is
-/// chosen, or none any more.
+/// chosen, or none any more. With the rows of the window around that span where the script does not have them.
 #[derive(Debug, Default, Template)]
 #[template(path = "fragment_panel.html")]
 pub(crate) struct PanelPart {
@@ -109,19 +109,7 @@ pub(crate) struct PanelPart {
     pub(crate) tabs: Vec<Tab>,
     pub(crate) view: View,
     pub(crate) tools: Tools,
-}
-
-/// The same, and the rows of the window around that span: what the script asks for when it is not among the rows that it has.
-#[derive(Debug, Default, Template)]
-#[template(path = "fragment_window.html")]
-pub(crate) struct WindowPart {
-    pub(crate) frame: Frame,
-    pub(crate) panel: Option<Panel>,
-    pub(crate) minimap: Minimap,
-    pub(crate) tabs: Vec<Tab>,
-    pub(crate) view: View,
-    pub(crate) tools: Tools,
-    pub(crate) waterfall: Waterfall,
+    pub(crate) waterfall: Option<Waterfall>,
 }
 
 /// `/trace/{id}/span/{span}`.

@@ -1,3 +1,5 @@
+use std::sync::atomic::Ordering;
+
 use super::super::fixtures::{self, Dice};
 use super::super::{Aggregate, QueryStats, aggregate, facets};
 use super::*;
