@@ -1,7 +1,8 @@
 //! The most frequent of very many keys, within bounds: first their hashes are counted, then only the rows of those that were chosen.
 //!
 //! Owns the counting of hashes and the choice. A hash that two keys share only chooses both. Beyond [`MAX_HASHES`] different ones as much is
-//! taken off all counts as lets half of them go: no count is too high, and none too low by more than [`Frequent::lost`].
+//! taken off all counts as lets half of them go: no count is too high, and none too low by more than [`Frequent::lost`]. What is let go depends
+//! on which rows are counted together, so workers share the rows in the same way every time (`scan/shares.rs`).
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hasher as _};

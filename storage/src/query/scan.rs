@@ -4,31 +4,30 @@
 //! skipping, reading, deadlines and the account of both. Knows nothing of what is done with the rows.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::RecordBatch;
 use arrow::buffer::BooleanBuffer;
 
 use super::answer::QueryStats;
-use super::columns;
 use super::predicate::{Hints, Predicate};
 use super::question::QueryError;
 use super::versions::InOrder;
 use crate::model::{TimeRange, UnixNanos};
-use crate::schema;
-use crate::segment::{RowRanges, Segment, without_rows};
+use crate::segment::RowRanges;
 use crate::snapshot::{Snapshot, TableSnapshot};
 use crate::store::Signal;
 
 mod control;
 mod fetched;
+mod finding;
 mod holding;
 mod late;
 mod narrowed;
 mod numbers;
 mod ranges;
 mod selected;
+mod shares;
 mod unit;
 mod worded;
 mod workers;
@@ -39,11 +38,10 @@ use self::late::Selections;
 pub(super) use self::narrowed::Ranking;
 pub(super) use self::numbers::Numbers;
 pub(super) use self::ranges::{from_rows, intersect};
-use self::selected::select;
 use self::unit::Account;
 
-/// As few segments are asked faster than a thread is started.
-const MANY_SEGMENTS: usize = 8;
+/// One worker is enough for a few thousand rows.
+const FEW_UNITS: usize = 4;
 
 /// Where rows lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,6 +85,7 @@ pub(super) struct Scan<'a> {
     /// What tells older versions of spans, which are left out; nothing where all versions are wanted.
     arrivals: Option<InOrder<'a>>,
     whole_when_few: bool,
+    in_shares: bool,
     /// Where indexes are asked late: see `scan/late.rs`.
     late: Option<Selections>,
     segments_read: BTreeSet<usize>,
@@ -131,8 +130,8 @@ impl<'a> Scan<'a> {
         let stats = QueryStats { complete: true, ..QueryStats::default() };
         let arrivals = (signal == Signal::Traces).then(|| snapshot.versions.of(table));
         let (units, segments_read) = (Vec::new(), BTreeSet::new());
-        let (whole_when_few, late) = (false, None);
-        let mut scan = Self { table, signal, range, units, control, arrivals, whole_when_few, late, segments_read, stats };
+        let (whole_when_few, in_shares, late) = (false, false, None);
+        let mut scan = Self { table, signal, range, units, control, arrivals, whole_when_few, in_shares, late, segments_read, stats };
         for note in &table.unreadable {
             scan.note(note.clone());
         }
@@ -224,6 +223,9 @@ impl<'a> Scan<'a> {
         new: impl Fn() -> S + Sync,
         each: impl Fn(&mut S, &Rows<'_>) -> Result<(), QueryError> + Sync,
     ) -> Result<Vec<S>, QueryError> {
+        if self.in_shares {
+            return self.fold_shares(wanted, new, each);
+        }
         self.fold_units(false, wanted, |_| false, new, each)
     }
 
@@ -264,8 +266,7 @@ impl<'a> Scan<'a> {
         let mut results = if first_alone { vec![Ok(work(1)?)] } else { Vec::new() };
         let is_over = first_alone && this.units.get(next.load(Ordering::Relaxed)).is_none_or(&stop);
         if !is_over {
-            // One worker is enough for a few thousand rows.
-            results.extend(if this.units.len() < 4 { vec![work(usize::MAX)] } else { workers::on_all(|| work(usize::MAX)) });
+            results.extend(if this.units.len() < FEW_UNITS { vec![work(usize::MAX)] } else { workers::on_all(|| work(usize::MAX)) });
         }
         let mut states = Vec::with_capacity(results.len());
         for result in results {
@@ -284,72 +285,6 @@ impl<'a> Scan<'a> {
         if !self.stats.notes.contains(&note) {
             self.stats.notes.push(note);
         }
-    }
-
-    fn add_batch(&mut self, i: usize, batch: &RecordBatch) -> Result<(), QueryError> {
-        let times = columns::long(batch, schema::time_column(self.signal))?;
-        let (mut min, mut max) = (u64::MAX, 0);
-        for time in times.values() {
-            min = min.min(time.cast_unsigned());
-            max = max.max(time.cast_unsigned());
-        }
-        let (min, max) = (UnixNanos::new(min), UnixNanos::new(max));
-        if !times.is_empty() && self.overlaps(min, max) {
-            self.units.push(Unit { place: Place::Buffer(i), rows: Vec::new(), min, max });
-        }
-        Ok(())
-    }
-
-    /// Which rows the indexes leave of each segment; `None` for all. An index of words is read for it, so many of them are asked by both
-    /// cores.
-    fn selections(&self, hints: &Hints) -> Result<Vec<Option<RowRanges>>, QueryError> {
-        let of = |segment: &Arc<Segment>| if self.can_matter(segment, hints) { select(segment, hints) } else { Some(RowRanges::new()) };
-        let segments = &self.table.segments;
-        if segments.len() >= MANY_SEGMENTS && hints.asks_words() {
-            return workers::each(segments, self.control, of);
-        }
-        segments.iter().map(|segment| self.control.check().map(|()| of(segment))).collect()
-    }
-
-    /// Whether a segment can have rows of the range and of the wanted services.
-    fn can_matter(&self, segment: &Segment, hints: &Hints) -> bool {
-        let meta = segment.meta();
-        let has_service = match (&hints.services, segment.services()) {
-            (Some(wanted), Some(known)) => wanted.iter().any(|service| known.binary_search(service).is_ok()),
-            _ => true,
-        };
-        has_service && self.overlaps(meta.min_time, meta.max_time)
-    }
-
-    /// Adds the units of a segment that have selected rows.
-    fn add_segment(&mut self, i: usize, segment: &Segment, selection: Option<&RowRanges>) {
-        if selection.is_some_and(Vec::is_empty) {
-            return;
-        }
-        for group in segment.row_groups() {
-            if !self.overlaps(group.min_time, group.max_time) {
-                continue;
-            }
-            let whole = vec![group.rows.clone()];
-            let rows = selection.map_or_else(|| whole.clone(), |selection| intersect(selection, &whole));
-            // A unit's rows are numbered by its ranges, so hidden ones must not be among them.
-            let rows = if segment.hidden().is_empty() { rows } else { without_rows(&rows, segment.hidden()) };
-            if !rows.is_empty() {
-                self.units.push(Unit { place: Place::Segment(i), rows, min: group.min_time, max: group.max_time });
-            }
-        }
-    }
-
-    fn rows_of(&self, unit: &Unit) -> u64 {
-        match unit.place {
-            Place::Buffer(i) => self.table.buffered.get(i).map_or(0, RecordBatch::num_rows) as u64,
-            Place::Segment(_) => self.left(unit, false).iter().map(ExactSizeIterator::len).sum::<usize>() as u64,
-        }
-    }
-
-    /// A range is half open, but all time has no end.
-    fn overlaps(&self, min: UnixNanos, max: UnixNanos) -> bool {
-        self.range == TimeRange::ALL || self.range.overlaps(min, max)
     }
 
     fn close(&mut self, account: Account) {

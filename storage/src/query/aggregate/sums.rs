@@ -87,13 +87,18 @@ impl Groups {
         self.is_full
     }
 
+    /// Whether it counts which groups have the most rows.
+    pub(super) fn ranks(&self) -> bool {
+        matches!(self.pass, Pass::Rank(..))
+    }
+
     /// The groups to be summed up for an answer with `limit` of them, by a pass that ranked them.
     pub(super) fn chosen(&self, limit: usize) -> Option<Arc<Chosen>> {
         if let Pass::Rank(frequent, _) = &self.pass { Some(Arc::new(frequent.choose(limit, self.max))) } else { None }
     }
 
     pub(super) fn take(&mut self, key: &[u8], part: usize, item: &Item<'_>) {
-        if self.ranks(key, item) {
+        if self.rank(key, item) {
             return;
         }
         self.sums(key).parts.entry(part).or_default().take(item);
@@ -101,7 +106,7 @@ impl Groups {
 
     /// Takes a row with the numbers that are measured of it.
     pub(super) fn measure(&mut self, key: &[u8], part: usize, item: &Item<'_>, numbers: &[Number]) {
-        if self.ranks(key, item) {
+        if self.rank(key, item) {
             return;
         }
         let sum = self.sums(key).parts.entry(part).or_default();
@@ -174,8 +179,8 @@ impl Groups {
         self.held.0
     }
 
-    /// Whether rows are ranked; then these are.
-    fn ranks(&mut self, key: &[u8], item: &Item<'_>) -> bool {
+    /// Whether rows are ranked; then these were.
+    fn rank(&mut self, key: &[u8], item: &Item<'_>) -> bool {
         let Pass::Rank(frequent, rows) = &mut self.pass else { return false };
         *rows += 1;
         frequent.add(key, item.rows(), *rows);

@@ -124,6 +124,26 @@ fn the_largest_of_very_many_groups_are_found_and_counted_in_full() {
     }
 }
 
+/// More groups than a worker can rank, in many places, so that it is chance which of two workers reads what.
+#[test]
+fn the_same_question_has_the_same_answer_however_many_groups_there_are() {
+    let mut dice = Dice(7);
+    let spans: Vec<Span> = (0..6_000)
+        .map(|i| span(i + 1, &format!("s{}", dice.roll(3_000).min(dice.roll(3_000)).min(dice.roll(3_000))), NOON + i * 200_000_000, 1))
+        .collect();
+    let mut snapshot = Snapshot::default();
+    snapshot.spans.buffered = spans.chunks(250).map(fixtures::spans).collect();
+    for measures in [&["count"][..], &["count", "max(attr.none)"]] {
+        let asked = Aggregate { limit: 40, step: Some(1_200_000_000), ..of_spans(&["service"], measures) };
+        let first = ask(&snapshot, &asked);
+        assert!(first.stats.notes.iter().any(|note| note.contains("too many different groups")), "{:?}", first.stats);
+        for _ in 0..6 {
+            let again = ask(&snapshot, &asked);
+            assert_eq!((again.groups, again.stats.notes), (first.groups.clone(), first.stats.notes.clone()));
+        }
+    }
+}
+
 #[test]
 fn parts_begin_at_multiples_of_the_step_and_hold_every_row_once() {
     let spans: Vec<Span> = (0..600).map(|i| span(i + 1, "api", NOON + i * 1_000_000_000, 1)).collect();

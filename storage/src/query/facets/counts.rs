@@ -167,7 +167,10 @@ impl Counts {
 
     pub(super) fn join(mut self, other: Self) -> Self {
         for Value { text, rows, .. } in other.values {
-            let place = self.places.get(&text).copied().unwrap_or_else(|| self.insert(text));
+            let place = self.places.get(&text).copied().unwrap_or_else(|| {
+                self.bytes += text.len();
+                self.insert(text)
+            });
             self.values.get_mut(place).into_iter().for_each(|value| value.rows += rows);
         }
         self.counting = match (self.counting, other.counting) {
@@ -175,7 +178,7 @@ impl Counts {
             (counting, _) => counting,
         };
         // However the rows were shared among workers.
-        self.full |= other.full || (matches!(self.counting, Counting::All) && self.values.len() > MAX_VALUES);
+        self.full |= other.full || (matches!(self.counting, Counting::All) && (self.values.len() > MAX_VALUES || self.bytes > MAX_BYTES));
         self.rows += other.rows;
         self.without += other.without;
         self

@@ -157,6 +157,9 @@ impl Ask<'_> {
         let Self { snapshot, asked, predicate, control, .. } = *self;
         let mut scan = Scan::new(snapshot, asked.signal, asked.range, &predicate.hints, control)?;
         self.note.iter().for_each(|note| scan.note(note.clone()));
+        if pass.ranks {
+            scan.in_shares();
+        }
         let (columns, keys) = pass.needs();
         let tallies =
             scan.fold(Wanted { columns: &columns, keys: &keys, predicate }, || pass.tally(), |tally, rows| pass.take(tally, rows))?;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::Control;
 use crate::query::question::QueryError;
 
-const WORKERS: usize = 2;
+pub(super) const WORKERS: usize = 2;
 
 /// What each worker makes of a share of the work, which they divide among themselves.
 pub(super) fn on_all<S: Send>(work: impl Fn() -> Result<S, QueryError> + Sync) -> Vec<Result<S, QueryError>> {
