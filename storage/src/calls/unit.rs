@@ -158,7 +158,8 @@ impl Sums {
         }
     }
 
-    fn heap_bytes(&self) -> usize {
+    /// Bytes that are held beside this itself.
+    pub(crate) fn heap_bytes(&self) -> usize {
         self.durations.heap_bytes() + self.samples.capacity() * size_of::<Sample>()
     }
 }

@@ -99,6 +99,7 @@ pub(crate) fn aggregate(snapshot: &Snapshot, ask: &Aggregate, rolls: &Rolls, con
         range: ask.range,
         names: grouping.has_names(),
         bare: false,
+        in_shares: false,
         moment: match parts.steps {
             None => Moment::Nothing,
             Some((step, _)) if step.is_multiple_of(MINUTE) => Moment::Minute,
@@ -108,10 +109,11 @@ pub(crate) fn aggregate(snapshot: &Snapshot, ask: &Aggregate, rolls: &Rolls, con
     };
     let mut holding = control.holding();
     let mut pass = |new: &(dyn Fn() -> Groups + Sync)| -> Result<(Groups, QueryStats), QueryError> {
+        let question = Question { in_shares: new().ranks(), ..question };
         let (mut states, stats) = if grouping.is_told_apart() && numbers.is_empty() {
-            rolled::fold(question, rolls, control, new, |groups, item| {
-                grouping.told(item, |key| groups.take(key, parts.of(item.time), item))
-            })?
+            let take =
+                |groups: &mut Groups, item: &rolled::Item<'_>| grouping.told(item, |key| groups.take(key, parts.of(item.time), item));
+            rolled::fold(question, rolls, control, new, take, Groups::bytes)?
         } else {
             rows(&question, (&grouping, &numbers), (parts, new), control)?
         };
@@ -156,6 +158,9 @@ fn rows(
     let mut columns = rolled::columns(question);
     columns.extend(grouping.columns().chain(numbers.columns()));
     let mut scan = Scan::new(snapshot, signal, range, &filter.hints, control)?;
+    if question.in_shares {
+        scan.in_shares();
+    }
     let keys: Vec<String> = grouping.keys().chain(numbers.keys()).cloned().collect();
     let wanted = Wanted { columns: &columns, keys: &keys, predicate: filter };
     let states = scan.fold(

@@ -271,15 +271,22 @@ pub(crate) fn histogram(
         _ if by_minute => Moment::Minute,
         _ => Moment::All,
     };
-    let question = Question { snapshot, signal, range, names: false, bare: true, moment, filter: &filter };
+    let question = Question { snapshot, signal, range, names: false, bare: true, in_shares: false, moment, filter: &filter };
     let new = || vec![[0_i64; 7]; count];
-    let (counted, mut stats) = rolled::fold(question, rolls, control, new, |counts, item| {
-        let bucket = UnixNanos::new(item.time).since(range.from) / step;
-        let cells = usize::try_from(bucket).ok().and_then(|bucket| counts.get_mut(bucket));
-        if let Some(cell) = cells.and_then(|cells| cells.get_mut(class_of(signal, item.status))) {
-            *cell += item.rows();
-        }
-    })?;
+    let (counted, mut stats) = rolled::fold(
+        question,
+        rolls,
+        control,
+        new,
+        |counts, item| {
+            let bucket = UnixNanos::new(item.time).since(range.from) / step;
+            let cells = usize::try_from(bucket).ok().and_then(|bucket| counts.get_mut(bucket));
+            if let Some(cell) = cells.and_then(|cells| cells.get_mut(class_of(signal, item.status))) {
+                *cell += item.rows();
+            }
+        },
+        |counts, _| size_of_val(counts.as_slice()),
+    )?;
     if let Some(note) = note {
         stats.complete = false;
         stats.notes.push(note);

@@ -99,7 +99,7 @@ fn of_rows(snapshot: &Snapshot, window: Window, control: &Control) -> Result<(Ta
     let mut holding = control.holding();
     holding.set(bytes(&calls));
     let Calls { calls, links, names } = calls;
-    let mut tally = Tally::new(names, window);
+    let mut tally = Tally::new(names, window, control.holding());
     let linked = Linked { all: &calls, links: &links };
     let mut facts = Vec::new();
     for (i, trace) in calls.chunk_by(|a, b| a.trace == b.trace).enumerate() {

@@ -41,6 +41,8 @@ pub(super) struct Question<'a> {
     pub(super) names: bool,
     /// Whether of the rest only status and time matter.
     pub(super) bare: bool,
+    /// Whether what a worker keeps depends on which rows it meets, so that each must have the same ones every time.
+    pub(super) in_shares: bool,
     pub(super) moment: Moment,
     pub(super) filter: &'a Predicate,
 }
@@ -71,16 +73,18 @@ pub(super) fn have_all(question: &Question<'_>, rolls: &Rolls) -> bool {
     })
 }
 
-/// Hands everything that is asked for to `take`, each item to one of the states that are given back.
+/// Hands everything that is asked for to `take`, each item to one of the states that are given back. `bytes` says what a state holds after so
+/// many more items, which is shown while they are summed up.
 pub(super) fn fold<S: Send>(
     question: Question<'_>,
     rolls: &Rolls,
     control: &Control,
     new: impl Fn() -> S + Sync,
     take: impl Fn(&mut S, &Item<'_>) + Sync,
+    bytes: impl Fn(&mut S, usize) -> usize + Sync,
 ) -> Result<(Vec<S>, QueryStats), QueryError> {
     let mut plan = Plan::new(question, rolls, control)?;
-    let states = plan.run(&new, &take)?;
+    let states = plan.run(&new, &take, &bytes)?;
     Ok((states, plan.stats))
 }
 

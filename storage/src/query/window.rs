@@ -9,7 +9,7 @@ use super::columns;
 use super::predicate::Predicate;
 use super::question::QueryError;
 use super::rolled::{self, Counts, Item, Moment, Question, Rolls};
-use super::scan::Control;
+use super::scan::{Control, of_map};
 use crate::model::{SpanKind, StatusCode, TimeRange, UnixNanos};
 use crate::rollup::MINUTE;
 use crate::schema::column;
@@ -25,6 +25,8 @@ pub(super) use self::cache::{Answer, Cache, Key};
 const MAX_OPERATIONS: usize = 5_000;
 /// Name of operations that are counted together.
 const OTHER: &str = "<other>";
+/// Bytes of an operation beside its name and the buckets of its durations, about.
+const OPERATION_BYTES: usize = size_of::<((String, &str), Requests)>();
 /// Parts of a window.
 const MAX_POINTS: usize = 500;
 
@@ -41,24 +43,47 @@ pub(super) fn services(
     }
     let parts = Parts::new(range, points);
     let filter = Predicate::all();
-    let question = Question { snapshot, signal: Signal::Traces, range, names: false, bare: false, moment: parts.moment, filter: &filter };
-    let (states, mut stats) = rolled::fold(question, rolls, control, HashMap::<String, Service>::new, |services, item| {
-        if let Some(service) = entry(services, item.service) {
-            service.spans.take(item);
-            if is_request(item.kind) {
-                service.requests.take(item, &parts);
-            } else if item.entry {
-                service.entries.take(item, &parts);
+    let question = Question {
+        snapshot,
+        signal: Signal::Traces,
+        range,
+        names: false,
+        bare: false,
+        in_shares: false,
+        moment: parts.moment,
+        filter: &filter,
+    };
+    let (states, mut stats) = rolled::fold(
+        question,
+        rolls,
+        control,
+        HashMap::<String, Service>::new,
+        |services, item| {
+            if let Some(service) = entry(services, item.service) {
+                service.spans.take(item);
+                if is_request(item.kind) {
+                    service.requests.take(item, &parts);
+                } else if item.entry {
+                    service.entries.take(item, &parts);
+                }
             }
-        }
-    })?;
+        },
+        |services, _| bytes(services, Service::heap_bytes),
+    )?;
     let mut services = states.into_iter().reduce(merge).unwrap_or_default();
     let question = Question { signal: Signal::Logs, ..question };
-    let (states, of_logs) = rolled::fold(question, rolls, control, HashMap::<String, Rows>::new, |counts, item| {
-        if let Some(counts) = entry(counts, item.service) {
-            counts.take(item);
-        }
-    })?;
+    let (states, of_logs) = rolled::fold(
+        question,
+        rolls,
+        control,
+        HashMap::<String, Rows>::new,
+        |counts, item| {
+            if let Some(counts) = entry(counts, item.service) {
+                counts.take(item);
+            }
+        },
+        |counts, _| bytes(counts, |_| 0),
+    )?;
     for (name, counts) in states.into_iter().flatten() {
         services.entry(name).or_default().logs.merge(&counts);
     }
@@ -101,14 +126,31 @@ pub(super) fn operations(
 ) -> Result<(Vec<Operation>, QueryStats), QueryError> {
     type Found = BTreeMap<(String, &'static str), Requests>;
     let filter = Predicate::services(&[service.to_owned()]);
-    let question = Question { snapshot, signal: Signal::Traces, range, names: true, bare: false, moment: Moment::Nothing, filter: &filter };
-    let (states, stats) = rolled::fold(question, rolls, control, Found::new, |found, item| {
-        let mut key = (item.name.to_owned(), SpanKind::from(item.kind).as_str());
-        if found.len() >= MAX_OPERATIONS && !found.contains_key(&key) {
-            OTHER.clone_into(&mut key.0);
-        }
-        found.entry(key).or_default().take(item);
-    })?;
+    // With too many operations, those that a worker meets first are told apart.
+    let question = Question {
+        snapshot,
+        signal: Signal::Traces,
+        range,
+        names: true,
+        bare: false,
+        in_shares: true,
+        moment: Moment::Nothing,
+        filter: &filter,
+    };
+    let (states, stats) = rolled::fold(
+        question,
+        rolls,
+        control,
+        Found::new,
+        |found, item| {
+            let mut key = (item.name.to_owned(), SpanKind::from(item.kind).as_str());
+            if found.len() >= MAX_OPERATIONS && !found.contains_key(&key) {
+                OTHER.clone_into(&mut key.0);
+            }
+            found.entry(key).or_default().take(item);
+        },
+        |found, _| found.iter().map(|((name, _), requests)| OPERATION_BYTES + name.len() + requests.heap_bytes()).sum(),
+    )?;
     let mut operations = Found::new();
     for (key, requests) in states.into_iter().flatten() {
         operations.entry(key).or_default().merge(&requests);
@@ -182,6 +224,11 @@ impl Parts {
     }
 }
 
+/// Bytes that services take, about, each with so many beside itself.
+fn bytes<T>(of: &HashMap<String, T>, heap: impl Fn(&T) -> usize) -> usize {
+    of_map(of) + of.iter().map(|(name, one)| name.len() + heap(one)).sum::<usize>()
+}
+
 /// Always finds or makes one; most names are known, so that no row needs an owned key.
 fn entry<'a, T: Default>(of: &'a mut HashMap<String, T>, name: &str) -> Option<&'a mut T> {
     if !of.contains_key(name) {
@@ -203,6 +250,10 @@ impl Service {
         self.requests.merge(&other.requests);
         self.entries.merge(&other.entries);
         self.logs.merge(&other.logs);
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.requests.heap_bytes() + self.entries.heap_bytes()
     }
 
     fn finish(self, name: String, points: usize) -> ServiceSummary {
@@ -252,6 +303,11 @@ impl Spread {
         }
     }
 
+    fn heap_bytes(&self) -> usize {
+        let points = self.points.values().map(|point| size_of::<(usize, Requests)>() + point.heap_bytes());
+        self.all.heap_bytes() + points.sum::<usize>()
+    }
+
     /// With what its parts come to, which is counted only there.
     fn summed(mut self) -> Self {
         self.points.values().for_each(|point| self.all.merge(point));
@@ -277,6 +333,10 @@ impl Requests {
     fn merge(&mut self, other: &Self) {
         self.counts.merge(&other.counts);
         self.errors += other.errors;
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.counts.heap_bytes()
     }
 
     fn finish(&self, name: String, kind: &'static str) -> Operation {

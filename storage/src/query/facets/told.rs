@@ -7,7 +7,7 @@ use super::super::language::Field;
 use super::super::predicate::Predicate;
 use super::super::question::QueryError;
 use super::super::rolled::{self, Item, Moment, Question, Rolls};
-use super::super::scan::Control;
+use super::super::scan::{Control, of_map};
 use super::Facets;
 use super::counts::MAX_VALUES;
 use crate::model::{Severity, SpanKind, StatusCode, TimeRange};
@@ -54,11 +54,12 @@ impl Told {
         (limit, control): (usize, &Control),
     ) -> Result<Option<Facets>, QueryError> {
         let Self { signal, value, is_name } = self;
-        let question = Question { snapshot, signal, range, names: is_name, bare: false, moment: Moment::Nothing, filter };
+        let question = Question { snapshot, signal, range, names: is_name, bare: false, in_shares: false, moment: Moment::Nothing, filter };
         if !rolled::have_all(&question, rolls) {
             return Ok(None);
         }
-        let (states, stats) = rolled::fold(question, rolls, control, Rows::default, |rows, item| rows.take(value(item), item.rows()))?;
+        let take = |rows: &mut Rows, item: &Item<'_>| rows.take(value(item), item.rows());
+        let (states, stats) = rolled::fold(question, rolls, control, Rows::default, take, |rows, _| rows.bytes())?;
         let mut rows = Rows::default();
         for state in states {
             rows.all += state.all;
@@ -77,6 +78,10 @@ impl Rows {
     fn take(&mut self, value: &str, rows: i64) {
         self.all += rows;
         self.add(value, rows);
+    }
+
+    fn bytes(&self) -> usize {
+        of_map(&self.values) + self.values.keys().map(String::len).sum::<usize>()
     }
 
     fn add(&mut self, value: &str, rows: i64) {

@@ -3,7 +3,7 @@
 //! A unit says what its own spans show. That is not all where a trace has spans elsewhere: in another unit, in memory, behind a link, or in a
 //! minute that the window cuts. Such traces are taken off the cells that were counted and counted again as a whole.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use super::super::answer::QueryStats;
 use super::super::columns;
 use super::super::predicate::Predicate;
 use super::super::question::QueryError;
-use super::super::scan::{self, Control, Scan, Wanted};
+use super::super::scan::{self, Control, Scan, Wanted, of_set};
 use super::rolls::{CallRolls, Known, copy};
 use super::tally::{Tally, Window};
-use super::{MAX_LINKS, around, collect, shared, sort};
+use super::{MAX_LINKS, around, bytes, collect, shared, sort};
 use crate::calls::{self, Calls, Kind, Linked, UnitHead, queue};
 use crate::model::{TimeRange, TraceId, UnixNanos};
 use crate::rollup::MINUTE;
@@ -134,34 +134,41 @@ impl Plan<'_> {
 
     /// Traces with spans in the parts of the window that are no whole minutes.
     fn in_cut_minutes(&mut self) -> Result<HashSet<u128>, QueryError> {
-        let (mut found, range) = (HashSet::new(), self.window.range);
+        let range = self.window.range;
         if range == TimeRange::ALL {
-            return Ok(found);
+            return Ok(HashSet::new());
         }
-        let (head, tail) = (UnixNanos::new(whole_from(range)), UnixNanos::new(whole_to(range)));
-        let parts = [TimeRange { to: head.min(range.to), ..range }, TimeRange { from: tail.max(range.from), ..range }];
-        for (part, is_cut) in parts.into_iter().zip([UnitHead::is_cut_at(range.from), UnitHead::is_cut_at(range.to)]) {
-            let cut = self.places.iter().filter(|place| place.known.roll.units.iter().any(&is_cut)).map(|place| place.number);
-            let cut: BTreeSet<usize> = cut.collect();
-            if cut.is_empty() || part.from >= part.to {
-                continue;
-            }
-            let predicate = Predicate::all();
-            let mut scan = Scan::new(self.snapshot, Signal::Traces, part, &predicate.hints, self.control)?;
-            scan.units.retain(|unit| matches!(unit.place, scan::Place::Segment(number) if cut.contains(&number)));
-            let wanted = Wanted { columns: &[column::TRACE_ID], keys: &[], predicate: &predicate };
-            let traces = scan.fold(wanted, HashSet::new, |traces: &mut HashSet<u128>, rows| {
-                let ids = columns::id(rows.batch, column::TRACE_ID)?;
-                let of_row = |row| columns::trace_id(ids, row).map(|trace| u128::from_be_bytes(*trace.as_bytes()));
-                traces.extend(rows.alive.set_indices().filter_map(of_row));
-                Ok(())
-            })?;
-            let stats = std::mem::take(&mut scan.stats);
-            drop(scan);
-            self.note_scan(stats);
-            found.extend(traces.into_iter().flatten());
+        let head = TimeRange { to: range.to.min(UnixNanos::new(whole_from(range))), ..range };
+        let tail = TimeRange { from: range.from.max(UnixNanos::new(whole_to(range))), ..range };
+        // Of each segment the parts in which the window cuts a unit of it. Both are read in one go, so that no row is read twice.
+        let cut_by = |place: &Place<'_>| {
+            let is_cut_at = |time| place.known.roll.units.iter().any(UnitHead::is_cut_at(time));
+            let parts = [(head, is_cut_at(range.from)), (tail, is_cut_at(range.to))];
+            let parts: Vec<TimeRange> =
+                parts.into_iter().filter(|(part, is_cut)| *is_cut && part.from < part.to).map(|part| part.0).collect();
+            (!parts.is_empty()).then_some((place.number, parts))
+        };
+        let cut: BTreeMap<usize, Vec<TimeRange>> = self.places.iter().filter_map(cut_by).collect();
+        if cut.is_empty() {
+            return Ok(HashSet::new());
         }
-        Ok(found)
+        let parts_of = |place| if let scan::Place::Segment(number) = place { cut.get(&number) } else { None };
+        let predicate = Predicate::all();
+        let mut scan = Scan::new(self.snapshot, Signal::Traces, range, &predicate.hints, self.control)?;
+        scan.units.retain(|unit| parts_of(unit.place).is_some_and(|parts| parts.iter().any(|part| part.overlaps(unit.min, unit.max))));
+        let wanted = Wanted { columns: &[column::TRACE_ID, column::START_TIME], keys: &[], predicate: &predicate };
+        let traces = scan.fold(wanted, HashSet::new, |traces: &mut HashSet<u128>, rows| {
+            let (ids, times) = (columns::id(rows.batch, column::TRACE_ID)?, columns::long(rows.batch, column::START_TIME)?);
+            let parts = parts_of(rows.place).map(Vec::as_slice).unwrap_or_default();
+            let is_cut = |row: &usize| parts.iter().any(|part| part.contains(UnixNanos::new(columns::nanos(times, *row))));
+            let of_row = |row| columns::trace_id(ids, row).map(|trace| u128::from_be_bytes(*trace.as_bytes()));
+            traces.extend(rows.alive.set_indices().filter(is_cut).filter_map(of_row));
+            Ok(())
+        })?;
+        let stats = std::mem::take(&mut scan.stats);
+        drop(scan);
+        self.note_scan(stats);
+        Ok(traces.into_iter().flatten().collect())
     }
 
     /// Counts cells, and the traces that are looked at by themselves.
@@ -172,7 +179,9 @@ impl Plan<'_> {
             return Ok(Outcome::TooMuch);
         }
         self.gather(&linked, &mut pool)?;
-        let mut tally = Tally::new(std::mem::take(&mut pool.names), self.window);
+        let mut holding = self.control.holding();
+        holding.set(bytes(&pool) + of_set(of_loose) + of_set(apart) + of_set(&linked));
+        let mut tally = Tally::new(std::mem::take(&mut pool.names), self.window, self.control.holding());
         let mut facts = Vec::new();
         for place in &self.places {
             for (number, head) in place.known.roll.units.iter().enumerate().filter(|(_, head)| overlaps(self.window.range, head)) {

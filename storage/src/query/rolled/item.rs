@@ -80,6 +80,11 @@ impl Counts {
         }
     }
 
+    /// Bytes that are held beside this itself.
+    pub(in super::super) fn heap_bytes(&self) -> usize {
+        self.durations.heap_bytes()
+    }
+
     pub(in super::super) fn merge(&mut self, other: &Self) {
         self.rows += other.rows;
         self.last = self.last.max(other.last);

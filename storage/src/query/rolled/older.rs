@@ -29,6 +29,7 @@ pub(super) fn told(segment: &Segment, rows: &RowRanges, control: &Control) -> Re
         range: TimeRange::ALL,
         names: true,
         bare: false,
+        in_shares: false,
         moment: Moment::Nothing,
         filter: &filter,
     };

@@ -11,7 +11,7 @@ use super::{Item, Moment, Question, Told, view};
 use crate::model::TimeRange;
 use crate::query::answer::QueryStats;
 use crate::query::question::QueryError;
-use crate::query::scan::{Control, Place};
+use crate::query::scan::{Control, Kept, Place};
 use crate::query::versions::InOrder;
 use crate::rollup::{Cell, MINUTE, Roll, minute_of};
 use crate::segment::Segment;
@@ -106,20 +106,28 @@ impl<'a> Plan<'a> {
         }))
     }
 
+    /// `bytes` says what a state holds after so many more items.
     pub(super) fn run<S: Send>(
         &mut self,
         new: &(impl Fn() -> S + Sync),
         take: &(impl Fn(&mut S, &Item<'_>) + Sync),
+        bytes: &(impl Fn(&mut S, usize) -> usize + Sync),
     ) -> Result<Vec<S>, QueryError> {
-        let mut first = new();
-        self.cells(&mut first, take)?;
-        self.take_off(&mut first, take)?;
-        let mut states = self.rows(new, take)?;
-        states.push(first);
+        let mut first = Kept { all: new(), holding: self.control.holding() };
+        self.cells(&mut first, take, bytes)?;
+        self.take_off(&mut first.all, take)?;
+        let mut states = self.rows(new, take, bytes)?;
+        states.push(first.all);
         Ok(states)
     }
 
-    fn cells<S>(&self, state: &mut S, take: &impl Fn(&mut S, &Item<'_>)) -> Result<(), QueryError> {
+    fn cells<S>(
+        &self,
+        first: &mut Kept<S>,
+        take: &impl Fn(&mut S, &Item<'_>),
+        bytes: &impl Fn(&mut S, usize) -> usize,
+    ) -> Result<(), QueryError> {
+        let Kept { all: state, holding } = first;
         let from = self.question.range.from.get();
         for rolled in &self.rolled {
             self.control.check()?;
@@ -142,6 +150,7 @@ impl<'a> Plan<'a> {
                     },
                 );
             }
+            holding.set(bytes(state, cells.len()));
         }
         Ok(())
     }
@@ -170,7 +179,13 @@ impl<'a> Plan<'a> {
         self.question.filter.matches(&batch, all).map(Some)
     }
 
-    pub(super) fn note(&mut self, note: String) {
+    /// A scan does not know of what roll-ups have answered: only what it read itself counts.
+    pub(super) fn note_scan(&mut self, stats: QueryStats) {
+        let QueryStats { segments_read, rows_scanned, complete, notes, .. } = stats;
+        self.stats.add(QueryStats { segments_read, rows_scanned, complete, notes, ..QueryStats::default() });
+    }
+
+    fn note(&mut self, note: String) {
         self.stats.complete = false;
         if !self.stats.notes.contains(&note) {
             self.stats.notes.push(note);
@@ -207,12 +222,7 @@ fn whole_minutes(segment: &Segment, range: TimeRange) -> Option<std::ops::Range<
 
 impl Rolled {
     /// Whether rows of a minute are counted from the roll-up.
-    fn counts(&self, minute: u32) -> bool {
+    pub(super) fn counts(&self, minute: u32) -> bool {
         self.minutes.contains(&u64::from(minute)) && !self.apart.contains(&minute)
-    }
-
-    /// Whether rows of a minute are counted one by one, although all of it is in the window.
-    pub(super) fn is_apart(&self, minute: u32) -> bool {
-        self.minutes.contains(&u64::from(minute)) && self.apart.contains(&minute)
     }
 }

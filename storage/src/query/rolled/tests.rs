@@ -10,6 +10,7 @@ use crate::model::{LogRecord, Span, SpanKind, StatusCode, UnixNanos};
 use crate::rollup::MINUTE;
 use crate::segment::{Bundle, Segment};
 
+const SECOND: u64 = 1_000_000_000;
 const NOON: u64 = 1_700_000_000_000_000_000 / MINUTE * MINUTE;
 
 fn control() -> Control {
@@ -96,8 +97,17 @@ fn roll_ups_and_rows_give_the_same_answers() {
 
 fn count(snapshot: &Snapshot, range: TimeRange, rolls: &Rolls) -> (u64, QueryStats) {
     let filter = Predicate::all();
-    let question = Question { snapshot, signal: Signal::Traces, range, names: false, bare: false, moment: Moment::Minute, filter: &filter };
-    let (states, stats) = fold(question, rolls, &control(), Counts::default, Counts::take).unwrap();
+    let question = Question {
+        snapshot,
+        signal: Signal::Traces,
+        range,
+        names: false,
+        bare: false,
+        in_shares: false,
+        moment: Moment::Minute,
+        filter: &filter,
+    };
+    let (states, stats) = fold(question, rolls, &control(), Counts::default, Counts::take, |counts, _| counts.heap_bytes()).unwrap();
     (states.iter().map(|counts| counts.rows).sum(), stats)
 }
 
@@ -120,6 +130,43 @@ fn whole_minutes_read_no_rows_and_others_only_those_of_cut_segments() {
     let cut = TimeRange { from: UnixNanos::new(NOON + MINUTE / 2), ..minutes(0, 10) };
     let (rows, stats) = count(&snapshot, cut, &rolls);
     assert_eq!((rows, stats.rows_scanned), (190, 100));
+    // Both ends cut the same segment, then one each, then one the first of them and the other none.
+    let seconds = |from: u64, to: u64| TimeRange { from: UnixNanos::new(NOON + from * SECOND), to: UnixNanos::new(NOON + to * SECOND) };
+    for (range, expected, read) in [(seconds(30, 270), 80, 100), (seconds(30, 570), 180, 200), (seconds(30, 540), 170, 100)] {
+        let (rows, stats) = count(&snapshot, range, &rolls);
+        assert_eq!((rows, stats.rows_scanned, stats.segments_read as u64), (expected, read, read / 100), "{range:?}");
+    }
+}
+
+#[test]
+fn what_is_summed_up_is_shown_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let spans = |from: u64| fixtures::spans(&(from..from + 100).map(|i| at(i + 1, NOON + i * 3 * SECOND)).collect::<Vec<_>>());
+    let snapshot = fixtures::snapshot(folder.path(), Signal::Traces, vec![spans(200)], vec![vec![spans(0)], vec![spans(100)]]);
+    let (gauge, control) = (crate::metrics::Registry::default().question_memory("services"), control());
+    control.show_memory(gauge.clone());
+    let filter = Predicate::all();
+    let (range, moment) = (TimeRange::ALL, Moment::Minute);
+    let question = Question {
+        snapshot: &snapshot,
+        signal: Signal::Traces,
+        range,
+        names: false,
+        bare: false,
+        in_shares: false,
+        moment,
+        filter: &filter,
+    };
+    let seen = parking_lot::Mutex::new(std::collections::BTreeSet::new());
+    let take = |counts: &mut Counts, item: &Item<'_>| {
+        seen.lock().insert(gauge.get());
+        counts.take(item);
+    };
+    fold(question, &Rolls::default(), &control, Counts::default, take, |counts, _| 1_000_000 * usize::try_from(counts.rows).unwrap())
+        .unwrap();
+    // The sums of one segment while the next is summed up, those of both while rows of memory are.
+    assert!(seen.lock().contains(&100_000_000) && seen.lock().iter().any(|bytes| *bytes >= 200_000_000), "{:?}", seen.lock());
+    assert_eq!(gauge.get(), 0);
 }
 
 #[test]

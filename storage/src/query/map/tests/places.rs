@@ -207,6 +207,28 @@ fn whole_minutes_read_nothing_but_halves_and_cut_ones_the_traces_of_one_minute()
     let (map, stats) = rolled(&snapshot, window(NOON + MINUTE / 2, NOON + 3 * MINUTE), &rolls);
     assert_eq!(map.edges[0].calls, 150);
     assert!(stats.rows_scanned > 0);
+    // Where both ends cut the same segments, what is looked up there is read once; the traces that come of it are read, and told, besides.
+    let [one, other, both] = [(30, 180), (60, 210), (30, 210)].map(|(from, to)| {
+        let range = window(NOON + from * S, NOON + to * S);
+        rolled(&snapshot, range, &CallRolls::default()).1.rows_scanned
+    });
+    let all = (a.len() + b.len()) as u64;
+    let traces = both - all;
+    assert!(one > all && other > all && traces < (one - all) + (other - all) && traces < all, "{one}, {other}, {both} of {all}");
+}
+
+#[test]
+fn the_sums_of_a_map_are_shown_while_it_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let (a, b) = calls();
+    let mut snapshot = Snapshot::default();
+    snapshot.spans.segments = [segment_of(folder.path(), 1, &a), segment_of(folder.path(), 1, &b)].concat();
+    let (gauge, control) = (crate::metrics::Registry::default().question_memory("service_map"), control());
+    control.show_memory(gauge.clone());
+    let made = rolled::derive(&snapshot, window(NOON, NOON + 20 * MINUTE), &CallRolls::default(), &control).unwrap();
+    assert!(matches!(made, rolled::Outcome::Done(..)) && gauge.get() > 0, "{}", gauge.get());
+    drop(made);
+    assert_eq!(gauge.get(), 0);
 }
 
 #[test]
