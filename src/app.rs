@@ -90,6 +90,8 @@ impl App {
         });
         let mut receivers = Part::start("receivers", receivers_stop, |stop| collector.serve(stop));
         let mut pages = Part::start("pages", CancellationToken::new(), |stop| pages.serve(stop));
+        // Now that questions are answered: none waited for it.
+        store.read_ahead();
         let ended = tokio::select! {
             name = signals.next() => {
                 tracing::info!(signal = name, "stopping; a second signal ends it at once");

@@ -4,6 +4,7 @@
 //! asks through here, so that answers agree.
 
 mod aggregate;
+mod ahead;
 mod answer;
 mod columns;
 #[cfg(test)]

@@ -189,6 +189,7 @@ impl Store {
     pub async fn close(&self) -> Result<(), OpenError> {
         let inner = self.inner.clone();
         inner.closing.store(true, Ordering::Release);
+        inner.engine.end_work_behind();
         inner.tasks.close();
         inner.tasks.wait().await;
         let path = inner.config.data_dir.clone();

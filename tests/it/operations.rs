@@ -59,6 +59,36 @@ async fn a_graceful_stop_keeps_everything_and_the_next_start_finds_it() {
     assert_eq!(logs["logs"].as_array().map(Vec::len), Some(1), "{logs}");
 }
 
+/// Until a start is asked something, nothing but itself can have read what is stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_start_sums_are_read_before_anybody_asks_for_them() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Server::start(data.path(), &[]);
+    let body = otlp::traces("ahead", vec![otlp::span([9; 16], [1; 8], "a")]);
+    assert_eq!(post(server.http, "/v1/traces", "application/x-protobuf", body).await.unwrap().status, StatusCode::OK);
+    let body = otlp::logs("ahead", vec![otlp::log("a record")]);
+    assert_eq!(post(server.http, "/v1/logs", "application/x-protobuf", body).await.unwrap().status, StatusCode::OK);
+    assert!(server.terminate(Duration::from_secs(20)).expect("it did not stop").success());
+
+    let mut server = Server::start(data.path(), &[]);
+    let value = |metrics: &str, name: &str| -> f64 {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0.0, |value| value.parse().unwrap())
+    };
+    let mut metrics = String::new();
+    for _ in 0..600 {
+        metrics = get(server.ui, "/metrics").await.text();
+        if value(&metrics, "throughline_segments_read_ahead_total") >= 2.0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!((value(&metrics, "throughline_segments_read_ahead_total") - 2.0).abs() < 0.5, "{metrics}");
+    assert!(value(&metrics, "throughline_memory_used_bytes{consumer=\"sums\"}") > 0.0, "{metrics}");
+    assert!(!metrics.contains("throughline_query_seconds_count{kind=\"services\"}"), "{metrics}");
+    assert!(server.terminate(Duration::from_secs(20)).expect("it did not stop").success());
+}
+
 #[test]
 fn a_data_folder_in_use_is_refused_by_name() {
     let data = tempfile::tempdir().unwrap();

@@ -7,13 +7,14 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::{JoinError, JoinHandle};
 
 use self::gate::Gate;
 use self::pressure::Pressure;
+use self::running::{AbortOnDrop, CancelOnDrop, Running, failed, nobody_waits, reason};
+use self::threads::{give_way, threads};
 use super::map::CallRolls;
 use super::question::QueryError;
 use super::rolled::Rolls;
@@ -28,6 +29,8 @@ use crate::metrics::Registry;
 
 mod gate;
 mod pressure;
+mod running;
+mod threads;
 
 pub(crate) use self::pressure::questions_within;
 
@@ -59,6 +62,8 @@ pub(crate) struct Engine {
     /// The same of calls.
     pub(super) calls: Arc<CallRolls>,
     versions: Arc<OnceLock<Arc<Versions>>>,
+    /// Ends what is read ahead.
+    ahead: OnceLock<CancelOnDrop>,
 }
 
 /// How much a question may cost, by what it asks.
@@ -72,12 +77,6 @@ pub(crate) enum Weight {
 
 /// Light questions that run at once.
 const LIGHT_AT_ONCE: usize = 16;
-/// Planning a statement of the largest allowed depth takes a good part of the usual 2 MiB.
-const STACK_BYTES: usize = 16 << 20;
-/// How far heavy questions stand back: behind merging, since receiving waits for that in the end.
-const HEAVY_NICE: i32 = 19;
-/// Started when needed. Every table that an SQL statement names takes two.
-const MAX_THREADS: usize = 512;
 /// Answers without end that are read at once. They last as long as their reader, so they do not take the places of questions.
 const STREAMS_AT_ONCE: usize = 2;
 /// The longest that one may last.
@@ -108,6 +107,7 @@ impl Engine {
             rolls: Arc::default(),
             calls: Arc::default(),
             versions: Arc::default(),
+            ahead: OnceLock::new(),
         };
         engine.watch_memory();
         engine
@@ -231,6 +231,23 @@ impl Engine {
         Ok(receiver)
     }
 
+    /// Runs work that nobody waits for, once: behind everything else, for as long as there is spare memory, which it asks for.
+    pub(super) fn once_behind_all(&self, allowed: Duration, work: impl FnOnce(&Control, &dyn Fn() -> bool) + Send + 'static) {
+        let (control, pressure) = (self.pressure.begin(Weight::Light, allowed), self.pressure.clone());
+        let (Ok(()), Ok(threads)) = (self.ahead.set(CancelOnDrop(control.clone())), self.threads(Weight::Heavy)) else { return };
+        threads.spawn_blocking(move || work(&control, &|| pressure.has_spare()));
+    }
+
+    /// Ends that work.
+    pub(crate) fn end_work_behind(&self) {
+        self.ahead.get().into_iter().for_each(|work| work.0.cancel());
+    }
+
+    /// A counter of this process.
+    pub(super) fn counter(&self, name: &'static str, help: &'static str) -> crate::metrics::Counter {
+        self.registry.counter(name, help, &[])
+    }
+
     /// Bytes that SQL statements hold now.
     pub(crate) fn sql_memory_used(&self) -> u64 {
         self.sql.as_ref().map_or(0, sql::Resources::memory_used)
@@ -279,84 +296,12 @@ impl Engine {
     }
 }
 
-fn threads(name: &'static str, on_start: impl Fn() + Send + Sync + 'static) -> Option<Runtime> {
-    let built = Builder::new_multi_thread()
-        .worker_threads(2)
-        .max_blocking_threads(MAX_THREADS)
-        .thread_name(name)
-        .thread_stack_size(STACK_BYTES)
-        .on_thread_start(on_start)
-        .enable_all()
-        .build();
-    built.inspect_err(|error| tracing::error!(error = %error, "the query threads could not be started")).ok()
-}
-
-/// Lets receiving and light questions go first; on Linux a nice value is one thread's own, and threads that it starts have it too.
-fn give_way() {
-    if let Err(error) = rustix::process::nice(HEAVY_NICE) {
-        tracing::debug!(%error, "heavy questions run at the priority of everything else");
-    }
-}
-
 impl Drop for Engine {
     fn drop(&mut self) {
         for threads in [self.heavy_threads.take(), self.light_threads.take()].into_iter().flatten() {
             // Waiting here would block, and panic inside of another runtime.
             threads.shutdown_background();
         }
-    }
-}
-
-/// Counts one who runs or waits, also when it goes away.
-struct Running(crate::metrics::Gauge);
-
-impl Running {
-    fn new(registry: &Registry) -> Self {
-        let gauge = registry.gauge("throughline_queries_running", "Questions that run or wait.", &[]);
-        gauge.add(1);
-        Self(gauge)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.add(-1);
-    }
-}
-
-struct CancelOnDrop(Arc<Control>);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
-}
-
-struct AbortOnDrop<T>(JoinHandle<T>);
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-fn nobody_waits() -> QueryError {
-    QueryError::Internal("nobody waits for the answer any more".to_owned())
-}
-
-fn failed(error: &JoinError) -> QueryError {
-    tracing::error!(error = %error, "a query failed unexpectedly");
-    QueryError::Internal("the query failed unexpectedly; the log says more".to_owned())
-}
-
-fn reason(error: &QueryError) -> &'static str {
-    match error {
-        QueryError::Parse(_) => "parse",
-        QueryError::Invalid(_) => "invalid",
-        QueryError::Timeout(_) => "timeout",
-        QueryError::Busy => "busy",
-        QueryError::Memory(_) | QueryError::Crowded => "memory",
-        QueryError::Internal(_) => "internal",
     }
 }
 

@@ -23,6 +23,12 @@ use super::{Signal, Store};
 pub struct Moment(Arc<Snapshot>);
 
 impl Store {
+    /// Begins to read in the background what the first questions would wait for. It does so once, within the bounds of what is kept of answers,
+    /// and stops with the store.
+    pub fn read_ahead(&self) {
+        self.inner.engine.read_ahead(self.snapshot(), self.inner.clock.now());
+    }
+
     /// All spans of a trace, whatever their time. `None` when there is none.
     ///
     /// # Errors

@@ -48,8 +48,9 @@ const WORKING_SET: u64 = 96 << 20;
 const BESIDE: u64 = 768 << 20;
 /// How long what one question held may take to be free.
 const AFTER_END: Duration = Duration::from_millis(200);
-/// Thousandths of the limit above which no question begins that may read everything, above which questions end one by one, and above
+/// Thousandths of the limit above which nothing is read ahead, above which no question begins that may read everything, above which questions end one by one, and above
 /// which they all end at once.
+const SPARE: u64 = 500;
 const FULL: u64 = 600;
 const TIGHT: u64 = 700;
 const DANGER: u64 = 800;
@@ -96,6 +97,12 @@ impl Pressure {
         }
         let Some(taken) = self.taken() else { return true };
         thousandths(taken, limit) < FULL && taken.saturating_add(wanted) < limit / 1_000 * DANGER
+    }
+
+    /// Whether there is memory that nothing else is likely to need.
+    pub(super) fn has_spare(&self) -> bool {
+        let (Some(taken), Some(limit)) = (self.taken(), self.limit) else { return true };
+        thousandths(taken, limit) < SPARE
     }
 
     /// Bytes that may be taken until there is little left, as it was looked at last.

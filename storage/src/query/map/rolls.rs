@@ -180,6 +180,25 @@ impl CallRolls {
         Ok((found, spans))
     }
 
+    /// Reads the roll-up of a segment with the cells of its units. False when what is kept leaves no room for more.
+    pub(in super::super) fn read_ahead(&self, segment: &Segment, control: &Control) -> Result<bool, QueryError> {
+        let is_filled = || [self.rolls.lock().memory(), self.units.lock().memory()].iter().any(|(bytes, most)| *bytes > most / 8 * 5);
+        if is_filled() {
+            return Ok(false);
+        }
+        let Some(known) = self.of(segment, control)? else { return Ok(true) };
+        for number in 0..known.roll.units.len() {
+            control.check()?;
+            if is_filled() {
+                return Ok(false);
+            }
+            if self.unit(segment, &known, number, control)?.is_none() {
+                break;
+            }
+        }
+        Ok(true)
+    }
+
     fn make(&self, segment: &Segment, control: &Control) -> Result<Option<Arc<Known>>, QueryError> {
         let Ok(batches) = segment.read(&calls::COLUMNS, None) else { return Ok(None) };
         let mut writer = RollWriter::default();

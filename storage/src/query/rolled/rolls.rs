@@ -36,6 +36,10 @@ pub(super) struct Detail {
     pub(super) minutes: bool,
 }
 
+const ALL: Detail = Detail { names: true, minutes: true };
+/// What lists of services and of operations need: of windows with parts or ends within a segment, of whole segments, and with names.
+const USUAL: [Detail; 3] =
+    [Detail { names: false, minutes: true }, Detail { names: false, minutes: false }, Detail { names: true, minutes: false }];
 const MAX_ROLL_BYTES: usize = 80 << 20;
 const MAX_OLDER_BYTES: usize = 16 << 20;
 /// With more older versions than these, rows are counted.
@@ -66,9 +70,42 @@ impl Rolls {
         Self { usable: false, ..Self::default() }
     }
 
+    /// Reads the roll-up of a segment once and keeps what most questions make of it; also as it is, of the first few. False when what is kept
+    /// leaves no room for more.
+    pub(in super::super) fn read_ahead(&self, segment: &Segment) -> bool {
+        let (bytes, most) = self.rolls.lock().memory();
+        // Others would make room for it.
+        if bytes > most / 8 * 5 {
+            return false;
+        }
+        if !self.usable || self.has(segment) {
+            return true;
+        }
+        let roll = segment.roll();
+        for detail in USUAL {
+            self.keep(segment, detail, roll.as_ref().map(|roll| roll.summed(detail.names, detail.minutes)));
+        }
+        if bytes + roll.as_ref().map_or(0, Roll::bytes) <= most / 4 {
+            self.keep(segment, ALL, roll);
+        }
+        true
+    }
+
+    /// Whether what most questions ask for is kept.
+    pub(in super::super) fn has(&self, segment: &Segment) -> bool {
+        let mut rolls = self.rolls.lock();
+        USUAL.iter().all(|detail| rolls.get(&(segment.meta().id, *detail)).is_some())
+    }
+
+    fn keep(&self, segment: &Segment, detail: Detail, roll: Option<Roll>) -> Known {
+        let roll = roll.map(Arc::new);
+        let bytes = roll.as_ref().map_or(0, |roll| roll.bytes());
+        self.rolls.lock().put((segment.meta().id, detail), roll.clone(), bytes);
+        roll
+    }
+
     /// The roll-up of a segment, summed up to what is asked for.
     pub(super) fn of(&self, segment: &Segment, detail: Detail) -> Option<Arc<Roll>> {
-        const ALL: Detail = Detail { names: true, minutes: true };
         let key = (segment.meta().id, detail);
         if let Some(known) = self.rolls.lock().get(&key) {
             return known;
@@ -86,10 +123,7 @@ impl Rolls {
                 )
             }
         };
-        let roll = roll.map(Arc::new);
-        let bytes = roll.as_ref().map_or(0, |roll| roll.bytes());
-        self.rolls.lock().put(key, roll.clone(), bytes);
-        roll
+        self.keep(segment, detail, roll)
     }
 
     /// What the roll-up of a segment tells of older versions of spans; `None` when there are too many. The error inside says what could not be
