@@ -228,6 +228,9 @@ fn invalid(error: &DataFusionError) -> QueryError {
         Some((_, pattern)) => format!("the regular expression `{pattern}` is malformed or grows too large; mend it or make it simpler"),
         None => line,
     };
+    if line.contains(READ_APART) {
+        return QueryError::Invalid(NOT_BY_ATTRIBUTE.to_owned());
+    }
     if OVERFLOWS.iter().any(|said| line.contains(said)) {
         return QueryError::Invalid(TOO_LONG.to_owned());
     }
@@ -295,6 +298,14 @@ const SQL_NAMES: [(&str, &str); 10] = [
 
 /// What the engine says of whole numbers that do not fit.
 const OVERFLOWS: [&str; 3] = ["is out of range Int64", "is out of range UInt64", "Overflow happened"];
+
+/// How the engine calls an attribute that it reads in a step of its own. It loses it where a subquery for one value is about rows that share an
+/// attribute with the row outside.
+const READ_APART: &str = "__datafusion_extracted_";
+/// What helps against that.
+const NOT_BY_ATTRIBUTE: &str = "a subquery that gives one value for each row cannot compare attributes of its table with those of the row, such as \
+    `(SELECT avg(duration) FROM spans b WHERE b.attributes['k'] = s.attributes['k'])`; join what it finds instead: WITH m AS (SELECT attributes['k'] AS k, \
+    avg(duration) AS one FROM spans GROUP BY attributes['k']) SELECT s.name FROM spans s JOIN m ON s.attributes['k'] = m.k WHERE s.duration > m.one";
 
 /// What helps against them.
 const TOO_LONG: &str = "a whole number needs more than 64 bits here; CAST what is added or multiplied to DOUBLE, or to DECIMAL(38, 0)";

@@ -29,3 +29,54 @@ async fn functions_of_attributes_are_keys_whatever_their_table_is_called() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[tokio::test]
+async fn one_value_of_a_subquery_about_each_row_stands_beside_conditions_on_attributes() {
+    let of_service = "(SELECT avg(b.duration) FROM spans b WHERE b.service_name = s.service_name)";
+    let mut wrong = Vec::new();
+    for (from, count) in [
+        ("spans s WHERE s.attributes['code'] > 250 AND s.duration > ONE", 49),
+        ("spans s WHERE s.duration > ONE AND s.attributes['code'] > 250", 49),
+        ("spans s WHERE s.attributes['code'] = '260' AND s.duration > ONE", 1),
+        ("spans s WHERE s.attributes['code'] IN ('260', '261') AND s.duration > ONE", 2),
+        ("spans s WHERE s.attributes['absent'] IS NULL AND s.duration > ONE", 49),
+        ("spans s WHERE lower(s.K) = '/pay' AND s.duration > ONE", 49),
+        ("spans s WHERE lower(s.K) = '/pay' AND s.attributes['code'] > 250 AND s.duration > ONE", 49),
+        ("spans s WHERE s.attributes['code'] > 250 OR s.duration > ONE", 50),
+        (
+            "spans s WHERE s.attributes['code'] > (SELECT avg(number(b.attributes['code'])) FROM spans b WHERE b.service_name = s.service_name)",
+            49,
+        ),
+        ("(SELECT attributes['code'] AS code, * FROM spans) s WHERE s.code > 250 AND s.duration > ONE", 49),
+        ("(SELECT *, lower(K) AS route FROM spans) s WHERE s.route = '/pay' AND s.attributes['code'] > 250 AND s.duration > ONE", 49),
+        (
+            "spans s JOIN logs l ON s.trace_id = l.trace_id WHERE s.attributes['code'] > 210 AND s.duration > (SELECT min(b.duration) FROM spans b WHERE b.service_name = s.service_name)",
+            9,
+        ),
+        ("(SELECT ONE AS mean, s.duration FROM spans s WHERE s.attributes['code'] > 250) WHERE duration > mean", 49),
+        ("(SELECT s.attributes['code'] AS code, ONE AS mean FROM spans s) WHERE code > 298 AND mean > 0", 2),
+    ] {
+        let sql = format!("SELECT count(*) AS n FROM {}", from.replace("ONE", of_service).replace('K', "attributes['http.route']"));
+        let found = ask(&sql).await.map_or_else(|error| error.to_string(), |answer| answer.rows[0]["n"].to_string());
+        if found != count.to_string() {
+            wrong.push(format!("{sql}: {found}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What the engine cannot do is said in words that lead on.
+#[tokio::test]
+async fn one_value_of_rows_that_share_an_attribute_is_refused_with_how_to_join_them() {
+    for (beside, condition) in
+        [("", "b.K = s.K"), ("s.attributes['code'] > 260 AND ", "b.K = s.K"), ("s.K = '/pay' AND ", "lower(b.K) = lower(s.K)")]
+    {
+        let sql =
+            format!("SELECT count(*) AS n FROM spans s WHERE {beside}s.duration > (SELECT avg(b.duration) FROM spans b WHERE {condition})");
+        let failure = ask(&sql.replace('K', "attributes['http.route']")).await.unwrap_err();
+        assert!(matches!(&failure, QueryError::Invalid(told) if told == NOT_BY_ATTRIBUTE), "{sql}: {failure}");
+    }
+    let (_, advice) = NOT_BY_ATTRIBUTE.split_once("instead: ").unwrap();
+    let answer = ask(&advice.replace("['k']", "['http.route']")).await.unwrap();
+    assert_eq!(answer.rows.len(), 50, "what is advised works");
+}
