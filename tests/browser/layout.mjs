@@ -81,6 +81,9 @@ function faults() {
     for (const axis of plot.querySelectorAll(".axis-labels")) overlaps([...axis.querySelectorAll("text")].filter(isShown), 0.02);
   }
   for (const axis of document.querySelectorAll(".ticks")) overlaps([...axis.querySelectorAll("text")].filter(isShown), 0.02);
+  // A map is scrolled before its letters are too small to read.
+  const small = [...document.querySelectorAll(".map svg text")].filter((one) => isShown(one) && parseFloat(getComputedStyle(one).fontSize) * one.getScreenCTM().a < 10.95);
+  if (small.length > 0) found.push(`${small.length} texts of the map are smaller than 11 px, such as ${name(small[0])}`);
   // What stands in one line has one middle: the name of a page and what can be done on it.
   for (const head of document.querySelectorAll(".head, .trace-head")) {
     const [title, actions] = ["h1", ".actions"].map((part) => head.querySelector(part)).filter(Boolean).map(box);

@@ -237,11 +237,11 @@ impl Picture<'_> {
 
 impl Card {
     fn new([rate, errors, latency]: [String; 3], is_failing: bool) -> Self {
-        let parts = [("", rate, 12.0), ("bad", errors, 11.0), ("muted", latency, 11.0)];
-        let said = parts.into_iter().filter(|(class, _, _)| is_failing || *class != "bad");
+        let parts = [("", rate), ("bad", errors), ("muted", latency)];
+        let said = parts.into_iter().filter(|(class, _)| is_failing || *class != "bad");
         let mut card = Self::default();
-        for ((class, text, size), place) in said.zip(0_u8..) {
-            card.width = Px(card.width.0.max(letters::width(&text, size, false) + 10.0));
+        for ((class, text), place) in said.zip(0_u8..) {
+            card.width = Px(card.width.0.max(letters::width(&text, 12.0, false) + 10.0));
             card.lines.push((Px(13.0 + 13.5 * f64::from(place)), class, text));
         }
         card.height = Px(card.lines.last().map_or(0.0, |(y, _, _)| y.0 + 5.5));

@@ -200,5 +200,5 @@ const MARGIN: f64 = 16.0;
 const LEAST_GAP: f64 = 18.0;
 const MOST_GAP: f64 = 36.0;
 
-/// The part of its own width below which a picture is scrolled and not made smaller.
-const LEGIBLE: f64 = 0.76;
+/// The part of its own width below which a picture is scrolled and not made smaller: its letters, of 12 pixels and more, have 11 then.
+const LEGIBLE: f64 = 11.0 / 12.0;
