@@ -103,6 +103,7 @@ export async function states() {
     ["traces-alternatives", "/traces?q=service%3Apayment,orders"], ["box-completion", "/status", inBox],
     ["contrast", "/traces/compare-groups?q=root%3Atrue&with=status%3Aerror"],
     ["trace", `/trace/${id}`], ["trace-span", `/trace/${id}?span=${span}`], ["trace-services", `/trace/${id}?view=services`],
+    ["trace-hidden", `/trace/${id}?hide=payment&cols=own,share,attr.http.response.status_code`],
     ["trace-flame", `/trace/${id}?view=flame`], ["trace-map", `/trace/${id}?view=map`], ["trace-spans", `/trace/${id}?view=spans`], ["compare", `/compare?a=typical&b=${id}`],
     ["trace-logs", `/trace/${id}?view=logs`], ["trace-listed", `/trace/${id}?find=service%3Apayment&mode=dim&list=q%3Dservice%253Apayment%2520status%253Aerror%26seen%3D${to}`], ["span", `/trace/${id}/span/${span}`],
     ["logs", "/logs"], ["logs-warnings", "/logs?q=severity%3E%3Dwarn&wrap=1"], ["logs-patterns", "/logs?view=patterns"], ["logs-fields", "/logs?view=fields"],

@@ -34,8 +34,20 @@ function basket(id, items, slower) {
   ];
 }
 
+// More steps than a page of rows has, the last of which asks twenty times.
+function steps(id) {
+  const start = BigInt(Date.now() - 300_000) * MS;
+  const span = (number, parent, name, from, to) => ({
+    traceId: id, spanId: spanId(number), ...(parent === null ? {} : { parentSpanId: spanId(parent) }), name, kind: 1,
+    startTimeUnixNano: String(start + BigInt(from) * MS), endTimeUnixNano: String(start + BigInt(to) * MS),
+  });
+  const all = Array.from({ length: 200 }, (_, n) => span(1_000 + n, 999, `step ${n}`, n, n + 1));
+  const asked = Array.from({ length: 20 }, (_, n) => span(2_000 + n, 1_199, "ask", 200 + n, 201 + n));
+  return [{ resource: { attributes: [text("service.name", "stairs")] }, scopeSpans: [{ spans: [span(999, null, "climb", 0, 300), ...all, ...asked] }] }];
+}
+
 // Of this run: a second try finds traces of its own.
-const [one, two] = ["d1", "d2"].map((first) => first + crypto.randomUUID().replaceAll("-", "").slice(2));
+const [one, two, three] = ["d1", "d2", "d3"].map((first) => first + crypto.randomUUID().replaceAll("-", "").slice(2));
 
 async function send(resourceSpans) {
   const answer = await fetch(`${otlp}/v1/traces`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ resourceSpans }) });
@@ -98,6 +110,82 @@ async function findAndZoom(page) {
   check(/^\d+$/.test(new URL(page.url()).searchParams.get("t0")), `dragging over the minimap leads to ${page.url()}`);
 }
 
+// Hides a service by keyboard, reaches what failed in it, and shows one alone.
+async function hide(page) {
+  await page.goto(`${base}/trace/${one}`);
+  const eye = (service) => page.getByRole("button", { name: `Hide ${service}`, exact: true });
+  await eye("card").focus();
+  await go(page, "Space");
+  check((await rows(page)) === 4, `four rows are expected without those of card, there are ${await rows(page)}`);
+  check((await eye("card").getAttribute("aria-pressed")) === "true", "the button of a hidden service is not pressed");
+  check(await eye("card").evaluate((button) => button === document.activeElement), "the button that hid a service lost the focus");
+  const told = page.locator(".hidden-spans");
+  check((await told.innerText()).replace(/\s/g, " ") === "2 spans of card are hidden, 1 of them failed. Show all", `hidden spans are told as: ${await told.innerText()}`);
+  await told.locator("a", { hasText: "failed" }).click();
+  await page.waitForLoadState();
+  check((await page.locator("tr[aria-selected=true] .name").innerText()) === "Charge" && (await rows(page)) === 5, "what failed in a hidden service is not reached");
+  await page.goto(`${base}/trace/${one}?hide=card`);
+  await told.locator("a", { hasText: "Show all" }).click();
+  await page.waitForLoadState();
+  check((await rows(page)) === 6 && !page.url().includes("hide="), `all spans are not shown again: ${page.url()}`);
+  await Promise.all([page.waitForURL(/show=mail/), eye("mail").click({ modifiers: ["Alt"] })]);
+  check((await rows(page)) === 1, `one row is expected with mail alone, there are ${await rows(page)}`);
+}
+
+async function columns(page) {
+  await page.goto(`${base}/trace/${one}?groups=${spanId(10)}`);
+  await page.locator(".columns-menu summary").click();
+  await page.getByLabel("Own time").check();
+  await page.getByLabel("Attribute").fill("item.id");
+  await Promise.all([page.waitForURL(/col/), page.locator(".columns-menu button").click()]);
+  const headings = await page.locator("th.added").allInnerTexts();
+  check(headings.join(", ") === "Own, item.id", `the waterfall has the columns ${headings.join(", ")}`);
+  const cells = await page.locator("tr[data-row]").nth(3).locator("td.added").allInnerTexts();
+  check(cells[1] === "i0" && /ms/.test(cells[0]), `a row has ${cells.join(", ")} in its columns`);
+  await page.locator(".columns-menu summary").click();
+  await page.getByLabel("Own time").uncheck();
+  await Promise.all([page.waitForNavigation(), page.locator(".columns-menu button").click()]);
+  check((await page.locator("th.added").count()) === 1, "a column is not taken away");
+}
+
+// Whoever folds, unfolds or groups goes on from the row that it was, or from what it is folded into.
+async function place(page) {
+  await page.goto(`${base}/trace/${three}`);
+  const at = () => page.evaluate(() => {
+    const row = document.activeElement.closest("tr"), box = row?.getBoundingClientRect();
+    return row && box.top >= 0 && box.bottom <= innerHeight ? `${row.classList.contains("many") ? "many " : ""}${row.id.slice(-3)} ${row.getAttribute("aria-expanded") ?? ""}`.trim() : "";
+  });
+  const group = `many ${spanId(2_000).slice(-3)}`, member = spanId(2_002).slice(-3), parent = spanId(1_199).slice(-3);
+  const is = async (wanted, what) => { const found = await at(); check(found === wanted, `${what}, the focus is at "${found}" and not at "${wanted}"`); };
+  await press(page, "j");
+  await page.keyboard.press("End");
+  await page.waitForFunction(() => document.activeElement.closest("tr.many") !== null, null, { timeout: 5_000 }).catch(() => problems.push("End does not lead to the last row"));
+  await go(page, "ArrowRight");
+  await is(`${group} true`, "after unfolding");
+  for (let i = 0; i < 3; i++) await press(page, "j");
+  await is(member, "after three steps");
+  await go(page, "*");
+  await is(member, "after ungrouping");
+  await go(page, "*");
+  await is(member, "after grouping what is unfolded");
+  await press(page, "ArrowLeft");
+  await is(`${group} true`, "one level up from a member");
+  await go(page, "ArrowLeft");
+  await is(`${group} false`, "after folding");
+  await go(page, "*");
+  for (let i = 0; i < 2; i++) await press(page, "j");
+  await go(page, "*");
+  await is(`${group} false`, "after grouping");
+  await press(page, "ArrowLeft");
+  await is(`${parent} true`, "one level up");
+  await go(page, "ArrowLeft");
+  await is(`${parent} false`, "after folding the row above");
+  await page.keyboard.press("ArrowLeft");
+  await page.waitForFunction(() => document.activeElement.closest("tr")?.dataset.row === "1", null, { timeout: 5_000 })
+    .catch(() => problems.push("the row above is not reached where it is not loaded"));
+  check(!page.url().includes("near="), `the address keeps what was of one step: ${page.url()}`);
+}
+
 async function readings(page) {
   await page.goto(`${base}/trace/${one}`);
   const expected = { 2: ".flame a", 3: "text=Own time", 4: ".spans tr[data-row]", 5: "text=no room left", 6: ".map .node", 7: "pre.raw", 1: "[role=treegrid]" };
@@ -145,7 +233,7 @@ async function values(page) {
   check(isSeen, "something lies over the value of an attribute that is pointed at");
   await page.locator("#panel .ways > summary").first().click();
   const ways = await page.locator("#panel .ways").first().locator("a, button").allInnerTexts();
-  check(ways.join(", ") === "Copy value, Traces with it, Traces without it, Find in this trace", `the menu of a value has ${ways.join(", ")}`);
+  check(ways.join(", ") === "Copy value, Traces with it, Traces without it, Find in this trace, Show as column", `the menu of a value has ${ways.join(", ")}`);
 }
 
 async function compare(page) {
@@ -159,7 +247,7 @@ async function compare(page) {
 }
 
 async function withoutScript(browser) {
-  const paths = ["", "?depth=1", `?groups=${spanId(10)}`, "?find=item.id%3Ai17&only=matches", "?only=errors", "?t0=25%25&t1=50%25", `?root=${spanId(1)}`, "?logs=rows", "?view=spans&sort=self", "?view=flame", "?skew=adjust"];
+  const paths = ["", "?depth=1", `?groups=${spanId(10)}`, "?find=item.id%3Ai17&only=matches", "?only=errors", "?t0=25%25&t1=50%25", `?root=${spanId(1)}`, "?logs=rows", "?view=spans&sort=self", "?view=spans&t0=60%25&t1=80%25", "?hide=card", "?show=mail,card", `?cols=own,share,attr.item.id&groups=${spanId(10)}`, "?view=flame", "?skew=adjust"];
   for (const path of paths) {
     const texts = [];
     for (const javaScriptEnabled of [true, false]) {
@@ -176,10 +264,11 @@ async function withoutScript(browser) {
 await withBrowser(async (browser) => {
   await send(basket(one, 40, 1));
   await send(basket(two, 40, 2));
+  await send(steps(three));
   await sendLog(one, spanId(300), "no room left");
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
   const page = await watched(context);
-  for (const look of [fold, findAndZoom, readings, detail, values, compare]) {
+  for (const look of [fold, place, hide, columns, findAndZoom, readings, detail, values, compare]) {
     await look(page).catch((error) => problems.push(`${look.name}: ${error.message.split("\n")[0]} at ${page.url()}`));
   }
   const narrow = await browser.newContext({ viewport: { width: 320, height: 700 } });

@@ -214,27 +214,25 @@
       const isOpen = row.getAttribute("aria-expanded");
       const next = rows[rows.indexOf(row) + move];
       if (move) { focusRow(next); follow(next); }
-      else if (event.key === "Home" || event.key === "End") reach(event.key === "End");
+      else if (event.key === "Home" || event.key === "End") reach(event.key === "End" ? Number(grid.dataset.total) : 1);
       else if (event.key === "ArrowRight" && isOpen === "false" && caret) go(caret.href);
       else if (event.key === "ArrowRight" && isOpen === "true") focusRow(rows[rows.indexOf(row) + 1]);
       else if (event.key === "ArrowLeft" && isOpen === "true" && caret) go(caret.href);
       else if (event.key === "ArrowLeft") {
-        const level = Number(row.getAttribute("aria-level"));
-        focusRow(rows.slice(0, rows.indexOf(row)).reverse().find((above) => Number(above.getAttribute("aria-level")) < level));
+        if (row.dataset.above) reach(Number(row.dataset.above));
       } else return;
       event.preventDefault();
     }
-    // The first or the last row of the trace, loaded or not.
-    async function reach(isLast) {
-      const edge = () => { const rows = $$("[data-row]", grid); return rows[isLast ? rows.length - 1 : 0]; };
-      const rows = Number(grid.dataset.total);
-      if (number(edge()) !== (isLast ? rows : 1)) {
+    // A row by its number, loaded or not.
+    async function reach(wanted) {
+      const known = () => $(`[data-row="${wanted}"]`, grid);
+      if (!known()) {
         const target = new URL(location.href);
-        target.searchParams.set("at", isLast ? Math.max(0, rows - step) : 0);
+        target.searchParams.set("at", Math.max(0, Math.min(wanted - 1 - (step >> 1), Number(grid.dataset.total) - step)));
         target.hash = "";
         await openPanel(target.href, null, "replace", true);
       }
-      focusRow(edge());
+      focusRow(known());
     }
     around.addEventListener("keydown", (event) => { if (grid.contains(event.target)) walk(event); });
     document.addEventListener("keydown", (event) => {
@@ -423,21 +421,27 @@
     else if (item.tagName === "SUMMARY") { item.parentElement.open = true; item.focus(); const first = $("a, input", item.parentElement.lastElementChild); if (first) first.focus(); }
     else if (item.matches("svg")) item.focus();
     else {
-      // What changes the picture or the list leads back to the row that the reader was at.
+      // What changes the picture or the list leads back to the row that the reader was at, or what it is folded into then.
       const row = item.closest(grid ? "[data-switches], [data-ways], .zoom" : ".controls") && currentRow();
-      if (row && row.id && (!item.hash || item.hash === `#${item.id}`)) item.hash = row.id;
+      if (row && row.id && grid && !item.hash) item.href = nearTo(item.href, row);
+      else if (row && row.id && !grid && (!item.hash || item.hash === `#${item.id}`)) item.hash = row.id;
       item.click();
     }
   });
 
   // --- History ---------------------------------------------------------------------------------------------------------
   // What only adjusts the picture takes the place of what was there, so that Back leads to the page before and not through every zoom.
-  const ADJUSTMENTS = ["t0", "t1", "at", "depth", "open", "closed", "groups", "group"];
+  const ADJUSTMENTS = ["t0", "t1", "at", "near", "depth", "open", "closed", "groups", "group", "hide", "show", "cols", "col"];
   function adjusts(url) {
     const target = new URL(url, location.href), now = new URL(location.href);
     if (target.origin + target.pathname !== now.origin + now.pathname) return false;
     for (const one of [target, now]) { ADJUSTMENTS.forEach((name) => one.searchParams.delete(name)); one.searchParams.sort(); }
     return target.search === now.search;
+  }
+  function nearTo(url, row) {
+    const target = new URL(url, location.href);
+    if (row) target.searchParams.set("near", row.id.slice(1)); else if (target.searchParams.has("near")) target.searchParams.delete("near");
+    return target.href;
   }
   const go = (url) => { if (adjusts(url)) location.replace(url); else location.assign(url); };
   const isPlain = (event) => !(event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
@@ -451,12 +455,18 @@
   });
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (!form.matches(".zoom") || event.defaultPrevented) return;
-    const target = new URL(form.action);
-    for (const [name, value] of new FormData(form)) if (value) target.searchParams.set(name, value);
+    if (!form.matches(".zoom, .legend, .columns-menu form") || event.defaultPrevented) return;
+    const target = new URL(event.submitter?.getAttribute("formaction") || form.action, location.href);
+    for (const [name, value] of new FormData(form, event.submitter)) if (value) target.searchParams.append(name, value);
     if (!adjusts(target)) return;
     event.preventDefault();
     location.replace(target);
+  });
+  document.addEventListener("click", (event) => {
+    const eye = event.altKey && event.target.closest(".eye");
+    if (!eye) return;
+    event.preventDefault();
+    go(eye.dataset.only);
   });
   // Whoever comes back to a list goes on from the row that was opened.
   const rowKey = (row) => row.id || new URL(opener(row).href).pathname;
@@ -762,10 +772,10 @@
   else if (chosen) chosen.scrollIntoView({ block: "center" });
   // Whoever folds, unfolds or opens a row by key, or comes back to it, goes on from the same row.
   const back = !grid && history.state?.row;
-  // What was folded is found by the first of its rows, and that by what it is folded into.
-  const named = (id) => document.getElementById(id) ?? (grid && document.getElementById(id.replace(/^sg?/, (kind) => (kind === "s" ? "sg" : "s"))));
-  const last = (back && $$("[data-row]").find((row) => opener(row) && rowKey(row) === back))
-    || (location.hash && named(location.hash.slice(1))) || $("tr.open[data-row]");
+  const last = (back && $$("[data-row]").find((row) => opener(row) && rowKey(row) === back)) || $("[data-near]")
+    || (location.hash && document.getElementById(location.hash.slice(1))) || $("tr.open[data-row]");
+  // The server knows which row it is now; that is of this step and not of what is shown.
+  if (grid) history.replaceState(history.state, "", nearTo(location.href));
   // Only after the browser went to the fragment, which takes the focus away.
   if (last && last.matches("[data-row]")) addEventListener("load", () => setTimeout(() => {
     focusRow(last);

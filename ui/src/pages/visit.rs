@@ -249,7 +249,7 @@ fn host_of(parts: &Parts) -> String {
 const DAY: u64 = 86_400_000_000_000;
 
 /// Parameters that say how the reader came here, and nothing of what is shown: they are not shared.
-const HISTORY: [&str; 2] = ["past", "list"];
+const HISTORY: [&str; 3] = ["past", "list", "near"];
 
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let cookies = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());

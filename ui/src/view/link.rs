@@ -1,5 +1,7 @@
 //! Addresses of pages: every link is made here, so that base path, window and escaping are never forgotten.
 
+use std::collections::HashSet;
+
 use crate::params::{Segment, Window, encoded};
 
 /// Makes links below the base path that keep the window of time the reader chose.
@@ -145,6 +147,19 @@ pub(crate) fn term(field: &str, text: &str) -> String {
 pub(crate) fn value(text: &str) -> String {
     let is_negative = text.strip_prefix('-').is_some_and(|rest| rest == "Infinity" || rest.parse::<f64>().is_ok_and(f64::is_finite));
     if is_negative && !text.contains("..") { text.to_owned() } else { quoted(text) }
+}
+
+/// Names as one value: with commas between them, those inside of names escaped.
+pub(crate) fn listed(names: &[String]) -> String {
+    let escaped = names.iter().map(|name| name.replace('%', "%25").replace(',', "%2C"));
+    escaped.collect::<Vec<_>>().join(",")
+}
+
+/// The names of such a value, each once.
+pub(crate) fn names(list: &str) -> impl Iterator<Item = String> {
+    let mut seen = HashSet::new();
+    let names = list.split(',').map(|name| name.replace("%2C", ",").replace("%25", "%"));
+    names.filter(move |name| !name.is_empty() && seen.insert(name.clone()))
 }
 
 #[cfg(test)]

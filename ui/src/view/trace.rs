@@ -20,11 +20,13 @@ use super::logs::Row as LogRow;
 
 mod axis;
 mod back;
+mod columns;
 mod compare;
 mod detail;
 mod flame;
 mod fold;
 mod header;
+mod hiding;
 mod json;
 mod map;
 mod minimap;
@@ -145,6 +147,8 @@ pub(crate) struct Scene {
     pub(crate) chosen: Option<usize>,
     /// The span that is shown as the root.
     pub(crate) root: Option<usize>,
+    /// Which spans are no rows because their service is hidden; `None` when all are.
+    pub(crate) veil: Option<hiding::Veil>,
     pub(crate) axis: Axis,
     /// Where the axis begins: the earliest start, by the times that are shown.
     pub(crate) start: UnixNanos,
@@ -180,6 +184,7 @@ impl Scene {
         let sheet = corrected.map_or(sheet, Arc::new);
         let offsets = if sheet.is_corrected() { sheet.skew().offsets.clone() } else { Vec::new() };
         let (start, whole) = (sheet.start(), sheet.duration());
+        let veil = if hiding::hides(wanted.view) { hiding::Veil::new(&sheet, &wanted.services, chosen, root) } else { None };
         let mut scene = Self {
             sheet,
             details: HashMap::new(),
@@ -194,6 +199,7 @@ impl Scene {
             by_span,
             chosen,
             root,
+            veil,
             axis: Axis::default(),
             start,
             offsets,

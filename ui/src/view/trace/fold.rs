@@ -3,6 +3,7 @@
 //! Similar siblings (same service, name and kind below one parent) become one row when there are many, so that a loop over single calls
 //! is seen as one. Nothing here recurses or reads a span whole.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use storage::trace::{Brief, Sheet};
@@ -20,6 +21,8 @@ pub(crate) struct Line {
     pub(crate) is_open: bool,
     /// All spans of a group, in order of start; empty for a single span.
     pub(crate) group: Vec<usize>,
+    /// The row that it stands below, from 0.
+    pub(crate) above: Option<usize>,
 }
 
 /// The rows of a waterfall and the window of them that is in view.
@@ -33,6 +36,8 @@ pub(crate) struct Plan {
     pub(crate) total: usize,
     /// The first row of the window of time, when none of those in view is of it.
     pub(crate) inside: Option<usize>,
+    /// The row that the reader comes from.
+    pub(crate) near: Option<usize>,
 }
 
 impl Plan {
@@ -46,11 +51,28 @@ impl Plan {
 pub(crate) fn plan(scene: &Scene) -> Plan {
     let lines = lines(scene);
     let total = lines.len();
-    let first = if total > WHOLE { first_row(scene, &lines) } else { 0 };
+    let near = near(scene, &lines);
+    let first = if total > WHOLE { first_row(scene, &lines, near) } else { 0 };
     let count = if total > WHOLE { WINDOW } else { WHOLE };
     let inside = first_inside(scene, &lines)
         .filter(|row| *row >= first + count || !lines.iter().skip(first).take(count).any(|line| is_inside(scene, line)));
-    Plan { lines: lines.into_iter().skip(first).take(count).collect(), first, total, inside }
+    Plan { lines: lines.into_iter().skip(first).take(count).collect(), first, total, inside, near }
+}
+
+/// The row that the reader comes from, or what it is folded into now.
+fn near(scene: &Scene, lines: &[Line]) -> Option<usize> {
+    let near = scene.wanted.near?;
+    let place = scene.sheet.place_of(near.span)?;
+    let above = scene.sheet.ancestors(place).into_iter().zip(1_usize..);
+    let depths: HashMap<usize, usize> = above.chain([(place, usize::MAX)]).collect();
+    let depth = |place: &usize| depths.get(place).copied().unwrap_or(0);
+    // The deepest of the rows that hold it; of a group that is open and its first span, the one that was meant.
+    let fit = |line: &Line| match line.group.iter().map(depth).max() {
+        None => (depth(&line.place), !near.is_group),
+        Some(depth) => (depth, near.is_group),
+    };
+    let (row, (depth, _)) = lines.iter().map(fit).enumerate().max_by_key(|(row, fit)| (*fit, std::cmp::Reverse(*row)))?;
+    (depth > 0).then_some(row)
 }
 
 /// The first row of the window of time, when that is narrowed.
@@ -60,54 +82,61 @@ fn first_inside(scene: &Scene, lines: &[Line]) -> Option<usize> {
 
 /// Whether a row has a span that is of the window of time. What only holds what is inside of it begins before and ends after it.
 fn is_inside(scene: &Scene, line: &Line) -> bool {
-    let (axis, tree) = (&scene.axis, scene.sheet.tree());
+    let axis = &scene.axis;
     let is_of = |place: usize| {
         let from = scene.offset(place);
         let to = from.saturating_add(scene.sheet.spans.get(place).map_or(0, Brief::duration));
-        axis.shows(from, to) && (from >= axis.from || to <= axis.to || tree.subtree_size(place) == 1)
+        axis.shows(from, to) && (from >= axis.from || to <= axis.to || scene.below(place) == 0)
     };
     if line.group.is_empty() { is_of(line.place) } else { line.group.iter().any(|place| is_of(*place)) }
 }
 
-/// The first row of the window: as asked, else so that the chosen span is in it.
-fn first_row(scene: &Scene, lines: &[Line]) -> usize {
+/// The first row of the window: as asked, else so that the row of the reader or the chosen span is in it.
+fn first_row(scene: &Scene, lines: &[Line], near: Option<usize>) -> usize {
     let last = lines.len().saturating_sub(1);
     if let Some(at) = scene.wanted.at {
         return at.min(last);
     }
-    let chosen = scene.chosen.and_then(|chosen| lines.iter().position(|line| line.place == chosen && line.group.is_empty()));
-    chosen.map_or(0, |row| row.saturating_sub(WINDOW / 2).min(lines.len().saturating_sub(WINDOW)))
+    let chosen = || scene.chosen.and_then(|chosen| lines.iter().position(|line| line.place == chosen && line.group.is_empty()));
+    near.or_else(chosen).map_or(0, |row| row.saturating_sub(WINDOW / 2).min(lines.len().saturating_sub(WINDOW)))
 }
 
 /// A row that is still to be made.
-enum Item {
-    Span(usize, usize),
-    Group(Vec<usize>, usize),
+struct Item {
+    /// One span, or similar ones.
+    spans: Spans,
+    level: usize,
+    above: Option<usize>,
+}
+
+enum Spans {
+    One(usize),
+    Similar(Vec<usize>),
 }
 
 fn lines(scene: &Scene) -> Vec<Line> {
     let tree = scene.sheet.tree();
     let folding = Folding::new(scene);
     let roots: Vec<usize> = scene.root.map_or_else(|| tree.roots().to_vec(), |root| vec![root]);
-    let mut items: Vec<Item> = folding.items(&roots, 0);
-    items.reverse();
+    let items =
+        |spans: Vec<Spans>, level: usize, above: Option<usize>| spans.into_iter().rev().map(move |spans| Item { spans, level, above });
+    let mut waiting: Vec<Item> = items(folding.rows(&roots), 0, None).collect();
     let mut lines = Vec::new();
-    while let Some(item) = items.pop() {
-        let (line, below) = match item {
-            Item::Span(place, level) => {
+    while let Some(Item { spans, level, above }) = waiting.pop() {
+        let (place, group, is_open, below) = match spans {
+            Spans::One(place) => {
                 let is_open = folding.is_open(place, level);
-                let below = if is_open { folding.items(tree.children(place), level + 1) } else { Vec::new() };
-                (Line { place, level, is_open, group: Vec::new() }, below)
+                (place, Vec::new(), is_open, if is_open { folding.rows(tree.children(place)) } else { Vec::new() })
             }
-            Item::Group(group, level) => {
+            Spans::Similar(group) => {
                 let Some(place) = group.first().copied() else { continue };
                 let is_open = folding.is_group_open(&group);
-                let below = if is_open { group.iter().map(|place| Item::Span(*place, level + 1)).collect() } else { Vec::new() };
-                (Line { place, level, is_open, group }, below)
+                let below = if is_open { group.iter().copied().map(Spans::One).collect() } else { Vec::new() };
+                (place, group, is_open, below)
             }
         };
-        lines.push(line);
-        items.extend(below.into_iter().rev());
+        waiting.extend(items(below, level + 1, Some(lines.len())));
+        lines.push(Line { place, level, is_open, group, above });
     }
     lines
 }
@@ -142,30 +171,32 @@ impl<'a> Folding<'a> {
         }
     }
 
-    /// Rows for siblings: those that are kept, many similar ones as one.
-    fn items(&self, siblings: &[usize], level: usize) -> Vec<Item> {
+    /// Rows for siblings: those that are shown and kept, many similar ones as one.
+    fn rows(&self, siblings: &[usize]) -> Vec<Spans> {
+        let lifted = |veil: &super::hiding::Veil| Cow::Owned(veil.lifted(self.scene.sheet.tree(), siblings));
+        let siblings = self.scene.veil.as_ref().map_or(Cow::Borrowed(siblings), lifted);
         let is_kept = |place: &&usize| self.kept.as_ref().is_none_or(|kept| kept.get(**place).copied().unwrap_or(false));
         let siblings = siblings.iter().filter(is_kept);
         if self.kept.is_some() || self.scene.wanted.is_ungrouped {
-            return siblings.map(|place| Item::Span(*place, level)).collect();
+            return siblings.copied().map(Spans::One).collect();
         }
         let siblings: Vec<usize> = siblings.copied().collect();
         let mut groups = if siblings.len() > SIMILAR { similar(&self.scene.sheet, &siblings) } else { HashMap::new() };
-        let mut items = Vec::new();
+        let mut rows = Vec::new();
         for place in siblings {
             let Some(key) = key(&self.scene.sheet, place) else { continue };
             match groups.get_mut(&key) {
-                Some(group) if group.len() > SIMILAR => items.push(Item::Group(std::mem::take(group), level)),
+                Some(group) if group.len() > SIMILAR => rows.push(Spans::Similar(std::mem::take(group))),
                 // The group was put where its first span is.
                 Some(group) if group.is_empty() => {}
-                _ => items.push(Item::Span(place, level)),
+                _ => rows.push(Spans::One(place)),
             }
         }
-        items
+        rows
     }
 
     fn is_open(&self, place: usize, level: usize) -> bool {
-        if self.scene.sheet.tree().children(place).is_empty() {
+        if self.scene.below(place) == 0 {
             return false;
         }
         let is_above_chosen = self.leading.contains(&place) && self.scene.chosen != Some(place);
@@ -196,7 +227,7 @@ fn kept(scene: &Scene) -> Option<Vec<bool>> {
     let sheet = &scene.sheet;
     let mut kept = vec![false; sheet.spans.len()];
     let mut keep = |place: usize| {
-        let mut at = Some(place);
+        let mut at = Some(place).filter(|place| !scene.is_hidden(*place));
         while let Some(slot) = at.and_then(|at| kept.get_mut(at)).filter(|slot| !**slot) {
             *slot = true;
             at = at.and_then(|at| sheet.tree().parent(at));

@@ -132,8 +132,11 @@ pub(crate) fn findings(scene: &Scene) -> Vec<Finding> {
         let href = match (&finding.kind, span) {
             // The loop as one row, with its totals.
             (FindingKind::RepeatedCalls { count, .. }, Some(span)) if *count > SIMILAR => {
-                let address = scene.timeline().with("group", "").with("only", "").with("span", "").with("tab", "");
-                format!("{}#sg{}", address.href(), span.span_id)
+                let id = span.span_id;
+                let address =
+                    scene.timeline().with("group", "").with("only", "").with("span", "").with("tab", "").with("near", &format!("g{id}"));
+                let services = finding.span.map(|place| scene.wanted.services.showing(scene.sheet.service(place))).unwrap_or_default();
+                format!("{}#sg{id}", services.write(address).href())
             }
             _ => at(),
         };

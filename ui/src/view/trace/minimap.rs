@@ -44,7 +44,7 @@ pub(crate) struct Minimap {
 /// Draws the trace. Spans share lanes in the order of rows, so a large trace keeps its shape.
 pub(crate) fn minimap(scene: &Scene) -> Minimap {
     let (sheet, whole) = (&scene.sheet, scene.axis.whole);
-    let order = sheet.tree().preorder();
+    let order = scene.seen(sheet.tree().preorder());
     let lanes = order.len().clamp(1, LANES);
     let mut raster = vec![0_u16; lanes * COLUMNS];
     let column = |nanos: u64| scaled(nanos, whole, COLUMNS);
@@ -64,7 +64,7 @@ pub(crate) fn minimap(scene: &Scene) -> Minimap {
         }
     }
     let mut matches = vec![false; COLUMNS];
-    for place in scene.matches.iter() {
+    for place in scene.matches.iter().filter(|place| !scene.is_hidden(**place)) {
         if let Some(slot) = matches.get_mut(column(scene.offset(*place)).min(COLUMNS - 1)) {
             *slot = true;
         }
@@ -79,7 +79,7 @@ pub(crate) fn minimap(scene: &Scene) -> Minimap {
         paths: paths(scene, &raster),
         errors: marks(&errors, |x| format!("M{x}.5 0v{depth}")),
         matches: marks(&matches, |x| format!("M{x}.5 {lanes}v-{}", lanes.min(3))),
-        summary: format!("{} over {}", format::counted(order.len() as u64, "span", "spans"), format::duration(whole)),
+        summary: summary(scene, order.len()),
         view: view.then(|| (column(axis.from), column(axis.to).saturating_sub(column(axis.from)).max(1))),
         tenths: tenths(scene),
         tenth: COLUMNS / 10,
@@ -100,6 +100,11 @@ pub(crate) fn controls(scene: &Scene) -> Minimap {
         zooms: zooms(scene),
         ..Minimap::default()
     }
+}
+
+fn summary(scene: &Scene, shown: usize) -> String {
+    let hidden = if scene.hidden() > 0 { format!(", {} hidden", format::count(scene.hidden() as u64)) } else { String::new() };
+    format!("{} over {}{hidden}", format::counted(shown as u64, "span", "spans"), format::duration(scene.axis.whole))
 }
 
 /// Per class, one stroke per run of cells.

@@ -11,6 +11,8 @@ pub(crate) struct Table {
     pub(crate) columns: Vec<(&'static str, &'static str, String, bool)>,
     pub(crate) rows: Vec<Row>,
     pub(crate) position: String,
+    /// That only spans of the window of time are listed, and the address of all; empty when all are.
+    pub(crate) zoomed: Option<(String, String)>,
     pub(crate) before: String,
     pub(crate) after: String,
 }
@@ -35,7 +37,7 @@ pub(crate) struct Row {
     pub(crate) href: String,
 }
 
-/// Places of all rows, sorted. A search or filter leaves out what does not pass.
+/// Places of all rows, sorted. A search or filter, hidden services and the window of time leave out what does not pass.
 fn places(scene: &Scene) -> Vec<usize> {
     let sheet = &scene.sheet;
     let mut places: Vec<usize> = match scene.wanted.only {
@@ -48,6 +50,11 @@ fn places(scene: &Scene) -> Vec<usize> {
         Only::All => (0..sheet.spans.len()).collect(),
     };
     let duration = |place: &usize| sheet.spans.get(*place).map_or(0, storage::trace::Brief::duration);
+    let axis = &scene.axis;
+    places.retain(|place| {
+        let from = scene.offset(*place);
+        !scene.is_hidden(*place) && (!axis.is_zoomed() || axis.shows(from, from.saturating_add(duration(place))))
+    });
     match scene.wanted.sort {
         SpanOrder::Longest => places.sort_by_key(|place| (std::cmp::Reverse(duration(place)), *place)),
         SpanOrder::SelfTime => places.sort_by_key(|place| (std::cmp::Reverse(sheet.self_time(*place)), *place)),
@@ -74,7 +81,7 @@ fn page(scene: &Scene, all: usize) -> (usize, usize) {
 
 /// The page that is asked for.
 pub(crate) fn table(scene: &Scene) -> Table {
-    let places = places(scene);
+    let (places, axis) = (places(scene), &scene.axis);
     let (at, until) = page(scene, places.len());
     let page = |at: usize| scene.here().with("at", &at.to_string()).href();
     let column = |label, class, order: SpanOrder| {
@@ -96,6 +103,10 @@ pub(crate) fn table(scene: &Scene) -> Table {
             format::exact(until as u64),
             format::exact(places.len() as u64)
         ),
+        zoomed: axis.is_zoomed().then(|| {
+            let all = scene.here().with("at", "").with("t0", "").with("t1", "").href();
+            (format!("that run between {} and {}", format::duration(axis.from), format::duration(axis.to)), all)
+        }),
         before: if at > 0 { page(at.saturating_sub(PAGE)) } else { String::new() },
         after: if until < places.len() { page(until) } else { String::new() },
     }

@@ -5,7 +5,10 @@ use super::wanted::Depth;
 use super::*;
 
 mod clocks;
+mod columns;
 mod failures;
+mod hiding;
+mod place;
 mod rows;
 
 /// Looks at a trace with what an address asks for, all spans at hand.
@@ -86,6 +89,18 @@ fn the_flat_table_sorts_and_pages() {
     assert_eq!(names(&by(SpanOrder::Name)), ["ChargeCard", "POST /checkout", "Reserve", "SELECT stock"]);
     let paged = table(&scene(&large(30), Wanted { view: View::Spans, at: Some(250), ..Wanted::default() }));
     assert_eq!((paged.rows.len(), paged.position.as_str(), paged.after.as_str()), (51, "spans 251–301 of 301", ""));
+}
+
+#[test]
+fn the_flat_table_lists_what_runs_in_the_window_of_time_and_says_so() {
+    let edge = |ms: u64| Some(wanted::Edge::Nanos(ms * 1_000_000));
+    let wanted = Wanted { view: View::Spans, sort: SpanOrder::Start, t0: edge(15), t1: edge(35), ..Wanted::default() };
+    let zoomed = table(&scene(&sample::checkout(), wanted.clone()));
+    assert_eq!(zoomed.rows.iter().map(|row| row.name.as_str()).collect::<Vec<_>>(), ["POST /checkout", "Reserve", "SELECT stock"]);
+    let (words, all) = zoomed.zoomed.unwrap();
+    assert_eq!((zoomed.position.as_str(), words.as_str()), ("spans 1–3 of 3", "that run between 15.0\u{202f}ms and 35.0\u{202f}ms"));
+    assert!(all.ends_with("?view=spans&sort=start"), "{all}");
+    assert_eq!(table(&scene(&sample::checkout(), Wanted { t0: None, t1: None, ..wanted })).zoomed, None);
 }
 
 #[test]

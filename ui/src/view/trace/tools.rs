@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use storage::trace::Brief;
 
+use super::columns::{Choice, choice};
+use super::hiding::{Hidden, Services, told};
 use super::said::are_events_told;
 use super::wanted::Depth;
 use super::{LogMarks, Only, Scene, View};
@@ -18,7 +20,10 @@ pub(crate) struct Tools {
     /// Where the find form leads.
     pub(crate) action: String,
     /// What it carries along.
-    pub(crate) hidden: Vec<(&'static str, String)>,
+    pub(crate) hidden: Vec<(String, String)>,
+    /// What the form of the window of time carries along, and that of the services.
+    pub(crate) zoomed: Vec<(String, String)>,
+    pub(crate) chosen: Vec<(String, String)>,
     pub(crate) find: String,
     /// How many spans match; empty without search.
     pub(crate) found: String,
@@ -35,10 +40,33 @@ pub(crate) struct Tools {
     pub(crate) logs: Vec<(&'static str, String, bool)>,
     /// Key, word, title and address of single switches.
     pub(crate) switches: Vec<(&'static str, &'static str, &'static str, String)>,
-    /// Colours in use, how many spans each, and the address that finds them.
-    pub(crate) services: Vec<(Chip, String, String)>,
-    /// Services beyond those.
+    /// Columns to choose from.
+    pub(crate) columns: Choice,
+    /// Services by number of spans: colours in use, and which of them are shown.
+    pub(crate) services: Vec<Service>,
+    /// How many of them stand beside each other; the others are in a menu.
+    pub(crate) first_services: usize,
+    /// Services beyond all those.
     pub(crate) more_services: usize,
+    /// What is said of hidden spans.
+    pub(crate) told: Option<Hidden>,
+}
+
+/// A service above the waterfall.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Service {
+    /// From 1.
+    pub(crate) number: usize,
+    pub(crate) chip: Chip,
+    /// How many spans it has.
+    pub(crate) count: String,
+    /// The address that finds them.
+    pub(crate) find: String,
+    pub(crate) is_hidden: bool,
+    /// Name and value of the parameter that hides its spans, or shows them again.
+    pub(crate) toggle: (&'static str, String),
+    /// The page with its spans alone.
+    pub(crate) only: String,
 }
 
 /// One reading of the trace.
@@ -87,15 +115,22 @@ fn events(scene: &Scene) -> usize {
 pub(crate) fn tools(scene: &Scene) -> Tools {
     let (sheet, wanted) = (&scene.sheet, &scene.wanted);
     let failed = |place: &usize| sheet.spans.get(*place).is_some_and(Brief::is_error);
-    let errors: Vec<usize> = sheet.tree().preorder().iter().copied().filter(failed).collect();
+    let all_errors: Vec<usize> = sheet.tree().preorder().iter().copied().filter(failed).collect();
+    let (errors, matches) = (scene.seen(&all_errors), scene.seen(&scene.matches));
     let here = || scene.here().with("at", "");
     let logs = |label, value: LogMarks| (label, here().with("logs", value.as_str()).href(), wanted.marks == value);
     let (services, more_services) = services(scene);
     Tools {
         action: scene.links.trace(&sheet.id).href(),
-        hidden: carried(scene),
+        hidden: carried(scene, &NOT_FOUND_AGAIN),
+        zoomed: carried(scene, &["t0", "t1", "at"]),
+        chosen: carried(scene, &["hide", "show", "at"]),
         find: wanted.find.clone(),
-        found: if wanted.find.trim().is_empty() || scene.unfound.is_some() { String::new() } else { position(scene, &scene.matches) },
+        found: if wanted.find.trim().is_empty() || scene.unfound.is_some() {
+            String::new()
+        } else {
+            position(scene, &matches, scene.matches.len())
+        },
         problem: scene
             .unfound
             .as_ref()
@@ -105,17 +140,20 @@ pub(crate) fn tools(scene: &Scene) -> Tools {
             .with("mode", "")
             .with("only", if wanted.only == Only::Matches { "" } else { wanted.only.as_str() })
             .href(),
-        errors: if errors.is_empty() { String::new() } else { position(scene, &errors) },
-        ways: ways(scene, &errors),
-        only: shown(scene, !errors.is_empty()),
+        errors: if all_errors.is_empty() { String::new() } else { position(scene, &errors, all_errors.len()) },
+        ways: ways(scene, &errors, &matches),
+        only: shown(scene, !all_errors.is_empty()),
         logs: if scene.logs.is_empty() {
             Vec::new()
         } else {
             vec![logs("On bars", LogMarks::Dots), logs("As rows", LogMarks::Rows), logs("Hidden", LogMarks::Off)]
         },
         switches: switches(scene),
+        columns: choice(scene),
         services,
+        first_services: MAX_CHIPS,
         more_services,
+        told: told(scene, &all_errors),
     }
 }
 
@@ -136,24 +174,10 @@ fn shown(scene: &Scene, has_errors: bool) -> Vec<(&'static str, String, bool)> {
     shown
 }
 
-/// What the find form keeps of the page: everything but the window of rows, the chosen span and the search itself.
-fn carried(scene: &Scene) -> Vec<(&'static str, String)> {
-    let wanted = &scene.wanted;
-    let depth = match wanted.depth {
-        Depth::Rule => String::new(),
-        Depth::Levels(levels) => levels.to_string(),
-        Depth::All => "all".to_owned(),
-    };
-    vec![
-        ("view", wanted.view.as_str().to_owned()),
-        ("mode", if wanted.is_dim { "dim".to_owned() } else { String::new() }),
-        ("logs", wanted.marks.as_str().to_owned()),
-        ("depth", depth),
-        ("group", if wanted.is_ungrouped { "off".to_owned() } else { String::new() }),
-        ("root", wanted.root.map(|id| id.to_string()).unwrap_or_default()),
-        ("list", wanted.list.clone()),
-        ("via", wanted.via.clone()),
-    ]
+/// What a form keeps of the page: everything but what it says itself.
+fn carried(scene: &Scene, except: &[&str]) -> Vec<(String, String)> {
+    let here = scene.here();
+    here.pairs().iter().filter(|(name, _)| !except.contains(&name.as_str())).cloned().collect()
 }
 
 /// Single switches: how much is folded, and what is shown as the root.
@@ -182,7 +206,7 @@ fn switches(scene: &Scene) -> Vec<(&'static str, &'static str, &'static str, Str
 }
 
 /// The ways on from the chosen span, around the ends: errors, matches, spans of the same service; and the other switches that have a key.
-fn ways(scene: &Scene, errors: &[usize]) -> Vec<(&'static str, String)> {
+fn ways(scene: &Scene, errors: &[usize], matches: &[usize]) -> Vec<(&'static str, String)> {
     let sheet = &scene.sheet;
     let mut ways = Vec::new();
     // Whoever has chosen nothing yet is led to where a failure began, not to who passed it on.
@@ -195,7 +219,7 @@ fn ways(scene: &Scene, errors: &[usize]) -> Vec<(&'static str, String)> {
         }
     };
     add("E", "e", errors);
-    add("N", "n", &scene.matches);
+    add("N", "n", matches);
     if let Some(service) = scene.chosen.and_then(|chosen| sheet.spans.get(chosen)).map(|span| span.service) {
         let same = |place: &usize| sheet.spans.get(*place).is_some_and(|span| span.service == service);
         let same: Vec<usize> = sheet.tree().preorder().iter().copied().filter(same).collect();
@@ -213,8 +237,8 @@ fn ways(scene: &Scene, errors: &[usize]) -> Vec<(&'static str, String)> {
     ways
 }
 
-/// Services by number of spans, as many as fit.
-fn services(scene: &Scene) -> (Vec<(Chip, String, String)>, usize) {
+/// Services by number of spans, as many as a menu holds, and how many there are beyond.
+fn services(scene: &Scene) -> (Vec<Service>, usize) {
     let mut counts: HashMap<u32, u64> = HashMap::new();
     for span in &scene.sheet.spans {
         *counts.entry(span.service).or_default() += 1;
@@ -222,24 +246,36 @@ fn services(scene: &Scene) -> (Vec<(Chip, String, String)>, usize) {
     let mut counts: Vec<(u32, u64)> = counts.into_iter().collect();
     counts.sort_unstable_by_key(|(service, count)| (std::cmp::Reverse(*count), *service));
     let more = counts.len().saturating_sub(MAX_SERVICES);
-    let shown = counts.into_iter().take(MAX_SERVICES).filter_map(|(service, count)| {
+    let chosen = &scene.wanted.services;
+    let shown = counts.into_iter().take(MAX_SERVICES).zip(1..).filter_map(|((service, count), number)| {
         let name = scene.sheet.services.get(service as usize)?;
         let find = scene.timeline().with("span", "").with("tab", "").with("find", &format!("service:{}", quoted(name)));
-        Some((scene.palette.chip(name), format::count(count), find.href()))
+        let only = Services::Only(vec![name.clone()]).write(scene.here().with("at", ""));
+        Some(Service {
+            number,
+            chip: scene.palette.chip(name),
+            count: format::count(count),
+            // What is looked for is shown.
+            find: chosen.showing(name).write(find).href(),
+            is_hidden: chosen.is_hidden(name),
+            toggle: chosen.toggled(name).pair(),
+            only: only.href(),
+        })
     });
     (shown.collect(), more)
 }
 
-/// `7`, or `2 of 7` when the chosen span is one of them.
-fn position(scene: &Scene, places: &[usize]) -> String {
-    if places.is_empty() {
+/// `7`, or `2 of 7` when the chosen span is one of them; and how many of all are hidden.
+fn position(scene: &Scene, places: &[usize], all: usize) -> String {
+    if all == 0 {
         return "no span matches".to_owned();
     }
-    let all = format::count(places.len() as u64);
-    match scene.chosen.and_then(|chosen| places.iter().position(|place| *place == chosen)) {
-        Some(at) => format!("{} of {all}", at + 1),
-        None => all,
-    }
+    let count = format::count(places.len() as u64);
+    let shown = match scene.chosen.and_then(|chosen| places.iter().position(|place| *place == chosen)) {
+        Some(at) => format!("{} of {count}", at + 1),
+        None => count,
+    };
+    if places.len() == all { shown } else { format!("{shown}, {} hidden", format::count((all - places.len()) as u64)) }
 }
 
 /// Addresses of the one before and the one after the chosen span, in the order of rows and around the ends.
@@ -252,5 +288,9 @@ fn around(scene: &Scene, places: &[usize]) -> Option<(String, String)> {
     Some((scene.to_span(*before), scene.to_span(*after)))
 }
 
-/// Chips above the waterfall.
-const MAX_SERVICES: usize = 16;
+/// Chips above the waterfall, and those with the ones in the menu beside them.
+const MAX_CHIPS: usize = 16;
+const MAX_SERVICES: usize = 64;
+
+/// What a new search leaves behind: the search before, what was chosen and unfolded for it, and which rows were kept of it.
+const NOT_FOUND_AGAIN: [&str; 10] = ["find", "only", "at", "span", "tab", "open", "closed", "groups", "t0", "t1"];

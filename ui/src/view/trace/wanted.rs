@@ -3,9 +3,16 @@
 use storage::SpanId;
 
 use super::back;
+use super::columns::Columns;
+use super::hiding::Services;
 use crate::error::Failure;
 use crate::params::{Params, parse_duration};
 use crate::view::link::Address;
+
+mod words;
+
+pub(crate) use self::words::{Depth, FlameKind, LogMarks, Only, PanelTab, SpanOrder, View};
+use self::words::{FLAMES, MARKS, ONLY, ORDERS, TABS, VIEWS, word_of};
 
 /// See the table in [`Wanted::write`] for the names of parameters. What is not said has its default.
 #[derive(Clone, Debug, Default)]
@@ -25,12 +32,18 @@ pub(crate) struct Wanted {
     pub(crate) groups: Vec<SpanId>,
     /// Whether similar siblings stay rows of their own.
     pub(crate) is_ungrouped: bool,
+    /// The services whose spans are rows.
+    pub(crate) services: Services,
+    /// Columns beside those that are always there.
+    pub(crate) columns: Columns,
     /// How many levels are open, against the rule.
     pub(crate) depth: Depth,
     /// The span shown as the root.
     pub(crate) root: Option<SpanId>,
     /// First row of the window.
     pub(crate) at: Option<usize>,
+    /// The row that the reader comes from and goes on from. Of one step only: it is read and not written.
+    pub(crate) near: Option<Near>,
     /// The window of time, after the start of the trace.
     pub(crate) t0: Option<Edge>,
     pub(crate) t1: Option<Edge>,
@@ -48,97 +61,13 @@ pub(crate) struct Wanted {
     pub(crate) via: String,
 }
 
-/// Which reading of the trace.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum View {
-    /// The waterfall.
-    #[default]
-    Timeline,
-    /// Where the time goes, merged or in order.
-    Flame,
-    /// Time per service.
-    Services,
-    /// A flat table.
-    Spans,
-    /// Log records.
-    Logs,
-    /// Who called whom.
-    Map,
-    /// As the API gives it.
-    Json,
-}
-
-/// Which part of the detail of a span.
+/// A row, by its span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PanelTab {
-    Attributes,
-    Events,
-    Links,
-    Logs,
-    Resource,
-    Timing,
-    Raw,
-    /// All parts below each other: the page of one span.
-    All,
-}
-
-/// Which rows of the waterfall are kept, with the rows above them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Only {
-    /// All.
-    #[default]
-    All,
-    /// Failed spans.
-    Errors,
-    /// The critical path.
-    Critical,
-    /// Matches of the search.
-    Matches,
-}
-
-/// How log records appear in the waterfall.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum LogMarks {
-    /// As dots on bars.
-    #[default]
-    Dots,
-    /// As rows.
-    Rows,
-    /// Not at all.
-    Off,
-}
-
-/// How far rows are open.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Depth {
-    /// By size: all of a small trace; of a large one three levels, and what leads to failures and the critical path.
-    #[default]
-    Rule,
-    /// This many levels below the root.
-    Levels(usize),
-    /// Everything.
-    All,
-}
-
-/// Which flame graph.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum FlameKind {
-    /// Equal calls merged, the heaviest left.
-    #[default]
-    Merged,
-    /// In order of time.
-    Time,
-}
-
-/// How the flat table is sorted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum SpanOrder {
-    #[default]
-    Longest,
-    SelfTime,
-    Start,
-    Name,
-    Service,
+pub(crate) struct Near {
+    /// The span, or the first of a group.
+    pub(crate) span: SpanId,
+    /// Whether it is the row of a group.
+    pub(crate) is_group: bool,
 }
 
 /// An edge of the window of time.
@@ -149,35 +78,6 @@ pub(crate) enum Edge {
     /// Millionths of its duration: what a pointer points at.
     Share(u64),
 }
-
-const VIEWS: [(&str, View); 7] = [
-    ("timeline", View::Timeline),
-    ("flame", View::Flame),
-    ("services", View::Services),
-    ("spans", View::Spans),
-    ("logs", View::Logs),
-    ("map", View::Map),
-    ("json", View::Json),
-];
-const TABS: [(&str, PanelTab); 7] = [
-    ("attributes", PanelTab::Attributes),
-    ("events", PanelTab::Events),
-    ("links", PanelTab::Links),
-    ("logs", PanelTab::Logs),
-    ("resource", PanelTab::Resource),
-    ("timing", PanelTab::Timing),
-    ("raw", PanelTab::Raw),
-];
-const ONLY: [(&str, Only); 4] = [("all", Only::All), ("errors", Only::Errors), ("critical", Only::Critical), ("matches", Only::Matches)];
-const MARKS: [(&str, LogMarks); 3] = [("dots", LogMarks::Dots), ("rows", LogMarks::Rows), ("off", LogMarks::Off)];
-const FLAMES: [(&str, FlameKind); 2] = [("merged", FlameKind::Merged), ("time", FlameKind::Time)];
-const ORDERS: [(&str, SpanOrder); 5] = [
-    ("longest", SpanOrder::Longest),
-    ("self", SpanOrder::SelfTime),
-    ("start", SpanOrder::Start),
-    ("name", SpanOrder::Name),
-    ("service", SpanOrder::Service),
-];
 
 // === impl Wanted ===
 
@@ -202,6 +102,8 @@ impl Wanted {
             closed: ids("closed"),
             groups: ids("groups"),
             is_ungrouped: params.get("group") == Some("off"),
+            services: Services::read(params),
+            columns: Columns::read(params),
             depth: match params.get("depth") {
                 Some("all") => Depth::All,
                 Some(levels) => levels.parse().map_or(Depth::Rule, Depth::Levels),
@@ -209,6 +111,7 @@ impl Wanted {
             },
             root: id("root"),
             at: params.get("at").and_then(|at| at.parse().ok()),
+            near: params.get("near").and_then(Near::read),
             t0: edge("t0").unwrap_or_default(),
             t1: edge("t1").unwrap_or_default(),
             misread: [edge("t0").err(), edge("t1").err()].into_iter().flatten().next().map(|failure| failure.message).unwrap_or_default(),
@@ -231,7 +134,7 @@ impl Wanted {
             Depth::Levels(levels) => levels.to_string(),
             Depth::All => "all".to_owned(),
         };
-        address
+        let address = address
             .with("view", self.view.as_str())
             .with("root", &id(self.root))
             .with("find", &self.find)
@@ -242,7 +145,9 @@ impl Wanted {
             .with("depth", &depth)
             .with("open", &list(&self.open))
             .with("closed", &list(&self.closed))
-            .with("groups", &list(&self.groups))
+            .with("groups", &list(&self.groups));
+        self.columns
+            .write(self.services.write(address))
             .with("t0", &self.t0.map(Edge::text).unwrap_or_default())
             .with("t1", &self.t1.map(Edge::text).unwrap_or_default())
             .with("skew", &word(self.is_adjusted, "adjust"))
@@ -256,46 +161,13 @@ impl Wanted {
     }
 }
 
-/// The word of a value; the default is left out.
-fn word_of<T: Copy + PartialEq + Default>(words: &[(&'static str, T)], value: T) -> &'static str {
-    if value == T::default() {
-        return "";
-    }
-    words.iter().find(|(_, known)| *known == value).map_or("", |(word, _)| word)
-}
+// === impl Near ===
 
-impl View {
-    /// As written in addresses; the default is left out.
-    pub(crate) fn as_str(self) -> &'static str {
-        word_of(&VIEWS, self)
-    }
-}
-
-impl PanelTab {
-    /// As written in addresses.
-    pub(crate) fn as_str(self) -> &'static str {
-        TABS.iter().find(|(_, known)| *known == self).map_or("", |(word, _)| word)
-    }
-}
-
-impl Only {
-    /// As written in addresses; the default is left out.
-    pub(crate) fn as_str(self) -> &'static str {
-        word_of(&ONLY, self)
-    }
-}
-
-impl LogMarks {
-    /// As written in addresses; the default is left out.
-    pub(crate) fn as_str(self) -> &'static str {
-        word_of(&MARKS, self)
-    }
-}
-
-impl SpanOrder {
-    /// As written in addresses; the default is left out.
-    pub(crate) fn as_str(self) -> &'static str {
-        word_of(&ORDERS, self)
+impl Near {
+    /// An id as the rows have it, that of a group after a `g`.
+    fn read(text: &str) -> Option<Self> {
+        let of_group = text.strip_prefix('g');
+        of_group.unwrap_or(text).parse().ok().map(|span| Self { span, is_group: of_group.is_some() })
     }
 }
 
@@ -353,7 +225,7 @@ mod tests {
     #[test]
     fn what_an_address_says_is_written_back_the_same() {
         let query = "view=spans&root=00000000000000aa&find=a%20b&only=critical&mode=dim&logs=rows&group=off&depth=2&open=00000000000000ab&closed=\
-                     00000000000000ac&groups=00000000000000ad,00000000000000ae&t0=5&t1=90&skew=adjust&flame=time&sort=self&at=7&span=\
+                     00000000000000ac&groups=00000000000000ad,00000000000000ae&hide=card,stock&cols=own,attr.http.route&t0=5&t1=90&skew=adjust&flame=time&sort=self&at=7&span=\
                      00000000000000af&tab=events&list=q%3Da%2520b&via=%2Flogs%3Fq%3Dx";
         let wanted = Wanted::read(&Params::parse(query)).unwrap();
         let written = wanted.write(Links::default().plain("/trace/x")).href();

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use storage::{Span, SpanId, SpanKind};
 
+use super::columns::{Heading, headings};
 use super::fold::{Line, Plan, WINDOW};
 use super::wanted::MAX_EXCEPTIONS;
 use super::{LogMarks, Scene, Tick};
@@ -34,6 +35,10 @@ pub(crate) struct Waterfall {
     pub(crate) after: String,
     /// The rows from the first one of the window of time, when none of those in view is of it; else empty.
     pub(crate) inside: String,
+    /// Why there are no rows.
+    pub(crate) nothing: &'static str,
+    /// Columns that the reader added.
+    pub(crate) columns: Vec<Heading>,
     /// Labels of the axis.
     pub(crate) ticks: Vec<Tick>,
     /// How many log records of these rows stand between them when that is not all, and where all of the trace are.
@@ -46,6 +51,10 @@ pub(crate) struct Row {
     pub(crate) id: String,
     /// From 1, over all rows.
     pub(crate) index: usize,
+    /// The number of the row that it stands below; 0 for none.
+    pub(crate) above: usize,
+    /// Whether it is the one that the reader comes from.
+    pub(crate) is_near: bool,
     /// As a grid counts them; log records below it have the numbers that follow.
     pub(crate) number: Option<usize>,
     /// From 1.
@@ -58,6 +67,8 @@ pub(crate) struct Row {
     /// Whether the service is another than that of the row above it in the tree.
     pub(crate) names_service: bool,
     pub(crate) name: String,
+    /// Whether the name breaks into lines where there is little room.
+    pub(crate) is_long: bool,
     pub(crate) kind: &'static str,
     /// `200`, `SELECT`; empty for none.
     pub(crate) pill: String,
@@ -86,6 +97,8 @@ pub(crate) struct Row {
     /// What the bar shows, in words.
     pub(crate) words: String,
     pub(crate) bar: Bar,
+    /// What stands in the columns that the reader added.
+    pub(crate) cells: Vec<(&'static str, String)>,
     /// Totals of similar spans.
     pub(crate) group: Option<Group>,
     /// Log records as rows below.
@@ -112,7 +125,7 @@ pub(crate) struct Bar {
 
 /// Lays out the rows in view.
 pub(crate) fn waterfall(scene: &Scene, plan: &Plan) -> Waterfall {
-    let context = Context { scene, matches: in_view(scene, plan) };
+    let context = Context { scene, matches: in_view(scene, plan), near: plan.near };
     let mut rows: Vec<Row> = plan.lines.iter().enumerate().filter_map(|(row, line)| context.row(plan.first + row, line)).collect();
     let logs = if scene.wanted.marks == LogMarks::Rows { log_lines::fill(scene, plan, &mut rows) } else { None };
     if scene.wanted.is_dim && !scene.matches.is_empty() {
@@ -123,18 +136,20 @@ pub(crate) fn waterfall(scene: &Scene, plan: &Plan) -> Waterfall {
     let count = is_countable.then(|| total - rows.len() + numbered(&mut rows, at + 2));
     // With the chosen span, which decides on what is folded: rows keep their numbers from window to window.
     let page = |row: usize| scene.here().with("at", &row.to_string()).href();
-    let spans = format::exact(scene.sheet.spans.len() as u64);
     Waterfall {
         is_windowed: plan.lines.len() < total,
         position: format!(
-            "rows {}–{} of {} ({spans} spans)",
+            "rows {}–{} of {} ({} spans)",
             format::exact(at as u64 + 1),
             format::exact(until as u64),
-            format::exact(total as u64)
+            format::exact(total as u64),
+            format::exact((scene.sheet.spans.len() - scene.hidden()) as u64)
         ),
         before: if at > 0 { page(at.saturating_sub(WINDOW)) } else { String::new() },
         after: if until < total { page(until) } else { String::new() },
         inside: plan.inside.map(page).unwrap_or_default(),
+        nothing: if scene.hidden() == scene.sheet.spans.len() { "Every span is hidden." } else { "No span passes this filter." },
+        columns: headings(scene),
         ticks: scene.axis.ticks(),
         logs,
         rows,
@@ -166,6 +181,7 @@ fn in_view(scene: &Scene, plan: &Plan) -> HashSet<usize> {
 struct Context<'a> {
     scene: &'a Scene,
     matches: HashSet<usize>,
+    near: Option<usize>,
 }
 
 impl Context<'_> {
@@ -173,10 +189,12 @@ impl Context<'_> {
         let (scene, sheet, place) = (self.scene, &self.scene.sheet, line.place);
         let brief = sheet.spans.get(place)?;
         let id = brief.span_id.to_string();
-        let above = sheet.tree().parent(place);
-        let below = sheet.tree().subtree_size(place).saturating_sub(1);
+        let (above, below) = (scene.above(place), scene.below(place));
         let mut row = Row {
             index: index + 1,
+            above: line.above.map_or(0, |above| above + 1),
+            is_near: self.near == Some(index),
+            cells: scene.wanted.columns.cells(scene, line),
             level: line.level + 1,
             indent: line.level.min(MAX_INDENT),
             beyond: line.level.saturating_sub(MAX_INDENT),
@@ -187,6 +205,7 @@ impl Context<'_> {
             is_error: brief.is_error(),
             ..Row::default()
         };
+        row.is_long = row.name.chars().count() > LONG;
         if !line.group.is_empty() {
             self.fill_group(&mut row, line);
             return Some(row);
@@ -303,7 +322,13 @@ impl Context<'_> {
         let wanted = &self.scene.wanted;
         let open = exceptions(&wanted.open, id, !is_open);
         let closed = exceptions(&wanted.closed, id, is_open);
-        format!("{}#s{id}", self.scene.here().with("open", &open).with("closed", &closed).with("span", "").with("tab", "").href())
+        self.folded(&id.to_string(), &[("open", open.as_str()), ("closed", closed.as_str())])
+    }
+
+    /// The page with a row folded in another way, which stays in view: the row by its id without the letter of rows.
+    fn folded(&self, row: &str, changes: &[(&str, &str)]) -> String {
+        let address = changes.iter().fold(self.scene.here(), |address, (name, value)| address.with(name, value));
+        format!("{}#s{row}", address.with("span", "").with("tab", "").with("at", "").with("near", row).href())
     }
 }
 
@@ -375,6 +400,9 @@ fn pill(span: &Span) -> String {
 
 /// Deeper rows are not indented further.
 pub(super) const MAX_INDENT: usize = 24;
+
+/// Longer names may be wider than a narrow screen.
+const LONG: usize = 24;
 
 /// Dots on one bar.
 const MAX_DOTS: usize = 8;

@@ -5,6 +5,7 @@ use storage::{KeyValue, Value};
 use super::Scene;
 use crate::view::attributes::{self, Asked, Row as Attribute};
 use crate::view::link::{field, quoted};
+use crate::view::trace::columns;
 
 /// Attributes whose keys begin alike.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +23,8 @@ pub(crate) struct Pair {
     pub(crate) exclude: String,
     /// This trace with the spans that have the value; empty when that cannot be asked.
     pub(crate) in_trace: String,
+    /// The waterfall with the attribute as a column, or without it when it is one; empty when it cannot be named.
+    pub(crate) column: (String, bool),
 }
 
 /// Attributes in groups: those with most keys of one beginning together, single ones at the end.
@@ -67,15 +70,17 @@ fn with_ways(scene: &Scene, mut row: Attribute, pair: &KeyValue, asked: Asked) -
         Value::Int(number) => number.to_string(),
         _ => String::new(),
     };
+    let of_resource = matches!(asked, Asked::Resource);
+    let column = columns::toggle(scene, &pair.key, of_resource);
     // The address that the row has is made of the value as it is laid out.
     if value.is_empty() || row.filter.is_empty() {
         row.filter.clear();
-        return Pair { row, ..Pair::default() };
+        return Pair { row, column, ..Pair::default() };
     }
-    let has = format!("{}={value}", field(if matches!(asked, Asked::Resource) { "resource" } else { "attr" }, &pair.key));
+    let has = format!("{}={value}", field(if of_resource { "resource" } else { "attr" }, &pair.key));
     row.filter = scene.links.traces(&has).href();
     let find = scene.timeline().with("find", &has).with("only", "");
-    Pair { exclude: scene.links.traces(&format!("-{has}")).href(), in_trace: find.href(), row }
+    Pair { exclude: scene.links.traces(&format!("-{has}")).href(), in_trace: find.href(), column, row }
 }
 
 /// Longer texts are not laid out.

@@ -18,7 +18,7 @@ fn rows_follow_the_tree_and_bars_the_time() {
 fn a_folded_span_hides_what_is_below_and_its_address_says_so() {
     let trace = sample::checkout();
     let toggle = fall(&trace, Wanted::default()).rows[1].toggle.clone();
-    assert_eq!(toggle, format!("/trace/{}?closed={}#s{}", trace.id, id(2), id(2)));
+    assert_eq!(toggle, format!("/trace/{}?closed={}&near={}#s{}", trace.id, id(2), id(2), id(2)));
     let closed = Wanted { closed: vec![id(2)], ..Wanted::default() };
     assert_eq!(names(&trace, closed), ["POST /checkout", "Reserve", "ChargeCard"]);
 }
@@ -79,7 +79,7 @@ fn many_similar_siblings_are_one_row_with_totals() {
 fn a_group_opens_by_its_address_for_what_is_chosen_and_when_grouping_is_off() {
     let trace = looping(12);
     let toggle = fall(&trace, Wanted::default()).rows[2].toggle.clone();
-    assert_eq!(toggle, format!("/trace/{}?groups={}#sg{}", trace.id, id(100), id(100)));
+    assert_eq!(toggle, format!("/trace/{}?groups={}&near=g{}#sg{}", trace.id, id(100), id(100), id(100)));
     let open = fall(&trace, Wanted { groups: vec![id(100)], ..Wanted::default() }).rows;
     assert_eq!((open.len(), open[2].is_open, open[3].level), (17, Some(true), open[2].level + 1));
     assert!(fall(&trace, Wanted { span: Some(id(103)), ..Wanted::default() }).rows.iter().any(|row| row.is_chosen));

@@ -35,7 +35,7 @@ impl Context<'_> {
         let (median, longest) = (durations.get(durations.len() / 2).copied().unwrap_or(0), durations.last().copied().unwrap_or(0));
         let errors = spans().filter(|(_, span)| span.is_error()).count();
         let matches = line.group.iter().filter(|place| self.matches.contains(place)).count();
-        let below: usize = line.group.iter().map(|place| sheet.tree().subtree_size(*place)).sum();
+        let below: usize = line.group.iter().map(|place| scene.below(*place) + 1).sum();
         let chosen = |place: usize| scene.to_span(place);
         let slowest = spans().max_by_key(|(place, span)| (span.duration(), std::cmp::Reverse(*place))).map(|(place, _)| place);
         let id = sheet.spans.get(line.place).map(|span| span.span_id);
@@ -49,7 +49,7 @@ impl Context<'_> {
         row.id = id.map(|id| format!("g{id}")).unwrap_or_default();
         if let Some(id) = id {
             let groups = exceptions(&scene.wanted.groups, id, !line.is_open);
-            row.toggle = format!("{}#sg{id}", scene.here().with("groups", &groups).with("span", "").with("tab", "").href());
+            row.toggle = self.folded(&format!("g{id}"), &[("groups", groups.as_str())]);
         }
         row.href.clone_from(&row.toggle);
         row.duration = format!("Σ {}", format::duration(total));
