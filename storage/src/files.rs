@@ -57,6 +57,8 @@ pub(crate) trait FileSystem: fmt::Debug + Send + Sync {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
     /// Gives a file another name; a file that had that name is gone.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Gives a file a second name, which nothing has yet.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Removes a file, or a folder with everything in it.
@@ -194,6 +196,11 @@ impl Place {
     /// Gives the file another name on the same file system.
     pub(crate) fn rename_to(&self, to: &Self) -> io::Result<()> {
         self.system.rename(&self.path, &to.path)
+    }
+
+    /// Gives the file a second name, which nothing has yet.
+    pub(crate) fn link_to(&self, to: &Self) -> io::Result<()> {
+        self.system.link(&self.path, &to.path)
     }
 
     /// Removes the file.

@@ -5,8 +5,8 @@
 //! ```
 //!
 //! A rename is done when its source is there and its destination is not, so that carrying a plan out again changes nothing: what is set
-//! aside leaves its place before what is new takes it, and a destination in `set-aside` that is there says that this was done. A power
-//! failure may leave both names of a file that was set aside: then the old one goes, unless what is new has taken it already.
+//! aside leaves its place before what is new takes it, and a destination in `set-aside` that is there says that this was done. A stop
+//! may leave both names of a file that was set aside: then the old one goes, unless what is new has taken it already.
 
 use std::io;
 
@@ -159,18 +159,25 @@ fn make_folders(root: &Place, renames: &[(Place, Place)]) -> Result<(), OpenErro
     Ok(())
 }
 
-/// `is_old`: what is found under both names is the same file.
+/// Gives the file its new name, and takes the old one only when that is durable: a disk may make the two halves of a rename durable in any
+/// order, and the file would be lost in between. `is_old`: what is found under both names is the same file.
 fn move_to(from: &Place, to: &Place, is_old: bool) -> io::Result<()> {
-    if !from.is_there() {
-        return Ok(());
-    }
-    if !to.is_there() {
+    let moves = from.is_there() && !to.is_there();
+    // Where there are no second names, the order that the file system keeps has to do.
+    let has_both = moves && from.link_to(to).is_ok();
+    if moves && !has_both {
         from.rename_to(to)?;
-        to.parent().map_or(Ok(()), |folder| folder.sync_folder())?;
-    } else if is_old {
+    }
+    // Also what was done before a stop, which only the system knows of yet.
+    sync_above(to)?;
+    if has_both || (is_old && from.is_there() && to.is_there()) {
         from.remove()?;
     }
-    from.parent().map_or(Ok(()), |folder| folder.sync_folder())
+    sync_above(from)
+}
+
+fn sync_above(place: &Place) -> io::Result<()> {
+    place.parent().filter(Place::is_there).map_or(Ok(()), |folder| folder.sync_folder())
 }
 
 /// The renames of a plan; `None` when it is not whole.

@@ -213,8 +213,15 @@ fn open_segments(folder: &Folder, contents: &Contents) -> (Vec<Arc<Segment>>, Ve
     (segments, unreadable)
 }
 
-/// Removes files that no segment names. They stay while a segment cannot be read: it may have to be mended with them.
+/// Removes files that no segment names. They stay while a segment cannot be read: it may have to be mended with them; and after a change
+/// of the list that failed: the list may name them when the power comes back.
 fn remove_orphans(folder: &Folder, keeper: &Keeper, all_readable: bool) -> Result<(), OpenError> {
+    if keeper.has_failed() {
+        tracing::warn!(
+            "files that no segment names stay where they are until the next start: the list of segments could not be written, and may name them"
+        );
+        return Ok(());
+    }
     if !all_readable {
         tracing::warn!("files that no segment names stay where they are: what cannot be read may have to be mended with them");
         return Ok(());

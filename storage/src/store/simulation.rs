@@ -93,3 +93,10 @@ fn a_seed_is_always_the_same_run() {
         assert_eq!((a.tally, a.disk.operations()), (b.tally, b.disk.operations()));
     }
 }
+
+#[test]
+fn a_device_that_fails_once_in_a_start_takes_nothing_with_it() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let failed: u64 = (0..2).map(|seed| runtime.block_on(World::new(seed).start_with_each_operation_failing())).sum();
+    assert!(failed > 60, "{failed} operations failed");
+}

@@ -62,6 +62,19 @@ impl FileSystem for Mounted {
         })
     }
 
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.0.state.lock();
+        let node = state.file(from)?;
+        state.folder(to.parent().unwrap())?;
+        if state.find(to).is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        state.whole(true, |state| {
+            state.name(to, Some(node));
+            Ok(())
+        })
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut state = self.0.state.lock();
         state.file(path)?;

@@ -215,6 +215,33 @@ impl World {
         self.verify(true).await;
     }
 
+    /// Sends to a whole disk and ends, then starts from there as often as a start has operations: each time another one fails, the machine
+    /// stops, and the next start must have everything. How many failed.
+    pub(super) async fn start_with_each_operation_failing(&mut self) -> u64 {
+        self.restart_quietly().await;
+        for _ in 0..6 {
+            self.send().await;
+        }
+        self.end();
+        let (image, again) = (self.disk.image(), self.again.clone());
+        for failing in 0.. {
+            self.disk.restore(&image);
+            self.again.clone_from(&again);
+            let broken = self.disk.operations() + 1 + failing;
+            self.history.push(format!("start in which operation {broken} fails"));
+            self.disk.plan(Plan { broken: vec![broken], ..Plan::default() });
+            let opened = self.try_open();
+            let has_failed = self.disk.operations() >= broken;
+            self.history.push(format!("opened: {}", opened.is_ok()));
+            self.end();
+            self.restart_quietly().await;
+            if !has_failed {
+                return failing;
+            }
+        }
+        0
+    }
+
     /// What is to go wrong after so many operations.
     pub(super) fn draw_plan(&mut self, now: u64) -> Plan {
         let soon = |dice: &mut Dice| now + 1 + [dice.below(12), dice.below(120)][pick(dice, 2)];
