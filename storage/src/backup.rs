@@ -139,7 +139,7 @@ impl Backup {
             pieces.push(Piece::here(format!("wal/{last:020}.wal"), wal::empty(self.folder.id(), last)));
         }
         // The next file of the log may be begun already; it has nothing of this moment.
-        let contents = Contents { log_begun: last, ..self.contents.clone() };
+        let contents = Contents { log_begun: last, log_ended: 0, ..self.contents.clone() };
         pieces.push(Piece::here("manifest/log".to_owned(), manifest::snapshot(self.folder.id(), &contents)));
         pieces
     }

@@ -112,7 +112,7 @@ fn check_manifest(folder: &Folder, report: &mut CheckReport) -> Option<Contents>
 fn check_log(folder: &Folder, contents: Option<&Contents>, report: &mut CheckReport) {
     let path = folder.wal();
     // Without a manifest it is not known where the log must begin: then it may begin anywhere.
-    let must = contents.map_or(Expected { through: u64::MAX - 1, last_file: 0, pristine: true }, Contents::log);
+    let must = contents.map_or(Expected { through: u64::MAX - 1, last_file: 0, pristine: true, ended: false }, Contents::log);
     let (mut waiting, mut odd) = (0u64, Vec::new());
     let read = wal::verify(&path, folder.id(), must, &mut |frame| {
         let damaged =
@@ -134,7 +134,10 @@ fn check_log(folder: &Folder, contents: Option<&Contents>, report: &mut CheckRep
                 )
             });
             let problem = odd.first().map(|seq| format!("frame {seq} decodes into another number of rows than were acknowledged"));
-            report.push(path, format!("{} requests, {waiting} of them in no segment yet{torn}", read.frames), problem);
+            let missed = read.missed.map_or_else(String::new, |(file, what)| {
+                format!("; {}: {what}, and {}; the next start goes on in a new file", file.display(), wal::NOTHING_IN_IT)
+            });
+            report.push(path, format!("{} requests, {waiting} of them in no segment yet{torn}{missed}", read.frames), problem);
         }
         Err(OpenError::Damaged { path, detail }) => report.push(path, "a file of the log", Some(detail)),
         Err(error) => report.push(path, "the log", Some(detail(error))),

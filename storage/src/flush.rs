@@ -17,7 +17,7 @@ use arrow::array::RecordBatch;
 use parking_lot::Mutex;
 use ulid::Ulid;
 
-use crate::budget::{Asked, Budget, InUse, Share};
+use crate::budget::Budget;
 use crate::buffer::Reach;
 use crate::files::Place;
 use crate::folder::Folder;
@@ -26,6 +26,8 @@ use crate::segment::{self, Origin, Segment, SegmentError, SegmentMeta};
 use crate::store::{LetGo, Signal, Tables};
 
 mod deletes;
+mod log;
+mod room;
 
 /// Writes segments and the manifest.
 #[derive(Debug)]
@@ -171,80 +173,6 @@ impl Keeper {
         Ok(())
     }
 
-    /// Sets `bytes` aside for files to be written; lets go of the oldest segments until they fit.
-    pub(crate) fn make_room(&self, bytes: u64) -> Result<Share, KeepError> {
-        loop {
-            match self.ask_room(bytes) {
-                Asked::Granted(share) => return Ok(share),
-                Asked::Leaving => return Err(KeepError::NoRoom),
-                Asked::Full => {}
-            }
-            if !self.let_oldest_go()? {
-                return Err(KeepError::TooSmall);
-            }
-        }
-    }
-
-    /// Lets the oldest segments go until the next flush fits: by then whoever reads them has mostly ended, and it need not wait.
-    fn let_go_ahead(&self) {
-        while self.budget.is_short(self.tables.disk_bytes().0) {
-            match self.let_oldest_go() {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(error) => return tracing::debug!(%error, "nothing could be let go ahead of need"),
-            }
-        }
-        self.remove_files();
-    }
-
-    /// False when there is no segment.
-    fn let_oldest_go(&self) -> Result<bool, KeepError> {
-        let Some(oldest) = self.tables.oldest() else { return Ok(false) };
-        let (id, rows) = (oldest.meta().id, oldest.visible_rows());
-        match self.replace(&[oldest], Vec::new(), LetGo::Budget) {
-            Ok(()) => tracing::info!(segment.id = %id, rows, "the oldest rows were let go to stay within max_disk_bytes"),
-            Err(KeepError::Outdated) => {}
-            Err(error) => return Err(error),
-        }
-        Ok(true)
-    }
-
-    /// Sets `bytes` aside for files to be written, if they fit as things are.
-    pub(crate) fn ask_room(&self, bytes: u64) -> Asked {
-        self.remove_files();
-        let (listed, leaving) = self.tables.disk_bytes();
-        self.budget.ask(InUse { listed, leaving }, bytes)
-    }
-
-    /// Bytes of all segments' files, those being written included.
-    pub(crate) fn segment_bytes(&self) -> u64 {
-        let (listed, leaving) = self.tables.disk_bytes();
-        listed + leaving + self.budget.writing()
-    }
-
-    /// Removes the files of segments that are no longer listed and that no query reads. A crash before leaves orphans.
-    pub(crate) fn remove_files(&self) {
-        let _one_at_a_time = self.removing.lock();
-        self.discarded.lock().retain(|meta| self.remove(meta).is_err());
-        for segment in self.tables.removable() {
-            if let Err(error) = self.remove(segment.meta()) {
-                tracing::warn!(segment.id = %segment.meta().id, %error, "a file that is not needed any more could not be removed; it is tried again");
-                self.tables.retire_again(segment);
-            }
-        }
-    }
-
-    fn remove(&self, meta: &SegmentMeta) -> std::io::Result<()> {
-        let folder = self.folder.segments(meta.signal);
-        for path in [meta.parquet_path(&folder), meta.index_path(&folder)] {
-            match path.remove() {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
     /// Looks at the list of segments while nothing changes it. Short: flushes and merges wait.
     pub(crate) fn at_one_moment<T>(&self, look: impl FnOnce(&Contents) -> T) -> T {
         look(self.manifest.lock().contents())
@@ -253,15 +181,6 @@ impl Keeper {
     /// The data folder, to be kept open by others too.
     pub(crate) fn shared_folder(&self) -> Arc<Folder> {
         self.folder.clone()
-    }
-
-    /// Records that the log goes on in the file that begins with this frame: when it is gone one day, that is noticed.
-    pub(crate) fn log_begun(&self, first_seq: u64) -> Result<(), CommitError> {
-        let mut manifest = self.manifest.lock();
-        if first_seq <= manifest.contents().log_begun {
-            return Ok(());
-        }
-        self.commit(&mut manifest, Change { log_begun: first_seq, ..Change::default() })
     }
 
     /// Whether the manifest takes no more changes until a restart.
@@ -283,13 +202,6 @@ impl Keeper {
     /// Ids of all listed segments.
     pub(crate) fn listed(&self) -> HashSet<Ulid> {
         self.manifest.lock().contents().segments.keys().copied().collect()
-    }
-
-    /// Removes the files of what was written in vain: they are no part of the store, and take room. What cannot be removed now is tried again,
-    /// and at the latest by the next start.
-    fn discard(&self, metas: Vec<SegmentMeta>) {
-        self.discarded.lock().extend(metas);
-        self.remove_files();
     }
 
     fn open_or_discard(&self, metas: &[SegmentMeta]) -> Result<Vec<Arc<Segment>>, SegmentError> {

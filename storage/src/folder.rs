@@ -167,9 +167,13 @@ impl Folder {
 
     /// Whether nothing shows that the folder was ever served from: its first start ended before it had a list of segments, or all is gone.
     pub(crate) fn is_blank(&self) -> Result<bool, OpenError> {
+        Ok(!self.was_served()? && !self.holds_data()?)
+    }
+
+    /// Whether there is something that only a store makes which has a log.
+    pub(crate) fn was_served(&self) -> Result<bool, OpenError> {
         let remembered = self.memo();
-        let was_served = self.reserve().is_there() || (remembered.is_there() && !names(&remembered)?.is_empty());
-        Ok(!was_served && !self.holds_data()?)
+        Ok(self.reserve().is_there() || (remembered.is_there() && !names(&remembered)?.is_empty()))
     }
 
     /// Whether any log file, manifest or segment exists.

@@ -64,6 +64,9 @@ pub(crate) struct Contents {
     pub(crate) next_record_id: u64,
     /// The file of the log that begins with this frame was begun: it or a later one must be there. 0 when that is not known.
     pub(crate) log_begun: u64,
+    /// The store was stopped in good order before it wrote this frame, and segments have all that were before it. 0 when it was not, or was
+    /// started again.
+    pub(crate) log_ended: u64,
 }
 
 /// What reading a manifest found.
@@ -92,7 +95,8 @@ pub(crate) struct CommitError {
 impl Contents {
     /// What must be in the log.
     pub(crate) fn log(&self) -> Expected {
-        Expected { through: self.wal_through, last_file: self.log_begun, pristine: *self == Self::default() }
+        let ended = self.log_ended > 0 && self.wal_through + 1 == self.log_ended && self.log_begun <= self.log_ended;
+        Expected { through: self.wal_through, last_file: self.log_begun, pristine: *self == Self::default(), ended }
     }
 }
 

@@ -139,10 +139,13 @@ impl Repair<'_> {
         }
         self.tell_missing(&known, &counting, &replayed, &not_counting);
         let pristine = known.problem.is_none() && known.contents == Contents::default();
-        let must = Expected { through: wal_through, last_file: known.log_begun(), pristine };
-        // Without a list and a segment nothing says that there ever was a log.
-        let had_log = !pristine && (known.problem.is_none() || !contents.segments.is_empty() || must.last_file > 0);
+        let ended = known.contents.log().ended && wal_through == known.contents.wal_through;
+        let must = Expected { through: wal_through, last_file: known.log_begun(), pristine, ended };
+        // Without a list and a segment it is not known that there ever was a log, unless the folder was served from.
+        let is_listed = known.problem.is_none() || !contents.segments.is_empty() || must.last_file > 0;
+        let had_log = !pristine && (is_listed || self.folder.was_served()?);
         contents.log_begun = log::mend(self, must, had_log, watch)?;
+        contents.log_ended = if ended { known.contents.log_ended } else { 0 };
         if known.problem.is_some() || contents != known.contents {
             self.rebuild_manifest(&known, &contents)?;
         }

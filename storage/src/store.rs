@@ -196,7 +196,7 @@ impl Store {
         let closed = blocking(&path, "cannot close", move || {
             inner.threads.stop();
             inner.wal.stop();
-            let flushed = inner.flush();
+            let flushed = inner.end();
             inner.keeper.remove_files();
             inner.keeper.folder().unlock();
             flushed
@@ -242,6 +242,17 @@ impl Inner {
     /// Writes what is in memory to segments and lets the log forget it; says up to which frame. Blocks.
     fn flush(&self) -> Result<u64, crate::flush::KeepError> {
         self.flusher.flush(Reach::All)
+    }
+
+    /// The same at the end, when the log takes nothing more: then it is recorded that segments have all of it. Blocks.
+    fn end(&self) -> Result<u64, crate::flush::KeepError> {
+        let through = self.flush()?;
+        // Of a log that failed it is not known what is in it.
+        let is_known = !matches!(self.wal.refusal(), Some(crate::wal::Refusal::Failed(_))) && through == self.tables.last_seq();
+        if is_known && let Err(error) = self.keeper.log_ended(through + 1) {
+            tracing::warn!(%error, "that the log ended in good order could not be recorded; nothing is lost by that");
+        }
+        Ok(through)
     }
 }
 

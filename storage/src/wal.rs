@@ -14,7 +14,7 @@ mod writer;
 
 pub(crate) use self::file::{LEAST_FILE_BYTES, first_seq, path as file_path};
 pub(crate) use self::frame::{Frame, MAX_PAYLOAD, Next, Record, decode as decode_frame, encode as encode_frame};
-pub(crate) use self::replay::{Expected, Replayed, settle, verify};
+pub(crate) use self::replay::{Expected, NOTHING_IN_IT, Replayed, settle, verify};
 #[cfg(test)]
 pub(crate) use self::salvage::begin;
 pub(crate) use self::salvage::{NewLog, salvage, store_of};

@@ -25,8 +25,10 @@ pub(crate) struct Change {
     pub(crate) wal_through: u64,
     /// New value of [`Contents::next_record_id`]; kept when lower.
     pub(crate) next_record_id: u64,
-    /// New value of [`Contents::log_begun`]; kept when lower.
+    /// New value of [`Contents::log_begun`]; kept when lower. When there is one, the log goes on: [`Contents::log_ended`] is known no more.
     pub(crate) log_begun: u64,
+    /// New value of [`Contents::log_ended`].
+    pub(crate) log_ended: u64,
 }
 
 /// The stored form. Numbers of fields are never given twice.
@@ -50,6 +52,8 @@ pub(super) struct Edit {
     forget: Vec<Vec<u8>>,
     #[prost(uint64, tag = "8")]
     log_begun: u64,
+    #[prost(uint64, tag = "9")]
+    log_ended: u64,
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -90,6 +94,7 @@ impl Change {
             wal_through: contents.wal_through,
             next_record_id: contents.next_record_id,
             log_begun: contents.log_begun,
+            log_ended: contents.log_ended,
         }
     }
 }
@@ -105,6 +110,7 @@ impl From<Change> for Edit {
             wal_through: change.wal_through,
             next_record_id: change.next_record_id,
             log_begun: change.log_begun,
+            log_ended: change.log_ended,
             form: if deleting { DELETING_FORM } else { PLAIN_FORM },
             deletions: change.deletions.iter().map(deletions::Entry::from).collect(),
             forget: change.forget.iter().map(|id| id.to_bytes().to_vec()).collect(),
@@ -150,6 +156,9 @@ impl Edit {
         contents.wal_through = contents.wal_through.max(self.wal_through);
         contents.next_record_id = contents.next_record_id.max(self.next_record_id);
         contents.log_begun = contents.log_begun.max(self.log_begun);
+        if self.log_begun > 0 || self.log_ended > 0 {
+            contents.log_ended = self.log_ended;
+        }
         Some(())
     }
 }

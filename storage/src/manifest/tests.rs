@@ -50,6 +50,29 @@ fn edits_add_up_and_survive_a_restart() {
 }
 
 #[test]
+fn that_the_log_ended_holds_until_it_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut manifest = open(dir.path()).unwrap();
+    let ended = |manifest: &Manifest| (manifest.contents().log().ended, open(dir.path()).unwrap().contents().log().ended);
+    manifest.commit(Change { log_begun: 1, ..Change::default() }).unwrap();
+    manifest.commit(add(4)).unwrap();
+    assert_eq!(ended(&manifest), (false, false));
+    manifest.commit(Change { log_ended: 5, ..Change::default() }).unwrap();
+    assert_eq!(ended(&manifest), (true, true));
+    // The file of the list is replaced by one edit.
+    manifest.replace_at = 1;
+    manifest.commit(Change { remove: vec![meta(4).id], ..Change::default() }).unwrap();
+    assert_eq!(ended(&manifest), (true, true));
+    // The same file of the log is begun again.
+    manifest.commit(Change { log_begun: 1, ..Change::default() }).unwrap();
+    assert_eq!(ended(&manifest), (false, false));
+    // What a version did that does not know of it.
+    manifest.commit(Change { log_ended: 5, ..Change::default() }).unwrap();
+    manifest.commit(add(6)).unwrap();
+    assert_eq!(ended(&manifest), (false, false));
+}
+
+#[test]
 fn deletes_are_remembered_changed_and_forgotten() {
     let dir = tempfile::tempdir().unwrap();
     let mut manifest = open(dir.path()).unwrap();

@@ -5,10 +5,14 @@ use crate::error::OpenError;
 use crate::folder::Folder;
 use crate::otlp;
 use crate::store::{context_of, payload};
-use crate::wal::{self, Expected, Frame, NewLog};
+use crate::wal::{self, Expected, Frame, NewLog, Replayed};
 
 use super::plan;
 use super::{Repair, RepairOutcome};
+
+/// What is said of a log that is gone.
+const MAY_HAVE_BEEN: &str = "requests that were acknowledged and not yet in segments may have been in the log that is gone: whether there were any, and how \
+                             many, cannot be told";
 
 /// Which frames are there.
 #[derive(Debug, Default)]
@@ -62,7 +66,8 @@ pub(super) fn mend(repair: &mut Repair<'_>, must: Expected, had_log: bool, watch
         Err(OpenError::Damaged { path: folder.path().to_owned(), detail: "it is missing".to_owned() })
     };
     let problem = match verified {
-        Ok(_) => return Ok(must.last_file),
+        Ok(Replayed { missed: None, .. }) => return Ok(must.last_file),
+        Ok(Replayed { missed: Some((path, detail)), .. }) => format!("{}: {detail}", path.display()),
         Err(OpenError::Damaged { path, detail }) => format!("{}: {detail}", path.display()),
         Err(OpenError::Io { path, source, .. }) => format!("{} cannot be read: {source}", path.display()),
         Err(other) => return Err(other),
@@ -84,13 +89,21 @@ pub(super) fn mend(repair: &mut Repair<'_>, must: Expected, had_log: bool, watch
     })?;
     lost.extend(odd);
     if last.map_or(had_log, |last| last < must.last_file) {
-        lost.push(format!("{problem}: what was acknowledged and not yet in segments is lost, and nothing says how much that was"));
+        lost.push(format!("{problem}; {MAY_HAVE_BEEN}"));
+    }
+    if must.ended {
+        lost.clear();
     }
     let kept = log.frames();
     let (first_seq, bytes) = log.finish();
     stage(repair, (first_seq, bytes))?;
     if lost.is_empty() {
-        repair.report.push(&folder, RepairOutcome::Rebuilt, format!("{problem}; {kept} requests were kept, and no other is known of"));
+        let besides = match last {
+            _ if must.ended => wal::NOTHING_IN_IT,
+            None => MAY_HAVE_BEEN,
+            Some(_) => "no other is known of",
+        };
+        repair.report.push(&folder, RepairOutcome::Rebuilt, format!("{problem}; {kept} requests were kept, and {besides}"));
     }
     for what in lost {
         repair.report.push(&folder, RepairOutcome::Lost, format!("{what}; {kept} requests were kept"));

@@ -4,7 +4,7 @@
 //! started. Left-over files are removed only after the log was read to its end: until then damage could still be mended with them.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -22,24 +22,23 @@ use crate::error::OpenError;
 use crate::files::{Place, is_full};
 use crate::flush::{KeepError, Keeper};
 use crate::folder::{Folder, io_error, raise_open_files};
-use crate::manifest::{CommitError, Contents, Manifest};
+use crate::manifest::{CommitError, Manifest};
 use crate::memo::Memo;
 use crate::metrics::Registry;
 use crate::query::Engine;
 use crate::requests::Requests;
-use crate::segment::{Segment, SegmentError, SegmentMeta};
 use crate::wal::{self, Notice, Options, Replayed, Writer};
 
 use super::append::Pending;
-use super::delete::hidden_before;
 use super::merge::Merger;
-use super::tables::Unreadable;
-use super::{Disk, Inner, Meters, Reserve, Signal, Tables};
+use super::{Disk, Inner, Meters, Reserve, Tables};
 
 mod replay;
+mod segments;
 
 use self::replay::Replay;
 pub(crate) use self::replay::payload;
+use self::segments::{open_segments, remove_orphans};
 
 /// What the threads of a store do. Whoever holds it starts them, or does it himself.
 pub(super) struct Hands {
@@ -180,62 +179,6 @@ fn merger(inner: &Inner) -> Merger {
     }
 }
 
-/// Opens all segments. One that cannot be opened does not keep the others from being read; it stays listed and its files stay.
-fn open_segments(folder: &Folder, contents: &Contents) -> (Vec<Arc<Segment>>, Vec<Unreadable>) {
-    let (mut segments, mut unreadable) = (Vec::new(), Vec::new());
-    let mut missing = |meta: &SegmentMeta, error: &SegmentError| {
-        tracing::error!(%error, rows = meta.rows, "a segment cannot be opened; answers lack its rows");
-        let why = format!("{} rows of {} are missing from answers: {error}", meta.rows, meta.signal.as_str());
-        unreadable.push(Unreadable { signal: meta.signal, id: meta.id, why });
-    };
-    let open = |meta: &SegmentMeta| Segment::open(&folder.segments(meta.signal), meta.clone());
-    for meta in contents.segments.values() {
-        match open(meta) {
-            Ok(segment) => segments.push(Arc::new(segment)),
-            Err(error) => missing(meta, &error),
-        }
-    }
-    let mut faults = Vec::new();
-    for signal in [Signal::Traces, Signal::Logs] {
-        let mine: Vec<Arc<Segment>> = segments.iter().filter(|segment| segment.meta().signal == signal).cloned().collect();
-        // Without the rows that were deleted and are not gone from the disk yet; it is said when that hides more than it should.
-        for (id, (rows, fault)) in hidden_before(signal, &mine, &contents.deletions).into_iter().filter(|(_, (rows, _))| !rows.is_empty()) {
-            let Some(at) = segments.iter().position(|segment| segment.meta().id == id) else { continue };
-            faults.extend(fault.map(|why| Unreadable { signal, id, why }));
-            let meta = segments.remove(at).meta().clone();
-            match open(&meta) {
-                Ok(segment) => segments.push(Arc::new(segment.hiding(rows))),
-                Err(error) => missing(&meta, &error),
-            }
-        }
-    }
-    unreadable.extend(faults);
-    (segments, unreadable)
-}
-
-/// Removes files that no segment names. They stay while a segment cannot be read: it may have to be mended with them; and after a change
-/// of the list that failed: the list may name them when the power comes back.
-fn remove_orphans(folder: &Folder, keeper: &Keeper, all_readable: bool) -> Result<(), OpenError> {
-    if keeper.has_failed() {
-        tracing::warn!(
-            "files that no segment names stay where they are until the next start: the list of segments could not be written, and may name them"
-        );
-        return Ok(());
-    }
-    if !all_readable {
-        tracing::warn!("files that no segment names stay where they are: what cannot be read may have to be mended with them");
-        return Ok(());
-    }
-    let listed: HashSet<_> = keeper.listed();
-    for signal in [Signal::Traces, Signal::Logs] {
-        let removed = folder.remove_orphans(signal, &listed)?;
-        if removed > 0 {
-            tracing::info!(files = removed, signal = signal.as_str(), "left-over files of an interrupted flush or merge were removed");
-        }
-    }
-    Ok(())
-}
-
 fn log_options(config: &Config, file_bytes: u64, keeper: &Arc<Keeper>, requests: &Arc<Requests>) -> Options {
     let folder = keeper.shared_folder();
     let (requests, held, most_bytes) = (requests.clone(), folder.clone(), config.requests_bytes());
@@ -243,6 +186,8 @@ fn log_options(config: &Config, file_bytes: u64, keeper: &Arc<Keeper>, requests:
     let keeper = keeper.clone();
     let before_use = Notice::new(move |first_seq| match keeper.log_begun(first_seq).map_err(CommitError::into_io) {
         Err(error) if is_full(&error) => Err(error),
+        // What came in would be taken for nothing if it was gone one day.
+        Err(error) if keeper.has_log_ended() => Err(error),
         // Nothing is written to segments any more, which is said where it is seen; what comes in is safe in the log all the same.
         Err(error) => {
             tracing::warn!(%error, "that the log goes on in another file could not be recorded");

@@ -18,6 +18,11 @@ pub(crate) fn first_seq(name: &str) -> Option<u64> {
     if digits.bytes().all(|b| b.is_ascii_digit()) { digits.parse().ok() } else { None }
 }
 
+/// Whether this is the path of a file of the log, and not of its folder.
+pub(crate) fn is_one(path: &Place) -> bool {
+    path.path().file_name().and_then(|name| name.to_str()).is_some_and(|name| first_seq(name).is_some())
+}
+
 /// How large a file is to become: `most`, and less where a few of that size would fill the disk, of which `free` bytes may be taken.
 pub(crate) fn share(most: u64, free: u64) -> u64 {
     most.min((free / FILES_THAT_FIT).max(LEAST_FILE_BYTES))

@@ -24,6 +24,8 @@ pub(crate) struct Replayed {
     pub(crate) doubtful: Option<(Place, u64, Bytes)>,
     /// A torn tail: file, offset, bytes. Nobody was told that it was stored.
     pub(crate) torn: Option<(Place, u64, u64)>,
+    /// The last file is gone or empty and nothing is lost by that: where it was, and what is wrong with it.
+    pub(crate) missed: Option<(Place, String)>,
 }
 
 /// What must be in the log, by what is known besides.
@@ -36,6 +38,8 @@ pub(crate) struct Expected {
     pub(crate) last_file: u64,
     /// Nothing was ever stored: no file need be there.
     pub(crate) pristine: bool,
+    /// The store was stopped in good order: segments have every frame that was written, so none need be here.
+    pub(crate) ended: bool,
 }
 
 /// What one file held.
@@ -48,10 +52,23 @@ struct FileEnd {
     torn_bytes: u64,
     /// Where the frames begin that no later one says to be on disk, and their bytes.
     doubtful: (u64, Bytes),
+    /// Whether there is nothing in it, not even a header.
+    is_blank: bool,
 }
+
+/// What is said of a log of which something is missing without a loss.
+pub(crate) const NOTHING_IN_IT: &str =
+    "nothing was in it that segments do not have: the store had been stopped in good order, by what the list of segments says";
 
 /// Makes a log that was read to its end one that goes on: its last frames durable, a torn tail cut off.
 pub(crate) fn settle(mut replayed: Replayed) -> Result<Replayed, OpenError> {
+    if let Some((path, what)) = &replayed.missed {
+        tracing::warn!(file = %path.display(), "a file of the log: {what}; {NOTHING_IN_IT}");
+        // Another file is begun behind it, and then it would be missed.
+        if file::is_one(path) && path.is_there() {
+            path.remove().map_err(io_error("cannot remove the empty file", path))?;
+        }
+    }
     // Whoever wrote them may have been killed before they were synced, or their sync failed, and only a new write makes the system try
     // again. From now on they count: a sender that repeats them is told that they are stored.
     if let Some((path, offset, bytes)) = replayed.doubtful.take() {
@@ -74,17 +91,21 @@ pub(crate) fn verify(
     must: Expected,
     visit: &mut dyn FnMut(Frame) -> Result<(), OpenError>,
 ) -> Result<Replayed, OpenError> {
-    let mut files: Vec<u64> = names(folder)?.iter().filter_map(|name| file::first_seq(name)).collect();
+    let known = if must.ended && !folder.is_there() { Vec::new() } else { names(folder)? };
+    let mut files: Vec<u64> = known.iter().filter_map(|name| file::first_seq(name)).collect();
     files.sort_unstable();
-    match files.last() {
-        None if !must.pristine => return Err(damaged(folder, "all files of the log are missing".to_owned())),
+    let missed = match files.last() {
+        None if !must.pristine => Some((folder.clone(), "all files of the log are missing".to_owned())),
         Some(last) if *last < must.last_file => {
-            return Err(damaged(file::path(folder, must.last_file), "it is missing, and it was the last file of the log".to_owned()));
+            Some((file::path(folder, must.last_file), "it is missing, and it was the last file of the log".to_owned()))
         }
-        _ => {}
+        _ => None,
+    };
+    if let Some((path, what)) = missed.as_ref().filter(|_| !must.ended) {
+        return Err(damaged(path, what.clone()));
     }
     let through = must.through;
-    let mut replayed = Replayed { next_seq: through + 1, ..Replayed::default() };
+    let mut replayed = Replayed { next_seq: through + 1, missed, ..Replayed::default() };
     let mut expected = through + 1;
     for (index, first) in files.iter().copied().enumerate() {
         let path = file::path(folder, first);
@@ -96,6 +117,9 @@ pub(crate) fn verify(
         let end = read_file(&path, store, first, (is_last, must), visit)?;
         expected = expected.max(end.next_seq);
         replayed.frames += end.frames;
+        if end.is_blank && must.ended {
+            replayed.missed.get_or_insert((path.clone(), BROKEN_HEADER.to_owned()));
+        }
         if end.torn_bytes > 0 {
             replayed.torn = Some((path.clone(), end.len, end.torn_bytes));
         }
@@ -120,7 +144,8 @@ fn read_file(
     visit: &mut dyn FnMut(Frame) -> Result<(), OpenError>,
 ) -> Result<FileEnd, OpenError> {
     let bytes = Bytes::from(path.read().map_err(io_error("cannot read", path))?);
-    let mut end = FileEnd { next_seq: first_seq, len: FILE_HEADER as u64, frames: 0, torn_bytes: 0, doubtful: (0, Bytes::new()) };
+    let (next_seq, len, doubtful) = (first_seq, FILE_HEADER as u64, (0, Bytes::new()));
+    let mut end = FileEnd { next_seq, len, frames: 0, torn_bytes: 0, doubtful, is_blank: false };
     let mut doubt = (first_seq, FILE_HEADER);
     let set_aside = match frame::decode_header(&bytes) {
         Some(header) if header.first_seq != first_seq => {
@@ -129,14 +154,14 @@ fn read_file(
         Some(header) if header.store == store => header.set_aside,
         Some(_) => return Err(damaged(path, "it belongs to another data folder".to_owned())),
         // A crash of an earlier version while it was created: nothing was ever written to it. Not so when it is known to have been begun, or
-        // segments already hold frames of it.
+        // segments already hold frames of it, unless they hold all that ever were.
         None if is_last
-            && first_seq > must.through.max(must.last_file)
+            && (must.ended || first_seq > must.through.max(must.last_file))
             && frame::find_after(&bytes, 0, first_seq, first_seq.saturating_sub(1)).is_none() =>
         {
-            return Ok(FileEnd { len: 0, ..end });
+            return Ok(FileEnd { len: 0, is_blank: true, ..end });
         }
-        None => return Err(damaged(path, "its header is broken".to_owned())),
+        None => return Err(damaged(path, BROKEN_HEADER.to_owned())),
     };
     let mut offset = FILE_HEADER;
     loop {
@@ -173,6 +198,8 @@ fn read_file(
         }
     }
 }
+
+const BROKEN_HEADER: &str = "its header is broken";
 
 fn damaged(path: impl AsRef<Path>, detail: String) -> OpenError {
     OpenError::Damaged { path: path.as_ref().to_owned(), detail }

@@ -22,7 +22,7 @@ mod salvage;
 
 const STORE: [u8; 16] = *b"one data folder!";
 /// Of a log that may not have been begun.
-const NEW: Expected = Expected { through: 0, last_file: 0, pristine: true };
+const NEW: Expected = Expected { through: 0, last_file: 0, pristine: true, ended: false };
 
 fn record(payload: &[u8]) -> Record {
     Record {

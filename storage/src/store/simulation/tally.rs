@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 pub(super) struct Tally(BTreeMap<&'static str, u64>);
 
 /// What must happen now and then, and how often in [`super::PROVING`] seeds.
-const LEAST: [(&str, u64); 32] = [
+const LEAST: [(&str, u64); 33] = [
     ("acknowledged", 1_000),
     ("sent again", 200),
     ("known when sent again", 200),
@@ -24,6 +24,7 @@ const LEAST: [(&str, u64); 32] = [
     ("let go for the budget", 50),
     ("kept by rule", 50),
     ("rotations", 50),
+    ("stops", 50),
     ("kills", 50),
     ("power failures", 50),
     ("failed starts", 50),

@@ -84,6 +84,9 @@ impl World {
         self.nothing_overstays();
         self.restore_backups().await;
         self.finish();
+        if self.dice.below(3) == 0 {
+            self.stop();
+        }
         self.check_folder();
         if self.dice.below(2) == 0 {
             self.damage().await;
@@ -165,6 +168,9 @@ impl World {
 
     /// Ends the process, sometimes the machine, and starts again, sometimes to the same end.
     async fn restart(&mut self) {
+        if self.dice.below(4) == 0 && !self.disk.has_stopped() && !self.has_failed() {
+            self.stop();
+        }
         self.end();
         if self.dice.below(8) == 0 {
             self.lose_the_list();
@@ -177,6 +183,16 @@ impl World {
         let opened = self.try_open();
         assert!(opened.is_ok(), "{}", self.failure(&format!("the store cannot be opened: {opened:?}")));
         self.verify(true).await;
+    }
+
+    /// Stops the store in good order, as far as its disk lets it.
+    fn stop(&mut self) {
+        let (store, hands) = self.open.as_mut().unwrap();
+        while hands.log.step() {}
+        let stopped = store.inner.end().is_ok() && store.inner.keeper.has_log_ended();
+        store.inner.keeper.remove_files();
+        self.tally.count("stops", u64::from(stopped));
+        self.history.push(format!("stopped: {stopped}"));
     }
 
     /// Ends the process as it is.

@@ -86,6 +86,86 @@ async fn the_last_file_of_a_log_is_missed_when_it_was_emptied_or_zeroed() {
     }
 }
 
+/// Ways in which the last file of a log goes.
+fn without_the_log(dir: &Path) -> Vec<tempfile::TempDir> {
+    let gone = |lose: &dyn Fn(&Path)| {
+        let copy = crash(dir);
+        lose(copy.path());
+        copy
+    };
+    let last = |dir: &Path| log_files(dir).pop().unwrap();
+    vec![
+        gone(&|dir| fs::write(last(dir), []).unwrap()),
+        gone(&|dir| fs::write(last(dir), vec![0; usize::try_from(fs::metadata(last(dir)).unwrap().len()).unwrap()]).unwrap()),
+        gone(&|dir| fs::remove_file(last(dir)).unwrap()),
+        gone(&|dir| fs::remove_dir_all(dir.join("wal")).unwrap()),
+    ]
+}
+
+#[tokio::test]
+async fn a_log_that_was_ended_in_good_order_may_go_and_one_that_goes_on_may_not() {
+    let dir = tempfile::tempdir().unwrap();
+    // Stopped with requests and, the second time, without any.
+    for stop in 0..2 {
+        let store = open(dir.path()).await;
+        if stop == 0 {
+            append(&store, Signal::Logs, logs(0, 10)).await;
+        }
+        store.close().await.unwrap();
+        assert_eq!(problems(dir.path()), [""; 0]);
+        for copy in without_the_log(dir.path()) {
+            let mended = crash(copy.path());
+            let report = repair(mended.path(), false, &mut |_| ()).unwrap();
+            assert!(report.is_lossless() && !report.lines.is_empty(), "{report:#?}");
+            assert!(report.lines[0].detail.contains("nothing was in it that segments do not have"), "{report:#?}");
+            let said = check(copy.path(), &mut |_| ()).unwrap();
+            assert!(said.is_ok() && said.lines.iter().any(|line| line.summary.contains("nothing was in it")), "{said:#?}");
+            for dir in [copy.path(), mended.path()] {
+                let store = open(dir).await;
+                assert_eq!(contents(&store)[1], once(0..10));
+                append(&store, Signal::Logs, logs(1_000, 5)).await;
+                let killed = crash(dir);
+                store.close().await.unwrap();
+                for lost in without_the_log(killed.path()) {
+                    let error = open_with(config(lost.path())).await.map(drop).unwrap_err().to_string();
+                    assert!(error.contains("wal"), "{error}");
+                    assert!(!check(lost.path(), &mut |_| ()).unwrap().is_ok());
+                    assert!(!repair(lost.path(), false, &mut |_| ()).unwrap().is_lossless());
+                }
+                let store = open(dir).await;
+                assert!(contents(&store)[1].contains_key(&1_004));
+                store.close().await.unwrap();
+                assert_eq!(problems(dir), [""; 0]);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_a_log_that_is_gone_with_the_list_it_is_said_that_nobody_knows() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    append(&store, Signal::Logs, logs(0, 10)).await;
+    let copy = crash(dir.path());
+    store.close().await.unwrap();
+    for is_served in [false, true] {
+        let copy = crash(copy.path());
+        for folder in ["manifest", "wal", "memo"] {
+            let _ = fs::remove_dir_all(copy.path().join(folder));
+        }
+        let _ = fs::remove_file(copy.path().join("RESERVE"));
+        if is_served {
+            fs::write(copy.path().join("RESERVE"), []).unwrap();
+        }
+        let report = repair(copy.path(), false, &mut |_| ()).unwrap();
+        let said = report.lines.iter().find(|line| line.detail.contains("may have been in the log that is gone"));
+        let told = said.unwrap_or_else(|| panic!("{report:#?}"));
+        assert!(told.detail.contains("cannot be told"), "{report:#?}");
+        assert_eq!(told.outcome == RepairOutcome::Lost, is_served, "{report:#?}");
+        assert_eq!(problems(copy.path()), [""; 0]);
+    }
+}
+
 #[tokio::test]
 async fn a_folder_that_was_served_from_does_not_begin_anew_without_its_list() {
     let dir = tempfile::tempdir().unwrap();

@@ -303,6 +303,9 @@ impl<T> Log<T> {
 }
 
 fn no_room(error: &io::Error) -> Refusal {
+    if !is_full(error) {
+        return Refusal::NoRoom(format!("the log cannot go on in another file: {error}"));
+    }
     let least = file::LEAST_FILE_BYTES >> 20;
     Refusal::NoRoom(format!("the log has no room, it needs {least} MiB beyond what is kept free: {error}"))
 }

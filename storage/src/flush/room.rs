@@ -1,0 +1,91 @@
+//! Room for what is written: what the byte budget lets go for it, and when files are removed that nobody needs any more.
+
+use super::{KeepError, Keeper};
+use crate::budget::{Asked, InUse, Share};
+use crate::segment::SegmentMeta;
+use crate::store::LetGo;
+
+// === impl Keeper ===
+
+impl Keeper {
+    /// Sets `bytes` aside for files to be written; lets go of the oldest segments until they fit.
+    pub(crate) fn make_room(&self, bytes: u64) -> Result<Share, KeepError> {
+        loop {
+            match self.ask_room(bytes) {
+                Asked::Granted(share) => return Ok(share),
+                Asked::Leaving => return Err(KeepError::NoRoom),
+                Asked::Full => {}
+            }
+            if !self.let_oldest_go()? {
+                return Err(KeepError::TooSmall);
+            }
+        }
+    }
+
+    /// Lets the oldest segments go until the next flush fits: by then whoever reads them has mostly ended, and it need not wait.
+    pub(super) fn let_go_ahead(&self) {
+        while self.budget.is_short(self.tables.disk_bytes().0) {
+            match self.let_oldest_go() {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => return tracing::debug!(%error, "nothing could be let go ahead of need"),
+            }
+        }
+        self.remove_files();
+    }
+
+    /// False when there is no segment.
+    fn let_oldest_go(&self) -> Result<bool, KeepError> {
+        let Some(oldest) = self.tables.oldest() else { return Ok(false) };
+        let (id, rows) = (oldest.meta().id, oldest.visible_rows());
+        match self.replace(&[oldest], Vec::new(), LetGo::Budget) {
+            Ok(()) => tracing::info!(segment.id = %id, rows, "the oldest rows were let go to stay within max_disk_bytes"),
+            Err(KeepError::Outdated) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(true)
+    }
+
+    /// Sets `bytes` aside for files to be written, if they fit as things are.
+    pub(crate) fn ask_room(&self, bytes: u64) -> Asked {
+        self.remove_files();
+        let (listed, leaving) = self.tables.disk_bytes();
+        self.budget.ask(InUse { listed, leaving }, bytes)
+    }
+
+    /// Bytes of all segments' files, those being written included.
+    pub(crate) fn segment_bytes(&self) -> u64 {
+        let (listed, leaving) = self.tables.disk_bytes();
+        listed + leaving + self.budget.writing()
+    }
+
+    /// Removes the files of segments that are no longer listed and that no query reads. A crash before leaves orphans.
+    pub(crate) fn remove_files(&self) {
+        let _one_at_a_time = self.removing.lock();
+        self.discarded.lock().retain(|meta| self.remove(meta).is_err());
+        for segment in self.tables.removable() {
+            if let Err(error) = self.remove(segment.meta()) {
+                tracing::warn!(segment.id = %segment.meta().id, %error, "a file that is not needed any more could not be removed; it is tried again");
+                self.tables.retire_again(segment);
+            }
+        }
+    }
+
+    fn remove(&self, meta: &SegmentMeta) -> std::io::Result<()> {
+        let folder = self.folder.segments(meta.signal);
+        for path in [meta.parquet_path(&folder), meta.index_path(&folder)] {
+            match path.remove() {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the files of what was written in vain: they are no part of the store, and take room. What cannot be removed now is tried again,
+    /// and at the latest by the next start.
+    pub(super) fn discard(&self, metas: Vec<SegmentMeta>) {
+        self.discarded.lock().extend(metas);
+        self.remove_files();
+    }
+}
