@@ -8,6 +8,7 @@
 //! | of a merge, all inputs, whole | the inputs: nothing says that the list ever named the outputs |
 //! | of a merge, all inputs, not all whole, and all outputs, whole | the outputs |
 //! | a flush whose frames the log still holds, all of them whole | the log, from which the same rows come again |
+//! | spans of a flush without log records | they, and what the log still holds of its frames too: spans that come twice are one |
 //! | any other flush | the flush: frames are removed only after the list named it |
 //!
 //! A merge that the list did not name may be left over beside another merge of the same segments: then the later one counts, because a
@@ -103,9 +104,14 @@ fn proven(segments: &[Found], held: &Held, at_least: u64) -> u64 {
     if held.first.is_none() {
         return frames().map(|(_, (_, last))| last).max().unwrap_or(0).max(at_least);
     }
+    // Where frames are gone because a file of the log was lost, a flush may have been stopped between its spans and its log records.
+    let of_logs = frames().filter(|(segment, _)| segment.signal == Signal::Logs);
+    let with_logs: BTreeSet<(u64, u64)> = of_logs.map(|(_, frames)| frames).collect();
+    let is_half = |segment: &Found, frames| segment.signal == Signal::Traces && !with_logs.contains(&frames);
     loop {
         let counts = |segment: &Found, (first, last): (u64, u64)| {
-            !is_flush(segment) || first <= through || (segment.readable && !held.all(first, last))
+            let is_proof = first <= through || (segment.readable && !held.all(first, last));
+            !is_flush(segment) || (is_proof && !is_half(segment, (first, last)))
         };
         let further = frames().filter(|(segment, frames)| counts(segment, *frames)).map(|(_, (_, last))| last).max().unwrap_or(0);
         if further <= through {

@@ -77,6 +77,15 @@ fn flushes_that_the_log_still_holds_are_read_from_it() {
 }
 
 #[test]
+fn of_a_flush_without_its_log_records_the_log_is_read_as_far_as_it_is_there() {
+    let spans = || Found { signal: Signal::Traces, ..segment(1, 0, (1, 22), &[]) };
+    let logs = segment(2, 0, (1, 22), &[]);
+    let held = Held::of(16, &[(16, 22)]);
+    assert_eq!(judged(vec![spans()], &without_list(), &held), (vec![1], vec![], 15), "frames 1 to 15 are lost, the others are not");
+    assert_eq!(judged(vec![spans(), logs], &without_list(), &held), (vec![1, 2], vec![], 22), "both are there, so the list named them");
+}
+
+#[test]
 fn a_merge_proves_that_what_it_took_up_was_listed() {
     let found = vec![segment(2, 0, (5, 9), &[]), segment(3, 0, (10, 12), &[]), segment(4, 1, (1, 9), &[1])];
     assert_eq!(judged(found, &without_list(), &Held::of(1, &[(1, 20)])), (vec![2, 4], vec![3], 9));
