@@ -22,6 +22,7 @@ mod language;
 mod layouts;
 mod logs;
 mod map;
+mod points;
 mod predicate;
 mod question;
 mod rolled;
@@ -54,6 +55,8 @@ pub use self::grid::{Grid, GridCell};
 pub use self::language::nearest;
 pub use self::logs::{LogContext, LogContextSearch, SameOrigin};
 pub(crate) use self::logs::{by_number as log, context as log_context, histogram, of_trace as trace_logs, search as search_logs};
+pub(crate) use self::points::points;
+pub use self::points::{Point, Points};
 pub use self::question::{Cursor, LogOrder, LogSearch, ParseError, QueryError, SqlQuery, TraceOrder, TraceSearch};
 pub(crate) use self::scan::Control;
 #[cfg(test)]

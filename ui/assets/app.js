@@ -688,7 +688,7 @@
     function mark() {
       let box = $("rect[data-mark]", heat);
       if (!box) {
-        box = heat.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "rect"));
+        box = $("svg", heat).appendChild(document.createElementNS("http://www.w3.org/2000/svg", "rect"));
         box.setAttribute("class", "outline");
         box.dataset.mark = "";
       }
@@ -736,7 +736,7 @@
       to = cellAt(event);
       // The click that follows belongs to what was selected, not to the column.
       addEventListener("click", (click) => click.preventDefault(), { once: true, capture: true });
-      if (String(from) === String(to) && !told(from)) unmark();
+      if (isOne && !told(from)) unmark();
       else open();
     });
     document.addEventListener("keydown", (event) => {
@@ -781,6 +781,8 @@
     focusRow(last);
     // An open record is shown with what is below it.
     if (!location.hash && last.matches(".open")) last.scrollIntoView({ block: "center" });
+      const isOne = String(from) === String(to);
+      if (isOne && event.target.closest?.("a.dot")) { unmark(); return; }
   }));
   document.documentElement.dataset.ready = "";
 })();

@@ -159,6 +159,19 @@ impl Store {
         })
     }
 
+    /// The spans that a search would find, one by one, when these are at most `limit` (up to 1,000).
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn points(&self, query: &str, range: TimeRange, limit: usize) -> Result<query::Points, QueryError> {
+        let (snapshot, query, started) = (self.snapshot(), query.to_owned(), Instant::now());
+        let work = move |control: &_| query::points(&snapshot, &query, range, limit, control);
+        self.inner.engine.run("points", Weight::Heavy, work).await.map(|mut points| {
+            points.stats.elapsed = started.elapsed();
+            points
+        })
+    }
+
     /// The most frequent values of `field`, any that the query language knows, among what a search would find, at most `limit` (1 to
     /// 1,000).
     ///

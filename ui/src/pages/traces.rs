@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
-use storage::{Cursor, Grid, QueryError, Signal, TimeRange, TraceOrder, TracePage, TraceSearch};
+use storage::{Cursor, Signal, TimeRange, TraceOrder, TracePage, TraceSearch};
 
 use super::visit::html_with;
 use super::{Visit, ahead, behind};
@@ -12,12 +12,13 @@ use crate::params::{Params, TRACE_ORDERS, Window};
 use crate::view::facets::{Group, with};
 use crate::view::format;
 use crate::view::frame::Place;
-use crate::view::heat::{Counts, Heat, Selection};
+use crate::view::heat::{Counts, Selection};
 use crate::view::hints::{of_nothing, other_language};
 use crate::view::link::{Address, Links};
 use crate::view::search::{Builder, Problem, effort, sentence};
 use crate::view::traces::{Columns, Listing, Matched, Traces, rows};
 
+mod chart;
 mod contrast;
 mod counting;
 mod values;
@@ -65,6 +66,7 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
         let (searched, counted) = tokio::join!(search, Counting::Matches.count(store, &asked));
         (searched, Counting::Matches, counted)
     };
+    let points = chart::points(store, grid.as_ref(), &counting.charted(&asked), asked.range).await;
     let address = asked.address(&links);
     let mut page = frame_of(&visit, &window, &asked, &address);
     let status = match found {
@@ -76,8 +78,8 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
                 without_errors(&mut page, &visit, &asked).await;
             }
             page.in_logs = in_logs;
-            told(&mut page, &counting, grid.as_ref());
-            chart(&mut page, &visit, grid, &asked, (&address, &counting));
+            chart::told(&mut page, &counting, grid.as_ref());
+            chart::fill(&mut page, &visit, (grid, points), &asked, (&address, &counting));
             let (query, at) = (asked.narrowable(), address.clone().with("sel", &asked.part_written()));
             let kept = (&at, counting.marks());
             page.facets = counted.iter().map(|(title, field, values)| Group::new(title, field, values, &query, kept)).collect();
@@ -217,45 +219,6 @@ async fn without_errors(page: &mut Traces, visit: &Visit, asked: &Asked) {
         let address = visit.links().traces(&asked.query).with("sel", visit.params.get("sel").unwrap_or_default());
         page.hints.insert(0, (sentence(&words).trim_end_matches('.').to_owned(), address.href()));
     }
-}
-
-/// What chart and values count of a question about whole traces.
-fn told(page: &mut Traces, counting: &Counting, grid: Option<&Result<Grid, QueryError>>) {
-    match (counting, grid) {
-        (Counting::Matches, _) => {}
-        (Counting::Found(_), _) => page.counts = "Numbers count all spans of the traces that were found.",
-        (Counting::More, Some(Ok(grid))) => {
-            let what: Vec<String> = grid.stats.notes.iter().map(|note| sentence(note)).collect();
-            page.counted = format!("Chart and numbers are of more traces than this list holds. {}", what.join(" "));
-        }
-        (Counting::More, _) => {}
-    }
-}
-
-fn chart(
-    page: &mut Traces,
-    visit: &Visit,
-    grid: Option<Result<Grid, QueryError>>,
-    asked: &Asked,
-    (address, counting): (&Address, &Counting),
-) {
-    let (clock, range) = (visit.clock(), asked.range);
-    let counts = if matches!(counting, Counting::Found(_)) { Counts::Found } else { asked.counts() };
-    match grid {
-        None => {}
-        Some(Ok(grid)) => {
-            let notes =
-                grid.stats.notes.iter().map(|note| sentence(note)).filter(|note| page.counted.is_empty() && !page.notes.contains(note));
-            page.notes.extend(notes.collect::<Vec<_>>());
-            page.heat = Some(Heat::new(&grid, range, asked.selected, counts, (address, &clock))).filter(|heat| !heat.cells.is_empty());
-        }
-        Some(Err(error)) => page.notes.push(sentence(&format!("the chart is missing: {error}"))),
-    }
-    page.selection = asked.selected.map(|selected| {
-        let compare = visit.links().windowed("/traces/compare-groups").with("q", &asked.query);
-        let compare = compare.with("sel", &selected.written()).href();
-        (selected.words(range, &clock), address.href(), compare)
-    });
 }
 
 /// How many log records of the window match the same query, and where they are; `None` for none, and where it means nothing for logs.

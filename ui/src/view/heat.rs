@@ -1,7 +1,7 @@
 //! A heat map of durations over time: geometry for SVG, the part that is selected, and the same as a table.
 //!
 //! Cells are drawn by one path for each strength, and the script knows them by one attribute: a link for each would make most of the page.
-//! Without a script five columns are a link, and the table has a button for each of its cells.
+//! Without a script five columns are a link, and the table has a button for each of its cells. Few spans are drawn one by one: see `scatter`.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,10 @@ use super::chart::{Parts, ticks};
 use super::format::{self, Clockface};
 use super::link::Address;
 
+mod scatter;
 mod table;
 
+pub(crate) use self::scatter::Dot;
 pub(crate) use self::table::Table;
 
 /// The map.
@@ -24,6 +26,8 @@ pub(crate) struct Heat {
     pub(crate) height: String,
     /// The marks of failures, as one path; empty for none.
     pub(crate) failed: String,
+    /// Spans in place of cells.
+    pub(crate) dots: Vec<Dot>,
     /// Left edge, address and words of several columns each, where they hold something.
     pub(crate) strips: Vec<(String, String, String)>,
     /// Their width.
@@ -129,6 +133,7 @@ impl Heat {
             layers: frame.layers(&counts),
             height: format!("{:.2}", (frame.height() - 0.6).max(0.4)),
             failed: frame.failed(&counts),
+            dots: Vec::new(),
             strips: frame.strips(&counts, &fixed, clock),
             strip: left(TOGETHER),
             cells: Frame::cells(&counts),

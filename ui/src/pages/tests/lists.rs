@@ -15,6 +15,19 @@ fn heat(text: &str) -> Heat {
     Heat::new(&grid, window().range, Selection::parse("1-1,4-4"), Counts::Matches, (&page, &clock()))
 }
 
+fn points(text: &str) -> Heat {
+    let point = |failed| storage::SpanPoint {
+        start: window().range.from,
+        duration: 9,
+        trace_id: storage::TraceId::from_slice(&[7; 16]).unwrap(),
+        span_id: storage::SpanId::from_slice(&[7; 8]).unwrap(),
+        failed,
+        service: text.to_owned(),
+        name: text.to_owned(),
+    };
+    heat(text).scattered(&[point(true), point(false)], window().range, Counts::Matches, (&Links::default(), &clock()))
+}
+
 pub(super) fn contrast(text: &str) -> String {
     let counted = Counted { field: text.to_owned(), selected: vec![(text.to_owned(), 9)], rest: Vec::new() };
     let page = ContrastPage {
@@ -57,6 +70,7 @@ pub(super) fn lists(text: &str) -> Vec<String> {
         ..Traces::default()
     };
     let broken = Traces { problem: Some(problem(text)), query: text.to_owned(), ..Traces::default() };
+    let few = Traces { heat: Some(points(text)), ..Traces::default() };
     let empty = Traces { query: text.to_owned(), otherwise: vec![(text.to_owned(), "/".to_owned())], ..Traces::default() };
     let mut open = record();
     open.extra = vec![(text.to_owned(), text.to_owned())];
@@ -87,7 +101,7 @@ pub(super) fn lists(text: &str) -> Vec<String> {
         facets: traces.facets.clone(),
         ..Logs::default()
     };
-    [traces.render(), broken.render(), empty.render(), logs.render(), patterns.render(), fields.render()]
+    [traces.render(), few.render(), broken.render(), empty.render(), logs.render(), patterns.render(), fields.render()]
         .into_iter()
         .map(Result::unwrap)
         .collect()

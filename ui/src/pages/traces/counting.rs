@@ -42,12 +42,17 @@ impl Counting {
         }
     }
 
+    /// What finds the spans that the chart counts.
+    pub(super) fn charted(&self, asked: &Asked) -> String {
+        if let Self::Found(query) = self { query.clone() } else { charted(&asked.query) }
+    }
+
     /// Counts.
     pub(super) async fn count(&self, store: &Store, asked: &Asked) -> Counted {
         let (charted, narrowed) = match self {
             Self::Found(query) if query.is_empty() => return (None, Vec::new()),
             Self::Found(query) => (query.clone(), query.clone()),
-            Self::Matches | Self::More => (charted(&asked.query), asked.narrowed()),
+            Self::Matches | Self::More => (self.charted(asked), asked.narrowed()),
         };
         // A question about whole traces is not one condition less without a value.
         let of = (narrowed.as_str(), if *self == Self::Matches { ValuesOf::Others } else { ValuesOf::Found });

@@ -41,6 +41,30 @@ async fn a_selection_holds_what_the_chart_counts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn few_spans_are_points_and_many_are_cells() {
+    let app = app().await;
+    let few = app.get(&format!("/traces?{}", window())).await.text();
+    assert_eq!((few.matches("class=\"dot\"").count(), few.matches("href=\"#cross\"").count()), (4, 2), "{few}");
+    assert!(few.contains(&format!("<a class=\"dot\" href=\"/trace/{}\"", "01".repeat(16))) && !few.contains("class=\"hot\""), "{few}");
+    let spans = crate::harness::with_texts("n", &(0..501).map(|number| number.to_string()).collect::<Vec<_>>());
+    let app = App::empty().await;
+    app.append(Signal::Traces, spans.encode_to_vec()).await;
+    let many = app.get("/traces?q=service%3Acheckout&from=now-1h").await.text();
+    assert!(!many.contains("class=\"dot\"") && many.contains("class=\"hot\""), "{many}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn filters_say_how_many_of_them_are_chosen() {
+    let app = app().await;
+    let summary = async |query: &str| {
+        let page = app.get(&format!("/traces?{}&q={query}", window())).await.text();
+        page.split("id=\"facets\"").nth(1).and_then(|rest| rest.split("</summary>").next()).unwrap().to_owned()
+    };
+    assert!(summary("").await.ends_with("Filter by value"));
+    assert!(summary("service%3Acheckout,payment%20status%3Aerror").await.ends_with("Filter by value (3)"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_selected_stays_in_other_orders_as_json_and_narrowed() {
     let app = app().await;
     let list = app.get(&format!("/traces?{}&sel={}", window(), cell())).await.text().replace("&#38;", "&");
@@ -85,7 +109,8 @@ async fn the_oldest_stand_first_page_by_page_and_pages_and_api_know_the_order_by
             path = format!("{}&cursor={}", path.split("&cursor").next().unwrap(), found["next"].as_str().unwrap_or_default());
         }
         let list = app.get(&format!("/traces?{}&{name}=oldest", window())).await.text();
-        let places = ids.each_ref().map(|id| list.find(&format!("/trace/{id}")).unwrap());
+        let rows = list.split("id=\"list\"").nth(1).unwrap();
+        let places = ids.each_ref().map(|id| rows.find(&format!("/trace/{id}")).unwrap());
         assert!(places.is_sorted(), "{list}");
         assert!(list.contains("aria-sort=\"ascending\">First span began"), "{list}");
         assert!(list.contains("aria-current=\"true\">Oldest") && !list.contains("does nothing here"), "{list}");

@@ -1,10 +1,44 @@
-use storage::GridCell;
+use storage::{GridCell, SpanPoint};
 
 use super::*;
 use crate::view::link::Links;
 
 fn range() -> TimeRange {
     TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(6_000) }
+}
+
+fn point(number: u8, start: u64, duration: u64, failed: bool) -> SpanPoint {
+    SpanPoint {
+        start: UnixNanos::new(start),
+        duration,
+        trace_id: storage::TraceId::from_slice(&[number; 16]).unwrap(),
+        span_id: storage::SpanId::from_slice(&[number; 8]).unwrap(),
+        failed,
+        service: "shop".to_owned(),
+        name: "GET /".to_owned(),
+    }
+}
+
+#[test]
+fn few_spans_are_points_at_their_time_and_duration_the_failed_ones_on_top() {
+    let cell = |column, duration, errors| GridCell { column, row: Grid::row_of(duration), count: 1, errors };
+    let cells = vec![cell(0, 1_000_000, 1), cell(30, 10_000_000, 0)];
+    let grid = Grid { step: 100, columns: COLUMNS, cells, ..Grid::default() };
+    let (links, clock) = (Links::default(), Clockface::new(UnixNanos::new(0), None));
+    let drawn = |counts| {
+        let heat = Heat::new(&grid, range(), None, counts, (&links.plain("/traces"), &clock));
+        heat.scattered(&[point(1, 0, 1_000_000, true), point(2, 3_000, 10_000_000, false)], range(), counts, (&links, &clock))
+    };
+    let heat = drawn(Counts::Matches);
+    let [second, first] = heat.dots.as_slice() else { panic!("{:?}", heat.dots) };
+    assert_eq!([first.x.as_str(), second.x.as_str()], ["0", "50"]);
+    // Rows from a millisecond up to and with that of ten: the lower edge of the first, and of the last.
+    assert_eq!((first.y.as_str(), second.y.as_str()), ("100.0", "16.7"));
+    assert_eq!(first.href, format!("/trace/{}?span={}", "01".repeat(16), "01".repeat(8)));
+    assert_eq!(first.words, format!("00:00:00, {}: shop GET /, failed", format::duration(1_000_000)));
+    assert!(first.is_failed && !second.is_failed);
+    assert!(heat.layers.is_empty() && heat.failed.is_empty() && !heat.cells.is_empty(), "cells are selected as before");
+    assert_eq!(drawn(Counts::Roots).dots[0].href, format!("/trace/{}", "02".repeat(16)));
 }
 
 #[test]
