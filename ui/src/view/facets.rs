@@ -45,6 +45,11 @@ pub(crate) enum Marks {
 /// Chosen values that are listed though they are not among the most frequent.
 pub(crate) const MAX_CHOSEN: usize = 24;
 
+/// How many of the values are chosen.
+pub(crate) fn chosen<'a>(groups: impl Iterator<Item = &'a Group>) -> usize {
+    groups.flat_map(|group| &group.values).filter(|value| value.is_chosen).count()
+}
+
 impl Group {
     /// Values with counts, for the page at `page` with its query text.
     pub(crate) fn new(title: &str, field: &str, counted: &[(String, u64)], query: &str, (page, marks): (&Address, Marks)) -> Self {
