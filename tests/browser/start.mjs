@@ -60,11 +60,14 @@ async function confirms(page, server) {
   check((await received(page)).includes("Nothing yet"), "what was refused counts as arrived");
 
   check((await post(server.http, "/v1/traces", spans("checkout"))).ok, "a span is not taken in");
-  await says(page, "a first span", /checkout\s+last seen/);
+  await says(page, "a first span", /checkout\s+first span .* · Open its first trace/);
   check(!(await received(page)).includes("Nothing yet"), "the page says that nothing arrived, and what arrived");
   check((await post(server.http, "/v1/traces", spans("fast", ago(-3 * 3_600_000)))).ok, "a span of a fast clock is not taken in");
   await says(page, "a sender whose clock is fast", /fast\s+was received, but its clock is [\d\shmin]+ ahead/);
-  await Promise.all([page.waitForURL(/\/services\/checkout/), page.locator("#received a", { hasText: "checkout" }).click()]);
+  await Promise.all([page.waitForURL(/\/services\/checkout/), page.locator("#received a", { hasText: "checkout" }).first().click()]);
+  await page.goBack();
+  await Promise.all([page.waitForURL(/\/trace\//), page.locator("#received a", { hasText: "first trace of checkout" }).click()]);
+  check((await page.locator("h1").innerText()).includes("checkout"), "the first trace is not the one that was sent");
   await page.goto(`http://${server.ui}/`);
   check((await page.locator("h1").innerText()) !== "Getting started", "the root is still Getting started once something arrived");
 }

@@ -4,13 +4,14 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use axum::response::Response;
-use storage::{Arrival, Signal, TimeRange, UnixNanos};
+use storage::{Arrival, Signal, TimeRange, TraceOrder, TraceSearch, UnixNanos};
 
 use super::Visit;
 use super::behind::{BEHIND, LATELY};
 use super::visit::html;
 use crate::view::format;
 use crate::view::frame::Place;
+use crate::view::link::term;
 use crate::view::start::{Receivers, Sender, Start, snippets};
 use crate::view::status::{losses, received, recent, value};
 
@@ -21,6 +22,8 @@ pub(super) async fn page(visit: Visit) -> Response {
     let receivers = Receivers::new(config.otlp_grpc, config.otlp_http, visit.host());
     let sent = lately(&visit).await;
     let refused = recent(&visit.state.refused(), &clock);
+    let mut senders: Vec<Sender> = sent.iter().take(LISTED).map(|arrival| sender(&visit, arrival)).collect();
+    confirm(&visit, &sent, &mut senders).await;
     let all = visit.state.store().service_names().len();
     html(&Start {
         frame: visit.frame(Place::Home, "Getting started", None),
@@ -30,7 +33,7 @@ pub(super) async fn page(visit: Visit) -> Response {
         status: links.plain("/status").href() + "#refused",
         lost: losses(&[], visit.state.registry().ledger()).into_iter().take(5).collect(),
         received: received(&visit.state.registry().values()),
-        senders: sent.iter().take(LISTED).map(|arrival| sender(&visit, arrival)).collect(),
+        senders,
         more: sent.len().saturating_sub(LISTED),
         earlier: all.saturating_sub(sent.len()),
         all: links.plain("/services").with("from", "0").href(),
@@ -70,15 +73,36 @@ fn sender(visit: &Visit, arrival: &Arrival) -> Sender {
     let (ahead, age) = (arrival.newest.since(clock.now()), arrival.heard.since(arrival.newest));
     if ahead >= AHEAD {
         let said = format!("was received, but its clock is {} ahead of this one: pages up to now do not show it", format::duration(ahead));
-        return Sender { chip, said, href: page.with("from", "now-15m").with("to", &until(arrival.newest)).href(), is_off: true };
+        let href = page.with("from", "now-15m").with("to", &until(arrival.newest)).href();
+        return Sender { chip, said, href, is_off: true, ..Sender::default() };
     }
     let heard = clock.moment(arrival.heard.min(clock.now())).ago;
     if age >= BEHIND {
         let said = behind(&heard, arrival.newest, age);
         let from = arrival.newest.minus(AROUND).get().to_string();
-        return Sender { chip, said, href: page.with("from", &from).with("to", &until(arrival.newest)).href(), is_off: true };
+        let href = page.with("from", &from).with("to", &until(arrival.newest)).href();
+        return Sender { chip, said, href, is_off: true, ..Sender::default() };
     }
-    Sender { chip, said: format!("last seen {heard}"), href: page.href(), is_off: false }
+    Sender { chip, said: format!("last seen {heard}"), href: page.href(), ..Sender::default() }
+}
+
+/// Leads to a trace of the senders that are new here: to its first one while nothing is older than what is looked at, else to its newest.
+async fn confirm(visit: &Visit, sent: &[Arrival], senders: &mut [Sender]) {
+    let (store, now, clock) = (visit.state.store(), visit.state.now(), visit.clock());
+    let [spans, _] = store.status().signals;
+    let is_new = spans.time.is_some_and(|(oldest, _)| oldest >= now.minus(LATELY));
+    let order = if is_new { TraceOrder::Oldest } else { TraceOrder::Newest };
+    for (arrival, sender) in sent.iter().zip(senders).take(CONFIRMED) {
+        let range = TimeRange { from: arrival.newest.minus(LATELY), to: arrival.newest.max(now).plus(1) };
+        let search = TraceSearch { query: term("service", &arrival.service), range, order, limit: 1, cursor: None };
+        let found = store.search_traces(search).await.unwrap_or_default();
+        let Some(trace) = found.traces.first() else { continue };
+        let word = if is_new { "Open its first trace" } else { "Open its newest trace" };
+        sender.trace = (word, visit.links().trace(&trace.trace_id).href());
+        if is_new && !sender.is_off {
+            sender.said = format!("first span {}", clock.moment(UnixNanos::new(trace.key).min(now)).ago);
+        }
+    }
 }
 
 /// What is said of a sender whose times are long ago. Nobody's clock is decades behind: such times are in another unit.
@@ -97,8 +121,9 @@ const YEAR_2000: u64 = 946_684_800_000_000_000;
 /// Refusals that are listed.
 const REFUSALS: usize = 5;
 
-/// Senders that are listed.
+/// Senders that are listed, and those of which a trace is looked for.
 const LISTED: usize = 8;
+const CONFIRMED: usize = 4;
 
 /// A clock that is ahead by less is not worth a word.
 const AHEAD: u64 = 60_000_000_000;
@@ -116,7 +141,25 @@ pub(super) fn state_of(state: &crate::state::AppState) -> String {
 
 #[cfg(test)]
 mod tests {
+    use prost::Message as _;
+
     use super::*;
+    use crate::harness::{App, requests};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_arrived_leads_to_the_first_trace_of_a_sender_and_later_to_its_newest() {
+        let app = App::empty().await;
+        app.append(Signal::Traces, requests(&[(1, 90, 1, false), (2, 30, 1, false)]).encode_to_vec()).await;
+        let told = |page: String| page.split("id=\"received\"").nth(1).and_then(|rest| rest.split("</section>").next()).unwrap().to_owned();
+        let first = told(app.get("/start").await.text());
+        assert!(first.contains("first span "), "{first}");
+        assert!(first.contains(&format!("href=\"/trace/{}\">Open its first trace", "01".repeat(16))), "{first}");
+        app.append(Signal::Traces, requests(&[(3, 7_200, 1, false)]).encode_to_vec()).await;
+        app.append(Signal::Traces, requests(&[(4, 20, 1, false)]).encode_to_vec()).await;
+        let later = told(app.get("/start").await.text());
+        assert!(later.contains(&format!("href=\"/trace/{}\">Open its newest trace", "04".repeat(16))), "{later}");
+        assert!(!later.contains("first span"), "{later}");
+    }
 
     #[test]
     fn times_in_milliseconds_are_not_taken_for_a_clock_that_is_behind() {

@@ -41,6 +41,8 @@ pub(crate) struct Sender {
     pub(crate) said: String,
     pub(crate) href: String,
     pub(crate) is_off: bool,
+    /// What one of its traces is called, and where that is; empty where none is known.
+    pub(crate) trace: (&'static str, String),
 }
 
 /// Where senders reach this process, as seen from where the page was opened.
@@ -166,6 +168,29 @@ mod tests {
         let local = containers("127.0.0.1:4318");
         assert!(local.len() == 2 && local.iter().all(|text| text.contains("--listen-all") && text.contains("THROUGHLINE_LISTEN_ALL=true")));
         assert!(containers("0.0.0.0:4318").iter().all(|text| !text.contains("listen-all")));
+    }
+
+    #[test]
+    fn each_language_is_whole_by_itself_and_goes_by_the_protocol_that_there_is() {
+        let at = |port: u16| Some(SocketAddr::from(([127, 0, 0, 1], port)));
+        let of = |grpc, http| snippets(&Receivers::new(grpc, http, "localhost"), UnixNanos::new(1));
+        let languages = ["Python", "Node", "Java", "Go", ".NET", "Rust", "Ruby", "PHP"];
+        for (grpc, http, endpoint, protocol) in
+            [(at(4317), at(4318), "http://localhost:4318", "http/protobuf"), (at(4317), None, "http://localhost:4317", "grpc")]
+        {
+            let found = of(grpc, http);
+            for language in languages {
+                let text = &found.iter().find(|snippet| snippet.title == language).unwrap().text;
+                for line in [
+                    format!("export OTEL_EXPORTER_OTLP_ENDPOINT={endpoint}\n"),
+                    format!("export OTEL_EXPORTER_OTLP_PROTOCOL={protocol}\n"),
+                    "export OTEL_SERVICE_NAME=my-service\n".to_owned(),
+                ] {
+                    assert!(text.contains(&line), "{language}: {text}");
+                }
+                assert!(!(http.is_none() && (text.contains("otlptracehttp") || text.contains("with_http"))), "{text}");
+            }
+        }
     }
 
     #[test]

@@ -8,11 +8,16 @@ pub(super) fn environment(grpc: &str, http: &str) -> String {
     )
 }
 
-/// Title and text. The variables of [`environment`] are set besides, where a recipe does not set them itself. `is_local` says that the
-/// receivers listen on their own machine only, which containers and pods do not reach.
+/// Title and text, each whole by itself: with where to send, how, and under which name. `is_local` says that the receivers listen on their own
+/// machine only, which containers and pods do not reach.
 pub(super) fn languages(grpc: &str, http: &str, is_local: bool) -> Vec<(&'static str, String)> {
     let (endpoint, protocol) = preferred(grpc, http);
-    let mut recipes: Vec<(&'static str, String)> = CODE.iter().map(|(title, text)| (*title, (*text).to_owned())).collect();
+    let settings = environment(grpc, http);
+    let language = |(title, over_http, over_grpc): &(&'static str, &str, &str)| {
+        let steps = if http.is_empty() && !over_grpc.is_empty() { over_grpc } else { over_http };
+        (*title, format!("{settings}\n{steps}"))
+    };
+    let mut recipes: Vec<(&'static str, String)> = CODE.iter().map(language).collect();
     recipes.push(("OpenTelemetry Collector", collector(grpc, http)));
     let inside = ["//localhost:", "//127.0.0.1:", "//[::1]:"]
         .iter()
@@ -49,34 +54,43 @@ fn collector(grpc: &str, http: &str) -> String {
     )
 }
 
-const CODE: [(&str, &str); 8] = [
+/// Title, and what is done once the variables of [`environment`] are set: where OTLP/HTTP is taken in, and where only gRPC is; empty where that is
+/// the same.
+const CODE: [(&str, &str, &str); 8] = [
     (
         "Python",
-        "pip install opentelemetry-distro opentelemetry-exporter-otlp\nopentelemetry-bootstrap -a install\nexport OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED=true   # logs too\nopentelemetry-instrument python app.py",
+        "export OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED=true   # logs too\npip install opentelemetry-distro opentelemetry-exporter-otlp\nopentelemetry-bootstrap -a install\nopentelemetry-instrument python app.py",
+        "",
     ),
     (
         "Node",
         "npm install @opentelemetry/api @opentelemetry/auto-instrumentations-node\nnode --require @opentelemetry/auto-instrumentations-node/register app.js",
+        "",
     ),
-    ("Java", "java -javaagent:opentelemetry-javaagent.jar -jar app.jar"),
+    ("Java", "java -javaagent:opentelemetry-javaagent.jar -jar app.jar", ""),
     (
         "Go",
         "go get go.opentelemetry.io/otel/sdk go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp\n\n// in main; the exporter reads the variables above\nexporter, err := otlptracehttp.New(ctx)\nif err != nil { log.Fatal(err) }\nprovider := trace.NewTracerProvider(trace.WithBatcher(exporter))\ndefer provider.Shutdown(ctx)\notel.SetTracerProvider(provider)",
+        "go get go.opentelemetry.io/otel/sdk go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc\n\n// in main; the exporter reads the variables above\nexporter, err := otlptracegrpc.New(ctx)\nif err != nil { log.Fatal(err) }\nprovider := trace.NewTracerProvider(trace.WithBatcher(exporter))\ndefer provider.Shutdown(ctx)\notel.SetTracerProvider(provider)",
     ),
     (
         ".NET",
         "dotnet add package OpenTelemetry.Extensions.Hosting\ndotnet add package OpenTelemetry.Instrumentation.AspNetCore\ndotnet add package OpenTelemetry.Exporter.OpenTelemetryProtocol\n\n// in Program.cs; the exporter reads the variables above\nbuilder.Services.AddOpenTelemetry()\n    .WithTracing(tracing => tracing.AddAspNetCoreInstrumentation())\n    .WithLogging()\n    .UseOtlpExporter();",
+        "",
     ),
     (
         "Rust",
         "cargo add opentelemetry opentelemetry_sdk opentelemetry-otlp\n\n// in main; the exporter reads the variables above\nlet exporter = opentelemetry_otlp::SpanExporter::builder().with_http().build()?;\nlet provider = opentelemetry_sdk::trace::SdkTracerProvider::builder().with_batch_exporter(exporter).build();\nopentelemetry::global::set_tracer_provider(provider.clone());",
+        "cargo add opentelemetry opentelemetry_sdk\ncargo add opentelemetry-otlp --features grpc-tonic\n\n// in main; the exporter reads the variables above\nlet exporter = opentelemetry_otlp::SpanExporter::builder().with_tonic().build()?;\nlet provider = opentelemetry_sdk::trace::SdkTracerProvider::builder().with_batch_exporter(exporter).build();\nopentelemetry::global::set_tracer_provider(provider.clone());",
     ),
     (
         "Ruby",
         "bundle add opentelemetry-sdk opentelemetry-exporter-otlp opentelemetry-instrumentation-all\n\n# before the application starts\nrequire \"opentelemetry/sdk\"\nrequire \"opentelemetry/exporter/otlp\"\nrequire \"opentelemetry/instrumentation/all\"\nOpenTelemetry::SDK.configure(&:use_all)",
+        "# The exporter of Ruby speaks OTLP/HTTP alone, which is off here: start Throughline without turning it off.",
     ),
     (
         "PHP",
         "pecl install opentelemetry\ncomposer require open-telemetry/sdk open-telemetry/exporter-otlp\nexport OTEL_PHP_AUTOLOAD_ENABLED=true\nphp -S localhost:8080",
+        "pecl install opentelemetry grpc\ncomposer require open-telemetry/sdk open-telemetry/exporter-otlp open-telemetry/transport-grpc\nexport OTEL_PHP_AUTOLOAD_ENABLED=true\nphp -S localhost:8080",
     ),
 ];
