@@ -584,11 +584,20 @@
         if (element.hasAttribute("data-refresh") && (isOnly || isFree)) { refresh(); return; }
         pill.textContent = `${event.data} – show`;
         if (pill.hidden) say(event.data);
+    const [url, said] = await shared(link.href);
         pill.hidden = false;
       });
     };
     // Whoever pressed the pill goes on at what it brought.
     function focusOn(content) {
+  // Programs cut addresses that are longer: the server gives a short one that leads there.
+  async function shared(url) {
+    if (url.length <= 1800) return [url, "Link copied"];
+    const body = new URLSearchParams({ address: url.slice(location.origin.length) });
+    const answer = await fetch(`${document.body.dataset.base}/saved`, { method: "POST", headers: { Fragment: "short" }, body }).catch(() => null);
+    const length = `${url.length.toLocaleString("en")} characters`;
+    return answer?.ok ? [new URL(await answer.text(), url).href, `Short link copied: the address has ${length}`] : [url, `Link copied; it has ${length}, and no short one could be made`];
+  }
       const first = $("[data-row] a", content) || $("a, button", content);
       if (first) first.focus({ preventScroll: true });
     }

@@ -39,7 +39,7 @@ fn list(visit: &Visit) -> Saved {
 }
 
 /// `POST /saved` with `address` below the base path and `name`; without a name it makes a short link. With `replace`, the view of that name
-/// leads there from now on.
+/// leads there from now on. The script asks for the short link itself.
 pub(super) async fn save(visit: Visit, body: String) -> Result<Response, Failure> {
     let form = Params::read(&body)?;
     let base = visit.state.base_path().to_owned();
@@ -52,6 +52,7 @@ pub(super) async fn save(visit: Visit, body: String) -> Result<Response, Failure
     let replaced = form.get("replace");
     let name = replaced.or_else(|| form.get("name")).unwrap_or_default();
     match visit.state.store().save_view(name, inside, replaced.is_some()).await {
+        Ok(short) if visit.fragment() == Some("short") => Ok(visit.links().plain(&format!("/s/{short}")).href().into_response()),
         Ok(short) => Ok(Redirect::to(&format!("{base}/saved#{short}")).into_response()),
         Err(SaveError::Taken(name)) => {
             let words = |address: &str| format!("{} · {}", about(address), time(&visit, address)).trim_end_matches(" · ").to_owned();
@@ -118,7 +119,8 @@ const LISTED: usize = 100;
 
 #[cfg(test)]
 mod tests {
-    use http::Method;
+    use axum::body::Body;
+    use http::{Method, Request};
 
     use super::*;
     use crate::harness::App;
@@ -168,6 +170,20 @@ mod tests {
         let again = post("address=%2Flogs%3Fq%3Db%26from%3Dnow-6h&name=Mine&replace=Mine").await;
         assert_eq!(again.header("location"), first);
         assert_eq!(app.get(&first.replace("/saved#", "/s/")).await.header("location"), "/logs?q=b&from=now-6h");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_long_address_says_so_and_the_script_is_given_a_short_one() {
+        let app = App::with(|config| config.base_path = "/tl".to_owned()).await;
+        let path = format!("/tl/traces?q={}", "a".repeat(1_900));
+        let share = |page: &str| page.split("id=\"share\"").nth(1).and_then(|rest| rest.split("</form>").next()).unwrap().to_owned();
+        assert!(share(&app.get(&path).await.text()).contains("makes a short link"));
+        assert!(!share(&app.get("/tl/traces?q=a").await.text()).contains("makes a short link"));
+        let body = format!("address={}", crate::params::encoded(&path));
+        let request = Request::post("/tl/saved").header("fragment", "short").header("content-type", "application/x-www-form-urlencoded");
+        let answer = app.send(request.body(Body::from(body)).unwrap()).await;
+        assert!(answer.status.is_success() && answer.text().starts_with("/tl/s/"), "{}", answer.text());
+        assert_eq!(app.get(&answer.text()).await.header("location"), path);
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -14,7 +14,7 @@ use crate::params::{Params, Window, parse_spoken, parse_time};
 use crate::state::AppState;
 use crate::view::colour::Palette;
 use crate::view::format::{self, Clockface};
-use crate::view::frame::{Choice, Frame, Place, WindowPicker, moves, navigation, spoken};
+use crate::view::frame::{Choice, Frame, Place, WindowPicker, length, moves, navigation, spoken};
 use crate::view::link::Links;
 use crate::view::search::sentence;
 
@@ -191,6 +191,7 @@ impl Visit {
             utc: self.choice("zone", "UTC", "UTC", false).href,
             themes: vec![theme("As the system", ""), theme("Light", "light"), theme("Dark", "dark")],
             here: self.here.clone(),
+            long: length(&self.host, &self.absolute(window)),
             absolute: self.absolute(window),
             kept: self.kept(window),
             moves: window.is_some_and(moves),

@@ -1,6 +1,6 @@
 //! What surrounds every page: navigation, the box to go anywhere, the window of time, the theme.
 
-use super::format::Clockface;
+use super::format::{self, Clockface};
 use super::link::Links;
 use crate::params::Window;
 
@@ -31,6 +31,8 @@ pub(crate) struct Frame {
     pub(crate) here: String,
     /// The present address with its window as times; what is copied.
     pub(crate) absolute: String,
+    /// How long that address is where other programs may cut it; empty where they do not.
+    pub(crate) long: String,
     /// The present address with its window as the reader chose it, and whether that moves with time; what is saved.
     pub(crate) kept: String,
     pub(crate) moves: bool,
@@ -137,6 +139,16 @@ const ITEMS: [(Place, &str, &str, &str, &str); 8] = [
 pub(crate) fn called(path: &str) -> Option<&'static str> {
     ITEMS.iter().find(|(_, _, _, known, _)| *known == path).map(|(_, label, ..)| *label)
 }
+
+/// How long the address of a path at a host is, where it is longer than what all programs take; empty where it is not. The script makes a short
+/// link where an address has more characters.
+pub(crate) fn length(host: &str, path: &str) -> String {
+    let length = "http://".len() + host.len() + path.len();
+    if length > MAX_SHARED { format::counted(length as u64, "character", "characters") } else { String::new() }
+}
+
+/// Characters of an address that mail, chats and wikis keep whole.
+const MAX_SHARED: usize = 1_800;
 
 /// The rail, with the window kept.
 pub(crate) fn navigation(links: &Links, place: Place) -> Vec<NavItem> {
