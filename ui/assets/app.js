@@ -377,6 +377,43 @@
     if (row) say([link.dataset.jump, place?.textContent, opener(row).textContent.trim()].filter(Boolean).join(" "));
   }
 
+  // --- SQL: a statement that takes longer than a second says so and can be cancelled; the server stops when nobody waits ---------
+  let cancel = () => false;
+  const desk = $(".console");
+  if (desk) {
+    const note = document.createElement("span"), time = document.createElement("span"), button = document.createElement("button");
+    let timer = 0;
+    const end = () => { clearInterval(timer); timer = 0; note.hidden = true; };
+    const run = () => {
+      end();
+      const began = Date.now();
+      timer = setInterval(() => {
+        if (note.hidden) say("Still running. Control and full stop cancel it.");
+        note.hidden = false;
+        time.textContent = `running for ${Math.round((Date.now() - began) / 1000)} s `;
+      }, 1000);
+    };
+    cancel = () => {
+      if (!timer) return false;
+      stop();
+      end();
+      flash("Cancelled");
+      return true;
+    };
+    button.type = "button";
+    button.className = "small";
+    button.title = "Ctrl+.";
+    button.textContent = "Cancel";
+    button.addEventListener("click", () => cancel());
+    note.className = "num";
+    note.append(time, button);
+    end();
+    $(".row-actions", desk).append(note);
+    desk.addEventListener("submit", run);
+    document.addEventListener("click", (event) => { if (isPlain(event) && event.target.closest("a[href*='/query?']")) run(); });
+    addEventListener("pagehide", end);
+  }
+
   // --- Keys ------------------------------------------------------------------------------------------------------------
   let pending = "";
   document.addEventListener("keydown", (event) => {
@@ -394,7 +431,8 @@
       return;
     }
     if (event.ctrlKey) {
-      if (event.key === "Enter" && target.matches && target.matches("[data-submit]")) { target.form.requestSubmit(); event.preventDefault(); }
+      if (event.key === "." && cancel()) event.preventDefault();
+      else if (event.key === "Enter" && target.matches && target.matches("[data-submit]")) { target.form.requestSubmit(); event.preventDefault(); }
       return;
     }
     if (isTyping(target)) return;
@@ -546,11 +584,20 @@
     if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
     if (!navigator.clipboard) return;
     event.preventDefault();
+    const [url, said] = await shared(link.href);
     try {
-      await navigator.clipboard.writeText(link.href);
-      flash("Link copied");
+      await navigator.clipboard.writeText(url);
+      flash(said);
     } catch { location.assign(link.href); }
   });
+  // Programs cut addresses that are longer: the server gives a short one that leads there.
+  async function shared(url) {
+    if (url.length <= 1800) return [url, "Link copied"];
+    const body = new URLSearchParams({ address: url.slice(location.origin.length) });
+    const answer = await fetch(`${document.body.dataset.base}/saved`, { method: "POST", headers: { Fragment: "short" }, body }).catch(() => null);
+    const length = `${url.length.toLocaleString("en")} characters`;
+    return answer?.ok ? [new URL(await answer.text(), url).href, `Short link copied: the address has ${length}`] : [url, `Link copied; it has ${length}, and no short one could be made`];
+  }
   function flash(text) {
     say(text);
     const note = document.createElement("p");
@@ -584,20 +631,11 @@
         if (element.hasAttribute("data-refresh") && (isOnly || isFree)) { refresh(); return; }
         pill.textContent = `${event.data} – show`;
         if (pill.hidden) say(event.data);
-    const [url, said] = await shared(link.href);
         pill.hidden = false;
       });
     };
     // Whoever pressed the pill goes on at what it brought.
     function focusOn(content) {
-  // Programs cut addresses that are longer: the server gives a short one that leads there.
-  async function shared(url) {
-    if (url.length <= 1800) return [url, "Link copied"];
-    const body = new URLSearchParams({ address: url.slice(location.origin.length) });
-    const answer = await fetch(`${document.body.dataset.base}/saved`, { method: "POST", headers: { Fragment: "short" }, body }).catch(() => null);
-    const length = `${url.length.toLocaleString("en")} characters`;
-    return answer?.ok ? [new URL(await answer.text(), url).href, `Short link copied: the address has ${length}`] : [url, `Link copied; it has ${length}, and no short one could be made`];
-  }
       const first = $("[data-row] a", content) || $("a, button", content);
       if (first) first.focus({ preventScroll: true });
     }
@@ -743,6 +781,8 @@
     document.addEventListener("pointerup", (event) => {
       if (!from || !event.isPrimary) return;
       to = cellAt(event);
+      const isOne = String(from) === String(to);
+      if (isOne && event.target.closest?.("a.dot")) { unmark(); return; }
       // The click that follows belongs to what was selected, not to the column.
       addEventListener("click", (click) => click.preventDefault(), { once: true, capture: true });
       if (isOne && !told(from)) unmark();
@@ -790,8 +830,6 @@
     focusRow(last);
     // An open record is shown with what is below it.
     if (!location.hash && last.matches(".open")) last.scrollIntoView({ block: "center" });
-      const isOne = String(from) === String(to);
-      if (isOne && event.target.closest?.("a.dot")) { unmark(); return; }
   }));
   document.documentElement.dataset.ready = "";
 })();

@@ -79,7 +79,7 @@ pub(super) async fn shortcuts(visit: Visit) -> Response {
                 ],
             ),
             ("Query box", vec![("↓, ↑", "choose a suggestion"), ("Enter or Tab", "take it"), ("Esc", "close the suggestions")]),
-            ("SQL", vec![("Ctrl+Enter", "run")]),
+            ("SQL", vec![("Ctrl+Enter", "run"), ("Ctrl+.", "cancel what runs")]),
             (
                 "Lists",
                 vec![
@@ -95,7 +95,7 @@ pub(super) async fn shortcuts(visit: Visit) -> Response {
                 ],
             ),
             (
-                "Heat map of traces",
+                "Chart of traces",
                 vec![
                     ("h", "go to it"),
                     ("←, →, ↑, ↓", "move over the cells"),
