@@ -83,7 +83,7 @@ impl Contrast {
                 let of = |counts: &[(String, u64)]| counts.iter().find(|(known, _)| known == value).map_or(0, |(_, count)| *count);
                 let counts = (of(&field.selected).min(selected), of(&field.rest).min(rest));
                 let difference = share(counts.0, selected) - share(counts.1, rest);
-                if difference.abs() >= LEAST {
+                if difference.abs() >= LEAST.max(CERTAIN * standard_error(counts, totals)) {
                     // One id of many explains something only when much of the selection has it.
                     let is_last = is_id && counts.0 < (selected / 5).max(FEW);
                     ranked.push(Ranked { is_last, difference, counts, field: &field.field, value });
@@ -128,6 +128,16 @@ fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { format::ratio(part, whole) }
 }
 
+/// How much two shares differ by chance: the standard error of their difference where both groups were taken from one.
+fn standard_error((of_selected, of_rest): (u64, u64), (selected, rest): (u64, u64)) -> f64 {
+    if selected == 0 || rest == 0 {
+        return 0.0;
+    }
+    let both = share(of_selected.saturating_add(of_rest), selected.saturating_add(rest));
+    let size = 1.0 / format::ratio(selected, 1) + 1.0 / format::ratio(rest, 1);
+    (both * (1.0 - both).max(0.0) * size).sqrt()
+}
+
 /// Values that as many spans have, as one row.
 fn row(alike: &[Ranked<'_>], (selected, rest): (u64, u64), query: &str, links: &Links) -> Option<ContrastRow> {
     let (first, others) = alike.split_first()?;
@@ -149,8 +159,12 @@ fn row(alike: &[Ranked<'_>], (selected, rest): (u64, u64), query: &str, links: &
     })
 }
 
-/// Smaller differences are chance.
+/// Smaller differences explain nothing.
 const LEAST: f64 = 0.05;
+
+/// Standard errors that a difference has at least. Of a hundred values that differ by chance alone five are beyond two and none beyond three,
+/// and hundreds are compared.
+const CERTAIN: f64 = 3.0;
 
 /// Fields with so many values may be ids, of which one must have so many spans.
 const MANY: usize = 10;
@@ -184,6 +198,28 @@ mod tests {
     }
 
     #[test]
+    fn what_may_be_chance_is_left_out_and_the_same_difference_of_many_is_listed() {
+        let of = |selected, rest| {
+            let pair = |count| vec![("a".to_owned(), count)];
+            [Counted { field: "attr.pod".to_owned(), selected: pair(selected), rest: pair(rest) }]
+        };
+        let listed = |counted: &[Counted], totals| {
+            let contrast = Contrast::new(counted, totals, "", &Links::default());
+            contrast.more.len() + contrast.less.len()
+        };
+        // 40 % and 30 % of few and of many: 0.6 and 6.5 standard errors apart.
+        assert_eq!(listed(&of(4, 27), (10, 90)), 0);
+        assert_eq!(listed(&of(400, 2_700), (1_000, 9_000)), 1);
+        // However certain, 3 points explain nothing.
+        assert_eq!(listed(&of(33_000, 270_000), (100_000, 900_000)), 0);
+        // Spread evenly over twenty values, small selections differ by several points from all others.
+        let even = |n: u64| (0..20).map(|value| (format!("v{value}"), n + value % 3)).collect::<Vec<_>>();
+        let spread = [Counted { field: "attr.pod".to_owned(), selected: even(1), rest: even(20) }];
+        assert_eq!(listed(&spread, (39, 419)), 0);
+        assert_eq!(listed(&of(9, 0), (9, 0)), 1, "without a rest there is nothing to be unsure of");
+    }
+
+    #[test]
     fn ids_are_left_out_or_come_last() {
         let ids = |count: u64, each: u64| (0..count).map(|n| (format!("id{n}"), each)).collect::<Vec<_>>();
         let shared = |value: &str, count| vec![(value.to_owned(), count)];
@@ -193,7 +229,7 @@ mod tests {
         assert!(of("attr.request", ids(9, 1), shared("x", 40)).is_identifying());
         assert!(!of("attr.route", shared("/pay", 9), ids(40, 1)).is_identifying());
         assert!(!of("attr.route", shared("/pay", 1), shared("/pay", 40)).is_identifying());
-        let all = [of("attr.order.id", ids(4, 4), ids(20, 4)), of("attr.route", shared("/pay", 12), shared("/pay", 60))];
+        let all = [of("attr.order.id", ids(4, 4), ids(20, 4)), of("attr.route", shared("/pay", 15), shared("/pay", 40))];
         let contrast = Contrast::new(&all, (16, 100), "", &Links::default());
         assert_eq!(contrast.more.iter().map(|row| row.field.as_str()).collect::<Vec<_>>(), ["attr.route", "attr.order.id"]);
         let one = [of("attr.tenant.id", shared("acme", 12), ids(20, 4)), of("attr.route", shared("/pay", 12), shared("/pay", 60))];
