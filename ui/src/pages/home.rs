@@ -55,6 +55,7 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
         errors: &errors,
         errors_before: &errors_before,
         edges: &[],
+        arriving: Some(visit.state.now().minus(ARRIVING)),
     };
     // A trace of a million spans makes the map the dearest of all questions.
     let edges =
@@ -136,6 +137,9 @@ pub(super) const FAILED: &str = "root:true status:error";
 
 /// Traces of a short list.
 const LISTED: usize = 5;
+
+/// Nanoseconds in which the spans of a trace that has ended are expected: exporters send in batches, and their services not at once.
+const ARRIVING: u64 = 15_000_000_000;
 
 /// Without `from`.
 const DEFAULT_WINDOW: &str = "now-1h";

@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 
-use storage::{Edge, NodeKind, ServiceSummary, TimeRange, TraceSummary};
+use storage::{Edge, NodeKind, ServiceSummary, TimeRange, TraceSummary, UnixNanos};
 
 use crate::ask::ErrorGroup;
 use crate::view::colour::{Chip, Palette};
@@ -48,14 +48,17 @@ pub(crate) struct Compared<'a> {
     pub(crate) errors_before: &'a [ErrorGroup],
     /// Who calls whom, where [`asks_who_waits`] says that it matters.
     pub(crate) edges: &'a [Edge],
+    /// From when on spans of a trace may still be on their way, so that where its failure starts is not known yet.
+    pub(crate) arriving: Option<UnixNanos>,
 }
 
 /// What differs for the worse, and how much more there is than is listed: failures, by what they weigh; services slower than in the window
 /// before; loops over single calls; silent services.
 pub(crate) fn attention(compared: Compared<'_>, range: TimeRange, (links, palette): (&Links, &Palette)) -> (Vec<Attention>, usize) {
     let failures = failures(&compared);
-    let mut weighed: Vec<(Weight, Attention)> =
-        failures.iter().map(|failure| (failure.weight(&compared), failing(failure, &compared, links, palette))).collect();
+    let weigh = |failure: &Failure<'_>| (failure.weight(&compared), is_told_of(failure.origin, failure, &failures));
+    let mut weighed: Vec<((Weight, bool), Attention)> =
+        failures.iter().map(|failure| (weigh(failure), failing(failure, &compared, links, palette))).collect();
     weighed.extend(other_failing(&failures, &compared, links, palette));
     weighed.sort_by(|(a, told), (b, other)| (a, &told.chip.name, &told.text).cmp(&(b, &other.chip.name, &other.text)));
     let mut items: Vec<Attention> = weighed.into_iter().map(|(_, item)| item).collect();
@@ -106,8 +109,9 @@ fn other_new_errors(failures: &[Failure<'_>], compared: &Compared<'_>, links: &L
     compared.errors.iter().filter(is_other).take(3).map(item).collect()
 }
 
-/// Failing services that are in none of the traces looked at.
-fn other_failing(failures: &[Failure<'_>], compared: &Compared<'_>, links: &Links, palette: &Palette) -> Vec<(Weight, Attention)> {
+/// Failing services that are in none of the traces looked at, and of each whether its requests fail with the calls that it makes: then they
+/// fail where these calls end, which comes before it.
+fn other_failing(failures: &[Failure<'_>], compared: &Compared<'_>, links: &Links, palette: &Palette) -> Vec<((Weight, bool), Attention)> {
     let failing = compared.now.iter().filter(|service| service.errors > 0 && !is_told(&service.name, failures));
     let item = |service: &ServiceSummary| {
         let earlier = before(compared, &service.name).filter(|earlier| earlier.requests > 0);
@@ -122,7 +126,10 @@ fn other_failing(failures: &[Failure<'_>], compared: &Compared<'_>, links: &Link
             href: links.traces(&format!("{} status:error", term("service", &service.name))).href(),
             evidence,
         };
-        (Weight::new(Rank::Reaches, service.errors, service.requests), attention)
+        let groups = compared.errors.iter().filter(|group| group.service == service.name);
+        let failed_calls = groups.map(|group| group.calls).fold(0, u64::saturating_add);
+        let is_caller = failed_calls.saturating_mul(2) >= service.errors;
+        ((Weight::new(Rank::Reaches, service.errors, service.requests), is_caller), attention)
     };
     failing.map(item).collect()
 }
@@ -195,6 +202,12 @@ fn rise(service: &ServiceSummary, compared: &Compared<'_>) -> Option<String> {
     let is_slower = service.p95 > earlier.p95.saturating_mul(3) / 2 && service.p95 > earlier.p95.saturating_add(5_000_000);
     let is_many = service.requests >= 20 && earlier.requests >= 20;
     (is_slower && is_many).then(|| format!("p95 rose from {} to {}", format::duration(earlier.p95), format::duration(service.p95)))
+}
+
+/// Whether another failure is told that reaches this service or goes through it: what starts there comes after that, of what weighs as much.
+fn is_told_of(name: &str, own: &Failure<'_>, failures: &[Failure<'_>]) -> bool {
+    let mut others = failures.iter().filter(|failure| failure.origin != own.origin);
+    others.any(|failure| failure.through.contains(&name) || failure.reached.iter().any(|((root, _), _)| *root == name))
 }
 
 /// Whether no failed span said so in the window before, while its service was there.

@@ -1,6 +1,6 @@
 //! Failures by where they start: failed traces put together by their cause, each with what it reaches and what is said of it.
 
-use storage::UnixNanos;
+use storage::{TraceSummary, UnixNanos};
 
 use super::{Attention, Compared, Evidence, Rank, SAMPLE, Weight, before, is_new, rise};
 use crate::ask::ErrorGroup;
@@ -44,7 +44,10 @@ impl Failure<'_> {
         let (requests, errors) = service.map_or((0, 0), |service| (service.requests, service.errors));
         let is_root = self.reached.iter().all(|((root, _), _)| *root == self.origin);
         if errors > 0 && !is_root {
-            return Weight::new(Rank::Reaches, errors, requests);
+            // Those that it fails with because of others start there.
+            let fails = |trace: &&TraceSummary| trace.has_root && has_failed(trace, self.origin);
+            let share = (compared.failed.iter().filter(fails).count() as u64).max(self.traces);
+            return Weight::new(Rank::Reaches, errors.saturating_mul(self.traces).div_ceil(share.max(1)), requests);
         }
         if self.is_answered() {
             return Weight::new(Rank::Answered, self.traces, requests);
@@ -57,6 +60,12 @@ impl Failure<'_> {
         Weight::new(Rank::Reaches, failed.max(self.traces), requests)
     }
 
+    /// Whether it reaches a request by way of a service that is not the one in which it starts.
+    fn goes_through(&self, service: &str, request: (&str, &str)) -> bool {
+        let is_caller = self.origin != service && (request.0 == service || self.through.contains(&service));
+        is_caller && self.reached.iter().any(|(reached, _)| *reached == request)
+    }
+
     /// Whether all that is known to fail are calls that were answered.
     fn is_answered(&self) -> bool {
         !self.is_mute && !self.says.is_empty() && self.says.iter().all(|said| is_answer(said))
@@ -64,15 +73,25 @@ impl Failure<'_> {
 }
 
 /// Failed traces by the service in which their failure starts: the failing one that is called last. Where that is the service of the
-/// request itself, each of its operations is a cause of its own, and so is what fails within it while it succeeds.
+/// request itself, each of its operations is a cause of its own, and so is what fails within it while it succeeds. A trace of which spans may
+/// still be on their way is taken for a failure that others show further down.
 pub(super) fn failures<'a>(compared: &Compared<'a>) -> Vec<Failure<'a>> {
     let mut found: Vec<Failure<'a>> = Vec::new();
+    let is_arriving = |trace: &&TraceSummary| compared.arriving.is_some_and(|arriving| trace.start.plus(trace.duration) > arriving);
+    let (young, whole): (Vec<&TraceSummary>, Vec<&TraceSummary>) = compared.failed.iter().partition(is_arriving);
+    let is_young = |place: usize| place >= whole.len();
     // What a trace begins with is not known before its root is there.
-    for trace in compared.failed.iter().filter(|trace| trace.has_root) {
+    for (place, trace) in whole.iter().chain(&young).enumerate().filter(|(_, trace)| trace.has_root) {
         let (root, operation) = (trace.root_service.as_str(), trace.root_name.as_str());
         let failing = || trace.services.iter().filter(|service| service.error_count > 0).map(|service| service.name.as_str());
         let origin = failing().next_back().unwrap_or(root);
         let is_within = origin == root && !trace.root_failed;
+        if is_young(place)
+            && let Some(known) = found.iter_mut().find(|known| known.goes_through(origin, (root, operation)))
+        {
+            known.traces += 1;
+            continue;
+        }
         let same = |known: &Failure<'_>| {
             (known.origin, known.is_within) == (origin, is_within)
                 && (origin != root || known.reached.iter().any(|((_, reached), _)| *reached == operation))
@@ -118,6 +137,10 @@ pub(super) fn failures<'a>(compared: &Compared<'a>) -> Vec<Failure<'a>> {
         failure.reached.sort_by_key(|(reached, count)| (std::cmp::Reverse(*count), *reached));
     }
     found
+}
+
+fn has_failed(trace: &TraceSummary, service: &str) -> bool {
+    trace.services.iter().any(|known| known.name == service && known.error_count > 0)
 }
 
 /// One line for a failure.

@@ -243,6 +243,40 @@ fn what_reaches_callers_comes_before_what_is_swallowed_however_often_that_is() {
 }
 
 #[test]
+fn a_failure_is_told_where_it_starts_before_those_that_wait_for_it() {
+    let chain = |failing: &[&str]| {
+        let services: Vec<(&str, usize)> =
+            ["gateway", "orders", "payment"].iter().map(|name| (*name, usize::from(failing.contains(name)))).collect();
+        failed("gateway", "POST /pay", &services)
+    };
+    let now = [service("gateway", 400, 12, 1), service("orders", 100, 12, 1), service("payment", 100, 10, 1)];
+    let mut traces = vec![chain(&["gateway", "orders", "payment"]); 10];
+    // Of two traces the spans of the last service are not there yet; of one the orders themselves fail.
+    let late = || TraceSummary { start: UnixNanos::new(95), ..chain(&["gateway", "orders"]) };
+    traces.splice(0..0, [late(), late()]);
+    let told = |arriving, traces: &[TraceSummary]| {
+        let items = told(Compared { now: &now, failed: traces, arriving, ..Compared::default() });
+        items.iter().map(|item| item.chip.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(told(Some(UnixNanos::new(90)), &traces), ["payment"], "what is on its way blames nobody");
+    assert_eq!(told(Some(UnixNanos::new(200)), &traces), ["payment", "orders"], "though the name of the caller comes first");
+    assert_eq!(told(None, &traces[1..]), ["payment", "orders"]);
+    let only_late = [late()];
+    assert!(told(Some(UnixNanos::new(90)), &only_late).contains(&"orders".to_owned()), "without another trace to tell, it is told at once");
+    traces.reverse();
+    assert_eq!(told(None, &traces), ["payment", "orders"], "the same whichever traces are the newest");
+}
+
+#[test]
+fn of_failing_services_in_no_trace_that_was_looked_at_callers_come_after_whom_they_call() {
+    let now = [service("orders", 100, 10, 1), service("payment", 100, 10, 1)];
+    let of = |service: &str, message: &str, calls| ErrorGroup { requests: 10, calls, ..error(service, message, 10 + calls) };
+    let errors = [of("orders", "payment failed", 10), of("payment", "card declined", 0)];
+    let items = told(Compared { now: &now, errors: &errors, ..Compared::default() });
+    assert_eq!(items.iter().map(|item| item.chip.name.as_str()).collect::<Vec<_>>(), ["payment", "orders"]);
+}
+
+#[test]
 fn lines_that_are_cut_say_how_many_and_lead_to_them() {
     let now: Vec<ServiceSummary> = (0..12).map(|number| service(&format!("s{number:02}"), 100, 10, 1)).collect();
     let range = TimeRange { from: UnixNanos::new(100), to: UnixNanos::new(200) };
