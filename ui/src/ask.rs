@@ -11,6 +11,8 @@ use storage::{QueryError, Signal, SqlQuery, Store, TimeRange, UnixNanos};
 
 use crate::view::link::{Links, term};
 
+pub(crate) mod trends;
+
 /// Failed spans that say the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ErrorGroup {
@@ -103,6 +105,20 @@ pub(crate) async fn errors(store: &Store, service: Option<&str>, range: TimeRang
         last: UnixNanos::new(number(row, "last")),
     };
     Ok(merged(rows.iter().map(group)))
+}
+
+/// Sets when each of the errors of a service was first seen of all that is kept until the end of a window. False, and nothing is set, when that
+/// takes too long or there are too many to look at.
+pub(crate) async fn first_ever(store: &Store, service: &str, range: TimeRange, groups: &mut [ErrorGroup]) -> bool {
+    let ever = TimeRange { from: UnixNanos::new(0), ..range };
+    let Ok(known) = errors(store, Some(service), ever).await else { return false };
+    let first = |group: &ErrorGroup| known.iter().find(|old| old.kind == group.kind && old.message == group.message).map(|old| old.first);
+    let firsts: Vec<Option<UnixNanos>> = groups.iter().map(first).collect();
+    if firsts.iter().any(Option::is_none) {
+        return false;
+    }
+    groups.iter_mut().zip(firsts).for_each(|(group, first)| group.first = first.unwrap_or(group.first).min(group.first));
+    true
 }
 
 /// What kind of error it was, the best that a span says of it.

@@ -2,9 +2,7 @@
 
 use axum::extract::Path;
 use axum::response::Response;
-use storage::{
-    LogOrder, LogPage, LogSearch, NodeKind, Operation, ServicePoint, ServiceSummary, Signal, TimeRange, TraceOrder, TracePage, TraceSearch,
-};
+use storage::{LogOrder, LogPage, LogSearch, NodeKind, ServicePoint, ServiceSummary, Signal, TimeRange, TraceOrder, TraceSearch};
 
 use self::part::Part;
 use super::Visit;
@@ -20,16 +18,18 @@ use crate::view::frame::Place;
 use crate::view::link::term;
 use crate::view::map::written;
 use crate::view::services::{
-    ErrorOrder, Latency, OperationPage, Order, Service, Services, Tab, dependencies, error_rows, instance_rows, operations, peers,
-    request_time, row, version_marks,
+    ErrorOrder, Order, Service, Services, Tab, dependencies, error_rows, instance_rows, operations, peers, request_time, row, version_marks,
 };
 use crate::view::traces::Listing;
 use crate::view::{logs, traces};
 
 mod offered;
+mod operation;
 mod part;
+mod trends;
 
 pub(crate) use self::offered::Offered;
+pub(super) use self::operation::page as operation;
 
 /// `/services?from=&to=&namespace=&env=`, and `sort` of services and `systems` of what they call: `most|failed|p95|name`.
 pub(super) async fn list(mut visit: Visit) -> Result<Response, Failure> {
@@ -64,7 +64,7 @@ pub(super) async fn list(mut visit: Visit) -> Result<Response, Failure> {
 }
 
 /// `?tab=operations|dependencies|errors|instances|logs` and, of operations, `sort=most|failed|p95|name`, of errors
-/// `sort=most|requests|calls|steps|first|last`: one service.
+/// `sort=most|requests|calls|steps|first|last` and `ever=1`, when each was first seen of all that is kept: one service.
 pub(super) async fn detail(mut visit: Visit, Path(Segment(name)): Path<Segment>) -> Result<Response, Failure> {
     let window = visit.window(DEFAULT_WINDOW)?.in_minutes();
     let tab = visit.params.word("tab", &Tab::WORDS)?.unwrap_or_default();
@@ -85,7 +85,7 @@ pub(super) async fn detail(mut visit: Visit, Path(Segment(name)): Path<Segment>)
     let filled = match tab {
         Tab::Operations => fill_operations(&mut page, &visit, &name, window.range).await,
         Tab::Dependencies => fill_dependencies(&mut page, &visit, &name, window.range).await,
-        Tab::Errors => fill_errors(&mut page, &visit, &name, &window).await,
+        Tab::Errors => Box::pin(fill_errors(&mut page, &visit, &name, &window)).await,
         Tab::Instances => fill_instances(&mut page, &visit, &name, window.range).await,
         Tab::Logs => fill_logs(&mut page, &visit, &name, window.range).await,
     };
@@ -134,13 +134,18 @@ fn frame_of(visit: &Visit, name: &str, tab: Tab, window: &Window, summary: Optio
 type Filled = Result<(), storage::QueryError>;
 
 async fn fill_operations(page: &mut Service, visit: &Visit, name: &str, range: TimeRange) -> Filled {
-    let mut found = visit.state.store().operations(name, range).await?;
+    let store = visit.state.store();
+    let (found, trends) = tokio::join!(store.operations(name, range), trends::of_operations(store, name, range));
+    let mut found = found?;
     let (whole, has_requests) = request_time(&found);
     // A word that is none was refused before.
     let order = visit.params.word("sort", &Order::WORDS).ok().flatten().unwrap_or_default();
     order.operations(&mut found);
     page.orders = order.list("Time", &visit.links().service(name));
     page.operations = operations(name, &found, whole, range, &visit.links());
+    for (row, operation) in page.operations.iter_mut().zip(&found) {
+        row.trend = trends.line(&operation.name, operation.kind);
+    }
     page.has_requests = has_requests;
     Ok(())
 }
@@ -156,18 +161,29 @@ async fn fill_errors(page: &mut Service, visit: &Visit, name: &str, window: &Win
     let (store, range, (parted, parts)) = (visit.state.store(), window.range, window.parts(POINTS));
     let query = format!("{} status:error", term("service", name));
     let search = TraceSearch { query: query.clone(), range, order: TraceOrder::Newest, limit: FEW, cursor: None };
-    let (groups, failed, counted) = tokio::join!(
+    let (groups, failed, counted, trends) = tokio::join!(
         ask::errors(store, Some(name), range),
         store.search_traces(search),
-        store.histogram(Signal::Traces, &query, parted, parts)
+        store.histogram(Signal::Traces, &query, parted, parts),
+        trends::of_errors(store, name, window)
     );
+    let mut groups = groups?;
     let (links, clock) = (visit.links(), visit.clock());
-    let here = links.service(name).with("tab", Tab::Errors.as_str());
+    let here = links.service(name).with("tab", Tab::Errors.as_str()).with("sort", visit.params.get("sort").unwrap_or_default());
+    page.first_ever = here.clone().with("ever", "1").href();
+    page.is_ever = visit.params.get("ever") == Some("1");
+    let here = here.with("ever", if page.is_ever { "1" } else { "" });
+    if page.is_ever && !ask::first_ever(store, name, range, &mut groups).await {
+        page.notes.push(
+            "When these errors were first seen is not known: too many failed spans are kept to look at. First is the first in this window."
+                .to_owned(),
+        );
+    }
     let bars = counted.map(|counted| Bars::new(&counted, parted, &FAILED, ("failed span", "failed spans"), &clock, &here));
     page.failed_spans = bars.ok().filter(|bars| !bars.is_empty);
     // A word that is none was refused before.
     let order = visit.params.word("sort", &ErrorOrder::WORDS).ok().flatten().unwrap_or_default();
-    page.errors = error_rows(&groups?, order, &links, &clock);
+    page.errors = error_rows(&groups, order, &trends, (&links, &clock));
     page.error_orders = order.list(&here);
     let listing = Listing { order: TraceOrder::Newest, list: "", links: &links, clock: &clock, palette: &visit.palette() };
     page.failures = traces::rows(&failed.unwrap_or_default(), &listing);
@@ -191,77 +207,6 @@ async fn fill_logs(page: &mut Service, visit: &Visit, name: &str, range: TimeRan
     };
     page.logs = found.records.iter().map(log_row).collect();
     Ok(())
-}
-
-/// `?kind=`: one operation of a service: how long it takes, and examples.
-pub(super) async fn operation(
-    mut visit: Visit,
-    Path((Segment(service), Segment(name))): Path<(Segment, Segment)>,
-) -> Result<Response, Failure> {
-    let window = visit.window(DEFAULT_WINDOW)?;
-    known(&visit, &service)?;
-    let range = window.range;
-    let kind = visit.params.get("kind").unwrap_or_default().to_owned();
-    let mut query = format!("{} name={}", term("service", &service), crate::view::link::quoted(&name));
-    if !kind.is_empty() {
-        query = format!("{query} {}", term("kind", &kind));
-    }
-    let store = visit.state.store();
-    let search = |query: String, order| store.search_traces(TraceSearch { query, range, order, limit: FEW, cursor: None });
-    let (all, grid, slow, failed) = tokio::join!(
-        store.operations(&service, range),
-        store.grid(&query, range, 1),
-        search(query.clone(), TraceOrder::Slowest),
-        search(format!("{query} status:error"), TraceOrder::Newest),
-    );
-    let all = all?;
-    let mut meant = Vec::new();
-    let mut fitting: Vec<&Operation> = all.iter().filter(|op| op.name == name && (kind.is_empty() || op.kind == kind)).collect();
-    fitting.sort_by_key(|operation| std::cmp::Reverse(operation.count));
-    let found = fitting.first().copied();
-    if found.is_none() && all.iter().all(|op| op.name != name) {
-        let names: Vec<&str> = all.iter().map(|op| op.name.as_str()).collect();
-        let near = nearest(&name, &names).into_iter().map(|near| (format::name(&near), visit.links().operation(&service, &near).href()));
-        meant = near.collect();
-    }
-    let marks: Vec<(&'static str, u64)> = found.map(|op| vec![("p50", op.p50), ("p95", op.p95), ("p99", op.p99)]).unwrap_or_default();
-    let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
-    let list = |page: Result<TracePage, storage::QueryError>, order| {
-        traces::rows(&page.unwrap_or_default(), &Listing { order, list: "", links: &links, clock: &clock, palette: &palette })
-    };
-    let slowest = found.map(|op| format!("duration>={}", format::written(op.p95))).unwrap_or_default();
-    Ok(html(&OperationPage {
-        frame: visit.frame(Place::Services, &format!("{} – {}", format::name(&name), format::name(&service)), Some(&window)),
-        chip: palette.chip(&service),
-        service: links.service(&service).href(),
-        row: found.and_then(|op| operations(&service, std::slice::from_ref(op), request_time(&all).0, range, &links).pop()),
-        latency: grid.map(|grid| Latency::new(&grid, &query, &marks, range, &links)).unwrap_or_default(),
-        examples: examples(&visit, &query, &marks, range).await,
-        slow: list(slow, TraceOrder::Slowest),
-        failed: list(failed, TraceOrder::Newest),
-        traces: links.traces(&query).href(),
-        failures: links.traces(&format!("{query} status:error")).href(),
-        compare: links.windowed("/traces/compare-groups").with("q", &query).with("with", &slowest).href(),
-        notes: Vec::new(),
-        meant,
-        all_time: links.operation(&service, &name).with("kind", &kind).with("to", "").with("from", "0").href(),
-        name: format::name(&name),
-    }))
-}
-
-/// The newest trace in which the operation took about as long as a percentile says.
-async fn examples(visit: &Visit, query: &str, marks: &[(&'static str, u64)], range: TimeRange) -> Vec<(&'static str, String, String)> {
-    let mut examples = Vec::new();
-    for (word, nanos) in marks {
-        let (from, to) = storage::Grid::bounds(storage::Grid::row_of(*nanos));
-        let near = format!("{query} duration>={} duration<{}", format::written(from), format::written(to));
-        let search = TraceSearch { query: near, range, order: TraceOrder::Newest, limit: 1, cursor: None };
-        let found = visit.state.store().search_traces(search).await.unwrap_or_default();
-        if let Some(trace) = found.traces.first() {
-            examples.push((*word, format::duration(*nanos), visit.links().trace(&trace.trace_id).href()));
-        }
-    }
-    examples
 }
 
 fn known(visit: &Visit, name: &str) -> Result<(), Failure> {

@@ -24,7 +24,7 @@ use crate::view::map::{Drawing, Made, Map, Order, Picture, calls, panel as edge_
 use crate::view::plain::{FailurePage, Saved, SavedRow, Sql, Taken, table};
 use crate::view::search::{Builder, Problem};
 use crate::view::services::{
-    ErrorOrder, Latency, OperationPage, Service, Services, Tab, dependencies, error_rows, instance_rows, operations, peers, row,
+    ErrorOrder, Latency, OperationPage, Service, Services, Tab, Trends, dependencies, error_rows, instance_rows, operations, peers, row,
 };
 use crate::view::start::Start;
 use crate::view::status::{Status, clients, recent};

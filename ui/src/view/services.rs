@@ -16,11 +16,13 @@ mod detail;
 mod errors;
 mod latency;
 mod order;
+mod trends;
 
 pub(crate) use self::detail::{OperationPage, Service, Tab, instance_rows, version_marks};
 pub(crate) use self::errors::{ErrorOrder, ErrorRow, error_rows};
 pub(crate) use self::latency::Latency;
 pub(crate) use self::order::Order;
+pub(crate) use self::trends::Trends;
 
 /// `/services`.
 #[derive(Debug, Default, Template)]
@@ -103,6 +105,8 @@ pub(crate) struct OperationRow {
     /// Share of the time of the service's requests, for the bar and as text; see [`request_time`].
     pub(crate) share: String,
     pub(crate) part: String,
+    /// Its spans over the window.
+    pub(crate) trend: Spark,
 }
 
 /// Calls to or from a service.
@@ -199,6 +203,7 @@ pub(crate) fn operations(service: &str, operations: &[Operation], whole: u64, ra
             p99: format::duration(operation.p99),
             share: format::position(operation.total, whole),
             part: format::percent(operation.total, whole),
+            trend: Spark::default(),
         }
     };
     operations.iter().take(MAX_OPERATIONS).map(row).collect()

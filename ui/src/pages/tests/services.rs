@@ -84,7 +84,7 @@ fn one_service(text: &str) -> Vec<String> {
         operations: operations(text, &[operation(text)], 40, range, &links),
         callers: callers.clone(),
         callees: callees.clone(),
-        errors: error_rows(&[error(text)], ErrorOrder::Most, &links, &clock),
+        errors: error_rows(&[error(text)], ErrorOrder::Most, &Trends::default(), (&links, &clock)),
         instances: instance_rows(text, &[instance(text)], &links, &clock),
         failures: lines(text),
         logs: vec![logs::row(&sample::record(text), String::new(), false, &links, &clock, &palette)],

@@ -53,6 +53,9 @@ pub(crate) struct Service {
     pub(crate) errors: Vec<ErrorRow>,
     /// Their orders: word, address and whether it is the present one.
     pub(crate) error_orders: Vec<(&'static str, String, bool)>,
+    /// Whether they say when they were first seen of all that is kept, and where they do.
+    pub(crate) is_ever: bool,
+    pub(crate) first_ever: String,
     pub(crate) instances: Vec<InstanceRow>,
     pub(crate) failures: Vec<TraceRow>,
     pub(crate) logs: Vec<LogRow>,
@@ -98,7 +101,8 @@ pub(crate) struct OperationPage {
     pub(crate) traces: String,
     pub(crate) failures: String,
     pub(crate) compare: String,
-    /// Operations of this window that were perhaps meant.
+    /// Whether no span has this name, and what was perhaps meant.
+    pub(crate) is_unknown: bool,
     pub(crate) meant: Vec<(String, String)>,
     pub(crate) notes: Vec<String>,
     pub(crate) all_time: String,

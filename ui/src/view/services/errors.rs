@@ -2,7 +2,9 @@
 
 use std::cmp::Reverse;
 
+use super::Trends;
 use crate::ask::ErrorGroup;
+use crate::view::chart::Columns;
 use crate::view::format::{self, Clockface, Moment};
 use crate::view::link::{Address, Links};
 
@@ -17,6 +19,8 @@ pub(crate) struct ErrorRow {
     pub(crate) steps: String,
     pub(crate) first: Moment,
     pub(crate) last: Moment,
+    /// How many over the window.
+    pub(crate) trend: Columns,
     /// The newest and the first of them.
     pub(crate) example: String,
     pub(crate) oldest: String,
@@ -77,7 +81,7 @@ fn steps(group: &ErrorGroup) -> u64 {
 }
 
 /// Groups of errors as rows.
-pub(crate) fn error_rows(groups: &[ErrorGroup], order: ErrorOrder, links: &Links, clock: &Clockface) -> Vec<ErrorRow> {
+pub(crate) fn error_rows(groups: &[ErrorGroup], order: ErrorOrder, trends: &Trends, (links, clock): (&Links, &Clockface)) -> Vec<ErrorRow> {
     let row = |group: &ErrorGroup| ErrorRow {
         kind: if group.message.is_empty() { String::new() } else { format::message(&group.kind, 120) },
         message: match (group.message.as_str(), group.kind.as_str()) {
@@ -90,6 +94,7 @@ pub(crate) fn error_rows(groups: &[ErrorGroup], order: ErrorOrder, links: &Links
         steps: format::count(steps(group)),
         first: clock.moment(group.first),
         last: clock.moment(group.last),
+        trend: trends.columns(&group.kind, &group.message),
         example: group.newest(links),
         oldest: group.oldest(links),
     };
@@ -122,7 +127,7 @@ mod tests {
 
     fn told(groups: &[ErrorGroup], order: ErrorOrder) -> Vec<(String, String)> {
         let clock = Clockface::new(UnixNanos::new(9), None);
-        error_rows(groups, order, &Links::default(), &clock).into_iter().map(|row| (row.message, row.kind)).collect()
+        error_rows(groups, order, &Trends::default(), (&Links::default(), &clock)).into_iter().map(|row| (row.message, row.kind)).collect()
     }
 
     #[test]
