@@ -71,6 +71,16 @@ export async function failingCheckout() {
   return { id: found.trace_id, span: span.span_id };
 }
 
+// The heat map's cells as column and row, the rows it has, and where on the page a cell lies.
+export async function heatOf(page) {
+  const heat = page.locator("svg[data-heat]"), box = await heat.boundingBox();
+  const { cells, low, high, columns } = await heat.evaluate((map) => ({ ...map.dataset }));
+  const [bottom, top] = [Number(low), Number(high)];
+  const at = ([column, row]) => [box.x + ((column + 0.5) / Number(columns)) * box.width, box.y + ((top - row + 0.5) / (top - bottom + 1)) * box.height];
+  const known = cells.split("|").flatMap((column, place) => column.split(" ").filter(Boolean).map((cell) => [place, parseInt(cell, 10)]));
+  return { cells: known, low: bottom, high: top, at };
+}
+
 // Key states: name, address, and what to do before looking.
 export async function states() {
   const { id, span } = await failingCheckout();
@@ -97,7 +107,8 @@ export async function states() {
     ["service-operations", "/services/orders"], ["service-dependencies", "/services/orders?tab=dependencies"],
     ["service-errors", "/services/payment?tab=errors"], ["service-instances", "/services/orders?tab=instances"], ["service-logs", "/services/orders?tab=logs"],
     ["operation", `/services/payment/ops/${encodeURIComponent(operation)}`],
-    ["traces", "/traces"], ["traces-narrowed", "/traces?q=status%3Aerror"], ["traces-selected", `/traces?from=${from}&to=${to}&sel=50-59,20-40`],
+    ["operation-unknown", "/services/payment/ops/unknown"], ["service-errors-ever", "/services/payment?tab=errors&ever=1"],
+    ["traces", "/traces"], ["traces-points", "/traces?q=service%3Apayment%20status%3Aerror"], ["traces-narrowed", "/traces?q=status%3Aerror"], ["traces-selected", `/traces?from=${from}&to=${to}&sel=50-59,20-40`],
     ["traces-wrong", "/traces?q=durration%3E1s"], ["traces-empty", "/traces?q=service%3Anobody"], ["traces-completion", "/traces?q=x", complete],
     ["traces-slowest", "/traces?q=service%3Apayment&sort=slowest"], ["traces-errors", "/traces?sort=errors"],
     ["traces-alternatives", "/traces?q=service%3Apayment,orders"], ["box-completion", "/status", inBox],
@@ -118,7 +129,7 @@ export async function states() {
 
 // One state of each template, the fullest, for a run that must be short.
 const fullest = new Set([
-  "home", "start", "services", "service-dependencies", "operation", "traces-selected", "traces-wrong", "contrast", "trace-span", "trace-flame", "trace-map", "compare", "span",
+  "home", "start", "services", "service-operations", "service-errors", "service-dependencies", "operation", "traces-points", "traces-selected", "traces-wrong", "contrast", "trace-span", "trace-flame", "trace-map", "compare", "span",
   "logs-open", "logs-patterns", "map-edge", "query-chart", "saved", "status", "settings", "help", "help-query", "map-groups", "nowhere",
 ]);
 
@@ -129,4 +140,4 @@ export async function pages(all = isWhole) {
 }
 
 // Whether a page says that something is wrong, and is answered so.
-export const isRefused = (path) => /durration|nowhere|SELECT%20nothing/.test(path);
+export const isRefused = (path) => /durration|nowhere|ops\/unknown|SELECT%20nothing/.test(path);

@@ -9,7 +9,7 @@ use crate::http::get_json;
 use crate::server::Server;
 
 /// In the order in which they are run: what reads the shop alone comes first. `UI_TESTS=all` runs all of them, and each in full.
-const SCRIPTS: [(&str, When); 18] = [
+const SCRIPTS: [(&str, When); 19] = [
     ("walk.mjs", When::Always),
     ("tasks.mjs", When::Always),
     ("markup.mjs", When::Always),
@@ -24,6 +24,7 @@ const SCRIPTS: [(&str, When); 18] = [
     ("trace.mjs", When::Always),
     ("large.mjs", When::Always),
     ("act.mjs", When::Always),
+    ("reader.mjs", When::Always),
     ("hostile.mjs", When::Always),
     ("times.mjs", When::Always),
     ("live.mjs", When::Always),
