@@ -105,7 +105,7 @@ async function selects(context) {
   // A window that is over: what is still on its way would make two looks differ.
   const [from, to] = [Date.now() - 600_000, Date.now() - 30_000].map((ms) => BigInt(ms) * 1_000_000n);
   // All spans: those are too many to be points.
-  const all = `${base}/traces?q=duration%3E0&from=${from}&to=${to}`;
+  const all = `${base}/traces?q=duration%3E1ns&from=${from}&to=${to}`;
   await page.goto(all);
   const { cells, at } = await heatOf(page);
   await page.mouse.move(...at(cells[0]));

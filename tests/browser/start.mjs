@@ -65,7 +65,7 @@ async function confirms(page, server) {
   check((await post(server.http, "/v1/traces", spans("fast", ago(-3 * 3_600_000)))).ok, "a span of a fast clock is not taken in");
   await says(page, "a sender whose clock is fast", /fast\s+was received, but its clock is [\d\shmin]+ ahead/);
   await Promise.all([page.waitForURL(/\/services\/checkout/), page.locator("#received a", { hasText: "checkout" }).first().click()]);
-  await page.goBack();
+  await page.goto(`http://${server.ui}/start`);
   await Promise.all([page.waitForURL(/\/trace\//), page.locator("#received a", { hasText: "first trace of checkout" }).click()]);
   check((await page.locator("h1").innerText()).includes("checkout"), "the first trace is not the one that was sent");
   await page.goto(`http://${server.ui}/`);
