@@ -97,6 +97,7 @@ fn a_seed_is_always_the_same_run() {
 #[test]
 fn a_device_that_fails_once_in_a_start_takes_nothing_with_it() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let failed: u64 = (0..2).map(|seed| runtime.block_on(World::new(seed).start_with_each_operation_failing())).sum();
+    // The second has a log that is flushed while it is read back.
+    let failed: u64 = [0, 9].into_iter().map(|seed| runtime.block_on(World::new(seed).start_with_each_operation_failing())).sum();
     assert!(failed > 60, "{failed} operations failed");
 }

@@ -235,7 +235,7 @@ impl World {
     /// stops, and the next start must have everything. How many failed.
     pub(super) async fn start_with_each_operation_failing(&mut self) -> u64 {
         self.restart_quietly().await;
-        for _ in 0..6 {
+        for _ in 0..12 {
             self.send().await;
         }
         self.end();
