@@ -22,8 +22,12 @@ impl Keeper {
         }
     }
 
-    /// Lets the oldest segments go until the next flush fits: by then whoever reads them has mostly ended, and it need not wait.
-    pub(super) fn let_go_ahead(&self) {
+    /// Lets the oldest segments go until the next flush fits: by then whoever reads them has mostly ended, and it need not wait. Where the
+    /// budget was made smaller since they were written, nothing is taken in before, so that no flush would let them go.
+    pub(crate) fn let_go_ahead(&self) {
+        if !self.budget.is_short(self.tables.disk_bytes().0) {
+            return;
+        }
         while self.budget.is_short(self.tables.disk_bytes().0) {
             match self.let_oldest_go() {
                 Ok(true) => {}
@@ -57,6 +61,11 @@ impl Keeper {
     pub(crate) fn segment_bytes(&self) -> u64 {
         let (listed, leaving) = self.tables.disk_bytes();
         listed + leaving + self.budget.writing()
+    }
+
+    /// Whether files of segments that are not listed any more are still there.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.tables.disk_bytes().1 > 0
     }
 
     /// Removes the files of segments that are no longer listed and that no query reads. A crash before leaves orphans.

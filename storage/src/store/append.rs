@@ -116,7 +116,7 @@ impl Inner {
     fn budget_refusal(&self) -> Option<String> {
         let max = self.config.max_disk_bytes?;
         let used = self.keeper.segment_bytes().saturating_add(self.wal.disk_bytes()).saturating_add(self.config.log_file_bytes());
-        (used > max).then(|| BUDGET_FULL.to_owned())
+        (used > max).then(|| if self.keeper.is_leaving() { BUDGET_READ } else { BUDGET_FULL }.to_owned())
     }
 
     fn check_writable(&self) -> Result<(), AppendError> {
@@ -275,8 +275,11 @@ pub(crate) fn context_of(record: &Record) -> otlp::Context {
     otlp::Context { now: UnixNanos::new(record.ingest_time.get()), retention, first_record_id: record.first_record_id }
 }
 
+/// Until the oldest data is let go, which happens in the background.
+const BUDGET_FULL: &str = "the data folder has reached max_disk_bytes; the oldest data is being let go";
+
 /// What is let go goes from the disk when nobody reads it any more.
-const BUDGET_FULL: &str =
+const BUDGET_READ: &str =
     "the data folder has reached max_disk_bytes, and files that were let go are still read by a question, an export or a merge";
 
 /// How long a request waits for room in memory. A slow answer is better than a refusal.

@@ -81,6 +81,7 @@ impl Merger {
         if self.reserve.is_wanting() && self.disk.has_room_for(RESERVE_BYTES) {
             self.reserve.set_aside();
         }
+        self.keeper.let_go_ahead();
         let has_worked = self.expire()? || self.rewrite_hidden()? || self.merge()? || self.reindex()?;
         Ok(has_worked || self.compare())
     }

@@ -184,6 +184,38 @@ async fn the_byte_budget_is_never_passed_and_the_oldest_rows_go_first() {
     assert!(disk_usage(dir.path()) <= budget);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_made_smaller_lets_the_oldest_rows_go_before_anything_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = Config { max_buffer_bytes: 4 << 20, ..config(dir.path()) };
+    let budget = config.smallest_disk();
+    let store = Store::open(config.clone(), Clock::held_at(NOW), Registry::default()).await.unwrap();
+    let mut number = 0;
+    while disk_usage(dir.path()) <= budget + budget / 4 {
+        while store.append(Signal::Logs, incompressible(number, 200)).await.is_err() {}
+        number += 200;
+    }
+    store.close().await.unwrap();
+    assert!(disk_usage(dir.path()) > budget, "{number}");
+
+    config.max_disk_bytes = Some(budget);
+    let store = Store::open(config, Clock::held_at(NOW), Registry::default()).await.unwrap();
+    let mut said = String::new();
+    for _ in 0..600 {
+        match store.append(Signal::Logs, incompressible(number, 1)).await {
+            Ok(_) => break,
+            Err(error) => said = error.to_string(),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let left = contents(&store)[1].clone();
+    let first = *left.keys().next().unwrap();
+    assert!(first > 0, "nothing went: {said}");
+    assert_eq!(left, once(first..number + 1), "the oldest went, and nothing else");
+    store.close().await.unwrap();
+    assert!(disk_usage(dir.path()) <= budget);
+}
+
 /// Log records with bodies that no compression makes small.
 fn incompressible(first: u64, count: u64) -> Bytes {
     let body = |number: u64| {
