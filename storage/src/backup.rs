@@ -3,7 +3,7 @@
 //! Owns the moment, the stream that carries it (`backup/stream.rs`), the folder that keeps moments (`backup/vault.rs`) and the way back
 //! (`backup/restore.rs`). A moment is the list of segments, their files, and the log up to its last acknowledged frame: what a crash at
 //! that time would have left, so a start from it is a start after a crash. Segments never change; those that a vault has already are not
-//! copied again. While a moment is held, files that it needs are not removed.
+//! copied again. While a moment is held, files that it needs are not removed. Saved views and the marks of services are in it too.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
@@ -16,6 +16,7 @@ use crate::files::{File, Place};
 use crate::flush::Keeper;
 use crate::folder::{Folder, io_error};
 use crate::manifest::{self, Contents};
+use crate::memo;
 use crate::segment::SegmentMeta;
 use crate::snapshot::Snapshot;
 use crate::store::Signal;
@@ -141,6 +142,7 @@ impl Backup {
         // The next file of the log may be begun already; it has nothing of this moment.
         let contents = Contents { log_begun: last, log_ended: 0, ..self.contents.clone() };
         pieces.push(Piece::here("manifest/log".to_owned(), manifest::snapshot(self.folder.id(), &contents)));
+        pieces.extend(memo::kept(&self.folder.memo()).into_iter().map(|(name, bytes)| Piece::here(format!("memo/{name}"), bytes)));
         pieces
     }
 

@@ -90,6 +90,12 @@ pub(crate) fn files(folder: &Place) -> Vec<(Place, bool)> {
     there.map(|(name, place)| (place.clone(), place.read().is_ok_and(|bytes| is_whole(name, &bytes)))).collect()
 }
 
+/// What a backup keeps of what is remembered: names and contents of the files that are there and whole.
+pub(crate) fn kept(folder: &Place) -> Vec<(&'static str, Vec<u8>)> {
+    let read = |name: &'static str| folder.join(name).read().ok().filter(|bytes| body(bytes).is_some()).map(|bytes| (name, bytes));
+    KEPT.into_iter().filter_map(read).collect()
+}
+
 /// What a file holds; nothing when it is absent or damaged.
 fn read<T: DeserializeOwned>(path: &Place) -> Option<T> {
     read_as(path, |bytes| body(bytes).and_then(|body| serde_json::from_slice(body).ok()))
@@ -136,6 +142,8 @@ const MAGIC: &[u8; 8] = b"THRLMEM1";
 const SERVICES: &str = "services";
 const VIEWS: &str = "views";
 const REQUESTS: &str = "requests";
+/// Files that people miss when they are gone. Which requests came lately means nothing in another place.
+pub(crate) const KEPT: [&str; 2] = [SERVICES, VIEWS];
 
 #[cfg(test)]
 mod tests {

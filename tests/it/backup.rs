@@ -6,7 +6,11 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::Method;
+
 use crate::durability::{acknowledged, compare};
+use crate::http::{get, send};
 use crate::server::{Server, command};
 use crate::tools::{expect, word};
 
@@ -38,6 +42,9 @@ async fn what_was_acknowledged_before_a_backup_under_load_is_in_it() {
     let mut server = Server::start(&at("data"), &["--buffer-bytes", "1MiB", "--flush-interval", "300ms"]);
     let loads = [load(&server, &at("ledger"), "--spans"), load(&server, &at("ledger"), "--logs")];
     let url = format!("http://{}", server.ui);
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let view = Bytes::from_static(b"name=Slow+checkouts&address=%2Ftraces%3Fq%3Da");
+    assert_eq!(send(server.ui, Method::POST, "/saved", &form, view).await.unwrap().status, 303);
     let mut before: Vec<HashMap<(String, String), u64>> = Vec::new();
     for round in 0..4 {
         let enough = (round + 1) * 30;
@@ -65,6 +72,7 @@ async fn what_was_acknowledged_before_a_backup_under_load_is_in_it() {
         expect(0, &["check", word(&restored)]);
         let mut server = Server::start(&restored, &[]);
         compare(&server, expected).await;
+        assert!(get(server.ui, "/saved").await.text().contains("Slow checkouts"), "saved views are in a backup");
         server.kill();
     }
     // Only what is new is copied, offline too, and old ones go.

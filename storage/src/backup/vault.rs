@@ -3,7 +3,7 @@
 //! ```text
 //! VAULT                   one line of text: `throughline backup 1`
 //! seg/<signal>/           `<ulid>.parquet-<crc>` and `<ulid>.idx-<crc>`: files of segments, shared by all moments
-//! points/<ulid>/          one moment: `wal/…`, `manifest/log`, `FORMAT`, and SUMS
+//! points/<ulid>/          one moment: `wal/…`, `manifest/log`, `memo/…`, `FORMAT`, and SUMS
 //! points/<ulid>.partial/  one that is not finished; removed by the next backup
 //! SUMS                    `throughline backup 1`, lines `<crc32c 8 hex> <bytes> <name>`, `crc32c <8 hex>` of all before
 //! ```

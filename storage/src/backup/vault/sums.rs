@@ -1,6 +1,7 @@
 //! The list of a moment's files, and which names they may have.
 
 use super::HEAD;
+use crate::memo;
 
 /// A file: name, bytes, crc32c.
 pub(in super::super) type Summed = (String, u64, u32);
@@ -12,6 +13,7 @@ pub(super) fn is_name(name: &str) -> bool {
         ["FORMAT"] | ["manifest", "log"] => true,
         ["wal", file] => plain(file),
         ["seg", "traces" | "logs", file] => plain(file),
+        ["memo", file] => memo::KEPT.contains(file),
         _ => false,
     }
 }
