@@ -100,10 +100,11 @@ impl Ingest {
     /// Counts a refusal by reason and keeps it for people to see.
     pub(crate) fn note_refusal(&self, transport: Transport, refusal: &Refusal, user_agent: &str) {
         self.metrics.refused(refusal.reason());
-        let alike = self.refusals.note(transport, refusal, user_agent);
-        if alike == 1 && matches!(refusal, Refusal::Speech(_)) {
-            // Its sender cannot read an answer: whoever looks after it must.
-            tracing::warn!(transport = transport.as_str(), "a sender speaks another protocol: {refusal}; others alike are counted only");
+        let is_news = self.refusals.note(transport, refusal, user_agent);
+        if is_news && refusal.retry_after().is_none() {
+            // Many senders show nothing of the answer: whoever looks after this program must be told.
+            let (reason, sender, said) = (refusal.reason(), client_of(user_agent), refusal.message());
+            tracing::warn!(transport = transport.as_str(), reason, sender, "refused a request: {said}; others alike are counted only");
         }
         tracing::debug!(transport = transport.as_str(), reason = refusal.reason(), "refused a request");
     }
@@ -144,16 +145,21 @@ impl Ingest {
         let (payload, mut notes) = match parcel.encoding {
             Encoding::Protobuf => (body, json::Notes::default()),
             Encoding::Json => {
-                let made = transcode(signal.into(), body).await?;
+                let made = transcode(signal.into(), body.clone()).await?;
+                if made.payload.is_empty() && items::names_other(signal, &body) {
+                    return Err(misdirected(signal));
+                }
                 (made.payload, made.notes)
             }
         };
         booking.received(items::count(signal, &payload).unwrap_or(0).saturating_add(notes.rejected));
+        let is_of_other = items::is_of_other(signal, &payload);
         let looks_like_json = parcel.encoding == Encoding::Protobuf && payload.first() == Some(&b'{');
         let appended = if payload.is_empty() {
             storage::Appended::default()
         } else {
             self.sink.append(signal, payload).await.map_err(|error| match Refusal::from(error) {
+                Refusal::Malformed(_) if is_of_other => misdirected(signal),
                 Refusal::Malformed(message) if looks_like_json => {
                     Refusal::Malformed(format!("{message}; the body starts with '{{', did you mean content-type application/json?"))
                 }
@@ -176,6 +182,14 @@ impl Ingest {
             [notes.first_rejection.clone(), stored, self.limiter.due(client, &notes.warnings)].into_iter().flatten().collect();
         (!parts.is_empty()).then(|| bounded(parts.join("; "), MAX_MESSAGE_BYTES))
     }
+}
+
+/// A request that holds what another path takes.
+fn misdirected(signal: Signal) -> Refusal {
+    Refusal::Malformed(match signal {
+        Signal::Traces => "the body holds log records, not spans; send log records to /v1/logs, or over gRPC to the LogsService".to_owned(),
+        Signal::Logs => "the body holds spans, not log records; send spans to /v1/traces, or over gRPC to the TraceService".to_owned(),
+    })
 }
 
 /// How a request that was answered with success is booked.

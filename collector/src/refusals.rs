@@ -36,17 +36,19 @@ pub type RecentRefusals = Arc<dyn Fn() -> Vec<RecentRefusal> + Send + Sync>;
 pub(crate) struct Refusals {
     clock: Clock,
     table: Arc<Mutex<VecDeque<RecentRefusal>>>,
+    /// When the news of a minute began, and how many there were.
+    news: Arc<Mutex<(UnixNanos, u32)>>,
 }
 
 // === impl Refusals ===
 
 impl Refusals {
     pub(crate) fn new(clock: Clock) -> Self {
-        Self { clock, table: Arc::default() }
+        Self { clock, table: Arc::default(), news: Arc::default() }
     }
 
-    /// Notes one; the answer is how many alike there are now.
-    pub(crate) fn note(&self, transport: Transport, refusal: &Refusal, user_agent: &str) -> u64 {
+    /// Notes one; says whether it is worth a line in the log: the first of its kind, and not one of too many kinds at once.
+    pub(crate) fn note(&self, transport: Transport, refusal: &Refusal, user_agent: &str) -> bool {
         let status = match transport {
             Transport::Http => refusal.http_status().as_u16(),
             Transport::Grpc => u16::try_from(refusal.code() as i32).unwrap_or_default(),
@@ -71,7 +73,17 @@ impl Refusals {
             user_agent,
         });
         table.truncate(MAX_ENTRIES);
-        count
+        count == 1 && self.has_room_for_news(last)
+    }
+
+    /// Senders choose what is new, so that they could fill the log.
+    fn has_room_for_news(&self, now: UnixNanos) -> bool {
+        let mut news = self.news.lock();
+        if now.get().abs_diff(news.0.get()) > MINUTE_NANOS {
+            *news = (now, 0);
+        }
+        news.1 = news.1.saturating_add(1);
+        news.1 <= MAX_NEWS
     }
 
     pub(crate) fn reader(&self) -> RecentRefusals {
@@ -86,6 +98,9 @@ fn words(message: &str) -> impl Iterator<Item = char> {
 }
 
 const MAX_ENTRIES: usize = 32;
+/// Lines in the log per minute.
+const MAX_NEWS: u32 = 10;
+const MINUTE_NANOS: u64 = 60_000_000_000;
 const MAX_TEXT_BYTES: usize = 256;
 const MAX_AGENT_BYTES: usize = 96;
 
@@ -96,15 +111,13 @@ mod tests {
     #[test]
     fn refusals_alike_are_counted_and_the_table_is_bounded() {
         let refusals = Refusals::new(Clock::default());
-        for _ in 0..3 {
-            refusals.note(Transport::Http, &Refusal::BodyTimeout, "agent");
-        }
+        let news: Vec<bool> = (0..3).map(|_| refusals.note(Transport::Http, &Refusal::BodyTimeout, "agent")).collect();
+        assert_eq!(news, [true, false, false]);
         let read = refusals.reader();
         assert_eq!(read().len(), 1);
         assert_eq!((read()[0].count, read()[0].status), (3, 408));
-        for n in 0..100 {
-            refusals.note(Transport::Grpc, &Refusal::Internal, &format!("agent {n}"));
-        }
+        let news = (0..100).filter(|n| refusals.note(Transport::Grpc, &Refusal::Internal, &format!("agent {n}"))).count();
+        assert_eq!(news, 9, "the log is not filled by who calls itself by many names");
         assert_eq!(read().len(), MAX_ENTRIES);
         assert_eq!(read()[0].user_agent, "agent 99");
     }

@@ -119,7 +119,9 @@ fn advice(reason: &str) -> &'static str {
         "not_found" => "Send traces to /v1/traces and logs to /v1/logs; many exporters add that to the endpoint by themselves.",
         "method" => "Exporters use POST.",
         "signal_not_stored" => "Metrics and profiles are not kept here; set OTEL_METRICS_EXPORTER=none.",
-        "malformed" => "The protocol may be another than the content type says; set OTEL_EXPORTER_OTLP_PROTOCOL.",
+        "malformed" => {
+            "What the sender was told says what is wrong. If it is no request at all, the protocol may be another than the content type says: set OTEL_EXPORTER_OTLP_PROTOCOL."
+        }
         "protocol" | "framing" => "The port may be wrong: gRPC and HTTP have one each.",
         "origin" => "Allow the page's origin in the settings of the HTTP receiver.",
         "too_large" => "Let the exporter send smaller batches.",
