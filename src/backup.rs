@@ -101,7 +101,8 @@ pub(crate) fn restore(arguments: &cli::Restore) -> anyhow::Result<ExitCode> {
         for point in &points {
             writeln!(out, "{}  {}", point.id, rfc3339(point.taken.get()))?;
         }
-        writeln!(out, "{} backups; give a folder to restore the last one, or the one of --at", points.len())?;
+        let backups = if points.len() == 1 { "backup" } else { "backups" };
+        writeln!(out, "{} {backups}; give a folder to restore the last one, or the one of --at", points.len())?;
         return Ok(ExitCode::SUCCESS);
     };
     let point = match &arguments.at {

@@ -111,8 +111,8 @@ impl Config {
             written.mistake("max_buffer_bytes", "smaller than buffer_bytes".to_owned());
         }
         if let Some(max) = storage.max_disk_bytes.filter(|max| *max < storage.smallest_disk()) {
-            let what =
-                format!("{max} is too little for a buffer of this size; allow at least {}, or lower buffer_bytes", storage.smallest_disk());
+            let least = storage.smallest_disk().div_ceil(1 << 20);
+            let what = format!("{max} bytes are too little for a buffer of this size; allow at least {least}MiB, or lower buffer_bytes");
             written.mistake("max_disk_bytes", what);
         }
         let stop_deadline = written.read("stop_deadline", value::duration);

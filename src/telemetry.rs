@@ -35,6 +35,12 @@ pub(crate) fn start(config: &Config) {
 /// # Errors
 /// When it is not; says why.
 pub(crate) fn check_filter(text: &str) -> Result<String, String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    // The library takes any word for a target of which everything is logged.
+    let is_level = |word: &str| word.contains(['=', '[']) || LEVELS.iter().any(|level| word.eq_ignore_ascii_case(level));
+    if let Some(word) = text.split(',').map(str::trim).find(|word| !word.is_empty() && !is_level(word)) {
+        return Err(format!("`{word}` is no level of the log ({}); one part is written `collector=debug`", LEVELS.join(", ")));
+    }
     match EnvFilter::try_new(text) {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => Err(format!("`{text}` is not a log filter such as `info` or `info,collector=debug`: {error}")),

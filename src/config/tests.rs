@@ -66,7 +66,7 @@ fn every_mistake_is_reported_at_once_with_its_place() {
     let said = load(file, &environment, &[("query_timeout", "-1")]).unwrap_err();
     for part in [
         "throughline.toml:1: `otlp_gprc`: no such setting; did you mean `otlp_grpc`?",
-        "throughline.toml:3: `soon` is not a duration",
+        "throughline.toml:3: `retention`: `soon` is not a duration",
         "throughline.toml:4: `ui` is a table",
         "THROUGHLINE_BUFFER_BYTES: `much` is not a size",
         "THROUGHLINE_DATADIR: no such variable; did you mean `THROUGHLINE_DATA_DIR`?",
@@ -75,6 +75,15 @@ fn every_mistake_is_reported_at_once_with_its_place() {
         assert!(said.contains(part), "{part}\nis not in\n{said}");
     }
     assert_eq!(said.lines().count(), 7, "{said}");
+    let places = |said: &str| said.lines().filter_map(|line| line.split("toml:").nth(1)?.get(..1)?.parse::<u32>().ok()).collect::<Vec<_>>();
+    assert_eq!(places(&said), [1, 3, 4]);
+}
+
+#[test]
+fn a_word_that_is_no_level_is_not_taken_for_a_part_of_the_program() {
+    for (filter, is_fine) in [("warn,collector=debug", true), ("INFO", true), ("verbos", false), ("info,collector", false)] {
+        assert_eq!(load("", &[], &[("log", filter)]).is_ok(), is_fine, "{filter}");
+    }
 }
 
 #[test]
@@ -88,9 +97,12 @@ fn values_that_no_setting_takes_are_called_by_their_kind() {
 #[test]
 fn broken_toml_names_its_lines_and_does_not_hide_the_others() {
     let said = load("demo = true\nlog = \"info\nsync = \"often\"\nui 127.0.0.1:80\n", &[], &[("demo_rate", "0")]).unwrap_err();
-    for part in
-        ["throughline.toml:2: not TOML: ", "throughline.toml:3: neither `group`", "throughline.toml:4: not TOML: ", "--demo-rate: `0`"]
-    {
+    for part in [
+        "throughline.toml:2: not TOML: ",
+        "throughline.toml:3: `sync`: neither `group`",
+        "throughline.toml:4: not TOML: ",
+        "--demo-rate: `0`",
+    ] {
         assert!(said.contains(part), "{part}\nis not in\n{said}");
     }
     assert_eq!(said.lines().count(), 5, "{said}");
@@ -154,9 +166,11 @@ fn listening_everywhere_moves_only_what_nobody_wrote() {
 fn settings_that_contradict_each_other_are_mistakes() {
     let said =
         load("in_flight_bytes = \"1MiB\"\n", &[], &[("max_buffer_bytes", "1KiB"), ("demo", "true"), ("otlp_grpc", "off")]).unwrap_err();
-    for part in
-        ["throughline.toml:1: smaller than max_message_bytes", "--max-buffer-bytes: smaller than buffer_bytes", "--otlp-grpc: off, but"]
-    {
+    for part in [
+        "throughline.toml:1: `in_flight_bytes`: smaller than max_message_bytes",
+        "--max-buffer-bytes: smaller than buffer_bytes",
+        "--otlp-grpc: off, but",
+    ] {
         assert!(said.contains(part), "{part}\nis not in\n{said}");
     }
 }
@@ -182,16 +196,18 @@ fn retention_is_written_once_per_signal_or_by_rule() {
         ("traces: status=error for soon", "is not a duration"),
         ("traces: status= for 1y", "`status=`: "),
         ("traces: status=error for 1d", "keeps no longer"),
+        ("traces: status=error for 90d, service=a for 90d", "says `for` twice"),
     ] {
         let said = load("retention = \"30d\"\n", &[], &[("retention_keep", rules)]).unwrap_err();
         assert!(said.contains(part) && said.contains("--retention-keep"), "{said}");
     }
+    load("retention = \"30d\"\n", &[], &[("retention_keep", "logs: \"waited for 5s now\" for 90d")]).unwrap();
 }
 
 #[test]
 fn a_byte_budget_that_the_buffer_does_not_fit_into_is_a_mistake_and_the_default_buffer_fits() {
     let said = load("", &[], &[("max_disk_bytes", "64MiB"), ("buffer_bytes", "96MiB")]).unwrap_err();
-    assert!(said.contains("--max-disk-bytes: 67108864 is too little"), "{said}");
+    assert!(said.contains("--max-disk-bytes: 67108864 bytes are too little"), "{said}");
     let config = load("", &[], &[("max_disk_bytes", "64MiB")]).unwrap();
     assert_eq!((config.storage.max_disk_bytes, config.storage.buffer_bytes), (Some(64 << 20), 2 << 20));
 }
@@ -222,9 +238,11 @@ fn what_kubernetes_says_of_a_service_of_this_name_is_no_setting() {
 #[test]
 fn a_prefix_or_a_host_that_could_not_be_used_is_a_mistake_among_the_others() {
     let said = load("base_path = \"nope\"\nsync = \"often\"\n", &[], &[("allowed_hosts", "a.example, http://x")]).unwrap_err();
-    for part in
-        ["throughline.toml:1: the base path `nope` must be like", "throughline.toml:2:", "--allowed-hosts: `http://x` is not a host name"]
-    {
+    for part in [
+        "throughline.toml:1: `base_path`: the base path `nope` must be like",
+        "throughline.toml:2:",
+        "--allowed-hosts: `http://x` is not a host name",
+    ] {
         assert!(said.contains(part), "{part}\nis not in\n{said}");
     }
     for wrong in ["a:80", "*.example.com", "a/b"] {
@@ -237,7 +255,7 @@ fn a_prefix_or_a_host_that_could_not_be_used_is_a_mistake_among_the_others() {
 #[test]
 fn two_parts_at_one_address_are_a_mistake() {
     let said = load("otlp_grpc = \"127.0.0.1:5000\"\n", &[], &[("ui", "0.0.0.0:5000")]).unwrap_err();
-    assert!(said.contains("throughline.toml:1: 127.0.0.1:5000 is taken by ui already"), "{said}");
+    assert!(said.contains("throughline.toml:1: `otlp_grpc`: 127.0.0.1:5000 is taken by ui already"), "{said}");
     let said = load("", &[], &[("otlp_http", "127.0.0.1:4317")]).unwrap_err();
     assert!(said.contains("--otlp-http: 127.0.0.1:4317 is taken by otlp_grpc already"), "{said}");
     for fine in ["127.0.0.1:0", "127.0.0.2:5000", "[::]:5000", "off"] {

@@ -49,6 +49,14 @@ fn keep_rule(text: &str) -> Result<KeepRule, String> {
         _ => return Err(wanted()),
     };
     let (query, keep) = rest.rsplit_once(" for ").ok_or_else(wanted)?;
+    // As when rules have commas between them: the rest would be words to search for.
+    if let Some((before, next)) = query.rsplit_once(" for ")
+        && before.matches('"').count().is_multiple_of(2)
+        && age(next.split([',', ' ']).next().unwrap_or_default()).is_ok()
+    {
+        let example = "`traces: status=error for 90d; traces: duration>1s for 90d`";
+        return Err(format!("`{text}` says `for` twice; rules have semicolons between them, such as {example}"));
+    }
     Ok(KeepRule { signal, query: query.trim().to_owned(), keep: age(keep.trim())?.0 })
 }
 

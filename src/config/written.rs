@@ -76,7 +76,8 @@ impl Written {
         match read(text) {
             Ok(value) => value,
             Err(what) => {
-                self.mistakes.push(Mistake { place: place.clone(), what });
+                let mistake = Mistake::of(key, place.clone(), what);
+                self.mistakes.push(mistake);
                 T::default()
             }
         }
@@ -105,10 +106,16 @@ impl Written {
     /// Notes that the value of `key` does not go with the others.
     pub(super) fn mistake(&mut self, key: &'static str, what: String) {
         let place = self.values.get(key).map_or(Place::Default(key), |(_, place)| place.clone());
-        self.mistakes.push(Mistake { place, what });
+        self.mistakes.push(Mistake::of(key, place, what));
     }
 
-    pub(super) fn into_mistakes(self) -> Vec<Mistake> {
+    /// All mistakes: those of the file line by line, then the others.
+    pub(super) fn into_mistakes(mut self) -> Vec<Mistake> {
+        self.mistakes.sort_by_key(|mistake| match &mistake.place {
+            Place::File(_) => (0, 0),
+            Place::Line { line, .. } => (0, *line),
+            Place::Default(_) | Place::Variable(_) | Place::Word(_) => (1, 0),
+        });
         self.mistakes
     }
 
@@ -251,6 +258,14 @@ fn kind(value: &DeValue<'_>) -> &'static str {
 }
 
 // === impl Mistake ===
+
+impl Mistake {
+    /// A place that does not say which setting it is gets its name.
+    fn of(key: &str, place: Place, what: String) -> Self {
+        let what = if matches!(place, Place::Line { .. }) { format!("`{key}`: {what}") } else { what };
+        Self { place, what }
+    }
+}
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
