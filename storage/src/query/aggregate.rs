@@ -212,8 +212,9 @@ fn check(ask: &Aggregate) -> Result<Parts, QueryError> {
         return refuse("the time range ends before it begins".to_owned());
     }
     let parts = Parts::new(ask.range, ask.step)?;
-    if parts.count.saturating_mul(ask.limit) > MAX_CELLS {
-        return refuse(format!("{} groups of {} parts are too many; ask for a longer step or fewer groups", ask.limit, parts.count));
+    let groups = if ask.group_by.is_empty() { 1 } else { ask.limit };
+    if parts.count.saturating_mul(groups) > MAX_CELLS {
+        return refuse(format!("{groups} groups of {} parts are too many; ask for a longer step or fewer groups", parts.count));
     }
     Ok(parts)
 }

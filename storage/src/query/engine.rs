@@ -194,8 +194,9 @@ impl Engine {
             let mut task = AbortOnDrop(task);
             tokio::select! {
                 result = &mut task.0 => match result {
+                    // Reading tables knows what was left of the time.
+                    Ok(Ok(Err(QueryError::Timeout(_))) | Err(_)) => Err(QueryError::Timeout(allowed)),
                     Ok(Ok(result)) => result,
-                    Ok(Err(_)) => Err(QueryError::Timeout(allowed)),
                     Err(error) => Err(failed(&error)),
                 },
                 error = control.ended() => Err(error),

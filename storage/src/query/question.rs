@@ -109,7 +109,7 @@ pub enum QueryError {
     #[error("{0}")]
     Invalid(String),
     /// It took longer than allowed. Narrow the time range or the question.
-    #[error("the query took longer than {} s; narrow its time range or its conditions", .0.as_secs())]
+    #[error("the query took longer than {0:?}; narrow its time range or its conditions")]
     Timeout(Duration),
     /// Too many queries run at once. Ask again after a second.
     #[error("too many queries are running; try again in a second")]

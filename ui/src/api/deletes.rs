@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use storage::{DeleteError, DeleteReceipt, DeleteWhat, Signal, TimeRange, TraceId, UnixNanos};
 
 use crate::error::Failure;
@@ -19,8 +20,9 @@ struct Asked {
     trace_ids: Option<Vec<String>>,
     signal: Option<String>,
     query: Option<String>,
-    from: Option<String>,
-    to: Option<String>,
+    /// A time as everywhere in an address; digits alone may be a number.
+    from: Option<Value>,
+    to: Option<Value>,
 }
 
 #[derive(Debug, Serialize)]
@@ -93,7 +95,10 @@ fn what(asked: Asked, now: UnixNanos) -> Result<DeleteWhat, Failure> {
                 "logs" => Signal::Logs,
                 _ => return Err(wrong("signal", "it is `traces` or `logs`")),
             };
-            let time = |name, text: &str| parse_time(text, now).map_err(|reason| wrong(name, &reason));
+            let time = |name, value: &Value| {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                parse_time(&text, now).map_err(|reason| wrong(name, &reason))
+            };
             let range = TimeRange { from: time("from", &from)?, to: time("to", &to)? };
             if range.from >= range.to {
                 return Err(wrong("to", "it must be later than `from`"));

@@ -80,7 +80,7 @@ pub(super) async fn tables(params: Params) -> Result<Json<Tables>, Failure> {
 
 /// `GET /api/v1/sql`
 pub(super) async fn asked_by_url(State(state): State<AppState>, headers: HeaderMap, params: Params) -> Result<Response, Failure> {
-    params.refuse_unknown(&PARAMETERS)?;
+    refuse_unknown(&params)?;
     let sql = params.get("query").unwrap_or_default().to_owned();
     answer(&state, sql, &headers, &params).await
 }
@@ -98,12 +98,19 @@ pub(super) async fn asked_by_body(
     } else if content_type.starts_with("application/x-www-form-urlencoded") {
         Params::read(&body)?
     } else {
-        params.refuse_unknown(&PARAMETERS)?;
+        refuse_unknown(&params)?;
         return answer(&state, body, &headers, &params).await;
     };
-    params.refuse_unknown(&PARAMETERS)?;
+    refuse_unknown(&params)?;
     let sql = params.get("query").unwrap_or_default().to_owned();
     answer(&state, sql, &headers, &params).await
+}
+
+fn refuse_unknown(params: &Params) -> Result<(), Failure> {
+    if let Some(name) = ["from", "to"].into_iter().find(|name| params.get(name).is_some()) {
+        return Err(wrong(name, "a statement says its window itself, such as WHERE start_time > now() - INTERVAL '1 hour'"));
+    }
+    params.refuse_unknown(&PARAMETERS)
 }
 
 async fn answer(state: &AppState, sql: String, headers: &HeaderMap, params: &Params) -> Result<Response, Failure> {

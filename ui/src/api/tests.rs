@@ -176,6 +176,7 @@ async fn mistakes_are_refused_with_what_to_do() {
     let app = App::filled().await;
     for (url, status, code) in [
         ("/api/v1/traces?servce=checkout", 400, "unknown_parameter"),
+        ("/api/v1/sql?query=SELECT%201&from=now-1h", 400, "invalid_parameter"),
         ("/api/v1/traces?q=status:", 400, "query_syntax"),
         ("/api/v1/traces?limit=0", 400, "invalid_parameter"),
         ("/api/v1/traces?limit=9223372036854775808", 400, "invalid_parameter"),

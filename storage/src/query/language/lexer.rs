@@ -159,6 +159,17 @@ impl<'a> Lexer<'a> {
         })
     }
 
+    /// The name of a field as a value: a bare word whose end may be in quotes, as in `attr."a b"`.
+    pub(super) fn field_name(&mut self) -> Result<Literal, ParseError> {
+        let start = self.at;
+        let value = self.value()?;
+        if matches!(&value, Literal::Bare(text) if text.ends_with('.')) && self.peek() == Some('"') {
+            self.quoted()?;
+            return Ok(Literal::Bare(self.slice(start..self.at).to_owned()));
+        }
+        Ok(value)
+    }
+
     /// A regular expression: in quotes, where only `\"` is special, or a bare word.
     pub(super) fn pattern(&mut self) -> Result<String, ParseError> {
         if self.peek() != Some('"') {

@@ -11,6 +11,7 @@ use super::structure::{Part, joined};
 use super::tree::{Literal, Node, Operand, Operator, Pattern, Test, is_keyword};
 use crate::store::Signal;
 
+mod braces;
 mod meant;
 mod whole;
 
@@ -24,11 +25,7 @@ pub(super) fn parse(signal: Signal, text: &str) -> Result<Part, ParseError> {
     if parser.lexer.rest().is_empty() {
         return Ok(Part::Rows(Node::All));
     }
-    let root = parser.any()?;
-    match parser.lexer.peek() {
-        None => Ok(root),
-        Some(c) => Err(complaint(parser.lexer.at()..parser.lexer.at() + c.len_utf8(), "this parenthesis was never opened")),
-    }
+    braces::refuse(signal, text, parser.whole())
 }
 
 /// Bytes of text.
@@ -56,6 +53,14 @@ struct Parser<'a> {
 }
 
 impl Parser<'_> {
+    fn whole(&mut self) -> Result<Part, ParseError> {
+        let root = self.any()?;
+        match self.lexer.peek() {
+            None => Ok(root),
+            Some(c) => Err(complaint(self.lexer.at()..self.lexer.at() + c.len_utf8(), "this parenthesis was never opened")),
+        }
+    }
+
     fn any(&mut self) -> Result<Part, ParseError> {
         let mut parts = vec![self.all()?];
         while self.lexer.keyword("OR") {
@@ -203,7 +208,7 @@ impl Parser<'_> {
     /// What follows `case:`: texts in this very case.
     fn exact_text(&mut self) -> Result<Node, ParseError> {
         self.lexer.skip_space();
-        let values = self.values(Operator::Is)?;
+        let values = self.values(None, Operator::Is)?;
         let exact = |literal| match literal {
             Literal::Quoted(text) if text.is_empty() => Node::All,
             Literal::Glob(pieces) if pieces.iter().all(String::is_empty) => Node::All,
@@ -217,17 +222,20 @@ impl Parser<'_> {
             return self.pattern(field);
         }
         let start = self.lexer.at();
-        let values = self.values(operator)?;
+        let values = self.values(Some(field), operator)?;
         fields::operand(self.signal, field, operator, values, start..self.lexer.at())
     }
 
     /// One value or several with commas between.
-    fn values(&mut self, operator: Operator) -> Result<Vec<(Literal, Range<usize>)>, ParseError> {
+    fn values(&mut self, field: Option<&Field>, operator: Operator) -> Result<Vec<(Literal, Range<usize>)>, ParseError> {
         let mut values = Vec::new();
         loop {
             let at = self.lexer.at();
-            let value = self.lexer.value()?;
+            let value = if field == Some(&Field::Has) { self.lexer.field_name()? } else { self.lexer.value()? };
             let end = self.lexer.at();
+            if let Some(field) = field {
+                self.ends_with_its_quotes(field, at..end)?;
+            }
             match &value {
                 Literal::Bare(text) if text.is_empty() => {
                     return Err(complaint(at..at, format!("a value is missing after `{}`", operator.as_str())));

@@ -22,7 +22,7 @@ fn every_form_of_condition_is_understood() {
         "-service:health NOT (name:a OR name:b) AND \"free text\" word",
         "service:a,b http.route:/x/{id} db.system.name=mysql attr.x:*",
         "scope.name:otel-* scope.version:2 scope.x:1 scope.\"name\":y event.name:retry event.attempt>2 link.trace_id:* link.kind:follows",
-        "duration:100ms..1s,5s.. attr.x:1..2,..-5 has:attr.x,link -has:http.route case:Timeout case:\"Card De\",X* conn* *-7",
+        "duration:100ms..1s,5s.. attr.x:1..2,..-5 has:attr.x,link has:attr.\"a b\",event.\"name\" -has:http.route case:Timeout case:\"Card De\",X* conn* *-7",
         "duration >= 1.5s duration<2us name~\"^GET \\d+\" name!~x attr.\"a key\":1 root:true has:link",
     ] {
         spans(text).unwrap_or_else(|e| panic!("{text}: {e}"));
@@ -72,6 +72,26 @@ fn errors_point_at_the_characters_that_are_wrong() {
     assert_eq!(error("severity:warn").0, 0);
     assert_eq!(error("duration:1..2s"), (9, 5, "`1` is not a duration; write it like 1.5s, 100ms or 2us".to_owned()));
     assert_eq!(spans("has:lnk").unwrap_err().suggestions, ["link"]);
+    assert_eq!(error("has:a").2, "`has` is one of event, link, exception, parent, peer, log or a field such as attr.a, not `a`");
+    for (signal, written, meant) in [
+        (Signal::Traces, "{ status = error && .http.route = \"/a, b\" }", Some("status = error http.route = \"/a, b\"")),
+        (Signal::Traces, "{resource.service.name=\"a\" || duration>1s}", Some("resource.service.name=\"a\" OR duration>1s")),
+        (Signal::Traces, "{status=error} | count() > 2", None),
+        (Signal::Logs, "{service_name=\"a\"} |= \"declined\" != \"x y\"", Some("service=\"a\" \"declined\" -\"x y\"")),
+        (Signal::Logs, "{service_name=~\"a|b\"} |~ \"d+\"", Some("service~\"a|b\" body~\"d+\"")),
+    ] {
+        let error = Query::parse(signal, written).unwrap_err();
+        assert!(error.message.starts_with("braces belong to TraceQL"), "{error:?}");
+        assert_eq!(error.suggestions.first().map(String::as_str), meant, "{written}");
+    }
+    assert_eq!(spans("has:lgo").unwrap_err().suggestions, ["log"]);
+    let swapped = |right: &str| format!("this range ends before it begins; write {right}");
+    assert_eq!(error("duration:1s..100ms"), (9, 9, swapped("100ms..1s")));
+    assert_eq!(error("attr.v:1..2,9..-1.5"), (12, 7, swapped("-1.5..9")));
+    assert!(error("has:\"a b\"").2.contains("a field such as attr.key"));
+    let quotes = "the ends of a range have no quotes; of texts write attr.v>=\"…\" attr.v<=\"…\"";
+    assert_eq!(error("attr.v:\"5\"..\"6\" b"), (7, 8, quotes.to_owned()));
+    assert_eq!(error("attr.v:5..\"6\""), (7, 6, quotes.to_owned()));
     assert_eq!(error("link.trace:xyz").0, 11);
     assert!(error("duration>1s,2s").2.contains("not a list"));
     assert!(error("\"a b\":c").2.contains("attr.\"a b\""));

@@ -80,6 +80,13 @@ fn check_tokens(sql: &str, before: usize) -> Result<(), QueryError> {
     if let Some(first) = said.clone().next().filter(|token| matches!(&token.token, Token::Word(word) if WRITES.contains(&word.keyword))) {
         return Err(wrong(first, super::READ_ONLY));
     }
+    let mut begin = said.clone();
+    if let (Some(Token::Word(first)), Some(second)) = (begin.next().map(|token| &token.token), begin.next())
+        && first.keyword == Keyword::SHOW
+        && !matches!(&second.token, Token::Word(word) if matches!(word.keyword, Keyword::TABLES | Keyword::COLUMNS))
+    {
+        return Err(wrong(second, super::READ_ONLY));
+    }
     if let Some(sample) = said.clone().find(|token| matches!(&token.token, Token::Word(word) if word.keyword == Keyword::TABLESAMPLE)) {
         return Err(wrong(sample, "there are no samples; narrow the time instead, such as WHERE start_time >= …"));
     }

@@ -34,6 +34,9 @@ pub(super) fn locate(error: &DataFusionError, sql: &str, before: usize, state: &
     let place = place.or_else(|| line.contains("found: EOF").then_some((sql.len(), 0)));
     match place {
         Some((offset, length)) => {
+            if let Some(error) = duration(sql, before, offset, length) {
+                return QueryError::Parse(error);
+            }
             let shown = sql.get(offset..offset + length).unwrap_or_default();
             let skipped = if words.is_last_part { shown.rfind('.').map_or(0, |point| point + 1) } else { 0 };
             let (offset, length) = (offset + skipped, length - skipped);
@@ -76,6 +79,24 @@ fn words(root: &DataFusionError, said: Option<&str>, line: &str, state: &Session
     let line = place_in_words(line).and_then(|_| line.rsplit_once(PLACE)).map_or(line, |(message, _)| message);
     let message = line.replacen("Expected: ", "expected ", 1).replacen(", found: EOF", ", found the end", 1);
     Words { message: message.replacen(", found: ", ", found ", 1), ..Words::default() }
+}
+
+/// A number with a unit, as durations are written in searches: the unit is where the parser stops.
+fn duration(sql: &str, before: usize, offset: usize, length: usize) -> Option<ParseError> {
+    let digits = sql.get(..offset)?.bytes().rev().take_while(u8::is_ascii_digit).count();
+    let number: i64 = sql.get(offset - digits..offset)?.parse().ok()?;
+    let scale = match sql.get(offset..offset + length)? {
+        "ns" => 1,
+        "us" => 1_000,
+        "ms" => 1_000_000,
+        "s" => 1_000_000_000,
+        "m" => 60_000_000_000,
+        "h" => 3_600_000_000_000,
+        _ => return None,
+    };
+    let nanos = number.checked_mul(scale)?.to_string();
+    let message = format!("durations are numbers of nanoseconds here: {nanos}");
+    Some(ParseError { offset: before + offset - digits, length: digits + length, message, suggestions: vec![nanos] })
 }
 
 fn no_column(field: &Column, known: &[Column]) -> Words {

@@ -83,6 +83,23 @@ async fn times_can_be_compared_with_moments() {
 }
 
 #[tokio::test]
+async fn moments_can_be_computed_of_times() {
+    let all = json("SELECT count(*) AS n FROM spans").await;
+    for condition in [
+        "end_time <= start_time + INTERVAL '1 hour'",
+        "EXTRACT(YEAR FROM start_time) = 1970",
+        "date_part('hour', s.start_time) = 0",
+        "s.start_time::timestamp < '2000-01-01T00:00:00Z'",
+        "to_char(start_time, '%Y') = '1970'",
+    ] {
+        assert_eq!(json(&format!("SELECT count(*) AS n FROM spans s WHERE {condition}")).await, all, "{condition}");
+    }
+    let sql =
+        "SELECT date_bin(INTERVAL '1 minute', start_time) AS minute, date_trunc('hour', min(start_time)) AS hour FROM spans GROUP BY 1";
+    assert_eq!(json(sql).await, r#"[{"hour":"1970-01-01T00:00:00Z","minute":"1970-01-01T00:00:00Z"}]"#);
+}
+
+#[tokio::test]
 async fn attributes_are_texts_by_key() {
     let sql =
         "SELECT attributes['http.route'] AS route, count(*) AS n FROM spans WHERE CAST(attributes['code'] AS BIGINT) > 290 GROUP BY 1";
@@ -104,6 +121,7 @@ async fn tables_and_columns_can_be_listed() {
 async fn nothing_can_be_changed_or_reached_outside() {
     for sql in [
         "DROP TABLE spans",
+        "SHOW ALL",
         "CREATE TABLE x AS SELECT 1",
         "CREATE EXTERNAL TABLE x STORED AS PARQUET LOCATION '/etc/passwd'",
         "COPY (SELECT 1) TO '/tmp/x.csv'",
@@ -164,6 +182,7 @@ async fn a_mistake_is_shown_where_it_is_with_what_may_have_been_meant() {
         ("SELECT nothing_like_it FROM spans", "nothing_like_it", "DESCRIBE", ""),
         ("SELECT 1 FROM span", "span", "no table `span`; SHOW TABLES", "spans"),
         ("SELECT uper(name) FROM spans", "uper", "no function `uper`", "upper"),
+        ("SELECT 1 FROM spans WHERE duration > 15ms", "15ms", "durations are numbers of nanoseconds", "15000000"),
         ("SELEC 1", "SELEC", "expected an SQL statement", ""),
         ("SELECT 1\nFROM spans WHERE", "", "found the end", ""),
         ("SELECT 1 FROM spans GROUP name", "GROUP", "expected end of statement", ""),

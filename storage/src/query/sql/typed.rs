@@ -10,7 +10,8 @@
 //! no sum.
 //!
 //! Columns of times hold nanoseconds. Compared with a moment (`now() - INTERVAL '1 hour'`, `TIMESTAMP '…'`, `'2026-01-31T12:00:00Z'`) they are
-//! compared with its nanoseconds, which the statistics of segments know.
+//! compared with its nanoseconds, which the statistics of segments know. Where a moment is computed of one (`date_bin`, `date_trunc`, `EXTRACT`,
+//! `start_time + INTERVAL '1 minute'`, a cast), it is made one.
 
 use std::ops::ControlFlow;
 
@@ -29,7 +30,8 @@ mod seen;
 
 pub(super) use self::meeting::rewrite as rewrite_plan;
 use self::seen::{
-    OF_BOTH, OF_NUMBERS, bare, has_attribute, has_comparison, is_arithmetic, is_attribute, is_comparison, is_moment, is_number, is_time,
+    FROM_MOMENTS, OF_BOTH, OF_NUMBERS, bare, gives_time, has_attribute, has_comparison, is_arithmetic, is_attribute, is_comparison,
+    is_moment, is_moment_type, is_number, is_one_named, is_time,
 };
 
 /// The name of the function that reads a number.
@@ -85,15 +87,24 @@ impl VisitorMut for Typing {
         match expr {
             Expr::BinaryOp { left, op, right } if is_comparison(op) => moments(left, right),
             Expr::BinaryOp { left, op, right } if is_arithmetic(op) => {
+                if matches!(bare(right), Expr::Interval(_)) {
+                    moment(left);
+                }
                 number(left);
                 number(right);
             }
+            Expr::Cast { expr, data_type, .. } if is_moment_type(data_type) => moment(expr),
+            Expr::Extract { expr, .. } => moment(expr),
             Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } => number(expr),
             Expr::Between { expr, low, high, .. } => {
                 moments(expr, low);
                 moments(expr, high);
             }
-            Expr::Function(function) => of_numbers(&function.name.to_string(), &mut function.args),
+            Expr::Function(function) => {
+                let name = function.name.to_string();
+                of_moments(&name, &mut function.args);
+                of_numbers(&name, &mut function.args);
+            }
             _ => {}
         }
         ControlFlow::Continue(())
@@ -108,19 +119,36 @@ fn moments(one: &mut Expr, other: &mut Expr) {
     }
 }
 
+/// Makes nanoseconds a moment; nothing else changes.
+fn moment(expr: &mut Expr) {
+    if gives_time(expr) {
+        replace(expr, "to_timestamp_nanos(x)");
+    }
+}
+
+fn of_moments(name: &str, args: &mut FunctionArguments) {
+    if is_one_named(name, &FROM_MOMENTS) {
+        given(args).for_each(moment);
+    }
+}
+
 fn of_numbers(name: &str, args: &mut FunctionArguments) {
-    let FunctionArguments::List(list) = args else { return };
-    if !OF_NUMBERS.iter().any(|known| name.eq_ignore_ascii_case(known)) {
-        return;
+    if is_one_named(name, &OF_NUMBERS) {
+        let of_both = is_one_named(name, &OF_BOTH);
+        given(args).filter(|expr| is_attribute(expr) || !of_both).for_each(number);
     }
-    let of_both = OF_BOTH.iter().any(|known| name.eq_ignore_ascii_case(known));
-    for arg in &mut list.args {
-        if let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = arg
-            && (is_attribute(expr) || !of_both)
-        {
-            number(expr);
-        }
-    }
+}
+
+/// What a function is given, without names.
+fn given(args: &mut FunctionArguments) -> impl Iterator<Item = &mut Expr> {
+    let list = match args {
+        FunctionArguments::List(list) => list.args.as_mut_slice(),
+        FunctionArguments::None | FunctionArguments::Subquery(_) => &mut [],
+    };
+    list.iter_mut().filter_map(|arg| match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
+        _ => None,
+    })
 }
 
 /// What may be a text as the number that it reads as; nothing else changes.

@@ -33,7 +33,10 @@ pub(in super::super) fn operand(
     }
     let typed = Typed { field, operator, values };
     match field {
-        Field::Duration => typed.reach(duration).map(Operand::Nanos),
+        Field::Duration => {
+            typed.rising(|text| duration(text).ok())?;
+            typed.reach(duration).map(Operand::Nanos)
+        }
         Field::Kind => typed.each(kind).map(Operand::Kinds),
         Field::Status => typed.each(status).map(Operand::Statuses),
         Field::Severity => typed.reach(|text| severity(text, ordered || text.contains(".."))).map(Operand::Severities),
@@ -46,7 +49,12 @@ pub(in super::super) fn operand(
             _ => Err(complaint(all, "`root` is true or false")),
         },
         Field::Has => typed.each(|text| presence(signal, text)).map(Operand::Presences),
-        _ => Ok(Operand::Text(typed.values.into_iter().map(|(literal, _)| as_text(literal, operator)).collect())),
+        field => {
+            if operator == Operator::Is && field.is_attribute() {
+                typed.rising(|text| text.parse::<f64>().ok())?;
+            }
+            Ok(Operand::Text(typed.values.into_iter().map(|(literal, _)| as_text(literal, operator)).collect()))
+        }
     }
 }
 
@@ -87,6 +95,20 @@ impl Typed<'_> {
             }
             _ => read(text).map(Reach::At),
         })
+    }
+
+    /// Refuses ranges that end before they begin.
+    fn rising<T: PartialOrd>(&self, read: impl Fn(&str) -> Option<T>) -> Result<(), ParseError> {
+        for (literal, range) in &self.values {
+            if let Literal::Bare(text) = literal
+                && let Some((Some(from), Some(to))) = ends(text)
+                && let (Some(first), Some(last)) = (read(from), read(to))
+                && first > last
+            {
+                return Err(complaint(range.clone(), format!("this range ends before it begins; write {to}..{from}")));
+            }
+        }
+        Ok(())
     }
 
     fn each<T>(&self, read: impl Fn(&str) -> Result<T, Refusal>) -> Result<Vec<T>, ParseError> {
@@ -183,10 +205,12 @@ fn presence(signal: Signal, text: &str) -> Result<Presence, Refusal> {
     if let Some(known) = all.iter().find(|known| known.word() == text.to_ascii_lowercase()) {
         return Ok(known.clone());
     }
-    match resolve(signal, text) {
+    match Field::parse(signal, text) {
         Ok(Field::Has) | Err(_) => {
-            let words: Vec<_> = all.iter().map(Presence::word).collect();
-            let message = format!("`has` is one of {} or a field such as attr.{text}, not `{text}`", words.join(", "));
+            let log = (signal == Signal::Traces).then_some("log");
+            let words: Vec<_> = all.iter().map(Presence::word).chain(log).collect();
+            let example = resolve(signal, &format!("attr.{text}")).map_or_else(|_| "attr.key".to_owned(), |field| field.to_string());
+            let message = format!("`has` is one of {} or a field such as {example}, not `{text}`", words.join(", "));
             Err((message, nearest(text, words.into_iter())))
         }
         Ok(field) => Ok(Presence::Of(field)),

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::super::super::question::ParseError;
 use super::super::fields::{self, Field, Refusal};
+use super::super::lexer::complaint;
 use super::super::tree::Operator;
 use super::Parser;
 use crate::store::Signal;
@@ -25,7 +26,7 @@ impl Parser<'_> {
         };
         self.lexer.skip_space();
         let value = self.lexer.at();
-        self.values(operator)?;
+        self.values(None, operator)?;
         let value = self.lexer.slice(value..self.lexer.at());
         let written = |meant: &str| format!("{}{meant}{value}", self.lexer.slice(field.clone()));
         Err(ParseError {
@@ -39,13 +40,24 @@ impl Parser<'_> {
         })
     }
 
+    /// Refuses `"5".."6"` and `5.."6"`, which would be one end and a text to look for.
+    pub(super) fn ends_with_its_quotes(&self, field: &Field, value: Range<usize>) -> Result<(), ParseError> {
+        let (written, rest) = (self.lexer.slice(value.clone()), self.lexer.rest());
+        let is_range = if written.starts_with('"') { rest.starts_with("..") } else { written.ends_with("..") && rest.starts_with('"') };
+        if is_range {
+            let message = format!("the ends of a range have no quotes; of texts write {field}>=\"…\" {field}<=\"…\"");
+            return Err(complaint(value.start..value.end + rest.find([' ', ')']).unwrap_or(rest.len()), message));
+        }
+        Ok(())
+    }
+
     /// A field that these records do not have: what others have instead, with the value that follows.
     pub(super) fn no_field(&mut self, (message, suggestions): Refusal, field: Range<usize>, operator: Operator) -> ParseError {
         let error = ParseError { offset: field.start, length: field.len(), message, suggestions };
         let name = self.lexer.slice(field.clone()).to_owned();
         self.lexer.skip_space();
         let start = self.lexer.at();
-        if matches!(operator, Operator::Match | Operator::NotMatch) || self.values(operator).is_err() {
+        if matches!(operator, Operator::Match | Operator::NotMatch) || self.values(None, operator).is_err() {
             return error;
         }
         let value = self.lexer.slice(start..self.lexer.at());

@@ -122,7 +122,7 @@ impl Parser<'_> {
         if matches!(operator, Operator::Match | Operator::NotMatch) {
             return Err(complaint(start..start, "a number has no regular expression; use :, =, != or <"));
         }
-        let values = self.values(operator)?;
+        let values = self.values(None, operator)?;
         if *quantity == Quantity::Duration {
             let all = start..self.lexer.at();
             return match fields::operand(self.signal, &Field::Duration, operator, values, all.clone())? {

@@ -3,7 +3,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, CastKind, DataType, Expr, Ident, Subscript, UnaryOperator, Value, visit_expressions,
+    AccessExpr, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Subscript,
+    UnaryOperator, Value, visit_expressions,
 };
 
 use super::NUMBER;
@@ -57,7 +58,7 @@ const NUMBERS: [&str; 8] = ["duration", "start_time", "end_time", "time", "obser
 const TIMES: [&str; 4] = ["start_time", "end_time", "time", "observed_time"];
 
 /// Functions that give moments.
-const OF_MOMENTS: [&str; 10] = [
+const OF_MOMENTS: [&str; 12] = [
     "now",
     "current_timestamp",
     "current_date",
@@ -67,7 +68,24 @@ const OF_MOMENTS: [&str; 10] = [
     "to_timestamp",
     "to_timestamp_seconds",
     "to_timestamp_millis",
+    "to_timestamp_micros",
+    "to_timestamp_nanos",
     "to_date",
+];
+
+/// Functions that are given moments; a column of times is made one for them.
+pub(super) const FROM_MOMENTS: [&str; 11] = [
+    "date_trunc",
+    "datetrunc",
+    "date_bin",
+    "date_part",
+    "datepart",
+    "to_char",
+    "date_format",
+    "to_timestamp",
+    "to_date",
+    "to_unixtime",
+    "to_local_time",
 ];
 
 pub(super) fn is_comparison(op: &BinaryOperator) -> bool {
@@ -88,16 +106,29 @@ pub(super) fn is_time(expr: &Expr) -> bool {
     }
 }
 
+/// Whether it is a time in nanoseconds: a column of times, the first or the last of them.
+pub(super) fn gives_time(expr: &Expr) -> bool {
+    match bare(expr) {
+        Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) => {
+            let is_kept = |arg: &FunctionArg| matches!(arg, FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) if is_time(expr));
+            is_one_named(&name.to_string(), &OF_BOTH) && list.args.iter().all(is_kept)
+        }
+        other => is_time(other),
+    }
+}
+
+/// Whether it is a type of moments.
+pub(super) fn is_moment_type(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Timestamp(..) | DataType::Date)
+}
+
 /// Whether it is a moment, as far as can be seen.
 pub(super) fn is_moment(expr: &Expr) -> bool {
     match bare(expr) {
         Expr::TypedString { .. } => true,
         Expr::Value(value) => matches!(&value.value, Value::SingleQuotedString(text) if text.contains('-')),
-        Expr::Cast { data_type, .. } => matches!(data_type, DataType::Timestamp(..) | DataType::Date),
-        Expr::Function(function) => {
-            let name = function.name.to_string();
-            OF_MOMENTS.iter().any(|known| name.eq_ignore_ascii_case(known))
-        }
+        Expr::Cast { data_type, .. } => is_moment_type(data_type),
+        Expr::Function(function) => is_one_named(&function.name.to_string(), &OF_MOMENTS),
         Expr::BinaryOp { left, op: BinaryOperator::Plus | BinaryOperator::Minus, right } => {
             is_moment(left) && matches!(bare(right), Expr::Interval(_))
         }
@@ -139,7 +170,12 @@ pub(super) fn is_attribute(expr: &Expr) -> bool {
 }
 
 fn is_one_of(name: &Ident, names: &[&str]) -> bool {
-    names.iter().any(|known| name.value.eq_ignore_ascii_case(known))
+    is_one_named(&name.value, names)
+}
+
+/// Whether a name is one of those, whatever the case of its letters.
+pub(super) fn is_one_named(name: &str, names: &[&str]) -> bool {
+    names.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// Whether it is a number, as far as can be seen.

@@ -48,8 +48,27 @@ fn times_are_compared_with_the_nanoseconds_of_moments() {
         assert_eq!(rewritten(written), is);
     }
     for same in
-        ["start_time > 5", "start_time > duration", "duration > now()", "start_time - 5 > end_time", "to_timestamp(start_time) < now()"]
+        ["start_time > 5", "start_time > duration", "duration > now()", "start_time - 5 > end_time", "to_timestamp(duration) < now()"]
     {
+        assert_eq!(rewritten(same), same);
+    }
+}
+
+#[test]
+fn times_are_moments_where_moments_are_computed() {
+    for (written, is) in [
+        ("date_bin(INTERVAL '1 minute', s.time)", "date_bin(INTERVAL '1 minute', to_timestamp_nanos(s.time))"),
+        ("date_trunc('hour', min(start_time))", "date_trunc('hour', to_timestamp_nanos(min(start_time)))"),
+        ("EXTRACT(MINUTE FROM end_time)", "EXTRACT(MINUTE FROM to_timestamp_nanos(end_time))"),
+        ("CAST(time AS TIMESTAMP)", "CAST(to_timestamp_nanos(time) AS TIMESTAMP)"),
+        (
+            "end_time < p.start_time + INTERVAL '1 s'",
+            "end_time < CAST(CAST(to_timestamp_nanos(p.start_time) + INTERVAL '1 s' AS TIMESTAMP) AS BIGINT)",
+        ),
+    ] {
+        assert_eq!(rewritten(written), is);
+    }
+    for same in ["CAST(time AS DOUBLE)", "time + 5", "date_trunc('hour', now())", "CAST(body AS DATE)"] {
         assert_eq!(rewritten(same), same);
     }
 }
