@@ -46,8 +46,9 @@ pub struct TraceSummary {
     pub key: u64,
     /// Services in the order of their first span.
     pub services: Vec<ServiceInTrace>,
-    /// Message of the span with status ERROR that ended first, which is where it began: its status message, else its exception message, else
-    /// its `error.type` or the type of its exception.
+    /// What the spans with status ERROR say of why: the status message, else the exception message, of the one that ended first among those
+    /// that have one which is not a number alone. Where none has, that of the one that ended first, else its `error.type` or the type of its
+    /// exception.
     pub first_error: Option<String>,
     /// The call that one of its spans made most often, when that was more than ten times.
     pub repeated: Option<RepeatedCalls>,

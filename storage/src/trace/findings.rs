@@ -206,11 +206,22 @@ pub(super) fn lasting(sheet: &Sheet) -> Vec<Finding> {
     findings.extend(calls::repeated(sheet, &doubt));
     findings.extend(waits::goes_on(sheet, &doubt));
     findings.extend(waits::hand_over(sheet, &doubt));
-    findings.extend(waits::critical_share(sheet, &doubt));
+    let share = waits::critical_share(sheet, &doubt).filter(|share| !is_told(share, &findings));
+    findings.extend(share);
     findings.extend(waits::idle_gap(sheet, &doubt));
     findings.extend(clock_skew(sheet, sheet.skew()));
     findings.extend(missing_parents(sheet));
     findings
+}
+
+/// Whether repeated calls say the same of the critical path as its largest share.
+fn is_told(share: &Finding, findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| match (&finding.kind, &share.kind) {
+        (FindingKind::RepeatedCalls { percent: told, .. }, FindingKind::CriticalShare { percent, .. }) => {
+            told == percent && (&finding.service, &finding.name) == (&share.service, &share.name)
+        }
+        _ => false,
+    })
 }
 
 fn error_starts(sheet: &Sheet) -> Vec<Finding> {

@@ -53,7 +53,8 @@ pub(super) struct Gathered {
     matched: usize,
     /// The best candidate so far.
     root: Option<Root>,
-    first_error: Option<(Failed, Option<String>)>,
+    /// What says why, of those the first.
+    first_error: Option<((bool, Failed), Option<String>)>,
     services: Vec<Service>,
     siblings: Siblings,
 }
@@ -136,7 +137,7 @@ pub(super) fn gather(
 /// What an error is called by.
 const ERROR_TYPE: &str = "error.type";
 
-/// First errors without any message are called by their `error.type`, else by the type of their exception.
+/// First errors of traces in which none has a message are called by their `error.type`, else by the type of their exception.
 pub(super) fn name_errors(
     snapshot: &Snapshot,
     traces: &mut HashMap<TraceId, Gathered>,
@@ -172,7 +173,7 @@ pub(super) fn name_errors(
                 let (Some(trace), Some(span)) = (columns::trace_id(ids, row), columns::span_id(spans, row)) else { continue };
                 let place = order(columns::nanos(starts, row), u64::from_be_bytes(*span.as_bytes()), kinds.value(row));
                 let rank = failed(columns::nanos(ends, row), place);
-                if let Some((first, message @ None)) = traces.get_mut(&trace).and_then(|gathered| gathered.first_error.as_mut())
+                if let Some(((_, first), message @ None)) = traces.get_mut(&trace).and_then(|gathered| gathered.first_error.as_mut())
                     && *first == rank
                 {
                     *message = error_type(&types, row)
@@ -206,6 +207,11 @@ fn order(start: u64, id: u64, kind: i32) -> Order {
 
 fn failed(end: u64, (start, id, kind): Order) -> Failed {
     (end.max(start), Reverse(start), id, kind)
+}
+
+/// A number alone, such as the status of an answer, does not say why.
+fn is_code(message: &str) -> bool {
+    message.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 struct Row<'a> {
@@ -249,9 +255,10 @@ impl Gathered {
         }
         if row.is_error {
             self.error_count += 1;
-            let failed = failed(row.end, place);
-            if self.first_error.as_ref().is_none_or(|(first, _)| failed < *first) {
-                self.first_error = Some((failed, message().map(str::to_owned)));
+            let message = message();
+            let rank = (message.is_none_or(is_code), failed(row.end, place));
+            if self.first_error.as_ref().is_none_or(|(first, _)| rank < *first) {
+                self.first_error = Some((rank, message.map(str::to_owned)));
             }
         }
         self.service(row.service, place).add(row, place);

@@ -259,6 +259,33 @@ fn a_failed_trace_is_called_by_the_error_that_it_began_with() {
 }
 
 #[test]
+fn a_failed_trace_is_called_by_the_first_error_that_says_why() {
+    let mut spans = [
+        fixtures::span(1, 1, 0, "orders", "place", 100, 100),
+        fixtures::span(1, 2, 1, "payment", "charge", 110, 60),
+        fixtures::span(1, 3, 2, "payment", "POST", 120, 20),
+        fixtures::span(2, 4, 0, "orders", "place", 90, 100),
+        fixtures::span(2, 5, 4, "orders", "POST", 95, 20),
+    ];
+    for (span, message) in spans.iter_mut().zip(["payment failed", "card declined", "402", "", ""]) {
+        span.status = Status { code: StatusCode::Error, message: message.to_owned() };
+        span.attributes = vec![fixtures::text("error.type", if span.name == "POST" { "402" } else { "other" })];
+    }
+    for said in ["402", ""] {
+        said.clone_into(&mut spans[2].status.message);
+        for turn in 0..5 {
+            let mut snapshot = Snapshot::default();
+            spans.rotate_left(turn);
+            snapshot.spans.buffered = spans.iter().map(|span| fixtures::spans(std::slice::from_ref(span))).collect();
+            spans.rotate_right(turn);
+            let query = TraceSearch { query: String::new(), range: TimeRange::ALL, order: TraceOrder::Newest, limit: 2, cursor: None };
+            let found: Vec<_> = search(&snapshot, &query, &control()).unwrap().traces.into_iter().map(|trace| trace.first_error).collect();
+            assert_eq!(found, [Some("card declined".to_owned()), Some("402".to_owned())], "of numbers alone, the first stands");
+        }
+    }
+}
+
+#[test]
 fn an_error_without_message_is_called_by_its_exception_or_its_type() {
     let folder = tempfile::tempdir().unwrap();
     let event = |key: &str, value: &str| crate::model::Event {

@@ -103,13 +103,13 @@ fn repeated_calls_are_those_of_one_parent_and_overlap_is_counted_once() {
 }
 
 #[test]
-fn what_repeated_calls_take_is_said_alike_by_both_sentences() {
+fn what_repeated_calls_take_is_said_once() {
     let call = |number: u64, start: u64| named("SELECT", span("db", number, 1, start * MS, 9 * MS));
     let mut spans = vec![span("web", 1, 0, 0, 100 * MS), named("render", span("web", 2, 1, 90 * MS, 10 * MS))];
     spans.extend((0..9).map(|number| call(10 + number, 10 * number)));
     let said = sentences(spans.clone());
     assert!(said.contains(&"db, SELECT ran 9 times under one parent: 81.0 ms in all, 81 % of the critical path.".to_owned()), "{said:?}");
-    assert!(said.contains(&"db, SELECT makes up 81 % of the critical path (81.0 ms in 9 spans).".to_owned()), "{said:?}");
+    assert!(!said.iter().any(|said| said.contains("makes up")), "{said:?}");
     // Beside the path: nobody waits for them.
     spans.push(named("wait", span("web", 3, 1, 0, 100 * MS)));
     let said = sentences(spans.clone());
