@@ -3,7 +3,7 @@
 //
 // Usage: act.mjs BASE_URL CHROMIUM OTLP_HTTP_URL     Ends with 1 and says why when something is not so.
 
-import { base, check, heatOf, json, watched, withBrowser } from "./site.mjs";
+import { base, check, failingCheckout, heatOf, json, watched, withBrowser } from "./site.mjs";
 import { request } from "./sending.mjs";
 
 const main = async (page) => (await page.locator("main").innerText()).replace(/\s+/g, " ").replace(/\d+ \S+ ago|just now/g, "").replace(/[\d.]+ \S?s · [\d,.]+ \S? ?rows? looked at/, "");
@@ -299,8 +299,25 @@ async function keysAreSwitchedOff(browser) {
   await page.locator("ul[aria-label='Single-key shortcuts'] a", { hasText: "Off" }).click();
   await page.keyboard.press("?");
   await page.waitForTimeout(200);
-  check(page.url().endsWith("/settings"), "a single key did something although keys are off");
+  check(page.url().endsWith("/settings") && (await page.locator("dialog").count()) === 0, "a single key did something although keys are off");
   await context.close();
+}
+
+// The list of keys lies over the page, which stays where it was; keys of the chosen span take the row that has the focus.
+async function keepsItsPlace(context) {
+  const page = await watched(context), { id } = await failingCheckout();
+  await page.goto(`${base}/trace/${id}`);
+  const url = page.url();
+  await page.keyboard.press("?");
+  await page.locator("dialog[open]", { hasText: "go to the search box" }).waitFor({ timeout: 3_000 });
+  await page.keyboard.press("j");
+  check(!(await page.locator("[data-row] :focus").count()), "a key reaches the page below the list of keys");
+  await page.keyboard.press("Escape");
+  check((await page.locator("dialog").count()) === 0 && page.url() === url, `the list of keys was left for ${page.url()}`);
+  for (let i = 0; i < 2; i++) await page.keyboard.press("j");
+  const row = await page.evaluate(() => document.activeElement.closest("[data-row]").id.slice(1));
+  await Promise.all([page.waitForURL((address) => address.searchParams.get("root") === row), page.keyboard.press("z")]);
+  await page.close();
 }
 
 // What is drawn can be read: the map is scrolled, not shrunk, beside or without its panel; rows of tables fit a phone; charts say their values.
@@ -341,7 +358,7 @@ await withBrowser(async (browser) => {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
   await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: base }).catch(() => {});
   await json("/api/v1/status");
-  for (const act of [completes, completesInTheBox, addsAlternatives, selects, walksAlongTheList, goesOnFromTheRow, comparesMarked, arranges, keepsTheFocus, keepsStatements, saves, hearsNews]) await act(context);
+  for (const act of [completes, completesInTheBox, addsAlternatives, selects, walksAlongTheList, goesOnFromTheRow, comparesMarked, arranges, keepsTheFocus, keepsStatements, saves, hearsNews, keepsItsPlace]) await act(context);
   await keysAreSwitchedOff(browser);
   await isLegible(browser);
   await namesACauseOnce(browser);

@@ -417,7 +417,7 @@
   // --- Keys ------------------------------------------------------------------------------------------------------------
   let pending = "";
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.metaKey || event.altKey) return;
+    if (event.defaultPrevented || event.metaKey || event.altKey || $("dialog[open]")) return;
     const target = event.target;
     if (event.key === "Escape") {
       const menu = $("details.menu[open]");
@@ -451,13 +451,18 @@
     const box = keys === "x" && currentRow() && $("[name=mark]", currentRow());
     if (box) { box.checked = !box.checked; say(`${$$("[name=mark]:checked").length} marked`); return; }
     if (keys === "v" && $(".trace-bar")) { const all = $$(".trace-bar .tabs a"); all[(all.findIndex((tab) => tab.hasAttribute("aria-current")) + 1) % all.length].click(); return; }
-    if (keys === "y" && currentRow()?.id) { navigator.clipboard?.writeText(currentRow().id.slice(1)).then(() => say("span id copied")); return; }
-    const item = $$("[data-key]").find((known) => known.dataset.key === keys);
-    if (!item) return;
-    event.preventDefault();
+    if (keys === "y" && grid?.contains(currentRow())) { navigator.clipboard?.writeText(currentRow().id.slice(1)).then(() => flash("Span id copied")); return; }
+    press(keys, event);
+  });
+  const keyed = (keys) => $$("[data-key]").find((known) => known.dataset.key === keys);
+  function press(keys, event) {
+    const item = keyed(keys);
+    if (!item) { ofRow(keys); return; }
+    event?.preventDefault();
     if (item.tagName === "INPUT") { item.focus(); item.select(); }
     else if (item.tagName === "SUMMARY") { item.parentElement.open = true; item.focus(); const first = $("a, input", item.parentElement.lastElementChild); if (first) first.focus(); }
     else if (item.matches("svg")) item.focus();
+    else if (keys === "?") overlay(item.href);
     else {
       // What changes the picture or the list leads back to the row that the reader was at, or what it is folded into then.
       const row = item.closest(grid ? "[data-switches], [data-ways], .zoom" : ".controls") && currentRow();
@@ -465,7 +470,27 @@
       else if (row && row.id && !grid && (!item.hash || item.hash === `#${item.id}`)) item.hash = row.id;
       item.click();
     }
-  });
+  }
+  // The list of keys lies over the page, whose reader keeps the place.
+  async function overlay(url) {
+    const content = await fragment("page", url), list = content && $("main .cards", content);
+    if (!list) { if (content !== undefined) location.assign(url); return; }
+    const dialog = document.createElement("dialog"), close = document.createElement("button");
+    close.textContent = "Close";
+    close.addEventListener("click", () => dialog.close());
+    dialog.setAttribute("aria-label", "Shortcuts");
+    dialog.append(close, list);
+    dialog.addEventListener("close", () => dialog.remove());
+    document.body.append(dialog);
+    dialog.showModal();
+  }
+  // What a key does with the chosen span it does with the row that has the focus: that one is chosen first.
+  async function ofRow(keys) {
+    const row = currentRow(), link = grid?.contains(row) && row.getAttribute("aria-selected") !== "true" && opener(row);
+    if (!link || !link.matches("[data-panel]") || ![".", ",", "z", "F"].includes(keys)) return;
+    await openPanel(link.href, row, true);
+    if (keyed(keys)) press(keys); else flash("Nothing to do for this span");
+  }
 
   // --- History ---------------------------------------------------------------------------------------------------------
   // What only adjusts the picture takes the place of what was there, so that Back leads to the page before and not through every zoom.

@@ -7,6 +7,7 @@ pub(crate) mod attributes;
 pub(crate) mod chart;
 pub(crate) mod colour;
 pub(crate) mod completion;
+pub(crate) mod conditions;
 pub(crate) mod contrast;
 pub(crate) mod facets;
 pub(crate) mod fields;

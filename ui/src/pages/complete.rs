@@ -6,7 +6,7 @@ use storage::{Signal, TimeRange};
 use super::Visit;
 use super::visit::html;
 use crate::error::Failure;
-use crate::view::completion::{Completion, Of, Writing, commands, fields, services, signal_of, sql, values, with_whole, words};
+use crate::view::completion::{Completion, Of, Writing, commands, fields, in_logs, named, signal_of, sql, values, with_whole, words};
 
 mod keys;
 
@@ -64,7 +64,13 @@ async fn of_box(visit: &Visit, before: &str) -> Completion {
         return Completion::default();
     }
     let offered = of_query(visit, Signal::Traces, before).await;
-    offered.behind(services(before, &visit.state.store().service_names()))
+    let (names, saved) = (visit.state.store().service_names(), visit.state.store().saved_views());
+    let mut first = named(before, names.iter().map(String::as_str), "service: its page");
+    first.extend(named(before, saved.named().map(|view| view.name.as_str()), "saved view"));
+    let mut offered = offered.behind(first);
+    // What is understood of log records; the box alone searches traces.
+    offered.options.extend(in_logs(before).filter(|_| visit.state.store().check_query(Signal::Logs, before).is_ok()));
+    offered
 }
 
 async fn of_data(visit: &Visit, signal: Signal, (head, rest, field, prefix): (&str, &str, &str, &str)) -> Completion {

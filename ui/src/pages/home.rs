@@ -99,6 +99,7 @@ fn home(visit: &Visit, window: &Window, order: Order, compared: Compared<'_>, [f
         slow: listed(slow, TraceOrder::Slowest),
         uncompared: String::new(),
         notes: Vec::new(),
+        refused: refused(visit, window).map(|words| (words, links.plain("/status").href() + "#refused")),
         live: if window.to == "now" {
             links.plain("/live").with("for", "failures").with("since", &visit.state.now().get().to_string()).href()
         } else {
@@ -114,10 +115,27 @@ fn home(visit: &Visit, window: &Window, order: Order, compared: Compared<'_>, [f
     }
 }
 
-/// How long ago the oldest of what is kept happened.
+/// That senders were refused something not long ago, while the window reaches up to now.
+fn refused(visit: &Visit, window: &Window) -> Option<String> {
+    let clock = visit.clock();
+    let mut refused = visit.state.refused();
+    refused.retain(|refused| window.to == "now" && clock.now().since(refused.last) < LATELY);
+    let last = refused.iter().map(|refused| refused.last).max()?;
+    let count = refused.iter().map(|refused| refused.count).fold(0, u64::saturating_add);
+    let kinds = if refused.len() > 1 { format!(" for {} reasons", format::exact(refused.len() as u64)) } else { String::new() };
+    let were = if count == 1 { "was" } else { "were" };
+    Some(format!(
+        "{} of senders {were} refused{kinds}, the last {}.",
+        format::counted(count, "request", "requests"),
+        clock.moment(last).ago
+    ))
+}
+
+/// How long ago the oldest of what is kept happened; not known where a sender without a clock made it.
 fn history(visit: &Visit) -> Option<u64> {
     let status = visit.state.store().status();
-    let oldest = status.signals.iter().filter_map(|signal| signal.time.map(|(oldest, _)| oldest)).min()?;
+    let known = status.signals.iter().filter_map(|signal| signal.time.map(|(oldest, _)| oldest));
+    let oldest = known.filter(|oldest| oldest.get() >= YEAR_2000).min()?;
     Some(visit.state.now().since(oldest))
 }
 
@@ -140,6 +158,12 @@ const LISTED: usize = 5;
 
 /// Nanoseconds in which the spans of a trace that has ended are expected: exporters send in batches, and their services not at once.
 const ARRIVING: u64 = 15_000_000_000;
+
+/// Nanoseconds from 1970 to 2000.
+const YEAR_2000: u64 = 946_684_800_000_000_000;
+
+/// Nanoseconds for which a refusal is told: an hour.
+const LATELY: u64 = 3_600_000_000_000;
 
 /// Without `from`.
 const DEFAULT_WINDOW: &str = "now-1h";

@@ -2,13 +2,13 @@
 
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
-use storage::{Histogram, LogOrder, LogPage, LogRecord, LogSearch, QueryError, Signal, TimeRange};
+use storage::{Histogram, LogOrder, LogPage, LogRecord, LogSearch, QueryError, Signal, TimeRange, TraceOrder, TraceSearch};
 
 use self::asked::{Asked, MAX_COLUMNS, REACH, View};
 use self::context::Around;
 use super::traces::{DEFAULT_WINDOW, ValuesOf, facets};
 use super::visit::html_with;
-use super::{Visit, ahead, behind, earlier};
+use super::{Visit, ahead, behind, conditions, earlier, nearest};
 use crate::api::search::LOG_FILTERS;
 use crate::error::Failure;
 use crate::params::Window;
@@ -21,6 +21,7 @@ use crate::view::link::{Address, Links};
 use crate::view::logs::{Key, Logs, Row, cell, keys, row};
 use crate::view::patterns::{self, PatternRow};
 use crate::view::search::{Builder, Problem, effort};
+use crate::view::traces::{self, Listing, Row as TraceRow};
 
 mod asked;
 mod context;
@@ -63,6 +64,10 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
             if found.records.is_empty() {
                 page.hints.extend(ahead::told(&visit, Signal::Logs).await);
                 page.hints.extend(behind::told(&visit, ("/logs", Signal::Logs, &asked.query), window.range.from).await);
+                if cursor.is_none() {
+                    page.hints.extend(conditions::told(&visit, Signal::Logs, &asked.query, window.range).await);
+                    page.hints.extend(nearest::told(&visit, Signal::Logs, &asked.query, window.range).await);
+                }
             }
             StatusCode::OK
         }
@@ -222,6 +227,7 @@ async fn shown(visit: &Visit, record: &LogRecord, asked: &Asked, here: &Address)
     shown.extra = asked.columns.iter().map(|key| (format::line(key, 80), cell(record, key))).collect();
     shown.wrap = asked.wrap;
     if let Some(detail) = &mut shown.detail {
+        detail.preview = preview(visit, record).await;
         let open = here.clone().with("row", &id);
         let choice = |(word, by): (&'static str, Around)| {
             by.query(record)?;
@@ -236,6 +242,15 @@ async fn shown(visit: &Visit, record: &LogRecord, asked: &Asked, here: &Address)
         }
     }
     shown
+}
+
+/// The trace of a record as a row, where its spans are here.
+async fn preview(visit: &Visit, record: &LogRecord) -> Option<TraceRow> {
+    let (query, order) = (format!("trace:{}", record.trace_id?), TraceOrder::Newest);
+    let found =
+        visit.state.store().search_traces(TraceSearch { query, range: TimeRange::ALL, order, limit: 1, cursor: None }).await.ok()?;
+    let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
+    traces::rows(&found, &Listing { order, list: "", links: &links, clock: &clock, palette: &palette }).pop()
 }
 
 async fn surroundings(visit: &Visit, record: &LogRecord, asked: &Asked) -> Vec<Row> {

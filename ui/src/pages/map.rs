@@ -1,9 +1,9 @@
 //! `/map`: who calls whom, one dependency in detail, and what changed against the window before.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use axum::response::Response;
-use storage::{NodeKind, QueryError, ServiceMap, Signal};
+use storage::{NodeKind, ServiceMap, Signal};
 
 use super::home::POINTS;
 use super::traces::DEFAULT_WINDOW;
@@ -18,11 +18,14 @@ use crate::view::frame::Place;
 use crate::view::home::added_up;
 use crate::view::link::{Address, Links};
 use crate::view::map::{
-    Drawing, Grouped, Key, MAX_NODES, Made, Map, Order, Picture, around, calls, find, find_edge, gone, grouped, has_user, keys, panel,
-    services_only, shown as named, summary, tray, written,
+    Drawing, MAX_NODES, Map, Order, Picture, around, calls, find_edge, gone, has_user, keys, panel, services_only, shown as named, summary,
+    tray, written,
 };
 
 mod edge;
+mod shown;
+
+use self::shown::Shown;
 
 /// What the address asks for.
 #[derive(Clone, Debug, Default)]
@@ -34,30 +37,15 @@ struct Asked {
     is_compared: bool,
     is_table: bool,
     services_only: bool,
+    /// Without calls that are few of those of their caller.
+    is_main: bool,
     is_grouped: bool,
     /// Namespaces that are not folded.
     open: Vec<String>,
     order: Order,
 }
 
-/// The map as it is asked for, and the same of the window before.
-#[derive(Debug, Default)]
-struct Shown {
-    whole: ServiceMap,
-    /// The calls of all nodes, also where only services are shown.
-    made: Made,
-    before: Option<ServiceMap>,
-    /// The node in focus.
-    focus: Option<Key>,
-    /// Namespaces by the name of the node that stands for them.
-    groups: HashMap<String, String>,
-    /// Namespaces of services by the name of the service.
-    members: HashMap<String, String>,
-    notes: Vec<String>,
-    hint: &'static str,
-}
-
-/// `?from=&to=&focus=&hops=1..6&caller=&callee=&change=1&view=table&peers=off&group=namespace&open=&sort=calls|failed|p95|share`.
+/// `?from=&to=&focus=&hops=1..6&caller=&callee=&change=1&view=table&peers=off&rare=off&group=namespace&open=&sort=calls|failed|p95|share`.
 pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let window = visit.window(DEFAULT_WINDOW)?.in_minutes();
     let asked = Asked::read(&visit)?;
@@ -78,11 +66,18 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let (map, over_time) = map?;
     let mut shown = Shown::new(map, before.map(|before| asked.shown(before)), namespaces, &asked);
     shown.look_at(&asked.focus);
+    if asked.is_main {
+        shown.leave_out_rare(asked.edge.as_ref());
+    }
     shown.notes.extend(gap);
     let mut page = build(&visit, &window, &asked, &shown);
     // An open dependency has a chart of its own.
     if asked.edge.is_none() && !shown.whole.edges.is_empty() {
-        page.requests = strip(&visit, &window, &asked).await;
+        // A group is no service.
+        let of = shown.focus.as_ref().filter(|(name, kind)| *kind == NodeKind::Service && !shown.groups.contains_key(name));
+        let of = of.map(|(name, _)| name.as_str());
+        page.requests = strip(&visit, &window, &asked, of).await;
+        page.requests_to = of.map_or_else(|| "Requests to all services".to_owned(), |name| format!("Requests to {}", format::name(name)));
     }
     // Groups are added up here; the store does not know them.
     let chosen = asked.chosen(&shown.whole).filter(|edge| ![&edge.from.0, &edge.to.0].iter().any(|name| shown.groups.contains_key(*name)));
@@ -90,48 +85,6 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
         edge::fill(panel, &visit, (&window, &asked), edge, over_time).await;
     }
     Ok(html(&draw(page, &visit, &window, &asked, shown).await))
-}
-
-// === impl Shown ===
-
-impl Shown {
-    fn new(
-        map: ServiceMap,
-        before: Option<ServiceMap>,
-        namespaces: Option<Result<HashMap<String, String>, QueryError>>,
-        asked: &Asked,
-    ) -> Self {
-        let alone =
-            |map: ServiceMap, before, notes| Self { made: Made::of(&map), whole: asked.shown(map), before, notes, ..Self::default() };
-        let namespaces = match namespaces {
-            None => return alone(map, before, Vec::new()),
-            Some(Ok(namespaces)) if namespaces.is_empty() => {
-                let note =
-                    "No service names its namespace, so none are grouped; it is the resource attribute service.namespace.".to_owned();
-                return alone(map, before, vec![note]);
-            }
-            Some(Ok(namespaces)) => namespaces,
-            Some(Err(error)) => return alone(map, before, vec![format!("The namespaces are missing: {error}")]),
-        };
-        let open: HashSet<String> = asked.open.iter().cloned().collect();
-        let made = Made::of(&grouped(&map, &namespaces, &open).map);
-        let before = before.map(|before| grouped(&before, &namespaces, &open).map);
-        let Grouped { map, groups } = grouped(&asked.shown(map), &namespaces, &open);
-        let hint = if groups.is_empty() { "" } else { "Percentiles of a group are those of its slowest part. A click opens it." };
-        Self { whole: map, made, before, groups, hint, members: namespaces, ..Self::default() }
-    }
-
-    /// Puts what is asked for in focus; of a service that a group stands for, that group.
-    fn look_at(&mut self, name: &str) {
-        if name.is_empty() {
-            return;
-        }
-        self.focus = find(&self.whole, name);
-        let group = self.members.get(name).and_then(|namespace| self.groups.iter().find(|(_, known)| *known == namespace));
-        let Some((group, _)) = group.filter(|_| self.focus.is_none()) else { return };
-        self.notes.push(format!("{} is one of the services of {}, which is in focus.", format::name(name), format::name(group)));
-        self.focus = Some((group.clone(), NodeKind::Service));
-    }
 }
 
 // === impl Asked ===
@@ -147,6 +100,7 @@ impl Asked {
             is_compared: is("change", "1"),
             is_table: is("view", "table"),
             services_only: is("peers", "off"),
+            is_main: is("rare", "off"),
             is_grouped: is("group", "namespace"),
             open: text("open").split(',').filter(|name| !name.is_empty()).take(MAX_OPEN).map(str::to_owned).collect(),
             order: visit.params.word("sort", &Order::WORDS)?.unwrap_or_default(),
@@ -172,6 +126,7 @@ impl Asked {
             .with("change", if self.is_compared { "1" } else { "" })
             .with("view", if self.is_table { "table" } else { "" })
             .with("peers", if self.services_only { "off" } else { "" })
+            .with("rare", if self.is_main { "off" } else { "" })
             .with("group", if self.is_grouped { "namespace" } else { "" })
             .with("open", &self.open.join(","))
             .with("sort", if self.order == Order::Calls { "" } else { self.order.as_str() })
@@ -185,6 +140,7 @@ impl Asked {
             switch("Change against the window before", "change", "1", self.is_compared),
             switch("Group by namespace", "group", "namespace", self.is_grouped),
             switch("Services only", "peers", "off", self.services_only),
+            switch("Without rare calls", "rare", "off", self.is_main),
             switch("Table only", "view", "table", self.is_table),
         ]
     }
@@ -294,17 +250,18 @@ async fn draw(mut page: Map, visit: &Visit, window: &Window, asked: &Asked, show
     page
 }
 
-/// Requests to all services over time, as on Home.
-async fn strip(visit: &Visit, window: &Window, asked: &Asked) -> Option<Bars> {
+/// Requests to one service or all of them over time, as on Home.
+async fn strip(visit: &Visit, window: &Window, asked: &Asked, of: Option<&str>) -> Option<Bars> {
     let (parted, parts) = window.parts(POINTS);
-    let services = visit.state.store().services(parted, parts).await.ok()?;
+    let mut services = visit.state.store().services(parted, parts).await.ok()?;
+    services.retain(|service| of.is_none_or(|name| service.name == name));
     let page = asked.address(&visit.links());
     let bars = Bars::new(&requests(&added_up(&services), parted), parted, &SPANS, ("request", "requests"), &visit.clock(), &page);
     Some(bars).filter(|bars| !bars.is_empty)
 }
 
 fn kept(visit: &Visit) -> Vec<(String, String)> {
-    let names = ["from", "to", "change", "view", "peers", "group", "open", "sort"];
+    let names = ["from", "to", "change", "view", "peers", "rare", "group", "open", "sort"];
     visit.params.pairs().filter(|(name, _)| names.contains(name)).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 

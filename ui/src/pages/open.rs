@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Redirect, Response};
 use storage::trace::Sheet;
-use storage::{SpanId, SqlQuery, TimeRange, TraceId, TraceOrder, TraceSearch, UnixNanos};
+use storage::{Signal, SpanId, SqlQuery, TimeRange, TraceId, TraceOrder, TraceSearch, UnixNanos};
 
 use super::Visit;
 use crate::error::Failure;
@@ -34,15 +34,35 @@ pub(super) async fn resolve(visit: Visit) -> Result<Response, Failure> {
     if let Some(command) = text.strip_prefix('>') {
         return Ok(Redirect::to(&command::address(&visit, command)?).into_response());
     }
+    let named = named(&visit, &links, text);
     let href = match Target::of(text) {
         Target::Trace(trace, span) => trace_link(&links, &trace, span),
         Target::Span(span) => span_link(&visit, &links, span).await?,
         Target::Digits(digits) => padded_link(&visit, &links, &digits).await?,
-        Target::Beginning(text) | Target::Text(text) if visit.state.store().service_names().contains(&text) => links.service(&text).href(),
-        Target::Beginning(digits) => beginning_link(&visit, &links, &digits.to_lowercase()).await?,
-        Target::Text(text) => links.traces(&text).href(),
+        Target::Beginning(digits) => match named {
+            Some(href) => href,
+            None => beginning_link(&visit, &links, &digits.to_lowercase()).await?,
+        },
+        Target::Text(text) => named.unwrap_or_else(|| found_by(&visit, &links, &text)),
     };
     Ok(Redirect::to(&href).into_response())
+}
+
+/// The list that understands a query: that of traces, unless only log records have what it asks for.
+fn found_by(visit: &Visit, links: &Links, query: &str) -> String {
+    let is_of = |signal| visit.state.store().check_query(signal, query).is_ok();
+    if !is_of(Signal::Traces) && is_of(Signal::Logs) { links.logs(query).href() } else { links.traces(query).href() }
+}
+
+/// The service or the saved view of that name: as it is written, else the only one when small and capital letters are the same.
+fn named(visit: &Visit, links: &Links, text: &str) -> Option<String> {
+    let (services, saved) = (visit.state.store().service_names(), visit.state.store().saved_views());
+    let of_services = services.iter().map(|name| (name.as_str(), links.service(name).href()));
+    let of_views = saved.named().map(|view| (view.name.as_str(), links.plain(&format!("/s/{}", view.short)).href()));
+    let named: Vec<(&str, String)> = of_services.chain(of_views).collect();
+    let alike: Vec<&(&str, String)> = named.iter().filter(|(name, _)| name.to_lowercase() == text.to_lowercase()).collect();
+    let exact = named.iter().find(|(name, _)| *name == text);
+    exact.or(if let [one] = alike.as_slice() { Some(*one) } else { None }).map(|(_, href)| href.clone())
 }
 
 fn trace_link(links: &Links, trace: &TraceId, span: Option<SpanId>) -> String {
@@ -146,6 +166,23 @@ mod tests {
         let app = App::filled().await;
         let answer = app.get(&format!("/open?id={}", &TRACE[..8])).await;
         assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, format!("/trace/{TRACE}").as_str()));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn names_of_services_and_saved_views_lead_to_them() {
+        let app = App::filled().await;
+        let short = app.store().save_view("Slow errors", "/traces?q=status%3Aerror", false).await.unwrap();
+        for (asked, to) in [
+            ("checkout", "/services/checkout".to_owned()),
+            ("Checkout", "/services/checkout".to_owned()),
+            ("slow%20Errors", format!("/s/{short}")),
+            ("slow", "/traces?q=slow".to_owned()),
+            ("severity%3E%3Derror", "/logs?q=severity%3E%3Derror".to_owned()),
+        ] {
+            assert_eq!(app.get(&format!("/open?id={asked}")).await.header("location"), to, "{asked}");
+        }
+        let offered = app.get("/complete?for=any&before=slo").await.text();
+        assert!(offered.contains("data-before=\"Slow errors\"") && offered.contains("saved view"), "{offered}");
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -5,10 +5,10 @@ use axum::response::Response;
 use storage::{LogOrder, LogPage, LogSearch, NodeKind, ServicePoint, ServiceSummary, Signal, TimeRange, TraceOrder, TraceSearch};
 
 use self::part::Part;
-use super::Visit;
 use super::home::POINTS;
 use super::traces::DEFAULT_WINDOW;
 use super::visit::html;
+use super::{Visit, nearest};
 use crate::ask;
 use crate::error::Failure;
 use crate::params::{Segment, Window, nearest};
@@ -18,7 +18,8 @@ use crate::view::frame::Place;
 use crate::view::link::term;
 use crate::view::map::written;
 use crate::view::services::{
-    ErrorOrder, Order, Service, Services, Tab, dependencies, error_rows, instance_rows, operations, peers, request_time, row, version_marks,
+    ErrorOrder, Order, Peer, Service, Services, Tab, dependencies, error_rows, instance_rows, operations, peers, request_time, row,
+    version_marks,
 };
 use crate::view::traces::Listing;
 use crate::view::{logs, traces};
@@ -31,7 +32,7 @@ mod trends;
 pub(crate) use self::offered::Offered;
 pub(super) use self::operation::page as operation;
 
-/// `/services?from=&to=&namespace=&env=`, and `sort` of services and `systems` of what they call: `most|failed|p95|name`.
+/// `/services?from=&to=&name=&namespace=&env=`, and `sort` of services and `systems` of what they call: `most|failed|p95|name`.
 pub(super) async fn list(mut visit: Visit) -> Result<Response, Failure> {
     let window = visit.window(DEFAULT_WINDOW)?.in_minutes();
     let store = visit.state.store();
@@ -40,27 +41,51 @@ pub(super) async fn list(mut visit: Visit) -> Result<Response, Failure> {
         tokio::join!(store.services(parted, parts), store.service_map(window.range), Part::read(&visit, window.range));
     let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
     let mut services = services?;
+    services.retain(|service| part.holds(&service.name));
+    let all = services.len() as u64;
+    services.retain(|service| part.is_named(&service.name));
     let order = visit.params.word("sort", &Order::WORDS)?.unwrap_or_default();
     order.services(&mut services);
     let of_peers = visit.params.word("systems", &Order::WORDS)?.unwrap_or_default();
     let sort = |name: &str| visit.params.get(name).unwrap_or_default();
     let wide = |label: &str, from: &str| (label.to_owned(), links.plain("/services").with("from", from).href());
+    let is_named = |peer: &Peer| part.is_named(&peer.name);
     Ok(html(&Services {
         frame: visit.frame(Place::Services, "Services", Some(&window)),
-        otherwise: if services.is_empty() { vec![wide("Last 24 h", "now-24h"), wide("All time", "0")] } else { Vec::new() },
-        rows: services
-            .iter()
-            .filter(|service| part.holds(&service.name))
-            .map(|service| row(service, window.range, &links, &clock, &palette))
-            .collect(),
+        otherwise: if all == 0 { vec![wide("Last 24 h", "now-24h"), wide("All time", "0")] } else { Vec::new() },
+        summary: if part.name.is_empty() { String::new() } else { narrowed(services.len() as u64, all) },
+        nothing: if all > 0 { none_named(&part.name, all) } else { String::new() },
+        any_name: part.page.clone().with("name", "").with("sort", sort("sort")).with("systems", sort("systems")).href(),
+        hidden: kept(&visit),
+        rows: services.iter().map(|service| row(service, window.range, &links, &clock, &palette)).collect(),
         orders: order.list("Requests", &part.page.clone().with("systems", sort("systems"))),
-        peer_orders: of_peers.list_as(("systems", "peers"), "Calls", &part.page.with("sort", sort("sort"))),
-        choices: part.choices,
-        notes: part.notes,
-        peers: map.map(|map| peers(&map, of_peers, window.range, &links)).unwrap_or_default(),
+        peer_orders: of_peers.list_as(("systems", "peers"), "Calls", &part.page.clone().with("sort", sort("sort"))),
+        choices: part.choices.clone(),
+        notes: part.notes.clone(),
+        name: format::text(&part.name),
+        peers: map.map(|map| peers(&map, of_peers, window.range, &links)).unwrap_or_default().into_iter().filter(is_named).collect(),
         problem: None,
         json: links.plain("/api/v1/services").with("from", &window.from).with("to", &window.to).href(),
     }))
+}
+
+fn narrowed(shown: u64, all: u64) -> String {
+    format!("{} of {}", format::exact(shown), format::counted(all, "service", "services"))
+}
+
+fn none_named(name: &str, all: u64) -> String {
+    let of = if all == 1 {
+        "The service of this window has no".to_owned()
+    } else {
+        format!("None of the {} services of this window has", format::exact(all))
+    };
+    format!("{of} “{}” in its name.", format::line(name, 60))
+}
+
+/// What the form carries along.
+fn kept(visit: &Visit) -> Vec<(String, String)> {
+    let names = ["from", "to", "sort", "systems", "namespace", "env"];
+    visit.params.pairs().filter(|(name, _)| names.contains(name)).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// `?tab=operations|dependencies|errors|instances|logs` and, of operations, `sort=most|failed|p95|name`, of errors
@@ -79,6 +104,9 @@ pub(super) async fn detail(mut visit: Visit, Path(Segment(name)): Path<Segment>)
     let (services, versions) = tokio::join!(store.services(parted, parts), ask::versions(store, &name, window.range));
     let services = services?;
     let mut page = frame_of(&visit, &name, tab, &window, services.iter().find(|service| service.name == name));
+    if page.row.is_none() {
+        page.elsewhere = nearest::of_service(&visit, &name, window.range).await;
+    }
     // Without them the charts are as true as before.
     let marks = version_marks(&versions.unwrap_or_default(), parted, &visit.clock());
     page.versions = marks.iter().map(|(_, words)| words.clone()).collect();

@@ -86,13 +86,13 @@ fn sender(visit: &Visit, arrival: &Arrival) -> Sender {
     Sender { chip, said: format!("last seen {heard}"), href: page.href(), ..Sender::default() }
 }
 
-/// Leads to a trace of the senders that are new here: to its first one while nothing is older than what is looked at, else to its newest.
+/// Leads to a trace of each sender: to its first one while nothing is older than what is looked at, else to its newest.
 async fn confirm(visit: &Visit, sent: &[Arrival], senders: &mut [Sender]) {
     let (store, now, clock) = (visit.state.store(), visit.state.now(), visit.clock());
     let [spans, _] = store.status().signals;
     let is_new = spans.time.is_some_and(|(oldest, _)| oldest >= now.minus(LATELY));
     let order = if is_new { TraceOrder::Oldest } else { TraceOrder::Newest };
-    for (arrival, sender) in sent.iter().zip(senders).take(CONFIRMED) {
+    for (arrival, sender) in sent.iter().zip(senders) {
         let range = TimeRange { from: arrival.newest.minus(LATELY), to: arrival.newest.max(now).plus(1) };
         let search = TraceSearch { query: term("service", &arrival.service), range, order, limit: 1, cursor: None };
         let found = store.search_traces(search).await.unwrap_or_default();
@@ -121,9 +121,8 @@ const YEAR_2000: u64 = 946_684_800_000_000_000;
 /// Refusals that are listed.
 const REFUSALS: usize = 5;
 
-/// Senders that are listed, and those of which a trace is looked for.
+/// Senders that are listed.
 const LISTED: usize = 8;
-const CONFIRMED: usize = 4;
 
 /// A clock that is ahead by less is not worth a word.
 const AHEAD: u64 = 60_000_000_000;

@@ -5,7 +5,7 @@ use http::StatusCode;
 use storage::{Cursor, Signal, TimeRange, TraceOrder, TracePage, TraceSearch};
 
 use super::visit::html_with;
-use super::{Visit, ahead, behind};
+use super::{Visit, ahead, behind, conditions, nearest};
 use crate::api::search::TRACE_FILTERS;
 use crate::error::Failure;
 use crate::params::{Params, TRACE_ORDERS, Window};
@@ -75,7 +75,10 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
             if found.traces.is_empty() && asked.cursor.is_none() {
                 page.hints.extend(ahead::told(&visit, Signal::Traces).await);
                 page.hints.extend(behind::told(&visit, ("/traces", Signal::Traces, &asked.query), window.range.from).await);
-                without_errors(&mut page, &visit, &asked).await;
+                if !without_errors(&mut page, &visit, &asked).await && asked.selected.is_none() {
+                    page.hints.extend(conditions::told(&visit, Signal::Traces, &asked.query, asked.range).await);
+                    page.hints.extend(nearest::told(&visit, Signal::Traces, &asked.query, asked.range).await);
+                }
             }
             page.in_logs = in_logs;
             chart::told(&mut page, &counting, grid.as_ref());
@@ -204,13 +207,13 @@ fn fill(page: &mut Traces, visit: &Visit, found: &TracePage, asked: &Asked, addr
     }
 }
 
-/// The order by errors holds traces that have some: says whether others match.
-async fn without_errors(page: &mut Traces, visit: &Visit, asked: &Asked) {
+/// The order by errors holds traces that have some: tells whether others match, and whether that is told.
+async fn without_errors(page: &mut Traces, visit: &Visit, asked: &Asked) -> bool {
     if asked.order != TraceOrder::MostErrors {
-        return;
+        return false;
     }
     let others = TraceSearch { order: TraceOrder::Newest, ..asked.search(PAGE) };
-    let Ok(others) = visit.state.store().search_traces(others).await else { return };
+    let Ok(others) = visit.state.store().search_traces(others).await else { return false };
     let least = if others.next.is_some() { "at least " } else { "" };
     page.nothing = "No trace in this window has a failed span that matches.".to_owned();
     if !others.traces.is_empty() {
@@ -219,6 +222,7 @@ async fn without_errors(page: &mut Traces, visit: &Visit, asked: &Asked) {
         let address = visit.links().traces(&asked.query).with("sel", visit.params.get("sel").unwrap_or_default());
         page.hints.insert(0, (sentence(&words).trim_end_matches('.').to_owned(), address.href()));
     }
+    !others.traces.is_empty()
 }
 
 /// How many log records of the window match the same query, and where they are; `None` for none, and where it means nothing for logs.

@@ -50,6 +50,12 @@ async fn a_foreign_host_name_is_refused_on_loopback() {
     assert_eq!(app.send(asked("localhost:16686")).await.status, StatusCode::OK);
     let refused = app.send(asked("evil.test:16686")).await;
     assert_eq!((refused.status, refused.json()["error"]["code"].as_str()), (StatusCode::MISDIRECTED_REQUEST, Some("unknown_host")));
+    // People see why, in a page that looks like one.
+    let page = Request::get("/").header("host", "evil.test").header("accept", "text/html").body(Body::empty()).unwrap();
+    let page = app.send(page).await.text();
+    let style = page.split("href=\"").find(|rest| rest.contains("/app.css\"")).and_then(|rest| rest.split('"').next()).unwrap();
+    assert!(page.contains("allowed_hosts"), "{page}");
+    assert_eq!(app.send(Request::get(style).header("host", "evil.test").body(Body::empty()).unwrap()).await.status, StatusCode::OK);
     let app = App::with(|config| config.allowed_hosts = vec!["evil.test".to_owned()]).await;
     assert_eq!(app.send(asked("evil.test:16686")).await.status, StatusCode::OK);
 }

@@ -39,6 +39,8 @@ pub(crate) struct Bar {
     pub(crate) width: String,
     /// Parts from the bottom up: class, top edge, height.
     pub(crate) parts: Vec<(&'static str, String, String)>,
+    /// Whether its time is not over.
+    pub(crate) is_open: bool,
     /// What it counts.
     pub(crate) title: String,
     /// The same page in this bucket's window.
@@ -50,6 +52,8 @@ pub(crate) struct Bar {
 pub(crate) struct Lines {
     /// Paths: class, line.
     pub(crate) paths: Vec<(&'static str, String)>,
+    /// The same of the way to a last part whose time is not over.
+    pub(crate) so_far: Vec<(&'static str, String)>,
     /// What they are: word, class.
     pub(crate) legend: Vec<(&'static str, &'static str)>,
     pub(crate) ticks: Vec<(String, String)>,
@@ -137,11 +141,13 @@ impl Bars {
                     bucket.counts.get(*index).filter(|n| **n > 0).map(|n| format!("{} {word}", format::exact(*n)))
                 })
                 .collect();
+            let is_open = is_open(bucket.start, histogram.step, clock);
             bars.push(Bar {
+                is_open,
                 x: format!("{:.2}", format::ratio(place as u64, 1) * width),
                 width: format!("{:.2}", (width - 1.0).max(0.5)),
                 parts: parts(&bucket.counts, series, scale.top),
-                title: format!("{}: {}", clock.second(bucket.start), detail.join(", ")),
+                title: format!("{}: {}{}", clock.second(bucket.start), detail.join(", "), if is_open { SO_FAR } else { "" }),
                 href,
             });
         }
@@ -167,14 +173,31 @@ impl Lines {
         let most = |values: &[u64]| values.iter().copied().max().unwrap_or(0);
         let max = series.iter().map(|(.., values)| most(values)).max().filter(|max| *max > 0)?;
         let scale = Scale::durations(max);
-        let paths = series.iter().map(|(_, class, values)| (*class, broken_line(values, scale.top))).collect();
+        let parts = Parts::new(range, series.first().map_or(0, |(.., values)| values.len()));
+        let open = parts.count.checked_sub(1).filter(|last| is_open(parts.start(*last), parts.step, clock));
+        let line = |only: &dyn Fn(usize) -> bool| {
+            let kept =
+                |values: &[u64]| values.iter().enumerate().map(|(place, value)| if only(place) { *value } else { 0 }).collect::<Vec<_>>();
+            series.iter().map(|(_, class, values)| (*class, broken_line(&kept(values), scale.top))).collect::<Vec<_>>()
+        };
+        let paths = line(&|place| open.is_none_or(|open| place < open));
+        let so_far = open.map(|open| line(&|place| place + 1 >= open)).unwrap_or_default();
         let legend = series.iter().map(|(word, class, _)| (*word, *class)).collect();
         let told: Vec<String> =
             series.iter().map(|(word, _, values)| format!("{word} at most {}", format::duration(most(values)))).collect();
-        let summary = format!("{}, {}", told.join(", "), clock.range(range));
-        Some(Self { paths, legend, ticks: ticks(range, clock), scale, summary, marks: Vec::new() })
+        let summary = format!("{}, {}{}", told.join(", "), clock.range(range), if open.is_some() { LAST_SO_FAR } else { "" });
+        Some(Self { paths, so_far, legend, ticks: ticks(range, clock), scale, summary, marks: Vec::new() })
     }
 }
+
+/// Whether more than a tenth of a part is still to come.
+fn is_open(start: UnixNanos, step: u64, clock: &Clockface) -> bool {
+    start <= clock.now() && start.plus(step).since(clock.now()) > step / 10
+}
+
+/// Said of what is not over.
+const SO_FAR: &str = ", so far";
+const LAST_SO_FAR: &str = "; the last part so far";
 
 /// A line through values from left to right that breaks at zeros; a value alone is a short stroke.
 fn broken_line(values: &[u64], top: u64) -> String {
@@ -314,6 +337,27 @@ mod tests {
         assert_eq!(bars.bars[0].href, "/traces?from=0&to=10");
         assert_eq!(bars.scale.marks.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["4", "2", "0"]);
         assert_eq!(bars.legend, [("ok", "bar-ok"), ("error", "bar-error")]);
+    }
+
+    #[test]
+    fn a_part_that_is_not_over_is_marked() {
+        let range = TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(300) };
+        let bucket = |start| HistogramBucket { start: UnixNanos::new(start), counts: [2, 0, 0, 0, 0, 0, 0] };
+        let histogram = Histogram { buckets: vec![bucket(0), bucket(100), bucket(200)], step: 100, ..Histogram::default() };
+        let at = |now: u64| Clockface::new(UnixNanos::new(now), None);
+        let open = |now: u64| {
+            let bars = Bars::new(&histogram, range, &SPANS, ("span", "spans"), &at(now), &Links::default().plain("/"));
+            bars.bars.iter().map(|bar| (bar.is_open, bar.title.ends_with("2 ok, so far"))).collect::<Vec<_>>()
+        };
+        assert_eq!(open(250), [(false, false), (false, false), (true, true)]);
+        assert_eq!(open(295), [(false, false); 3], "nearly over");
+        assert_eq!(open(900), [(false, false); 3]);
+        let lines = |now: u64| Lines::durations(&[("p50", "line-p50", vec![4, 4, 2])], range, &at(now)).unwrap();
+        let (over, open) = (lines(900), lines(250));
+        let drawn = |values: &[u64]| vec![("line-p50", broken_line(values, over.scale.top))];
+        assert_eq!((over.paths.clone(), over.so_far.clone()), (drawn(&[4, 4, 2]), Vec::new()));
+        assert!(open.summary.ends_with(LAST_SO_FAR), "{}", open.summary);
+        assert_eq!((open.paths, open.so_far), (drawn(&[4, 4, 0]), drawn(&[0, 4, 2])));
     }
 
     #[test]

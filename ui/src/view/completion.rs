@@ -136,12 +136,18 @@ pub(crate) fn commands(prefix: &str, words: impl Iterator<Item = &'static str>) 
     Completion::first(fitting.map(|word| Choice { before: format!(">{word}"), text: format!(">{word}"), about: "command".to_owned() }))
 }
 
-/// The services whose name begins as the whole text: alone it leads to their page.
-pub(crate) fn services(text: &str, names: &[String]) -> Vec<Choice> {
+/// The services, or saved views, whose name begins as the whole text: alone it leads to them.
+pub(crate) fn named<'a>(text: &str, names: impl Iterator<Item = &'a str>, about: &str) -> Vec<Choice> {
     let lower = text.to_lowercase();
-    let fits = |name: &&String| !lower.is_empty() && name.len() > lower.len() && name.to_lowercase().starts_with(&lower);
-    let choice = |name: &String| Choice { before: name.clone(), text: format::line(name, 80), about: "service: its page".to_owned() };
-    names.iter().filter(fits).take(MAX_SERVICES).map(choice).collect()
+    let fits = |name: &&str| !lower.is_empty() && name.len() > lower.len() && name.to_lowercase().starts_with(&lower);
+    let choice = |name: &str| Choice { before: name.to_owned(), text: format::line(name, 80), about: about.to_owned() };
+    names.filter(fits).take(MAX_SERVICES).map(choice).collect()
+}
+
+/// The same words among log records, as a command.
+pub(crate) fn in_logs(text: &str) -> Option<Choice> {
+    let before = format!(">logs {}", text.trim());
+    (text.trim().len() > 1).then(|| Choice { text: format::line(&before, 80), before, about: "search log records".to_owned() })
 }
 
 /// What is written about at the end of the text: log records within `log:(`.

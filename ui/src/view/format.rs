@@ -138,7 +138,8 @@ fn over(nanos: u64) -> String {
         return round_duration(nanos);
     }
     let unit = [3_600, 60].into_iter().map(|seconds| seconds * SECOND).find(|unit| nanos >= unit.saturating_mul(10)).unwrap_or(SECOND);
-    let whole = nanos.saturating_add(unit / 2) / unit;
+    // Windows up to now begin with a whole minute: the one of 15 min is some seconds longer.
+    let whole = if unit == SECOND { nanos.saturating_add(unit / 2) / unit } else { nanos / unit };
     if unit == SECOND && whole > 0 { format!("{whole}{NNBSP}s") } else { round_duration(whole.saturating_mul(unit)) }
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct Home {
     pub(crate) failed: Vec<TraceRow>,
     pub(crate) slow: Vec<TraceRow>,
     pub(crate) notes: Vec<String>,
+    /// That requests of senders were refused lately, and where they are listed.
+    pub(crate) refused: Option<super::hints::Hint>,
     /// Where failures are told that come while the page is open; empty when the window has an end.
     pub(crate) live: String,
     pub(crate) map: String,

@@ -13,6 +13,7 @@ use super::frame::Frame;
 use super::link::Links;
 use super::patterns::PatternRow;
 use super::search::{Builder, Problem};
+use super::traces::Row as TraceRow;
 
 /// `/logs`.
 #[derive(Debug, Default, Template)]
@@ -134,6 +135,8 @@ pub(crate) struct Detail {
     pub(crate) trace: String,
     /// All records of the same trace; empty without trace.
     pub(crate) trace_logs: String,
+    /// That trace in a list, where it is here.
+    pub(crate) preview: Option<TraceRow>,
     /// Whose records surround it: word, address, and whether they are shown.
     pub(crate) surroundings: Vec<(&'static str, String, bool)>,
     /// Records before and after it, itself among them, without the query.
@@ -223,6 +226,7 @@ fn detail(record: &LogRecord, text: &str, links: &Links, clock: &Clockface, togg
         resource: attributes::rows(&record.resource.attributes, Asked::Nowhere, links),
         trace: trace_link(record, links, toggle),
         trace_logs: record.trace_id.map(|id| links.trace(&id).with("view", "logs").href()).unwrap_or_default(),
+        preview: None,
         surroundings: Vec::new(),
         context: Vec::new(),
     }

@@ -34,6 +34,8 @@ pub(crate) struct Map {
     pub(crate) drawing: Option<Drawing>,
     /// Requests to all services over time: a bar leads to the map of its part.
     pub(crate) requests: Option<Bars>,
+    /// What that is called: of the service in focus, where there is one.
+    pub(crate) requests_to: String,
     /// Whether some arrows are drawn faintly and without a card.
     pub(crate) has_rare: bool,
     /// Why there is no drawing although there are calls.
@@ -138,6 +140,37 @@ pub(crate) fn services_only(map: &ServiceMap) -> ServiceMap {
         relays: Vec::new(),
         stats: map.stats.clone(),
     }
+}
+
+/// Whether calls are few of all that their caller makes, and none failed.
+pub(crate) fn is_rare(edge: &Edge, made: &Made) -> bool {
+    edge.errors == 0 && edge.calls < made.by(&edge.from) / RARE
+}
+
+/// Calls are rare below one in so many of their caller.
+const RARE: u64 = 50;
+
+/// A map without some of its calls, and without the nodes that only these reach.
+pub(crate) fn without(map: &ServiceMap, left_out: &HashSet<(Key, Key)>) -> ServiceMap {
+    let is_left_out = |edge: &&Edge| left_out.contains(&(edge.from.clone(), edge.to.clone()));
+    let lost = ends(map.edges.iter().filter(is_left_out));
+    let kept = ends(map.edges.iter().filter(|edge| !is_left_out(edge)));
+    let stays = |node: &&Node| {
+        let key = (node.name.clone(), node.kind);
+        kept.contains(&key) || !lost.contains(&key)
+    };
+    ServiceMap {
+        range: map.range,
+        nodes: map.nodes.iter().filter(stays).cloned().collect(),
+        edges: map.edges.iter().filter(|edge| !is_left_out(edge)).cloned().collect(),
+        relays: map.relays.clone(),
+        stats: map.stats.clone(),
+    }
+}
+
+/// The nodes that calls lead from and to.
+fn ends<'a>(edges: impl Iterator<Item = &'a Edge>) -> HashSet<Key> {
+    edges.flat_map(|edge| [edge.from.clone(), edge.to.clone()]).collect()
 }
 
 /// The table: every dependency of the part that is shown, in an order.

@@ -236,7 +236,12 @@ fn cell(name: &str, value: Option<&serde_json::Value>, is_number: bool, (links, 
         Some(other) => format::text(&other.to_string()),
     };
     let trace = if name.ends_with("trace_id") && text.len() == 32 { text.parse::<storage::TraceId>().ok() } else { None };
-    let href = trace.map(|id| links.trace(&id).href()).unwrap_or_default();
+    let href = match (trace, name) {
+        (Some(id), _) => links.trace(&id).href(),
+        (None, "span_id") if text.len() == 16 => links.plain("/open").with("id", &text).href(),
+        (None, "service_name") if !text.is_empty() => links.service(&text).href(),
+        _ => String::new(),
+    };
     let is_long = text.chars().nth(MAX_CELL).is_some();
     let text = if is_long { text.chars().take(MAX_CELL).chain(['…']).collect() } else { text };
     let reads = if is_number { reads(name, &text, clock) } else { String::new() };
@@ -287,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn trace_ids_become_links_and_nulls_are_told_from_texts() {
+    fn ids_and_services_become_links_and_nulls_are_told_from_texts() {
         let column = |name: &str, sql_type: &str| SqlColumn { name: name.to_owned(), sql_type: sql_type.to_owned() };
         let row = serde_json::json!({ "trace_id": "5b8efff798038103d269b633813fc60c", "n": 3, "x": null });
         let answer = SqlAnswer {
@@ -303,6 +308,12 @@ mod tests {
         assert_eq!(reads("duration", "2500", &clock).replace('\u{202f}', " "), "2.50 µs");
         assert_eq!((reads("n", "1795176202123456789", &clock).as_str(), reads("time", "17", &clock).as_str()), ("", ""));
         assert_eq!(table.rows[0][0].href, "/trace/5b8efff798038103d269b633813fc60c");
+        let linked = |name: &str, value: &str| cell(name, Some(&value.into()), false, (&Links::default(), &clock)).href;
+        assert_eq!(linked("span_id", "00f067aa0ba902b7"), "/open?id=00f067aa0ba902b7");
+        assert_eq!(
+            (linked("service_name", "a b"), linked("service_name", ""), linked("name", "a")),
+            ("/services/a%20b".to_owned(), String::new(), String::new())
+        );
         assert!(table.rows[0][1].is_number && table.rows[0][2].is_null);
         let long = serde_json::Value::from("x".repeat(400));
         let folded = cell("attributes", Some(&long), false, (&Links::default(), &clock));

@@ -32,6 +32,16 @@ pub(crate) struct Services {
     pub(crate) rows: Vec<Row>,
     /// Word, address and whether it is the present order.
     pub(crate) orders: Vec<(&'static str, String, bool)>,
+    /// What the names of those that are shown hold, as it was written.
+    pub(crate) name: String,
+    /// `3 of 120 services`; empty while all are shown.
+    pub(crate) summary: String,
+    /// That no name holds it, when there are services.
+    pub(crate) nothing: String,
+    /// The same without it.
+    pub(crate) any_name: String,
+    /// What the form carries along.
+    pub(crate) hidden: Vec<(String, String)>,
     /// What they can be narrowed by.
     pub(crate) choices: Vec<Choice>,
     pub(crate) notes: Vec<String>,

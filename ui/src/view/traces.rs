@@ -145,6 +145,8 @@ pub(crate) struct Row {
     pub(crate) start: Moment,
     /// How far into the trace that is; empty at its start.
     pub(crate) into: String,
+    /// When the trace began, where that is something else.
+    pub(crate) of_start: String,
     /// Of the trace, or of its longest matching span when the list is sorted by it.
     pub(crate) duration: String,
     pub(crate) exact: String,
@@ -303,6 +305,7 @@ fn row(trace: &TraceSummary, longest: u64, listing: &Listing<'_>) -> Row {
         short_id: id.chars().take(8).collect(),
         id,
         start: clock.moment(start),
+        of_start: if into == 0 { String::new() } else { clock.moment(trace.start).text },
         into: if into == 0 { String::new() } else { format::duration(into) },
         duration: format::duration(duration),
         exact: format::exact_nanos(duration),

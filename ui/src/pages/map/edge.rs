@@ -114,7 +114,7 @@ mod tests {
         let app = App::empty().await;
         app.append(Signal::Traces, failing_chain().encode_to_vec()).await;
         let strip = app.get("/map?focus=payment").await.text().replace("&#38;", "&");
-        assert!(strip.contains("Requests to all services") && strip.contains("/map?focus=payment&from=1799999"), "{strip}");
+        assert!(strip.contains("Requests to payment") && strip.contains("/map?focus=payment&from=1799999"), "{strip}");
         let page = app.get("/map?caller=checkout&callee=payment").await.text().replace("&#38;", "&").replace("<wbr>", "");
         let page = page.replace(['\u{a0}', '\u{202f}'], " ");
         let panel = page.split("id=\"edge\"").nth(1).and_then(|rest| rest.split("</aside>").next()).unwrap();

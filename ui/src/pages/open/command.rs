@@ -46,6 +46,12 @@ pub(super) fn address(visit: &Visit, text: &str) -> Result<String, Failure> {
         let back = visit.params.get("back").unwrap_or_default();
         return Ok(links.plain("/preferences").with("zone", zone).with("back", back).href());
     }
+    // So are texts to search for.
+    for (word, list) in [("logs ", links.logs("")), ("traces ", links.traces(""))] {
+        if let Some(query) = text.trim_start().get(word.len()..).filter(|_| said.starts_with(word)) {
+            return Ok(list.with("q", query.trim()).href());
+        }
+    }
     let beginning: Vec<&(&str, &str, bool)> = COMMANDS.iter().filter(|(word, ..)| !said.is_empty() && word.starts_with(&said)).collect();
     let exact = beginning.iter().copied().find(|(word, ..)| *word == said);
     let only = if let [one] = beginning.as_slice() { Some(*one) } else { None };
@@ -91,6 +97,8 @@ mod tests {
             ("%3E%20LOGS", "/logs"),
             ("%3Eerr", "/traces?q=status%3Aerror"),
             ("%3Etheme%20dark&back=%2Flogs%3Fq%3Da", "/preferences?theme=dark&back=%2Flogs%3Fq%3Da"),
+            ("%3Elogs%20Card%20declined", "/logs?q=Card%20declined"),
+            ("%3E%20Traces%20status%3Aerror", "/traces?q=status%3Aerror"),
             ("%3Ezone%20Europe%2FBerlin&back=%2F", "/preferences?zone=Europe%2FBerlin&back=%2F"),
         ] {
             let answer = app.get(&format!("/open?id={asked}")).await;

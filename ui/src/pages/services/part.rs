@@ -15,6 +15,10 @@ use crate::view::services::Choice;
 pub(super) struct Part {
     /// The chosen services; `None` when all are shown.
     names: Option<HashSet<String>>,
+    /// What the names of services and systems must hold, in small letters; empty for anything.
+    held: String,
+    /// The same as it was written.
+    pub(super) name: String,
     pub(super) choices: Vec<Choice>,
     /// The list of the chosen services, in its first order.
     pub(super) page: Address,
@@ -35,10 +39,11 @@ impl Part {
             FIELDS.iter().filter_map(|(_, param, field)| Some((*param, *field, visit.params.get(param)?))).collect();
         let (offered, names) = tokio::join!(offered(&visit.state, range), named(store, range, &chosen));
         let links = visit.links();
-        let page = chosen.iter().fold(links.windowed("/services"), |page, (param, _, value)| page.with(param, value));
-        let mut part = Self { page, ..Self::default() };
-        let sorted = |name: &str| visit.params.get(name).unwrap_or_default();
-        let list = links.windowed("/services").with("sort", sorted("sort")).with("systems", sorted("systems"));
+        let text = |name: &str| visit.params.get(name).unwrap_or_default();
+        let name = text("name").trim();
+        let page = chosen.iter().fold(links.windowed("/services").with("name", name), |page, (param, _, value)| page.with(param, value));
+        let mut part = Self { page, held: name.to_lowercase(), name: name.to_owned(), ..Self::default() };
+        let list = links.windowed("/services").with("sort", text("sort")).with("systems", text("systems")).with("name", name);
         for ((title, param, _), values) in FIELDS.iter().zip(offered.iter()) {
             let present = chosen.iter().find(|(known, ..)| known == param).map(|(.., value)| *value);
             part.choices.extend(choice(title, param, values, (present, &chosen), &list));
@@ -50,8 +55,14 @@ impl Part {
         part
     }
 
+    /// Whether a service is of the chosen namespace and environment.
     pub(super) fn holds(&self, service: &str) -> bool {
         self.names.as_ref().is_none_or(|names| names.contains(service))
+    }
+
+    /// Whether a name holds what is looked for.
+    pub(super) fn is_named(&self, name: &str) -> bool {
+        self.held.is_empty() || name.to_lowercase().contains(&self.held)
     }
 }
 
@@ -107,5 +118,30 @@ mod tests {
         assert!(place("cart") < place("pay"), "{sorted}");
         let page = app.get("/services?from=0&namespace=shop").await.text();
         assert!(page.contains("/services?from=0&#38;namespace=infra") && !page.contains(">Environment"), "{page}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn services_are_listed_by_what_their_names_hold() {
+        let app = App::empty().await;
+        app.append(Signal::Traces, in_namespaces(&[("cart", "shop"), ("pay", "shop"), ("backup", "infra")]).encode_to_vec()).await;
+        let told = async |path: &str| {
+            let page = app.get(path).await.text().replace('\u{a0}', " ");
+            let listed =
+                ["cart", "pay", "backup"].into_iter().filter(|name| page.contains(&format!("href=\"/services/{name}"))).collect::<Vec<_>>();
+            (listed, page)
+        };
+        let (listed, page) = told("/services?from=0&name=+CA+&sort=name").await;
+        assert_eq!(listed, ["cart"]);
+        assert!(page.contains("1 of 3 services"), "{page}");
+        assert!(
+            page.contains("name=\"sort\" value=\"name\"") && page.contains("name=\"name\" value=\"CA\""),
+            "the form keeps the order: {page}"
+        );
+        assert!(page.contains("/services?from=0&#38;name=CA&#38;sort=p95#order"), "an order keeps the name: {page}");
+        assert!(page.contains("/services?from=0&#38;sort=name&#38;name=CA&#38;namespace=infra"), "a choice keeps it: {page}");
+        assert_eq!(told("/services?from=0&name=a&namespace=shop").await.0, ["cart", "pay"]);
+        let (listed, page) = told("/services?from=0&name=%3Cb%3E").await;
+        assert!(listed.is_empty() && page.contains("None of the 3 services of this window has “&#60;b&#62;” in its name."), "{page}");
+        assert!(page.contains("href=\"/services?from=0\">All services"), "{page}");
     }
 }

@@ -144,7 +144,7 @@ async fn the_tab_of_logs_counts_the_events_that_it_shows() {
     let app = App::filled().await;
     for view in ["", "?view=logs"] {
         let page = app.get(&format!("/trace/{TRACE}{view}")).await.text();
-        assert!(page.contains("Logs <span class=\"count\">3</span>"), "two records and one event: {page}");
+        assert!(page.contains("Logs, events <span class=\"count\">3</span>"), "two records and one event: {page}");
     }
 }
 

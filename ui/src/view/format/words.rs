@@ -68,7 +68,16 @@ pub(crate) fn name(raw: &str) -> String {
 /// A name in pieces between which a line may break: after its separators, and within a word only when it is longer than any that people
 /// write, so that one name does not make a page as wide as it is.
 pub(crate) fn pieces(name: &str) -> impl Iterator<Item = &str> {
-    name.split_inclusive(|c: char| "/._-:,@=&?".contains(c)).flat_map(short)
+    // A dot or comma within a number belongs to it.
+    let mut letters = name.chars().skip(1);
+    let mut before = ' ';
+    let is_end = move |c: char| {
+        let after = letters.next().unwrap_or(' ');
+        let is_number = matches!(c, '.' | ',') && before.is_ascii_digit() && after.is_ascii_digit();
+        before = c;
+        "/._-:,@=&?".contains(c) && !is_number
+    };
+    name.split_inclusive(is_end).flat_map(short)
 }
 
 /// Text in parts without words of more than so many characters.

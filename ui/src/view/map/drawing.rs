@@ -6,7 +6,7 @@ use std::fmt;
 use storage::{Edge, EdgeKind, NodeKind, ServiceMap, TimeRange};
 
 use self::placing::Placing;
-use super::{Facts, Key, Made, shown, written};
+use super::{Facts, Key, Made, is_rare, shown, written};
 use crate::view::colour::Palette;
 use crate::view::format;
 use crate::view::link::{Address, Links};
@@ -194,7 +194,7 @@ impl Picture<'_> {
     /// What an arrow says; not yet where it is.
     fn arrow(&self, edge: &Edge, links: &Links) -> Arrow {
         let facts = Facts::new(edge, (self.map, self.made), self.before, self.length());
-        let is_rare = edge.errors == 0 && edge.calls < self.made.by(&edge.from) / RARE;
+        let is_rare = is_rare(edge, self.made);
         let per_second = format::ratio(edge.calls, 1) / format::ratio(self.length().max(1), 1_000_000_000);
         let ends = format!("{} to {}", facts.from, facts.to);
         let (title, lines) = if self.is_trace {
@@ -261,6 +261,3 @@ const LEAST_BOX: f64 = 116.0;
 
 /// Room for one line of a name.
 const NAME_ROOM: f64 = 150.0;
-
-/// An arrow is rare below one in so many calls of its caller.
-const RARE: u64 = 50;

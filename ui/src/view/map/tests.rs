@@ -24,6 +24,23 @@ fn map(edges: &[(&str, &str)]) -> ServiceMap {
     ServiceMap { nodes: names.into_iter().map(node).collect(), edges, ..ServiceMap::default() }
 }
 
+#[test]
+fn rare_calls_are_left_out_with_what_only_they_reach() {
+    let mut whole = map(&[("user", "web"), ("user", "health"), ("web", "db"), ("user", "cart"), ("web", "cart"), ("user", "bad")]);
+    for edge in &mut whole.edges {
+        edge.calls = if edge.from.0 == "user" && edge.to.0 != "web" { 1 } else { 900 };
+        edge.errors = u64::from(edge.to.0 == "bad");
+    }
+    let made = Made::of(&whole);
+    let rare: HashSet<(Key, Key)> =
+        whole.edges.iter().filter(|edge| is_rare(edge, &made)).map(|edge| (edge.from.clone(), edge.to.clone())).collect();
+    let told = without(&whole, &rare);
+    let names = |map: &ServiceMap| map.nodes.iter().map(|node| node.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&told), ["alone", "bad", "cart", "db", "user", "web"], "what nobody called before stays, what failed too");
+    let ends: Vec<_> = told.edges.iter().map(|edge| (edge.from.0.as_str(), edge.to.0.as_str())).collect();
+    assert_eq!(ends, [("user", "web"), ("web", "db"), ("web", "cart"), ("user", "bad")]);
+}
+
 fn minute() -> TimeRange {
     TimeRange { from: UnixNanos::new(0), to: UnixNanos::new(60_000_000_000) }
 }

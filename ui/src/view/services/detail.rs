@@ -9,6 +9,7 @@ use crate::view::chart::{Bars, Lines};
 use crate::view::colour::Chip;
 use crate::view::format::{self, Clockface, Moment};
 use crate::view::frame::Frame;
+use crate::view::hints::Hint;
 use crate::view::link::{Links, term};
 use crate::view::logs::Row as LogRow;
 use crate::view::traces::Row as TraceRow;
@@ -65,8 +66,9 @@ pub(crate) struct Service {
     pub(crate) failed: String,
     pub(crate) all_logs: String,
     pub(crate) on_map: String,
-    /// The whole of time, when this window holds nothing.
+    /// The whole of time, when this window holds nothing, and what is nearest to it.
     pub(crate) all_time: String,
+    pub(crate) elsewhere: Vec<Hint>,
 }
 
 /// A running copy.

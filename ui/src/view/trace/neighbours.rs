@@ -13,7 +13,7 @@ pub(crate) struct Neighbours {
     /// The list, and what it asks for.
     pub(crate) back: String,
     pub(crate) query: String,
-    /// `3 of 50`; empty when the trace is no longer in the list.
+    /// `3 of 50`, `3 of 50+ on a later page`; empty when the trace is no longer in the list.
     pub(crate) place: String,
     /// The traces beside it; empty at the ends.
     pub(crate) before: String,
@@ -32,7 +32,9 @@ impl Neighbours {
         };
         let Some(at) = found.iter().take(limit).position(|trace| trace.trace_id == id) else { return neighbours };
         let more = if found.len() > limit { "+" } else { "" };
-        neighbours.place = format!("{} of {}{more}", at + 1, found.len().min(limit));
+        // How many there were on the pages before is not known.
+        let of = if search.cursor.is_some() { " on a later page" } else { "" };
+        neighbours.place = format!("{} of {}{more}{of}", at + 1, found.len().min(limit));
         neighbours.before = at.checked_sub(1).and_then(|at| found.get(at)).map(|before| trace(before, list)).unwrap_or_default();
         let after = found.get(at + 1);
         neighbours.after = match (after, found.get(at)) {

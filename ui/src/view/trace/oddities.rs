@@ -22,6 +22,7 @@ pub(super) fn oddities(scene: &Scene) -> Vec<Note> {
             ..Note::default()
         });
     }
+    notes.extend(before_parents(scene));
     notes.extend(elsewhere_in_time(scene));
     notes.extend(ids_used_twice(scene));
     if cut > 0 {
@@ -32,6 +33,30 @@ pub(super) fn oddities(scene: &Scene) -> Vec<Note> {
         });
     }
     notes
+}
+
+/// Spans that begin long before what began them. Where two clocks disagree over a call, that is told of the clocks.
+fn before_parents(scene: &Scene) -> Option<Note> {
+    let (sheet, jumps) = (&scene.sheet, &scene.sheet.skew().jumps);
+    let early = |place: usize| {
+        let (span, parent) = (sheet.spans.get(place)?, sheet.spans.get(sheet.tree().parent(place)?)?);
+        let early = parent.start.since(span.start);
+        (early > EARLY && jumps.iter().all(|jump| jump.server != place)).then_some(early)
+    };
+    let (mut count, mut most) = (0_u64, 0);
+    for early in (0..sheet.spans.len()).filter_map(early) {
+        (count, most) = (count + 1, early.max(most));
+    }
+    let begin = if count == 1 {
+        "1 span begins before its parent".to_owned()
+    } else {
+        format!("{} spans begin before their parents", format::exact(count))
+    };
+    (count > 0).then(|| Note {
+        text: format!("{begin}, up to {} before, as sent.", format::duration(most)),
+        why: "A clock was set meanwhile, or the sender gave the start itself. The trace begins with its earliest span.",
+        ..Note::default()
+    })
 }
 
 /// Spans whose times cannot be right by the clock of this server.
@@ -79,6 +104,9 @@ fn ids_used_twice(scene: &Scene) -> Option<Note> {
         ..Note::default()
     })
 }
+
+/// What begins this much before its parent is no matter of rounding: a tenth of a second.
+const EARLY: u64 = 100_000_000;
 
 /// Clocks this much ahead are not worth a word: one minute.
 const SOON: u64 = 60_000_000_000;

@@ -99,7 +99,7 @@ pub(crate) fn tabs(scene: &Scene) -> Vec<Tab> {
         tab("2", "Flame", 0, View::Flame),
         tab("3", "Services", scene.sheet.services.len(), View::Services),
         tab("4", "Spans", scene.sheet.spans.len(), View::Spans),
-        tab("5", "Logs", scene.logs.len() + events(scene), View::Logs),
+        tab("5", if events(scene) > 0 { "Logs, events" } else { "Logs" }, scene.logs.len() + events(scene), View::Logs),
         tab("6", "Map", 0, View::Map),
         tab("7", "JSON", 0, View::Json),
     ]
