@@ -1,6 +1,6 @@
 //! `throughline query`: asks a server or a data folder and writes rows.
 //!
-//! Owns paging and the columns that are shown of traces and log records. The questions are those of `/api/v1`.
+//! Owns paging and the columns that are shown of traces, spans and log records. The questions are those of `/api/v1`.
 
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;
@@ -51,7 +51,12 @@ pub(crate) fn run(arguments: &Query) -> anyhow::Result<ExitCode> {
         let answered = if arguments.sql {
             sql(&source.client, arguments, out).await
         } else {
-            list(&source.client, arguments, if arguments.logs { &LOGS } else { &TRACES }, out).await
+            let of = match (arguments.logs, arguments.spans) {
+                (true, _) => &LOGS,
+                (_, true) => &SPANS,
+                _ => &TRACES,
+            };
+            list(&source.client, arguments, of, out).await
         };
         source.close().await?;
         answered
@@ -180,6 +185,22 @@ const TRACES: List = List {
         ("spans", |row| text(row, "span_count")),
         ("errors", |row| text(row, "error_count")),
         ("trace", |row| text(row, "trace_id")),
+    ],
+};
+
+const SPANS: List = List {
+    path: "/api/v1/spans",
+    rows: "spans",
+    page: 1_000,
+    columns: &[
+        ("start", |row| rfc3339(number(row, "start"))),
+        ("duration", |row| milliseconds(number(row, "duration"))),
+        ("status", |row| row.get("status").and_then(|status| status.get("code")).map_or_else(String::new, text_of)),
+        ("kind", |row| text(row, "kind")),
+        ("service", |row| text(row, "service")),
+        ("name", |row| text(row, "name")),
+        ("trace", |row| text(row, "trace_id")),
+        ("span", |row| text(row, "span_id")),
     ],
 };
 

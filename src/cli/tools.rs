@@ -203,12 +203,15 @@ pub(crate) struct Query {
     /// Find log records instead of traces
     #[arg(long, conflicts_with = "sql")]
     pub(crate) logs: bool,
+    /// Find single spans instead of traces
+    #[arg(long, conflicts_with_all = ["sql", "logs"])]
+    pub(crate) spans: bool,
     /// The question is SQL over `spans` and `logs`
     #[arg(long)]
     pub(crate) sql: bool,
     #[command(flatten)]
     pub(crate) window: Window,
-    /// At most so many traces, records or rows
+    /// At most so many traces, records, spans or rows
     #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) limit: u32,
     /// How the answer is written

@@ -20,6 +20,7 @@ mod kept;
 mod language;
 #[cfg(test)]
 mod layouts;
+mod listed;
 mod logs;
 mod map;
 mod points;
@@ -29,6 +30,7 @@ mod rolled;
 mod scan;
 mod selection;
 mod sheet;
+mod spans;
 mod sql;
 mod traces;
 mod unknown;
@@ -41,7 +43,7 @@ pub(crate) use self::aggregate::aggregate;
 pub use self::aggregate::{Aggregate, AggregateGroup, Aggregation, Bar, Measure, Measured, Statistic};
 pub use self::answer::{
     Edge, EdgeKind, Histogram, HistogramBucket, LogPage, Node, NodeKind, Operation, QueryStats, RepeatedCalls, ServiceInTrace, ServiceMap,
-    ServicePoint, ServiceSummary, SqlAnswer, SqlColumn, TracePage, TraceSummary,
+    ServicePoint, ServiceSummary, SpanPage, SqlAnswer, SqlColumn, TracePage, TraceSummary,
 };
 pub(crate) use self::engine::Engine;
 pub(crate) use self::engine::Weight;
@@ -57,13 +59,14 @@ pub use self::logs::{LogContext, LogContextSearch, SameOrigin};
 pub(crate) use self::logs::{by_number as log, context as log_context, histogram, of_trace as trace_logs, search as search_logs};
 pub(crate) use self::points::points;
 pub use self::points::{Point, Points};
-pub use self::question::{Cursor, LogOrder, LogSearch, ParseError, QueryError, SqlQuery, TraceOrder, TraceSearch};
+pub use self::question::{Cursor, LogOrder, LogSearch, ParseError, QueryError, SpanSearch, SqlQuery, TraceOrder, TraceSearch};
 pub(crate) use self::scan::Control;
 #[cfg(test)]
 pub(crate) use self::scan::Place;
 pub(crate) use self::selection::{Among, Selected, rows_matching, rows_of_traces, traces_matching};
 pub use self::sheet::OpenTrace;
 pub(crate) use self::sheet::{find as find_in_trace, open as open_trace, spans as trace_spans};
+pub(crate) use self::spans::search as search_spans;
 pub use self::sql::sql_tables;
 pub(crate) use self::traces::{search as search_traces, trace};
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What goes out comes in again: `export`, `import` and `query`, with a server and with a folder.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -146,13 +147,15 @@ async fn a_folder_answers_like_the_server_that_had_it_open() {
     let data = folder.path().join("data");
     let mut server = filled(&data).await;
     let url = format!("http://{}", server.ui);
-    let questions: [&[&str]; 6] = [
+    let questions: [&[&str]; 8] = [
         &["service.name=\"odd service\"", "--from", "2020-01-01T00:00:00Z"],
         &["", "--limit", "1500", "--format", "ndjson", "--from", "now-2h"],
         &["twice", "--logs", "--format", "csv"],
         &["severity>=info", "--logs", "--format", "ndjson", "--limit", "700", "--from", "now-2h"],
         &["SELECT service_name, count(*) AS n FROM spans GROUP BY service_name ORDER BY n DESC, 1", "--sql"],
         &["SELECT service_name, severity_number, count(*) FROM logs GROUP BY 1, 2 ORDER BY 1, 2", "--sql", "--format", "ndjson"],
+        &["", "--spans", "--limit", "1500", "--format", "ndjson", "--from", "now-2h"],
+        &["service.name=\"odd service\"", "--spans", "--format", "csv"],
     ];
     let ask = |source: &[&str]| questions.map(|words| String::from_utf8(run(&[&["query"], words, source].concat()).stdout).unwrap());
     let by_server = ask(&["--url", &url]);
@@ -163,6 +166,12 @@ async fn a_folder_answers_like_the_server_that_had_it_open() {
     );
     assert!(by_server[2].starts_with("time,severity,service,trace,body\r\n") && by_server[2].matches("the same twice").count() == 2);
     assert_eq!(by_server[3].lines().count(), 700);
+    // More than a page.
+    let spans: Vec<serde_json::Value> = by_server[6].lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(spans.len() == 1_500 && spans.iter().all(|span| span["resource"]["service"] == span["service"]));
+    assert!(spans.is_sorted_by_key(|span| Reverse(span["start"].as_str().unwrap().parse::<u64>().unwrap())));
+    let table = &by_server[7];
+    assert!(table.starts_with("start,duration,status,kind,service,name,trace,span\r\n") && table.contains(&"06".repeat(16)), "{table}");
     let locked = expect(1, &["query", "", "--data-dir", word(&data)]);
     assert!(locked.contains("--url") && locked.contains("in use by another process"), "{locked}");
     assert!(server.terminate(Duration::from_secs(20)).expect("it did not stop").success());
@@ -170,6 +179,7 @@ async fn a_folder_answers_like_the_server_that_had_it_open() {
     for (a, b) in by_server.iter().zip(&by_folder) {
         assert_eq!(a, b);
     }
+    expect(2, &["query", "", "--spans", "--logs", "--data-dir", word(&data)]);
     let wrong = run(&["query", "status=", "--data-dir", word(&data)]);
     assert_eq!(wrong.status.code(), Some(2));
     assert!(said(&wrong).contains("character"), "{}", said(&wrong));

@@ -28,6 +28,7 @@ mod query;
 pub(crate) mod search;
 mod services;
 mod shape;
+mod spans;
 mod sql;
 mod trace;
 mod traces;
@@ -39,7 +40,7 @@ pub(crate) fn router() -> Router<AppState> {
     routes().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route))
 }
 
-fn routes() -> [(&'static str, MethodRouter<AppState>); 25] {
+fn routes() -> [(&'static str, MethodRouter<AppState>); 26] {
     [
         ("/api/v1/services", get(services::list)),
         ("/api/v1/services/{service}/operations", get(services::operations)),
@@ -49,6 +50,7 @@ fn routes() -> [(&'static str, MethodRouter<AppState>); 25] {
         ("/api/v1/traces/fields", get(facets::trace_fields)),
         ("/api/v1/traces/{trace_id}", get(trace::one)),
         ("/api/v1/traces/{trace_id}/logs", get(trace::logs)),
+        ("/api/v1/spans", get(spans::search)),
         ("/api/v1/logs", get(logs::search)),
         ("/api/v1/logs/histogram", get(logs::histogram)),
         ("/api/v1/logs/facets", get(facets::of_logs)),

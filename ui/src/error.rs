@@ -186,6 +186,7 @@ fn kind_of(path: &str) -> &'static str {
         ["traces" | "logs", "facets"] => "facets",
         ["traces" | "logs", "fields"] => "fields",
         ["traces"] => "search_traces",
+        ["spans"] => "search_spans",
         ["logs"] => "search_logs",
         ["traces", _, "logs"] => "trace_logs",
         ["traces" | "trace", ..] => "trace",

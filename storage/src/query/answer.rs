@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::model::{LogRecord, SpanId, TimeRange, TraceId, UnixNanos};
+use crate::model::{LogRecord, Span, SpanId, TimeRange, TraceId, UnixNanos};
 use crate::segment::{GRANULE_ROWS, SegmentMeta};
 
 use super::Cursor;
@@ -83,6 +83,17 @@ pub struct ServiceInTrace {
 pub struct LogPage {
     /// In the order that was asked for.
     pub records: Vec<LogRecord>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<Cursor>,
+    /// What it took.
+    pub stats: QueryStats,
+}
+
+/// One page of found spans.
+#[derive(Clone, Debug, Default)]
+pub struct SpanPage {
+    /// Newest first.
+    pub spans: Vec<Span>,
     /// Where the next page begins; `None` at the end.
     pub next: Option<Cursor>,
     /// What it took.

@@ -10,6 +10,7 @@ use super::logs;
 use super::question::{LogOrder, LogSearch};
 use super::rolled::Rolls;
 use super::scan::Control;
+use super::spans::tests::{all_pages, sorted};
 use crate::model::{Event, KeyValue, Link, LogRecord, Resource, Scope, Span, SpanKind, StatusCode, TimeRange, Value};
 use crate::snapshot::Snapshot;
 use crate::store::Signal;
@@ -270,6 +271,10 @@ fn conditions_find_the_spans_that_looking_at_every_span_finds() {
             let found: BTreeSet<String> = found.values.into_iter().map(|(id, _)| id).collect();
             let expected: BTreeSet<String> = spans.iter().filter(|span| holds(span)).map(|span| span.span_id.to_string()).collect();
             assert_eq!(found, expected, "{text}");
+            let listed = all_pages(&snapshot, &text, TimeRange::ALL, [1_000, dice.count(20) + 1][dice.count(2)]);
+            let expected = sorted(spans.iter().filter(|span| holds(span)).cloned().collect());
+            // As text, because a float that is no number is not even itself.
+            assert_eq!(format!("{listed:?}"), format!("{expected:?}"), "{text}");
         }
     }
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::engine::Engine;
 use super::fixtures::{self, Dice};
-use super::question::{LogOrder, LogSearch, SqlQuery, TraceOrder, TraceSearch};
+use super::question::{LogOrder, LogSearch, SpanSearch, SqlQuery, TraceOrder, TraceSearch};
 use super::rolled::Rolls;
-use super::{Aggregate, ExportPart, aggregate, export, facets, fields, search_logs, search_traces, trace};
+use super::{Aggregate, ExportPart, aggregate, export, facets, fields, search_logs, search_spans, search_traces, trace};
 use crate::config::Config;
 use crate::files::Place;
 
@@ -98,6 +98,8 @@ fn of_query(snapshot: &Snapshot, query: &str) -> Vec<String> {
     let traces = TraceSearch { query: query.to_owned(), range: TimeRange::ALL, order: TraceOrder::Newest, limit: 7, cursor: None };
     let logs = LogSearch { query: query.to_owned(), range: TimeRange::ALL, order: LogOrder::Newest, limit: 13, cursor: None };
     let mut answers = vec![text(search_traces(snapshot, &traces, control).unwrap().traces)];
+    let spans = SpanSearch { query: query.to_owned(), range: TimeRange::ALL, limit: 17, cursor: None };
+    answers.push(text(search_spans(snapshot, &spans, control).map(|page| page.spans).map_err(|error| error.to_string())));
     if let Ok(page) = search_logs(snapshot, &logs, control) {
         answers.push(text(page.records));
     }

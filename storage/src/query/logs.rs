@@ -1,22 +1,20 @@
 //! Log records: searches, those of a trace, one by its number, and counts over time.
 
-use std::collections::BTreeMap;
-
-use parking_lot::Mutex;
+use arrow::array::RecordBatch;
 
 use super::answer::{Histogram, HistogramBucket, LogPage};
 use super::columns;
 use super::language::Query;
+use super::listed::{self, Ask, Listed};
 use super::predicate::Predicate;
-use super::question::{Cursor, LogOrder, LogSearch, QueryError};
+use super::question::{LogOrder, LogSearch, QueryError};
 use super::rolled::{self, Moment, Question, Rolls};
-use super::scan::{Control, Place, Rows, Scan, Unit, Wanted};
-use super::traces::by_place;
+use super::scan::{Control, Place, Scan, Wanted};
 use super::unknown;
 use crate::model::{LogRecord, Severity, StatusCode, TimeRange, TraceId, UnixNanos};
 use crate::rollup::MINUTE;
 use crate::rows;
-use crate::schema::column;
+use crate::schema::{ColumnError, column};
 use crate::snapshot::Snapshot;
 use crate::store::Signal;
 
@@ -24,12 +22,6 @@ mod context;
 
 pub(crate) use self::context::context;
 pub use self::context::{LogContext, LogContextSearch, SameOrigin};
-
-/// What one found record takes while others are looked at, about.
-const BYTES_FOUND: usize = 128;
-
-/// Sort key of a record: smaller is earlier on the page.
-type Rank = (u64, u64);
 
 /// In which order records are looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,38 +34,43 @@ enum Way {
     Backwards,
 }
 
-/// A record that was found.
-#[derive(Debug)]
-enum Found {
-    /// It is read when it is certain that it is asked for.
-    At(Place, u32),
-    Read(Box<LogRecord>),
-}
-
-/// Which records are looked for.
-#[derive(Clone, Copy, Debug)]
-struct Ask {
-    range: TimeRange,
-    way: Way,
-    limit: usize,
-    after: Option<Cursor>,
-}
-
 // === impl Way ===
 
 impl Way {
-    fn rank(self, time: u64, id: u64) -> Rank {
-        match self {
-            Self::Oldest => (time, id),
-            Self::Newest => (u64::MAX - time, id),
-            Self::Backwards => (u64::MAX - time, u64::MAX - id),
-        }
+    fn tie(self, id: u64) -> u64 {
+        if self == Self::Backwards { u64::MAX - id } else { id }
     }
 
-    /// Time and number of the record with this rank.
-    fn record(self, (time, id): Rank) -> (u64, u64) {
+    /// The number of the record that has this tie.
+    fn number(self, tie: u64) -> u64 {
         // Turning round twice changes nothing.
-        self.rank(time, id)
+        self.tie(tie)
+    }
+}
+
+impl Listed for Way {
+    type Row = LogRecord;
+    type Tie = u64;
+
+    const SIGNAL: Signal = Signal::Logs;
+    const COLUMNS: &'static [&'static str] = &[column::RECORD_ID];
+    const BY_TRACE: bool = false;
+
+    fn is_oldest_first(&self) -> bool {
+        *self == Self::Oldest
+    }
+
+    fn ties(&self, batch: &RecordBatch) -> Result<impl Fn(usize) -> Option<u64>, QueryError> {
+        let ids = columns::long(batch, column::RECORD_ID)?;
+        Ok(move |row| Some(self.tie(columns::nanos(ids, row))))
+    }
+
+    fn rows(batch: &RecordBatch, numbers: impl Iterator<Item = usize>) -> Result<Vec<LogRecord>, ColumnError> {
+        rows::logs(batch, numbers)
+    }
+
+    fn key(&self, record: &LogRecord) -> (UnixNanos, u64) {
+        (record.time, self.tie(record.record_id))
     }
 }
 
@@ -92,32 +89,38 @@ pub(crate) fn search(snapshot: &Snapshot, search: &LogSearch, control: &Control)
         return Err(QueryError::Invalid(format!("the limit of a log search is 1 to 10000, not {}", search.limit)));
     }
     let query = Query::parse(Signal::Logs, &search.query).map_err(QueryError::Parse)?;
-    let ask = Ask { range: search.range, way: search.order.into(), limit: search.limit, after: search.after()? };
-    let mut page = find(snapshot, &Predicate::new(&query), ask, control)?;
-    page.next = page.next.map(|last| search.behind(last));
-    if page.records.is_empty() && search.cursor.is_none() {
+    let way = Way::from(search.order);
+    let after = search.after()?.map(|(time, number)| (time, way.tie(number)));
+    let ask = Ask { range: search.range, limit: search.limit, after };
+    let mut page = listed::find(snapshot, &way, &Predicate::new(&query), ask, control)?;
+    if page.rows.is_empty() && search.cursor.is_none() {
         page.stats.notes.extend(unknown::notes(snapshot, &query)?);
     }
-    Ok(page)
+    let next = page.last.map(|(time, tie)| search.behind(time, way.number(tie)));
+    Ok(LogPage { records: page.rows, next, stats: page.stats })
 }
 
 /// All records of a trace in time order.
 pub(crate) fn of_trace(snapshot: &Snapshot, id: TraceId, limit: usize, control: &Control) -> Result<LogPage, QueryError> {
-    let ask = Ask { range: TimeRange::ALL, way: Way::Oldest, limit: limit.clamp(1, 100_000), after: None };
-    let mut page = find(snapshot, &Predicate::traces(vec![id]), ask, control)?;
-    if page.next.is_some() {
+    let ask = Ask { range: TimeRange::ALL, limit: limit.clamp(1, 100_000), after: None };
+    let mut page = listed::find(snapshot, &Way::Oldest, &Predicate::traces(vec![id]), ask, control)?;
+    if page.last.is_some() {
         page.stats.complete = false;
         page.stats.notes.push(format!("only the first {} log records of the trace are here", ask.limit));
     }
-    Ok(page)
+    // A search for records of this trace, oldest first, can go on.
+    let search = LogSearch { query: format!("trace:{id}"), range: ask.range, order: LogOrder::Oldest, limit: ask.limit, cursor: None };
+    let next = page.last.map(|(time, number)| search.behind(time, number));
+    Ok(LogPage { records: page.rows, next, stats: page.stats })
 }
 
 /// One record by its number.
 pub(crate) fn by_number(snapshot: &Snapshot, record_id: u64, control: &Control) -> Result<Option<LogRecord>, QueryError> {
     let (mut scan, found) = locate(snapshot, record_id, control)?;
-    let Some(found) = found else { return Ok(None) };
-    let records = fetch(&mut scan, vec![found])?;
-    Ok(records.into_values().next())
+    let Some((place, number)) = found else { return Ok(None) };
+    let batches = scan.fetch_all(&[(place, vec![number])].into())?;
+    let records = batches.first().map(|batch| rows::logs(batch, 0..batch.num_rows())).transpose()?;
+    Ok(records.and_then(|mut records| records.pop()))
 }
 
 /// Where a record lies; an error when it may lie in a part that cannot be read.
@@ -137,110 +140,6 @@ fn locate<'a>(snapshot: &'a Snapshot, record_id: u64, control: &'a Control) -> R
         (None, Some(note)) => Err(QueryError::Internal(note.clone())),
         (found, _) => Ok((scan, found)),
     }
-}
-
-fn find(snapshot: &Snapshot, predicate: &Predicate, ask: Ask, control: &Control) -> Result<LogPage, QueryError> {
-    let Ask { mut range, way, limit, after } = ask;
-    let newest = way != Way::Oldest;
-    if let Some(cursor) = after {
-        if newest {
-            range.to = range.to.min(cursor.time().plus(1));
-        } else {
-            range.from = range.from.max(cursor.time());
-        }
-    }
-    let after = after.map(|cursor| way.rank(cursor.key, record_of(cursor)));
-    let mut scan = Scan::asking_late(snapshot, Signal::Logs, range, &predicate.hints, control)?;
-    if !newest {
-        scan.oldest_first();
-    }
-    scan.whole_when_few();
-    let best: Mutex<BTreeMap<Rank, Found>> = Mutex::default();
-    let holding = Mutex::new(control.holding());
-    let worst = || {
-        let best = best.lock();
-        if best.len() > limit { best.last_key_value().map(|(rank, _)| *rank) } else { None }
-    };
-    let stop = |unit: &Unit| {
-        let first = way.rank(if newest { unit.max } else { unit.min }.get(), 0).0;
-        worst().is_some_and(|(worst, _)| worst < first)
-    };
-    let each = |rows: &Rows<'_>| -> Result<(), QueryError> {
-        let times = columns::long(rows.batch, column::TIME)?;
-        let ids = columns::long(rows.batch, column::RECORD_ID)?;
-        let mut last = worst();
-        for row in rows.alive.set_indices() {
-            let rank = way.rank(columns::nanos(times, row), columns::nanos(ids, row));
-            if after.is_some_and(|after| rank <= after) || last.is_some_and(|worst| rank > worst) {
-                continue;
-            }
-            let record = if rows.whole { rows::logs(rows.batch, row..row + 1)?.pop() } else { None };
-            let found = record.map_or_else(|| Found::At(rows.place, rows.number(row)), |record| Found::Read(Box::new(record)));
-            let mut best = best.lock();
-            best.insert(rank, found);
-            // One more than asked for says whether there is a next page.
-            if best.len() > limit + 1 {
-                best.pop_last();
-            }
-            drop(best);
-            last = worst();
-        }
-        holding.lock().set(best.lock().len() * BYTES_FOUND);
-        Ok(())
-    };
-    let wanted = Wanted { columns: &[column::RECORD_ID], keys: &[], predicate };
-    if predicate.hints.asks_words() {
-        // Units have few rows that are looked at, or none: what is read in vain behind the last one that matters is little.
-        scan.fold_until(wanted, stop, || (), |(), rows| each(rows))?;
-    } else {
-        scan.run(wanted, stop, each)?;
-    }
-    page(&mut scan, best.into_inner(), limit, way)
-}
-
-fn page(scan: &mut Scan<'_>, mut best: BTreeMap<Rank, Found>, limit: usize, way: Way) -> Result<LogPage, QueryError> {
-    let more = best.len() > limit;
-    if more {
-        best.pop_last();
-    }
-    let next = best.last_key_value().filter(|_| more).map(|(rank, _)| {
-        let (time, id) = way.record(*rank);
-        cursor_at(time, id)
-    });
-    let unread = best.values().filter_map(|found| if let Found::At(place, row) = found { Some((*place, *row)) } else { None });
-    let mut fetched = fetch(scan, unread.collect())?;
-    let records = best.into_iter().filter_map(|(rank, found)| match found {
-        Found::Read(record) => Some(*record),
-        Found::At(..) => fetched.remove(&way.record(rank).1),
-    });
-    let records = records.collect();
-    Ok(LogPage { records, next, stats: std::mem::take(&mut scan.stats) })
-}
-
-fn cursor_at(time: u64, id: u64) -> Cursor {
-    let mut tie = [0; 16];
-    if let Some(last) = tie.last_chunk_mut() {
-        *last = id.to_be_bytes();
-    }
-    Cursor::new(time, tie, "")
-}
-
-/// Reads whole records, by their number.
-fn fetch(scan: &mut Scan<'_>, found: Vec<(Place, u32)>) -> Result<BTreeMap<u64, LogRecord>, QueryError> {
-    let mut records = BTreeMap::new();
-    let batches = scan.fetch_all(&by_place(found))?;
-    let mut holding = scan.holding();
-    // Twice: as columns and as records.
-    holding.set(batches.iter().map(|batch| 2 * batch.get_array_memory_size()).sum());
-    for batch in batches {
-        let read = rows::logs(&batch, 0..batch.num_rows())?;
-        records.extend(read.into_iter().map(|record| (record.record_id, record)));
-    }
-    Ok(records)
-}
-
-fn record_of(cursor: Cursor) -> u64 {
-    cursor.tie.last_chunk().map_or(0, |last| u64::from_be_bytes(*last))
 }
 
 /// Counts what a search would find, over time.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::model::{TimeRange, TraceId, UnixNanos};
+use crate::model::{SpanId, TimeRange, TraceId, UnixNanos};
 use crate::schema::ColumnError;
 
 /// Finds traces that contain a matching span.
@@ -63,17 +63,38 @@ pub enum LogOrder {
     Oldest,
 }
 
+/// Finds single spans, newest first by their start. Equal starts are in the order of trace id, span id and kind.
+#[derive(Clone, Debug)]
+pub struct SpanSearch {
+    /// The query language, about one span; empty matches everything.
+    pub query: String,
+    /// By start.
+    pub range: TimeRange,
+    /// At most this many spans, 1 to 1,000.
+    pub limit: usize,
+    /// Where the page before ended.
+    pub cursor: Option<Cursor>,
+}
+
 /// Where a page ended: the sort key of its last row. Opaque text to clients, who can go on with the same question alone; its window may
 /// move, because "the last hour" does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    /// What the last row is sorted by: see [`TraceOrder`] and [`LogOrder`].
+    /// What the last row is sorted by: see [`TraceOrder`], [`LogOrder`] and [`SpanSearch`].
     pub(super) key: u64,
     /// The trace id, or the record id in the last eight bytes, of the last row.
     pub(super) tie: [u8; 16],
-    /// A checksum of both and of the question.
+    /// In a list of spans, the last one among those of its trace.
+    pub(super) span: Option<SpanInTrace>,
+    /// A checksum of all this and of the question.
     check: u32,
 }
+
+/// Id and number of the kind of a span: both sides of a call may go by one id.
+pub(super) type SpanInTrace = (SpanId, i32);
+
+/// What spans that start at once are sorted by.
+pub(super) type SpanTie = (TraceId, SpanInTrace);
 
 /// A read-only SQL statement over `spans` and `logs`.
 #[derive(Clone, Debug)]
@@ -170,13 +191,15 @@ impl TraceSearch {
 
 impl LogSearch {
     /// The page that goes on behind a record of this one.
-    pub(super) fn behind(&self, last: Cursor) -> Cursor {
-        Cursor::new(last.key, last.tie, &self.question())
+    pub(super) fn behind(&self, time: UnixNanos, number: u64) -> Cursor {
+        Cursor::new(time.get(), u128::from(number).to_be_bytes(), &self.question())
     }
 
-    /// Where the page before ended.
-    pub(super) fn after(&self) -> Result<Option<Cursor>, QueryError> {
-        self.cursor.map(|cursor| cursor.of(&self.question())).transpose()
+    /// Time and number of the record with which the page before ended.
+    pub(super) fn after(&self) -> Result<Option<(UnixNanos, u64)>, QueryError> {
+        let Some(cursor) = self.cursor.map(|cursor| cursor.of(&self.question())).transpose()? else { return Ok(None) };
+        let number = cursor.tie.last_chunk().map_or(0, |last| u64::from_be_bytes(*last));
+        Ok(Some((cursor.time(), number)))
     }
 
     fn question(&self) -> String {
@@ -184,11 +207,35 @@ impl LogSearch {
     }
 }
 
+// === impl SpanSearch ===
+
+impl SpanSearch {
+    /// The page that goes on behind a span of this one.
+    pub(super) fn behind(&self, start: UnixNanos, (trace, span): SpanTie) -> Cursor {
+        Cursor::of_row(start.get(), *trace.as_bytes(), Some(span), &self.question())
+    }
+
+    /// Where the page before ended.
+    pub(super) fn after(&self) -> Result<Option<(UnixNanos, SpanTie)>, QueryError> {
+        let Some(cursor) = self.cursor.map(|cursor| cursor.of(&self.question())).transpose()? else { return Ok(None) };
+        let last = TraceId::from_slice(&cursor.tie).zip(cursor.span).ok_or_else(forged)?;
+        Ok(Some((cursor.time(), last)))
+    }
+
+    fn question(&self) -> String {
+        format!("spans {}", self.query)
+    }
+}
+
 // === impl Cursor ===
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}{:032x}{:08x}", self.key, u128::from_be_bytes(self.tie), self.check)
+        write!(f, "{:016x}{:032x}", self.key, u128::from_be_bytes(self.tie))?;
+        if let Some((span, kind)) = self.span {
+            write!(f, "{span}{kind:08x}")?;
+        }
+        write!(f, "{:08x}", self.check)
     }
 }
 
@@ -196,29 +243,47 @@ impl FromStr for Cursor {
     type Err = QueryError;
 
     fn from_str(text: &str) -> Result<Self, QueryError> {
-        let invalid = || QueryError::Invalid("the cursor is not one that this server gave".to_owned());
-        if text.len() != 56 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(invalid());
+        let is_of_span = text.len() == 80;
+        if !(is_of_span || text.len() == 56) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(forged());
         }
         let (key, rest) = text.split_at(16);
-        let (tie, check) = rest.split_at(32);
+        let (tie, rest) = rest.split_at(32);
+        let (span, check) = rest.split_at(if is_of_span { 24 } else { 0 });
+        let number = |hex: &str| u32::from_str_radix(hex, 16).map_err(|_| forged());
+        let span = match span.split_at_checked(16).filter(|_| is_of_span) {
+            Some((id, kind)) => Some((id.parse().map_err(|_| forged())?, number(kind)?.cast_signed())),
+            None => None,
+        };
         Ok(Self {
-            key: u64::from_str_radix(key, 16).map_err(|_| invalid())?,
-            tie: u128::from_str_radix(tie, 16).map_err(|_| invalid())?.to_be_bytes(),
-            check: u32::from_str_radix(check, 16).map_err(|_| invalid())?,
+            key: u64::from_str_radix(key, 16).map_err(|_| forged())?,
+            tie: u128::from_str_radix(tie, 16).map_err(|_| forged())?.to_be_bytes(),
+            span,
+            check: number(check)?,
         })
     }
 }
 
+fn forged() -> QueryError {
+    QueryError::Invalid("the cursor is not one that this server gave".to_owned())
+}
+
 impl Cursor {
     pub(super) fn new(key: u64, tie: [u8; 16], question: &str) -> Self {
-        let check = [&tie[..], question.as_bytes()].into_iter().fold(crc32c::crc32c(&key.to_be_bytes()), crc32c::crc32c_append);
-        Self { key, tie, check }
+        Self::of_row(key, tie, None, question)
+    }
+
+    fn of_row(key: u64, tie: [u8; 16], span: Option<SpanInTrace>, question: &str) -> Self {
+        let mut check = crc32c::crc32c_append(crc32c::crc32c(&key.to_be_bytes()), &tie);
+        if let Some((id, kind)) = span {
+            check = crc32c::crc32c_append(crc32c::crc32c_append(check, id.as_bytes()), &kind.to_be_bytes());
+        }
+        Self { key, tie, span, check: crc32c::crc32c_append(check, question.as_bytes()) }
     }
 
     /// Fails when it was given for another question.
     fn of(self, question: &str) -> Result<Self, QueryError> {
-        let is_of = self == Self::new(self.key, self.tie, question);
+        let is_of = self == Self::of_row(self.key, self.tie, self.span, question);
         let failed = || {
             QueryError::Invalid(
                 "the cursor is of another question; ask without it, or with the words and the order it was given for".to_owned(),

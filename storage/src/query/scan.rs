@@ -4,7 +4,6 @@
 //! skipping, reading, deadlines and the account of both. Knows nothing of what is done with the rows.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::RecordBatch;
 use arrow::buffer::BooleanBuffer;
@@ -21,6 +20,7 @@ use crate::store::Signal;
 mod control;
 mod fetched;
 mod finding;
+mod folding;
 mod holding;
 mod late;
 mod narrowed;
@@ -39,9 +39,6 @@ pub(super) use self::narrowed::Ranking;
 pub(super) use self::numbers::Numbers;
 pub(super) use self::ranges::{from_rows, intersect};
 use self::unit::Account;
-
-/// One worker is enough for a few thousand rows.
-const FEW_UNITS: usize = 4;
 
 /// Where rows lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -214,69 +211,6 @@ impl<'a> Scan<'a> {
         self.close(account);
         self.note_late();
         Ok(())
-    }
-
-    /// Reads all units on both cores, each worker with a state of its own.
-    pub(super) fn fold<S: Send>(
-        &mut self,
-        wanted: Wanted<'_>,
-        new: impl Fn() -> S + Sync,
-        each: impl Fn(&mut S, &Rows<'_>) -> Result<(), QueryError> + Sync,
-    ) -> Result<Vec<S>, QueryError> {
-        if self.in_shares {
-            return self.fold_shares(wanted, new, each);
-        }
-        self.fold_units(false, wanted, |_| false, new, each)
-    }
-
-    /// Like [`Self::fold`], until `stop` says of the next unit that it and those after it are not wanted. The first unit is read alone: where
-    /// it is enough the other core reads none in vain.
-    pub(super) fn fold_until<S: Send>(
-        &mut self,
-        wanted: Wanted<'_>,
-        stop: impl Fn(&Unit) -> bool + Sync,
-        new: impl Fn() -> S + Sync,
-        each: impl Fn(&mut S, &Rows<'_>) -> Result<(), QueryError> + Sync,
-    ) -> Result<Vec<S>, QueryError> {
-        self.fold_units(true, wanted, stop, new, each)
-    }
-
-    fn fold_units<S: Send>(
-        &mut self,
-        first_alone: bool,
-        wanted: Wanted<'_>,
-        stop: impl Fn(&Unit) -> bool + Sync,
-        new: impl Fn() -> S + Sync,
-        each: impl Fn(&mut S, &Rows<'_>) -> Result<(), QueryError> + Sync,
-    ) -> Result<Vec<S>, QueryError> {
-        let next = AtomicUsize::new(0);
-        let this = &*self;
-        let work = |most: usize| -> Result<(S, Account), QueryError> {
-            let (mut state, mut account) = (new(), Account::default());
-            for _ in 0..most {
-                let Some(unit) = this.units.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
-                if stop(unit) {
-                    account.skipped += this.rows_of(unit);
-                    break;
-                }
-                this.unit(unit, wanted, &mut account, &mut |rows| each(&mut state, rows))?;
-            }
-            Ok((state, account))
-        };
-        let mut results = if first_alone { vec![Ok(work(1)?)] } else { Vec::new() };
-        let is_over = first_alone && this.units.get(next.load(Ordering::Relaxed)).is_none_or(&stop);
-        if !is_over {
-            results.extend(if this.units.len() < FEW_UNITS { vec![work(usize::MAX)] } else { workers::on_all(|| work(usize::MAX)) });
-        }
-        let mut states = Vec::with_capacity(results.len());
-        for result in results {
-            let (state, account) = result?;
-            states.push(state);
-            self.close(account);
-        }
-        self.stats.rows_skipped += self.units.iter().skip(next.into_inner()).map(|unit| self.rows_of(unit)).sum::<u64>();
-        self.note_late();
-        Ok(states)
     }
 
     /// Writes down that a part could not be read.

@@ -10,8 +10,8 @@ use crate::arrivals::Arrival;
 use crate::model::{LogRecord, Span, TimeRange, TraceId, UnixNanos};
 use crate::query::{
     self, Aggregate, Aggregation, ExportPart, Facets, Fields, Histogram, LogContext, LogContextSearch, LogPage, LogSearch, OpenTrace,
-    Operation, ParseError, QueryError, QueryStats, ServiceMap, ServiceSummary, SqlAnswer, SqlQuery, Survey, Surveyed, TracePage,
-    TraceSearch, Weight,
+    Operation, ParseError, QueryError, QueryStats, ServiceMap, ServiceSummary, SpanPage, SpanSearch, SqlAnswer, SqlQuery, Survey, Surveyed,
+    TracePage, TraceSearch, Weight,
 };
 use crate::snapshot::Snapshot;
 use crate::trace::Trace;
@@ -127,6 +127,20 @@ impl Store {
         let (snapshot, started) = (self.snapshot(), Instant::now());
         let page =
             self.inner.engine.run("search_logs", Weight::Heavy, move |control| query::search_logs(&snapshot, &search, control)).await;
+        page.map(|mut page| {
+            page.stats.elapsed = started.elapsed();
+            page
+        })
+    }
+
+    /// Finds single spans.
+    ///
+    /// # Errors
+    /// See [`QueryError`]; what asks for whole traces is refused.
+    pub async fn search_spans(&self, search: SpanSearch) -> Result<SpanPage, QueryError> {
+        let (snapshot, started) = (self.snapshot(), Instant::now());
+        let page =
+            self.inner.engine.run("search_spans", Weight::Heavy, move |control| query::search_spans(&snapshot, &search, control)).await;
         page.map(|mut page| {
             page.stats.elapsed = started.elapsed();
             page

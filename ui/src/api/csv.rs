@@ -4,7 +4,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue};
 use serde_json::Value as AnyJson;
-use storage::SqlAnswer;
+use storage::{Cursor, SqlAnswer};
 
 /// A file to be kept.
 pub(super) fn file(table: Vec<u8>) -> Response {
@@ -17,6 +17,16 @@ pub(super) fn marked(mut response: Response, truncated: bool, complete: bool) ->
     let word = |yes| HeaderValue::from_static(if yes { "true" } else { "false" });
     response.headers_mut().insert(TRUNCATED, word(truncated));
     response.headers_mut().insert(COMPLETE, word(complete));
+    response
+}
+
+/// The same of a page of a list, and where the next one begins.
+pub(super) fn page(response: Response, next: Option<Cursor>, complete: bool) -> Response {
+    let mut response = marked(response, next.is_some(), complete);
+    // Hex digits.
+    if let Some(next) = next.and_then(|cursor| HeaderValue::try_from(cursor.to_string()).ok()) {
+        response.headers_mut().insert(NEXT, next);
+    }
     response
 }
 
@@ -73,6 +83,9 @@ fn harmless(text: &str) -> String {
 
 const TRUNCATED: HeaderName = HeaderName::from_static("x-throughline-truncated");
 
+/// The cursor of the next page.
+const NEXT: HeaderName = HeaderName::from_static("x-throughline-next");
+
 /// Whether an answer lacks rows that could not be read.
 const COMPLETE: HeaderName = HeaderName::from_static("x-throughline-complete");
 
@@ -119,6 +132,10 @@ mod tests {
         assert!(lines[1].ends_with(",3,1,checkout payment,card declined") && lines.len() == 2, "{text}");
         let logs = app.get("/api/v1/logs?from=0&format=csv&limit=1&order=oldest").await;
         assert_eq!((logs.header("x-throughline-truncated"), logs.header("x-throughline-complete")), ("true", "true"));
+        let next = format!("/api/v1/logs?from=0&format=otlp&limit=1&order=oldest&cursor={}", logs.header("x-throughline-next"));
+        let rest = app.get(&next).await;
+        assert!(rest.text().contains("payment failed"), "{}", rest.text());
+        assert_eq!((rest.header("x-throughline-truncated"), rest.header("x-throughline-next")), ("false", ""));
         let text = logs.text();
         assert!(text.starts_with("time,severity,service,body,trace_id,span_id,attributes,resource,record_id\r\n"), "{text}");
         assert!(text.contains(&format!(",info,checkout,charging the card,{TRACE},eee19b7ec3c1b174,\"{{\"\"attempt\"\":2}}\",")), "{text}");

@@ -89,9 +89,9 @@ pub(super) async fn search(State(state): State<AppState>, params: Params) -> Res
     if !is_table {
         return page(found, format).await;
     }
-    let (truncated, complete) = (found.next.is_some(), found.stats.complete);
+    let (next, complete) = (found.next, found.stats.complete);
     let table = in_background(move || csv::file(csv::texts(COLUMNS, found.records.iter().map(line)))).await?;
-    Ok(csv::marked(table, truncated, complete))
+    Ok(csv::page(table, next, complete))
 }
 
 /// A log record as a line of a table; the time is nanoseconds, attributes and resource are JSON.
@@ -176,14 +176,17 @@ fn absent(number: u64) -> Failure {
 
 /// A page of log records in the format asked for.
 pub(super) async fn page(page: LogPage, format: Format) -> Result<Response, Failure> {
-    written(move || match format {
+    let (next, complete) = (page.next, page.stats.complete);
+    let response = written(move || match format {
         Format::Plain => {
             let logs = page.records.iter().map(Record::from).collect();
             to_json(&Found { logs, next: page.next.map(|cursor| cursor.to_string()), stats: page.stats.into() })
         }
         Format::Otlp => to_json(&LogsData::new(&page.records)),
     })
-    .await
+    .await?;
+    // OTLP has no place for it.
+    Ok(if format == Format::Otlp { csv::page(response, next, complete) } else { response })
 }
 
 /// `format`: `json` or `otlp`.

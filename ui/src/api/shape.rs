@@ -1,11 +1,10 @@
 //! What several answers have in common.
 
-use std::time::Duration;
-
 use serde::Serialize;
 use storage::{Histogram, QueryStats, Signal, TimeRange, TraceSummary, UnixNanos};
 
-/// What an answer took, and whether it is the whole answer.
+/// What an answer took of the store, and whether it is the whole answer. How long it took is in a header: the same question about the same
+/// data has the same body.
 #[derive(Debug, Serialize)]
 pub(super) struct Stats {
     complete: bool,
@@ -163,9 +162,4 @@ impl Bars {
         });
         Self { step: histogram.step.to_string(), buckets: bars.collect(), stats: histogram.stats.into() }
     }
-}
-
-/// To the microsecond.
-pub(super) fn milliseconds(elapsed: Duration) -> f64 {
-    (elapsed.as_secs_f64() * 1e6).round() / 1e3
 }

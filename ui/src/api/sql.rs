@@ -11,7 +11,6 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value as AnyJson};
 use storage::{SqlAnswer, SqlColumn, SqlQuery, sql_tables};
 
-use super::shape::milliseconds;
 use super::{csv, in_background, to_json, written};
 use crate::error::Failure;
 use crate::params::{Params, parse_duration, wrong};
@@ -26,7 +25,6 @@ struct Answer<'a> {
     truncated: bool,
     complete: bool,
     notes: &'a [String],
-    elapsed_ms: f64,
 }
 
 /// One row as an object, its members in the order of the SELECT.
@@ -219,7 +217,6 @@ impl<'a> From<&'a SqlAnswer> for Answer<'a> {
             truncated: answer.truncated,
             complete: answer.notes.is_empty(),
             notes: &answer.notes,
-            elapsed_ms: milliseconds(answer.elapsed),
         }
     }
 }

@@ -10,14 +10,16 @@ use super::*;
 use crate::harness::{App, NOW, TRACE, spans};
 use crate::{jaeger, ops, schema};
 
+mod bytes;
 mod reach;
+mod spans;
 
 fn document() -> AnyJson {
     serde_json::from_str(OPENAPI).unwrap()
 }
 
 /// Every path of the description with parameters that lead to an answer.
-const EXAMPLES: [(&str, &str); 34] = [
+const EXAMPLES: [(&str, &str); 36] = [
     ("/api/v1/services", "/api/v1/services?points=3"),
     ("/api/v1/services/{service}/operations", "/api/v1/services/checkout/operations"),
     ("/api/v1/traces", "/api/v1/traces?service=checkout&limit=1"),
@@ -27,6 +29,8 @@ const EXAMPLES: [(&str, &str); 34] = [
     ("/api/v1/traces/{trace_id}", "/api/v1/traces/5b8efff798038103d269b633813fc60c"),
     ("/api/v1/traces/{trace_id}", "/api/v1/traces/5b8efff798038103d269b633813fc60c.otlp.json"),
     ("/api/v1/traces/{trace_id}/logs", "/api/v1/traces/5b8efff798038103d269b633813fc60c/logs"),
+    ("/api/v1/spans", "/api/v1/spans?service=checkout&limit=1"),
+    ("/api/v1/spans", "/api/v1/spans?format=otlp"),
     ("/api/v1/logs", "/api/v1/logs?min_severity=info"),
     ("/api/v1/logs", "/api/v1/logs?format=otlp"),
     ("/api/v1/logs/histogram", "/api/v1/logs/histogram"),
@@ -333,6 +337,7 @@ async fn an_empty_store_gives_empty_lists() {
     for (url, list) in [
         ("/api/v1/services", "services"),
         ("/api/v1/traces", "traces"),
+        ("/api/v1/spans", "spans"),
         ("/api/v1/logs", "logs"),
         ("/api/v1/map", "nodes"),
         ("/api/services", "data"),
@@ -366,6 +371,7 @@ async fn mistakes_in_questions_are_counted_once_by_kind_and_reason() {
     let app = App::filled().await;
     for (url, kind, reason) in [
         ("/api/v1/traces?q=status:", "search_traces", "parse"),
+        ("/api/v1/spans?q=trace.spans%3E3", "search_spans", "parse"),
         ("/api/v1/logs?q=body~(", "search_logs", "parse"),
         ("/api/v1/traces/5b8efff798038103d269b633813fc60", "trace", "invalid"),
         ("/api/v1/services?servce=checkout", "services", "invalid"),

@@ -32,11 +32,11 @@ pub(super) struct TraceJson<'a> {
     error_count: usize,
     resources: Vec<ResourceJson<'a>>,
     scopes: Vec<ScopeJson<'a>>,
-    spans: Vec<SpanJson<'a>>,
+    spans: Vec<SpanJson<'a, usize, usize>>,
 }
 
 #[derive(Debug, Serialize)]
-struct ResourceJson<'a> {
+pub(super) struct ResourceJson<'a> {
     service: &'a str,
     #[serde(flatten)]
     attributes: plain_json::Attributes,
@@ -45,7 +45,7 @@ struct ResourceJson<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct ScopeJson<'a> {
+pub(super) struct ScopeJson<'a> {
     name: &'a str,
     version: &'a str,
     #[serde(flatten)]
@@ -54,8 +54,9 @@ struct ScopeJson<'a> {
     schema_url: &'a str,
 }
 
+/// A span. Its resource and scope are places in lists, or stand here themselves.
 #[derive(Debug, Serialize)]
-struct SpanJson<'a> {
+pub(super) struct SpanJson<'a, R, S> {
     span_id: String,
     parent_span_id: Option<String>,
     service: &'a str,
@@ -74,8 +75,8 @@ struct SpanJson<'a> {
     dropped_links_count: u32,
     trace_state: &'a str,
     flags: u32,
-    resource: usize,
-    scope: usize,
+    resource: R,
+    scope: S,
 }
 
 #[derive(Debug, Serialize)]
@@ -208,8 +209,8 @@ impl<'a> From<&'a Scope> for ScopeJson<'a> {
     }
 }
 
-impl<'a> SpanJson<'a> {
-    fn new(span: &'a Span, resource: usize, scope: usize) -> Self {
+impl<'a, R, S> SpanJson<'a, R, S> {
+    pub(super) fn new(span: &'a Span, resource: R, scope: S) -> Self {
         Self {
             span_id: span.span_id.to_string(),
             parent_span_id: span.parent_span_id.map(|id| id.to_string()),

@@ -49,9 +49,9 @@ pub(super) async fn search(State(state): State<AppState>, params: Params) -> Res
     if !is_table {
         return Ok(Json(Found::from(found)).into_response());
     }
-    let (truncated, complete) = (found.next.is_some(), found.stats.complete);
+    let (next, complete) = (found.next, found.stats.complete);
     let table = in_background(move || csv::file(csv::texts(TRACE_COLUMNS, found.traces.into_iter().map(trace_line)))).await?;
-    Ok(csv::marked(table, truncated, complete))
+    Ok(csv::page(table, next, complete))
 }
 
 /// `GET /api/v1/traces/histogram`

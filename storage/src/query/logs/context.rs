@@ -2,10 +2,11 @@
 
 use super::super::answer::QueryStats;
 use super::super::columns;
+use super::super::listed::{self, Ask};
 use super::super::predicate::Predicate;
 use super::super::question::QueryError;
 use super::super::scan::{Control, from_rows};
-use super::{Ask, Way, cursor_at, find, locate};
+use super::{Way, locate};
 use crate::model::{LogRecord, TimeRange};
 use crate::rows;
 use crate::schema::column;
@@ -67,17 +68,17 @@ pub(crate) fn context(snapshot: &Snapshot, asked: LogContextSearch, control: &Co
         }
     };
     let mut stats: Option<QueryStats> = None;
-    let middle = cursor_at(record.time.get(), record.record_id);
-    let mut side = |way, limit| -> Result<Vec<LogRecord>, QueryError> {
+    let mut side = |way: Way, limit| -> Result<Vec<LogRecord>, QueryError> {
         if limit == 0 {
             return Ok(Vec::new());
         }
-        let page = find(snapshot, &predicate, Ask { range: TimeRange::ALL, way, limit, after: Some(middle) }, control)?;
+        let ask = Ask { range: TimeRange::ALL, limit, after: Some((record.time, way.tie(record.record_id))) };
+        let page = listed::find(snapshot, &way, &predicate, ask, control)?;
         match &mut stats {
             Some(stats) => stats.add(page.stats),
             None => stats = Some(page.stats),
         }
-        Ok(page.records)
+        Ok(page.rows)
     };
     let mut before = side(Way::Backwards, asked.before)?;
     before.reverse();

@@ -97,6 +97,9 @@ fn records_are_found_by_number_and_by_trace() {
     let cut = of_trace(&snapshot, id, 3, &control()).unwrap();
     assert_eq!(cut.records.len(), 3);
     assert!(!cut.stats.complete);
+    let rest = LogSearch { query: format!("trace:{id}"), range: TimeRange::ALL, order: LogOrder::Oldest, limit: 1_000, cursor: cut.next };
+    let rest = search(&snapshot, &rest, &control()).unwrap().records;
+    assert_eq!(cut.records.iter().chain(&rest).map(|r| (r.time, r.record_id)).collect::<Vec<_>>(), expected);
 }
 
 #[test]

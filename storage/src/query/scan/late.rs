@@ -1,7 +1,7 @@
 //! Asking the indexes of segments when it is their turn, for questions that often end before all segments had theirs.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use super::selected::select;
@@ -33,6 +33,15 @@ impl Selections {
         match segment {
             Some(segment) => of.get_or_init(|| select(segment, &self.hints)).as_ref(),
             None => of.get()?.as_ref(),
+        }
+    }
+
+    /// Forgets what is left of segments other than these.
+    pub(super) fn keep(&mut self, places: &BTreeSet<Place>) {
+        for (number, of) in self.of.iter_mut().enumerate() {
+            if !places.contains(&Place::Segment(number)) {
+                *of = OnceLock::new();
+            }
         }
     }
 }

@@ -5,9 +5,10 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::folding::FEW_UNITS;
 use super::unit::Account;
 use super::workers::{self, WORKERS};
-use super::{FEW_UNITS, Rows, Scan, Wanted};
+use super::{Rows, Scan, Wanted};
 use crate::query::question::QueryError;
 
 // === impl Scan ===
@@ -26,18 +27,19 @@ impl Scan<'_> {
     ) -> Result<Vec<S>, QueryError> {
         let (this, taken) = (&*self, AtomicUsize::new(0));
         let workers = if this.units.len() < FEW_UNITS { 1 } else { WORKERS };
-        let work = || -> Result<(S, Account), QueryError> {
+        let work = || -> Result<(usize, S, Account), QueryError> {
             let share = taken.fetch_add(1, Ordering::Relaxed);
             let (mut state, mut account) = (new(), Account::default());
             for unit in this.units.iter().skip(share).step_by(workers) {
                 this.unit(unit, wanted, &mut account, &mut |rows| each(&mut state, rows))?;
             }
-            Ok((state, account))
+            Ok((share, state, account))
         };
         let results = if workers == 1 { vec![work()] } else { workers::on_all(work) };
+        let mut results: Vec<_> = results.into_iter().collect::<Result<_, _>>()?;
+        results.sort_by_key(|(share, ..)| *share);
         let mut states = Vec::with_capacity(results.len());
-        for result in results {
-            let (state, account) = result?;
+        for (_, state, account) in results {
             states.push(state);
             self.close(account);
         }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::deletion::{DeleteReceipt, DeleteWhat};
 use crate::model::{TimeRange, TraceId};
-use crate::query::{LogOrder, LogSearch, SqlQuery, TraceOrder, TraceSearch};
+use crate::query::{LogOrder, LogSearch, SpanSearch, SqlQuery, TraceOrder, TraceSearch};
 
 const MARKER: &str = "the-name-to-be-forgotten";
 
@@ -68,6 +68,9 @@ async fn a_deleted_trace_is_in_no_answer_and_does_not_come_back() {
         assert_eq!(store.trace(trace(4)).await.unwrap().unwrap().spans.len(), 4);
         let search = TraceSearch { query: String::new(), range: TimeRange::ALL, order: TraceOrder::Newest, limit: 100, cursor: None };
         assert_eq!(store.search_traces(search).await.unwrap().traces.len(), 8);
+        let search = SpanSearch { query: String::new(), range: TimeRange::ALL, limit: 100, cursor: None };
+        let listed = store.search_spans(search).await.unwrap().spans;
+        assert!(listed.len() == 32 && listed.iter().all(|span| ![trace(3), trace(7)].contains(&span.trace_id)));
         let sql = SqlQuery { sql: "SELECT count(*) AS n FROM spans".to_owned(), max_rows: 1, timeout: Duration::from_secs(20) };
         assert_eq!(store.sql(sql).await.unwrap().rows[0]["n"], 32);
         let services = store.services(TimeRange::ALL, 0).await.unwrap();
