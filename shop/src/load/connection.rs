@@ -1,22 +1,21 @@
 //! One connection to a receiver: sends encoded requests as they are and reads the answers.
+//!
+//! Owns where connections lead and the check that somebody is there. What is said over them is in `http1`, `grpc` and `answer`.
 
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, BufMut, Bytes};
-use http::uri::PathAndQuery;
-use http::{Method, Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
-use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
-use prost::Message;
-use tokio::net::TcpStream;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use bytes::Bytes;
+use http::Uri;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Status};
 
 use crate::load::{Error, Protocol, Signal};
+
+mod answer;
+mod grpc;
+mod http1;
+
+pub use self::answer::Answer;
+pub use self::http1::OverHttp;
 
 /// Knows where connections lead.
 #[derive(Debug)]
@@ -31,13 +30,6 @@ enum Kind {
     Grpc(Box<Endpoint>),
 }
 
-/// `google.rpc.Status`, as far as people read it.
-#[derive(Clone, PartialEq, prost::Message)]
-struct Problem {
-    #[prost(string, tag = "2")]
-    message: String,
-}
-
 /// A connection, opened when first used and again after a failure.
 #[derive(Debug)]
 pub enum Connection {
@@ -45,34 +37,6 @@ pub enum Connection {
     Http(OverHttp),
     /// OTLP/gRPC.
     Grpc(Channel),
-}
-
-/// A connection that speaks OTLP/HTTP.
-#[derive(Debug)]
-pub struct OverHttp {
-    authority: String,
-    sender: Option<SendRequest<Full<Bytes>>>,
-}
-
-/// What the receiver said.
-#[derive(Debug)]
-pub enum Answer {
-    /// It is durable, save what was rejected for good.
-    Acknowledged {
-        /// Records that were rejected.
-        rejected: u64,
-        /// Why, or a warning.
-        message: String,
-    },
-    /// Not now. Send again.
-    Later {
-        /// When, if the receiver said so.
-        after: Option<Duration>,
-        /// What the receiver said.
-        reason: String,
-    },
-    /// Never.
-    Refused(String),
 }
 
 // === impl Connector ===
@@ -149,7 +113,7 @@ impl Connector {
     #[must_use]
     pub fn connection(&self) -> Connection {
         match &self.kind {
-            Kind::Http { authority } => Connection::Http(OverHttp { authority: authority.clone(), sender: None }),
+            Kind::Http { authority } => Connection::Http(OverHttp::to(authority.clone())),
             Kind::Grpc(endpoint) => Connection::Grpc(endpoint.connect_lazy()),
         }
     }
@@ -166,153 +130,8 @@ impl Connection {
                 Ok(Err(reason)) => connection.lost(reason),
                 Err(_) => connection.lost(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs())),
             },
-            Self::Grpc(channel) => send_grpc(channel.clone(), signal, body).await,
+            Self::Grpc(channel) => grpc::send(channel.clone(), signal, body).await,
         }
-    }
-}
-
-// === impl OverHttp ===
-
-impl OverHttp {
-    fn lost(&mut self, reason: String) -> Answer {
-        self.sender = None;
-        Answer::Later { after: None, reason }
-    }
-
-    async fn send(&mut self, signal: Signal, body: Bytes) -> Result<Answer, String> {
-        let mut sender = match self.sender.take().filter(|sender| !sender.is_closed()) {
-            Some(sender) => sender,
-            None => self.open().await?,
-        };
-        sender.ready().await.map_err(|error| error.to_string())?;
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri(match signal {
-                Signal::Traces => "/v1/traces",
-                Signal::Logs => "/v1/logs",
-            })
-            .header(header::HOST, &self.authority)
-            .header(header::CONTENT_TYPE, "application/x-protobuf")
-            .header(header::USER_AGENT, USER_AGENT)
-            .body(Full::new(body))
-            .map_err(|error| error.to_string())?;
-        let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
-        let (head, body) = response.into_parts();
-        let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(|error| error.to_string())?.to_bytes();
-        self.sender = Some(sender);
-        Ok(match head.status {
-            StatusCode::OK => read_answer(signal, &body),
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
-                let after = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-                Answer::Later { after: after.map(Duration::from_secs), reason: format!("HTTP {}", head.status) }
-            }
-            status => Answer::Refused(format!("HTTP {status}: {}", words(&body))),
-        })
-    }
-
-    async fn open(&self) -> Result<SendRequest<Full<Bytes>>, String> {
-        let connecting = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(&self.authority));
-        let stream = connecting.await.map_err(|_| format!("cannot connect to {}: timed out", self.authority))?;
-        let stream = stream.map_err(|error| format!("cannot connect to {}: {error}", self.authority))?;
-        stream.set_nodelay(true).map_err(|error| error.to_string())?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
-        // It ends when its sender is dropped.
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection of the load ended");
-            }
-        });
-        Ok(sender)
-    }
-}
-
-/// What an answer that is no success says: in protobuf, in JSON, or as text.
-fn words(body: &[u8]) -> String {
-    let json = || serde_json::from_slice::<serde_json::Value>(body).ok()?.get("message")?.as_str().map(str::to_owned);
-    let problem = || Problem::decode(body).ok().map(|problem| problem.message).filter(|message| !message.is_empty());
-    json().or_else(problem).unwrap_or_else(|| {
-        let text = String::from_utf8_lossy(body.get(..MAX_WORDS).unwrap_or(body)).into_owned();
-        if text.trim_start().starts_with('<') {
-            return "a page for people, so no OTLP is taken there".to_owned();
-        }
-        text.split_whitespace().collect::<Vec<_>>().join(" ")
-    })
-}
-
-fn read_answer(signal: Signal, body: &[u8]) -> Answer {
-    let partial = match signal {
-        Signal::Traces => ExportTraceServiceResponse::decode(body)
-            .map(|answer| answer.partial_success.map(|partial| (partial.rejected_spans, partial.error_message))),
-        Signal::Logs => ExportLogsServiceResponse::decode(body)
-            .map(|answer| answer.partial_success.map(|partial| (partial.rejected_log_records, partial.error_message))),
-    };
-    match partial {
-        Ok(partial) => {
-            let (rejected, message) = partial.unwrap_or_default();
-            Answer::Acknowledged { rejected: u64::try_from(rejected).unwrap_or(0), message }
-        }
-        Err(error) => Answer::Refused(format!("the answer is not OTLP: {error}")),
-    }
-}
-
-async fn send_grpc(channel: Channel, signal: Signal, body: Bytes) -> Answer {
-    let mut client = tonic::client::Grpc::new(channel);
-    if let Err(error) = client.ready().await {
-        return Answer::Later { after: None, reason: format!("cannot connect: {error}") };
-    }
-    let path = PathAndQuery::from_static(match signal {
-        Signal::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-        Signal::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
-    });
-    match client.unary(tonic::Request::new(body), path, Raw).await {
-        Ok(response) => read_answer(signal, &response.into_inner()),
-        Err(status)
-            if matches!(
-                status.code(),
-                Code::InvalidArgument | Code::Unimplemented | Code::PermissionDenied | Code::Unauthenticated | Code::NotFound
-            ) =>
-        {
-            Answer::Refused(format!("gRPC {:?}: {}", status.code(), status.message()))
-        }
-        Err(status) => Answer::Later { after: None, reason: format!("gRPC {:?}: {}", status.code(), status.message()) },
-    }
-}
-
-/// Passes messages through as they are: they were encoded before the clock started.
-#[derive(Clone, Copy, Debug)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
     }
 }
 
@@ -321,7 +140,6 @@ const USER_AGENT: &str = "throughline-load";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
-const MAX_ANSWER_BYTES: usize = 64 << 10;
 
 /// The port, when one is written; what is wrong with it when it is none.
 fn port_of(uri: &Uri) -> Result<Option<u16>, String> {
@@ -333,24 +151,12 @@ fn port_of(uri: &Uri) -> Result<Option<u16>, String> {
     }
 }
 
-/// Bytes of an answer in no known form that are shown.
-const MAX_WORDS: usize = 300;
-
 /// How long a receiver that is just starting is waited for.
 const START_WITHIN: Duration = Duration::from_secs(3);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_refusal_is_told_in_words_whatever_its_form() {
-        let problem = Problem { message: "too large".to_owned() };
-        assert_eq!(words(&problem.encode_to_vec()), "too large");
-        assert_eq!(words(br#"{"code":3,"message":"send OTLP"}"#), "send OTLP");
-        assert_eq!(words(b"\n<!doctype html>\n<p>404"), "a page for people, so no OTLP is taken there");
-        assert_eq!(words(b"no such\n path"), "no such path");
-    }
 
     #[test]
     fn a_port_that_is_none_is_not_replaced_by_another() {
