@@ -31,7 +31,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Take in, keep and show traces and logs (the default)
     Serve(Flags),
-    /// Send the sample shop's traces and logs as fast as they are accepted
+    /// Send traces and logs of the sample shop, or of another workload, as fast as they are accepted
     Load(Load),
     /// Ask a running server whether it is alive, or with --ready whether it is ready
     Health(Health),
@@ -104,8 +104,11 @@ pub(crate) struct Load {
 pub(crate) enum Workload {
     /// The sample shop
     Shop,
-    /// Traces of very different sizes from many services, log lines with words to be found
+    /// Traces of very different sizes from many services, some over three requests or with a span that comes a minute late; log records of
+    /// 300 bytes with twelve attributes and words to be found
     Tail,
+    /// The traces of tail; log records of a kilobyte that hardly compress, with words to be found
+    Raw,
 }
 
 /// How `load` sends.

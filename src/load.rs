@@ -1,4 +1,4 @@
-//! `throughline load`: sends the sample shop and prints what became of it.
+//! `throughline load`: sends a workload and prints what became of it.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -49,6 +49,7 @@ impl From<Workload> for shop::load::Workload {
         match workload {
             Workload::Shop => Self::Shop,
             Workload::Tail => Self::Tail,
+            Workload::Raw => Self::Raw,
         }
     }
 }

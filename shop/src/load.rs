@@ -1,7 +1,7 @@
-//! The load: the shop's requests, encoded once and replayed as fast as the receiver acknowledges them.
+//! The load: requests of a workload, encoded once and replayed as fast as the receiver acknowledges them.
 //!
-//! Owns the plan (which request, when, over which connection) and the counting. Only ids and times are changed from one
-//! replay to the next, at offsets known beforehand, so that the sender costs little beside the receiver it measures.
+//! Owns what can be asked for and the order of the signals. Only ids, times and words to be found are changed from one replay to the next,
+//! at offsets known beforehand, so that the sender costs little beside the receiver it measures.
 //!
 //! The ledger: one line per acknowledged request, written after the acknowledgement with one call, so that a line stands for
 //! something acknowledged even when the sender is killed: `<traces|logs> <accepted> <rejected> <trace id>=<records> …`. Log
@@ -9,28 +9,28 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
-
-use bytes::Bytes;
-use tokio::task::JoinSet;
+use std::time::Duration;
 
 use crate::clock;
-use crate::random::Random;
 
 pub mod connection;
 mod cpu;
 mod ledger;
+mod lines;
+mod maker;
+mod needle;
+mod pool;
 mod report;
+mod sending;
 mod tail;
 mod template;
 mod truth;
 
-use self::connection::{Answer, Connector};
+use self::connection::Connector;
 use self::ledger::Ledger;
-use self::report::Tally;
-use self::template::{Nonce, Pool};
+use self::sending::Plan;
 
+pub use self::needle::{Needle, Sought};
 pub use self::report::{Latency, Report, SignalReport};
 pub use self::truth::{SpanFact, Truth};
 
@@ -69,8 +69,11 @@ pub enum Workload {
     /// What happens in the sample shop.
     #[default]
     Shop,
-    /// Traces of very different sizes from many services, log lines with words to be found: see `load/tail.rs`.
+    /// Traces of very different sizes from many services, in parts and with late spans, and log records of applications with words to be
+    /// found: see `load/tail.rs` and `load/lines.rs`.
     Tail,
+    /// The traces of `Tail`, and log records with bodies of a kilobyte that hardly compress.
+    Raw,
 }
 
 /// How a load is sent.
@@ -171,132 +174,15 @@ pub async fn run(config: Config) -> Result<Report, Error> {
     Ok(report)
 }
 
-/// All that the connections share.
-#[derive(Debug)]
-struct Plan {
-    signal: Signal,
-    pool: Pool,
-    seed: u64,
-    first_nanos: u64,
-    window_nanos: u64,
-    /// When the first request was due, and the time from one to the next.
-    began: Instant,
-    pace: Option<Duration>,
-    give_up_after: Duration,
-    connector: Arc<Connector>,
-    ledger: Option<Arc<Ledger>>,
-    next: AtomicU64,
-}
-
-// === impl Plan ===
-
-impl Plan {
-    fn new(config: &Config, signal: Signal, items: u64, seed: u64, connector: Arc<Connector>, ledger: Option<Arc<Ledger>>) -> Self {
-        let pool = Pool::new(signal, config.workload, items, config.items_per_request.max(1), seed);
-        let items = u64::try_from(config.items_per_request.max(1)).unwrap_or(u64::MAX);
-        let pace = config.rate.map(|rate| Duration::from_nanos(items.saturating_mul(1_000_000_000) / u64::from(rate.max(1))));
-        let window = pace.map_or(config.window, |_| Duration::ZERO);
-        let window_nanos = u64::try_from(window.as_nanos()).unwrap_or(u64::MAX);
-        let first_nanos = clock::unix_nanos().saturating_sub(window_nanos);
-        Self {
-            signal,
-            pool,
-            seed,
-            first_nanos,
-            window_nanos,
-            began: Instant::now(),
-            pace,
-            give_up_after: config.give_up_after,
-            connector,
-            ledger,
-            next: AtomicU64::new(0),
-        }
-    }
-
-    async fn run(self, connections: usize) -> SignalReport {
-        let plan = Arc::new(self);
-        let (began, cpu) = (Instant::now(), cpu::seconds());
-        let mut senders = JoinSet::new();
-        for _ in 0..connections {
-            senders.spawn(send(Arc::clone(&plan)));
-        }
-        let mut tally = Tally::default();
-        while let Some(sent) = senders.join_next().await {
-            match sent {
-                Ok(part) => tally.merge(part),
-                Err(error) => tally.refuse(0, &format!("a connection's task failed: {error}")),
-            }
-        }
-        let cpu_seconds = cpu::seconds().zip(cpu).map(|(after, before)| after - before);
-        tally.report(plan.pool.items(), began.elapsed(), cpu_seconds)
-    }
-
-    /// When request `number` is to be sent, counted from the first.
-    fn due(&self, number: u64) -> Duration {
-        self.pace.map_or(Duration::ZERO, |pace| pace.saturating_mul(u32::try_from(number).unwrap_or(u32::MAX)))
-    }
-
-    /// When the last of request `number` has happened: the requests walk through the window from its beginning to now, or, one after the
-    /// other, happen when they are due.
-    fn time_of(&self, number: u64) -> u64 {
-        if self.pace.is_some() {
-            return self.first_nanos.saturating_add(u64::try_from(self.due(number).as_nanos()).unwrap_or(u64::MAX));
-        }
-        let share = u128::from(self.window_nanos) * u128::from(number) / u128::from(self.pool.requests().max(1));
-        self.first_nanos + u64::try_from(share).unwrap_or(0)
-    }
-}
-
-/// One connection's share of the plan.
-async fn send(plan: Arc<Plan>) -> Tally {
-    let mut tally = Tally::default();
-    let mut connection = plan.connector.connection();
-    loop {
-        let number = plan.next.fetch_add(1, Ordering::Relaxed);
-        let Some(template) = plan.pool.template(number) else { return tally };
-        let due = plan.pace.and(plan.began.checked_add(plan.due(number)));
-        if let Some(due) = due {
-            tokio::time::sleep_until(due.into()).await;
-        }
-        let nonce = nonce(plan.seed, number);
-        let body = Bytes::from(template.stamp(nonce, plan.time_of(number), plan.pool.words(number)));
-        let began = Instant::now();
-        let mut pause = Duration::from_millis(50);
-        loop {
-            match connection.send(plan.signal, body.clone()).await {
-                Answer::Acknowledged { rejected, message } => {
-                    tally.acknowledge(template.items(), rejected, message, began.elapsed());
-                    if let Some(ledger) = &plan.ledger {
-                        ledger.write(plan.signal, template, nonce, rejected);
-                    }
-                    break;
-                }
-                Answer::Refused(reason) => {
-                    tally.refuse(template.items(), &reason);
-                    break;
-                }
-                Answer::Later { after, reason } => {
-                    tally.retry();
-                    let pause_now = after.unwrap_or(pause);
-                    if began.elapsed() + pause_now > plan.give_up_after {
-                        tally.refuse(template.items(), &reason);
-                        // The receiver is gone. Waiting as long for each of the remaining requests helps nobody.
-                        return tally;
-                    }
-                    tokio::time::sleep(pause_now).await;
-                    pause = (pause * 2).min(Duration::from_secs(2));
-                }
-            }
-        }
-    }
-}
-
-/// What makes the ids of request `number` its own.
-fn nonce(seed: u64, number: u64) -> Nonce {
-    Nonce::new(&mut Random::new(seed ^ (number + 1).wrapping_mul(0xd134_2543_de82_ef95)))
-}
-
 // === impl Config ===
+
+impl Config {
+    /// The time from one request to the next, when a rate is set.
+    fn pace(&self) -> Option<Duration> {
+        let items = u64::try_from(self.items_per_request.max(1)).unwrap_or(u64::MAX);
+        self.rate.map(|rate| Duration::from_nanos(items.saturating_mul(1_000_000_000) / u64::from(rate.max(1))))
+    }
+}
 
 impl Default for Config {
     fn default() -> Self {

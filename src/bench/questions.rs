@@ -1,7 +1,7 @@
 //! The questions, and what the sender knows of their answers.
 
 use serde_json::Value as Json;
-use shop::load::{SpanFact, Truth};
+use shop::load::{Needle, Sought, SpanFact, Truth};
 use ui::client::path;
 
 use super::measured::{Asked, Question};
@@ -20,18 +20,48 @@ pub(super) fn all(truth: &Truth) -> Vec<Question> {
         questions.extend(counted(truth));
     }
     if truth.logs > 0 {
-        let names = ["frequent", "rare", "unique", "absent"];
-        for (name, (needle, _, logs)) in names.into_iter().zip(truth.needles) {
-            let asked = path("/api/v1/logs", &[("q", needle), ("limit", "100"), ("from", FROM)]);
-            questions.push(question(&format!("log word, {name}"), vec![counts(asked, "logs", logs.min(100))]));
-        }
+        questions.extend(of_logs(truth));
         questions.push(sql("SELECT count(*) AS n FROM logs", truth.logs));
     }
+    // A workload without late spans has nothing to be asked about them.
+    questions.retain(|question| !question.asked.is_empty());
     questions
 }
 
+/// Log records with words that are looked for.
+fn of_logs(truth: &Truth) -> Vec<Question> {
+    let mut questions = Vec::new();
+    for needle in &truth.needles {
+        let title = if matches!(needle.sought, Sought::Word(_)) { "log word, " } else { "log " };
+        let asked = path("/api/v1/logs", &[("q", &written(needle)), ("limit", "100"), ("from", FROM)]);
+        questions.push(question(&format!("{title}{}", needle.name), vec![counts(asked, "logs", needle.logs.min(100))]));
+    }
+    let counted = |needle: &Needle| {
+        let wanted = needle.logs;
+        let query = written(needle);
+        let asked = [("signal", "logs"), ("q", query.as_str()), ("measure", "count"), ("from", FROM)];
+        let check = move |answer: &Json| match answer.pointer("/groups/0/parts/0/measured/0").and_then(Json::as_u64).unwrap_or(0) {
+            found if found == wanted => Ok(()),
+            found => Err(format!("{found} log records, {wanted} were sent")),
+        };
+        Asked { path: path("/api/v1/aggregate", &asked), check: Box::new(check) }
+    };
+    questions.push(question("log words, phrase and substring, counted", truth.needles.iter().map(counted).collect()));
+    questions
+}
+
+/// What is looked for, as the query language has it.
+fn written(needle: &Needle) -> String {
+    match needle.sought {
+        Sought::Word(text) => text.to_owned(),
+        Sought::Phrase(text) => format!("\"{text}\""),
+        Sought::Part(text) => format!("*{text}*"),
+    }
+}
+
 fn of_traces(truth: &Truth) -> Vec<Question> {
-    let by_id = truth.traces.iter().map(|(id, spans)| counts(format!("/api/v1/traces/{id}"), "spans", *spans)).collect();
+    let by_id =
+        |traces: &[(String, u64)]| traces.iter().map(|(id, spans)| counts(format!("/api/v1/traces/{id}"), "spans", *spans)).collect();
     let absent = |number: u64| Asked {
         path: format!("/api/v1/traces/{:032x}", (u128::from(number) << 64) | 0x00ab_5e17),
         check: Box::new(|answer: &Json| if answer.is_null() { Ok(()) } else { Err("it is there".to_owned()) }),
@@ -54,7 +84,8 @@ fn of_traces(truth: &Truth) -> Vec<Question> {
     let operations = Asked { path: of_one, check: Box::new(lists(operations, "operations")) };
     let map = |from| Asked { path: path("/api/v1/map", &[("from", from)]), check: Box::new(lists(services.clone(), "nodes")) };
     vec![
-        question("trace by id", by_id),
+        question("trace by id", by_id(&truth.traces)),
+        question("trace by id, a span came late", by_id(&truth.late_traces)),
         question("trace by id, absent", (1..=200).map(absent).collect()),
         question("service list", vec![list]),
         question("operations of a service", vec![operations]),
@@ -121,9 +152,9 @@ fn searches(truth: &Truth) -> Vec<Question> {
         truth.traces_with(|fact| fact.service == *service && fact.failed),
     );
     search("search: errors", "status=error".to_owned(), truth.traces_with(|fact| fact.failed));
-    let names = ["frequent", "rare", "unique", "absent"];
-    for (name, (needle, spans, _)) in names.into_iter().zip(truth.needles) {
-        search(&format!("search: attribute value, {name}"), format!("request.ref={needle}"), spans);
+    for needle in &truth.needles {
+        let has = if matches!(needle.sought, Sought::Part(_)) { ":" } else { "=" };
+        search(&format!("search: attribute value, {}", needle.name), format!("request.ref{has}{}", written(needle)), needle.spans);
     }
     questions
 }
@@ -132,10 +163,22 @@ fn question(name: &str, asked: Vec<Asked>) -> Question {
     Question { name: name.to_owned(), asked }
 }
 
-/// An answer with so many entries in a list, and nothing left out.
+/// An answer with so many entries in a list, none of them twice, and nothing left out.
 fn counts(path: String, list: &'static str, wanted: u64) -> Asked {
     let check = move |answer: &Json| {
-        let found = answer.get(list).and_then(Json::as_array).map(|entries| entries.len() as u64);
+        let entries = answer.get(list).and_then(Json::as_array);
+        let ids =
+            |key: &str| entries.into_iter().flatten().filter_map(|entry| entry.get(key)?.as_str().map(str::to_owned)).collect::<Vec<_>>();
+        let mut ids = match list {
+            "traces" => ids("trace_id"),
+            "spans" => ids("span_id"),
+            _ => ids("record_id"),
+        };
+        ids.sort_unstable();
+        if let Some(twice) = ids.windows(2).find(|pair| pair.first() == pair.last()) {
+            return Err(format!("{twice:?}: an entry is there twice"));
+        }
+        let found = entries.map(|entries| entries.len() as u64);
         let complete = answer.get("complete").or_else(|| answer.pointer("/stats/complete")) != Some(&Json::Bool(false));
         match found {
             Some(found) if found == wanted && complete => Ok(()),

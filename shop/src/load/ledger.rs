@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 
-use crate::load::template::{Nonce, Template};
 use crate::load::{Error, Signal};
 
 /// A file with one line per acknowledged request.
@@ -23,13 +22,13 @@ impl Ledger {
         Ok(Self { file })
     }
 
-    /// Writes the line of one request with a single call.
-    pub(super) fn write(&self, signal: Signal, template: &Template, nonce: Nonce, rejected: u64) {
-        let mut line = format!("{} {} {rejected}", signal.as_str(), template.items().saturating_sub(rejected));
-        for (trace, records) in template.traces() {
+    /// Writes the line of one request with a single call: its records, those rejected, and its traces.
+    pub(super) fn write(&self, signal: Signal, items: u64, rejected: u64, traces: impl Iterator<Item = (Option<[u8; 16]>, u64)>) {
+        let mut line = format!("{} {} {rejected}", signal.as_str(), items.saturating_sub(rejected));
+        for (trace, records) in traces {
             // Writing to a String cannot fail.
             let _ = match trace {
-                Some(id) => write!(line, " {:032x}={records}", u128::from_be_bytes(nonce.trace(*id))),
+                Some(id) => write!(line, " {:032x}={records}", u128::from_be_bytes(id)),
                 None => write!(line, " -={records}"),
             };
         }

@@ -1,19 +1,20 @@
-//! The workload "tail": traces of very different sizes, many services and operations, and log lines of many forms.
+//! The traces of the workloads "tail" and "raw".
 //!
-//! Owns its shape: spans per trace log-normal around 12 and up to 5,000, 60 services with ten operations each, of which each calls four others
-//! and talks to three hosts, chains up to 25 deep, two in a hundred spans failed with a stack trace of some kilobytes; log records of about 300 bytes with a dozen attributes from 200 forms.
-//! Every trace and every log record has one [`SLOT`], a word that each replay fills with another.
+//! Owns their shape: spans per trace log-normal around 12 and up to 5,000, as far as a set of requests has room, 60 services with ten
+//! operations each, of which each calls four others and talks to three hosts, chains up to 25 deep, two in a hundred spans failed with a
+//! stack trace of some kilobytes. The spans of 15 traces in a hundred lie in all requests of a set, those of the others in one. Every trace
+//! has one [`SLOT`], a word that each replay fills with another.
 
-use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use std::collections::BTreeMap;
+
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{InstrumentationScope, KeyValue};
-use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::span::Event;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 
 use crate::random::Random;
-use crate::value::{any, pair};
+use crate::value::pair;
 
 /// Where a replay puts a word of its own: letters that nothing else in a request is made of.
 pub(super) const SLOT: &[u8; 12] = b"slotslotslot";
@@ -26,30 +27,72 @@ const OPERATIONS: u64 = 10;
 /// Services that a service calls, and hosts that it talks to.
 const CALLEES: u64 = 4;
 const HOSTS: u64 = 3;
-const FORMS: u64 = 200;
 
-/// One request of exactly `items` spans that begin at `now_nanos` or somewhat later.
-pub(super) fn traces(random: &mut Random, now_nanos: &mut u64, items: usize) -> ExportTraceServiceRequest {
-    let mut by_service: Vec<Vec<Span>> = (0..SERVICES).map(|_| Vec::new()).collect();
-    let mut left = items;
+/// Spans, each with the number of its service.
+type Spans = Vec<(usize, Span)>;
+
+/// A request that is being filled.
+#[derive(Debug)]
+struct Request {
+    room: usize,
+    spans: Spans,
+}
+
+/// Requests of exactly these sizes, whose spans begin at `now_nanos` or somewhat later; and `late` spans of as many traces in them, the last
+/// of each, which come with another set.
+pub(super) fn set(random: &mut Random, now_nanos: &mut u64, sizes: &[usize], late: usize) -> (Vec<Spans>, Spans) {
+    let mut requests: Vec<Request> = sizes.iter().map(|size| Request { room: *size, spans: Spans::with_capacity(*size) }).collect();
+    let mut late_spans = Spans::new();
+    let mut left: usize = sizes.iter().sum();
     while left > 0 {
-        let size = size(random).min(left);
-        for (service, span) in trace(random, *now_nanos, size) {
-            if let Some(spans) = by_service.get_mut(service) {
-                spans.push(span);
-            }
-        }
-        left -= size;
+        let size = size(random);
+        let mut spans = if late_spans.len() < late {
+            let mut spans = trace(random, *now_nanos, size.clamp(2, left + 1));
+            late_spans.extend(spans.pop());
+            spans
+        } else {
+            trace(random, *now_nanos, size.min(left))
+        };
+        left -= spans.len();
+        let is_split = spans.len() >= sizes.len() && random.chance(SPLIT);
+        place(&mut spans, &mut requests, is_split);
         *now_nanos += random.until_next(TRACES_PER_SECOND);
     }
+    (requests.into_iter().map(|request| request.spans).collect(), late_spans)
+}
+
+/// Puts a trace into the request with most room; or its spans into all in turn, also when no request has room for all of it.
+fn place(spans: &mut Spans, requests: &mut [Request], is_split: bool) {
+    let whole = requests.iter_mut().max_by_key(|request| request.room).filter(|request| !is_split && request.room >= spans.len());
+    if let Some(request) = whole {
+        request.room -= spans.len();
+        request.spans.append(spans);
+        return;
+    }
+    let mut turn = 0;
+    for span in spans.drain(..) {
+        for _ in 0..requests.len() {
+            let place = turn % requests.len();
+            turn += 1;
+            if let Some(request) = requests.get_mut(place).filter(|request| request.room > 0) {
+                request.room -= 1;
+                request.spans.push(span);
+                break;
+            }
+        }
+    }
+}
+
+/// One request with these spans.
+pub(super) fn request(spans: Spans) -> ExportTraceServiceRequest {
+    let mut by_service: BTreeMap<usize, Vec<Span>> = BTreeMap::new();
+    spans.into_iter().for_each(|(service, span)| by_service.entry(service).or_default().push(span));
     let of = |(service, spans): (usize, Vec<Span>)| ResourceSpans {
         resource: Some(resource(service)),
         scope_spans: vec![ScopeSpans { scope: Some(scope()), spans, ..ScopeSpans::default() }],
         ..ResourceSpans::default()
     };
-    ExportTraceServiceRequest {
-        resource_spans: by_service.into_iter().enumerate().filter(|(_, spans)| !spans.is_empty()).map(of).collect(),
-    }
+    ExportTraceServiceRequest { resource_spans: by_service.into_iter().map(of).collect() }
 }
 
 /// Spans of a trace: the median is 12, one in a hundred has some hundreds.
@@ -137,66 +180,8 @@ fn fail(random: &mut Random, span: &mut Span) {
     });
 }
 
-/// One request of exactly `items` log records.
-pub(super) fn logs(random: &mut Random, now_nanos: &mut u64, items: usize) -> ExportLogsServiceRequest {
-    let mut by_service: Vec<Vec<LogRecord>> = (0..SERVICES).map(|_| Vec::new()).collect();
-    for _ in 0..items {
-        let service = at(random, SERVICES.try_into().unwrap_or(1));
-        if let Some(records) = by_service.get_mut(service) {
-            records.push(log(random, *now_nanos));
-        }
-        *now_nanos += random.until_next(LOGS_PER_SECOND);
-    }
-    let of = |(service, log_records): (usize, Vec<LogRecord>)| ResourceLogs {
-        resource: Some(resource(service)),
-        scope_logs: vec![ScopeLogs { scope: Some(scope()), log_records, ..ScopeLogs::default() }],
-        ..ResourceLogs::default()
-    };
-    ExportLogsServiceRequest {
-        resource_logs: by_service.into_iter().enumerate().filter(|(_, records)| !records.is_empty()).map(of).collect(),
-    }
-}
-
-fn log(random: &mut Random, now_nanos: u64) -> LogRecord {
-    let form = random.between(0, FORMS - 1);
-    let slot = String::from_utf8_lossy(SLOT);
-    let body = format!(
-        "{} number {form} of the batch finished after {} ms for tenant-{} with reference {slot} on partition {} ({} of {} rows, checksum {})",
-        random.pick(&["import", "export", "settlement", "reindex", "delivery", "refund"]),
-        random.between(1, 9_000),
-        random.between(1, 400),
-        random.between(0, 63),
-        random.between(1, 500),
-        random.between(500, 9_000),
-        random.hex(16),
-    );
-    let severity =
-        random.pick(&[(5, "DEBUG"), (9, "INFO"), (9, "INFO"), (9, "INFO"), (9, "INFO"), (9, "INFO"), (13, "WARN"), (17, "ERROR")]);
-    let mut record = LogRecord {
-        time_unix_nano: now_nanos,
-        observed_time_unix_nano: now_nanos + 1_000_000,
-        severity_number: severity.0,
-        severity_text: severity.1.to_owned(),
-        body: Some(any(body)),
-        attributes: vec![
-            pair("code.function.name", format!("example.module{}.run", form % 40)),
-            pair("code.line.number", form + 20),
-            pair("thread.id", random.between(1, 64)),
-            pair("thread.name", format!("worker-{}", random.between(1, 64))),
-            pair("batch.form", form),
-            pair("retry.count", random.between(0, 3)),
-            pair("dry_run", random.chance(0.1)),
-        ],
-        ..LogRecord::default()
-    };
-    if random.chance(0.4) {
-        record.trace_id = random.trace_id().to_vec();
-        record.span_id = random.span_id().to_vec();
-    }
-    record
-}
-
-fn resource(service: usize) -> Resource {
+/// What sends.
+pub(super) fn resource(service: usize) -> Resource {
     let attributes = vec![
         pair("service.name", format!("service-{service:02}")),
         pair("service.namespace", "tail"),
@@ -207,18 +192,20 @@ fn resource(service: usize) -> Resource {
     Resource { attributes, ..Resource::default() }
 }
 
-fn scope() -> InstrumentationScope {
+/// What it sends with.
+pub(super) fn scope() -> InstrumentationScope {
     InstrumentationScope { name: "example.tail".to_owned(), version: "1.0.0".to_owned(), ..InstrumentationScope::default() }
 }
 
 /// A place below `bound`.
-fn at(random: &mut Random, bound: usize) -> usize {
+pub(super) fn at(random: &mut Random, bound: usize) -> usize {
     usize::try_from(random.number() % bound.max(1) as u64).unwrap_or(0)
 }
 
-/// How close together traces and log records begin within one request.
+/// How close together traces begin within one set.
 const TRACES_PER_SECOND: f64 = 200.0;
-const LOGS_PER_SECOND: f64 = 2_000.0;
+/// Of traces with three spans and more, so many lie in three requests on purpose. Those without room make it 15 in a hundred of all.
+const SPLIT: f64 = 0.17;
 
 #[cfg(test)]
 mod tests {
@@ -227,23 +214,28 @@ mod tests {
     #[test]
     fn requests_have_the_shape_that_is_said_of_them() {
         let (mut random, mut now) = (Random::new(5), 1_700_000_000_000_000_000);
-        let mut sizes = std::collections::BTreeMap::<Vec<u8>, usize>::new();
-        let (mut failed, mut all) = (0, 0);
-        for _ in 0..40 {
-            let request = traces(&mut random, &mut now, 1_000);
-            let spans: Vec<Span> = request.resource_spans.into_iter().flat_map(|r| r.scope_spans).flat_map(|s| s.spans).collect();
-            assert_eq!(spans.len(), 1_000);
-            all += spans.len();
-            failed += spans.iter().filter(|span| !span.events.is_empty()).count();
-            spans.into_iter().for_each(|span| *sizes.entry(span.trace_id).or_default() += 1);
+        let mut traces = BTreeMap::<Vec<u8>, BTreeMap<usize, usize>>::new();
+        let (mut failed, mut all, mut late) = (0, 0, 0);
+        for set in 0..20 {
+            let (requests, spans) = super::set(&mut random, &mut now, &[999, 1_000, 1_000], 1);
+            assert_eq!(requests.iter().map(Vec::len).collect::<Vec<_>>(), [999, 1_000, 1_000]);
+            late += spans.len();
+            for (number, (_, span)) in requests.into_iter().enumerate().flat_map(|(n, spans)| spans.into_iter().map(move |span| (n, span)))
+            {
+                all += 1;
+                failed += usize::from(!span.events.is_empty());
+                *traces.entry(span.trace_id).or_default().entry(3 * set + number).or_default() += 1;
+            }
+            assert!(spans.iter().all(|(_, span)| traces.contains_key(&span.trace_id) && !span.parent_span_id.is_empty()));
         }
-        let mut sizes: Vec<usize> = sizes.into_values().collect();
+        let mut sizes: Vec<usize> = traces.values().map(|parts| parts.values().sum()).collect();
         sizes.sort_unstable();
-        let median = sizes[sizes.len() / 2];
-        assert!((6..=18).contains(&median), "the median is {median}");
-        assert!(sizes[sizes.len() - 1] > 100);
+        let (median, largest) = (sizes[sizes.len() / 2], sizes[sizes.len() - 1]);
+        assert!((9..=15).contains(&median) && largest > 500, "the median is {median}, the largest is {largest}");
         assert!((all / 100..all * 3 / 100).contains(&failed), "{failed} of {all} failed");
-        let request = logs(&mut random, &mut now, 500);
-        assert_eq!(request.resource_logs.iter().flat_map(|r| &r.scope_logs).map(|s| s.log_records.len()).sum::<usize>(), 500);
+        let per_mille = |part: usize| part * 1_000 / traces.len();
+        let split = per_mille(traces.values().filter(|parts| parts.len() == 3).count());
+        assert!((125..=175).contains(&split), "{split} of 1,000 lie in three requests");
+        assert!((6..=14).contains(&per_mille(late)), "{late} of {} have a late span", traces.len());
     }
 }

@@ -1,44 +1,53 @@
 //! Requests encoded once, and the places in them that change with every replay.
 //!
-//! A trace id is replaced by itself xor a random number of the request, a span id likewise, a time by itself plus a shift:
-//! so parents, links and order stay true, and no two requests share an id.
+//! A trace id is replaced by itself xor a random number of the replay, a span id likewise, a time by itself plus a shift:
+//! so parents, links and order stay true, and no two replays share an id. Requests of one set share a replay, so that a trace may lie
+//! in several. Late spans, at the end of a request, belong to the replay of an earlier set.
 
 use std::collections::BTreeMap;
 
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 
-use crate::envelope;
-use crate::load::{Signal, Workload, tail};
+use crate::load::{Signal, lines};
 use crate::random::Random;
-use crate::recording::Recording;
-use crate::scene;
-use crate::world::World;
 
 mod mark;
 
 use self::mark::{Patch, Role};
 
-/// The templates of a load.
-#[derive(Debug)]
-pub(super) struct Pool {
-    full: Vec<Template>,
-    /// The last request, when it is smaller than the others.
-    tail: Option<Template>,
-    full_requests: u64,
-    per_request: u64,
-    items: u64,
-}
-
 /// One request.
 #[derive(Debug)]
 pub(super) struct Template {
     body: Vec<u8>,
-    patches: Vec<Patch>,
-    /// The last of its times.
-    end_nanos: u64,
     items: u64,
-    /// Records of each trace; `None` for log records outside a trace.
-    traces: BTreeMap<Option<[u8; 16]>, u64>,
+    slots: u64,
+    own: Section,
+    /// Spans of an earlier set, at the end of the body.
+    late: Option<Section>,
+}
+
+/// Records that share a replay.
+#[derive(Debug)]
+struct Section {
+    /// Where it begins in the body.
+    start: usize,
+    patches: Vec<Patch>,
+    /// The last time in its set.
+    end_nanos: u64,
+    traces: Traces,
+}
+
+/// Records of each trace; `None` for log records outside a trace.
+pub(super) type Traces = BTreeMap<Option<[u8; 16]>, u64>;
+
+/// What makes one replay of a set.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Replay {
+    pub(super) nonce: Nonce,
+    /// When the last of the set happened.
+    pub(super) end_nanos: u64,
 }
 
 /// What makes the ids of one replay its own.
@@ -48,138 +57,110 @@ pub(super) struct Nonce {
     span: [u8; 8],
 }
 
-// === impl Pool ===
-
-impl Pool {
-    /// Templates for `items` records in requests of `per_request`.
-    pub(super) fn new(signal: Signal, workload: Workload, items: u64, per_request: usize, seed: u64) -> Self {
-        let per_request_items = u64::try_from(per_request).unwrap_or(u64::MAX);
-        let full_requests = items / per_request_items;
-        let (mut world, mut random) = (World::new(seed), Random::new(seed));
-        let mut now_nanos = EPOCH_NANOS;
-        let mut make = |items| match workload {
-            Workload::Shop => Template::new(signal, items, &mut world, &mut now_nanos),
-            Workload::Tail => Template::of_tail(signal, items, &mut random, &mut now_nanos),
-        };
-        let mut full = Vec::new();
-        let mut bytes = 0;
-        while u64::try_from(full.len()).is_ok_and(|built| built < full_requests.min(MAX_TEMPLATES)) && bytes < MAX_POOL_BYTES {
-            let template = make(per_request);
-            bytes += template.body.len();
-            full.push(template);
-        }
-        let rest = usize::try_from(items % per_request_items).unwrap_or(0);
-        let tail = (rest > 0).then(|| make(rest));
-        Self { full, tail, full_requests, per_request: per_request_items, items }
-    }
-
-    /// How many requests there are in all.
-    pub(super) fn requests(&self) -> u64 {
-        self.full_requests + u64::from(self.tail.is_some())
-    }
-
-    /// How many records there are in all.
-    pub(super) fn items(&self) -> u64 {
-        self.full.first().map_or(0, |template| template.items * self.full_requests) + self.tail.as_ref().map_or(0, Template::items)
-    }
-
-    /// The words of request `number`, one for each slot: mostly one that comes once, and needles at their rates.
-    pub(super) fn words(&self, number: u64) -> impl Iterator<Item = [u8; 12]> {
-        let slots = self.template(number).map_or(0, Template::slots);
-        let (first, unique) = (number * self.per_request, self.items / 3 / self.per_request * self.per_request);
-        (first..first + slots).map(move |ordinal| word(ordinal, unique))
-    }
-
-    /// What request `number` replays; `None` after the last.
-    pub(super) fn template(&self, number: u64) -> Option<&Template> {
-        if number < self.full_requests {
-            let built = u64::try_from(self.full.len()).ok()?;
-            return self.full.get(usize::try_from(number.checked_rem(built)?).ok()?);
-        }
-        self.tail.as_ref().filter(|_| number == self.full_requests)
-    }
-}
-
 // === impl Template ===
 
 impl Template {
-    /// A request of exactly `items` records: whole traces of the shop, filled up with health checks.
-    fn new(signal: Signal, items: usize, world: &mut World, now_nanos: &mut u64) -> Self {
-        let mut recording = Recording::default();
-        while count(signal, &recording) < items {
-            let room = items - count(signal, &recording);
-            let next = scene::play(world, *now_nanos);
-            *now_nanos += world.random.until_next(TRACES_PER_SECOND);
-            match signal {
-                Signal::Traces if next.spans.len() > room => recording.append(scene::health_check(world, *now_nanos)),
-                _ => recording.append(next),
-            }
-        }
-        recording.logs.truncate(items);
-        let (body, traces) = match signal {
-            Signal::Traces => {
-                let traces = tally(recording.spans.iter().map(|span| span.record.trace_id.as_slice()));
-                (envelope::traces(recording.spans).encode_to_vec(), traces)
-            }
-            Signal::Logs => {
-                let traces = tally(recording.logs.iter().map(|log| log.record.trace_id.as_slice()));
-                (envelope::logs(recording.logs).encode_to_vec(), traces)
-            }
-        };
-        Self::encoded(signal, body, items, traces)
+    /// Spans.
+    pub(super) fn of_traces(request: &ExportTraceServiceRequest) -> Self {
+        Self::encoded(Signal::Traces, request.encode_to_vec(), traces_of(request))
     }
 
-    /// A request of exactly `items` records of the workload "tail".
-    fn of_tail(signal: Signal, items: usize, random: &mut Random, now_nanos: &mut u64) -> Self {
-        let (body, traces) = match signal {
-            Signal::Traces => {
-                let request = tail::traces(random, now_nanos, items);
-                let spans = request.resource_spans.iter().flat_map(|group| &group.scope_spans).flat_map(|scope| &scope.spans);
-                let traces = tally(spans.map(|span| span.trace_id.as_slice()));
-                (request.encode_to_vec(), traces)
-            }
-            Signal::Logs => {
-                let request = tail::logs(random, now_nanos, items);
-                let logs = request.resource_logs.iter().flat_map(|group| &group.scope_logs).flat_map(|scope| &scope.log_records);
-                let traces = tally(logs.map(|log| log.trace_id.as_slice()));
-                (request.encode_to_vec(), traces)
-            }
-        };
-        let mut template = Self::encoded(signal, body, items, traces);
-        template.patches.extend(mark::slots(&template.body));
+    /// Log records.
+    pub(super) fn of_logs(request: &ExportLogsServiceRequest) -> Self {
+        let logs = request.resource_logs.iter().flat_map(|group| &group.scope_logs).flat_map(|scope| &scope.log_records);
+        let traces = tally(logs.map(|log| log.trace_id.as_slice()));
+        Self::encoded(Signal::Logs, request.encode_to_vec(), traces)
+    }
+
+    /// Log records whose bodies are new in each replay.
+    pub(super) fn of_noisy_logs(request: &ExportLogsServiceRequest) -> Self {
+        let mut template = Self::of_logs(request);
+        template.own.patches.extend(mark::noise(&template.body));
         template
     }
 
-    fn encoded(signal: Signal, body: Vec<u8>, items: usize, traces: BTreeMap<Option<[u8; 16]>, u64>) -> Self {
-        let patches = mark::patches(signal, &body);
+    fn encoded(signal: Signal, body: Vec<u8>, traces: Traces) -> Self {
+        let mut patches = mark::patches(signal, &body, 0);
         let time = |patch: &Patch| body.get(patch.offset..)?.first_chunk().copied().map(u64::from_le_bytes);
         let end_nanos = patches.iter().filter(|patch| patch.role == Role::Time).filter_map(time).max().unwrap_or(EPOCH_NANOS);
-        Self { body, patches, end_nanos, items: u64::try_from(items).unwrap_or(u64::MAX), traces }
+        let times_and_ids = patches.len();
+        patches.extend(mark::slots(&body));
+        let slots = (patches.len() - times_and_ids) as u64;
+        Self { body, items: traces.values().sum(), slots, own: Section { start: 0, patches, end_nanos, traces }, late: None }
     }
 
-    /// As it was encoded, before any replay.
-    pub(super) fn body(&self) -> &[u8] {
-        &self.body
+    /// Takes along spans of an earlier set, whose last time is `end_nanos`.
+    pub(super) fn take_along(&mut self, late: &ExportTraceServiceRequest, end_nanos: u64) {
+        // Messages written one after the other are one message.
+        let (start, bytes, traces) = (self.body.len(), late.encode_to_vec(), traces_of(late));
+        self.items += traces.values().sum::<u64>();
+        self.late = Some(Section { start, patches: mark::patches(Signal::Traces, &bytes, start), end_nanos, traces });
+        self.body.extend(bytes);
+    }
+
+    /// The last of its times, or of its set's.
+    pub(super) fn end_nanos(&self) -> u64 {
+        self.own.end_nanos
+    }
+
+    /// From now on it counts as ending with its set.
+    pub(super) fn ends_with_set(&mut self, end_nanos: u64) {
+        self.own.end_nanos = end_nanos;
+    }
+
+    /// As they were encoded, before any replay: its own records, and late ones of an earlier set. Each is a request by itself.
+    pub(super) fn bodies(&self) -> (&[u8], &[u8]) {
+        let start = self.late.as_ref().map_or(self.body.len(), |late| late.start);
+        self.body.split_at_checked(start).unwrap_or((&self.body, &[]))
+    }
+
+    /// Bytes.
+    pub(super) fn len(&self) -> usize {
+        self.body.len()
     }
 
     /// How many words each replay puts in.
-    fn slots(&self) -> u64 {
-        self.patches.iter().filter(|patch| patch.role == Role::Word).count() as u64
+    pub(super) fn slots(&self) -> u64 {
+        self.slots
     }
 
+    /// How many records it has, late ones included.
     pub(super) fn items(&self) -> u64 {
         self.items
     }
 
-    /// The trace ids in this template, before a nonce, and how many records each has.
-    pub(super) fn traces(&self) -> impl Iterator<Item = (&Option<[u8; 16]>, &u64)> {
-        self.traces.iter()
+    /// The ids of its own traces in a replay of its set.
+    pub(super) fn traces(&self, nonce: Nonce) -> impl Iterator<Item = (Option<[u8; 16]>, u64)> {
+        self.own.traces(nonce)
     }
 
-    /// The request with ids and words of its own. Nothing in it is later than `end_nanos`: what is sent has happened.
-    pub(super) fn stamp(&self, nonce: Nonce, end_nanos: u64, mut words: impl Iterator<Item = [u8; 12]>) -> Vec<u8> {
+    /// The ids of the traces of its late spans in a replay of their set.
+    pub(super) fn late_traces(&self, nonce: Nonce) -> impl Iterator<Item = (Option<[u8; 16]>, u64)> {
+        self.late.iter().flat_map(move |late| late.traces(nonce))
+    }
+
+    /// The request with ids and words of its own. Nothing in a set is later than the end of its replay: what is sent has happened.
+    pub(super) fn stamp(&self, own: Replay, late: Replay, words: impl Iterator<Item = [u8; 12]>) -> Vec<u8> {
         let mut body = self.body.clone();
+        self.own.stamp(&mut body, own, words);
+        if let Some(section) = &self.late {
+            section.stamp(&mut body, late, std::iter::empty());
+        }
+        body
+    }
+}
+
+// === impl Section ===
+
+impl Section {
+    fn traces(&self, nonce: Nonce) -> impl Iterator<Item = (Option<[u8; 16]>, u64)> {
+        self.traces.iter().map(move |(id, records)| (id.map(|id| nonce.trace(id)), *records))
+    }
+
+    fn stamp(&self, body: &mut [u8], replay: Replay, mut words: impl Iterator<Item = [u8; 12]>) {
+        let Replay { nonce, end_nanos } = replay;
         let shift_nanos = end_nanos.wrapping_sub(self.end_nanos);
+        let mut noise = Random::new(u64::from_le_bytes(nonce.span));
         for patch in &self.patches {
             let Some(rest) = body.get_mut(patch.offset..) else { continue };
             match patch.role {
@@ -190,6 +171,7 @@ impl Template {
                         *slot = word;
                     }
                 }
+                Role::Noise => rest.first_chunk_mut().into_iter().for_each(|bytes| lines::fill(&mut noise, bytes)),
                 Role::Time => {
                     if let Some(time) = rest.first_chunk_mut::<8>() {
                         *time = u64::from_le_bytes(*time).wrapping_add(shift_nanos).to_le_bytes();
@@ -197,7 +179,6 @@ impl Template {
                 }
             }
         }
-        body
     }
 }
 
@@ -207,14 +188,12 @@ fn xor(bytes: &mut [u8], with: &[u8]) {
     }
 }
 
-fn count(signal: Signal, recording: &Recording) -> usize {
-    match signal {
-        Signal::Traces => recording.spans.len(),
-        Signal::Logs => recording.logs.len(),
-    }
+fn traces_of(request: &ExportTraceServiceRequest) -> Traces {
+    let spans = request.resource_spans.iter().flat_map(|group| &group.scope_spans).flat_map(|scope| &scope.spans);
+    tally(spans.map(|span| span.trace_id.as_slice()))
 }
 
-fn tally<'a>(ids: impl Iterator<Item = &'a [u8]>) -> BTreeMap<Option<[u8; 16]>, u64> {
+fn tally<'a>(ids: impl Iterator<Item = &'a [u8]>) -> Traces {
     let mut traces = BTreeMap::new();
     for id in ids {
         *traces.entry(id.try_into().ok()).or_default() += 1;
@@ -230,37 +209,14 @@ impl Nonce {
     }
 
     /// The trace id that a template's id becomes.
-    pub(super) fn trace(&self, mut id: [u8; 16]) -> [u8; 16] {
+    fn trace(&self, mut id: [u8; 16]) -> [u8; 16] {
         xor(&mut id, &self.trace);
         id
     }
 }
 
-/// The word of a slot: a needle at its rate, else one that no other slot has.
-fn word(ordinal: u64, unique: u64) -> [u8; 12] {
-    let [frequent, rare, once, _] = NEEDLES;
-    let text = if ordinal == unique {
-        once
-    } else if ordinal % 100_000 == 99_950 {
-        rare
-    } else if ordinal % 1_000 == 977 {
-        frequent
-    } else {
-        let mut random = Random::new(ordinal);
-        return std::array::from_fn(|_| random.pick(b"bcdfghjkmnpqrstvwxz"));
-    };
-    text.as_bytes().try_into().unwrap_or(*tail::SLOT)
-}
-
-/// Words to be found: one slot in a thousand, one in a hundred thousand, one, none.
-pub(super) const NEEDLES: [&str; 4] = ["needlecommon", "needlescarce", "needleunique", "needleabsent"];
-
 /// Where the templates' own time begins. Any time would do.
-const EPOCH_NANOS: u64 = 1_700_000_000_000_000_000;
-/// As in the demo, so that a request holds the same mix.
-const TRACES_PER_SECOND: f64 = 4.0;
-const MAX_TEMPLATES: u64 = 256;
-const MAX_POOL_BYTES: usize = 64 << 20;
+pub(super) const EPOCH_NANOS: u64 = 1_700_000_000_000_000_000;
 
 #[cfg(test)]
 mod tests;

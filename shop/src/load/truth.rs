@@ -10,8 +10,9 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use prost::Message as _;
 
-use super::template::{Pool, Template};
-use super::{Config, Signal, nonce};
+use super::needle::Needle;
+use super::pool::Pool;
+use super::{Config, Signal};
 
 /// What was sent.
 #[derive(Debug)]
@@ -22,17 +23,28 @@ pub struct Truth {
     pub logs: u64,
     /// Some trace ids, from all over the load, with how many spans each has.
     pub traces: Vec<(String, u64)>,
-    /// Words that slots were filled with, and how often, in root spans and in log bodies: the frequent, the rare, the unique one, and one
-    /// that was never sent.
-    pub needles: [(&'static str, u64, u64); 4],
-    /// Spans of each request that is replayed, and how often it is.
-    templates: Vec<(Vec<SpanFact>, u64)>,
+    /// The same of some traces that have a late span.
+    pub late_traces: Vec<(String, u64)>,
+    /// What slots were filled with, in root spans and in log bodies.
+    pub needles: Vec<Needle>,
+    /// Spans of each set of requests that is replayed.
+    sets: BTreeMap<u64, Facts>,
+    /// How often there were traces of that set with late spans from that set; none of both is possible.
+    replays: BTreeMap<(Option<u64>, Option<u64>), u64>,
+}
+
+/// Spans of a set of requests.
+#[derive(Debug, Default)]
+struct Facts {
+    own: Vec<SpanFact>,
+    /// Of traces of an earlier set.
+    late: Vec<SpanFact>,
 }
 
 /// What is known of a span in every replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpanFact {
-    /// Which trace of its request.
+    /// Which trace of its set.
     trace: Vec<u8>,
     /// Name of its service.
     pub service: String,
@@ -53,23 +65,27 @@ impl Truth {
     #[must_use]
     pub fn of(config: &Config) -> Self {
         let seed = config.seed.unwrap_or_default();
-        let pool = |signal, items| Pool::new(signal, config.workload, items, config.items_per_request.max(1), seed);
-        let (spans, logs) = (pool(Signal::Traces, config.spans), pool(Signal::Logs, config.logs));
-        let mut needles = super::template::NEEDLES.map(|needle| (needle, 0, 0));
-        for number in 0..spans.requests() {
-            spans.words(number).filter_map(which).for_each(|needle| count(&mut needles, needle, |(_, spans, _)| *spans += 1));
+        let (spans, logs) = (Pool::new(config, Signal::Traces, config.spans, seed), Pool::new(config, Signal::Logs, config.logs, seed));
+        let mut needles = Needle::all();
+        for word in (0..spans.requests()).flat_map(|number| spans.words(number)) {
+            needles.iter_mut().filter(|needle| needle.is_in(&word)).for_each(|needle| needle.spans += 1);
         }
-        for number in 0..logs.requests() {
-            logs.words(number).filter_map(which).for_each(|needle| count(&mut needles, needle, |(_, _, logs)| *logs += 1));
+        for word in (0..logs.requests()).flat_map(|number| logs.words(number)) {
+            needles.iter_mut().filter(|needle| needle.is_in(&word)).for_each(|needle| needle.logs += 1);
         }
-        let step = (spans.requests() / SAMPLE).max(1);
-        let traces = (0..spans.requests()).step_by(usize::try_from(step).unwrap_or(1)).filter_map(|number| {
-            let template = spans.template(number)?;
-            let traces: Vec<_> = template.traces().filter_map(|(id, count)| Some(((*id)?, *count))).collect();
-            let (id, count) = traces.get(usize::try_from(number).ok()? % traces.len().max(1))?;
-            Some((format!("{:032x}", u128::from_be_bytes(nonce(seed, number).trace(*id))), *count))
-        });
-        Self { spans: spans.items(), logs: logs.items(), traces: traces.collect(), needles, templates: facts(&spans) }
+        let (traces, late_traces) = sample(&spans);
+        let mut truth =
+            Self { spans: spans.items(), logs: logs.items(), traces, late_traces, needles, sets: facts(&spans), replays: BTreeMap::new() };
+        let (sets, lag) = spans.sets();
+        let replayed = |set: u64| (set < sets).then(|| spans.replayed(set));
+        for set in 0..sets {
+            *truth.replays.entry((replayed(set), replayed(set.saturating_add(lag)))).or_default() += 1;
+        }
+        // Late spans of traces from before the load.
+        for set in 0..lag.min(sets) {
+            *truth.replays.entry((None, replayed(set))).or_default() += 1;
+        }
+        truth
     }
 
     /// Names of all services that sent spans.
@@ -80,50 +96,80 @@ impl Truth {
 
     /// Every span of every request that is replayed, once.
     pub fn facts(&self) -> impl Iterator<Item = &SpanFact> {
-        self.templates.iter().flat_map(|(facts, _)| facts)
+        self.sets.values().flat_map(|facts| facts.own.iter().chain(&facts.late))
     }
 
     /// How many traces have a span of which this holds.
     #[must_use]
     pub fn traces_with(&self, holds: impl Fn(&SpanFact) -> bool) -> u64 {
-        let of = |facts: &[SpanFact]| facts.iter().filter(|fact| holds(fact)).map(|fact| &fact.trace).collect::<BTreeSet<_>>().len() as u64;
-        self.templates.iter().map(|(facts, replays)| of(facts) * replays).sum()
+        self.sum(holds, |found| found.iter().map(|fact| &fact.trace).collect::<BTreeSet<_>>().len())
     }
 
     /// How many spans there are of which this holds.
     #[must_use]
     pub fn spans_with(&self, holds: impl Fn(&SpanFact) -> bool) -> u64 {
-        self.templates.iter().map(|(facts, replays)| facts.iter().filter(|fact| holds(fact)).count() as u64 * replays).sum()
+        self.sum(holds, |found| found.len())
+    }
+
+    /// Over all replays, the number of what was found in each.
+    fn sum(&self, holds: impl Fn(&SpanFact) -> bool, number: impl Fn(&[&SpanFact]) -> usize) -> u64 {
+        let of = |set: &Option<u64>| set.and_then(|set| self.sets.get(&set));
+        let found = |((own, late), times): (&(Option<u64>, Option<u64>), &u64)| {
+            let (own, late) = (of(own).map(|facts| &facts.own), of(late).map(|facts| &facts.late));
+            let facts: Vec<&SpanFact> = own.into_iter().chain(late).flatten().filter(|fact| holds(fact)).collect();
+            number(&facts) as u64 * times
+        };
+        self.replays.iter().map(found).sum()
     }
 }
 
-/// A word that is looked for, with its numbers in root spans and in log bodies.
-type Needle = (&'static str, u64, u64);
+/// Ids of traces, each with the number of its spans.
+type Sizes = Vec<(String, u64)>;
 
-/// Which of the needles a word is.
-fn which(word: [u8; 12]) -> Option<usize> {
-    super::template::NEEDLES.iter().position(|needle| needle.as_bytes() == word)
-}
-
-fn count(needles: &mut [Needle; 4], which: usize, add: impl Fn(&mut Needle)) {
-    if let Some(needle) = needles.get_mut(which) {
-        add(needle);
+/// Some traces by chance, and some with late spans.
+fn sample(spans: &Pool) -> (Sizes, Sizes) {
+    let (sets, lag) = spans.sets();
+    let step = usize::try_from(spans.requests() / SAMPLE).unwrap_or(usize::MAX).max(1);
+    let (mut some, mut late) = (BTreeMap::new(), BTreeMap::new());
+    for number in (0..spans.requests()).step_by(step) {
+        let set = spans.set_of(number);
+        let mut traces = BTreeMap::new();
+        for (id, records) in spans.requests_of(set).flat_map(|number| spans.own_traces(number)) {
+            *traces.entry(id).or_insert(0) += records;
+        }
+        let later = set.saturating_add(lag);
+        for (id, records) in spans.requests_of(later.min(sets)).flat_map(|number| spans.late_traces(number)) {
+            let all = traces.entry(id).and_modify(|all| *all += records).or_insert(records);
+            late.insert(id, *all);
+        }
+        let place = usize::try_from(number).unwrap_or(0) % traces.len().max(1);
+        some.extend(traces.into_iter().nth(place));
     }
+    let in_hex = |traces: BTreeMap<Option<[u8; 16]>, u64>| {
+        traces.into_iter().filter_map(|(id, spans)| Some((format!("{:032x}", u128::from_be_bytes(id?)), spans))).collect()
+    };
+    (in_hex(some), in_hex(late))
 }
 
-/// Templates by their place in memory, each with its replays.
-fn facts(pool: &Pool) -> Vec<(Vec<SpanFact>, u64)> {
-    let mut replays: BTreeMap<usize, (&Template, u64)> = BTreeMap::new();
+/// Of each set that is replayed.
+fn facts(pool: &Pool) -> BTreeMap<u64, Facts> {
+    let mut sets = BTreeMap::new();
     for number in 0..pool.requests() {
-        if let Some(template) = pool.template(number) {
-            replays.entry(std::ptr::from_ref(template).addr()).or_insert((template, 0)).1 += 1;
+        let set = pool.set_of(number);
+        if pool.replayed(set) == set
+            && let Some(template) = pool.template(number)
+        {
+            let facts: &mut Facts = sets.entry(set).or_default();
+            let (own, late) = template.bodies();
+            facts.own.extend(of_spans(own));
+            facts.late.extend(of_spans(late));
         }
     }
-    replays.into_values().map(|(template, count)| (of_template(template), count)).collect()
+    sets
 }
 
-fn of_template(template: &Template) -> Vec<SpanFact> {
-    let request = ExportTraceServiceRequest::decode(template.body()).unwrap_or_default();
+fn of_spans(body: &[u8]) -> Vec<SpanFact> {
+    let request = ExportTraceServiceRequest::decode(body).unwrap_or_default();
     let mut facts = Vec::new();
     for group in request.resource_spans {
         let service = group.resource.as_ref().and_then(|resource| text(&resource.attributes, "service.name")).unwrap_or_default();
@@ -152,24 +198,4 @@ fn text(attributes: &[KeyValue], key: &str) -> Option<String> {
 const SAMPLE: u64 = 1_000;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::load::Workload;
-
-    #[test]
-    fn the_account_follows_from_the_seed_and_adds_up() {
-        let config =
-            Config { workload: Workload::Tail, spans: 30_500, logs: 250_000, items_per_request: 500, seed: Some(9), ..Config::default() };
-        let (truth, again) = (Truth::of(&config), Truth::of(&config));
-        assert_eq!((truth.spans, truth.logs), (30_500, 250_000));
-        assert_eq!((&truth.traces, truth.needles), (&again.traces, again.needles));
-        assert_eq!(truth.spans_with(|_| true), 30_500);
-        assert_eq!(truth.services().len(), 60);
-        let logs = truth.needles.map(|(_, _, logs)| logs);
-        assert_eq!(logs, [250, 2, 1, 0], "one in a thousand, one in a hundred thousand, one, none");
-        assert_eq!(truth.needles[2].1, 1);
-        assert!(truth.traces.len() > 50 && truth.traces.iter().all(|(_, spans)| *spans > 0));
-        let slow = |fact: &SpanFact| fact.service == "service-07" && fact.duration > 4_000_000;
-        assert!(truth.traces_with(slow) > 0 && truth.traces_with(slow) <= truth.spans_with(slow));
-    }
-}
+mod tests;

@@ -1,8 +1,9 @@
-//! Finds ids and times in an encoded request.
+//! Finds ids, times and slots in an encoded request.
 //!
 //! Walks the wire format once, guided by the field numbers of OTLP. Only used on what this crate encoded itself.
 
 use crate::load::Signal;
+use crate::load::lines::NOISE_AFTER;
 use crate::load::tail::SLOT;
 
 /// A place that changes with every replay.
@@ -23,6 +24,8 @@ pub(super) enum Role {
     Time,
     /// Twelve letters.
     Word,
+    /// Letters by chance, [`lines::NOISE`](crate::load::lines::NOISE) of them.
+    Noise,
 }
 
 /// The messages on the way to ids and times.
@@ -42,11 +45,11 @@ enum Found {
     Inside(Shape),
 }
 
-/// All places in `body`.
-pub(super) fn patches(signal: Signal, body: &[u8]) -> Vec<Patch> {
+/// All ids and times in `message`, which lies at `base` in its request.
+pub(super) fn patches(signal: Signal, message: &[u8], base: usize) -> Vec<Patch> {
     let mut patches = Vec::new();
     // `None` would mean that prost wrote what cannot be read; the tests hold that it does not.
-    let _ = walk(Shape::Request(signal), body, 0, &mut patches);
+    let _ = walk(Shape::Request(signal), message, base, &mut patches);
     patches
 }
 
@@ -54,6 +57,11 @@ pub(super) fn patches(signal: Signal, body: &[u8]) -> Vec<Patch> {
 pub(super) fn slots(body: &[u8]) -> impl Iterator<Item = Patch> {
     let slots = body.windows(SLOT.len()).enumerate().filter(|(_, bytes)| bytes == SLOT);
     slots.map(|(offset, _)| Patch { offset, role: Role::Word })
+}
+
+/// What lies behind each slot of noisy log records.
+pub(super) fn noise(body: &[u8]) -> impl Iterator<Item = Patch> {
+    slots(body).map(|slot| Patch { offset: slot.offset + NOISE_AFTER, role: Role::Noise })
 }
 
 fn walk(shape: Shape, message: &[u8], base: usize, patches: &mut Vec<Patch>) -> Option<()> {
