@@ -115,7 +115,7 @@ fn logs(scene: &Scene, id: &str) -> String {
 
 /// What stands out, the failing span first.
 pub(crate) fn findings(scene: &Scene) -> Vec<Finding> {
-    let told = scene.findings.iter().filter_map(|finding| {
+    let told = scene.findings.iter().filter(|finding| is_worth_a_word(scene, finding)).filter_map(|finding| {
         let (icon, class) = match finding.kind {
             FindingKind::ErrorStart { .. } if finding.span.is_some_and(|place| is_only_answered(scene, place)) => ("error", "warn"),
             FindingKind::ErrorStart { .. } => ("error", "bad"),
@@ -155,6 +155,14 @@ pub(crate) fn findings(scene: &Scene) -> Vec<Finding> {
         told.insert(starts.min(told.len()), more);
     }
     told
+}
+
+/// Whether a finding matters: not that few calls which take little were made again.
+fn is_worth_a_word(scene: &Scene, finding: &storage::trace::Finding) -> bool {
+    match finding.kind {
+        FindingKind::RepeatedCalls { count, total, .. } => count > FEW || total.saturating_mul(LITTLE) >= scene.sheet.duration(),
+        _ => true,
+    }
 }
 
 /// The errors that start elsewhere than where the findings say.
@@ -303,7 +311,11 @@ fn many_logs(scene: &Scene) -> Option<Note> {
 }
 
 /// A shift of one in so many parts of the trace is seen.
-const SEEN: u64 = 50;
+pub(super) const SEEN: u64 = 50;
+
+/// So many repeated calls are told of whatever they take; fewer when they take one in so many parts of the trace.
+const FEW: usize = 10;
+const LITTLE: u64 = 10;
 
 /// What is shown at least before and after the log records of a trace: one second.
 const LOGS_MARGIN: u64 = 1_000_000_000;

@@ -2,6 +2,7 @@
 
 use storage::trace::Brief;
 
+use super::header::SEEN;
 use super::{Note, Scene};
 use crate::view::format;
 
@@ -35,27 +36,29 @@ pub(super) fn oddities(scene: &Scene) -> Vec<Note> {
     notes
 }
 
-/// Spans that begin long before what began them. Where two clocks disagree over a call, that is told of the clocks.
+/// Spans that start before the one that they name as their parent, though one service or one clock timed both. Clocks that disagree
+/// between services are told of elsewhere.
 fn before_parents(scene: &Scene) -> Option<Note> {
-    let (sheet, jumps) = (&scene.sheet, &scene.sheet.skew().jumps);
+    let sheet = &scene.sheet;
+    let least = (sheet.duration() / SEEN).clamp(A_TICK, A_SECOND);
     let early = |place: usize| {
-        let (span, parent) = (sheet.spans.get(place)?, sheet.spans.get(sheet.tree().parent(place)?)?);
-        let early = parent.start.since(span.start);
-        (early > EARLY && jumps.iter().all(|jump| jump.server != place)).then_some(early)
+        let (span, above) = (sheet.spans.get(place)?, sheet.spans.get(sheet.tree().parent(place)?)?);
+        let by = above.start.since(span.start);
+        let is_one = span.service == above.service || span.clock == above.clock;
+        (is_one && by >= least).then_some((by, std::cmp::Reverse(place)))
     };
-    let (mut count, mut most) = (0_u64, 0);
-    for early in (0..sheet.spans.len()).filter_map(early) {
-        (count, most) = (count + 1, early.max(most));
-    }
-    let begin = if count == 1 {
-        "1 span begins before its parent".to_owned()
-    } else {
-        format!("{} spans begin before their parents", format::exact(count))
+    let found: Vec<_> = (0..sheet.spans.len()).filter_map(early).collect();
+    let (by, std::cmp::Reverse(place)) = found.iter().copied().max()?;
+    let told = match found.len() as u64 {
+        1 => "1 span starts before its parent, by".to_owned(),
+        many => format!("{} spans start before their parents, up to", format::exact(many)),
     };
-    (count > 0).then(|| Note {
-        text: format!("{begin}, up to {} before, as sent.", format::duration(most)),
-        why: "A clock was set meanwhile, or the sender gave the start itself. The trace begins with its earliest span.",
-        ..Note::default()
+    let [service, name] = [sheet.service(place), sheet.name(place)].map(format::name);
+    Some(Note {
+        text: format!("{told} {}: {service}, {name}.", format::duration(by)),
+        why: "Times or parents were mixed up, or a clock was set meanwhile. A trace lasts from its first start on, whichever span that is of.",
+        action: "Show it",
+        href: scene.to_span(place),
     })
 }
 
@@ -105,8 +108,9 @@ fn ids_used_twice(scene: &Scene) -> Option<Note> {
     })
 }
 
-/// What begins this much before its parent is no matter of rounding: a tenth of a second.
-const EARLY: u64 = 100_000_000;
+/// Starts this close may be the work of rounding: one millisecond. What is a second off is told of however long the trace is.
+const A_TICK: u64 = 1_000_000;
+const A_SECOND: u64 = 1_000_000_000;
 
 /// Clocks this much ahead are not worth a word: one minute.
 const SOON: u64 = 60_000_000_000;

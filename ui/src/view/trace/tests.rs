@@ -71,6 +71,20 @@ fn looping(count: u64) -> Trace {
 }
 
 #[test]
+fn a_loop_is_told_of_when_there_is_much_of_it() {
+    let said = |count: u64, lasting: u64| {
+        let mut spans = vec![sample::span(1, 0, "a", "root", 0, 1_000)];
+        spans.extend((0..count).map(|n| sample::span(10 + u8::try_from(n).unwrap(), 1, "db", "SELECT", n * 20, n * 20 + lasting)));
+        let scene = scene(&Trace::assemble(spans[0].trace_id, spans, true, Vec::new()), Wanted::default());
+        findings(&scene).into_iter().map(|told| told.text).filter(|text| text.contains("SELECT ran")).collect::<Vec<_>>()
+    };
+    let ran = |text: &str| vec![format!("db, SELECT ran {text} of the critical path.")];
+    assert_eq!(said(5, 20), ran("5 times under one parent: 100 ms in all, 10 %"));
+    assert_eq!(said(5, 15), Vec::<String>::new(), "few that take little");
+    assert_eq!(said(11, 1).len(), 1, "many");
+}
+
+#[test]
 fn flame_graphs_merge_equal_calls_and_keep_the_heaviest_left() {
     let merged = flame(&scene(&looping(12), Wanted { view: View::Flame, ..Wanted::default() }));
     let cells: Vec<(&str, usize)> = merged.cells.iter().map(|cell| (cell.label.as_str(), cell.y)).collect();

@@ -140,7 +140,7 @@ pub(crate) fn tools(scene: &Scene) -> Tools {
             .with("mode", "")
             .with("only", if wanted.only == Only::Matches { "" } else { wanted.only.as_str() })
             .href(),
-        errors: if all_errors.is_empty() { String::new() } else { position(scene, &errors, all_errors.len()) },
+        errors: if all_errors.is_empty() { String::new() } else { position(scene, &from_begin(scene, &errors), all_errors.len()) },
         ways: ways(scene, &errors, &matches),
         only: shown(scene, !all_errors.is_empty()),
         logs: if scene.logs.is_empty() {
@@ -210,8 +210,10 @@ fn ways(scene: &Scene, errors: &[usize], matches: &[usize]) -> Vec<(&'static str
     let sheet = &scene.sheet;
     let mut ways = Vec::new();
     // Whoever has chosen nothing yet is led to where a failure began, not to who passed it on.
-    let begin = errors.iter().copied().filter(|place| scene.chosen.is_none() && sheet.errors_below(*place) == 0).min();
-    ways.extend(begin.map(|begin| ("e", scene.to_span(begin))));
+    let counted = if scene.chosen.is_none() { from_begin(scene, errors) } else { Vec::new() };
+    if let (Some(begin), Some(last)) = (counted.first(), counted.last()) {
+        ways.extend([("e", scene.to_span(*begin)), ("E", scene.to_span(*last))]);
+    }
     let mut add = |back: &'static str, on: &'static str, places: &[usize]| {
         if let Some((before, after)) = around(scene, places) {
             ways.push((back, before));
@@ -235,6 +237,14 @@ fn ways(scene: &Scene, errors: &[usize], matches: &[usize]) -> Vec<(&'static str
     let critical = if wanted.only == Only::Critical { Only::All } else { Only::Critical };
     ways.push(("b", scene.here().with("at", "").with("only", critical.as_str()).href()));
     ways
+}
+
+/// Errors in the order in which they are counted: that of rows, around the end, from where a failure began.
+fn from_begin(scene: &Scene, errors: &[usize]) -> Vec<usize> {
+    let begin = errors.iter().copied().filter(|place| scene.sheet.errors_below(*place) == 0).min();
+    let at = begin.and_then(|begin| errors.iter().position(|place| *place == begin)).unwrap_or(0);
+    let (passed_on, from) = errors.split_at_checked(at).unwrap_or((&[], errors));
+    [from, passed_on].concat()
 }
 
 /// Services by number of spans, as many as a menu holds, and how many there are beyond.

@@ -86,6 +86,24 @@ fn clocks_that_disagree_are_a_note_where_it_is_seen_and_a_mark_elsewhere() {
 }
 
 #[test]
+fn spans_that_start_before_their_parents_are_told_of_with_how_much() {
+    let told = |early: u64, service: &str| {
+        let spans = vec![
+            sample::span(1, 0, "web", "GET /", 3_000 - early, 3_000),
+            sample::span(2, 1, "web", "load", 3_000 - early, 3_000),
+            sample::span(3, 2, service, "read", 3_000 - 2 * early, 3_000 - early),
+        ];
+        let scene = scene(&Trace::assemble(spans[0].trace_id, spans, true, Vec::new()), Wanted::default());
+        let note = notes(&scene).into_iter().find(|note| note.text.contains("before its parent")).unwrap_or_default();
+        assert_eq!(note.href.is_empty(), note.text.is_empty());
+        note.text.replace('\u{202f}', " ")
+    };
+    assert_eq!(told(1_000, "web"), "1 span starts before its parent, by 1.00 s: web, read.");
+    assert_eq!(told(0, "web"), "");
+    assert_eq!(told(1_000, "other host"), "", "another clock");
+}
+
+#[test]
 fn what_a_clock_gave_is_moved_with_its_span() {
     let mut trace = skewed(900);
     let serve = trace.spans.iter_mut().find(|span| span.name == "serve").unwrap();

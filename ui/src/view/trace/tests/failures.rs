@@ -56,6 +56,8 @@ fn who_has_chosen_nothing_is_led_to_where_a_failure_began() {
     let way = |span| tools(&scene(&trace, Wanted { span, ..Wanted::default() })).way("e").to_owned();
     assert!(way(None).contains(&format!("span={}", id(3))), "{}", way(None));
     assert!(way(Some(id(3))).contains(&format!("span={}", id(1))), "{}", way(Some(id(3))));
+    let position = |span| tools(&scene(&trace, Wanted { span, ..Wanted::default() })).errors;
+    assert_eq!([None, Some(id(3)), Some(id(1))].map(position), ["2", "1 of 2", "2 of 2"], "counted from there");
     let scene = scene(&trace, Wanted { span: Some(id(1)), ..Wanted::default() });
     let (words, href) = panel(&scene, scene.chosen.unwrap()).unwrap().cause.unwrap();
     assert_eq!(words, "it began in payment, ChargeCard: card declined");

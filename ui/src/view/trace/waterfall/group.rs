@@ -14,6 +14,8 @@ pub(crate) struct Group {
     pub(crate) times: String,
     /// `p50 9.00 ms · max 41.0 ms`.
     pub(crate) facts: String,
+    /// How many failed below them; empty for none.
+    pub(crate) failed_below: String,
     /// How many failed; empty for none.
     pub(crate) errors: String,
     /// How many match the search; empty for none.
@@ -34,13 +36,14 @@ impl Context<'_> {
         let total = durations.iter().fold(0_u64, |sum, duration| sum.saturating_add(*duration));
         let (median, longest) = (durations.get(durations.len() / 2).copied().unwrap_or(0), durations.last().copied().unwrap_or(0));
         let errors = spans().filter(|(_, span)| span.is_error()).count();
+        let failed_below: usize = line.group.iter().map(|place| sheet.errors_below(*place)).sum();
         let matches = line.group.iter().filter(|place| self.matches.contains(place)).count();
         let below: usize = line.group.iter().map(|place| scene.below(*place) + 1).sum();
         let chosen = |place: usize| scene.to_span(place);
         let slowest = spans().max_by_key(|(place, span)| (span.duration(), std::cmp::Reverse(*place))).map(|(place, _)| place);
         let id = sheet.spans.get(line.place).map(|span| span.span_id);
         let count = line.group.len() as u64;
-        row.has_error_below = errors == 0 && line.group.iter().any(|place| sheet.errors_below(*place) > 0);
+        row.has_error_below = failed_below > 0;
         row.is_error = errors > 0;
         row.is_match = matches > 0;
         row.is_critical = line.group.iter().any(|place| sheet.is_critical(*place));
@@ -63,6 +66,7 @@ impl Context<'_> {
             strip: self.strip(spans().map(|(place, span)| (place, *span))),
             slowest: slowest.map(chosen).unwrap_or_default(),
             failed: spans().find(|(_, span)| span.is_error()).map(|(place, _)| chosen(place)).unwrap_or_default(),
+            failed_below: if failed_below > 0 { format::count(failed_below as u64) } else { String::new() },
             facts,
         });
     }
