@@ -86,6 +86,7 @@ export async function states() {
   const { id, span } = await failingCheckout();
   const sql = encodeURIComponent("SELECT service_name, count(*) AS n FROM spans GROUP BY service_name ORDER BY n DESC");
   const record = (await json("/api/v1/logs?q=severity%3E%3Dwarn&limit=1")).logs[0]?.record_id;
+  const declined = (await json("/api/v1/logs?q=attr.exception.type%3Dcom.shop.payment.CardDeclinedException&limit=1")).logs[0]?.record_id ?? record;
   const operation = (await json("/api/v1/services/payment/operations")).operations.find((one) => one.kind === "server")?.name ?? "none";
   const [from, to] = [BigInt(Date.now() - 600_000) * 1_000_000n, BigInt(Date.now()) * 1_000_000n];
   const open = (selector) => async (page) => {
@@ -114,11 +115,13 @@ export async function states() {
     ["traces-alternatives", "/traces?q=service%3Apayment,orders"], ["box-completion", "/status", inBox],
     ["contrast", "/traces/compare-groups?q=root%3Atrue&with=status%3Aerror"],
     ["trace", `/trace/${id}`], ["trace-span", `/trace/${id}?span=${span}`], ["trace-services", `/trace/${id}?view=services`],
+    ["trace-span-events", `/trace/${id}?span=${span}&tab=events`], ["trace-span-raw", `/trace/${id}?span=${span}&tab=raw`], ["trace-json", `/trace/${id}?view=json`],
     ["trace-hidden", `/trace/${id}?hide=payment&cols=own,share,attr.http.response.status_code`],
     ["trace-flame", `/trace/${id}?view=flame`], ["trace-map", `/trace/${id}?view=map`], ["trace-spans", `/trace/${id}?view=spans`], ["compare", `/compare?a=typical&b=${id}`],
     ["trace-logs", `/trace/${id}?view=logs`], ["trace-listed", `/trace/${id}?find=service%3Apayment&mode=dim&list=q%3Dservice%253Apayment%2520status%253Aerror%26seen%3D${to}`], ["span", `/trace/${id}/span/${span}`],
     ["logs", "/logs"], ["logs-warnings", "/logs?q=severity%3E%3Dwarn&wrap=1"], ["logs-patterns", "/logs?view=patterns"], ["logs-fields", "/logs?view=fields"],
     ["logs-columns", "/logs?cols=http.route,order.id"], ["logs-open", `/logs?q=severity%3E%3Dwarn&row=${record}&ctx=5&by=service`],
+    ["logs-exception", `/logs?q=severity%3E%3Dwarn&row=${declined}`], ["trace-logs-open", `/trace/${id}?view=logs&row=${declined}`],
     ["map", "/map"], ["map-focus", "/map?focus=orders"], ["map-edge", "/map?caller=orders&callee=payment"], ["map-change", "/map?change=1&from=now-1m"],
     ["map-table", "/map?view=table&peers=off&sort=failed"], ["map-groups", "/map?group=namespace"],
     ["query", "/query"], ["query-chart", `/query?sql=${sql}&chart=1&past=SHOW%20TABLES`], ["query-explain", `/query?sql=EXPLAIN%20${sql}`], ["query-wrong", "/query?sql=SELECT%20nothing"],
@@ -129,8 +132,8 @@ export async function states() {
 
 // One state of each template, the fullest, for a run that must be short.
 const fullest = new Set([
-  "home", "start", "services", "service-operations", "service-errors", "service-dependencies", "operation", "traces-points", "traces-selected", "traces-wrong", "contrast", "trace-span", "trace-flame", "trace-map", "compare", "span",
-  "logs-open", "logs-patterns", "map-edge", "query-chart", "saved", "status", "settings", "help", "help-query", "map-groups", "nowhere",
+  "home", "start", "services", "service-operations", "service-errors", "service-dependencies", "operation", "traces-points", "traces-selected", "traces-wrong", "contrast", "trace-span", "trace-span-events", "trace-span-raw", "trace-flame", "trace-map", "compare", "span",
+  "logs-open", "logs-exception", "logs-patterns", "map-edge", "query-chart", "saved", "status", "settings", "help", "help-query", "map-groups", "nowhere",
 ]);
 
 // Addresses of states, each once: of all, or of one per template.

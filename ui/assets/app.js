@@ -544,7 +544,7 @@
   });
   // What is shown otherwise than it was sent is copied as it was sent.
   const copied = (button) => [button.previousElementSibling, button.nextElementSibling].find((one) => one?.matches("[data-copy], [data-copy-block]"));
-  const original = (element, sent) => (sent ? JSON.parse(sent) : element.textContent);
+  const original = (element, sent) => (sent ? JSON.parse(sent) : element.matches(".frames") ? $$("pre", element).map((part) => part.textContent).join("\n") : element.textContent);
   document.addEventListener("click", async (event) => {
     const button = event.target.closest && event.target.closest("button.copy");
     if (!button) return;
@@ -577,6 +577,24 @@
       });
       menu.lastElementChild.prepend(button);
       menu.hidden = false;
+    }
+    // Many attributes are narrowed by a word of their key or value.
+    for (const section of $$("[data-narrow]", root)) {
+      const line = document.createElement("p"), box = document.createElement("input");
+      line.className = "row-actions";
+      box.type = "search";
+      box.placeholder = "Narrow: part of a key or value";
+      box.setAttribute("aria-label", "Narrow the attributes");
+      box.addEventListener("input", () => {
+        const word = box.value.trim().toLowerCase();
+        for (const row of $$("tbody tr", section)) row.hidden = ![$("th", row), $("[data-value]", row)].some((part) => part.textContent.toLowerCase().includes(word));
+        for (const table of $$("table", section)) {
+          table.hidden = !$("tbody tr:not([hidden])", table);
+          if (table.previousElementSibling.matches("h4")) table.previousElementSibling.hidden = table.hidden;
+        }
+      });
+      line.append(box);
+      $("h3", section).after(line);
     }
   }
   dress(document);

@@ -33,6 +33,7 @@ mod sql;
 mod trace;
 mod traces;
 
+pub(crate) use self::logs::indented as indented_record;
 pub(crate) use self::trace::indented as indented_trace;
 
 /// Every route under `/api/v1`.

@@ -72,7 +72,8 @@ fn ask_bank(stage: &mut Stage<'_>, resend: u64, answer: Option<u16>) {
 fn decline(stage: &mut Stage<'_>, order: &Order, code: &str, brand: &str) {
     stage.set("payment.decline_code", code);
     let message = format!("card declined: {code}");
-    stage.exception("com.shop.payment.CardDeclinedException", &message, &stack("com.shop.payment.CardDeclinedException", &message));
+    let stack = stack("com.shop.payment.CardDeclinedException", &message);
+    stage.exception("com.shop.payment.CardDeclinedException", &message, &stack);
     let [id, user] = order_attributes(order);
     stage.log(
         Severity::Error,
@@ -85,6 +86,7 @@ fn decline(stage: &mut Stage<'_>, order: &Order, code: &str, brand: &str) {
             ("payment.risk_flags", vec!["new_device".to_owned(), "night".to_owned()].into()),
             ("exception.type", "com.shop.payment.CardDeclinedException".into()),
             ("exception.message", message.into()),
+            ("exception.stacktrace", stack.into()),
         ],
     );
 }

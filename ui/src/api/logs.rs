@@ -127,6 +127,11 @@ pub(super) async fn histogram(State(state): State<AppState>, params: Params) -> 
     Ok(Json(Bars::new(Signal::Logs, histogram)))
 }
 
+/// A record as this API gives it, indented for people.
+pub(crate) fn indented(record: &LogRecord) -> String {
+    serde_json::to_string_pretty(&Record::from(record)).unwrap_or_default()
+}
+
 /// `GET /api/v1/logs/{record_id}`
 pub(super) async fn one(State(state): State<AppState>, Path(id): Path<String>, params: Params) -> Result<Response, Failure> {
     params.refuse_unknown(&["format"])?;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::Value as AnyJson;
-use storage::{Signal, Span, SpanPage, SpanSearch};
+use storage::{KeyValue, Signal, Span, SpanPage, SpanSearch};
 
 use super::search::{TRACE_FILTERS, range, trace_query};
 use super::shape::{Stats, nanos};
@@ -66,7 +66,7 @@ async fn page(page: SpanPage, format: Format) -> Result<Response, Failure> {
 
 /// A span as a line of a table; times are nanoseconds, attributes and resource are JSON.
 fn line(span: &Span) -> [String; 12] {
-    let json = |attributes| AnyJson::Object(plain_json::attributes(attributes)).to_string();
+    let json = |attributes: &[KeyValue]| AnyJson::Object(plain_json::attributes(attributes)).to_string();
     [
         nanos(span.start),
         span.duration().to_string(),

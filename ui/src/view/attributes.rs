@@ -5,12 +5,15 @@ use storage::{KeyValue, Value};
 use super::format;
 use super::link::{Links, field, quoted};
 
+mod layout;
+mod sql;
+
 /// One attribute.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Row {
     /// As sent.
     pub(crate) key: String,
-    /// As text; nested values as indented JSON.
+    /// As text; nested values as indented JSON, SQL in lines.
     pub(crate) value: String,
     /// As it was sent, for copying; empty where it is shown as it is, or not whole.
     pub(crate) original: String,
@@ -18,6 +21,8 @@ pub(crate) struct Row {
     pub(crate) kind: &'static str,
     /// Whether it wants a block of its own.
     pub(crate) is_long: bool,
+    /// See [`beginning`].
+    pub(crate) begin: Option<(String, String)>,
     /// Traces or logs with the same value; empty when that cannot be asked.
     pub(crate) filter: String,
     /// The value when it is an `http` or `https` address, else empty.
@@ -62,11 +67,33 @@ pub(crate) fn brief(value: &Value, max: usize) -> String {
     }
 }
 
+/// Of a text that is too long to stand whole: its first lines, and how long it is.
+pub(crate) fn beginning(text: &str) -> Option<(String, String)> {
+    let is_long = text.chars().nth(MAX_CHARACTERS).is_some() || text.lines().nth(MAX_LINES).is_some();
+    is_long.then(|| cut_short(text))
+}
+
+fn cut_short(text: &str) -> (String, String) {
+    let begin = text.trim_start().lines().take(MAX_LINES).collect::<Vec<_>>().join("\n");
+    let lines = text.lines().count() as u64;
+    let length = if lines > MAX_LINES as u64 {
+        format::counted(lines, "line", "lines")
+    } else {
+        format::counted(text.chars().count() as u64, "character", "characters")
+    };
+    (begin.chars().take(MAX_BEGIN).collect(), length)
+}
+
 fn row(attribute: &KeyValue, asked: Asked, links: &Links) -> Row {
-    let full = shown(&attribute.value);
+    let laid_out = layout::laid_out(attribute);
+    let is_laid_out = laid_out.is_some() || matches!(attribute.value, Value::Array(_) | Value::Map(_));
+    let full = laid_out.map_or_else(|| shown(&attribute.value), |text| format::text(&text));
     let cut = full.len() > MAX_VALUE;
     let mut value: String = if cut { full.chars().take(MAX_VALUE).collect() } else { full };
-    let is_long = value.len() > 160 || value.contains('\n');
+    let is_long = value.len() > MAX_CHARACTERS || value.contains('\n');
+    // What is laid out is short in its lines.
+    let is_read_whole = is_laid_out && value.len() <= MAX_LAID_OUT.0 && value.lines().count() <= MAX_LAID_OUT.1;
+    let begin = if is_read_whole { None } else { beginning(&value) };
     let is_url = matches!(&attribute.value, Value::String(text) if is_web_address(text));
     let url = if is_url && !cut { value.clone() } else { String::new() };
     let original = match &attribute.value {
@@ -82,6 +109,7 @@ fn row(attribute: &KeyValue, asked: Asked, links: &Links) -> Row {
         original,
         kind: kind(&attribute.value),
         is_long,
+        begin,
         filter: filter(attribute, asked, links),
         url,
     }
@@ -183,6 +211,14 @@ const MAX_ROWS: usize = 500;
 /// More bytes of one value than this are not shown.
 const MAX_VALUE: usize = 16_384;
 
+/// A text of more characters or lines shows its beginning alone, of at most so many characters.
+const MAX_CHARACTERS: usize = 160;
+const MAX_LINES: usize = 3;
+const MAX_BEGIN: usize = 300;
+
+/// Bytes and lines of a value that is laid out and stands whole.
+const MAX_LAID_OUT: (usize, usize) = (1_000, 12);
+
 /// Deeper values are not indented further.
 const MAX_INDENT: usize = 24;
 
@@ -226,5 +262,27 @@ mod tests {
         assert!(long.value.len() < 17_000 && long.is_long);
         let deep = (0..100).fold(Value::Int(1), |inner, _| Value::Array(vec![inner]));
         assert!(shown(&deep).len() < 12_000);
+    }
+
+    #[test]
+    fn long_texts_begin_with_three_lines_and_say_how_long_they_are() {
+        let begin = |text: &str| row(&pair("x", Value::String(text.to_owned())), Asked::Nowhere, &Links::default()).begin;
+        assert_eq!(begin("short"), None);
+        assert_eq!(begin("one\ntwo\nthree"), None);
+        assert_eq!(begin("one\ntwo\nthree\nfour").unwrap(), ("one\ntwo\nthree".to_owned(), "4\u{a0}lines".to_owned()));
+        let (text, length) = begin(&"ä".repeat(5_000)).unwrap();
+        assert_eq!((text.chars().count(), length.as_str()), (300, "5,000\u{a0}characters"));
+    }
+
+    #[test]
+    fn what_is_laid_out_stands_whole_and_is_copied_as_it_was_sent() {
+        let sent = "SELECT a FROM t WHERE b = 'x  y' AND c IN (SELECT c FROM u) ORDER BY a";
+        let shown = row(&pair("db.query.text", Value::String(sent.to_owned())), Asked::Spans, &Links::default());
+        assert_eq!(shown.value, "SELECT a\nFROM t\nWHERE b = 'x  y'\n  AND c IN (\n    SELECT c\n    FROM u\n)\nORDER BY a");
+        assert_eq!((shown.begin, serde_json::from_str::<String>(&shown.original).unwrap().as_str()), (None, sent));
+        assert!(shown.filter.ends_with(&crate::params::encoded(&format!("attr.db.query.text={}", quoted(sent)))), "{}", shown.filter);
+        let json = row(&pair("payload", Value::String("{\"b\":1,\"a\":[2]}".to_owned())), Asked::Nowhere, &Links::default());
+        assert_eq!(json.value, "{\n  \"b\": 1,\n  \"a\": [\n    2\n  ]\n}");
+        assert_eq!(serde_json::from_str::<String>(&json.original).unwrap(), "{\"b\":1,\"a\":[2]}");
     }
 }

@@ -15,6 +15,10 @@ use super::patterns::PatternRow;
 use super::search::{Builder, Problem};
 use super::traces::Row as TraceRow;
 
+mod whole;
+
+pub(crate) use self::whole::Raw;
+
 /// `/logs`.
 #[derive(Debug, Default, Template)]
 #[template(path = "logs.html")]
@@ -137,6 +141,8 @@ pub(crate) struct Detail {
     pub(crate) trace_logs: String,
     /// That trace in a list, where it is here.
     pub(crate) preview: Option<TraceRow>,
+    /// As the API gives it.
+    pub(crate) raw: Raw,
     /// Whose records surround it: word, address, and whether they are shown.
     pub(crate) surroundings: Vec<(&'static str, String, bool)>,
     /// Records before and after it, itself among them, without the query.
@@ -227,6 +233,7 @@ fn detail(record: &LogRecord, text: &str, links: &Links, clock: &Clockface, togg
         trace: trace_link(record, links, toggle),
         trace_logs: record.trace_id.map(|id| links.trace(&id).with("view", "logs").href()).unwrap_or_default(),
         preview: None,
+        raw: Raw::new(record, links),
         surroundings: Vec::new(),
         context: Vec::new(),
     }
@@ -339,6 +346,15 @@ mod tests {
         let detail = shown(&record(Value::String("a\nb".to_owned())), true).detail.unwrap();
         assert_eq!(detail.body, "a\nb");
         assert!(detail.fields.contains(&("Dropped", "2 attributes, by the sender".to_owned())));
+    }
+
+    #[test]
+    fn an_open_record_is_there_as_the_api_gives_it() {
+        let raw = |body: &str| shown(&record(Value::String(body.to_owned())), true).detail.unwrap().raw;
+        let short = raw("a\u{202e}b");
+        assert!(short.text.starts_with("{\n  \"record_id\": \"9\"") && short.text.contains("\"body\": \"a\u{fffd}b\""), "{}", short.text);
+        assert_eq!((short.is_cut, short.href.as_str()), (false, "/api/v1/logs/9"));
+        assert!(raw(&"y".repeat(20_000)).is_cut);
     }
 
     #[test]

@@ -1,18 +1,21 @@
 //! All that is known of one span, in seven parts.
 
+use storage::Span;
 use storage::trace::Brief;
-use storage::{Event, Span, Value};
 
 use super::{PanelTab, Scene};
-use crate::view::attributes::{self, Asked, Row as Attribute};
+use crate::view::attributes::{self, Asked};
 use crate::view::colour::Chip;
 use crate::view::format::{self, Moment};
 use crate::view::link::term;
 use crate::view::logs::{self, Row as LogRow};
 
+mod events;
+mod frames;
 mod groups;
 mod links;
 
+use self::events::{EventView, event_view};
 use self::groups::{Group, groups};
 use self::links::{LinkView, link_view, linked};
 
@@ -80,18 +83,13 @@ pub(crate) struct Shows {
     pub(crate) raw: bool,
 }
 
-/// An event of a span.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct EventView {
-    pub(crate) name: String,
-    /// After the start of the trace.
-    pub(crate) at: String,
-    pub(crate) time: Moment,
-    pub(crate) is_exception: bool,
-    /// `PaymentError: card declined`.
-    pub(crate) exception: String,
-    pub(crate) stack: String,
-    pub(crate) attributes: Vec<Attribute>,
+// === impl Panel ===
+
+impl Panel {
+    /// Whether its attributes are too many for one look.
+    pub(crate) fn is_many(&self) -> bool {
+        self.attributes.iter().map(|group| group.rows.len()).sum::<usize>() > FEW
+    }
 }
 
 // === impl Shows ===
@@ -144,7 +142,7 @@ pub(crate) fn panel(scene: &Scene, place: usize) -> Option<Panel> {
         shows,
         timing: timing(scene, place, span),
         attributes: groups(scene, &span.attributes, Asked::Spans),
-        events: span.events.iter().take(MAX_EVENTS).map(|event| event_view(scene, place, event)).collect(),
+        events: span.events.iter().take(MAX_EVENTS).enumerate().map(|(number, event)| event_view(scene, place, number, event)).collect(),
         links: span.links.iter().take(MAX_LINKS).map(|link| link_view(scene, link)).collect(),
         linked: linked(scene),
         logs: log_rows(scene, place),
@@ -237,27 +235,6 @@ fn apart(full: &str) -> String {
     full.replacen('T', " ", 1)
 }
 
-fn event_view(scene: &Scene, place: usize, event: &Event) -> EventView {
-    let is_exception = event.name == "exception";
-    let text = |key: &str| match event.attributes.iter().find(|pair| pair.key == key).map(|pair| &pair.value) {
-        Some(Value::String(text)) => format::said(text),
-        _ => String::new(),
-    };
-    let (kind, message) = (text("exception.type"), text("exception.message"));
-    let shown_above = ["exception.type", "exception.message", "exception.stacktrace"];
-    let rest: Vec<storage::KeyValue> =
-        event.attributes.iter().filter(|pair| !is_exception || !shown_above.contains(&pair.key.as_str())).cloned().collect();
-    EventView {
-        name: format::name(&event.name),
-        at: format::duration(scene.since(place, event.time)),
-        time: scene.moment(event.time),
-        exception: [kind, message].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": "),
-        stack: if is_exception { text("exception.stacktrace").chars().take(MAX_STACK).collect() } else { String::new() },
-        attributes: attributes::rows(&rest, Asked::Nowhere, &scene.links),
-        is_exception,
-    }
-}
-
 fn log_rows(scene: &Scene, place: usize) -> Vec<LogRow> {
     let records = scene.records(place).take(MAX_LOGS);
     let row = |record: &storage::LogRecord| {
@@ -303,8 +280,9 @@ fn dropped(span: &Span) -> Vec<String> {
     notes
 }
 
+/// More attributes than this can be narrowed.
+const FEW: usize = 8;
 const MAX_EVENTS: usize = 200;
 const MAX_LINKS: usize = 200;
 const MAX_LOGS: usize = 200;
-const MAX_STACK: usize = 32_768;
 const MAX_RAW: usize = 100_000;

@@ -29,8 +29,7 @@ pub(crate) struct Pair {
 
 /// Attributes in groups: those with most keys of one beginning together, single ones at the end.
 pub(super) fn groups(scene: &Scene, attributes: &[KeyValue], asked: Asked) -> Vec<Group> {
-    let pairs: Vec<KeyValue> = attributes.iter().map(laid_out).collect();
-    let rows = attributes::rows(&pairs, asked, &scene.links);
+    let rows = attributes::rows(attributes, asked, &scene.links);
     let mut groups: Vec<Group> = Vec::new();
     for (row, pair) in rows.into_iter().zip(attributes) {
         let title = beginning(&pair.key);
@@ -54,16 +53,7 @@ fn beginning(key: &str) -> String {
     crate::view::format::line(first, 40)
 }
 
-/// JSON inside a text is laid out for reading.
-fn laid_out(pair: &KeyValue) -> KeyValue {
-    let Value::String(text) = &pair.value else { return pair.clone() };
-    let looks_nested = text.len() < MAX_JSON && matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'['));
-    let parsed = looks_nested.then(|| serde_json::from_str::<serde_json::Value>(text).ok()).flatten();
-    let indented = parsed.and_then(|value| serde_json::to_string_pretty(&value).ok());
-    indented.map_or_else(|| pair.clone(), |indented| KeyValue { key: pair.key.clone(), value: Value::String(indented) })
-}
-
-fn with_ways(scene: &Scene, mut row: Attribute, pair: &KeyValue, asked: Asked) -> Pair {
+fn with_ways(scene: &Scene, row: Attribute, pair: &KeyValue, asked: Asked) -> Pair {
     let value = match &pair.value {
         Value::String(text) if text.len() <= 200 => quoted(text),
         Value::Bool(flag) => flag.to_string(),
@@ -72,16 +62,10 @@ fn with_ways(scene: &Scene, mut row: Attribute, pair: &KeyValue, asked: Asked) -
     };
     let of_resource = matches!(asked, Asked::Resource);
     let column = columns::toggle(scene, &pair.key, of_resource);
-    // The address that the row has is made of the value as it is laid out.
     if value.is_empty() || row.filter.is_empty() {
-        row.filter.clear();
         return Pair { row, column, ..Pair::default() };
     }
     let has = format!("{}={value}", field(if of_resource { "resource" } else { "attr" }, &pair.key));
-    row.filter = scene.links.traces(&has).href();
     let find = scene.timeline().with("find", &has).with("only", "");
     Pair { exclude: scene.links.traces(&format!("-{has}")).href(), in_trace: find.href(), column, row }
 }
-
-/// Longer texts are not laid out.
-const MAX_JSON: usize = 65_536;

@@ -26,21 +26,6 @@ fn skewed_in(ahead: u64, whole: u64) -> Trace {
 }
 
 #[test]
-fn spans_that_begin_long_before_their_parents_are_told() {
-    let told = |early: u64| {
-        let spans = vec![sample::span(1, 0, "web", "GET /", 1_000, 1_100), sample::span(2, 1, "web", "step", 1_010 - early, 1_020)];
-        let scene = scene(&Trace::assemble(spans[0].trace_id, spans, true, Vec::new()), Wanted::default());
-        let notes = notes(&scene).into_iter().filter(|note| note.text.contains("before its parent")).map(|note| note.text);
-        notes.collect::<String>().replace(['\u{202f}', '\u{a0}'], " ")
-    };
-    assert_eq!(told(60), "", "clocks of milliseconds are rounded");
-    assert_eq!(told(910), "1 span begins before its parent, up to 900 ms before, as sent.");
-    // Of two clocks it is told that they disagree.
-    let scene = scene(&skewed(900), Wanted::default());
-    assert!(notes(&scene).iter().all(|note| !note.text.contains("before its parent")));
-}
-
-#[test]
 fn a_trace_has_one_duration_which_is_that_of_its_picture() {
     let told = |ahead: u64, is_adjusted: bool| {
         let scene = scene(&skewed(ahead), Wanted { is_adjusted, ..Wanted::default() });
