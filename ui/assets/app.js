@@ -475,11 +475,13 @@
   async function overlay(url) {
     const content = await fragment("page", url), list = content && $("main .cards", content);
     if (!list) { if (content !== undefined) location.assign(url); return; }
-    const dialog = document.createElement("dialog"), close = document.createElement("button");
+    const dialog = document.createElement("dialog"), top = document.createElement("p"), close = document.createElement("button");
+    dialog.className = "card";
     close.textContent = "Close";
     close.addEventListener("click", () => dialog.close());
     dialog.setAttribute("aria-label", "Shortcuts");
-    dialog.append(close, list);
+    top.append(close);
+    dialog.append(top, list);
     dialog.addEventListener("close", () => dialog.remove());
     document.body.append(dialog);
     dialog.showModal();

@@ -119,7 +119,7 @@ mod tests {
         let page = page.replace(['\u{a0}', '\u{202f}'], " ");
         let panel = page.split("id=\"edge\"").nth(1).and_then(|rest| rest.split("</aside>").next()).unwrap();
         assert!(panel.contains("aria-label=\"Calls per 8 min: 1 call from"), "{panel}");
-        assert!(panel.contains(": 1 error\""), "the call failed: {panel}");
+        assert!(panel.contains(": 1 error, so far\""), "the call failed: {panel}");
         assert!(panel.contains("Operations of payment, whoever calls") && panel.contains(">charge</a>"), "{panel}");
         let traces = panel.split(">charge</a>").next().unwrap().rsplit("href=\"").next().unwrap().split('"').next().unwrap();
         let found = app.get(traces).await.text();
