@@ -63,12 +63,13 @@ export async function watched(context, origin = base) {
   return page;
 }
 
-// A trace of a failing checkout, and its failed span.
+// A trace of a failing checkout, its failed span, and the one with an exception.
 export async function failingCheckout() {
   const query = "/api/v1/traces?q=service%3Apayment%20status%3Aerror&limit=1";
   const found = (await json(`${query}&from=now-1h&to=now-20s`)).traces[0] ?? (await json(query)).traces[0];
-  const span = (await json(`/api/v1/traces/${found.trace_id}`)).spans.find((s) => s.status.code === "error");
-  return { id: found.trace_id, span: span.span_id };
+  const { spans } = await json(`/api/v1/traces/${found.trace_id}`);
+  const span = spans.find((s) => s.status.code === "error"), thrown = spans.find((s) => s.events.some((event) => event.name === "exception")) ?? span;
+  return { id: found.trace_id, span: span.span_id, thrown: thrown.span_id };
 }
 
 // The heat map's cells as column and row, the rows it has, and where on the page a cell lies.
@@ -83,7 +84,7 @@ export async function heatOf(page) {
 
 // Key states: name, address, and what to do before looking.
 export async function states() {
-  const { id, span } = await failingCheckout();
+  const { id, span, thrown } = await failingCheckout();
   const sql = encodeURIComponent("SELECT service_name, count(*) AS n FROM spans GROUP BY service_name ORDER BY n DESC");
   const record = (await json("/api/v1/logs?q=severity%3E%3Dwarn&limit=1")).logs[0]?.record_id;
   const declined = (await json("/api/v1/logs?q=attr.exception.type%3Dcom.shop.payment.CardDeclinedException&limit=1")).logs[0]?.record_id ?? record;
@@ -115,7 +116,7 @@ export async function states() {
     ["traces-alternatives", "/traces?q=service%3Apayment,orders"], ["box-completion", "/status", inBox],
     ["contrast", "/traces/compare-groups?q=root%3Atrue&with=status%3Aerror"],
     ["trace", `/trace/${id}`], ["trace-span", `/trace/${id}?span=${span}`], ["trace-services", `/trace/${id}?view=services`],
-    ["trace-span-events", `/trace/${id}?span=${span}&tab=events`], ["trace-span-raw", `/trace/${id}?span=${span}&tab=raw`], ["trace-json", `/trace/${id}?view=json`],
+    ["trace-span-events", `/trace/${id}?span=${thrown}&tab=events`], ["trace-span-raw", `/trace/${id}?span=${span}&tab=raw`], ["trace-json", `/trace/${id}?view=json`],
     ["trace-hidden", `/trace/${id}?hide=payment&cols=own,share,attr.http.response.status_code`],
     ["trace-flame", `/trace/${id}?view=flame`], ["trace-map", `/trace/${id}?view=map`], ["trace-spans", `/trace/${id}?view=spans`], ["compare", `/compare?a=typical&b=${id}`],
     ["trace-logs", `/trace/${id}?view=logs`], ["trace-listed", `/trace/${id}?find=service%3Apayment&mode=dim&list=q%3Dservice%253Apayment%2520status%253Aerror%26seen%3D${to}`], ["span", `/trace/${id}/span/${span}`],

@@ -585,7 +585,7 @@
       const line = document.createElement("p"), box = document.createElement("input");
       line.className = "row-actions";
       box.type = "search";
-      box.placeholder = "Narrow: part of a key or value";
+      box.placeholder = "Narrow by a word";
       box.setAttribute("aria-label", "Narrow the attributes");
       box.addEventListener("input", () => {
         const word = box.value.trim().toLowerCase();
