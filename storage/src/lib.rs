@@ -23,6 +23,7 @@ mod files;
 mod flush;
 mod folder;
 mod hands;
+mod kept;
 mod ledger;
 mod manifest;
 mod memo;

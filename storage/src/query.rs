@@ -16,7 +16,6 @@ mod facets;
 mod fixtures;
 mod frequent;
 mod grid;
-mod kept;
 mod language;
 #[cfg(test)]
 mod layouts;

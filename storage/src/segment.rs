@@ -27,6 +27,7 @@ mod dictionary;
 mod discover;
 mod encoding;
 mod error;
+mod few;
 mod file;
 mod gather;
 mod hybrid;
@@ -37,6 +38,7 @@ mod order;
 mod origin;
 mod output;
 mod pages;
+mod plan;
 mod promotion;
 mod read;
 mod row_group;
@@ -58,6 +60,7 @@ pub(crate) use self::bundle::{Blob, Bundle, BundleWriter, damaged as bundle_dama
 pub(crate) use self::checked::{BLOCK_SUMS, BlockSums};
 pub(crate) use self::discover::discover;
 pub(crate) use self::error::{SegmentError, SegmentErrorKind};
+pub(crate) use self::few::Dictionaries;
 use self::index::Index;
 pub(crate) use self::indexes::{rebuild as rebuild_index, rebuild_beside as rebuild_index_beside};
 pub(crate) use self::order::SortColumns;
@@ -80,6 +83,8 @@ pub(crate) struct Segment {
     parquet: checked::CheckedFile,
     footer: OnceLock<read::Footer>,
     row_groups: Vec<RowGroup>,
+    /// Where dictionaries are kept that were read of it; nowhere as long as nobody asks it questions.
+    dictionaries: OnceLock<Arc<Dictionaries>>,
     index: Option<Index>,
     /// Set once a part of the bundle was found to be damaged or missing.
     wanting: AtomicBool,
@@ -185,7 +190,8 @@ impl Segment {
                 let wanting = AtomicBool::new(lacking.is_some() || index.is_damaged);
                 let (index, footer, damage) = (Some(index), OnceLock::new(), Damage::default());
                 let (asked, compared, hidden) = (AtomicBool::new(false), AtomicBool::new(false), Vec::new());
-                Ok(Self { meta, parquet, footer, row_groups, index, wanting, asked, compared, damage, hidden })
+                let dictionaries = OnceLock::new();
+                Ok(Self { meta, parquet, footer, row_groups, dictionaries, index, wanting, asked, compared, damage, hidden })
             }
             Err(error) => {
                 tracing::warn!(segment.id = %meta.id, %error, "the index bundle of a segment is unusable; reading it is slower");
@@ -194,11 +200,17 @@ impl Segment {
                     .map_err(|error| SegmentError::damaged(meta.id, format!("{}: {error}", path.display())))?;
                 let (footer, wanting, damage) = (OnceLock::new(), AtomicBool::new(true), Damage::default());
                 let (asked, compared, hidden, row_groups) = (AtomicBool::new(false), AtomicBool::new(true), Vec::new(), Vec::new());
-                let mut segment = Self { meta, parquet, footer, row_groups, index: None, wanting, asked, compared, damage, hidden };
+                let (dictionaries, index) = (OnceLock::new(), None);
+                let mut segment = Self { meta, parquet, footer, row_groups, dictionaries, index, wanting, asked, compared, damage, hidden };
                 segment.row_groups = read::row_groups(segment.footer()?, segment.meta.signal);
                 Ok(segment)
             }
         }
+    }
+
+    /// Keeps dictionaries that are read of it with those of others.
+    pub(crate) fn keep_dictionaries(&self, kept: &Arc<Dictionaries>) {
+        self.dictionaries.get_or_init(|| kept.clone());
     }
 
     /// Why some of its rows cannot be read, as far as anybody tried.

@@ -26,6 +26,7 @@ use super::window::Cache;
 use crate::config::Config;
 use crate::files::memory_taken;
 use crate::metrics::Registry;
+use crate::segment::Dictionaries;
 
 mod gate;
 mod pressure;
@@ -61,6 +62,8 @@ pub(crate) struct Engine {
     pub(super) rolls: Arc<Rolls>,
     /// The same of calls.
     pub(super) calls: Arc<CallRolls>,
+    /// Dictionaries of segments' columns.
+    dictionaries: Arc<Dictionaries>,
     versions: Arc<OnceLock<Arc<Versions>>>,
     /// Ends what is read ahead.
     ahead: OnceLock<CancelOnDrop>,
@@ -106,6 +109,7 @@ impl Engine {
             sheets: Arc::default(),
             rolls: Arc::default(),
             calls: Arc::default(),
+            dictionaries: Arc::default(),
             versions: Arc::default(),
             ahead: OnceLock::new(),
         };
@@ -117,6 +121,7 @@ impl Engine {
     fn watch_memory(&self) {
         let (pressure, cache, sheets) = (self.pressure.clone(), self.cache.clone(), self.sheets.clone());
         let (rolls, calls, versions) = (self.rolls.clone(), self.calls.clone(), self.versions.clone());
+        let dictionaries = self.dictionaries.clone();
         let watch = async move {
             loop {
                 tokio::time::sleep(pressure.pause()).await;
@@ -125,6 +130,7 @@ impl Engine {
                     sheets.clear();
                     rolls.clear();
                     calls.clear();
+                    dictionaries.clear();
                     versions.get().into_iter().for_each(|versions| versions.clear());
                 }
             }
@@ -140,8 +146,14 @@ impl Engine {
     }
 
     /// What is kept of what answers were made of: name, bytes, and bytes that it may take.
-    pub(crate) fn kept(&self) -> [(&'static str, (usize, usize)); 3] {
-        [("sums", self.rolls.memory()), ("calls", self.calls.memory()), ("traces", self.sheets.memory())]
+    pub(crate) fn kept(&self) -> [(&'static str, (usize, usize)); 4] {
+        let dictionaries = self.dictionaries.memory();
+        [("sums", self.rolls.memory()), ("calls", self.calls.memory()), ("traces", self.sheets.memory()), ("dictionaries", dictionaries)]
+    }
+
+    /// Where segments keep dictionaries that were read of them.
+    pub(crate) fn dictionaries(&self) -> Arc<Dictionaries> {
+        self.dictionaries.clone()
     }
 
     /// Roll-ups of segments, as far as they were read.

@@ -20,9 +20,9 @@ use arrow::array::RecordBatch;
 use parking_lot::Mutex;
 use ulid::Ulid;
 
-use super::kept::Kept;
 use super::question::QueryError;
 use super::scan::{Control, Place};
+use crate::kept::Kept;
 use crate::segment::{RowRanges, Segment};
 use crate::snapshot::TableSnapshot;
 

@@ -2,17 +2,14 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::AsArray;
 use arrow::datatypes::{Schema, SchemaRef};
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, RowSelection};
-use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{FileMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
-use ulid::Ulid;
 
 use crate::attributes::{ATTRIBUTES, FOOTER_KEY, Layout, Promoted, Restorer, Type};
 use crate::model::{TraceId, UnixNanos};
@@ -20,34 +17,14 @@ use crate::schema::{self, column, time_column};
 use crate::store::Signal;
 
 use super::checked::CheckedFile;
-use super::unpacked::Groups;
+use super::plan::Plan;
 use super::writer::{FORMAT, FORMAT_VERSION};
-use super::{Damage, Kind, Owner, RowGroup, RowRanges, Rows, Segment, SegmentError, count_rows, rows, without_rows};
+use super::{Kind, Owner, RowGroup, RowRanges, Rows, Segment, SegmentError, rows, without_rows};
 
 /// Rows of a batch, at most.
 pub(super) const BATCH_ROWS: usize = 8_192;
 /// Rows of a batch where many segments are read side by side.
 pub(super) const STREAM_ROWS: usize = 2_048;
-
-/// Batches of a segment in file order.
-#[derive(Debug)]
-pub(super) struct Batches {
-    id: Ulid,
-    damage: Damage,
-    schema: SchemaRef,
-    reader: ParquetRecordBatchReader,
-    /// What makes rows of the table of those that are read.
-    restorer: Option<Arc<Restorer>>,
-}
-
-/// How some columns are read, whichever the rows.
-#[derive(Clone, Debug)]
-pub(super) struct Plan {
-    /// What the file gives.
-    schema: SchemaRef,
-    levels: FieldLevels,
-    restorer: Option<Arc<Restorer>>,
-}
 
 /// The footer of a Parquet file.
 #[derive(Debug)]
@@ -103,7 +80,7 @@ impl Segment {
             None => self.plan_stored(footer, columns),
             Some(needs) => {
                 let plan = self.plan_stored(footer, &needs.iter().map(String::as_str).collect::<Vec<_>>())?;
-                Ok(Plan { restorer: Some(Arc::new(restorer)), ..plan })
+                Ok(plan.restored_by(restorer))
             }
         }
     }
@@ -171,30 +148,6 @@ impl Segment {
         self.read_planned(&self.plan_stored(self.footer()?, columns)?, rows, BATCH_ROWS)
     }
 
-    fn plan_stored(&self, footer: &Footer, columns: &[&str]) -> Result<Plan, SegmentError> {
-        let stored = footer.layout.schema(self.meta.signal);
-        let (positions, schema) = self.part_of(&stored, columns)?;
-        let mask = ProjectionMask::roots(footer.parquet.parquet_schema(), positions);
-        let levels = parquet_to_arrow_field_levels(footer.parquet.parquet_schema(), mask, Some(stored.fields()));
-        Ok(Plan { schema, levels: levels.map_err(|e| self.unreadable(&e))?, restorer: None })
-    }
-
-    fn read_planned(&self, plan: &Plan, rows: Option<&RowRanges>, batch_rows: usize) -> Result<Rows, SegmentError> {
-        let footer = self.footer()?;
-        let (groups, selection) = match rows {
-            Some(rows) => select(&footer.parquet, rows),
-            None => ((0..footer.parquet.metadata().num_row_groups()).collect(), None),
-        };
-        let groups = Groups::new(self.parquet.clone(), footer.parquet.metadata().clone(), groups);
-        // No room for more rows than are read.
-        let wanted = rows.map_or(self.meta.rows, count_rows);
-        let batch_rows = batch_rows.min(usize::try_from(wanted).unwrap_or(batch_rows)).max(1);
-        let reader = ParquetRecordBatchReader::try_new_with_row_groups(&plan.levels, &groups, batch_rows, selection);
-        let reader = reader.map_err(|e| self.unreadable(&e))?;
-        let (schema, restorer) = (plan.schema.clone(), plan.restorer.clone());
-        Ok(Box::new(Batches { id: self.meta.id, damage: self.damage.clone(), schema, reader, restorer }))
-    }
-
     pub(super) fn footer(&self) -> Result<&Footer, SegmentError> {
         if let Some(footer) = self.footer.get() {
             return Ok(footer);
@@ -225,7 +178,7 @@ impl Segment {
     }
 
     /// Positions of the named columns in a schema, in its order, and their schema.
-    fn part_of(&self, schema: &Schema, columns: &[&str]) -> Result<(Vec<usize>, SchemaRef), SegmentError> {
+    pub(super) fn part_of(&self, schema: &Schema, columns: &[&str]) -> Result<(Vec<usize>, SchemaRef), SegmentError> {
         let unknown = |name| SegmentError::damaged(self.meta.id, format!("has no column `{name}`; ask for a column of its table"));
         let positions = columns.iter().map(|name| schema.index_of(name).map_err(|_| unknown(name)));
         let positions: BTreeSet<usize> = positions.collect::<Result<_, _>>()?;
@@ -284,48 +237,4 @@ fn time_bounds(group: &RowGroupMetaData, footer: &ArrowReaderMetadata, root: Opt
     let (min, max) = (*statistics.min_opt()?, *statistics.max_opt()?);
     // The statistics compare signed; times beyond 2^63 are stored as negative numbers and lie after all others.
     ((min < 0) == (max < 0)).then(|| (UnixNanos::new(min.cast_unsigned()), UnixNanos::new(max.cast_unsigned())))
-}
-
-/// The row groups that hold any of `rows`, and which of their rows to read.
-fn select(footer: &ArrowReaderMetadata, rows: &[Range<u32>]) -> (Vec<usize>, Option<RowSelection>) {
-    let mut chosen = Vec::new();
-    let mut ranges: Vec<Range<usize>> = Vec::with_capacity(rows.len());
-    let (mut group_start, mut chosen_rows) = (0, 0);
-    let mut rest = rows;
-    for (number, group) in footer.metadata().row_groups().iter().enumerate() {
-        let group_rows = usize::try_from(group.num_rows()).unwrap_or(0);
-        let group_end = group_start + group_rows;
-        let before = ranges.len();
-        while let Some((range, later)) = rest.split_first() {
-            let (start, end) = (range.start as usize, range.end as usize);
-            if start < group_end && end > group_start {
-                let within = start.max(group_start) - group_start..end.min(group_end) - group_start;
-                ranges.push(chosen_rows + within.start..chosen_rows + within.end);
-            }
-            if end > group_end {
-                break;
-            }
-            rest = later;
-        }
-        if ranges.len() > before {
-            chosen.push(number);
-            chosen_rows += group_rows;
-        }
-        group_start = group_end;
-    }
-    (chosen, Some(RowSelection::from_consecutive_ranges(ranges.into_iter(), chosen_rows)))
-}
-
-impl Iterator for Batches {
-    type Item = Result<RecordBatch, SegmentError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let batch = self.reader.next()?;
-        let batch = batch.and_then(|batch| batch.with_schema(self.schema.clone()));
-        let batch = match &self.restorer {
-            Some(restorer) => batch.and_then(|batch| restorer.restore(&batch)),
-            None => batch,
-        };
-        Some(batch.map_err(|e| self.damage.error(self.id, format!("cannot read its Parquet file: {e}"))))
-    }
 }

@@ -222,7 +222,7 @@ fn unpacked(mut page: Page) -> Result<Page, ParquetError> {
 }
 
 /// Decompresses all but the first bytes.
-fn unpack(packed: &Bytes, before: usize) -> std::io::Result<Bytes> {
+pub(super) fn unpack(packed: &Bytes, before: usize) -> std::io::Result<Bytes> {
     thread_local!(static UNPACKER: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) });
     let too_short = || std::io::Error::other("it is too short");
     let (head, rest) = packed.split_at_checked(before).ok_or_else(too_short)?;

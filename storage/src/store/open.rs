@@ -57,6 +57,7 @@ pub(super) fn open(config: Config, clock: Clock, registry: Registry) -> Result<I
 fn engine(config: &Config, registry: &Registry, tables: &Tables) -> Engine {
     let engine = Engine::new(config, registry);
     engine.look_after(tables.published().load().versions.clone());
+    tables.keep_dictionaries(engine.dictionaries());
     engine
 }
 

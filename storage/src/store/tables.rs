@@ -16,7 +16,7 @@ use ulid::Ulid;
 use crate::buffer::{Buffer, Entry, Reach};
 use crate::metrics::Held;
 use crate::query::Versions;
-use crate::segment::{Segment, SegmentMeta};
+use crate::segment::{Dictionaries, Segment, SegmentMeta};
 use crate::snapshot::{Snapshot, TableSnapshot};
 
 use super::Signal;
@@ -64,6 +64,8 @@ struct State {
     unreadable: Vec<Unreadable>,
     version: u64,
     versions: Arc<Versions>,
+    /// Where segments keep dictionaries, once there is anybody to ask questions.
+    dictionaries: Option<Arc<Dictionaries>>,
 }
 
 // === impl Tables ===
@@ -85,6 +87,11 @@ impl Tables {
         let tables = Self { state: Mutex::new(state), snapshot: Arc::default(), unmerged: Default::default(), meters };
         tables.change(|_| ());
         Arc::new(tables)
+    }
+
+    /// Has segments keep dictionaries that are read of them here.
+    pub(crate) fn keep_dictionaries(&self, kept: Arc<Dictionaries>) {
+        self.change(|state| state.dictionaries = Some(kept));
     }
 
     /// Where queries take their snapshot from.
@@ -282,6 +289,9 @@ impl Tables {
         let mut state = self.state.lock();
         let result = change(&mut state);
         state.version += 1;
+        if let Some(kept) = &state.dictionaries {
+            state.all().for_each(|segment| segment.keep_dictionaries(kept));
+        }
         let table = |signal, segments: &Vec<Arc<Segment>>| TableSnapshot {
             buffered: state.buffer.batches(signal),
             segments: segments.clone(),

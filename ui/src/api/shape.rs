@@ -16,7 +16,6 @@ pub(super) struct Stats {
     rows_pruned: u64,
     rows_skipped: u64,
     bytes_pruned: u64,
-    elapsed_ms: f64,
 }
 
 /// The window that an answer is about.
@@ -94,7 +93,6 @@ impl From<QueryStats> for Stats {
             rows_pruned: stats.rows_pruned,
             rows_skipped: stats.rows_skipped,
             bytes_pruned: stats.bytes_pruned,
-            elapsed_ms: milliseconds(stats.elapsed),
         }
     }
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use ulid::Ulid;
 
-use super::super::kept::Kept;
 use super::super::question::QueryError;
 use super::super::scan::{Control, Numbers};
 use super::shared::{self, Shared};
 use super::{MAX_LINKS, sort};
 use crate::calls::{self, Call, CallRoll, Calls, LinkBetween, RollWriter, Unit, View};
+use crate::kept::Kept;
 use crate::model::TraceId;
 use crate::segment::{RowRanges, Segment, union_rows};
 

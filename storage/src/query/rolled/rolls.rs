@@ -6,10 +6,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use ulid::Ulid;
 
-use super::super::kept::Kept;
 use super::super::question::QueryError;
 use super::super::scan::Control;
 use super::older::{self, Told};
+use crate::kept::Kept;
 use crate::rollup::Roll;
 use crate::segment::{RowRanges, Segment};
 

@@ -85,9 +85,8 @@ impl Lines {
         let begins = is(&BEGUN) && next != "(";
         // Lists of values and arguments stay on their line.
         let is_query = self.open.last().copied().unwrap_or(true);
-        if word.text == ")" && self.open.pop() == Some(true) {
-            self.line(0);
-        } else if is_query && !self.is_begun && !self.out.is_empty() && (begins || is(&CLAUSES)) {
+        let ends_query = word.text == ")" && self.open.pop() == Some(true);
+        if ends_query || (is_query && !self.is_begun && !self.out.is_empty() && (begins || is(&CLAUSES))) {
             self.line(0);
         } else if is_query && !self.is_between && is(&["AND", "OR"]) {
             self.line(2);

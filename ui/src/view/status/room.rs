@@ -91,7 +91,7 @@ pub(crate) fn consumers(counters: &Counters, resident: Option<u64>) -> Vec<Consu
 }
 
 /// What consumers of memory are called, in the order in which they are told.
-const WORDS: [(&str, &str); 11] = [
+const WORDS: [(&str, &str); 12] = [
     ("rows", "rows not yet in segments"),
     ("sql", "SQL"),
     ("questions", "other questions"),
@@ -99,6 +99,7 @@ const WORDS: [(&str, &str); 11] = [
     ("merges", "merging segments"),
     ("decoders", "unpacking what is sent"),
     ("indexes", "indexes of segments"),
+    ("dictionaries", "values of columns that are kept"),
     ("versions", "which spans came again"),
     ("sums", "sums by minute that are kept"),
     ("calls", "calls between services that are kept"),

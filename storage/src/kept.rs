@@ -5,7 +5,7 @@ use std::hash::Hash;
 
 /// Keeps values by key.
 #[derive(Debug)]
-pub(super) struct Kept<K, V> {
+pub(crate) struct Kept<K, V> {
     entries: HashMap<K, Entry<V>>,
     bytes: usize,
     max_bytes: usize,
@@ -23,11 +23,11 @@ struct Entry<V> {
 const ENTRY_BYTES: usize = 128;
 
 impl<K: Eq + Hash, V: Clone> Kept<K, V> {
-    pub(super) fn new(max_bytes: usize) -> Self {
+    pub(crate) fn new(max_bytes: usize) -> Self {
         Self { entries: HashMap::new(), bytes: 0, max_bytes, turn: 0 }
     }
 
-    pub(super) fn get(&mut self, key: &K) -> Option<V> {
+    pub(crate) fn get(&mut self, key: &K) -> Option<V> {
         self.turn += 1;
         let entry = self.entries.get_mut(key)?;
         entry.used = self.turn;
@@ -35,7 +35,7 @@ impl<K: Eq + Hash, V: Clone> Kept<K, V> {
     }
 
     /// Keeps a value that takes so many bytes; others make room.
-    pub(super) fn put(&mut self, key: K, value: V, bytes: usize) {
+    pub(crate) fn put(&mut self, key: K, value: V, bytes: usize) {
         self.turn += 1;
         let bytes = bytes + ENTRY_BYTES;
         if let Some(before) = self.entries.insert(key, Entry { value, bytes, used: self.turn }) {
@@ -48,12 +48,12 @@ impl<K: Eq + Hash, V: Clone> Kept<K, V> {
     }
 
     /// Bytes that are kept, and that may be.
-    pub(super) fn memory(&self) -> (usize, usize) {
+    pub(crate) fn memory(&self) -> (usize, usize) {
         (self.bytes, self.max_bytes)
     }
 
     /// Keeps nothing of what there is.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         (self.entries, self.bytes) = (HashMap::new(), 0);
     }
 

@@ -1,0 +1,178 @@
+//! What is read straight from pages is what the crate reads.
+
+use proptest::prelude::*;
+
+use super::super::fixture::{self, Dice, Shape, batches};
+use super::super::read::BATCH_ROWS;
+use super::super::tests::Folders;
+use super::*;
+use crate::attributes::{Layout, Type};
+use crate::schema;
+use crate::store::Signal;
+
+fn layout(dice: &mut Dice) -> Layout {
+    let all = [Type::Text, Type::Int, Type::Double, Type::Bool];
+    let mut of = |key: u64| (format!("some.attribute.key.{key}"), all[usize::try_from(dice.below(4)).unwrap()]);
+    Layout::new((0..5).map(&mut of))
+}
+
+fn rows(dice: &mut Dice, all: u32) -> RowRanges {
+    let ranges = (0..1 + dice.below(12)).map(|_| {
+        let start = u32::try_from(dice.below(u64::from(all))).unwrap();
+        let length = 1 + u32::try_from(dice.below(20)).unwrap();
+        start..(start + length).min(all)
+    });
+    super::super::merged_rows(ranges.collect())
+}
+
+/// Compares both ways of reading some rows, all columns and some.
+fn compare(segment: &Segment, dice: &mut Dice) {
+    let footer = segment.footer().unwrap();
+    let stored = footer.layout.schema(segment.meta.signal);
+    let mut every: Vec<&str> = stored.fields().iter().map(|field| field.name().as_str()).collect();
+    let all = u32::try_from(segment.meta.rows).unwrap();
+    for _ in 0..6 {
+        let rows = rows(dice, all);
+        let plan = segment.plan_stored(footer, &every).unwrap();
+        let slow = segment.read_by_crate(&plan, Some(&rows), BATCH_ROWS).unwrap().collect::<Result<Vec<_>, _>>().unwrap();
+        let slow = arrow::compute::concat_batches(&plan.schema, &slow).unwrap();
+        let few = segment.few_rows(footer, &plan.schema, &plan.leaves, &rows).unwrap();
+        few.columns().iter().zip(slow.columns()).zip(plan.schema.fields()).for_each(|((few, slow), field)| {
+            assert_eq!(few, slow, "{} of {rows:?}", field.name());
+        });
+        every.retain(|_| dice.below(8) > 0);
+        every.extend(every.is_empty().then_some(schema::time_column(segment.meta.signal)));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn few_rows_are_those_that_the_crate_reads(seed in any::<u64>(), count in 1..9_000_usize, logs in any::<bool>(), kept in any::<bool>()) {
+        let (folders, mut dice) = (Folders::new(), Dice(seed));
+        let signal = if logs { Signal::Logs } else { Signal::Traces };
+        let batches = batches(signal, seed, count, Shape::default());
+        let metas = fixture::write_in(layout(&mut dice), (&folders.tmp, &folders.seg), signal, batches);
+        for meta in metas {
+            let segment = Segment::open(&folders.seg, meta).unwrap();
+            if kept {
+                segment.keep_dictionaries(&Arc::default());
+            }
+            compare(&segment, &mut dice);
+        }
+    }
+}
+
+#[test]
+fn dictionaries_are_kept_of_what_was_read_and_give_the_same_rows() {
+    let (folders, mut dice) = (Folders::new(), Dice(7));
+    let segment = folders.write(Signal::Logs, 0, batches(Signal::Logs, 7, 5_000, Shape::default()));
+    let kept: Arc<Dictionaries> = Arc::default();
+    segment.keep_dictionaries(&kept);
+    compare(&segment, &mut dice);
+    let (bytes, most) = kept.memory();
+    assert!(bytes > 0 && bytes < most);
+    compare(&segment, &mut dice);
+    kept.clear();
+    assert_eq!(kept.memory().0, 0);
+}
+
+/// Other bytes at a few places.
+fn damage(bytes: &[u8], dice: &mut Dice) -> Bytes {
+    let mut bytes = bytes.to_vec();
+    for _ in 0..1 + dice.below(3) {
+        let at = usize::try_from(dice.below(bytes.len() as u64)).unwrap();
+        bytes[at] ^= 1 << dice.below(8);
+    }
+    bytes.into()
+}
+
+/// What a sink for a column takes, texts as bytes.
+fn type_of(chunk: &ColumnChunkMetaData) -> DataType {
+    use parquet::basic::Type::*;
+    match chunk.column_type() {
+        BOOLEAN => DataType::Boolean,
+        INT32 => DataType::Int32,
+        INT64 => DataType::Int64,
+        DOUBLE => DataType::Float64,
+        FIXED_LEN_BYTE_ARRAY => DataType::FixedSizeBinary(chunk.column_descr().type_length()),
+        _ => DataType::BinaryView,
+    }
+}
+
+/// Rows that are found in a page: of a damaged one none, or as many as were asked for.
+fn found(
+    chunk: &Chunk<'_>,
+    rows: &[Range<usize>],
+    page: Option<(header::Header, Bytes)>,
+    dictionary: Option<&Dictionary>,
+) -> Option<usize> {
+    let (mut sink, mut ends) = (Sink::new(&type_of(chunk.chunk), 0)?, Ends::new());
+    let (header, body) = page?;
+    Page::new(&header, chunk.chunk.column_descr(), &body)?.gather(rows, dictionary, &mut sink, &mut ends)?;
+    Some(if is_of_map(chunk.chunk) { ends.len() } else { sink.finish().len() })
+}
+
+fn compare_damaged(chunk: &Chunk<'_>, dice: &mut Dice) {
+    let dictionary = chunk.dictionary().unwrap();
+    for (number, rows) in chunk.wanted().unwrap() {
+        let place = &chunk.pages[number];
+        let whole = chunk.read(place.offset, place.compressed_page_size.into()).unwrap();
+        let (header, body) = chunk.open(&whole).unwrap();
+        let wanted = rows.iter().map(ExactSizeIterator::len).sum::<usize>();
+        assert_eq!(found(chunk, &rows, Some((header, body.clone())), dictionary.as_deref()), Some(wanted));
+        for _ in 0..40 {
+            let found = match dice.below(3) {
+                0 => found(chunk, &rows, chunk.open(&damage(&whole, dice)), dictionary.as_deref()),
+                1 => found(chunk, &rows, Some((header, damage(&body, dice))), dictionary.as_deref()),
+                _ => {
+                    let page = dictionary.as_deref().map(Dictionary::page).filter(|page| !page.is_empty());
+                    let damaged = page.map(|page| damage(page, dice));
+                    let count = usize::try_from(dice.below(50)).unwrap();
+                    let other = damaged.and_then(|page| Dictionary::new(chunk.chunk.column_descr(), page, count));
+                    found(chunk, &rows, Some((header, body.clone())), other.as_ref())
+                }
+            };
+            assert!(found.is_none_or(|found| found == wanted), "{}", chunk.chunk.column_path());
+        }
+    }
+}
+
+#[test]
+fn of_a_damaged_page_as_many_rows_are_found_as_were_asked_for_or_none() {
+    let (folders, mut dice) = (Folders::new(), Dice(11));
+    for signal in [Signal::Traces, Signal::Logs] {
+        let segment = folders.write(signal, 0, batches(signal, 5, 1_500, Shape::default()));
+        let footer = segment.footer().unwrap();
+        let index = footer.parquet.metadata().offset_index().unwrap();
+        for _ in 0..4 {
+            let rows = rows(&mut dice, 1_500);
+            for part in parts(footer, &rows) {
+                for (leaf, chunk) in part.group.columns().iter().enumerate() {
+                    let pages = index[part.number][leaf].page_locations();
+                    compare_damaged(&Chunk { segment: &segment, part: &part, leaf, chunk, pages }, &mut dice);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_of_several_row_groups_are_read_from_each() {
+    // Smaller row groups are joined where segments are stacked.
+    const ROWS: usize = 33_000;
+    let (folders, mut dice) = (Folders::new(), Dice(3));
+    let mut shape = Shape { stray: false, ..Shape::default() };
+    let mut write = |seed| {
+        let segment = folders.write(Signal::Logs, 1, batches(Signal::Logs, seed, ROWS, shape));
+        shape.first_record += i64::try_from(ROWS).unwrap();
+        shape.from += i64::try_from(shape.width).unwrap();
+        Arc::new(segment)
+    };
+    let inputs = [write(1), write(2)];
+    let meta = super::super::stack(&inputs, &folders.tmp, &folders.seg, &false.into()).unwrap().unwrap();
+    let segment = Segment::open(&folders.seg, meta).unwrap();
+    assert!(segment.row_groups().len() > 1);
+    compare(&segment, &mut dice);
+}

@@ -1,0 +1,208 @@
+//! Levels and codes as pages have them: runs of equal numbers, and numbers in groups of eight.
+
+use super::header::varint;
+
+/// Walks over numbers in Parquet's run-length and bit-packed hybrid (`segment/hybrid.rs`). Runs are gone over at once.
+#[derive(Clone, Debug)]
+pub(super) struct Walk<'a> {
+    rest: &'a [u8],
+    width: u32,
+    run: Run<'a>,
+    /// Numbers of the run that are left, and the place of the first of them.
+    left: usize,
+    at: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Run<'a> {
+    Same(u32),
+    Packed(&'a [u8]),
+}
+
+// === impl Walk ===
+
+impl<'a> Walk<'a> {
+    /// Over numbers of so many bits; `None` for more than 32.
+    pub(super) fn new(bytes: &'a [u8], width: u32) -> Option<Self> {
+        (width <= 32).then_some(Self { rest: bytes, width, run: Run::Same(0), left: 0, at: 0 })
+    }
+
+    /// Makes sure that there is a number left.
+    fn fill(&mut self) -> Option<()> {
+        while self.left == 0 {
+            let header = varint(&mut self.rest)?;
+            let many = usize::try_from(header >> 1).ok()?;
+            self.at = 0;
+            if header & 1 == 0 {
+                let (value, rest) = self.rest.split_at_checked(self.width.div_ceil(8) as usize)?;
+                self.run = Run::Same(value.iter().rev().fold(0, |sum, byte| sum << 8 | u32::from(*byte)));
+                (self.rest, self.left) = (rest, many);
+            } else {
+                let (packed, rest) = self.rest.split_at_checked(many.checked_mul(self.width as usize)?)?;
+                self.run = Run::Packed(packed);
+                (self.rest, self.left) = (rest, many.checked_mul(8)?);
+            }
+        }
+        Some(())
+    }
+
+    fn step(&mut self, count: usize) {
+        self.left -= count;
+        self.at += count;
+    }
+
+    #[inline]
+    fn number(&self, ahead: usize) -> u32 {
+        match self.run {
+            Run::Same(value) => value,
+            Run::Packed(packed) => u32::try_from(bits(packed, (self.at + ahead) * self.width as usize, self.width)).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Appends the next numbers.
+    pub(super) fn take(&mut self, mut count: usize, out: &mut Vec<u32>) -> Option<()> {
+        while count > 0 {
+            self.fill()?;
+            let now = count.min(self.left);
+            out.extend((0..now).map(|ahead| self.number(ahead)));
+            self.step(now);
+            count -= now;
+        }
+        Some(())
+    }
+
+    /// Goes over the next numbers.
+    pub(super) fn skip(&mut self, mut count: usize) -> Option<()> {
+        while count > 0 {
+            self.fill()?;
+            let now = count.min(self.left);
+            self.step(now);
+            count -= now;
+        }
+        Some(())
+    }
+
+    /// Goes over the next numbers and counts those that are `wanted`.
+    pub(super) fn count(&mut self, mut count: usize, wanted: u32) -> Option<usize> {
+        let mut found = 0;
+        while count > 0 {
+            self.fill()?;
+            let mut now = count.min(self.left);
+            found += match self.run {
+                Run::Same(value) => usize::from(value == wanted) * now,
+                // Eight of one bit are a byte.
+                Run::Packed(packed) if self.width == 1 && self.at.is_multiple_of(8) && now >= 8 => {
+                    now -= now % 8;
+                    let bytes = packed.get(self.at / 8..(self.at + now) / 8)?;
+                    let ones = bytes.iter().map(|byte| byte.count_ones() as usize).sum::<usize>();
+                    if wanted == 1 { ones } else { now - ones }
+                }
+                Run::Packed(_) => (0..now).filter(|ahead| self.number(*ahead) == wanted).count(),
+            };
+            self.step(now);
+            count -= now;
+        }
+        Some(found)
+    }
+
+    /// Of repetition levels: goes over so many rows, with all that belongs to them; how many levels these were, at most `most`.
+    pub(super) fn rows(&mut self, rows: usize, most: usize) -> Option<usize> {
+        let (mut begun, mut over) = (0, 0);
+        while over < most {
+            self.fill()?;
+            let room = self.left.min(most - over);
+            let now = match self.run {
+                Run::Same(0) => room.min(rows - begun),
+                Run::Same(_) => room,
+                Run::Packed(packed) if self.at.is_multiple_of(8) && room >= 8 => {
+                    let zeros = packed.get(self.at / 8)?.count_zeros() as usize;
+                    if zeros <= rows - begun { 8 } else { 1 }
+                }
+                Run::Packed(_) => 1,
+            };
+            let zeros = match self.run {
+                Run::Packed(packed) if now == 8 => packed.get(self.at / 8)?.count_zeros() as usize,
+                Run::Packed(_) => usize::from(self.number(0) == 0),
+                Run::Same(value) => usize::from(value == 0) * now,
+            };
+            if now == 0 || begun + zeros > rows {
+                break;
+            }
+            begun += zeros;
+            over += now;
+            self.step(now);
+        }
+        (begun == rows).then_some(over)
+    }
+}
+
+/// So many bits, at most 57, from this one on.
+#[inline]
+pub(super) fn bits(packed: &[u8], bit: usize, width: u32) -> u64 {
+    let tail = packed.get(bit / 8..).unwrap_or_default();
+    let word = tail.first_chunk::<8>().copied().unwrap_or_else(|| {
+        let mut word = [0; 8];
+        word.iter_mut().zip(tail).for_each(|(to, from)| *to = *from);
+        word
+    });
+    u64::from_le_bytes(word) >> (bit % 8) & ((1 << width) - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::super::hybrid;
+    use super::*;
+
+    fn walk(values: &[u32], width: u32) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        hybrid::encode(values, width, &mut bytes);
+        bytes
+    }
+
+    proptest! {
+        #[test]
+        fn a_walk_finds_what_was_encoded(
+            runs in prop::collection::vec((0..300_u32, 1..40_usize), 1..40),
+            steps in prop::collection::vec((0..3_u8, 0..60_usize), 0..20),
+        ) {
+            let values: Vec<u32> = runs.into_iter().flat_map(|(value, times)| vec![value; times]).collect();
+            let width = hybrid::width(values.iter().max().map_or(0, |most| *most as usize));
+            let bytes = walk(&values, width);
+            let (mut walk, mut at) = (Walk::new(&bytes, width).unwrap(), 0);
+            for (what, count) in steps {
+                let now = &values[at..(at + count).min(values.len())];
+                match what {
+                    0 => walk.skip(now.len()).unwrap(),
+                    1 => {
+                        let mut out = Vec::new();
+                        walk.take(now.len(), &mut out).unwrap();
+                        prop_assert_eq!(&out, now);
+                    }
+                    _ => prop_assert_eq!(walk.count(now.len(), 7).unwrap(), now.iter().filter(|value| **value == 7).count()),
+                }
+                at += now.len();
+            }
+        }
+
+        #[test]
+        fn rows_end_where_the_next_begins(
+            rows in prop::collection::vec((1..12_usize, 1..30_usize), 1..30),
+            steps in prop::collection::vec(0..40_usize, 0..20),
+        ) {
+            let lengths: Vec<usize> = rows.into_iter().flat_map(|(length, times)| vec![length; times]).collect();
+            let levels: Vec<u32> = lengths.iter().flat_map(|length| (0..*length).map(|at| u32::from(at > 0))).collect();
+            let bytes = walk(&levels, 1);
+            let (mut walk, mut row, mut at) = (Walk::new(&bytes, 1).unwrap(), 0, 0);
+            for step in steps {
+                let now = &lengths[row..(row + step).min(lengths.len())];
+                let over = walk.rows(now.len(), levels.len() - at).unwrap();
+                prop_assert_eq!(over, now.iter().sum::<usize>());
+                at += over;
+                row += now.len();
+            }
+            prop_assert_eq!(walk.rows(lengths.len() - row + 1, levels.len() - at), None);
+        }
+    }
+}
