@@ -171,7 +171,7 @@ fn frame_of(visit: &Visit, window: &Window, asked: &Asked, address: &Address) ->
         builder: Builder::parse(query),
         services: format::offered(visit.state.store().service_names()),
         hidden: kept(visit),
-        orders: orders(&links, asked),
+        orders: orders(&links, asked, asked.matched(visit)),
         columns: Columns::new(asked.order, asked.matched(visit)),
         counts: asked.matched(visit).counted(),
         json,
