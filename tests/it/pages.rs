@@ -12,7 +12,7 @@ use crate::server::Server;
 
 /// The text that a page shows for copying, as a browser would copy it.
 fn shown(html: &str, begins: &str) -> String {
-    let blocks = html.split("<pre data-copy-block").skip(1).filter_map(|rest| rest.split_once('>'));
+    let blocks = html.split("data-copy-block").skip(1).filter_map(|rest| rest.split_once('>'));
     let texts = blocks.filter_map(|(_, rest)| rest.split_once("</pre>")).map(|(text, _)| text);
     let plain = |text: &str| {
         let entities = [

@@ -281,8 +281,8 @@ mod tests {
         assert_eq!(shown.value, "SELECT a\nFROM t\nWHERE b = 'x  y'\n  AND c IN (\n    SELECT c\n    FROM u\n)\nORDER BY a");
         assert_eq!((shown.begin, serde_json::from_str::<String>(&shown.original).unwrap().as_str()), (None, sent));
         assert!(shown.filter.ends_with(&crate::params::encoded(&format!("attr.db.query.text={}", quoted(sent)))), "{}", shown.filter);
-        let json = row(&pair("payload", Value::String("{\"b\":1,\"a\":[2]}".to_owned())), Asked::Nowhere, &Links::default());
-        assert_eq!(json.value, "{\n  \"b\": 1,\n  \"a\": [\n    2\n  ]\n}");
-        assert_eq!(serde_json::from_str::<String>(&json.original).unwrap(), "{\"b\":1,\"a\":[2]}");
+        let json = row(&pair("payload", Value::String("{\"a\":[2],\"b\":1}".to_owned())), Asked::Nowhere, &Links::default());
+        assert_eq!(json.value, "{\n  \"a\": [\n    2\n  ],\n  \"b\": 1\n}");
+        assert_eq!(serde_json::from_str::<String>(&json.original).unwrap(), "{\"a\":[2],\"b\":1}");
     }
 }
