@@ -25,9 +25,6 @@ impl Keeper {
     /// Lets the oldest segments go until the next flush fits: by then whoever reads them has mostly ended, and it need not wait. Where the
     /// budget was made smaller since they were written, nothing is taken in before, so that no flush would let them go.
     pub(crate) fn let_go_ahead(&self) {
-        if !self.budget.is_short(self.tables.disk_bytes().0) {
-            return;
-        }
         while self.budget.is_short(self.tables.disk_bytes().0) {
             match self.let_oldest_go() {
                 Ok(true) => {}
