@@ -7,12 +7,13 @@ use storage::Signal;
 use super::format;
 use super::hints::Hint;
 use super::link::Links;
+use super::search::places;
 
 /// The conditions that must hold together; `None` where the query is made of alternatives. What stands in parentheses is one of them.
 pub(crate) fn conditions(query: &str) -> Option<Vec<&str>> {
     let mut found: Vec<(usize, usize)> = Vec::new();
     let text = |(from, to): (usize, usize)| query.get(from..to).unwrap_or_default();
-    for piece in pieces(query) {
+    for piece in places(query, true) {
         match text(piece) {
             "OR" => return None,
             "AND" => {}
@@ -82,28 +83,6 @@ fn address(signal: Signal, query: &str, links: &Links) -> String {
 fn goes_on(before: &str, next: &str) -> bool {
     let is_operator = |c: char| matches!(c, ':' | '=' | '<' | '>' | '~' | ',');
     before == "NOT" || before.ends_with(" NOT") || before.ends_with(is_operator) || next.starts_with(is_operator) || next.starts_with("!=")
-}
-
-/// Places of what spaces divide, outside of quotes and parentheses.
-fn pieces(query: &str) -> Vec<(usize, usize)> {
-    let (mut pieces, mut start, mut depth, mut in_quotes, mut escaped) = (Vec::new(), None, 0_usize, false, false);
-    for (at, c) in query.char_indices() {
-        if c.is_whitespace() && !in_quotes && depth == 0 {
-            pieces.extend(start.take().map(|from| (from, at)));
-            continue;
-        }
-        start.get_or_insert(at);
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '"' => in_quotes = !in_quotes,
-            '(' if !in_quotes => depth += 1,
-            ')' if !in_quotes => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    pieces.extend(start.map(|from| (from, query.len())));
-    pieces
 }
 
 /// Letters of a condition that are repeated.

@@ -197,24 +197,28 @@ impl Builder {
 
 /// Splits at spaces outside quotes.
 pub(crate) fn pieces(query: &str) -> Vec<&str> {
-    let (mut pieces, mut start, mut in_quotes, mut escaped) = (Vec::new(), None, false, false);
+    places(query, false).into_iter().filter_map(|(from, to)| query.get(from..to)).collect()
+}
+
+/// Places of what spaces divide, outside of quotes and, where `keeps_groups`, of parentheses.
+pub(crate) fn places(query: &str, keeps_groups: bool) -> Vec<(usize, usize)> {
+    let (mut pieces, mut start, mut depth, mut in_quotes, mut escaped) = (Vec::new(), None, 0_usize, false, false);
     for (at, c) in query.char_indices() {
-        if c.is_whitespace() && !in_quotes {
-            if let Some(from) = start.take() {
-                pieces.extend(query.get(from..at));
-            }
+        if c.is_whitespace() && !in_quotes && depth == 0 {
+            pieces.extend(start.take().map(|from| (from, at)));
             continue;
         }
         start.get_or_insert(at);
-        if escaped {
-            escaped = false;
-        } else if c == '\\' {
-            escaped = true;
-        } else if c == '"' {
-            in_quotes = !in_quotes;
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => in_quotes = !in_quotes,
+            '(' if keeps_groups && !in_quotes => depth += 1,
+            ')' if keeps_groups && !in_quotes => depth = depth.saturating_sub(1),
+            _ => {}
         }
     }
-    pieces.extend(start.and_then(|from| query.get(from..)));
+    pieces.extend(start.map(|from| (from, query.len())));
     pieces
 }
 
