@@ -32,7 +32,7 @@
   }
 
   const say = (text) => { const region = $("#say"); if (region) region.textContent = text; };
-  const isTyping = (element) => element && (element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName));
+  const isTyping = (element) => element && (element.isContentEditable || (/^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName) && element.type !== "checkbox"));
 
   // --- Rows -----------------------------------------------------------------------------------------------------------
   const opener = (row) => $("a[data-open]", row);
@@ -364,6 +364,8 @@
       }
       from = null;
     });
+    // A touch that became a scroll is none.
+    addEventListener("pointercancel", () => { shade?.remove(); from = shade = null; });
   }
   // Another span of this picture: in place when its row is here, else with the rows around it. The server knows the order, folded rows included.
   async function jump(link) {
@@ -417,7 +419,7 @@
   // --- Keys ------------------------------------------------------------------------------------------------------------
   let pending = "";
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.metaKey || event.altKey || $("dialog[open]")) return;
+    if (event.defaultPrevented || (event.metaKey && event.key !== "Enter") || event.altKey || $("dialog[open]")) return;
     const target = event.target;
     if (event.key === "Escape") {
       const menu = $("details.menu[open]");
@@ -430,7 +432,7 @@
       }
       return;
     }
-    if (event.ctrlKey) {
+    if (event.ctrlKey || event.metaKey) {
       if (event.key === "." && cancel()) event.preventDefault();
       else if (event.key === "Enter" && target.matches && target.matches("[data-submit]")) { target.form.requestSubmit(); event.preventDefault(); }
       return;
