@@ -419,7 +419,7 @@
   // --- Keys ------------------------------------------------------------------------------------------------------------
   let pending = "";
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || (event.metaKey && event.key !== "Enter") || event.altKey || $("dialog[open]")) return;
+    if (event.defaultPrevented || event.altKey || $("dialog[open]")) return;
     const target = event.target;
     if (event.key === "Escape") {
       const menu = $("details.menu[open]");
