@@ -5,7 +5,7 @@ use storage::{Edge, Histogram, HistogramBucket, NodeKind, QueryError, ServiceMap
 use super::super::Visit;
 use super::Asked;
 use crate::params::Window;
-use crate::view::chart::{Bars, Parts, SPANS};
+use crate::view::chart::{Bars, Lines, Parts, SPANS};
 use crate::view::format;
 use crate::view::link::{Links, quoted, term};
 use crate::view::map::{EdgePanel, written};
@@ -41,23 +41,29 @@ pub(super) async fn fill(panel: &mut EdgePanel, visit: &Visit, (window, asked): 
     let (links, clock) = (visit.links(), visit.clock());
     let page = asked.address(&links).with("caller", &written(&edge.from)).with("callee", &written(&edge.to));
     let parted = over_time.parted;
-    let bars = Bars::new(&over_time.of(asked, edge), parted, &SPANS, ("call", "calls"), &clock, &page);
+    let (calls, durations) = over_time.of(asked, edge);
+    let [p50, p95] = durations;
+    panel.durations = Lines::durations(&[("p50", "line-p50", p50), ("p95", "line-p95", p95)], parted, &clock);
+    let bars = Bars::new(&calls, parted, &SPANS, ("call", "calls"), &clock, &page);
     panel.over_time = Some(bars).filter(|bars| !bars.is_empty);
     (panel.operations, panel.whose) = operations(visit, window.range, edge).await;
 }
 
 impl OverTime {
-    /// Those of one dependency.
-    fn of(self, asked: &Asked, edge: &Edge) -> Histogram {
+    /// Those of one dependency, and how long half of them and nineteen of twenty took at most.
+    fn of(self, asked: &Asked, edge: &Edge) -> (Histogram, [Vec<u64>; 2]) {
         let parts = Parts::new(self.parted, self.maps.len());
+        let mut durations = [Vec::new(), Vec::new()];
         let bucket = |(part, map): (usize, ServiceMap)| {
             let map = asked.shown(map);
             let same = map.edges.iter().find(|other| other.from == edge.from && other.to == edge.to && other.kind == edge.kind);
             let (calls, errors) = same.map_or((0, 0), |same| (same.calls, same.errors));
+            let quantiles = same.map_or([0, 0], |same| [same.p50, same.p95]);
+            durations.iter_mut().zip(quantiles).for_each(|(durations, quantile)| durations.push(quantile));
             HistogramBucket { start: parts.start(part), counts: [calls.saturating_sub(errors), 0, 0, 0, 0, errors, 0] }
         };
         let buckets = self.maps.into_iter().enumerate().map(bucket).collect();
-        Histogram { buckets, step: parts.step, ..Histogram::default() }
+        (Histogram { buckets, step: parts.step, ..Histogram::default() }, durations)
     }
 }
 
@@ -120,6 +126,7 @@ mod tests {
         let panel = page.split("id=\"edge\"").nth(1).and_then(|rest| rest.split("</aside>").next()).unwrap();
         assert!(panel.contains("aria-label=\"Calls per 8 min: 1 call from"), "{panel}");
         assert!(panel.contains(": 1 error, so far\""), "the call failed: {panel}");
+        assert!(panel.contains("aria-label=\"Durations: p50 at most ") && panel.contains("p95 at most "), "{panel}");
         assert!(panel.contains("Operations of payment, whoever calls") && panel.contains(">charge</a>"), "{panel}");
         let traces = panel.split(">charge</a>").next().unwrap().rsplit("href=\"").next().unwrap().split('"').next().unwrap();
         let found = app.get(traces).await.text();

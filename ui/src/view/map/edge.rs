@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use storage::{Edge, NodeKind, ServiceMap};
 
 use super::{Facts, Key, Made, shown, written};
-use crate::view::chart::Bars;
+use crate::view::chart::{Bars, Lines};
 use crate::view::format;
 use crate::view::link::{Address, Links, term};
 
@@ -22,6 +22,8 @@ pub(crate) struct EdgePanel {
     pub(crate) close: String,
     /// Its calls over time.
     pub(crate) over_time: Option<Bars>,
+    /// How long they took over time.
+    pub(crate) durations: Option<Lines>,
     /// What is asked for most: name, number, and traces with it.
     pub(crate) operations: Vec<(String, String, String)>,
     /// Whose numbers these are.
