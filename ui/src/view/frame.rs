@@ -79,6 +79,8 @@ pub(crate) struct WindowPicker {
     /// Both ends as written; numbers as times in the zone of the reader.
     pub(crate) from: String,
     pub(crate) to: String,
+    /// Both ends as a calendar has them, in the zone of the reader.
+    pub(crate) ends: [(&'static str, &'static str, String); 2],
     /// Why what was typed was not understood; empty when it was.
     pub(crate) problem: String,
     /// The zone of what is typed.
@@ -182,6 +184,7 @@ impl WindowPicker {
             label,
             from: typed(&window.from, from),
             to: typed(&window.to, to),
+            ends: [("from", "From", clock.to_the_second(from)), ("to", "To", clock.to_the_second(to))],
             problem: String::new(),
             zone: clock.label().to_owned(),
             presets: PRESETS.into_iter().map(preset).collect(),
@@ -296,5 +299,9 @@ mod tests {
         let berlin = Clockface::new(UnixNanos::new(0), Some("Europe/Berlin"));
         let picker = WindowPicker::new(&fixed, "/logs", &pairs, &Links::default(), &berlin);
         assert_eq!((picker.from.as_str(), picker.to.as_str()), ("0", "1970-01-01 02:00:00"));
+        assert_eq!(
+            picker.ends.map(|(name, _, value)| (name, value)),
+            [("from", "1970-01-01T01:00:00".to_owned()), ("to", "1970-01-01T02:00:00".to_owned())]
+        );
     }
 }

@@ -57,6 +57,11 @@ impl Clockface {
         self.zoned(time).strftime("%Y-%m-%d %H:%M:%S%.f").to_string()
     }
 
+    /// A time in this zone as the calendar of a browser takes it.
+    pub(crate) fn to_the_second(&self, time: UnixNanos) -> String {
+        self.zoned(time).strftime("%Y-%m-%dT%H:%M:%S").to_string()
+    }
+
     /// How far it is ahead of UTC now: `+01:00`; empty for UTC itself.
     pub(crate) fn ahead(&self) -> String {
         if self.label == "UTC" { String::new() } else { self.zoned(self.now).strftime("%:z").to_string() }
