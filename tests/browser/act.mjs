@@ -197,7 +197,7 @@ async function hearsNews(context) {
   await page.goto(`${base}/logs?q=service%3Anewcomer`);
   await page.locator("#list .listbar").hover();
   await request("newcomer", "hello");
-  const pill = page.locator(".news");
+  const pill = page.locator("button.news");
   await pill.waitFor({ state: "visible", timeout: 10_000 });
   check((await page.locator("#list [data-row]").count()) === 0, "news moved rows by themselves");
   const [told, bar] = [await pill.boundingBox(), await page.locator("header.bar").boundingBox()];

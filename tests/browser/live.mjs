@@ -25,6 +25,7 @@ async function sendRecords(server, count) {
 }
 
 const rows = (page) => page.locator("#list [data-row]");
+const pill = (page) => page.locator("button.news");
 const top = (page) => page.evaluate(() => { const row = document.querySelector("#list [data-row]:nth-of-type(3)"); return `${row.id} at ${row.getBoundingClientRect().top}`; });
 
 // 500 records a second; with `live=1` the region may be asked for again, but not while it is pointed at.
@@ -38,13 +39,13 @@ async function nothingMovesUnderThePointer(page, server, query) {
     check((await top(page)) === before, `/logs${query}: a row under the pointer moved from ${before} to ${await top(page)}`);
     await page.waitForTimeout(Math.max(0, 500 - (Date.now() - began)));
   }
-  await page.locator(".news").waitFor({ state: "visible", timeout: 30_000 });
+  await pill(page).waitFor({ state: "visible", timeout: 30_000 });
   check((await top(page)) === before, `/logs${query}: a row under the pointer moved from ${before} to ${await top(page)}`);
   const first = await rows(page).first().getAttribute("id");
   if (query) {
     await page.mouse.move(2, 400);
     await sendRecords(server, 1);
-  } else await page.locator(".news").click();
+  } else await pill(page).click();
   await page.waitForFunction((known) => document.querySelector("#list [data-row]")?.id !== known, first, { timeout: 30_000 });
 }
 
@@ -65,11 +66,11 @@ async function aTraceTellsOfSpansThatArrive(page, server) {
   const shown = () => page.locator("tr[data-row]").count();
   check((await shown()) === 1, `the trace has ${await shown()} rows at first`);
   await send(2, 1);
-  await page.locator(".news").waitFor({ state: "visible", timeout: 30_000 });
-  const said = await page.locator(".news").innerText();
+  await pill(page).waitFor({ state: "visible", timeout: 30_000 });
+  const said = await pill(page).innerText();
   check(said.replace(/\s/g, " ").startsWith("1 new span"), `the pill of a trace says ${said}`);
   check((await shown()) === 1, "a span came into the trace by itself");
-  await Promise.all([page.waitForNavigation(), page.locator(".news").click()]);
+  await Promise.all([page.waitForNavigation(), pill(page).click()]);
   check((await shown()) === 2, `the trace has ${await shown()} rows once they were asked for`);
 }
 
@@ -82,13 +83,19 @@ async function goesOnAfterARestart(context, server) {
   }
   const took = await stop(server);
   check(took < 10_000, `with open streams stopping took ${took} ms`);
-  const again = await start(data, { ui: server.ui, http: server.http });
   const page = pages[0];
   await page.bringToFront();
-  await page.waitForResponse((answer) => answer.url().includes("/live") && answer.ok(), { timeout: 60_000 });
+  const lost = page.locator(".news.lost");
+  await lost.waitFor({ state: "visible", timeout: 10_000 });
+  const told = await lost.innerText();
+  check(/^No connection since (\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d UTC · trying again$/.test(told), `without a server the page says "${told}"`);
+  check((await pill(page).count()) === 1 && !(await pill(page).isVisible()), "without a server the page tells of news");
+  const again = await start(data, { ui: server.ui, http: server.http });
+  await lost.waitFor({ state: "hidden", timeout: 60_000 });
+  check((await pill(page).innerText()) === "Connected again – show", `once the server is there again the pill says "${await pill(page).innerText()}"`);
   await sendRecords(again, 1);
-  await page.locator(".news").waitFor({ state: "visible", timeout: 60_000 });
-  await page.locator(".news").click();
+  await pill(page).filter({ hasText: "1\u{a0}new record" }).waitFor({ state: "visible", timeout: 60_000 });
+  await pill(page).click();
   const body = `record ${sent - 1}`;
   await page.getByText(body, { exact: true }).first().waitFor({ timeout: 30_000 });
   const listed = await rows(page).filter({ hasText: new RegExp(`${body}\\b`) }).count();

@@ -664,23 +664,46 @@
     pill.hidden = true;
     // Beside the search box, where it covers no row.
     $(".bar .tools").before(pill);
-    let stream = null;
-    const close = () => { if (stream) stream.close(); stream = null; };
+    // A silence that is one of the server must not be read as one of what it receives.
+    const lost = document.createElement("output");
+    lost.className = "news lost";
+    lost.hidden = true;
+    pill.before(lost);
+    let stream = null, heard = "No connection · trying again", missing = 0;
+    const close = () => { clearTimeout(missing); missing = 0; if (stream) stream.close(); stream = null; };
     const open = () => {
       close();
       if (document.hidden || !region().dataset.live) return;
       stream = new EventSource(region().dataset.live);
-      stream.addEventListener("news", (event) => {
-        const element = region();
-        const isUsed = $("[data-rows] :hover, a:hover, summary:hover, svg:hover", element) || element.contains(document.activeElement);
-        const isFree = !isUsed && scrollY < 200 && getSelection().isCollapsed;
-        const isOnly = element.dataset.refresh === "only";
-        if (element.hasAttribute("data-refresh") && (isOnly || isFree)) { refresh(); return; }
-        pill.textContent = `${event.data} – show`;
-        if (pill.hidden) say(event.data);
-        pill.hidden = false;
+      // A stream ends after an hour, and the next one follows at once.
+      stream.addEventListener("error", () => {
+        missing ||= setTimeout(() => {
+          if (lost.hidden) { lost.hidden = false; lost.textContent = heard; }
+          // What was refused is not asked for again by itself.
+          open();
+        }, lost.hidden ? 1500 : 3000);
       });
+      stream.addEventListener("heard", (event) => {
+        heard = event.data;
+        clearTimeout(missing);
+        missing = 0;
+        if (lost.hidden) return;
+        lost.hidden = true;
+        // What came meanwhile may be older than what is shown.
+        tell("Connected again");
+      });
+      stream.addEventListener("news", (event) => tell(event.data));
     };
+    function tell(news) {
+      const element = region();
+      const isUsed = $("[data-rows] :hover, a:hover, summary:hover, svg:hover", element) || element.contains(document.activeElement);
+      const isFree = !isUsed && scrollY < 200 && getSelection().isCollapsed;
+      const isOnly = element.dataset.refresh === "only";
+      if (element.hasAttribute("data-refresh") && (isOnly || isFree)) { refresh(); return; }
+      pill.textContent = `${news} – show`;
+      if (pill.hidden) say(news);
+      pill.hidden = false;
+    }
     // Whoever pressed the pill goes on at what it brought.
     function focusOn(content) {
       const first = $("[data-row] a", content) || $("a, button", content);

@@ -1,7 +1,8 @@
 //! `/live`: tells an open page that there is something new, as server-sent events.
 //!
-//! Sends words, never rows: the page asks for its region again when its reader wants to. One stream per page; all of them end with the
-//! server, and after an hour, when the browser connects anew.
+//! Sends words, never rows: the page asks for its region again when its reader wants to. Between news it says that it is there, in the words
+//! that the page shows when it hears nothing more. One stream per page; all of them end with the server, and after an hour, when the browser
+//! connects anew.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use super::{Visit, start};
 use crate::error::Failure;
 use crate::params::Params;
 use crate::state::AppState;
-use crate::view::format;
+use crate::view::format::{self, Clockface};
 
 /// What a stream tells of.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +40,7 @@ struct Watch {
     since: UnixNanos,
     told: String,
     left: u32,
+    clock: Clockface,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -56,7 +58,8 @@ pub(super) async fn stream(visit: Visit) -> Result<Response, Failure> {
     };
     let told = if matches!(topic, Topic::Start) { start::state_of(&visit.state) } else { String::new() };
     let stopping = visit.state.stopping().clone();
-    let watch = Watch { state: visit.state, topic, query, since, told, left: MAX_LOOKS, _permit: permit };
+    let clock = visit.clock();
+    let watch = Watch { state: visit.state, topic, query, since, told, left: MAX_LOOKS, clock, _permit: permit };
     let events = futures::stream::unfold(watch, |watch| watch.next());
     let events = futures::StreamExt::take_until(events, stopping.cancelled_owned());
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response();
@@ -77,19 +80,29 @@ fn topic(params: &Params) -> Result<Topic, Failure> {
 // === impl Watch ===
 
 impl Watch {
-    /// Looks until there is something to tell.
+    /// Looks once in a while: tells what is new, else what the page says should it hear nothing more.
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
-        while self.left > 0 {
+        if self.left == MAX_LOOKS {
             self.left -= 1;
-            tokio::time::sleep(PAUSE).await;
-            // A question that fails is asked again; the page is as good as it was.
-            let Some(news) = self.look().await else { continue };
-            if news != self.told {
-                self.told.clone_from(&news);
-                return Some((Ok(Event::default().event("news").data(news)), self));
-            }
+            return Some((Ok(self.heard().retry(AGAIN)), self));
         }
-        None
+        self.left = self.left.checked_sub(1)?;
+        tokio::time::sleep(PAUSE).await;
+        // A question that fails is asked again; the page is as good as it was.
+        let event = match self.look().await.filter(|news| *news != self.told) {
+            Some(news) => {
+                self.told.clone_from(&news);
+                Event::default().event("news").data(news)
+            }
+            None => self.heard(),
+        };
+        Some((Ok(event), self))
+    }
+
+    /// That the server was there at this time, as the page tells it when it hears nothing more: browsers do no arithmetic with times.
+    fn heard(&self) -> Event {
+        let now = Clockface::new(self.state.now(), Some(self.clock.label()));
+        Event::default().event("heard").data(format!("No connection since {} {} · trying again", now.second(now.now()), now.label()))
     }
 
     /// What is new, in words; nothing when nothing is.
@@ -124,6 +137,9 @@ impl Watch {
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(2);
 
+/// How long a browser waits before it asks again.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// An hour of looks.
 const MAX_LOOKS: u32 = 1_800;
 
@@ -157,7 +173,8 @@ mod tests {
             let permit = state.streams().try_acquire_owned().unwrap();
             let since = UnixNanos::new(since);
             let (query, told) = (String::new(), String::new());
-            Watch { state: state.clone(), topic: Topic::Failures, query, since, told, left: 1, _permit: permit }.look().await
+            let clock = Clockface::new(state.now(), None);
+            Watch { state: state.clone(), topic: Topic::Failures, query, since, told, left: 1, clock, _permit: permit }.look().await
         };
         let failed = told(crate::harness::NOW - 60_000_000_000).await;
         assert_eq!(failed.as_deref(), Some("1\u{a0}new failed request"));
