@@ -9,7 +9,7 @@ use crate::http::get_json;
 use crate::server::Server;
 
 /// In the order in which they are run: what reads the shop alone comes first. `UI_TESTS=all` runs all of them, and each in full.
-const SCRIPTS: [(&str, When); 19] = [
+const SCRIPTS: [(&str, When); 20] = [
     ("walk.mjs", When::Always),
     ("tasks.mjs", When::Always),
     ("markup.mjs", When::Always),
@@ -25,6 +25,7 @@ const SCRIPTS: [(&str, When); 19] = [
     ("large.mjs", When::Always),
     ("act.mjs", When::Always),
     ("reader.mjs", When::Always),
+    ("keys.mjs", When::Always),
     ("hostile.mjs", When::Always),
     ("times.mjs", When::Always),
     ("live.mjs", When::Always),

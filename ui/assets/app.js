@@ -877,6 +877,43 @@
     }, true);
   }
 
+  // --- Charts: what a part counts is told at once, at the pointer and at the focus; arrow keys move over the parts ---------------
+  {
+    const PARTS = ".drawn > a, .drawn > .told";
+    const tip = document.createElement("p");
+    tip.className = "flash";
+    tip.setAttribute("aria-hidden", "true");
+    const part = (event) => event.target.closest?.(PARTS);
+    const hide = () => tip.remove();
+    const show = (event) => {
+      const on = part(event);
+      if (event.target === tip) return;
+      if (!on) { hide(); return; }
+      $("title", on)?.remove();
+      tip.textContent = on.getAttribute("aria-label");
+      document.body.append(tip);
+      // It touches the part, so that the pointer can go there.
+      const box = on.getBoundingClientRect(), left = box.left + box.width / 2 - tip.offsetWidth / 2;
+      tip.style.margin = "0";
+      tip.style.inset = `${Math.max(4, box.top - tip.offsetHeight)}px auto auto ${Math.max(8, Math.min(left, innerWidth - tip.offsetWidth - 8))}px`;
+    };
+    document.addEventListener("pointerover", show);
+    document.addEventListener("focusin", show);
+    document.addEventListener("focusout", hide);
+    addEventListener("scroll", hide, { passive: true });
+    document.addEventListener("keydown", (event) => {
+      const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key], on = part(event);
+      if (event.key === "Escape") hide();
+      if (!by || !on || event.shiftKey || event.altKey || event.ctrlKey || event.metaKey) return;
+      const all = $$(PARTS, on.parentNode), next = all[all.indexOf(on) + by];
+      event.preventDefault();
+      if (!next) return;
+      on.setAttribute("tabindex", "-1");
+      next.setAttribute("tabindex", "0");
+      next.focus();
+    }, true);
+  }
+
   // What a drawing is about is in sight, however narrow its place is.
   const about = $(".map .arrow.chosen .plate") || $(".map .service.focused") || $(".map .focused");
   if (about) {

@@ -6,8 +6,10 @@ use super::format::{self, Clockface};
 use super::link::Address;
 
 mod axis;
+mod lines;
 
 pub(crate) use self::axis::{Scale, ticks};
+pub(crate) use self::lines::Lines;
 
 /// Stacked bars over time.
 #[derive(Clone, Debug, Default)]
@@ -45,22 +47,6 @@ pub(crate) struct Bar {
     pub(crate) title: String,
     /// The same page in this bucket's window.
     pub(crate) href: String,
-}
-
-/// Values over time, drawn in the box of [`Bars`].
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Lines {
-    /// Paths: class, line.
-    pub(crate) paths: Vec<(&'static str, String)>,
-    /// The same of the way to a last part whose time is not over.
-    pub(crate) so_far: Vec<(&'static str, String)>,
-    /// What they are: word, class.
-    pub(crate) legend: Vec<(&'static str, &'static str)>,
-    pub(crate) ticks: Vec<(String, String)>,
-    pub(crate) scale: Scale,
-    pub(crate) summary: String,
-    /// Moments, at percent of the width, and what happened.
-    pub(crate) marks: Vec<(String, String)>,
 }
 
 /// A window in equal parts.
@@ -165,31 +151,6 @@ impl Bars {
     }
 }
 
-// === impl Lines ===
-
-impl Lines {
-    /// Draws series of durations, each a word, a class and its values; parts in which nothing happened are gaps.
-    pub(crate) fn durations(series: &[(&'static str, &'static str, Vec<u64>)], range: TimeRange, clock: &Clockface) -> Option<Self> {
-        let most = |values: &[u64]| values.iter().copied().max().unwrap_or(0);
-        let max = series.iter().map(|(.., values)| most(values)).max().filter(|max| *max > 0)?;
-        let scale = Scale::durations(max);
-        let parts = Parts::new(range, series.first().map_or(0, |(.., values)| values.len()));
-        let open = parts.count.checked_sub(1).filter(|last| is_open(parts.start(*last), parts.step, clock));
-        let line = |only: &dyn Fn(usize) -> bool| {
-            let kept =
-                |values: &[u64]| values.iter().enumerate().map(|(place, value)| if only(place) { *value } else { 0 }).collect::<Vec<_>>();
-            series.iter().map(|(_, class, values)| (*class, broken_line(&kept(values), scale.top))).collect::<Vec<_>>()
-        };
-        let paths = line(&|place| open.is_none_or(|open| place < open));
-        let so_far = open.map(|open| line(&|place| place + 1 >= open)).unwrap_or_default();
-        let legend = series.iter().map(|(word, class, _)| (*word, *class)).collect();
-        let told: Vec<String> =
-            series.iter().map(|(word, _, values)| format!("{word} at most {}", format::duration(most(values)))).collect();
-        let summary = format!("{}, {}{}", told.join(", "), clock.range(range), if open.is_some() { LAST_SO_FAR } else { "" });
-        Some(Self { paths, so_far, legend, ticks: ticks(range, clock), scale, summary, marks: Vec::new() })
-    }
-}
-
 /// Whether more than a tenth of a part is still to come.
 fn is_open(start: UnixNanos, step: u64, clock: &Clockface) -> bool {
     start <= clock.now() && start.plus(step).since(clock.now()) > step / 10
@@ -197,27 +158,6 @@ fn is_open(start: UnixNanos, step: u64, clock: &Clockface) -> bool {
 
 /// Said of what is not over.
 const SO_FAR: &str = ", so far";
-const LAST_SO_FAR: &str = "; the last part so far";
-
-/// A line through values from left to right that breaks at zeros; a value alone is a short stroke.
-fn broken_line(values: &[u64], top: u64) -> String {
-    let step = WIDTH / format::ratio(values.len().max(1) as u64, 1);
-    let mut path = String::new();
-    let mut before = 0;
-    for (place, value) in values.iter().enumerate() {
-        if *value > 0 {
-            let (x, y) = ((format::ratio(place as u64, 1) + 0.5) * step, HEIGHT - format::ratio(*value, top) * HEIGHT);
-            let next = values.get(place + 1).copied().unwrap_or(0);
-            match (before, next) {
-                (0, 0) => path.push_str(&format!("M{:.1} {y:.1}h{:.1}", x - step / 2.0, step)),
-                (0, _) => path.push_str(&format!("M{x:.1} {y:.1}")),
-                _ => path.push_str(&format!("L{x:.1} {y:.1}")),
-            }
-        }
-        before = *value;
-    }
-    path
-}
 
 /// Requests of equal parts of a window as a histogram, failed ones apart.
 pub(crate) fn requests(points: &[storage::ServicePoint], range: TimeRange) -> Histogram {

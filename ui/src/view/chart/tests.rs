@@ -1,5 +1,6 @@
 use storage::{HistogramBucket, UnixNanos};
 
+use super::lines::{LAST_SO_FAR, broken_line};
 use super::*;
 use crate::view::link::Links;
 
@@ -41,6 +42,7 @@ fn a_part_that_is_not_over_is_marked() {
     let drawn = |values: &[u64]| vec![("line-p50", broken_line(values, over.scale.top))];
     assert_eq!((over.paths.clone(), over.so_far.clone()), (drawn(&[4, 4, 2]), Vec::new()));
     assert!(open.summary.ends_with(LAST_SO_FAR), "{}", open.summary);
+    assert_eq!(open.told.iter().map(|(_, words)| words.ends_with(", so far")).collect::<Vec<_>>(), [false, false, true]);
     assert_eq!((open.paths, open.so_far), (drawn(&[4, 4, 0]), drawn(&[0, 4, 2])));
 }
 
@@ -78,6 +80,11 @@ fn lines_of_durations_share_a_scale_and_say_their_most() {
         format::duration(4_000_000)
     )));
     assert_eq!(lines.paths[0].1.matches('M').count(), 2, "a part without requests is a gap: {:?}", lines.paths);
+    let told: Vec<(&str, &str)> = lines.told.iter().map(|(x, words)| (x.as_str(), words.split_once(": ").unwrap().1)).collect();
+    let values = |p50: u64| format!("p50 {}, p99 {}", format::duration(p50), format::duration(4_000_000));
+    let alone = format!("p99 {}", format::duration(4_000_000));
+    assert_eq!((told.len(), lines.width.as_str()), (4, "150.00"));
+    assert_eq!(told[..3], [("0.00", values(1_000_000).as_str()), ("150.00", alone.as_str()), ("300.00", values(2_000_000).as_str())]);
     assert!(Lines::durations(&[("p50", "line-p50", vec![0, 0])], range, &clock).is_none());
 }
 
