@@ -11,6 +11,7 @@ use crate::state::AppState;
 
 mod ahead;
 mod assets;
+mod begin;
 mod behind;
 mod complete;
 mod conditions;
@@ -32,6 +33,7 @@ mod trace;
 mod traces;
 mod visit;
 
+pub(crate) use self::begin::Known;
 pub(crate) use self::complete::Keys;
 pub(crate) use self::services::Offered;
 pub(crate) use self::trace::Usual;

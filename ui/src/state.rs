@@ -7,7 +7,7 @@ use storage::{Counter, DurationHistogram, Gauge, Registry, Store, UnixNanos};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::pages::{Keys, Offered, Usual};
+use crate::pages::{Keys, Known, Offered, Usual};
 use crate::{Config, Refused};
 
 mod strays;
@@ -32,6 +32,7 @@ struct Inner {
     offered: Offered,
     keys: Keys,
     strays: Strays,
+    begin: Known,
     streams: Arc<Semaphore>,
 }
 
@@ -71,6 +72,7 @@ impl AppState {
             offered: Offered::default(),
             keys: Keys::default(),
             strays: Strays::default(),
+            begin: Known::default(),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
         };
         Self { inner: Arc::new(inner) }
@@ -110,6 +112,11 @@ impl AppState {
     pub(crate) fn newest(&self) -> UnixNanos {
         let newest = |signal: &storage::SignalStatus| signal.time.map(|(_, newest)| newest);
         self.store().status().signals.iter().filter_map(newest).max().unwrap_or(UnixNanos::new(0))
+    }
+
+    /// Where all time begins, as far as it was asked.
+    pub(crate) fn begin(&self) -> &Known {
+        &self.inner.begin
     }
 
     /// Requests that were refused lately, the newest first: by the receivers, and here because they came to the wrong port.

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use storage::UnixNanos;
 
 use super::assets;
+use super::begin::{self, Begin};
 use crate::error::Failure;
 use crate::params::{Params, Window, parse_spoken, parse_time};
 use crate::state::AppState;
@@ -37,6 +38,8 @@ pub(crate) struct Visit {
     chosen: Option<Window>,
     /// Why `from` and `to` of the address were not understood.
     refused: String,
+    /// Where all time begins, when that is asked for.
+    begin: Option<Begin>,
 }
 
 // === impl Visit ===
@@ -61,6 +64,9 @@ impl FromRequestParts<AppState> for Visit {
         visit.fragment = parts.headers.get("fragment").and_then(|value| value.to_str().ok()).map(str::to_owned);
         // What programs call the order, for who writes an address by hand.
         visit.params = params.also_called("sort", "order");
+        if visit.params.get("from") == Some("0") && visit.params.get("to").is_none() {
+            visit.begin = begin::of(state).await;
+        }
         Ok(visit)
     }
 }
@@ -80,6 +86,7 @@ impl Visit {
             fragment: None,
             chosen: None,
             refused: String::new(),
+            begin: None,
         }
     }
 
@@ -109,6 +116,7 @@ impl Visit {
         // All time holds what lies ahead too: clocks of senders may be fast.
         if window.from == "0" && self.params.get("to").is_none() {
             window.range.to = window.range.to.max(self.state.newest().plus(1));
+            window.range.from = self.begin.map_or(window.range.from, |begin| begin.at);
         }
         if self.params.get("from").is_some() || self.params.get("to").is_some() {
             self.chosen = Some(window.clone());
@@ -199,8 +207,16 @@ impl Visit {
             relative: links.plain(&self.path).with_all(self.params.pairs(), &HISTORY).href(),
             quiet_keys: self.quiet_keys,
             search: String::new(),
+            stray: window.filter(|window| window.from == "0" && window.to == "now").and_then(|_| self.stray()),
             alerts: refusal.map(|reason| format!("Nothing new is taken in: {reason}")).into_iter().collect(),
         }
+    }
+
+    /// What lies before all time, in words, and this page in its window.
+    fn stray(&self) -> Option<(String, String)> {
+        let begin = self.begin.filter(|begin| begin.left_out != [0, 0])?;
+        let address = self.links().plain(&self.path).with_all(self.params.pairs(), &HISTORY);
+        Some((begin.said(&self.clock()), address.with("from", "0").with("to", &begin.at.get().to_string()).href()))
     }
 
     /// The menu of time with what was typed there and not understood.
