@@ -15,6 +15,7 @@ mod copy;
 mod deletions;
 mod edit;
 mod salvage;
+mod written;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -36,6 +37,7 @@ pub(crate) use self::copy::{copy_of, read_copy, write_copy};
 pub(crate) use self::edit::Change;
 use self::edit::Edit;
 pub(crate) use self::salvage::{Salvaged, salvage, store_of};
+pub(crate) use self::written::Written;
 
 /// The open manifest.
 #[derive(Debug)]
@@ -67,6 +69,8 @@ pub(crate) struct Contents {
     /// The store was stopped in good order before it wrote this frame, and segments have all that were before it. 0 when it was not, or was
     /// started again.
     pub(crate) log_ended: u64,
+    /// Rows written to segments so far.
+    pub(crate) written: Written,
 }
 
 /// What reading a manifest found.
@@ -233,9 +237,10 @@ fn parse(bytes: &[u8], store: [u8; 16]) -> Result<Read, String> {
     let (mut offset, mut last) = (header.len(), header.len());
     while offset < bytes.len() {
         let Some((body, next)) = frame_at(bytes, offset) else { break };
-        let applied = Edit::decode(body).ok().and_then(|edit| edit.apply(&mut contents));
-        if applied.is_none() {
-            return Err(format!("the edit at offset {offset} cannot be understood"));
+        let applied = Edit::decode(body).ok().and_then(|edit| edit.apply(&mut contents).map(|()| edit));
+        let Some(edit) = applied else { return Err(format!("the edit at offset {offset} cannot be understood")) };
+        if offset == header.len() && !edit.tells_written() {
+            contents.written = Written::at_most(contents.segments.values());
         }
         (last, offset) = (offset, next);
     }

@@ -16,7 +16,7 @@ use crate::check::Watch;
 use crate::error::OpenError;
 use crate::files::Place;
 use crate::folder::{Folder, io_error};
-use crate::manifest::{self, Contents};
+use crate::manifest::{self, Contents, Written};
 use crate::memo;
 use crate::store::Signal;
 use crate::wal::Expected;
@@ -132,7 +132,8 @@ impl Repair<'_> {
             self.unless_replayed = ", but for those that are read from the log again";
         }
         let deletions = deletes::carried(&known, &counting);
-        let mut contents = Contents { wal_through, next_record_id: known.next_record_id(), deletions, ..Contents::default() };
+        let (next_record_id, written) = (known.next_record_id(), known.contents.written);
+        let mut contents = Contents { wal_through, next_record_id, deletions, written, ..Contents::default() };
         for segment in &counting {
             watch(&format!("saving segment {}", segment.id));
             self.keep(segment, &known, &mut contents)?;
@@ -146,6 +147,9 @@ impl Repair<'_> {
         let had_log = !pristine && (is_listed || self.folder.was_served()?);
         contents.log_begun = log::mend(self, must, had_log, watch)?;
         contents.log_ended = if ended { known.contents.log_ended } else { 0 };
+        if known.problem.is_some() {
+            contents.written = Written::at_most(contents.segments.values());
+        }
         if known.problem.is_some() || contents != known.contents {
             self.rebuild_manifest(&known, &contents)?;
         }

@@ -8,7 +8,7 @@ use crate::store::Signal;
 
 use crate::deletion::Deletion;
 
-use super::{Contents, deletions};
+use super::{Contents, Written, deletions};
 
 /// What one edit changes, all of it or nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub(crate) struct Change {
     pub(crate) log_begun: u64,
     /// New value of [`Contents::log_ended`].
     pub(crate) log_ended: u64,
+    /// New value of [`Contents::written`]; when there is none, what is added and removed says what was written.
+    pub(crate) written: Option<Written>,
 }
 
 /// The stored form. Numbers of fields are never given twice.
@@ -54,6 +56,9 @@ pub(super) struct Edit {
     log_begun: u64,
     #[prost(uint64, tag = "9")]
     log_ended: u64,
+    /// [`Written::to_numbers`], in an edit that holds everything.
+    #[prost(uint64, repeated, tag = "10")]
+    written: Vec<u64>,
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -95,6 +100,7 @@ impl Change {
             next_record_id: contents.next_record_id,
             log_begun: contents.log_begun,
             log_ended: contents.log_ended,
+            written: Some(contents.written),
         }
     }
 }
@@ -111,6 +117,7 @@ impl From<Change> for Edit {
             next_record_id: change.next_record_id,
             log_begun: change.log_begun,
             log_ended: change.log_ended,
+            written: change.written.map(Written::to_numbers).unwrap_or_default(),
             form: if deleting { DELETING_FORM } else { PLAIN_FORM },
             deletions: change.deletions.iter().map(deletions::Entry::from).collect(),
             forget: change.forget.iter().map(|id| id.to_bytes().to_vec()).collect(),
@@ -134,6 +141,16 @@ impl Edit {
         [self.wal_through, self.next_record_id, self.log_begun]
     }
 
+    /// Whether it says how much was written before it.
+    pub(super) fn tells_written(&self) -> bool {
+        !self.written.is_empty()
+    }
+
+    /// Whether it replaces segments by themselves.
+    fn only_reindexes(&self) -> bool {
+        !self.remove.is_empty() && self.add.iter().all(|entry| self.remove.contains(&entry.id))
+    }
+
     /// `None` when a value is out of its range or a removed segment is not there.
     pub(super) fn apply(&self, contents: &mut Contents) -> Option<()> {
         if ![PLAIN_FORM, DELETING_FORM].contains(&self.form) {
@@ -142,10 +159,13 @@ impl Edit {
         for id in &self.remove {
             contents.segments.remove(&ulid(id)?)?;
         }
-        for entry in &self.add {
-            let meta = entry.meta()?;
-            contents.segments.insert(meta.id, meta);
+        let added: Vec<SegmentMeta> = self.add.iter().map(Entry::meta).collect::<Option<_>>()?;
+        match self.written.as_slice() {
+            [] if !self.only_reindexes() => contents.written.add(&added, self.remove.is_empty()),
+            [] => {}
+            numbers => contents.written = Written::from_numbers(numbers)?,
         }
+        contents.segments.extend(added.into_iter().map(|meta| (meta.id, meta)));
         for entry in &self.deletions {
             let deletion = entry.deletion()?;
             contents.deletions.insert(deletion.id, deletion);

@@ -150,3 +150,46 @@ fn a_grown_file_is_replaced_and_means_the_same() {
     assert_eq!(manifest.contents().segments.len(), 3);
     assert_eq!(open(dir.path()).unwrap().contents(), manifest.contents());
 }
+
+#[test]
+fn rows_written_are_counted_by_what_wrote_them_over_starts_and_replacements() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut manifest = open(dir.path()).unwrap();
+    let of = |level, number| SegmentMeta { level, signal: Signal::Logs, rows: 10 * number, ..meta(number) };
+    let change = |remove: &[u64], add: Vec<SegmentMeta>| Change {
+        remove: remove.iter().map(|number| meta(*number).id).collect(),
+        add,
+        ..Change::default()
+    };
+    let written = |manifest: &Manifest| {
+        let [now, again] = [manifest.contents().written, open(dir.path()).unwrap().contents().written];
+        assert_eq!(now, again);
+        (now.of(Signal::Traces), now.of(Signal::Logs))
+    };
+    manifest.commit(change(&[], vec![of(0, 1), of(0, 2), of(1, 3)])).unwrap();
+    assert_eq!(written(&manifest), ([0; 3], [60, 0, 0]), "a flush, also of a run");
+    manifest.commit(change(&[1], vec![of(0, 1)])).unwrap();
+    assert_eq!(written(&manifest), ([0; 3], [60, 0, 0]), "another index");
+    manifest.commit(change(&[1, 2], vec![of(1, 4)])).unwrap();
+    manifest.replace_at = 1;
+    manifest.commit(change(&[3, 4], vec![of(2, 5)])).unwrap();
+    assert_eq!(written(&manifest), ([0; 3], [60, 40, 50]));
+    manifest.commit(change(&[5], Vec::new())).unwrap();
+    assert_eq!(written(&manifest), ([0; 3], [60, 40, 50]), "what is gone was written");
+}
+
+#[test]
+fn a_list_of_before_writes_were_counted_begins_with_what_its_segments_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join(FILE);
+    let all = Change { written: None, add: vec![meta(2), SegmentMeta { level: 2, ..meta(4) }], ..Change::default() };
+    let mut bytes = header(STORE);
+    let first = frame(bytes.len() as u64, &Edit::from(all));
+    bytes.extend(first);
+    let flush = frame(bytes.len() as u64, &Edit::from(Change { add: vec![SegmentMeta { level: 0, ..meta(6) }], ..Change::default() }));
+    bytes.extend(flush);
+    fs::write(&file, bytes).unwrap();
+    let manifest = open(dir.path()).unwrap();
+    assert_eq!(manifest.contents().segments.len(), 3);
+    assert_eq!(manifest.contents().written.of(Signal::Traces), [2 + 4 + 6, 2 + 4, 4]);
+}

@@ -2,6 +2,7 @@
 
 use crate::buffer::Buffer;
 use crate::config::Config;
+use crate::manifest::Written;
 use crate::metrics::{Counter, Gauge, Registry};
 use crate::segment::SegmentMeta;
 use crate::snapshot::Snapshot;
@@ -48,6 +49,8 @@ pub(crate) enum LetGo {
 
 #[derive(Clone, Debug)]
 struct SignalMeters {
+    /// Rows that were written to segments before this process started, by what wrote them.
+    before: [u64; 3],
     stored: Counter,
     let_go: [Counter; 4],
     buffer_rows: Gauge,
@@ -61,8 +64,8 @@ struct SignalMeters {
 // === impl Meters ===
 
 impl Meters {
-    /// Registers all series.
-    pub(crate) fn new(registry: &Registry) -> Self {
+    /// Registers all series of a store that wrote so much before.
+    pub(crate) fn new(registry: &Registry, before: Written) -> Self {
         Self {
             deduplicated: registry.counter(
                 "throughline_deduplicated_requests_total",
@@ -82,8 +85,8 @@ impl Meters {
             merging: registry.memory_used("merges"),
             buffer_bytes: registry.gauge("throughline_buffer_bytes", "Bytes of rows in memory that are in no segment yet.", &[]),
             registry: registry.clone(),
-            traces: SignalMeters::new(registry, Signal::Traces),
-            logs: SignalMeters::new(registry, Signal::Logs),
+            traces: SignalMeters::new(registry, Signal::Traces, before),
+            logs: SignalMeters::new(registry, Signal::Logs, before),
         }
     }
 
@@ -149,10 +152,7 @@ impl Meters {
             for (level, gauge) in (0..).zip(&meters.segments) {
                 gauge.set(metas().filter(|meta| meta.level == level).count() as u64);
             }
-            // The log has what is stored once.
-            let stored = meters.stored.get();
-            let written = stored + meters.written_rows.iter().map(Counter::get).sum::<u64>();
-            meters.writes.set((written * 100).checked_div(stored).unwrap_or(0));
+            meters.writes.set(meters.writes_per_100_rows());
             meters.segment_bytes.set(metas().map(|meta| meta.parquet_bytes + meta.index_bytes).sum());
         }
         self.buffer_bytes.set(bytes);
@@ -169,7 +169,16 @@ impl Meters {
 // === impl SignalMeters ===
 
 impl SignalMeters {
-    fn new(registry: &Registry, signal: Signal) -> Self {
+    fn writes_per_100_rows(&self) -> u64 {
+        let [flushed_before, ..] = self.before;
+        // The log has what is stored once. What is read back from it at a start is counted as stored, and was in no segment before.
+        let stored = flushed_before.saturating_add(self.stored.get());
+        let counted = self.before.into_iter().chain(self.written_rows.iter().map(Counter::get));
+        let written = counted.fold(stored, u64::saturating_add);
+        written.saturating_mul(100).checked_div(stored).unwrap_or(0)
+    }
+
+    fn new(registry: &Registry, signal: Signal, before: Written) -> Self {
         let labels = [("signal", signal.as_str())];
         let level = |level| {
             let labels = [("signal", signal.as_str()), ("level", level)];
@@ -183,6 +192,7 @@ impl SignalMeters {
             registry.counter("throughline_rows_let_go_total", help, &[("signal", signal.as_str()), ("why", why)])
         };
         Self {
+            before: before.of(signal),
             stored: registry.counter("throughline_stored_items_total", "Spans and log records stored by this process.", &labels),
             let_go: ["duplicate", "age", "budget", "deleted"].map(let_go),
             buffer_rows: registry.gauge("throughline_buffer_rows", "Rows in memory that are in no segment yet.", &labels),
@@ -192,8 +202,8 @@ impl SignalMeters {
             written_bytes: stages("throughline_written_bytes_total", "Bytes of segments and indexes written, by what wrote them."),
             writes: registry.gauge(
                 "throughline_writes_per_100_rows",
-                "Rows that this process wrote to the log and to segments, for each 100 that it stored: at most 400, and more by what was there \
-                 before it started, by deletes and by retention rules.",
+                "Rows written to the log and to segments over the life of the data folder, for each 100 that were stored: at most 400, and more \
+                 by deletes and by retention rules.",
                 &labels,
             ),
         }

@@ -85,7 +85,7 @@ pub(super) fn prepare(
     let begins = begins(&folder, root)?;
     let manifest = Manifest::open(&folder.manifest(), &folder.tmp(), folder.id(), begins)?;
     let contents = manifest.contents().clone();
-    let meters = Meters::new(&registry);
+    let meters = Meters::new(&registry, contents.written);
     meters.bounds(&config);
     let (segments, unreadable) = open_segments(&folder, &contents);
     let all_readable = unreadable.is_empty();

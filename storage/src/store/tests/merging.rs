@@ -74,8 +74,18 @@ async fn rows_go_through_log_flush_merge_and_stack_and_are_written_four_times() 
     assert_eq!(value("throughline_writes_per_100_rows", ""), [400, 499]);
     store.close().await.unwrap();
     assert!(check(dir.path(), &mut |_| ()).unwrap().is_ok());
-    let store = open(dir.path()).await;
+    let registry = Registry::default();
+    let store = Store::open(config(dir.path()), Clock::held_at(NOW), registry.clone()).await.unwrap();
     assert_eq!(contents(&store), [once(0..100), once(1..100)]);
+    let writes = |registry: &Registry| {
+        let values = registry.values().into_iter();
+        values.filter(|(name, _, _)| *name == "throughline_writes_per_100_rows").map(|(_, _, value)| value).collect::<Vec<_>>()
+    };
+    assert_eq!(writes(&registry), [400, 499], "what was written before a start is known after it");
+    // Twice of each hundred more, so far: to the log, and by a flush.
+    append(&store, Signal::Traces, spans(100, 100)).await;
+    store.flush().await.unwrap();
+    assert_eq!(writes(&registry), [300, 499]);
 }
 
 #[tokio::test]
