@@ -40,7 +40,7 @@ pub struct TraceSummary {
     pub span_count: usize,
     /// Spans with status ERROR.
     pub error_count: usize,
-    /// Spans of this trace that match the query.
+    /// Spans of this trace in the range asked for that match the query; where it is about whole traces, rows that decide.
     pub matched: usize,
     /// What the list is sorted by, see [`super::TraceOrder`]: start or duration in nanoseconds of the best matching span, or how many there are.
     pub key: u64,

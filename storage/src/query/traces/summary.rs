@@ -232,17 +232,16 @@ impl Gathered {
     fn add<'a>(&mut self, row: &Row<'_>, message: impl FnOnce() -> Option<&'a str>, search: &TraceSearch) {
         self.start = Some(self.start.map_or(row.start, |start| start.min(row.start)));
         self.end = self.end.max(row.end).max(row.start);
-        if row.matches {
+        let is_in_range = search.range == TimeRange::ALL || search.range.contains(UnixNanos::new(row.start));
+        if row.matches && is_in_range {
             self.matched += 1;
-            if search.range.contains(UnixNanos::new(row.start)) {
-                let so_far = self.weight.unwrap_or(0);
-                self.weight = Some(match search.order {
-                    TraceOrder::Newest | TraceOrder::Oldest => so_far.max(search.order.weight()(row.start)),
-                    TraceOrder::Slowest => so_far.max(row.duration),
-                    TraceOrder::MostSpans => so_far + 1,
-                    TraceOrder::MostErrors => so_far + u64::from(row.is_error),
-                });
-            }
+            let so_far = self.weight.unwrap_or(0);
+            self.weight = Some(match search.order {
+                TraceOrder::Newest | TraceOrder::Oldest => so_far.max(search.order.weight()(row.start)),
+                TraceOrder::Slowest => so_far.max(row.duration),
+                TraceOrder::MostSpans => so_far + 1,
+                TraceOrder::MostErrors => so_far + u64::from(row.is_error),
+            });
         }
         let place = order(row.start, row.id, row.kind);
         // Roots before others, then the earliest.

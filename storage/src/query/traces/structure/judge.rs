@@ -13,7 +13,7 @@ use crate::model::{TimeRange, UnixNanos};
 pub(super) struct Verdict {
     /// That of the best deciding row in range, or how many spans in range are counted; see [`TraceOrder::weight`].
     pub(super) weight: u64,
-    /// Deciding rows, whatever their time.
+    /// Deciding rows in range.
     pub(super) rows: usize,
 }
 
@@ -64,7 +64,7 @@ pub(super) fn judge(plan: &Plan, rows: &Rows, search: &TraceSearch) -> Option<Ve
         TraceOrder::MostSpans => counted(|_| true)?,
         TraceOrder::MostErrors => counted(|span| span.is_error)?,
     };
-    Some(Verdict { weight, rows: judge.chosen(&members).count() })
+    Some(Verdict { weight, rows: judge.chosen(&members).filter(in_range).count() })
 }
 
 impl Judge<'_> {

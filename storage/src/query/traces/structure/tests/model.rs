@@ -207,7 +207,7 @@ fn of_spans(members: &Members) -> bool {
     }
 }
 
-/// Key and number of the deciding rows; `None` when the trace is not an answer.
+/// Key and number of the deciding rows in range; `None` when the trace is not an answer.
 fn standing(seen: &Seen<'_>, asked: &Question, range: TimeRange, order: TraceOrder) -> Option<(u64, usize)> {
     if seen.spans.is_empty() || !seen.holds(asked) {
         return None;
@@ -221,13 +221,14 @@ fn standing(seen: &Seen<'_>, asked: &Question, range: TimeRange, order: TraceOrd
     };
     let is_in = |item: &&usize| range.contains(UnixNanos::new(seen.time(**item)));
     let best = rows.iter().filter(is_in).map(|item| key(*item)).max()?;
+    let deciding = rows.iter().filter(is_in).count();
     let spans: Vec<usize> = (0..seen.spans.len()).collect();
     let counted = match order {
-        TraceOrder::Newest | TraceOrder::Oldest | TraceOrder::Slowest => return Some((best, rows.len())),
+        TraceOrder::Newest | TraceOrder::Oldest | TraceOrder::Slowest => return Some((best, deciding)),
         TraceOrder::MostSpans => spans.iter().filter(is_in).count(),
         TraceOrder::MostErrors => spans.iter().filter(is_in).filter(|item| seen.spans[**item].is_error()).count(),
     };
-    (counted > 0).then_some((counted as u64, rows.len()))
+    (counted > 0).then_some((counted as u64, deciding))
 }
 
 pub(super) fn expected(spans: &[Span], logs: &[LogRecord], asked: &Question, range: TimeRange, order: TraceOrder) -> Vec<(TraceId, usize)> {
