@@ -194,11 +194,11 @@ fn misdirected(signal: Signal) -> Refusal {
 
 /// How a request that was answered with success is booked.
 fn settlement(appended: &storage::Appended, rejected_as_json: u64) -> Settlement {
-    let json = (JSON_VALUE, rejected_as_json);
+    let rejected = appended.rejected_by.iter().copied().chain([(JSON_VALUE, rejected_as_json)]).collect();
     if appended.repeated {
-        return Settlement::Repeated { rejected: vec![json] };
+        return Settlement::Repeated { stored_before: appended.accepted, rejected };
     }
-    Settlement::Taken { stored: appended.accepted, rejected: appended.rejected_by.iter().copied().chain([json]).collect() }
+    Settlement::Taken { stored: appended.accepted, rejected }
 }
 
 /// What a client is called in the ledger: its user agent, as far as it is plain and short.

@@ -31,7 +31,7 @@ pub struct Account {
     pub received: u64,
     /// Items stored, durable and visible.
     pub stored: u64,
-    /// Items of requests that were sent again, answered again and not stored again.
+    /// Items that were stored when their request came before: it was answered again and not stored again.
     pub deduplicated: u64,
     /// Items not stored, by reason; those of refused requests included.
     pub rejected: BTreeMap<&'static str, u64>,
@@ -57,9 +57,11 @@ pub enum Settlement {
         /// Items rejected, by reason.
         rejected: Vec<(&'static str, u64)>,
     },
-    /// It had been taken in before; items that were rejected on the way to the store by reason, all others were known.
+    /// It had been taken in before, and was answered as then.
     Repeated {
-        /// Items rejected before the store saw them, by reason.
+        /// Items stored then.
+        stored_before: u64,
+        /// Items rejected, then and now, by reason.
         rejected: Vec<(&'static str, u64)>,
     },
     /// Nothing of it was stored, for this reason.
@@ -109,9 +111,11 @@ impl Ledger {
                 account.received
             }),
             ("throughline_ledger_stored_items_total", "Received items that were stored.", |account| account.stored),
-            ("throughline_ledger_deduplicated_items_total", "Received items of requests that were sent again.", |account| {
-                account.deduplicated
-            }),
+            (
+                "throughline_ledger_deduplicated_items_total",
+                "Received items that had been stored when their request came before.",
+                |account| account.deduplicated,
+            ),
         ];
         for (name, help, value) in plain {
             head(out, name, help, "counter");
@@ -200,8 +204,8 @@ impl Booking {
                     account.stored += stored;
                     rejected
                 }
-                Settlement::Repeated { rejected } => {
-                    account.deduplicated += received.saturating_sub(rejected.iter().map(|(_, n)| n).sum());
+                Settlement::Repeated { stored_before, rejected } => {
+                    account.deduplicated += stored_before;
                     rejected
                 }
                 Settlement::Refused(reason) => {
@@ -253,12 +257,12 @@ mod tests {
     fn every_outcome_balances_and_a_lost_item_shows() {
         let ledger = Ledger::default();
         send(&ledger, "a", 5, Settlement::Taken { stored: 3, rejected: vec![("invalid", 2)] });
-        send(&ledger, "a", 5, Settlement::Repeated { rejected: vec![("json", 1)] });
+        send(&ledger, "a", 5, Settlement::Repeated { stored_before: 3, rejected: vec![("invalid", 1), ("json", 1)] });
         send(&ledger, "b", 7, Settlement::Refused("busy"));
         drop(ledger.open(Signal::Logs, "b"));
         let total = ledger.total(Signal::Logs);
-        assert_eq!((total.requests, total.received, total.stored, total.deduplicated, total.imbalance()), (4, 17, 3, 4, 0));
-        assert_eq!(total.rejected, BTreeMap::from([("busy", 7), ("invalid", 2), ("json", 1)]));
+        assert_eq!((total.requests, total.received, total.stored, total.deduplicated, total.imbalance()), (4, 17, 3, 3, 0));
+        assert_eq!(total.rejected, BTreeMap::from([("busy", 7), ("invalid", 3), ("json", 1)]));
         assert_eq!(total.refused, BTreeMap::from([("busy", 1), ("given_up", 1)]));
         assert_eq!(ledger.total(Signal::Traces), Account::default());
         send(&ledger, "b", 2, Settlement::Taken { stored: 1, rejected: Vec::new() });

@@ -126,7 +126,7 @@ impl Requests {
         for request in memo::read_requests(&folder.memo()) {
             let through = if request.signal == Signal::Traces { spans } else { logs };
             if now.since(request.time) <= REMEMBER_NANOS && through < request.seq {
-                table.remember(request, Appended { message: refused_before(request.rejected), ..appended(&request) });
+                table.remember(request, appended(&request));
             }
         }
     }
@@ -219,15 +219,18 @@ impl Table {
     }
 }
 
-/// The answer to a request of which only the numbers are known.
+/// The answer to a request of which only the numbers are known: why items of it were refused is not.
 pub(crate) fn appended(request: &KnownRequest) -> Appended {
-    Appended { accepted: request.accepted.into(), rejected: request.rejected.into(), ..Appended::default() }
+    let mut appended = Appended { accepted: request.accepted.into(), rejected: request.rejected.into(), ..Appended::default() };
+    if appended.rejected > 0 {
+        appended.message = Some(format!("{} items were refused when this request came in before", appended.rejected));
+        appended.rejected_by.push((REFUSED_BEFORE, appended.rejected));
+    }
+    appended
 }
 
-/// What is said of items that were refused, when why is not known any more.
-pub(crate) fn refused_before(rejected: u32) -> Option<String> {
-    (rejected > 0).then(|| format!("{rejected} items were refused when this request came in before"))
-}
+/// The reason of items that were refused when their request came in before.
+const REFUSED_BEFORE: &str = "refused_before";
 
 /// Five minutes: longer than any exporter keeps trying.
 pub(crate) const REMEMBER_NANOS: u64 = 300_000_000_000;
@@ -337,7 +340,7 @@ mod tests {
         let again = Requests::new([1; 16]);
         again.recall(&folder, now, [0, 0]);
         let Claim::Done(known) = again.claim(Signal::Logs, [1; 16], now) else { panic!("it is known") };
-        assert_eq!((known.accepted, known.rejected), (2, 1));
+        assert_eq!((known.accepted, known.rejected, known.rejected_by), (2, 1, vec![("refused_before", 1)]));
         requests.keep(&folder, 3, 2 * REQUEST_BYTES).unwrap();
         assert_eq!(recalled([0, 0], now), [2, 3], "the newest, where there is not room for all");
     }

@@ -108,7 +108,7 @@ pub struct Appended {
     pub accepted: u64,
     /// Items refused for good.
     pub rejected: u64,
-    /// How many of them for which reason; empty when that is not known any more.
+    /// How many of them for which reason: `refused_before` when it came before and that is not known any more.
     pub rejected_by: Vec<(&'static str, u64)>,
     /// Whether the request was taken in before, so that nothing was stored this time.
     pub repeated: bool,

@@ -19,7 +19,7 @@ use crate::manifest::Contents;
 use crate::memo::KnownRequest;
 use crate::model::UnixNanos;
 use crate::otlp::{self, Decoded};
-use crate::requests::{REMEMBER_NANOS, Requests, appended, refused_before};
+use crate::requests::{REMEMBER_NANOS, Requests, appended};
 use crate::wal::{self, Frame, Record, Replayed};
 
 use super::super::append::{context_of, record_ids};
@@ -109,14 +109,16 @@ impl Replay<'_> {
                     "a frame of the log holds another number of rows than it says"
                 );
             }
-            (appended.message, appended.flaws) = (decoded.message, decoded.flaws);
+            // Another version of this program may refuse for other reasons.
+            if decoded.rejected == appended.rejected {
+                (appended.message, appended.rejected_by) = (decoded.message, decoded.rejected_by);
+            }
+            appended.flaws = decoded.flaws;
             let room = self.room.force(estimated_bytes(record.raw_len as usize, rows));
             let is_due = self.tables.insert([(seq, record.signal, Entry { batch: decoded.batch, room })]);
             if is_due && !self.flush_failed.get() {
                 self.flush();
             }
-        } else {
-            appended.message = refused_before(rejected);
         }
         if self.now.since(time) <= REMEMBER_NANOS && self.deleted_through(signal) < seq {
             self.requests.remember(request, appended);
