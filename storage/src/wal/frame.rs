@@ -15,7 +15,9 @@
 //! `len` counts the bytes after the checksum. The checksum covers the file's `first_seq` and everything after itself, so a frame that
 //! strayed into another file is not taken for one of this file's. `synced` is the highest sequence number known to be on disk when the
 //! frame was written: a broken frame before it was acknowledged and its loss is damage, a broken frame after it is a torn write that
-//! nobody was told of. `kind` bit 0: logs instead of traces; bit 1: the payload is compressed with zstd.
+//! nobody was told of. Of the last ones nothing says whether they were synced, but a torn write lacks a part: the space of a file is zeroes
+//! before it is written, and disks write sectors. A broken frame of which no part is missing was written as a whole and damaged later, and
+//! may have been acknowledged. `kind` bit 0: logs instead of traces; bit 1: the payload is compressed with zstd.
 
 use bytes::{BufMut as _, Bytes};
 
@@ -68,6 +70,12 @@ pub(crate) enum Next {
 
 /// What is wrong with a frame that is not there whole.
 pub(crate) const CUT: &str = "the file ends within a frame";
+
+/// What is wrong with a frame of a later version.
+const UNKNOWN_KIND: &str = "a frame is of a kind this program does not know";
+
+/// Bytes that come to a disk together, if they do: a line of the processor's cache, of which sectors have several.
+const PART: usize = 64;
 
 /// Bytes of a file before its first frame.
 pub(crate) const FILE_HEADER: usize = 44;
@@ -152,8 +160,28 @@ pub(crate) fn decode(file: &Bytes, offset: usize, first_seq: u64) -> Next {
     let end = offset + 8 + body_len;
     match decode_body(body, file.slice(offset + FRAME_HEADER..end)) {
         Some(frame) => Next::Frame(frame, end),
-        None => Next::Broken("a frame is of a kind this program does not know"),
+        None => Next::Broken(UNKNOWN_KIND),
     }
+}
+
+/// Whether the broken frame at `offset`, with which `what` is wrong, was written as a whole and damaged later, as far as its bytes tell: no
+/// part of it is zeroes that nobody wrote over. Errs on the side of a torn write, of which only a part came to the disk.
+pub(crate) fn was_whole(file: &[u8], offset: usize, what: &str) -> bool {
+    if what == CUT {
+        return false;
+    }
+    // Its checksum is right, so every byte is.
+    if what == UNKNOWN_KIND {
+        return true;
+    }
+    let rest = file.get(offset..).unwrap_or_default();
+    let said = rest.first_chunk().map_or(0, |len| u32::from_le_bytes(*len) as usize);
+    let written = rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let len = if said < BODY { written } else { said.saturating_add(8) };
+    let Some(frame) = rest.get(..len) else { return false };
+    let (first, others) = frame.split_at(frame.len().min(PART - offset % PART));
+    let is_missing = |part: &[u8]| part.iter().all(|byte| *byte == 0);
+    frame.last().is_some_and(|last| *last != 0) && !is_missing(first) && !others.chunks(PART).any(is_missing)
 }
 
 /// Finds a whole frame with a sequence number above `expected` that begins after `offset`: proof that what is at `offset` was damaged

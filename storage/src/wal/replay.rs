@@ -182,21 +182,31 @@ fn read_file(
             }
             Next::End => return Ok(end),
             Next::Broken(what) => {
-                // Frames are synced before the next file is begun, and `synced` of a later frame tells what was.
                 let is_short = (bytes.len() as u64) < set_aside;
+                let seq = end.next_seq;
                 // Those that have a successor were cut to what was written.
                 if is_last && is_short && what == frame::CUT {
-                    let detail = format!("it was cut off after {} of {set_aside} bytes, within frame {}", bytes.len(), end.next_seq);
+                    let detail = format!("it was cut off after {} of {set_aside} bytes, within frame {seq}", bytes.len());
                     return Err(damaged(path, detail));
                 }
-                if !is_last || is_short || frame::was_on_disk(&bytes, offset, first_seq, end.next_seq) {
-                    return Err(damaged(path, format!("{what} at offset {offset}, where frame {} belongs", end.next_seq)));
+                let place = format!("{what} at offset {offset}, where frame {seq} belongs");
+                // Frames are synced before the next file is begun, and `synced` of a later frame tells what was.
+                if !is_last || is_short || frame::was_on_disk(&bytes, offset, first_seq, seq) {
+                    return Err(damaged(path, place));
+                }
+                if frame::was_whole(&bytes, offset, what) && !is_held(must, &bytes, offset, (first_seq, seq)) {
+                    return Err(damaged(path, format!("{place}; it was whole once, and may have been acknowledged")));
                 }
                 end.torn_bytes = (bytes.len() - offset) as u64;
                 return Ok(end);
             }
         }
     }
+}
+
+/// Whether segments have the frame that belongs at `offset`, and all after it.
+fn is_held(must: Expected, bytes: &Bytes, offset: usize, (first_seq, seq): (u64, u64)) -> bool {
+    must.ended || (seq <= must.through && frame::find_after(bytes, offset, first_seq, seq.max(must.through)).is_none())
 }
 
 const BROKEN_HEADER: &str = "its header is broken";

@@ -181,7 +181,53 @@ fn a_broken_frame_before_others_of_its_group_and_one_of_a_later_group_is_damage(
     }
     bytes[begins[4] + 30] ^= 1;
     fs::write(at(dir.path(), 1), &bytes).unwrap();
-    assert_eq!(replay(dir.path()).unwrap().1.len(), 4, "nobody knows whether the last one was synced");
+    let error = replay(dir.path()).unwrap_err();
+    assert!(error.to_string().contains("it was whole once, and may have been acknowledged"), "{error}");
+}
+
+/// The last frame, about which no later one says anything.
+#[test]
+fn a_last_frame_that_was_whole_is_damage_and_one_that_lacks_a_part_is_torn() {
+    let dir = tempfile::tempdir().unwrap();
+    let payload = [7; 3_000];
+    let offsets = written(dir.path(), &[b"first", &payload, b"third"], 2);
+    let mut whole = fs::read(at(dir.path(), 1)).unwrap();
+    whole.resize(64 << 10, 0);
+    let replayed = |change: &dyn Fn(&mut [u8]), through| {
+        let mut bytes = whole.clone();
+        change(&mut bytes);
+        fs::write(at(dir.path(), 1), &bytes).unwrap();
+        verify(dir.path(), STORE, through).map(|replayed| (replayed.frames, replayed.torn.is_some(), replayed.next_seq))
+    };
+    assert_eq!(replayed(&|_| (), 0).unwrap(), (3, false, 4));
+    // Its length, its checksum, its number, its text.
+    for byte in [0, 5, 11, 2_000] {
+        let damage = |bytes: &mut [u8]| bytes[offsets[1] + byte] ^= 1;
+        let error = replayed(&damage, 0).unwrap_err().to_string();
+        assert!(error.contains(&format!("at offset {}, where frame 2 belongs; it was whole once", offsets[1])), "{byte}: {error}");
+        assert!(replayed(&damage, 2).is_err(), "segments have this one, and not the one behind it");
+        assert_eq!(replayed(&damage, 3).unwrap(), (1, true, 4), "segments have all");
+    }
+    // Any sector of it did not come to the disk; the one behind it may have.
+    for sector in offsets[1] / 512..offsets[2].div_ceil(512) {
+        let tear = |bytes: &mut [u8]| bytes[offsets[1].max(sector * 512)..offsets[3].min(sector * 512 + 512)].fill(0);
+        assert_eq!(replayed(&tear, 0).unwrap(), (1, true, 2), "{sector}");
+    }
+}
+
+#[test]
+fn a_frame_of_a_later_version_is_not_cut_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let offsets = written(dir.path(), &[b"first", b"second"], 2);
+    let mut bytes = fs::read(at(dir.path(), 1)).unwrap();
+    let body = offsets[1] + 8;
+    bytes[body] |= 4;
+    let len = bytes[offsets[1]..].first_chunk().map(|len| u32::from_le_bytes(*len)).unwrap();
+    let crc = crc32c::crc32c_append(crc32c::crc32c_append(crc32c::crc32c(&1_u64.to_le_bytes()), &len.to_le_bytes()), &bytes[body..]);
+    bytes[offsets[1] + 4..body].copy_from_slice(&crc.to_le_bytes());
+    fs::write(at(dir.path(), 1), bytes).unwrap();
+    let error = verify(dir.path(), STORE, 0).unwrap_err().to_string();
+    assert!(error.contains("of a kind this program does not know at offset"), "{error}");
 }
 
 #[test]
