@@ -4,17 +4,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use storage::{Clock, UnixNanos};
+use storage::{Clock, Lately, UnixNanos};
 
 use crate::error::{Refusal, bounded};
 use crate::metrics::Transport;
 
-/// A kind of request that was refused lately. Texts come from senders: bounded here, to be escaped where shown.
+/// A kind of request that was refused in the last hour. Texts come from senders: bounded here, to be escaped where shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecentRefusal {
     /// When the last one was refused.
     pub last: UnixNanos,
-    /// How many in a row of table entries alike.
+    /// How many alike in the last hour.
     pub count: u64,
     /// `grpc` or `http`.
     pub transport: &'static str,
@@ -35,19 +35,25 @@ pub type RecentRefusals = Arc<dyn Fn() -> Vec<RecentRefusal> + Send + Sync>;
 #[derive(Clone, Debug)]
 pub(crate) struct Refusals {
     clock: Clock,
-    table: Arc<Mutex<VecDeque<RecentRefusal>>>,
+    known: Arc<Mutex<Known>>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The newest first, each with how often it happened; its own count is not kept up.
+    table: VecDeque<(RecentRefusal, Lately)>,
     /// When the news of a minute began, and how many there were.
-    news: Arc<Mutex<(UnixNanos, u32)>>,
+    news: (UnixNanos, u32),
 }
 
 // === impl Refusals ===
 
 impl Refusals {
     pub(crate) fn new(clock: Clock) -> Self {
-        Self { clock, table: Arc::default(), news: Arc::default() }
+        Self { clock, known: Arc::default() }
     }
 
-    /// Notes one; says whether it is worth a line in the log: the first of its kind, and not one of too many kinds at once.
+    /// Notes one; says whether it is worth a line in the log: the first of its kind in an hour, and not one of too many kinds at once.
     pub(crate) fn note(&self, transport: Transport, refusal: &Refusal, user_agent: &str) -> bool {
         let status = match transport {
             Transport::Http => refusal.http_status().as_u16(),
@@ -56,40 +62,50 @@ impl Refusals {
         let user_agent = bounded(user_agent.chars().filter(|c| !c.is_control()).take(MAX_AGENT_BYTES).collect(), MAX_AGENT_BYTES);
         let message = bounded(refusal.message(), MAX_TEXT_BYTES);
         let last = self.clock.now();
-        let mut table = self.table.lock();
-        let alike = |entry: &RecentRefusal| {
-            let is_of_one = entry.transport == transport.as_str() && entry.user_agent == user_agent;
-            is_of_one && entry.reason == refusal.reason() && words(&entry.message).eq(words(&message))
-        };
-        let known = table.iter().position(alike).and_then(|at| table.remove(at));
-        let count = known.map_or(0, |entry| entry.count).saturating_add(1);
-        table.push_front(RecentRefusal {
-            last,
-            count,
-            transport: transport.as_str(),
-            status,
-            reason: refusal.reason(),
-            message,
-            user_agent,
-        });
-        table.truncate(MAX_ENTRIES);
-        count == 1 && self.has_room_for_news(last)
-    }
-
-    /// Senders choose what is new, so that they could fill the log.
-    fn has_room_for_news(&self, now: UnixNanos) -> bool {
-        let mut news = self.news.lock();
-        if now.get().abs_diff(news.0.get()) > MINUTE_NANOS {
-            *news = (now, 0);
-        }
-        news.1 = news.1.saturating_add(1);
-        news.1 <= MAX_NEWS
+        let entry = RecentRefusal { last, count: 0, transport: transport.as_str(), status, reason: refusal.reason(), message, user_agent };
+        self.known.lock().note(entry)
     }
 
     pub(crate) fn reader(&self) -> RecentRefusals {
-        let table = Arc::clone(&self.table);
-        Arc::new(move || table.lock().iter().cloned().collect())
+        let (clock, known) = (self.clock.clone(), Arc::clone(&self.known));
+        Arc::new(move || known.lock().at(clock.now()))
     }
+}
+
+// === impl Known ===
+
+impl Known {
+    fn note(&mut self, entry: RecentRefusal) -> bool {
+        let now = entry.last;
+        let at = self.table.iter().position(|(known, _)| is_alike(known, &entry));
+        let mut lately = at.and_then(|at| self.table.remove(at)).map(|(_, lately)| lately).unwrap_or_default();
+        lately.note(now);
+        let is_first = lately.count(now) == 1;
+        self.table.push_front((entry, lately));
+        self.table.truncate(MAX_ENTRIES);
+        is_first && self.has_room_for_news(now)
+    }
+
+    /// Senders choose what is new, so that they could fill the log.
+    fn has_room_for_news(&mut self, now: UnixNanos) -> bool {
+        if now.get().abs_diff(self.news.0.get()) > MINUTE_NANOS {
+            self.news = (now, 0);
+        }
+        self.news.1 = self.news.1.saturating_add(1);
+        self.news.1 <= MAX_NEWS
+    }
+
+    /// What happened in the hour before, with how often.
+    fn at(&self, now: UnixNanos) -> Vec<RecentRefusal> {
+        let counted = self.table.iter().map(|(entry, lately)| RecentRefusal { count: lately.count(now), ..entry.clone() });
+        counted.filter(|entry| entry.count > 0).collect()
+    }
+}
+
+/// Whether both are of one sender and for one reason.
+fn is_alike(one: &RecentRefusal, other: &RecentRefusal) -> bool {
+    let is_of_one = one.transport == other.transport && one.user_agent == other.user_agent;
+    is_of_one && one.reason == other.reason && words(&one.message).eq(words(&other.message))
 }
 
 /// What tells reasons apart: sizes and offsets differ from request to request.
@@ -130,5 +146,23 @@ mod tests {
         }
         let told: Vec<u64> = refusals.reader()().iter().map(|refusal| refusal.count).collect();
         assert_eq!(told, [1, 2]);
+    }
+
+    #[test]
+    fn what_was_refused_more_than_an_hour_ago_is_not_counted_and_is_news_again() {
+        let second = |seconds: u64| UnixNanos::new(seconds * 1_000_000_000);
+        let clock = Clock::held_at(second(600));
+        let refusals = Refusals::new(clock.clone());
+        let note = |agent| refusals.note(Transport::Http, &Refusal::BodyTimeout, agent);
+        let told = || refusals.reader()().into_iter().map(|refusal| (refusal.user_agent, refusal.count)).collect::<Vec<_>>();
+        assert_eq!([note("a"), note("a"), note("b")], [true, false, true]);
+        clock.set(second(3_000));
+        assert!(!note("a"));
+        assert_eq!(told(), [("a".to_owned(), 3), ("b".to_owned(), 1)]);
+        clock.set(second(4_300));
+        assert_eq!(told(), [("a".to_owned(), 1)]);
+        assert_eq!([note("a"), note("b")], [false, true]);
+        clock.set(second(9_000));
+        assert_eq!(told(), []);
     }
 }

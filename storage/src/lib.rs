@@ -54,7 +54,7 @@ pub use self::deletion::{DeleteError, DeleteReceipt, DeleteWhat};
 pub use self::error::{AppendError, OpenError};
 pub use self::ledger::{Account, Booking, Ledger, Settlement};
 pub use self::memo::{SERVICE_SLOTS, SaveError, SavedView, SavedViews, ServiceSlots};
-pub use self::metrics::{Counter, Gauge, Held, Histogram as DurationHistogram, Registry};
+pub use self::metrics::{Counter, Gauge, Held, Histogram as DurationHistogram, Lately, Registry};
 pub use self::model::{
     Event, Hex, KeyValue, Link, LogRecord, ParseIdError, Resource, Scope, Severity, Span, SpanId, SpanKind, Status, StatusCode, TimeRange,
     TraceId, UNKNOWN_SERVICE, UnixNanos, Value,

@@ -12,6 +12,10 @@ use parking_lot::Mutex;
 
 use crate::ledger::Ledger;
 
+mod lately;
+
+pub use self::lately::Lately;
+
 /// Holds all series. Cloning is cheap and shares them.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {

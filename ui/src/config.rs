@@ -35,7 +35,7 @@ pub struct Config {
 pub struct Refused {
     /// When the last one was refused.
     pub last: UnixNanos,
-    /// How many alike.
+    /// How many alike in the last hour.
     pub count: u64,
     /// `grpc` or `http`.
     pub transport: &'static str,

@@ -119,10 +119,10 @@ impl AppState {
         &self.inner.begin
     }
 
-    /// Requests that were refused lately, the newest first: by the receivers, and here because they came to the wrong port.
+    /// Requests that were refused in the last hour, the newest first: by the receivers, and here because they came to the wrong port.
     pub(crate) fn refused(&self) -> Vec<Refused> {
         let mut refused = self.config().refusals.list();
-        refused.extend(self.inner.strays.list());
+        refused.extend(self.inner.strays.list(self.now()));
         refused.sort_by_key(|refused| std::cmp::Reverse(refused.last));
         refused
     }
