@@ -161,6 +161,10 @@ impl Merger {
         for signal in signals {
             let Some(job) = compaction::plan(&self.mergeable(signal), signal, self.clock.now()) else { continue };
             let (Job::Merge(inputs) | Job::Stack(inputs)) = &job;
+            // All of them, and not the first alone.
+            if matches!(job, Job::Stack(_)) && inputs.iter().fold(false, |any, segment| segment.renew_older_text() || any) {
+                return Ok(true);
+            }
             let Some(_share) = self.spare_room(inputs) else { continue };
             match self.work(&job, signal) {
                 Ok(outputs) => self.keeper.replace(inputs, outputs, LetGo::Duplicate)?,

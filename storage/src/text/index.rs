@@ -8,7 +8,7 @@
 //! has its rows from `16 n` on; the blocks of a unit are those of its parts, numbered through. By their shape alone tokens are *words*
 //! (`text/index/words.rs`), which tantivy keeps, or *ids* (`text/index/ids.rs`), which are keys in a file of our own: a dictionary of what
 //! is in one body only costs more than it tells. The files of both are the blobs `ft/v<version>/<first row>/<file>`. All units of a segment
-//! have one version: 5, or 4, which has no parts.
+//! have one version: 6, or 5, which knows no pairs of characters of scripts without spaces, or 4, which has no parts either.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use crate::segment::{Blob, Bundle, RowRanges, bundle_damaged};
 
-use super::{OLDEST_VERSION, VERSION, truncated};
+use super::{OLDEST_VERSION, PAIRS_SINCE, PARTS_SINCE, VERSION, truncated, unspaced};
 
 mod blocks;
 mod builder;
@@ -36,14 +36,13 @@ use self::words::Words;
 #[derive(Debug)]
 pub(crate) struct Index {
     bundle: Bundle,
+    version: u32,
     units: Vec<Arc<Unit>>,
 }
 
 #[derive(Debug)]
 struct Unit {
     first_row: u32,
-    /// Which version its files have.
-    version: u32,
     ids: Ids,
     ids_blob: Blob,
     words: Words,
@@ -100,7 +99,17 @@ impl Index {
         }
         let open = |(first_row, files)| Unit::open(bundle, version, first_row, files).map(Arc::new);
         let units: Vec<Arc<Unit>> = units.into_iter().map(open).collect::<io::Result<_>>()?;
-        Ok((!units.is_empty()).then(|| Self { bundle: bundle.clone(), units }))
+        Ok((!units.is_empty()).then(|| Self { bundle: bundle.clone(), version, units }))
+    }
+
+    /// Whether it has all that an index of this program has. One that has not is not put behind others.
+    pub(crate) fn is_of_now(&self) -> bool {
+        self.version >= PAIRS_SINCE
+    }
+
+    /// Those of `terms` that it has wherever rows have them.
+    pub(crate) fn known(&self, terms: &[String]) -> Vec<String> {
+        terms.iter().filter(|term| self.is_of_now() || !term.contains(unspaced::is_one)).cloned().collect()
     }
 
     /// Rows that may have every term, ascending.
@@ -151,7 +160,7 @@ impl Unit {
         let [(_, blob)] = ids.as_slice() else { return Err(bundle_damaged(format!("the unit of row {first_row} lacks its ids"))) };
         let ids = Ids::open(&Source::Blob(bundle, blob), version)?;
         let words = Words::new(words, ids.blocks());
-        Ok(Self { first_row, version, ids, ids_blob: blob.clone(), words })
+        Ok(Self { first_row, ids, ids_blob: blob.clone(), words })
     }
 
     /// Adds the blocks that may have a token.

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::tokenizer::case;
 use super::*;
 use crate::files::Place;
 use crate::segment::fixture::{Dice, body};
@@ -43,6 +44,32 @@ fn a_bare_word_matches_whole_tokens_only() {
 }
 
 #[test]
+fn a_part_of_a_text_without_spaces_is_found_and_known_by_its_pairs() {
+    assert_eq!(tokens("注文が超時"), ["注文", "文が", "が超", "超時", "注文が超時"]);
+    assert_eq!(tokens("오류가 났다"), ["오류", "류가", "오류가", "났다", "났다"]);
+    assert_eq!(tokens("税 a超b"), ["税", "a超b"]);
+    let body = "注文order42の支払い処理が超時しました。再試行";
+    for (wanted, hints) in [
+        ("超時", vec!["超時"]),
+        ("払い処", vec!["い処", "払い"]),
+        ("税", vec![]),
+        ("order42の支", vec!["の支"]),
+        ("ました。再試行", vec!["した", "まし", "試行", "再試"]),
+    ] {
+        let mut hints: Vec<String> = hints.into_iter().map(str::to_owned).collect();
+        hints.sort();
+        assert_eq!(Needle::word(wanted).hint_terms(), hints, "{wanted}");
+        assert_eq!(Needle::phrase(wanted).hint_terms(), hints, "{wanted}");
+        assert_eq!(Needle::word(wanted).matches(body), wanted != "税", "{wanted}");
+    }
+    assert!(!Needle::word("rder42の").matches(body), "a word of other letters is not cut");
+    assert!(Needle::word("超error").matches("last_超error_x"), "it is a part between signs");
+    assert!(!Needle::word("order42").matches(body), "as before");
+    assert!(Needle::word("カード-超時").matches("新カード-超時間"));
+    assert_eq!(Needle::word("order-超時 x").hint_terms(), ["超時"], "words at the ends may go on in another script");
+}
+
+#[test]
 fn a_phrase_matches_anywhere_and_hints_at_its_inner_words_only() {
     let needle = Needle::phrase("ed for User 4");
     assert!(needle.matches("created FOR user 42"));
@@ -56,6 +83,7 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-cA-C_ .0-9]{0,24}",
         "[aAbİıſK\u{212a}ßΣσς_ -]{0,12}",
+        "[aB_ 超時税カーﾊﾞ가각-]{0,12}",
         "\\PC{0,20}",
         any::<u64>().prop_map(|seed| body(&mut Dice(seed)).unwrap_or_default())
     ]
@@ -170,8 +198,11 @@ fn blocks_of(parts: &[usize], is_wanted: impl Fn(usize) -> bool) -> Vec<u32> {
 
 /// A body of a few words and ids.
 fn mixture() -> impl Strategy<Value = String> {
-    prop::collection::vec("[a-c]{1,2}|[a-c]{11,12}|[a-c0-2]{1,3}|[a-c]{1,3}_[a-c]{1,3}|[äßж]{1,12}|[a-c]{1,3}[A-C][a-c0-2]{1,3}", 0..8)
-        .prop_map(|words| words.join(" "))
+    prop::collection::vec(
+        "[a-c]{1,2}|[a-c]{11,12}|[a-c0-2]{1,3}|[a-c]{1,3}_[a-c]{1,3}|[äßж]{1,12}|[a-c]?[超時税]{1,5}[a-c]?|[a-c]{1,3}[A-C][a-c0-2]{1,3}",
+        0..8,
+    )
+    .prop_map(|words| words.join(" "))
 }
 
 proptest! {
@@ -212,51 +243,66 @@ proptest! {
     }
 }
 
-#[test]
-fn units_of_the_version_before_are_read_and_joined_and_damaged_ones_are_not() {
-    let bodies: Vec<Option<String>> = (0..100).map(|row| Some(format!("order number{row} paid"))).collect();
-    let (folder, _) = indexed(&bodies, 40);
+/// The bundle of an index as an older version wrote it.
+fn of_version(version: u32, bodies: &[Option<String>]) -> (tempfile::TempDir, Bundle) {
+    let folder = tempfile::tempdir().unwrap();
     let place = Place::real(folder.path());
-    let new = Bundle::open(&place.join("x.idx"), std::fs::metadata(folder.path().join("x.idx")).unwrap().len()).unwrap();
-    // As version 4 wrote it: rows in place of parts and their number.
-    let older = |bytes: &[u8]| {
+    let written = |name: &str, write: &dyn Fn(&mut BundleWriter)| {
+        let mut bundle = BundleWriter::create(place.join("tmp")).unwrap();
+        write(&mut bundle);
+        let synced = bundle.finish().unwrap();
+        let len = synced.len;
+        synced.rename(&place.join(name)).unwrap();
+        Bundle::open(&place.join(name), len).unwrap()
+    };
+    let new = written("new", &|bundle| {
+        let mut builder = IndexBuilder::of_version(version);
+        bodies.iter().for_each(|body| builder.push(body.as_deref(), bundle).unwrap());
+        builder.finish(bundle).unwrap();
+    });
+    // Version 4 had rows in place of parts and their number.
+    let without_parts = |bytes: &[u8]| {
         let (rest, tail) = bytes.split_at(bytes.len() - 16);
         let pages = u32::from_le_bytes(tail[8..12].try_into().unwrap()) as usize;
         let directory = [&rest[rest.len() - 12 * pages..], &tail[..4], &tail[8..12]].concat();
         [&rest[..rest.len() - 12 * pages], &directory[..], &crc32c::crc32c(&directory).to_le_bytes()[..]].concat()
     };
-    let rewritten = |change: &dyn Fn(&str, Vec<u8>) -> Vec<u8>| {
-        let mut bundle = BundleWriter::create(place.join("tmp")).unwrap();
+    let old = written("old", &|bundle| {
         for blob in new.blobs() {
-            let name = blob.name.replace(&format!("/v{VERSION}/"), "/v4/");
-            bundle.add(&*name, &change(&name, new.read_blob(blob).unwrap())).unwrap();
+            let (name, bytes) = (blob.name.replace(&format!("/v{VERSION}/"), &format!("/v{version}/")), new.read_blob(blob).unwrap());
+            let bytes = if version < PARTS_SINCE && name.ends_with("/ids") { without_parts(&bytes) } else { bytes };
+            bundle.add(&*name, &bytes).unwrap();
         }
-        let synced = bundle.finish().unwrap();
-        let len = synced.len;
-        synced.rename(&place.join("old")).unwrap();
-        Bundle::open(&place.join("old"), len).unwrap()
-    };
-    let old = rewritten(&|name, bytes| if name.ends_with("/ids") { older(&bytes) } else { bytes });
-    let of = |bundle: &Bundle| Index::open(bundle).unwrap().unwrap();
-    assert!(compare(of(&old), &bodies));
-    let found = |index: &Index, term: &str| {
-        index.rows(&[term.to_owned()]).unwrap().into_iter().map(|rows| (rows.start, rows.end)).collect::<Vec<_>>()
-    };
-    for (term, rows) in [("number7", (0, 16)), ("number99", (96, 100)), ("paid", (0, 100))] {
-        assert_eq!(found(&of(&old), term), [rows], "{term}");
+    });
+    (folder, old)
+}
+
+#[test]
+fn indexes_of_older_versions_are_read_and_not_asked_for_what_they_do_not_know() {
+    let bodies: Vec<Option<String>> = (0..100).map(|row| Some(format!("order number{row} paid 注文{row}が超時 {}超時", row % 2))).collect();
+    let terms = |text: &str| Needle::phrase(text).hint_terms();
+    for version in OLDEST_VERSION..=VERSION {
+        let (_folder, bundle) = of_version(version, &bodies);
+        let index = Index::open(&bundle).unwrap().unwrap();
+        let found = |term: &str| {
+            let found = index.rows(&[term.to_owned()]).unwrap();
+            found.into_iter().map(|rows| (rows.start, rows.end)).collect::<Vec<_>>()
+        };
+        for (term, rows) in [("number7", (0, 16)), ("number99", (96, 100)), ("paid", (0, 100))] {
+            assert_eq!(found(term), [rows], "{term} of version {version}");
+        }
+        let is_of_now = version == VERSION;
+        assert_eq!((index.is_of_now(), index.parts().is_ok()), (is_of_now, is_of_now));
+        // Nothing is left out of what it is asked for.
+        let wanted = [terms("が超時"), terms("x number7 超時"), terms("注文")].concat();
+        let known = index.known(&wanted);
+        assert_eq!(known.contains(&"超時".to_owned()), is_of_now);
+        assert!(known.contains(&"number7".to_owned()));
+        for term in &known {
+            assert!(found(term).iter().any(|(from, to)| *from <= 7 && 7 < *to), "{term} of version {version}");
+        }
+        assert!(compare(index, &bodies), "version {version}");
     }
-    let (_folder, joined) = stacked(&[of(&old), of(&new)]);
-    for (term, rows) in [("number7", vec![(0, 16), (100, 116)]), ("number99", vec![(96, 100), (196, 200)]), ("paid", vec![(0, 200)])] {
-        assert_eq!(found(&joined, term), rows, "{term}");
-    }
-    assert!(compare(joined, &[bodies.clone(), bodies].concat()));
-    // One that is damaged is not joined.
-    let damaged = rewritten(&|name, bytes| if name.ends_with("/ids") { older(&bytes) } else { bytes });
-    let blob = damaged.blobs().iter().find(|blob| blob.name.ends_with("/ids")).unwrap().clone();
-    let index = of(&damaged);
-    let file = std::fs::OpenOptions::new().write(true).open(folder.path().join("old")).unwrap();
-    std::os::unix::fs::FileExt::write_all_at(&file, &[0xff], blob.offset + 3).unwrap();
-    assert!(index.parts().is_err());
 }
 
 #[test]

@@ -23,7 +23,8 @@ pub(crate) struct Comparison {
 
 impl Comparison {
     pub(crate) fn new(index: Index) -> Self {
-        Self { index, unit: 0, made: Vec::new(), builder: UnitBuilder::default(), tokenizer: Tokenizer::default(), is_equal: true }
+        let tokenizer = Tokenizer::of_version(index.version);
+        Self { index, unit: 0, made: Vec::new(), builder: UnitBuilder::default(), tokenizer, is_equal: true }
     }
 
     /// Adds the body of the next row.

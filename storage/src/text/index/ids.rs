@@ -19,7 +19,7 @@ use std::ops::{Range, RangeInclusive};
 use crate::segment::{Blob, Bundle, bundle_damaged};
 
 use super::blocks::{self, Blocks};
-use super::{BLOCK_ROWS, MAX_BLOCKS, UNIT_ROWS, VERSION};
+use super::{BLOCK_ROWS, MAX_BLOCKS, PARTS_SINCE, UNIT_ROWS};
 
 mod builder;
 mod file;
@@ -96,7 +96,7 @@ impl Ids {
         let number =
             |bytes: &[u8], at: usize| bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u32::from_le_bytes(*bytes));
         let (rows, pages, crc) = (number(&tail, 0), number(&tail, 4), number(&tail, 8));
-        let parts = if version < VERSION { 0 } else { rows };
+        let parts = if version < PARTS_SINCE { 0 } else { rows };
         let directory_bytes = (pages as usize).checked_mul(ENTRY_BYTES).ok_or_else(short)?;
         let parts_bytes = (parts as usize).checked_mul(PART_BYTES).ok_or_else(short)?;
         let length = directory_bytes.checked_add(parts_bytes).filter(|bytes| *bytes <= tail_at as usize).ok_or_else(short)?;
@@ -113,7 +113,7 @@ impl Ids {
         let (entries, _) = directory.as_chunks::<ENTRY_BYTES>();
         let directory: Vec<(u64, u32)> = entries.iter().filter_map(entry).collect();
         let (parts, _) = parts.as_chunks::<PART_BYTES>();
-        let parts = if version < VERSION { vec![rows] } else { parts.iter().copied().map(u32::from_le_bytes).collect() };
+        let parts = if version < PARTS_SINCE { vec![rows] } else { parts.iter().copied().map(u32::from_le_bytes).collect() };
         let blocks = blocks::count_all(&parts);
         let is_sorted = directory.is_sorted() && directory.last().is_none_or(|(_, at)| *at <= directory_at);
         if !is_sorted || parts.iter().any(|rows| *rows > UNIT_ROWS) || blocks > MAX_BLOCKS {

@@ -7,7 +7,7 @@ use crate::segment::{Bundle, BundleWriter};
 
 use super::ids::{self, Source};
 use super::words::Written;
-use super::{Index, MAX_BLOCKS, Unit, VERSION, blob_name};
+use super::{Index, MAX_BLOCKS, Unit, blob_name};
 
 /// Puts units one behind the other.
 #[derive(Debug, Default)]
@@ -37,8 +37,11 @@ const MAX_WORDS_BYTES: u64 = 16 << 20;
 // === impl Index ===
 
 impl Index {
-    /// All units, to be put behind those of other segments. The error is that this index cannot be read.
+    /// All units, to be put behind those of other segments. The error is that this index cannot be read, or is none of now.
     pub(crate) fn parts(&self) -> io::Result<Vec<Part>> {
+        if !self.is_of_now() {
+            return Err(io::Error::other("it was written by an older version"));
+        }
         let part = |unit: &Arc<Unit>| {
             self.bundle.read_blob(&unit.ids_blob)?;
             Ok(Part { bundle: self.bundle.clone(), unit: Arc::clone(unit), words: unit.words.load(&self.bundle)? })
@@ -86,7 +89,7 @@ impl Stack {
         (self.blocks, self.words_bytes) = (0, 0);
         match parts.as_slice() {
             [] => Ok(()),
-            [part] if part.unit.version == VERSION => {
+            [part] => {
                 let words = part.unit.words.files().iter().map(|(name, blob)| (name.as_str(), blob));
                 for (name, blob) in words.chain([(ids::FILE, &part.unit.ids_blob)]) {
                     bundle.add(blob_name(first_row, name), &part.bundle.read_blob(blob)?)?;

@@ -1,0 +1,152 @@
+//! Takes texts apart: the same for the index and for who looks for words.
+
+use super::{MAX_TERM_BYTES, PAIRS_SINCE, is_token, is_word, unspaced};
+
+/// Takes a text apart, token by token, without allocating for each.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tokenizer {
+    /// Whether pairs of characters of scripts without spaces are tokens.
+    pairs: bool,
+    /// The word being read, folded.
+    word: String,
+    /// Where case changes within it.
+    humps: Vec<usize>,
+    last: Case,
+    last_start: usize,
+    last_is_unspaced: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Case {
+    #[default]
+    None,
+    Upper,
+    Lower,
+    Other,
+}
+
+fn is_ascii_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+// === impl Tokenizer ===
+
+impl Tokenizer {
+    /// As an index of this version has tokens.
+    pub(super) fn of_version(version: u32) -> Self {
+        Self { pairs: version >= PAIRS_SINCE, ..Self::default() }
+    }
+
+    /// Visits the tokens of `text` in order until `visit` says false.
+    pub(super) fn each(&mut self, text: &str, mut visit: impl FnMut(&str) -> bool) {
+        self.clear();
+        if text.is_ascii() {
+            return self.each_ascii(text, visit);
+        }
+        for c in text.chars() {
+            let go_on = if c.is_ascii() {
+                self.push(c.to_ascii_lowercase(), case(c), &mut visit)
+            } else {
+                // One character may fold to several, not all of them letters: what separates is decided after folding.
+                c.to_lowercase().all(|lower| self.push(lower, case(c), &mut visit))
+            };
+            if !go_on {
+                return;
+            }
+        }
+        self.flush(&mut visit);
+    }
+
+    /// The same of ASCII: words of small letters and digits, most of them, are what they are.
+    fn each_ascii(&mut self, text: &str, mut visit: impl FnMut(&str) -> bool) {
+        for word in text.split(|c: char| !is_ascii_word(c)).filter(|word| !word.is_empty()) {
+            let is_plain = word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+            let go_on = if is_plain {
+                visit(word)
+            } else {
+                word.chars().all(|c| self.push(c.to_ascii_lowercase(), case(c), &mut visit)) && self.flush(&mut visit)
+            };
+            if !go_on {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn push(&mut self, folded: char, case: Case, visit: &mut impl FnMut(&str) -> bool) -> bool {
+        if !is_word(folded) {
+            return self.flush(visit);
+        }
+        let at = self.word.len();
+        if at <= MAX_TERM_BYTES {
+            match (self.last, case) {
+                // fooBar: before B. HTTPServer: before S, known when e comes.
+                (Case::Lower | Case::Other, Case::Upper) => self.humps.push(at),
+                (Case::Upper, Case::Lower) => self.humps.push(self.last_start),
+                _ => {}
+            }
+        }
+        self.word.push(folded);
+        self.last = case;
+        let last_start = std::mem::replace(&mut self.last_start, at);
+        let is_unspaced = self.pairs && unspaced::is_one(folded);
+        let is_pair = std::mem::replace(&mut self.last_is_unspaced, is_unspaced) && is_unspaced;
+        !is_pair || visit(self.word.get(last_start..).unwrap_or_default())
+    }
+
+    /// Visits the tokens of the word that ends here.
+    pub(super) fn flush(&mut self, visit: &mut impl FnMut(&str) -> bool) -> bool {
+        let go_on = !is_token(&self.word) || self.visit_word(visit);
+        self.clear();
+        go_on
+    }
+
+    fn visit_word(&self, visit: &mut impl FnMut(&str) -> bool) -> bool {
+        let word = self.word.as_str();
+        if !visit(word) {
+            return false;
+        }
+        if word.len() > MAX_TERM_BYTES {
+            return true;
+        }
+        let mut start = 0;
+        for part in word.split('_') {
+            let range = start..start + part.len();
+            start = range.end + 1;
+            if part.is_empty() {
+                continue;
+            }
+            if part.len() < word.len() && !visit(part) {
+                return false;
+            }
+            let mut from = range.start;
+            for hump in self.humps.iter().filter(|hump| range.start < **hump && **hump < range.end).chain([&range.end]) {
+                let piece = word.get(from..*hump).unwrap_or_default();
+                if !piece.is_empty() && piece.len() < part.len() && !visit(piece) {
+                    return false;
+                }
+                from = *hump;
+            }
+        }
+        true
+    }
+
+    fn clear(&mut self) {
+        self.word.clear();
+        self.humps.clear();
+        self.last = Case::None;
+        self.last_start = 0;
+        self.last_is_unspaced = false;
+    }
+}
+
+pub(super) fn case(c: char) -> Case {
+    if c.is_lowercase() {
+        Case::Lower
+    } else if c.is_uppercase() {
+        Case::Upper
+    } else if c == '_' {
+        Case::None
+    } else {
+        Case::Other
+    }
+}
