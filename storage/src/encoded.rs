@@ -43,12 +43,12 @@ impl<'a> Iterator for Fields<'a> {
     type Item = (u64, Content<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let key = self.varint()?;
+        let key = varint(&mut self.rest)?;
         let content = match key & 7 {
-            0 => Content::Varint(self.varint()?),
+            0 => Content::Varint(varint(&mut self.rest)?),
             1 => Content::Fixed64(u64::from_le_bytes(*self.take(8)?.first_chunk()?)),
             2 => {
-                let length = usize::try_from(self.varint()?).ok()?;
+                let length = usize::try_from(varint(&mut self.rest)?).ok()?;
                 Content::Bytes(self.take(length)?)
             }
             5 => Content::Fixed32(u32::from_le_bytes(*self.take(4)?.first_chunk()?)),
@@ -59,26 +59,27 @@ impl<'a> Iterator for Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn varint(&mut self) -> Option<u64> {
-        let mut value = 0_u64;
-        for shift in (0..70).step_by(7) {
-            let (byte, rest) = self.rest.split_first()?;
-            self.rest = rest;
-            if shift < 64 {
-                value |= u64::from(byte & 0x7f) << shift;
-            }
-            if byte & 0x80 == 0 {
-                return Some(value);
-            }
-        }
-        None
-    }
-
     fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest;
         Some(taken)
     }
+}
+
+/// Reads a number in groups of seven bits, the lowest first, from the front.
+pub(crate) fn varint(rest: &mut &[u8]) -> Option<u64> {
+    let mut value = 0_u64;
+    for shift in (0..70).step_by(7) {
+        let (byte, tail) = rest.split_first()?;
+        *rest = tail;
+        if shift < 64 {
+            value |= u64::from(byte & 0x7f) << shift;
+        }
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
 }
 
 /// The attributes of the resource in an envelope, in order.

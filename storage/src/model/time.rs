@@ -19,6 +19,9 @@ impl UnixNanos {
     /// The latest time that can be written.
     pub const MAX: Self = Self(u64::MAX);
 
+    /// The beginning of the year 2000: what is earlier comes from senders that count in other units, or not at all.
+    pub const YEAR_2000: Self = Self(946_684_800_000_000_000);
+
     /// Nanoseconds that a duration has room for in SQL and in sums, 292 years: what lasts longer counts as that long.
     pub const LONGEST: u64 = i64::MAX.cast_unsigned();
 

@@ -13,7 +13,6 @@ use crate::store::Signal;
 use super::attributes::{Attribute, AttributeColumns, Scalar, key_value, scalar};
 use super::columns::{Blocks, Ids, Piece, Views};
 use super::envelope::Envelope;
-use super::notes::YEAR_2000;
 use super::spans::long;
 use super::wire::{Blob, Cursor, WireError};
 use super::{DAY, Row, Rows, Shared};
@@ -95,7 +94,7 @@ impl<'a> Rows<'a> for LogRows<'a> {
         let sent = [log.time, log.observed].into_iter().find(|time| *time != 0).map_or(now, UnixNanos::new);
         let time = sent.min(now.plus(DAY)).min(UnixNanos::new(i64::MAX.unsigned_abs()));
         let known = [log.time, log.observed].into_iter().filter(|time| *time != 0);
-        shared.notes.early += u64::from(known.clone().any(|time| time < YEAR_2000));
+        shared.notes.early += u64::from(known.clone().any(|time| UnixNanos::new(time) < UnixNanos::YEAR_2000));
         shared.notes.late += u64::from(known.clone().any(|time| UnixNanos::new(time) > now.plus(DAY)));
         shared.notes.record_ids += u64::from(!matches!(log.trace_id.len(), 0 | 16)) + u64::from(!matches!(log.span_id.len(), 0 | 8));
         let number = u64::try_from(self.record_id.len()).unwrap_or(u64::MAX);

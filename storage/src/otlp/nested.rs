@@ -6,7 +6,7 @@ use crate::model::{SpanId, TraceId, UnixNanos};
 
 use super::attributes::{Scalar, key_value};
 use super::columns::Piece;
-use super::notes::{Notes, YEAR_2000};
+use super::notes::Notes;
 use super::shape::Shape;
 use super::wire::{Blob, Cursor, WireError};
 use super::{DAY, Shared};
@@ -22,7 +22,7 @@ pub(super) struct Nested<'a> {
     found_exception: bool,
     pub(super) exception_type: Option<Piece>,
     pub(super) exception_message: Option<Piece>,
-    /// Events with a time before [`YEAR_2000`].
+    /// Events with a time before [`UnixNanos::YEAR_2000`].
     early: u64,
     /// Events with a time more than a day ahead of the server's clock.
     late: u64,
@@ -44,7 +44,7 @@ impl<'a> Nested<'a> {
                 _ => {}
             }
         }
-        self.early += u64::from(time < YEAR_2000);
+        self.early += u64::from(UnixNanos::new(time) < UnixNanos::YEAR_2000);
         self.late += u64::from(UnixNanos::new(time) > shared.context.now.plus(DAY));
         match self.events {
             0 => self.first_name = name,

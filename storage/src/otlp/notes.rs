@@ -11,9 +11,6 @@ const MAX_MESSAGE: usize = 1024;
 /// Longest part of a span's name in a message, in characters.
 const MAX_NAME: usize = 100;
 
-/// Earlier times come from senders that count in other units, or not at all.
-pub(super) const YEAR_2000: u64 = 946_684_800_000_000_000;
-
 /// Counts, and the first offender.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
@@ -33,7 +30,7 @@ pub(super) struct Notes {
     pub(super) repaired_texts: u64,
     /// Spans that end before they start.
     pub(super) backwards: u64,
-    /// Records and events with a time before [`YEAR_2000`].
+    /// Records and events with a time before [`UnixNanos::YEAR_2000`](crate::model::UnixNanos::YEAR_2000).
     pub(super) early: u64,
     /// Records and events with a time more than a day ahead of the server's clock.
     pub(super) late: u64,

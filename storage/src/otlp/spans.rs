@@ -13,7 +13,6 @@ use super::attributes::{Attribute, AttributeColumns, key_value};
 use super::columns::{Blocks, Ids, Piece, Views, view};
 use super::envelope::{Envelope, Ranges};
 use super::nested::Nested;
-use super::notes::YEAR_2000;
 use super::peer;
 use super::wire::{Blob, Cursor, WireError};
 use super::{Context, DAY, Row, Rows, Shared};
@@ -219,7 +218,7 @@ impl<'a> SpanRows<'a> {
         shared.notes.wrong_parents += u64::from(!span.parent.is_empty() && span.parent.len() != 8);
         self.parent_span_id.push(parent);
         shared.notes.backwards += u64::from(span.end < span.start);
-        shared.notes.early += u64::from(span.start < YEAR_2000);
+        shared.notes.early += u64::from(UnixNanos::new(span.start) < UnixNanos::YEAR_2000);
         shared.notes.late += u64::from(UnixNanos::new(span.end) > shared.context.now.plus(DAY));
         self.start.push(span.start.cast_signed());
         self.end.push(span.end.cast_signed());

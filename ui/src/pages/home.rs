@@ -1,7 +1,7 @@
 //! `/`: Home, or *Getting started* while nothing has been received.
 
 use axum::response::Response;
-use storage::{Signal, TraceOrder, TraceSearch, TraceSummary};
+use storage::{Signal, TraceOrder, TraceSearch, TraceSummary, UnixNanos};
 
 use super::visit::html;
 use super::{Visit, ahead, behind, earlier};
@@ -135,7 +135,7 @@ fn refused(visit: &Visit, window: &Window) -> Option<String> {
 fn history(visit: &Visit) -> Option<u64> {
     let status = visit.state.store().status();
     let known = status.signals.iter().filter_map(|signal| signal.time.map(|(oldest, _)| oldest));
-    let oldest = known.filter(|oldest| oldest.get() >= YEAR_2000).min()?;
+    let oldest = known.filter(|oldest| *oldest >= UnixNanos::YEAR_2000).min()?;
     Some(visit.state.now().since(oldest))
 }
 
@@ -158,9 +158,6 @@ const LISTED: usize = 5;
 
 /// Nanoseconds in which the spans of a trace that has ended are expected: exporters send in batches, and their services not at once.
 const ARRIVING: u64 = 15_000_000_000;
-
-/// Nanoseconds from 1970 to 2000.
-const YEAR_2000: u64 = 946_684_800_000_000_000;
 
 /// Nanoseconds for which a refusal is told: an hour.
 const LATELY: u64 = 3_600_000_000_000;

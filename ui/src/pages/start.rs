@@ -107,16 +107,13 @@ async fn confirm(visit: &Visit, sent: &[Arrival], senders: &mut [Sender]) {
 
 /// What is said of a sender whose times are long ago. Nobody's clock is decades behind: such times are in another unit.
 fn behind(heard: &str, newest: UnixNanos, age: u64) -> String {
-    if newest.get() < YEAR_2000 {
+    if newest < UnixNanos::YEAR_2000 {
         return format!(
             "was received {heard}, with times before the year 2000: times are nanoseconds since 1970, and these may be in another unit"
         );
     }
     format!("was received {heard}, with times that were {} old: its clock may be behind, or it sends late", format::duration(age))
 }
-
-/// Nanoseconds from 1970 to 2000.
-const YEAR_2000: u64 = 946_684_800_000_000_000;
 
 /// Refusals that are listed.
 const REFUSALS: usize = 5;

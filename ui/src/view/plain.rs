@@ -259,13 +259,12 @@ fn reads(name: &str, text: &str, clock: &Clockface) -> String {
     let Ok(nanos) = text.parse::<u64>() else { return String::new() };
     match name {
         "duration" => format::duration(nanos),
-        _ if (name == "time" || name.ends_with("_time")) && nanos > YEAR_2000 => clock.moment(UnixNanos::new(nanos)).text,
+        _ if (name == "time" || name.ends_with("_time")) && UnixNanos::new(nanos) > UnixNanos::YEAR_2000 => {
+            clock.moment(UnixNanos::new(nanos)).text
+        }
         _ => String::new(),
     }
 }
-
-/// In nanoseconds since 1970.
-const YEAR_2000: u64 = 946_684_800_000_000_000;
 
 /// Longer values are folded.
 const HEAD: usize = 90;

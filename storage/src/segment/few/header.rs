@@ -1,5 +1,7 @@
 //! The header of a page: Thrift's compact protocol, as far as it is needed.
 
+use crate::encoded::varint;
+
 /// What a page says of itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Header {
@@ -87,20 +89,6 @@ fn take<'a>(rest: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
     let (head, tail) = rest.split_at_checked(count)?;
     *rest = tail;
     Some(head)
-}
-
-/// A number in groups of seven bits, the lowest first.
-pub(super) fn varint(rest: &mut &[u8]) -> Option<u64> {
-    let (mut number, mut shift) = (0_u64, 0);
-    loop {
-        let (byte, tail) = rest.split_first()?;
-        *rest = tail;
-        number |= u64::from(byte & 0x7f).checked_shl(shift)?;
-        if byte & 0x80 == 0 {
-            return Some(number);
-        }
-        shift += 7;
-    }
 }
 
 /// A number that is not negative.

@@ -1,8 +1,8 @@
 //! Numbers as pages have them that grow: differences, which are added up.
 
-use super::header::varint;
 use super::page::MAX_VALUES;
 use super::walk::bits;
+use crate::encoded::varint;
 
 /// Reads differences (Parquet's `DELTA_BINARY_PACKED`), adds them up and hands over the sums, at most `most`; what is behind them when these
 /// are all.

@@ -1,6 +1,6 @@
 //! Levels and codes as pages have them: runs of equal numbers, and numbers in groups of eight.
 
-use super::header::varint;
+use crate::encoded::varint;
 
 /// Walks over numbers in Parquet's run-length and bit-packed hybrid (`segment/hybrid.rs`). Runs are gone over at once.
 #[derive(Clone, Debug)]
