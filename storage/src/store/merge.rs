@@ -162,7 +162,7 @@ impl Merger {
             let Some(job) = compaction::plan(&self.mergeable(signal), signal, self.clock.now()) else { continue };
             let (Job::Merge(inputs) | Job::Stack(inputs)) = &job;
             // All of them, and not the first alone.
-            if matches!(job, Job::Stack(_)) && inputs.iter().fold(false, |any, segment| segment.renew_older_text() || any) {
+            if matches!(job, Job::Stack(_)) && inputs.iter().filter(|segment| segment.renew_older_text()).count() > 0 {
                 return Ok(true);
             }
             let Some(_share) = self.spare_room(inputs) else { continue };
