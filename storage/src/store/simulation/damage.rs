@@ -90,6 +90,8 @@ impl World {
             // Whatever is wrong with the folder's own files is said instead of opening it.
             Err(error) => {
                 self.history.push(format!("not opened: {error}"));
+                let is_end = path.starts_with("/srv/data/wal") && loss.opened != Excused::Nothing;
+                self.tally.count("ends of the log that were not cut off", u64::from(is_end));
                 true
             }
             Ok(()) => self.compare_damaged(path, &before, (checked, loss)),
