@@ -42,7 +42,8 @@ pub struct TraceSummary {
     pub error_count: usize,
     /// Spans of this trace in the range asked for that match the query; where it is about whole traces, rows that decide.
     pub matched: usize,
-    /// What the list is sorted by, see [`super::TraceOrder`]: start or duration in nanoseconds of the best matching span, or how many there are.
+    /// What the list is sorted by: start or duration in nanoseconds of the best matching span, or a number of spans with what tells equal ones
+    /// apart, see [`super::TraceOrder::shown`].
     pub key: u64,
     /// Services in the order of their first span.
     pub services: Vec<ServiceInTrace>,

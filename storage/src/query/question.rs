@@ -32,9 +32,9 @@ pub enum TraceOrder {
     Oldest,
     /// By the duration of the longest matching span, longest first.
     Slowest,
-    /// By how many of its spans in range match, most first. Where the question is about the whole trace: by all of them.
+    /// By how many spans it has in range, whether or not they match: most first, and of equal numbers the newest first.
     MostSpans,
-    /// By how many of these have status ERROR, most first; traces without such a span are left out.
+    /// By how many of these have status ERROR, likewise; traces without such a span are left out.
     MostErrors,
 }
 
@@ -162,11 +162,31 @@ impl TraceOrder {
         if self == Self::Oldest { |key| u64::MAX - key } else { std::convert::identity }
     }
 
+    /// The weight of a trace of which so many spans are counted, the newest of them begun at `newest`: a count, and within it the time to 17
+    /// milliseconds.
+    pub(super) fn weight_of(count: u64, newest: u64) -> u64 {
+        count.min(u64::MAX >> TIME_BITS) << TIME_BITS | newest >> (u64::BITS - TIME_BITS)
+    }
+
+    /// What a sort key says: how many spans are counted, or the key itself where it is a time or a duration.
+    #[must_use]
+    pub fn shown(self, key: u64) -> u64 {
+        if self.counts() { key >> TIME_BITS } else { key }
+    }
+
+    /// Whether it is one by a number of spans.
+    pub(super) fn counts(self) -> bool {
+        matches!(self, Self::MostSpans | Self::MostErrors)
+    }
+
     /// Whether it is one by start.
     pub(super) fn is_by_start(self) -> bool {
         matches!(self, Self::Newest | Self::Oldest)
     }
 }
+
+/// Bits of a weight that tell traces with as many spans apart.
+const TIME_BITS: u32 = 40;
 
 // === impl TraceSearch ===
 
@@ -183,7 +203,9 @@ impl TraceSearch {
     }
 
     fn question(&self) -> String {
-        format!("traces {:?} {}", self.order, self.query)
+        // Once these orders had other keys.
+        let keys = if self.order.counts() { " by count and time" } else { "" };
+        format!("traces {:?}{keys} {}", self.order, self.query)
     }
 }
 

@@ -10,7 +10,7 @@ use arrow::buffer::BooleanBuffer;
 
 use super::answer::{QueryStats, TracePage, TraceSummary};
 use super::columns;
-use super::language::Asked;
+use super::language::{Asked, Node, Set, TraceNode};
 use super::predicate::Predicate;
 use super::question::{Cursor, QueryError, TraceOrder, TraceSearch};
 use super::scan::{Control, Place, Ranking, Scan, Unit, Wanted, of_map};
@@ -111,13 +111,17 @@ pub(crate) fn search(snapshot: &Snapshot, search: &TraceSearch, control: &Contro
     }
     let after = search.after()?.map(|cursor| rank_of(cursor, search.order)).transpose()?;
     let query = match Asked::parse(&search.query).map_err(QueryError::Parse)? {
+        Asked::Rows(query) if search.order.counts() && query.root == Node::All => {
+            return counted::search(snapshot, search, after, control);
+        }
+        // What is counted are all spans of traces in which one matches.
+        Asked::Rows(query) if search.order.counts() => {
+            return structure::search(snapshot, search, &TraceNode::Some(Set::Spans(query.root)), after, control);
+        }
         Asked::Rows(query) => query,
         Asked::Trace(node) => return structure::search(snapshot, search, &node, after, control),
     };
     let predicate = Predicate::new(&query);
-    if counted::counts(search.order) {
-        return counted::search(snapshot, search, &predicate, after, control);
-    }
     let mut want = search.limit + 1;
     loop {
         let (candidates, mut stats) = candidates(snapshot, search, (Signal::Traces, &predicate), after, want, control)?;

@@ -1,7 +1,7 @@
 //! What several answers have in common.
 
 use serde::Serialize;
-use storage::{Histogram, QueryStats, Signal, TimeRange, TraceSummary, UnixNanos};
+use storage::{Histogram, QueryStats, Signal, TimeRange, TraceOrder, TraceSummary, UnixNanos};
 
 /// What an answer took of the store, and whether it is the whole answer. How long it took is in a header: the same question about the same
 /// data has the same body.
@@ -103,8 +103,9 @@ impl From<TimeRange> for Range {
     }
 }
 
-impl From<TraceSummary> for Summary {
-    fn from(trace: TraceSummary) -> Self {
+impl Summary {
+    /// A trace of a list in this order.
+    pub(super) fn new(trace: TraceSummary, order: TraceOrder) -> Self {
         let share = |service: storage::ServiceInTrace| ServiceShare {
             name: service.name,
             span_count: service.span_count,
@@ -120,7 +121,7 @@ impl From<TraceSummary> for Summary {
             span_count: trace.span_count,
             error_count: trace.error_count,
             matched: trace.matched,
-            sort_key: trace.key.to_string(),
+            sort_key: order.shown(trace.key).to_string(),
             services: trace.services.into_iter().map(share).collect(),
             first_error: trace.first_error,
         }

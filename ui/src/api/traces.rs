@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
-use storage::{Signal, TracePage, TraceSearch};
+use storage::{Signal, TraceOrder, TracePage, TraceSearch};
 
 use super::search::{TRACE_FILTERS, range, trace_query, window};
 use super::shape::{BARS, Bars, Stats, Summary, TRACE_COLUMNS, trace_line};
@@ -21,10 +21,10 @@ pub(super) struct Found {
     stats: Stats,
 }
 
-impl From<TracePage> for Found {
-    fn from(page: TracePage) -> Self {
+impl Found {
+    fn new(page: TracePage, order: TraceOrder) -> Self {
         Self {
-            traces: page.traces.into_iter().map(Summary::from).collect(),
+            traces: page.traces.into_iter().map(|trace| Summary::new(trace, order)).collect(),
             next: page.next.map(|cursor| cursor.to_string()),
             stats: page.stats.into(),
         }
@@ -38,16 +38,17 @@ pub(super) async fn search(State(state): State<AppState>, params: Params) -> Res
     params.refuse_unknown(&[&TRACE_FILTERS[..], &["to", "order", "limit", "cursor", "format"]].concat())?;
     let is_table = params.word("format", &[("json", false), ("csv", true)])?.unwrap_or_default();
     let query = trace_query(&state, &params)?;
+    let order = params.word("order", &TRACE_ORDERS)?.unwrap_or_default();
     let search = TraceSearch {
         range: range(&state, &params, Signal::Traces, &query)?,
         query,
-        order: params.word("order", &TRACE_ORDERS)?.unwrap_or_default(),
+        order,
         limit: params.limit(20, 1_000)?,
         cursor: params.cursor()?,
     };
     let found = state.store().search_traces(search).await?;
     if !is_table {
-        return Ok(Json(Found::from(found)).into_response());
+        return Ok(Json(Found::new(found, order)).into_response());
     }
     let (next, complete) = (found.next, found.stats.complete);
     let table = in_background(move || csv::file(csv::texts(TRACE_COLUMNS, found.traces.into_iter().map(trace_line)))).await?;

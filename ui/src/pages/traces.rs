@@ -171,7 +171,7 @@ fn frame_of(visit: &Visit, window: &Window, asked: &Asked, address: &Address) ->
         builder: Builder::parse(query),
         services: format::offered(visit.state.store().service_names()),
         hidden: kept(visit),
-        orders: orders(&links, asked, asked.matched(visit)),
+        orders: orders(&links, asked),
         columns: Columns::new(asked.order, asked.matched(visit)),
         counts: asked.matched(visit).counted(),
         json,
@@ -215,7 +215,7 @@ async fn without_errors(page: &mut Traces, visit: &Visit, asked: &Asked) -> bool
     let others = TraceSearch { order: TraceOrder::Newest, ..asked.search(PAGE) };
     let Ok(others) = visit.state.store().search_traces(others).await else { return false };
     let least = if others.next.is_some() { "at least " } else { "" };
-    page.nothing = "No trace in this window has a failed span that matches.".to_owned();
+    page.nothing = "No trace that is found has a failed span in this window.".to_owned();
     if !others.traces.is_empty() {
         let traces = format::counted(others.traces.len() as u64, "trace without errors is", "traces without errors are");
         let words = format!("{least}{traces} found: show the newest first");

@@ -189,9 +189,9 @@ impl Matched {
             (Self::Everything, false) => "with a span in this window",
             (Self::Everything, true) => "with a failed span in this window",
             (Self::Roots, false) => "whose root span is selected",
-            (Self::Roots, true) => "whose root span is selected and failed",
+            (Self::Roots, true) => "whose root span is selected, with a failed span",
             (Self::Spans, false) => "with a span that matches",
-            (Self::Spans, true) => "with a failed span that matches",
+            (Self::Spans, true) => "with a span that matches and a failed one",
             (Self::Traces, false) if is_one => "that matches as a whole",
             (Self::Traces, false) => "that match as a whole",
             (Self::Traces, true) if is_one => "that matches as a whole, with a failed span",
@@ -242,12 +242,7 @@ impl Columns {
             TraceOrder::Slowest => {
                 Self { duration: either("Longest match", "Longest span"), sorted: "duration", next: "Faster →", ..plain }
             }
-            // Of what matches as a whole, all spans are counted.
-            TraceOrder::MostSpans => Self {
-                spans: if matches!(matched, Matched::Spans | Matched::Roots) { "Matches" } else { "Spans" },
-                sorted: "spans",
-                ..plain
-            },
+            TraceOrder::MostSpans => Self { sorted: "spans", ..plain },
             TraceOrder::MostErrors => Self { spans: "Errors", sorted: "errors", ..plain },
         }
     }
@@ -267,9 +262,10 @@ impl Listing<'_> {
     /// What is shown of the spans, and of how many when that is not all.
     fn spans(&self, trace: &TraceSummary) -> (String, String) {
         let all = format::count(trace.span_count as u64);
+        let counted = self.order.shown(trace.key);
         match self.order {
-            TraceOrder::MostSpans if trace.key != trace.span_count as u64 => (format::count(trace.key), format!("of {all}")),
-            TraceOrder::MostErrors => (format::count(trace.key), format!("of {all}")),
+            TraceOrder::MostSpans if counted != trace.span_count as u64 => (format::count(counted), format!("of {all}")),
+            TraceOrder::MostErrors => (format::count(counted), format!("of {all}")),
             _ => (all, String::new()),
         }
     }

@@ -13,7 +13,7 @@ use super::super::language::TraceNode;
 use super::super::predicate::Predicate;
 use super::super::question::{QueryError, TraceSearch};
 use super::super::scan::{Control, Scan, Wanted, of_set};
-use super::{Rank, candidates, counted::counts, summaries};
+use super::{Rank, candidates, summaries};
 use crate::model::{TimeRange, TraceId};
 use crate::schema::column;
 use crate::snapshot::Snapshot;
@@ -47,7 +47,7 @@ pub(super) fn search(
     control: &Control,
 ) -> Result<TracePage, QueryError> {
     let plan = Plan::new(node, search.order);
-    if counts(search.order) {
+    if search.order.counts() {
         return counted::search(snapshot, search, &plan, after, control);
     }
     let mut stats = QueryStats { complete: true, ..QueryStats::default() };

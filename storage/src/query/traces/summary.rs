@@ -45,8 +45,10 @@ const SPANS_SHOWN: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     seen: HashSet<(u64, i32, u64)>,
-    /// The weight that its matching spans in range make.
+    /// The weight that its matching spans in range make; in an order by numbers every span matches.
     pub(super) weight: Option<u64>,
+    /// Spans that are counted, and the start of the newest of them.
+    counted: (u64, u64),
     start: Option<u64>,
     end: u64,
     error_count: usize,
@@ -239,8 +241,9 @@ impl Gathered {
             self.weight = Some(match search.order {
                 TraceOrder::Newest | TraceOrder::Oldest => so_far.max(search.order.weight()(row.start)),
                 TraceOrder::Slowest => so_far.max(row.duration),
-                TraceOrder::MostSpans => so_far + 1,
-                TraceOrder::MostErrors => so_far + u64::from(row.is_error),
+                TraceOrder::MostSpans => self.count(row.start),
+                TraceOrder::MostErrors if row.is_error => self.count(row.start),
+                TraceOrder::MostErrors => so_far,
             });
         }
         let place = order(row.start, row.id, row.kind);
@@ -261,6 +264,12 @@ impl Gathered {
             }
         }
         self.service(row.service, place).add(row, place);
+    }
+
+    fn count(&mut self, start: u64) -> u64 {
+        let (count, newest) = self.counted;
+        self.counted = (count + 1, newest.max(start));
+        TraceOrder::weight_of(count + 1, newest.max(start))
     }
 
     fn service(&mut self, name: &str, first: Order) -> &mut Service {

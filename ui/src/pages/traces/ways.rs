@@ -6,7 +6,6 @@ use super::{Asked, Visit};
 use crate::params::{TRACE_ORDERS, Window};
 use crate::view::link::{Address, Links};
 use crate::view::search::Builder;
-use crate::view::traces::Matched;
 
 /// As addresses name an order; the default is left out.
 pub(super) fn word_of(order: TraceOrder) -> &'static str {
@@ -24,13 +23,9 @@ pub(super) fn otherwise(links: &Links, query: &str) -> Vec<(String, String)> {
     otherwise
 }
 
-/// The other orders of this list, what is selected kept. Of a query about spans, those that match are counted.
-pub(super) fn orders(links: &Links, asked: &Asked, matched: Matched) -> Vec<(&'static str, String, bool)> {
-    let [spans, errors] = match matched {
-        Matched::Everything | Matched::Traces => ["Most spans", "Most errors"],
-        Matched::Roots | Matched::Spans => ["Most matches", "Most failed matches"],
-    };
-    let labels = ["Newest", "Oldest", "Slowest", spans, errors];
+/// The other orders of this list, what is selected kept.
+pub(super) fn orders(links: &Links, asked: &Asked) -> Vec<(&'static str, String, bool)> {
+    let labels = ["Newest", "Oldest", "Slowest", "Most spans", "Most errors"];
     let choice = |(label, (_, value)): (&'static str, &(&str, TraceOrder))| {
         let address = links.traces(&asked.query).with("sort", word_of(*value)).with("sel", &asked.part_written());
         (label, address.href(), asked.order == *value)

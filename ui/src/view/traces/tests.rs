@@ -24,7 +24,9 @@ fn summary() -> TraceSummary {
 }
 
 fn shown(order: TraceOrder, now: u64) -> Row {
-    let page = TracePage { traces: vec![summary()], ..TracePage::default() };
+    let counts = matches!(order, TraceOrder::MostSpans | TraceOrder::MostErrors);
+    let key = if counts { 500 << 40 } else { 500 };
+    let page = TracePage { traces: vec![TraceSummary { key, ..summary() }], ..TracePage::default() };
     let (links, clock, palette) = (Links::default(), Clockface::new(UnixNanos::new(now), None), Palette::default());
     rows(&page, &Listing { order, list: "", links: &links, clock: &clock, palette: &palette }).remove(0)
 }

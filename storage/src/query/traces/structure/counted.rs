@@ -1,19 +1,19 @@
-//! Traces that match as a whole, by how many spans they have or how many of them failed.
+//! Traces by how many spans they have or how many of them failed, of those that match: as a whole, or with a span.
 //!
-//! Which traces match is decided as for every question; where one stands is decided by all its spans in range, which are counted first
-//! and read in the order of these counts. A row that was sent twice makes a count too high, never too low, so a page is done as soon as
-//! enough judged traces rank before all that were not read.
+//! Which traces match is decided as for every question; where one stands is decided by all its spans in range. Traces with a row of what
+//! decides are found first, then the spans of these are counted and read in the order of their counts. A row that was sent twice makes a
+//! count too high, never too low, so a page is done as soon as enough judged traces rank before all that were not read.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use super::super::super::answer::TracePage;
-use super::super::super::language::{Asked, Node};
-use super::super::super::question::TraceOrder;
-use super::super::counted::{MAX_COUNTED, ranked};
+use super::super::super::language::Node;
+use super::super::counted::{MAX_COUNTED, counted, ranked};
 use super::super::{MAX_CANDIDATES, Rank};
 use super::plan::Plan;
 use super::reader::Reader;
-use super::{Control, Matching, Predicate, QueryError, QueryStats, Reverse, Snapshot, TraceSearch, page, rarest, traces_with};
+use super::{Control, MAX_NAMED, Matching, Predicate, QueryError, QueryStats, Snapshot, TraceSearch, page, rarest, traces_with};
 use crate::model::TraceId;
 
 /// Finds the traces that match with most spans or errors.
@@ -24,8 +24,14 @@ pub(super) fn search(
     after: Option<Rank>,
     control: &Control,
 ) -> Result<TracePage, QueryError> {
-    let (mut ranked, mut stats) = ranked(snapshot, search, &counted(search.order)?, control)?;
-    keep_named(&mut ranked, snapshot, search, plan, &mut stats, control)?;
+    let mut stats = QueryStats { complete: true, ..QueryStats::default() };
+    let only = named(snapshot, search, plan, &mut stats, control)?;
+    let rows = match &only {
+        Some(few) if few.len() <= MAX_NAMED => Predicate::traces(few.iter().copied().collect()),
+        _ => counted(search.order)?,
+    };
+    let (ranked, scanned) = ranked(snapshot, search, &rows, only.as_ref(), control)?;
+    stats.add(scanned);
     let mut reader = Reader::new(snapshot, plan, control);
     let mut matching = Matching::new();
     let mut read = 0;
@@ -51,36 +57,23 @@ pub(super) fn search(
     page(snapshot, search, matching, None, read, stats, control)
 }
 
-/// The rows that are counted.
-fn counted(order: TraceOrder) -> Result<Predicate, QueryError> {
-    if order != TraceOrder::MostErrors {
-        return Ok(Predicate::all());
-    }
-    match Asked::parse("status:error").map_err(QueryError::Parse)? {
-        Asked::Rows(query) => Ok(Predicate::new(&query)),
-        Asked::Trace(_) => Ok(Predicate::all()),
-    }
-}
-
-/// Leaves out traces that cannot match: those without a row in range of the condition that decides, or of another one that must hold
-/// and does so in few traces.
-fn keep_named(
-    ranked: &mut Vec<Rank>,
+/// Traces that may match: those with a row in range of the condition that decides, and with one of another that must hold and does so in few;
+/// `None` when they are too many.
+fn named(
     snapshot: &Snapshot,
     search: &TraceSearch,
     plan: &Plan,
     stats: &mut QueryStats,
     control: &Control,
-) -> Result<(), QueryError> {
-    let mut keep = |ids: Option<Vec<TraceId>>| {
-        if let Some(ids) = ids {
-            let ids: HashSet<TraceId> = ids.into_iter().collect();
-            ranked.retain(|(_, id)| ids.contains(id));
+) -> Result<Option<HashSet<TraceId>>, QueryError> {
+    let deciding = plan.source_leg().filter(|leg| *leg.node() != Node::All);
+    let deciding = deciding.map(|leg| traces_with(snapshot, leg, search.range, MAX_COUNTED, stats, control)).transpose()?.flatten();
+    let rarest = rarest(snapshot, plan, stats, control)?;
+    Ok(match (deciding, rarest) {
+        (Some(ids), Some(others)) => {
+            let others: HashSet<TraceId> = others.into_iter().collect();
+            Some(ids.into_iter().filter(|id| others.contains(id)).collect())
         }
-    };
-    if let Some(leg) = plan.source_leg().filter(|leg| *leg.node() != Node::All) {
-        keep(traces_with(snapshot, leg, search.range, MAX_COUNTED, stats, control)?);
-    }
-    keep(rarest(snapshot, plan, stats, control)?);
-    Ok(())
+        (ids, others) => ids.or(others).map(|ids| ids.into_iter().collect()),
+    })
 }

@@ -11,7 +11,8 @@ use crate::model::{TimeRange, UnixNanos};
 /// A trace that matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
-    /// That of the best deciding row in range, or how many spans in range are counted; see [`TraceOrder::weight`].
+    /// That of the best deciding row in range, or of how many spans in range are counted; see [`TraceOrder::weight`] and
+    /// [`TraceOrder::weight_of`].
     pub(super) weight: u64,
     /// Deciding rows in range.
     pub(super) rows: usize,
@@ -56,8 +57,9 @@ pub(super) fn judge(plan: &Plan, rows: &Rows, search: &TraceSearch) -> Option<Ve
     let of = |item: &Item| weight(if search.order.is_by_start() { item.time } else { item.duration });
     let best = judge.chosen(&members).filter(in_range).map(of).max()?;
     let counted = |is_counted: fn(&Item) -> bool| {
-        let count = items.iter().filter(|item| item.is_span && is_counted(item)).filter(in_range).count();
-        (count > 0).then_some(count as u64)
+        let times = items.iter().filter(|item| item.is_span && is_counted(item)).filter(in_range).map(|item| item.time);
+        let (count, newest) = times.fold((0, 0), |(count, newest), time| (count + 1, time.max(newest)));
+        (count > 0).then_some(TraceOrder::weight_of(count, newest))
     };
     let weight = match search.order {
         TraceOrder::Newest | TraceOrder::Oldest | TraceOrder::Slowest => best,

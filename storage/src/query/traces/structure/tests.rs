@@ -18,8 +18,9 @@ fn control() -> Control {
     Control::new(Duration::from_secs(60))
 }
 
-/// Spans whose parents come before them, some of them missing; records of traces, of spans, and of neither.
-fn random(dice: &mut Dice, traces: u64) -> (Vec<Span>, Vec<LogRecord>) {
+/// Spans whose parents come before them, some of them missing; records of traces, of spans, and of neither. Times are multiples
+/// of `tick`.
+fn random(dice: &mut Dice, traces: u64, tick: u64) -> (Vec<Span>, Vec<LogRecord>) {
     let (mut spans, mut logs) = (Vec::new(), Vec::new());
     let mut id = 0;
     for trace in 1..=traces {
@@ -29,7 +30,7 @@ fn random(dice: &mut Dice, traces: u64) -> (Vec<Span>, Vec<LogRecord>) {
             let parent = if place == 0 { dice.roll(2) * 999_999 } else { first + dice.roll(place) };
             let service = *dice.pick(&["api", "pay", "cart"]);
             let name = *dice.pick(&["GET /", "select", "send"]);
-            let start = 1_000 + dice.roll(traces) * 10;
+            let start = (1_000 + dice.roll(traces) * 10) * tick;
             let mut span = fixtures::span(trace, id, parent, service, name, start, dice.roll(1_000));
             span.kind = *dice.pick(&[SpanKind::Internal, SpanKind::Server]);
             if dice.roll(4) == 0 {
@@ -47,7 +48,7 @@ fn random(dice: &mut Dice, traces: u64) -> (Vec<Span>, Vec<LogRecord>) {
         for _ in 0..dice.roll(3) {
             let number = logs.len() as u64 + 1;
             let body = *dice.pick(&["all fine", "deadlock found"]);
-            let mut record = fixtures::log(number, ["api", "pay"][dice.count(2)], body, 1_000 + dice.roll(traces) * 10);
+            let mut record = fixtures::log(number, ["api", "pay"][dice.count(2)], body, (1_000 + dice.roll(traces) * 10) * tick);
             record.severity_number = *dice.pick(&[9, 17]);
             record.trace_id = Some(fixtures::trace_id(trace + traces * (dice.roll(12) / 11)));
             record.span_id = (dice.roll(4) > 0 && id >= first).then(|| fixtures::span_id(first + dice.roll(id + 1 - first)));
@@ -90,7 +91,9 @@ fn pages_join_to_what_looking_at_every_trace_finds() {
     let mut dice = Dice(41);
     for round in 0..16 {
         let folder = tempfile::tempdir().unwrap();
-        let (spans, logs) = random(&mut dice, 20 + round * 16);
+        // In every second round traces with as many spans are told apart by their times.
+        let tick = if round % 2 == 0 { 1 } else { 1 << 22 };
+        let (spans, logs) = random(&mut dice, 20 + round * 16, tick);
         let snapshot = stored(folder.path(), &mut dice, &spans, &logs);
         for _ in 0..12 {
             let asked = question(&mut dice, 2);
@@ -98,7 +101,7 @@ fn pages_join_to_what_looking_at_every_trace_finds() {
                 TimeRange::ALL
             } else {
                 let from = 1_000 + dice.roll(300);
-                TimeRange { from: UnixNanos::new(from), to: UnixNanos::new(from + dice.roll(2_000)) }
+                TimeRange { from: UnixNanos::new(from * tick), to: UnixNanos::new((from + dice.roll(2_000)) * tick) }
             };
             let order = *dice.pick(&ORDERS);
             let limit = if dice.roll(2) == 0 { 1_000 } else { dice.count(9) + 1 };

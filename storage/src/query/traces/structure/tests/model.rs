@@ -222,13 +222,16 @@ fn standing(seen: &Seen<'_>, asked: &Question, range: TimeRange, order: TraceOrd
     let is_in = |item: &&usize| range.contains(UnixNanos::new(seen.time(**item)));
     let best = rows.iter().filter(is_in).map(|item| key(*item)).max()?;
     let deciding = rows.iter().filter(is_in).count();
-    let spans: Vec<usize> = (0..seen.spans.len()).collect();
-    let counted = match order {
-        TraceOrder::Newest | TraceOrder::Oldest | TraceOrder::Slowest => return Some((best, deciding)),
-        TraceOrder::MostSpans => spans.iter().filter(is_in).count(),
-        TraceOrder::MostErrors => spans.iter().filter(is_in).filter(|item| seen.spans[**item].is_error()).count(),
-    };
-    (counted > 0).then_some((counted as u64, deciding))
+    let counted: Vec<u64> = (0..seen.spans.len())
+        .filter(|item| order != TraceOrder::MostErrors || seen.spans[*item].is_error())
+        .filter(|item| is_in(&item))
+        .map(|item| seen.time(item))
+        .collect();
+    if !matches!(order, TraceOrder::MostSpans | TraceOrder::MostErrors) {
+        return Some((best, deciding));
+    }
+    let newest = counted.iter().max()?;
+    Some(((counted.len() as u64) << 40 | newest >> 24, deciding))
 }
 
 pub(super) fn expected(spans: &[Span], logs: &[LogRecord], asked: &Question, range: TimeRange, order: TraceOrder) -> Vec<(TraceId, usize)> {
