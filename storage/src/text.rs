@@ -138,6 +138,13 @@ impl Needle {
         terms
     }
 
+    /// The beginning of a term that every matching body has: the last word of a phrase may go on. `None` when it has but one word.
+    pub(crate) fn hint_prefix(&self) -> Option<String> {
+        let last = words(&self.folded).last().filter(|_| self.form == Form::Substring);
+        let begun = last.filter(|(range, _)| range.start > 0 && range.end == self.folded.len());
+        begun.map(|(_, word)| truncated(word).to_owned())
+    }
+
     /// Whether `body` matches. This decides; the index does not.
     pub(crate) fn matches(&self, body: &str) -> bool {
         if body.is_ascii() {

@@ -79,6 +79,16 @@ fn a_phrase_matches_anywhere_and_hints_at_its_inner_words_only() {
     assert!(Needle::phrase("").matches("anything"));
 }
 
+#[test]
+fn the_last_word_of_a_phrase_is_the_beginning_of_one() {
+    let prefix = |phrase: &str| Needle::phrase(phrase).hint_prefix();
+    assert_eq!(prefix("ed for Us").as_deref(), Some("us"));
+    assert_eq!(prefix("id=4").as_deref(), Some("4"));
+    assert_eq!(prefix("for user "), None);
+    assert_eq!(prefix("created"), None);
+    assert_eq!(Needle::word("for-user").hint_prefix(), None);
+}
+
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-cA-C_ .0-9]{0,24}",
@@ -104,6 +114,9 @@ proptest! {
             let known = terms(&text);
             for hint in needle.hint_terms() {
                 prop_assert!(known.contains(&hint), "{wanted:?} in {text:?}: {hint:?} not in {known:?}");
+            }
+            for begun in needle.hint_prefix() {
+                prop_assert!(known.iter().any(|term| term.starts_with(&begun)), "{wanted:?} in {text:?}: {begun:?} begins none of {known:?}");
             }
         }
     }

@@ -114,8 +114,11 @@ impl Exact {
 
     /// See [`Wildcard::hint_prefixes`].
     pub(crate) fn hint_prefixes(&self) -> Vec<String> {
-        let folded = || self.pieces.iter().map(|piece| folded(piece)).collect::<Vec<_>>();
-        self.pattern.as_ref().map_or_else(Vec::new, |_| begun_words(&folded()))
+        match (&self.pattern, self.pieces.as_slice()) {
+            (Some(_), pieces) => begun_words(&pieces.iter().map(|piece| folded(piece)).collect::<Vec<_>>()),
+            (None, [phrase]) => super::Needle::phrase(phrase).hint_prefix().into_iter().collect(),
+            (None, _) => Vec::new(),
+        }
     }
 
     /// Whether `body` matches.

@@ -47,7 +47,7 @@ impl Finder {
     /// Beginnings of terms that every text with a match has.
     pub(super) fn hint_prefixes(&self) -> Vec<String> {
         match self {
-            Self::Needle(_) => Vec::new(),
+            Self::Needle(needle) => needle.hint_prefix().into_iter().collect(),
             Self::Wildcard(wildcard) => wildcard.hint_prefixes(),
             Self::Exact(exact) => exact.hint_prefixes(),
         }
