@@ -9,6 +9,7 @@ use super::anywhere::holds_pair;
 use super::finder::Finder;
 use super::value::ValueTest;
 use crate::schema::column;
+use crate::spread::Spread;
 
 /// What is asked of a resource or a scope.
 #[derive(Clone, Debug)]
@@ -32,7 +33,7 @@ pub(super) struct EnvelopeTest<'a> {
     envelopes: &'a BinaryViewArray,
     asked: &'a Envelope,
     /// By view: equal views are equal bytes.
-    known: HashMap<u128, bool>,
+    known: HashMap<u128, bool, Spread>,
     last: Option<(u128, bool)>,
 }
 
@@ -68,7 +69,7 @@ impl Envelope {
 
 impl<'a> EnvelopeTest<'a> {
     pub(super) fn new(envelopes: &'a BinaryViewArray, asked: &'a Envelope) -> Self {
-        Self { envelopes, asked, known: HashMap::new(), last: None }
+        Self { envelopes, asked, known: HashMap::default(), last: None }
     }
 
     pub(super) fn passes(&mut self, row: usize) -> bool {
