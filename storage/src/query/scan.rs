@@ -168,6 +168,11 @@ impl<'a> Scan<'a> {
         self.arrivals = None;
     }
 
+    /// Rows of the units, as far as indexes were asked.
+    pub(super) fn rows(&self) -> u64 {
+        self.units.iter().map(|unit| self.rows_of(unit)).sum()
+    }
+
     /// Puts the oldest units first.
     pub(super) fn oldest_first(&mut self) {
         self.units.sort_by(|a, b| a.min.cmp(&b.min).then(a.place.cmp(&b.place)));
@@ -186,17 +191,8 @@ impl<'a> Scan<'a> {
     pub(super) fn run(
         &mut self,
         wanted: Wanted<'_>,
-        stop: impl FnMut(&Unit) -> bool,
-        mut each: impl FnMut(&Rows<'_>) -> Result<(), QueryError>,
-    ) -> Result<(), QueryError> {
-        self.walk(stop, |scan, unit, account| scan.unit(unit, wanted, account, &mut each))
-    }
-
-    /// Hands units on in order until `stop` says of the next one that it cannot matter.
-    fn walk(
-        &mut self,
         mut stop: impl FnMut(&Unit) -> bool,
-        mut read: impl FnMut(&Self, &Unit, &mut Account) -> Result<(), QueryError>,
+        mut each: impl FnMut(&Rows<'_>) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
         let mut account = Account::default();
         let units = std::mem::take(&mut self.units);
@@ -205,7 +201,7 @@ impl<'a> Scan<'a> {
                 account.skipped = units.iter().skip(i).map(|unit| self.rows_of(unit)).sum();
                 break;
             }
-            read(self, unit, &mut account)?;
+            self.unit(unit, wanted, &mut account, &mut each)?;
         }
         self.units = units;
         self.close(account);

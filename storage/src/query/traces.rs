@@ -7,18 +7,20 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use arrow::array::{Array, RecordBatch};
 use arrow::buffer::BooleanBuffer;
+use parking_lot::Mutex;
 
 use super::answer::{QueryStats, TracePage, TraceSummary};
 use super::columns;
 use super::language::{Asked, Node, Set, TraceNode};
 use super::predicate::Predicate;
 use super::question::{Cursor, QueryError, TraceOrder, TraceSearch};
-use super::scan::{Control, Place, Ranking, Scan, Unit, Wanted, of_map};
+use super::scan::{Control, Place, Ranking, Rows, Scan, Unit, Wanted, of_map};
 use super::unknown;
 use crate::model::{Span, TimeRange, TraceId, UnixNanos};
 use crate::rows;
 use crate::schema::{self, column};
 use crate::snapshot::Snapshot;
+use crate::spread::Spread;
 use crate::store::Signal;
 use crate::trace::Trace;
 
@@ -170,22 +172,21 @@ fn candidates(
     let is_oldest = search.order == TraceOrder::Oldest;
     let key = if by_start { schema::time_column(signal) } else { column::DURATION };
     let range = if by_start { not_before(after, search) } else { search.range };
-    let mut best = Best { want, after, keys: HashMap::new(), ranks: BTreeSet::new() };
-    let mut scan = Scan::new(snapshot, signal, range, &predicate.hints, control)?;
+    let best = Mutex::new(Best { want, after, keys: HashMap::default(), ranks: BTreeSet::new() });
+    let mut scan = Scan::asking_late(snapshot, signal, range, &predicate.hints, control)?;
     if is_oldest {
         scan.oldest_first();
     }
-    let best_cell = std::cell::RefCell::new(&mut best);
     let first_of = |unit: &Unit| weight(if is_oldest { unit.min } else { unit.max }.get());
-    let mut holding = control.holding();
+    let holding = Mutex::new(control.holding());
     scan.run_best(
         (Wanted { columns: &[column::TRACE_ID, key], keys: &[], predicate }, Ranking { column: key, weight }),
-        |unit| by_start && best_cell.borrow().worst().is_some_and(|worst| worst > first_of(unit)),
-        || best_cell.borrow().worst(),
+        |unit| by_start && best.lock().worst().is_some_and(|worst| worst > first_of(unit)),
+        || best.lock().worst(),
         |rows| {
             let ids = columns::id(rows.batch, column::TRACE_ID)?;
             let keys = columns::long(rows.batch, key)?;
-            let mut best = best_cell.borrow_mut();
+            let mut best = best.lock();
             let mut worst = best.worst();
             for row in rows.alive.set_indices() {
                 let key = weight(columns::nanos(keys, row));
@@ -196,11 +197,11 @@ fn candidates(
                     worst = best.worst();
                 }
             }
-            holding.set(of_map(&best.keys) + best.ranks.len() * size_of::<Rank>());
+            holding.lock().set(of_map(&best.keys) + best.ranks.len() * size_of::<Rank>());
             Ok(())
         },
     )?;
-    Ok((best.ranks.into_iter().collect(), scan.stats))
+    Ok((best.into_inner().ranks.into_iter().collect(), scan.stats))
 }
 
 /// The part of the searched range in which what ranks behind `after` by its start can lie.
@@ -219,7 +220,7 @@ fn not_before(after: Option<Rank>, search: &TraceSearch) -> TimeRange {
 struct Best {
     want: usize,
     after: Option<Rank>,
-    keys: HashMap<TraceId, u64>,
+    keys: HashMap<TraceId, u64, Spread>,
     ranks: BTreeSet<Rank>,
 }
 
@@ -269,22 +270,26 @@ fn summaries(
     let mut found = Vec::with_capacity(candidates.len());
     for chunk in candidates.chunks(TRACES_AT_ONCE) {
         let of_traces = Predicate::traces(chunk.iter().map(|(_, id)| *id).collect());
-        let mut gathered: HashMap<TraceId, Gathered> = HashMap::new();
-        let (mut holding, mut spans) = (control.holding(), 0);
+        let gathered: Mutex<(HashMap<TraceId, Gathered, Spread>, usize)> = Mutex::default();
+        let holding = Mutex::new(control.holding());
         let mut scan = Scan::new(snapshot, Signal::Traces, TimeRange::ALL, &of_traces.hints, control)?;
-        scan.run(
-            Wanted { columns: &needed, keys: &keys, predicate: &of_traces },
-            |_| false,
-            |rows| {
-                let matching = match predicate {
-                    Some(predicate) => predicate.matches(rows.batch, rows.alive.clone())?,
-                    None => BooleanBuffer::new_unset(rows.alive.len()),
-                };
-                spans += rows.alive.count_set_bits();
-                holding.set(summary::bytes(&gathered, spans));
-                summary::gather(&mut gathered, rows.batch, &rows.alive, &matching, search)
-            },
-        )?;
+        let each = |rows: &Rows<'_>| {
+            let matching = match predicate {
+                Some(predicate) => predicate.matches(rows.batch, rows.alive.clone())?,
+                None => BooleanBuffer::new_unset(rows.alive.len()),
+            };
+            let (gathered, spans) = &mut *gathered.lock();
+            *spans += rows.alive.count_set_bits();
+            holding.lock().set(summary::bytes(gathered, *spans));
+            summary::gather(gathered, rows.batch, &rows.alive, &matching, search)
+        };
+        let wanted = Wanted { columns: &needed, keys: &keys, predicate: &of_traces };
+        if scan.rows() <= summary::IN_ANY_ORDER {
+            scan.fold(wanted, || (), |(), rows| each(rows))?;
+        } else {
+            scan.run(wanted, |_| false, each)?;
+        }
+        let (mut gathered, _) = gathered.into_inner();
         stats.add(std::mem::take(&mut scan.stats).of_fetching());
         stats.add(summary::name_errors(snapshot, &mut gathered, control)?.of_fetching());
         for (Reverse(weight), id) in chunk {

@@ -16,7 +16,7 @@ pub(super) const FEW_UNITS: usize = 4;
 
 /// How far units are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reach {
+pub(super) enum Reach {
     /// All of them.
     All,
     /// Until there is enough, whatever it is.
@@ -28,7 +28,7 @@ enum Reach {
 /// What a worker made, and what each unit took.
 type Part<S> = (S, Vec<(usize, Account)>);
 
-impl Scan<'_> {
+impl<'a> Scan<'a> {
     /// Reads all units on both cores, each worker with a state of its own.
     pub(in super::super) fn fold<S: Send>(
         &mut self,
@@ -39,7 +39,7 @@ impl Scan<'_> {
         if self.in_shares {
             return self.fold_shares(wanted, new, each);
         }
-        self.fold_units(Reach::All, wanted, |_| false, new, each)
+        self.fold_units(Reach::All, |_| false, new, rows_of(wanted, each))
     }
 
     /// Like [`Self::fold`], until `stop` says of the next unit that it and those after it are not wanted. The first unit is read alone: where
@@ -51,7 +51,7 @@ impl Scan<'_> {
         new: impl Fn() -> S + Sync,
         each: impl Fn(&mut S, &Rows<'_>) -> Result<(), QueryError> + Sync,
     ) -> Result<Vec<S>, QueryError> {
-        self.fold_units(Reach::Enough, wanted, stop, new, each)
+        self.fold_units(Reach::Enough, stop, new, rows_of(wanted, each))
     }
 
     /// Like [`Self::fold_until`], where `stop` says of a unit that it lies behind the best rows that were found so far, so that at the end it
@@ -63,16 +63,16 @@ impl Scan<'_> {
         new: impl Fn() -> S + Sync,
         each: impl Fn(&mut S, &Rows<'_>) -> Result<(), QueryError> + Sync,
     ) -> Result<Vec<S>, QueryError> {
-        self.fold_units(Reach::Best, wanted, stop, new, each)
+        self.fold_units(Reach::Best, stop, new, rows_of(wanted, each))
     }
 
-    fn fold_units<S: Send>(
+    /// Has `read` read units, until `stop` says of the next one that it and those after it are not wanted.
+    pub(super) fn fold_units<S: Send>(
         &mut self,
         reach: Reach,
-        wanted: Wanted<'_>,
         stop: impl Fn(&Unit) -> bool + Sync,
         new: impl Fn() -> S + Sync,
-        each: impl Fn(&mut S, &Rows<'_>) -> Result<(), QueryError> + Sync,
+        read: impl Fn(&Self, &Unit, &mut S, &mut Account) -> Result<(), QueryError> + Sync,
     ) -> Result<Vec<S>, QueryError> {
         let next = AtomicUsize::new(0);
         let this = &*self;
@@ -82,7 +82,7 @@ impl Scan<'_> {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(unit) = this.units.get(number).filter(|unit| !stop(unit)) else { break };
                 let mut account = Account::default();
-                this.unit(unit, wanted, &mut account, &mut |rows| each(&mut state, rows))?;
+                read(this, unit, &mut state, &mut account)?;
                 accounts.push((number, account));
             }
             Ok((state, accounts))
@@ -115,6 +115,14 @@ impl Scan<'_> {
             self.close(account);
         }
     }
+}
+
+/// Reads all rows of a unit that are asked for.
+fn rows_of<'a, S>(
+    wanted: Wanted<'_>,
+    each: impl Fn(&mut S, &Rows<'_>) -> Result<(), QueryError> + Sync,
+) -> impl Fn(&Scan<'a>, &Unit, &mut S, &mut Account) -> Result<(), QueryError> + Sync {
+    move |scan, unit, state, account| scan.unit(unit, wanted, account, &mut |rows| each(state, rows))
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ impl Drop for Holding {
 }
 
 /// Bytes of a table with so much room.
-pub(crate) fn of_map<K, V>(map: &HashMap<K, V>) -> usize {
+pub(crate) fn of_map<K, V, S>(map: &HashMap<K, V, S>) -> usize {
     map.capacity() * (size_of::<(K, V)>() + 1)
 }
 

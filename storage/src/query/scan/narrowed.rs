@@ -3,6 +3,7 @@
 //! Rows of a segment lie by trace within ten minutes, so new and old, slow and fast ones lie side by side in every unit. Once enough are
 //! known, of further rows the ranking column is read, and everything else of those only that do not rank behind all of these.
 
+use super::folding::Reach;
 use super::numbers::Numbers;
 use super::selected::read;
 use super::{Account, Place, RowRanges, Rows, Scan, Unit, Wanted, ranges};
@@ -24,32 +25,46 @@ pub(in super::super) struct Ranking {
 }
 
 impl Scan<'_> {
-    /// As [`Scan::run`], of which rows do not matter whose weight is below `least`, which never falls.
+    /// As [`Scan::fold_best`], of which rows do not matter whose weight is below `least`, which never falls. How many rows were looked at is
+    /// the same however soon it rises.
     pub(in super::super) fn run_best(
         &mut self,
         (wanted, ranking): (Wanted<'_>, Ranking),
-        stop: impl FnMut(&Unit) -> bool,
-        least: impl Fn() -> Option<u64>,
-        mut each: impl FnMut(&Rows<'_>) -> Result<(), QueryError>,
+        stop: impl Fn(&Unit) -> bool + Sync,
+        least: impl Fn() -> Option<u64> + Sync,
+        each: impl Fn(&Rows<'_>) -> Result<(), QueryError> + Sync,
     ) -> Result<(), QueryError> {
-        self.walk(stop, |scan, unit, account| {
-            let (head, rest) = if least().is_some() { (RowRanges::new(), unit.rows.clone()) } else { ranges::split(&unit.rows, HEAD_ROWS) };
-            let is_long = rest.iter().map(ExactSizeIterator::len).sum::<usize>() > HEAD_ROWS;
-            let place = if let Place::Segment(at) = unit.place { Some(at).filter(|_| is_long) } else { None };
-            let Some((at, segment)) = place.and_then(|at| Some((at, scan.table.segments.get(at)?))) else {
-                return scan.unit(unit, wanted, account, &mut each);
-            };
-            account.segments.insert(at);
-            let part = |rows| Unit { rows, ..unit.clone() };
-            if !head.is_empty() {
-                scan.unit(&part(head), wanted, account, &mut each)?;
-            }
-            let left = match least() {
-                Some(least) => scan.not_below(segment, rest, (ranking, least), account)?,
-                None => rest,
-            };
-            if left.is_empty() { Ok(()) } else { scan.unit(&part(left), wanted, account, &mut each) }
-        })
+        let read =
+            |scan: &Self, unit: &Unit, (): &mut (), account: &mut Account| scan.best_of(unit, (wanted, ranking), account, &least, &each);
+        self.fold_units(Reach::Best, stop, || (), read).map(|_| ())
+    }
+
+    fn best_of(
+        &self,
+        unit: &Unit,
+        (wanted, ranking): (Wanted<'_>, Ranking),
+        account: &mut Account,
+        least: &dyn Fn() -> Option<u64>,
+        each: &dyn Fn(&Rows<'_>) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        let read = |rows, account: &mut Account| self.unit(&Unit { rows, ..unit.clone() }, wanted, account, &mut |rows| each(rows));
+        let Place::Segment(at) = unit.place else { return read(RowRanges::new(), account) };
+        // Older versions do not count as looked at, whether their ranks are read or not.
+        let rows = self.last_left(unit, account)?.into_owned();
+        let (head, rest) = if least().is_some() { (RowRanges::new(), rows) } else { ranges::split(&rows, HEAD_ROWS) };
+        let Some(segment) = self.table.segments.get(at).filter(|_| rest.iter().map(ExactSizeIterator::len).sum::<usize>() > HEAD_ROWS)
+        else {
+            return read(unit.rows.clone(), account);
+        };
+        account.segments.insert(at);
+        if !head.is_empty() {
+            read(head, account)?;
+        }
+        let left = match least() {
+            Some(least) => self.not_below(segment, rest, (ranking, least), account)?,
+            None => rest,
+        };
+        if left.is_empty() { Ok(()) } else { read(left, account) }
     }
 
     /// Those of some rows whose weight is not below `least`, or all when most are; none when it cannot be read, which is noted.
@@ -89,5 +104,52 @@ impl Scan<'_> {
             position += batch.num_rows();
         }
         Ok(Ok(found))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use parking_lot::Mutex;
+
+    use super::*;
+    use crate::model::{Span, TimeRange};
+    use crate::query::fixtures;
+    use crate::query::predicate::Predicate;
+    use crate::query::scan::Control;
+    use crate::schema::column;
+    use crate::store::Signal;
+
+    #[test]
+    fn as_many_rows_are_looked_at_however_soon_enough_are_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let span = |id: u64| fixtures::span(id, id, 0, "api", "x", 1_000 + id, id);
+        let part = |ids: std::ops::Range<u64>| vec![fixtures::spans(&ids.map(span).collect::<Vec<Span>>())];
+        // The last of them has spans of all others once more, so that those are older versions.
+        let again = vec![fixtures::spans(&(1..90).step_by(7).map(span).collect::<Vec<Span>>())];
+        let segments = (0..9).map(|n| part(n * 10 + 1..n * 10 + 11)).chain([again]).collect();
+        let snapshot = fixtures::snapshot(folder.path(), Signal::Traces, Vec::new(), segments);
+        let (predicate, control) = (Predicate::all(), Control::new(Duration::from_secs(60)));
+        let wanted = Wanted { columns: &[column::START_TIME], keys: &[], predicate: &predicate };
+        let ranking = Ranking { column: column::START_TIME, weight: std::convert::identity };
+        let of = |least: Option<u64>| {
+            let mut scan = Scan::new(&snapshot, Signal::Traces, TimeRange::ALL, &predicate.hints, &control).unwrap();
+            let found = Mutex::new(Vec::new());
+            let each = |rows: &Rows<'_>| {
+                let starts = columns::long(rows.batch, column::START_TIME)?;
+                found.lock().extend(rows.alive.set_indices().map(|row| columns::nanos(starts, row)));
+                Ok(())
+            };
+            scan.run_best((wanted, ranking), |_| false, || least, each).unwrap();
+            let mut found = found.into_inner();
+            found.sort_unstable();
+            (found, (scan.stats.rows_scanned, scan.stats.rows_skipped, scan.stats.segments_read))
+        };
+        let (all, account) = of(None);
+        assert_eq!((all, account), ((1_001..=1_090).collect(), (90, 0, 10)));
+        let (some, account) = of(Some(1_083));
+        assert!((1_083..=1_090).all(|start| some.contains(&start)) && some.len() < 60, "{some:?}");
+        assert_eq!(account, (90, 0, 10));
     }
 }

@@ -42,8 +42,7 @@ impl Scan<'_> {
     ) -> Result<(), QueryError> {
         self.control.check()?;
         let older = self.older(unit.place, account)?;
-        let rows = self.left(unit, true);
-        let rows = if older.is_empty() { rows } else { Cow::Owned(without_rows(&rows, &older)) };
+        let rows = self.last_left(unit, account)?;
         let rows = self.worded(unit.place, rows, wanted.predicate, account)?;
         let whole = self.is_read_whole(unit.place, &rows);
         let needs = if whole { Needs { columns: schema::names(self.signal).collect(), ..Needs::default() } } else { self.needs(wanted) };
@@ -87,6 +86,13 @@ impl Scan<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// Which rows of a unit are left that are not older versions.
+    pub(super) fn last_left<'u>(&self, unit: &'u Unit, account: &mut Account) -> Result<Cow<'u, RowRanges>, QueryError> {
+        let older = self.older(unit.place, account)?;
+        let rows = self.left(unit, true);
+        Ok(if older.is_empty() { rows } else { Cow::Owned(without_rows(&rows, &older)) })
     }
 
     fn older(&self, place: Place, account: &mut Account) -> Result<Arc<RowRanges>, QueryError> {

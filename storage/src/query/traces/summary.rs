@@ -15,6 +15,7 @@ use crate::attributes::{Found, Values};
 use crate::model::{SpanKind, StatusCode, TimeRange, TraceId, UnixNanos};
 use crate::schema::column;
 use crate::snapshot::Snapshot;
+use crate::spread::Spread;
 use crate::store::Signal;
 
 mod siblings;
@@ -36,6 +37,8 @@ pub(super) const COLUMNS: [&str; 12] = [
     column::SERVICE_NAME,
     column::EXCEPTION_MESSAGE,
 ];
+/// So many spans give the same summaries in whichever order they are gathered; of more calls, those of the first are counted.
+pub(super) const IN_ANY_ORDER: u64 = siblings::MAX_CALLS as u64;
 /// Services of a trace, as a rule.
 const SERVICES: usize = 4;
 /// Spans per service in the mini-timeline.
@@ -44,7 +47,7 @@ const SPANS_SHOWN: usize = 16;
 /// What is known of one trace so far.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
-    seen: HashSet<(u64, i32, u64)>,
+    seen: HashSet<(u64, i32, u64), Spread>,
     /// The weight that its matching spans in range make; in an order by numbers every span matches.
     pub(super) weight: Option<u64>,
     /// Spans that are counted, and the start of the newest of them.
@@ -88,13 +91,13 @@ struct Service {
 }
 
 /// Bytes that so many traces with so many spans take, about: of each span that it was seen, of each trace a few services.
-pub(super) fn bytes(traces: &HashMap<TraceId, Gathered>, spans: usize) -> usize {
+pub(super) fn bytes(traces: &HashMap<TraceId, Gathered, Spread>, spans: usize) -> usize {
     of_map(traces) + spans * 2 * size_of::<(u64, i32, u64)>() + traces.len() * SERVICES * (size_of::<Service>() + SPANS_SHOWN * 16)
 }
 
 /// Adds the alive rows of a batch to their traces.
 pub(super) fn gather(
-    traces: &mut HashMap<TraceId, Gathered>,
+    traces: &mut HashMap<TraceId, Gathered, Spread>,
     batch: &RecordBatch,
     alive: &BooleanBuffer,
     matching: &BooleanBuffer,
@@ -142,7 +145,7 @@ const ERROR_TYPE: &str = "error.type";
 /// First errors of traces in which none has a message are called by their `error.type`, else by the type of their exception.
 pub(super) fn name_errors(
     snapshot: &Snapshot,
-    traces: &mut HashMap<TraceId, Gathered>,
+    traces: &mut HashMap<TraceId, Gathered, Spread>,
     control: &Control,
 ) -> Result<QueryStats, QueryError> {
     const READ: [&str; 7] = [

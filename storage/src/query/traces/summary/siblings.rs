@@ -1,29 +1,28 @@
 //! Equal calls of one parent, counted while spans pass: a loop over single calls is seen in a list without assembling the trace.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::BuildHasher as _;
 
 use super::super::super::answer::RepeatedCalls;
+use crate::spread::Spread;
 
 /// Fewer are no loop that a list should tell of, and may be attempts at one thing.
 const MANY: usize = 11;
 
 /// Different calls that are told apart in one trace; what comes later is not counted.
-const MAX_CALLS: usize = 100_000;
+pub(super) const MAX_CALLS: usize = 100_000;
 
 /// How often each parent made each call.
 #[derive(Debug, Default)]
 pub(super) struct Siblings {
     /// By parent, and by the hash of service, name and kind.
-    counts: HashMap<(u64, u64), usize>,
+    counts: HashMap<(u64, u64), usize, Spread>,
     most: Option<RepeatedCalls>,
 }
 
 impl Siblings {
     pub(super) fn add(&mut self, parent: u64, (service, name, kind): (&str, &str, i32)) {
-        let mut hasher = DefaultHasher::new();
-        (service, name, kind).hash(&mut hasher);
-        let key = (parent, hasher.finish());
+        let key = (parent, self.counts.hasher().hash_one((service, name, kind)));
         if self.counts.len() >= MAX_CALLS && !self.counts.contains_key(&key) {
             return;
         }
