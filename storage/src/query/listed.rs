@@ -114,11 +114,8 @@ pub(super) fn find<L: Listed>(
         let weight: fn(u64) -> u64 = if listed.is_oldest_first() { |time| u64::MAX - time } else { std::convert::identity };
         let ranking = Ranking { column: schema::time_column(L::SIGNAL), weight };
         scan.run_best((wanted, ranking), stop, || best.worst().map(|(key, _)| u64::MAX - key), each)?;
-    } else if predicate.hints.asks_words() {
-        // Units have few rows that are looked at, or none: what is read in vain behind the last one that matters is little.
-        scan.fold_best(wanted, stop, || (), |(), rows| each(rows))?;
     } else {
-        scan.run(wanted, stop, each)?;
+        scan.fold_best(wanted, stop, || (), |(), rows| each(rows))?;
     }
     best.page(&mut scan)
 }
