@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use serde::Serialize;
-use storage::{Edge, Node, NodeKind, ServiceMap, TimeRange};
+use serde::{Serialize, Serializer};
+use storage::{Edge, Node, NodeKind, ServiceMap, SpanId, TimeRange, TraceId};
 
 use super::shape::{Range, Stats};
 use super::{to_json, written};
@@ -11,50 +11,63 @@ use crate::error::Failure;
 use crate::params::Params;
 use crate::state::AppState;
 
-/// Who calls whom.
+/// Who calls whom. Large ones have thousands of texts and ids, which are written from where they are.
 #[derive(Debug, Serialize)]
-pub(super) struct MapJson {
+struct MapJson<'a> {
     range: Range,
-    nodes: Vec<NodeJson>,
-    edges: Vec<EdgeJson>,
+    nodes: Vec<NodeJson<'a>>,
+    edges: Vec<EdgeJson<'a>>,
     stats: Stats,
 }
 
 #[derive(Debug, Serialize)]
-struct NodeJson {
-    name: String,
+struct NodeJson<'a> {
+    name: &'a str,
     kind: &'static str,
-    system: String,
+    system: &'a str,
     requests: u64,
     errors: u64,
-    p50: String,
-    p95: String,
-    p99: String,
+    #[serde(serialize_with = "text")]
+    p50: u64,
+    #[serde(serialize_with = "text")]
+    p95: u64,
+    #[serde(serialize_with = "text")]
+    p99: u64,
 }
 
 #[derive(Debug, Serialize)]
-struct EdgeJson {
-    from: EndJson,
-    to: EndJson,
+struct EdgeJson<'a> {
+    from: EndJson<'a>,
+    to: EndJson<'a>,
     kind: &'static str,
     calls: u64,
     errors: u64,
-    p50: String,
-    p95: String,
-    p99: String,
+    #[serde(serialize_with = "text")]
+    p50: u64,
+    #[serde(serialize_with = "text")]
+    p95: u64,
+    #[serde(serialize_with = "text")]
+    p99: u64,
     examples: Vec<ExampleJson>,
 }
 
 #[derive(Debug, Serialize)]
-struct EndJson {
-    name: String,
+struct EndJson<'a> {
+    name: &'a str,
     kind: &'static str,
 }
 
 #[derive(Debug, Serialize)]
 struct ExampleJson {
-    trace_id: String,
-    span_id: String,
+    #[serde(serialize_with = "text")]
+    trace_id: TraceId,
+    #[serde(serialize_with = "text")]
+    span_id: SpanId,
+}
+
+/// Writes what something is shown as, without making a text of it first.
+fn text<S: Serializer>(value: &impl std::fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
 }
 
 /// `GET /api/v1/map`
@@ -62,49 +75,48 @@ pub(super) async fn between_services(State(state): State<AppState>, params: Para
     params.refuse_unknown(&["from", "to"])?;
     let range = params.window(state.now(), "now-1h")?.in_minutes().range;
     let map = state.store().service_map(range).await?;
-    written(move || to_json(&MapJson::new(map, range))).await
+    written(move || to_json(&MapJson::new(&map, range))).await
 }
 
-impl MapJson {
-    fn new(map: ServiceMap, asked: TimeRange) -> Self {
+impl<'a> MapJson<'a> {
+    fn new(map: &'a ServiceMap, asked: TimeRange) -> Self {
         Self {
             range: map.range.unwrap_or(asked).into(),
-            nodes: map.nodes.into_iter().map(NodeJson::from).collect(),
-            edges: map.edges.into_iter().map(EdgeJson::from).collect(),
-            stats: map.stats.into(),
+            nodes: map.nodes.iter().map(NodeJson::from).collect(),
+            edges: map.edges.iter().map(EdgeJson::from).collect(),
+            stats: map.stats.clone().into(),
         }
     }
 }
 
-impl From<Node> for NodeJson {
-    fn from(node: Node) -> Self {
+impl<'a> From<&'a Node> for NodeJson<'a> {
+    fn from(node: &'a Node) -> Self {
         Self {
-            name: node.name,
+            name: &node.name,
             kind: node.kind.as_str(),
-            system: node.system,
+            system: &node.system,
             requests: node.requests,
             errors: node.errors,
-            p50: node.p50.to_string(),
-            p95: node.p95.to_string(),
-            p99: node.p99.to_string(),
+            p50: node.p50,
+            p95: node.p95,
+            p99: node.p99,
         }
     }
 }
 
-impl From<Edge> for EdgeJson {
-    fn from(edge: Edge) -> Self {
-        let end = |(name, kind): (String, NodeKind)| EndJson { name, kind: kind.as_str() };
-        let examples = edge.examples.into_iter();
+impl<'a> From<&'a Edge> for EdgeJson<'a> {
+    fn from(edge: &'a Edge) -> Self {
+        let end = |(name, kind): &'a (String, NodeKind)| EndJson { name, kind: kind.as_str() };
         Self {
-            from: end(edge.from),
-            to: end(edge.to),
+            from: end(&edge.from),
+            to: end(&edge.to),
             kind: edge.kind.as_str(),
             calls: edge.calls,
             errors: edge.errors,
-            p50: edge.p50.to_string(),
-            p95: edge.p95.to_string(),
-            p99: edge.p99.to_string(),
-            examples: examples.map(|(trace, span)| ExampleJson { trace_id: trace.to_string(), span_id: span.to_string() }).collect(),
+            p50: edge.p50,
+            p95: edge.p95,
+            p99: edge.p99,
+            examples: edge.examples.iter().map(|(trace_id, span_id)| ExampleJson { trace_id: *trace_id, span_id: *span_id }).collect(),
         }
     }
 }
