@@ -24,6 +24,7 @@ pub(crate) mod patterns;
 pub(crate) mod plain;
 pub(crate) mod search;
 pub(crate) mod services;
+pub(crate) mod sql;
 pub(crate) mod sql_chart;
 pub(crate) mod start;
 pub(crate) mod status;

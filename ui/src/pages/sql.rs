@@ -11,11 +11,12 @@ use super::visit::html_with;
 use crate::error::Failure;
 use crate::view::format;
 use crate::view::frame::Place;
-use crate::view::plain::{Sql, schema, table};
 use crate::view::search::Problem;
+use crate::view::sql::{Sorting, Sql, schema, table};
 use crate::view::sql_chart::chart;
 
-/// `?sql=`, `past=`, earlier statements with a line of two dashes between them, and `chart=1`. Runs when there is a statement.
+/// `?sql=`, `past=`, earlier statements with a line of two dashes between them, `chart=1`, and `sort=`, the column by which the rows of the result are
+/// sorted, counted from 1, with a minus sign for the greatest first. Runs when there is a statement.
 pub(super) async fn page(visit: Visit) -> Result<Response, Failure> {
     let sql = visit.params.get("sql").unwrap_or_default().trim().to_owned();
     let links = visit.links();
@@ -25,10 +26,12 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Failure> {
     // What is asked next knows what was asked before.
     let joined = past.join(BETWEEN);
     let is_drawn = visit.params.get("chart") == Some("1");
-    let at = |sql: &str, is_drawn: bool| {
-        links.plain("/query").with("sql", sql).with("chart", if is_drawn { "1" } else { "" }).with("past", &joined).href()
+    let at = |sql: &str, is_drawn: bool, sort: &str| {
+        let address = links.plain("/query").with("sql", sql).with("chart", if is_drawn { "1" } else { "" });
+        address.with("sort", sort).with("past", &joined).href()
     };
-    let next = |sql: &str| at(sql, is_drawn);
+    // Another statement has other columns.
+    let next = |sql: &str| at(sql, is_drawn, "");
     let example = |(about, sql): (&'static str, &'static str)| (about, next(sql), sql);
     let earlier = past.iter().filter(|known| **known != sql).map(|known| (format::line(known, 120), next(known)));
     let mut page = Sql {
@@ -47,16 +50,22 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Failure> {
     let mut status = StatusCode::OK;
     if !sql.is_empty() {
         match visit.state.store().sql(SqlQuery { sql: sql.clone(), max_rows: MAX_ROWS, timeout: TIMEOUT }).await {
-            Ok(answer) => {
+            Ok(mut answer) => {
+                let sorting = Sorting::read(visit.params.get("sort"), &answer);
                 match chart(&answer, &visit.palette(), &visit.clock()) {
                     Ok(chart) => {
-                        page.toggle_chart = at(&sql, !is_drawn);
+                        page.toggle_chart = at(&sql, !is_drawn, &sorting.map(Sorting::written).unwrap_or_default());
                         page.chart = Some(chart).filter(|_| is_drawn);
                     }
                     Err(why) if is_drawn => page.no_chart = why,
                     Err(_) => {}
                 }
-                page.result = Some(table(&answer, &links, &visit.clock()));
+                if let Some(sorting) = sorting {
+                    sorting.sort(&mut answer);
+                }
+                let mut result = table(&answer, &links, &visit.clock());
+                Sorting::head(sorting, &mut result.columns, |sort| at(&sql, is_drawn, sort));
+                page.result = Some(result);
             }
             Err(error) => {
                 let failure = Failure::from(error);
@@ -161,6 +170,27 @@ mod tests {
         let no_amounts = "SELECT%20trace_id%2C%20duration%20FROM%20spans";
         assert!(!app.get(&format!("/query?sql={no_amounts}")).await.text().contains("No chart"));
         assert!(app.get(&format!("/query?sql={no_amounts}&chart=1")).await.text().contains("No chart: "));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_result_is_sorted_by_the_head_of_a_column_and_stays_so_with_its_chart() {
+        let app = App::filled().await;
+        let sql = "sql=SELECT%20%2A%20FROM%20%28VALUES%20%28%27b%27%2C%209%29%2C%20%28%27a%27%2C%2010%29%29%20AS%20t%28word%2C%20n%29";
+        let cells = |page: &str| {
+            let body = page.split("<table class=\"list sql\">").nth(1).and_then(|rest| rest.split("</table>").next()).unwrap().to_owned();
+            ["9<", "10<"].map(|cell| body.find(&format!(">{cell}")).unwrap())
+        };
+        let plain = app.get(&format!("/query?{sql}")).await.text();
+        let [nine, ten] = cells(&plain);
+        assert!(nine < ten && !plain.contains("aria-sort"), "{plain}");
+        let falling = plain.split("sort=").nth(2).map(|rest| format!("sort={}", rest.split('&').next().unwrap())).unwrap();
+        assert_eq!(falling, "sort=-2");
+        let page = app.get(&format!("/query?{sql}&chart=1&{falling}")).await.text();
+        let [nine, ten] = cells(&page);
+        assert!(ten < nine && page.contains("aria-sort=\"descending\""), "{page}");
+        let links: Vec<&str> = page.split("href=\"").filter(|link| link.contains("No chart</a>") || link.contains("Explain</a>")).collect();
+        assert!(links[0].contains("sort=-2") && !links[1].contains("sort="), "{links:?}");
+        assert!(!app.get(&format!("/query?{sql}&sort=7")).await.text().contains("aria-sort"));
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -21,11 +21,12 @@ use crate::view::home::{Compared, Home, attention, totals};
 use crate::view::link::Links;
 use crate::view::logs::Logs;
 use crate::view::map::{Drawing, Made, Map, Order, Picture, calls, panel as edge_panel, tray};
-use crate::view::plain::{FailurePage, Saved, SavedRow, Sql, Taken, table};
+use crate::view::plain::{FailurePage, Saved, SavedRow, Taken};
 use crate::view::search::{Builder, Problem};
 use crate::view::services::{
     ErrorOrder, Latency, OperationPage, Service, Services, Tab, Trends, dependencies, error_rows, instance_rows, operations, peers, row,
 };
+use crate::view::sql::{Sql, table};
 use crate::view::start::Start;
 use crate::view::status::{Status, clients, recent};
 use crate::view::trace::{
