@@ -8,6 +8,7 @@
 mod columns;
 mod heights;
 mod order;
+mod shelves;
 
 /// What is laid out.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -56,6 +57,16 @@ pub(super) struct Route {
 
 /// Arranges a graph; nothing when it would be too large to read. Lines from a node to itself have no route.
 pub(super) fn arrange(graph: &Graph) -> Option<Arranged> {
+    let whole = connected(graph)?;
+    if whole.height <= HIGH {
+        return Some(whole);
+    }
+    let shelved = shelves::shelved(graph)?;
+    Some(if shelved.height < whole.height { shelved } else { whole })
+}
+
+/// Arranges a graph as if all of it hung together.
+fn connected(graph: &Graph) -> Option<Arranged> {
     let (columns, is_back) = columns::columns(graph)?;
     let mut layers = Layers::new(graph, &columns, &is_back)?;
     order::untangle(&mut layers)?;
@@ -206,6 +217,9 @@ impl Item {
         Self { layer, height, kind, left: Vec::new(), right: Vec::new() }
     }
 }
+
+/// What is higher is set in rows, if nothing connects its parts: more than a screen.
+const HIGH: f64 = 1_000.0;
 
 /// Beyond this a picture is no longer read.
 const MAX_ITEMS: usize = 8_000;

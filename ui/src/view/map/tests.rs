@@ -151,6 +151,24 @@ fn sixty_services_with_long_names_are_drawn_legibly_and_in_full() {
 }
 
 #[test]
+fn many_pairs_that_nothing_connects_stand_in_rows() {
+    let names: Vec<(String, String)> = (0..72).map(|pair| (format!("caller-{pair:02}"), format!("called-{pair:02}"))).collect();
+    let mut calls: Vec<(&str, &str)> = names.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
+    let drawing = draw(&map(&calls));
+    assert_eq!((drawing.boxes.len(), drawing.arrows.len()), (144, 72));
+    assert_eq!(legible(&drawing), Ok(()));
+    assert!(drawing.width.0 < 1_250.0 && drawing.height.0 < 2_700.0, "{} × {}", drawing.width, drawing.height);
+    // A longer chain stands above them, each of its boxes in a column of theirs.
+    calls.extend([("a", "b"), ("b", "c"), ("c", "d")]);
+    let longer = draw(&map(&calls));
+    assert_eq!(legible(&longer), Ok(()));
+    let top = longer.boxes.iter().map(|shown| shown.y.0).fold(f64::INFINITY, f64::min);
+    let chain: Vec<f64> = longer.boxes.iter().filter(|shown| shown.name.len() == 1).map(|shown| shown.y.0).collect();
+    assert!(chain.len() == 4 && chain.iter().all(|y| (y - top).abs() < 20.0), "{chain:?} below {top}");
+    assert!((longer.height.0 - drawing.height.0 - 72.0).abs() < 1.0, "{} and {}", longer.height, drawing.height);
+}
+
+#[test]
 fn the_focus_keeps_what_is_within_its_hops() {
     let whole = map(&[("a", "b"), ("b", "c"), ("c", "d")]);
     let names = |map: &ServiceMap| map.nodes.iter().map(|node| node.name.clone()).collect::<Vec<_>>().join("");
