@@ -678,7 +678,7 @@
       // A stream ends after an hour, and the next one follows at once.
       stream.addEventListener("error", () => {
         missing ||= setTimeout(() => {
-          if (lost.hidden) { lost.hidden = false; lost.textContent = heard; }
+          if (lost.hidden) { lost.hidden = false; lost.textContent = heard; pill.hidden = true; }
           // What was refused is not asked for again by itself.
           open();
         }, lost.hidden ? 1500 : 3000);
