@@ -90,15 +90,22 @@ async function cancelsStatements(context) {
   await page.close();
 }
 
-// An address that is too long for other programs is copied as a short link to the same.
-async function sharesShortLinks(browser) {
+// An address that is too long for other programs is copied as a short link to the same. A page that came by plain HTTP from another machine
+// has no clipboard to write to, and copies all the same.
+async function sharesShortLinks(browser, hasClipboard) {
   const context = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"] });
-  const page = await watched(context);
+  const page = await watched(context), other = await watched(context);
+  await other.goto(base);
+  await other.evaluate(() => navigator.clipboard.writeText("nothing yet"));
+  if (!hasClipboard) await page.addInitScript(() => Object.defineProperty(Navigator.prototype, "clipboard", { get: () => undefined }));
+  await page.bringToFront();
   const long = `${base}/query?sql=${encodeURIComponent(`SELECT 1 AS one -- ${"x".repeat(1_900)}`)}`;
   await page.goto(long);
   await page.keyboard.press("c");
   await page.locator(".flash", { hasText: "Short link copied" }).waitFor({ timeout: 5_000 });
-  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  await other.bringToFront();
+  const copied = await other.evaluate(() => navigator.clipboard.readText());
+  await page.bringToFront();
   check(/^http:\/\/[^/]+\/s\/[a-z0-9]{8}$/.test(copied), `what was copied is ${copied.slice(0, 100)}`);
   await page.goto(copied);
   check(page.url() === long, `the short link leads to ${page.url().slice(0, 100)}`);
@@ -109,5 +116,5 @@ await withBrowser(async (browser) => {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
   for (const act of [opensPoints, cancelsStatements]) await act(context);
   await foldsFilters(browser);
-  await sharesShortLinks(browser);
+  for (const hasClipboard of [true, false]) await sharesShortLinks(browser, hasClipboard);
 });

@@ -453,7 +453,7 @@
     const box = keys === "x" && currentRow() && $("[name=mark]", currentRow());
     if (box) { box.checked = !box.checked; say(`${$$("[name=mark]:checked").length} marked`); return; }
     if (keys === "v" && $(".trace-bar")) { const all = $$(".trace-bar .tabs a"); all[(all.findIndex((tab) => tab.hasAttribute("aria-current")) + 1) % all.length].click(); return; }
-    if (keys === "y" && grid?.contains(currentRow())) { navigator.clipboard?.writeText(currentRow().id.slice(1)).then(() => flash("Span id copied")); return; }
+    if (keys === "y" && grid?.contains(currentRow())) { const id = currentRow().id.slice(1); copy(id).then(() => flash("Span id copied"), () => flash(`Copy by hand: ${id}`)); return; }
     press(keys, event);
   });
   const keyed = (keys) => $$("[data-key]").find((known) => known.dataset.key === keys);
@@ -546,6 +546,19 @@
   document.addEventListener("click", (event) => {
     for (const menu of $$("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
   });
+  // Browsers have a clipboard for pages of https and of the machine itself only; before there was one, what is selected was copied.
+  async function copy(text) {
+    if (navigator.clipboard) return navigator.clipboard.writeText(text);
+    const box = document.createElement("textarea"), before = document.activeElement;
+    box.className = "flash";
+    box.value = text;
+    document.body.append(box);
+    box.select();
+    const done = document.execCommand("copy");
+    box.remove();
+    before?.focus({ preventScroll: true });
+    if (!done) throw new Error("not copied");
+  }
   // What is shown otherwise than it was sent is copied as it was sent.
   const copied = (button) => [button.previousElementSibling, button.nextElementSibling].find((one) => one?.matches("[data-copy], [data-copy-block]"));
   const original = (element, sent) => (sent ? JSON.parse(sent) : element.matches(".frames") ? $$("pre", element).map((part) => part.textContent).join("\n") : element.textContent);
@@ -554,7 +567,7 @@
     if (!button) return;
     const element = copied(button);
     try {
-      await navigator.clipboard.writeText(element.dataset.copy ?? original(element, element.dataset.copyBlock));
+      await copy(element.dataset.copy ?? original(element, element.dataset.copyBlock));
       button.textContent = "Copied";
       say("copied");
     } catch { button.textContent = "Select and copy"; getSelection().selectAllChildren(element); }
@@ -575,9 +588,9 @@
       if (key) button.setAttribute("aria-label", "Copy value of " + key.textContent.trim());
       button.addEventListener("click", () => {
         const value = $("[data-value]", menu.parentElement);
-        navigator.clipboard?.writeText(original(value, value.dataset.value)).then(() => flash("Value copied"), () => getSelection().selectAllChildren(value));
         menu.open = false;
         $("summary", menu).focus();
+        copy(original(value, value.dataset.value)).then(() => flash("Value copied"), () => { getSelection().selectAllChildren(value); flash("Selected: copy it by hand"); });
       });
       menu.lastElementChild.prepend(button);
       menu.hidden = false;
@@ -629,11 +642,10 @@
   document.addEventListener("click", async (event) => {
     const link = event.target.closest && event.target.closest("a[data-link]");
     if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
-    if (!navigator.clipboard) return;
     event.preventDefault();
     const [url, said] = await shared(link.href);
     try {
-      await navigator.clipboard.writeText(url);
+      await copy(url);
       flash(said);
     } catch { location.assign(link.href); }
   });
