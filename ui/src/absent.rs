@@ -75,10 +75,14 @@ fn told(id: TraceId, left: Remains, clock: &Clockface) -> Failure {
         (_, Some(seen)) if seen < clock.now() => {
             gone(format!("trace {id} was here at {} and is no longer: it has aged out, or was deleted on request", time(seen)))
         }
-        (Some((count, _)), _) => unknown(format!(
-            "no span of trace {id} is here, but {} it; its spans were not received, were left out by sampling, or are still on their way",
-            if count == 1 { "a log record names".to_owned() } else { format!("{} log records name", format::exact(count as u64)) }
-        )),
+        (Some((count, _)), _) => Failure::new(
+            StatusCode::NOT_FOUND,
+            "trace_without_spans",
+            format!(
+                "no span of trace {id} is here, but {} it; its spans were not received, were left out by sampling, or are still on their way",
+                if count == 1 { "a log record names".to_owned() } else { format!("{} log records name", format::exact(count as u64)) }
+            ),
+        ),
         (None, _) => {
             let aged = left.is_bounded.then(|| "has aged out".to_owned());
             let deleted = left.searched.map(|asked| format!("was deleted by a search, as were others at {}", time(asked)));
@@ -112,7 +116,8 @@ mod tests {
         let (status, code, message) = failure(left.clone());
         assert_eq!((status, code), (410, "expired_trace"));
         assert!(message.contains("its 3 log records are from") && message.contains("spans are kept from"), "{message}");
-        assert_eq!(failure(Remains { oldest: Some(at(900)), ..left }).0, 404);
+        let (status, code, message) = failure(Remains { oldest: Some(at(900)), ..left });
+        assert_eq!((status, code), (404, "trace_without_spans"), "{message}");
     }
 
     #[test]

@@ -156,6 +156,14 @@ pub(super) fn failure(visit: &Visit, failure: &Failure) -> Response {
                 "If it should be here, Status says what was refused and why.",
             ],
         ),
+        (_, "trace_without_spans") => (
+            "A trace of log records alone",
+            vec![
+                "Exporters send spans in batches, often every five seconds: those of a trace that was made moments ago may come yet. Look again.",
+                "A sampler can leave the spans out and let the records through.",
+                "If spans should be here, Status says what was refused and why.",
+            ],
+        ),
         (_, "expired_trace") => (
             "This trace is gone",
             vec![
