@@ -111,7 +111,7 @@ pub enum FindingKind {
         /// From the producer's end to the consumer's begin.
         nanos: u64,
     },
-    /// A consumer that began long after the producer had ended that it links to; no other waited longer.
+    /// A consumer that began long after the producer had ended that it links to; of those that are known no other waited longer.
     Queued {
         /// The producer's service and name.
         from: (String, String),
@@ -121,6 +121,10 @@ pub enum FindingKind {
         producer: SpanId,
         /// From the producer's end to the consumer's begin.
         nanos: u64,
+        /// Of how many messages it is known how long they waited.
+        known: usize,
+        /// How many spans are linked to by consumers: the producers of their messages, and what else they name.
+        linked: usize,
     },
     /// Its clock contradicts its caller's.
     ClockSkew {

@@ -3,7 +3,7 @@
 //! Owns which links count, and the wait. Knows no store: whoever asks brings the linked traces.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::super::critical::is_handed_over;
 use super::{Brief, Doubt, Finding, FindingKind, IDLE_PERCENT, Sheet, percent};
@@ -30,25 +30,35 @@ pub fn takers(sheet: &Sheet) -> Vec<usize> {
 /// has [`takers`] whole, by place; `others` are the traces that they link to. Nothing where a clock of either trace may have made it.
 #[must_use]
 pub fn queued(sheet: &Sheet, spans: &HashMap<usize, Span>, others: &[&Sheet]) -> Option<Finding> {
-    let known: Vec<(&Sheet, Doubt)> = std::iter::once(&sheet).chain(others).map(|sheet| (*sheet, Doubt::of(sheet))).collect();
-    let (_, own) = known.first()?;
+    let sheets: Vec<(&Sheet, Doubt)> = std::iter::once(&sheet).chain(others).map(|sheet| (*sheet, Doubt::of(sheet))).collect();
+    let (_, own) = sheets.first()?;
     let wait = |place: usize, link: &Link| -> Option<Wait<'_>> {
         let consumer = sheet.spans.get(place)?;
         let (trace, id) = (TraceId::from_slice(&link.trace_id)?, SpanId::from_slice(&link.span_id)?);
-        let (other, doubt) = known.iter().find(|(other, _)| other.id == trace)?;
+        let (other, doubt) = sheets.iter().find(|(other, _)| other.id == trace)?;
         let above = other.place_of(id)?;
         let producer = other.spans.get(above).filter(|producer| is_handed_over(producer, consumer))?;
         let nanos = consumer.start.since(producer.end.max(producer.start));
         let is_certain = !own.reaches(nanos, own.at(place).max(doubt.at(above)));
         (nanos > 0 && is_certain).then_some((nanos, Reverse(place), *other, above))
     };
-    let of_taker = |place: usize| spans.get(&place).into_iter().flat_map(move |span| span.links.iter().map(move |link| (place, link)));
-    let waits = takers(sheet).into_iter().flat_map(of_taker).filter_map(|(place, link)| wait(place, link));
-    let (nanos, Reverse(place), other, above) = waits.max_by_key(|(nanos, place, ..)| (*nanos, *place))?;
+    let (mut linked, mut known, mut waits) = (HashSet::new(), HashSet::new(), Vec::new());
+    for place in takers(sheet) {
+        for link in spans.get(&place).into_iter().flat_map(|span| &span.links) {
+            let message = (&link.trace_id, &link.span_id);
+            linked.insert(message);
+            if let Some(wait) = wait(place, link) {
+                known.insert(message);
+                waits.push(wait);
+            }
+        }
+    }
+    let (nanos, Reverse(place), other, above) = waits.into_iter().max_by_key(|(nanos, place, ..)| (*nanos, *place))?;
     let producer = other.spans.get(above)?.span_id;
     let from = (other.service(above).to_owned(), other.name(above).to_owned());
     let is_much = percent(nanos, sheet.duration()) >= IDLE_PERCENT;
-    is_much.then(|| FindingKind::Queued { from, trace: other.id, producer, nanos }.at(sheet, place))
+    let kind = FindingKind::Queued { from, trace: other.id, producer, nanos, known: known.len(), linked: linked.len() };
+    is_much.then(|| kind.at(sheet, place))
 }
 
 /// Puts what was said of a queue behind failures and the work of the trace, and before what its path consists of.

@@ -54,8 +54,9 @@ impl Finding {
                     human(*nanos)
                 )
             }
-            FindingKind::Queued { from: (producer, message), nanos, .. } => {
-                format!("Waited {} in the queue between {producer}, {message} and {service}, {name}.", human(*nanos))
+            FindingKind::Queued { from: (producer, message), nanos, known, linked, .. } => {
+                let among = among(*known, *linked);
+                format!("Waited {} in the queue between {producer}, {message} and {service}, {name}{among}.", human(*nanos))
             }
             FindingKind::ClockSkew { caller, behind, uncertainty } => {
                 let direction = if *behind > 0 { "behind" } else { "ahead of" };
@@ -81,4 +82,13 @@ impl Finding {
 
 fn slowness(than_percent: u64) -> String {
     if than_percent == 100 { "As slow as the slowest".to_owned() } else { format!("Slower than {than_percent} %") }
+}
+
+/// Of how many messages the wait of one is the longest.
+fn among(known: usize, linked: usize) -> String {
+    match linked {
+        0 | 1 => String::new(),
+        linked if known == linked => format!(", the longest of {} linked messages", grouped(linked)),
+        linked => format!(", the longest of the {} known of {} linked messages", grouped(known), grouped(linked)),
+    }
 }

@@ -34,4 +34,4 @@ pub(super) async fn tell(visit: &Visit, open: &OpenTrace, scene: &mut Scene) -> 
 }
 
 /// Traces that are opened for it.
-const MAX_TRACES: usize = 4;
+const MAX_TRACES: usize = 8;

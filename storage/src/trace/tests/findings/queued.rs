@@ -45,6 +45,12 @@ fn of_several_messages_the_one_that_waited_longest_is_named() {
     let late = Trace::assemble(late.id, late.spans, true, Vec::new());
     let found = told(&taking(&[(8, 2), (7, 2)]), &[&late, &sending(7)]).unwrap();
     assert!(matches!(found.kind, FindingKind::Queued { nanos, .. } if nanos == 480 * MS), "{found:?}");
+    assert_eq!(found.sentence(), "Waited 480 ms in the queue between shop, send and stock, take, the longest of 2 linked messages.");
+    let found = told(&taking(&[(8, 2), (7, 2), (9, 2), (8, 2)]), &[&late]).unwrap();
+    assert_eq!(
+        found.sentence(),
+        "Waited 180 ms in the queue between shop, send and stock, take, the longest of the 1 known of 3 linked messages."
+    );
 }
 
 #[test]
