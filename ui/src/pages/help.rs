@@ -79,7 +79,7 @@ pub(super) async fn shortcuts(visit: Visit) -> Response {
                 ],
             ),
             ("Query box", vec![("↓, ↑", "choose a suggestion"), ("Enter or Tab", "take it"), ("Esc", "close the suggestions")]),
-            ("SQL", vec![("Ctrl+Enter", "run"), ("Ctrl+.", "cancel what runs")]),
+            ("SQL", vec![("Ctrl+Enter", "run (Cmd+Enter on a Mac)"), ("Ctrl+.", "cancel what runs")]),
             (
                 "Lists",
                 vec![
