@@ -110,7 +110,9 @@ async fn received_is_stored_and_rejected_and_known_before_for_every_client() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_refused_of_a_request_is_refused_again_and_not_known_before() {
     let data = tempfile::tempdir().unwrap();
-    let send = async |server: &Server, agent| export(server.http, "/v1/traces", PROTOBUF, agent, mixed_spans(1, 1)).await;
+    // Made once: spans begin now.
+    let body = mixed_spans(1, 1);
+    let send = async |server: &Server, agent| export(server.http, "/v1/traces", PROTOBUF, agent, body.clone()).await;
     let books = async |server: &Server, agent| {
         let account = account(server, "traces", Some(agent)).await;
         let mut rejected: Vec<String> =
