@@ -41,8 +41,9 @@ impl World {
             let files: Vec<(PathBuf, u64)> = self.disk.files().into_iter().filter(worth_it).collect();
             // The end of the log more often than others: what it may take is told from what it may not by the words of its frames.
             let log = files.iter().rev().find(|(path, _)| path.starts_with("/srv/data/wal")).filter(|_| self.dice.below(4) == 0);
+            let is_log = log.is_some();
             let (path, bytes) = log.unwrap_or(&files[pick(&mut self.dice, files.len())]).clone();
-            let byte = self.dice.below(bytes);
+            let byte = self.dice.below(if is_log { self.written(&path).unwrap_or(bytes) } else { bytes });
             let kind = self.dice.below(9);
             let hurt = |disk: &Simulated, bit| match kind {
                 0 => disk.lose(&path),
@@ -69,6 +70,12 @@ impl World {
                 self.disk.restore(&whole);
             }
         }
+    }
+
+    /// Bytes of a file of the log without the space behind its frames.
+    fn written(&self, path: &Path) -> Option<u64> {
+        let bytes = self.root.join("wal").join(path.file_name()?.to_str()?).read().ok()?;
+        bytes.iter().rposition(|byte| *byte != 0).map(|last| last as u64 + 1)
     }
 
     fn checked(&self) -> Checked {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 pub(super) struct Tally(BTreeMap<&'static str, u64>);
 
 /// What must happen now and then, and how often in [`super::PROVING`] seeds.
-const LEAST: [(&str, u64); 32] = [
+const LEAST: [(&str, u64); 33] = [
     ("acknowledged", 1_000),
     ("sent again", 200),
     ("known when sent again", 200),
@@ -33,6 +33,7 @@ const LEAST: [(&str, u64); 32] = [
     ("repairs", 50),
     ("repairs interrupted", 10),
     ("power failures in repairs", 10),
+    ("ends of the log that were not cut off", 8),
     ("backups", 200),
     ("backups that copied less than everything", 50),
     ("backups broken off", 50),

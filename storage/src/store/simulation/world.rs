@@ -84,6 +84,11 @@ impl World {
         self.nothing_overstays();
         self.restore_backups().await;
         self.finish();
+        if self.dice.below(2) == 0 {
+            // So that the last file of the log ends with requests that nothing but themselves tells of.
+            self.send().await;
+            self.finish();
+        }
         if self.dice.below(3) == 0 {
             self.stop();
         }
