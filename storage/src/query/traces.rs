@@ -14,7 +14,7 @@ use super::columns;
 use super::language::{Asked, Node, Set, TraceNode};
 use super::predicate::Predicate;
 use super::question::{Cursor, QueryError, TraceOrder, TraceSearch};
-use super::scan::{Control, Place, Ranking, Rows, Scan, Unit, Wanted, of_map};
+use super::scan::{Control, Kept, Place, Ranking, Rows, Scan, Unit, Wanted, of_map};
 use super::unknown;
 use crate::model::{Span, TimeRange, TraceId, UnixNanos};
 use crate::rows;
@@ -172,21 +172,21 @@ fn candidates(
     let is_oldest = search.order == TraceOrder::Oldest;
     let key = if by_start { schema::time_column(signal) } else { column::DURATION };
     let range = if by_start { not_before(after, search) } else { search.range };
-    let best = Mutex::new(Best { want, after, keys: HashMap::default(), ranks: BTreeSet::new() });
+    let best = Best { want, after, keys: HashMap::default(), ranks: BTreeSet::new() };
+    let best = Mutex::new(Kept { all: best, holding: control.holding() });
     let mut scan = Scan::asking_late(snapshot, signal, range, &predicate.hints, control)?;
     if is_oldest {
         scan.oldest_first();
     }
     let first_of = |unit: &Unit| weight(if is_oldest { unit.min } else { unit.max }.get());
-    let holding = Mutex::new(control.holding());
     scan.run_best(
         (Wanted { columns: &[column::TRACE_ID, key], keys: &[], predicate }, Ranking { column: key, weight }),
-        |unit| by_start && best.lock().worst().is_some_and(|worst| worst > first_of(unit)),
-        || best.lock().worst(),
+        |unit| by_start && best.lock().all.worst().is_some_and(|worst| worst > first_of(unit)),
+        || best.lock().all.worst(),
         |rows| {
             let ids = columns::id(rows.batch, column::TRACE_ID)?;
             let keys = columns::long(rows.batch, key)?;
-            let mut best = best.lock();
+            let Kept { all: best, holding } = &mut *best.lock();
             let mut worst = best.worst();
             for row in rows.alive.set_indices() {
                 let key = weight(columns::nanos(keys, row));
@@ -197,11 +197,11 @@ fn candidates(
                     worst = best.worst();
                 }
             }
-            holding.lock().set(of_map(&best.keys) + best.ranks.len() * size_of::<Rank>());
+            holding.set(of_map(&best.keys) + best.ranks.len() * size_of::<Rank>());
             Ok(())
         },
     )?;
-    Ok((best.into_inner().ranks.into_iter().collect(), scan.stats))
+    Ok((best.into_inner().all.ranks.into_iter().collect(), scan.stats))
 }
 
 /// The part of the searched range in which what ranks behind `after` by its start can lie.
@@ -270,17 +270,18 @@ fn summaries(
     let mut found = Vec::with_capacity(candidates.len());
     for chunk in candidates.chunks(TRACES_AT_ONCE) {
         let of_traces = Predicate::traces(chunk.iter().map(|(_, id)| *id).collect());
-        let gathered: Mutex<(HashMap<TraceId, Gathered, Spread>, usize)> = Mutex::default();
-        let holding = Mutex::new(control.holding());
+        // The traces, and how many spans of them.
+        let gathered = (HashMap::<TraceId, Gathered, Spread>::default(), 0);
+        let gathered = Mutex::new(Kept { all: gathered, holding: control.holding() });
         let mut scan = Scan::new(snapshot, Signal::Traces, TimeRange::ALL, &of_traces.hints, control)?;
         let each = |rows: &Rows<'_>| {
             let matching = match predicate {
                 Some(predicate) => predicate.matches(rows.batch, rows.alive.clone())?,
                 None => BooleanBuffer::new_unset(rows.alive.len()),
             };
-            let (gathered, spans) = &mut *gathered.lock();
+            let Kept { all: (gathered, spans), holding } = &mut *gathered.lock();
             *spans += rows.alive.count_set_bits();
-            holding.lock().set(summary::bytes(gathered, *spans));
+            holding.set(summary::bytes(gathered, *spans));
             summary::gather(gathered, rows.batch, &rows.alive, &matching, search)
         };
         let wanted = Wanted { columns: &needed, keys: &keys, predicate: &of_traces };
@@ -289,7 +290,7 @@ fn summaries(
         } else {
             scan.run(wanted, |_| false, each)?;
         }
-        let (mut gathered, _) = gathered.into_inner();
+        let Kept { all: (mut gathered, _), holding: _held } = gathered.into_inner();
         stats.add(std::mem::take(&mut scan.stats).of_fetching());
         stats.add(summary::name_errors(snapshot, &mut gathered, control)?.of_fetching());
         for (Reverse(weight), id) in chunk {

@@ -3,6 +3,8 @@
 //! Rows of a segment lie by trace within ten minutes, so new and old, slow and fast ones lie side by side in every unit. Once enough are
 //! known, of further rows the ranking column is read, and everything else of those only that do not rank behind all of these.
 
+use std::borrow::Cow;
+
 use super::folding::Reach;
 use super::numbers::Numbers;
 use super::selected::read;
@@ -47,24 +49,23 @@ impl Scan<'_> {
         least: &dyn Fn() -> Option<u64>,
         each: &dyn Fn(&Rows<'_>) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
-        let read = |rows, account: &mut Account| self.unit(&Unit { rows, ..unit.clone() }, wanted, account, &mut |rows| each(rows));
-        let Place::Segment(at) = unit.place else { return read(RowRanges::new(), account) };
+        let read = |rows, account: &mut Account| self.some_of(unit, rows, wanted, account, &mut |rows| each(rows));
         // Older versions do not count as looked at, whether their ranks are read or not.
-        let rows = self.last_left(unit, account)?.into_owned();
-        let (head, rest) = if least().is_some() { (RowRanges::new(), rows) } else { ranges::split(&rows, HEAD_ROWS) };
-        let Some(segment) = self.table.segments.get(at).filter(|_| rest.iter().map(ExactSizeIterator::len).sum::<usize>() > HEAD_ROWS)
-        else {
-            return read(unit.rows.clone(), account);
-        };
+        let rows = self.last_left(unit, account)?;
+        let head = if least().is_some() { 0 } else { HEAD_ROWS };
+        let is_long = rows.iter().map(ExactSizeIterator::len).sum::<usize>() > head + HEAD_ROWS;
+        let place = if let Place::Segment(at) = unit.place { Some(at).filter(|_| is_long) } else { None };
+        let Some((at, segment)) = place.and_then(|at| Some((at, self.table.segments.get(at)?))) else { return read(rows, account) };
+        let (head, rest) = ranges::split(&rows, head);
         account.segments.insert(at);
         if !head.is_empty() {
-            read(head, account)?;
+            read(Cow::Owned(head), account)?;
         }
         let left = match least() {
             Some(least) => self.not_below(segment, rest, (ranking, least), account)?,
             None => rest,
         };
-        if left.is_empty() { Ok(()) } else { read(left, account) }
+        if left.is_empty() { Ok(()) } else { read(Cow::Owned(left), account) }
     }
 
     /// Those of some rows whose weight is not below `least`, or all when most are; none when it cannot be read, which is noted.

@@ -40,9 +40,21 @@ impl Scan<'_> {
         account: &mut Account,
         each: &mut dyn FnMut(&Rows<'_>) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
-        self.control.check()?;
-        let older = self.older(unit.place, account)?;
         let rows = self.last_left(unit, account)?;
+        self.some_of(unit, rows, wanted, account, each)
+    }
+
+    /// Reads some rows of a unit, none of them older versions; all of a part of the buffer.
+    pub(super) fn some_of(
+        &self,
+        unit: &Unit,
+        rows: Cow<'_, RowRanges>,
+        wanted: Wanted<'_>,
+        account: &mut Account,
+        each: &mut dyn FnMut(&Rows<'_>) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        self.control.check()?;
+        let older = if let Place::Buffer(_) = unit.place { self.older(unit.place, account)? } else { Arc::default() };
         let rows = self.worded(unit.place, rows, wanted.predicate, account)?;
         let whole = self.is_read_whole(unit.place, &rows);
         let needs = if whole { Needs { columns: schema::names(self.signal).collect(), ..Needs::default() } } else { self.needs(wanted) };
@@ -52,7 +64,7 @@ impl Scan<'_> {
             account.rows += batch.num_rows() as u64;
             let alive = self.in_range(unit, batch)?;
             let mut alive = wanted.predicate.matches(batch, alive)?;
-            if matches!(unit.place, Place::Buffer(_)) && !older.is_empty() {
+            if !older.is_empty() {
                 alive = &alive & &last_versions(batch.num_rows(), &older);
             }
             if alive.count_set_bits() > 0 {
@@ -88,10 +100,14 @@ impl Scan<'_> {
         }
     }
 
-    /// Which rows of a unit are left that are not older versions.
+    /// Which rows of a segment are left that are not older versions.
     pub(super) fn last_left<'u>(&self, unit: &'u Unit, account: &mut Account) -> Result<Cow<'u, RowRanges>, QueryError> {
-        let older = self.older(unit.place, account)?;
         let rows = self.left(unit, true);
+        // Mostly indexes leave none, and then nobody has to know which are older.
+        if rows.is_empty() {
+            return Ok(rows);
+        }
+        let older = self.older(unit.place, account)?;
         Ok(if older.is_empty() { rows } else { Cow::Owned(without_rows(&rows, &older)) })
     }
 
