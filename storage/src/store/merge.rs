@@ -161,8 +161,7 @@ impl Merger {
         for signal in signals {
             let Some(job) = compaction::plan(&self.mergeable(signal), signal, self.clock.now()) else { continue };
             let (Job::Merge(inputs) | Job::Stack(inputs)) = &job;
-            // All of them, and not the first alone.
-            if matches!(job, Job::Stack(_)) && inputs.iter().filter(|segment| segment.renew_older_text()).count() > 0 {
+            if matches!(job, Job::Stack(_)) && renew_older_texts(inputs) {
                 return Ok(true);
             }
             let Some(_share) = self.spare_room(inputs) else { continue };
@@ -294,6 +293,15 @@ impl Merger {
             .filter(|segment| segment.hidden().is_empty() && !self.damaged.contains(&segment.meta().id));
         TableSnapshot { segments: segments.cloned().collect(), ..TableSnapshot::default() }
     }
+}
+
+/// Has what an older version indexed indexed again; says whether there is such. Until then these are not planned to be stacked.
+fn renew_older_texts(inputs: &[Arc<Segment>]) -> bool {
+    let mut any = false;
+    for segment in inputs {
+        any |= segment.renew_older_text();
+    }
+    any
 }
 
 /// Bytes of memory for the indexes of what segments are written into, which are made while it is written: about those of the segments, and what

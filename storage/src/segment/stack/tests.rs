@@ -8,7 +8,7 @@ use super::super::tests::{Folders, read};
 use super::super::{Owner, key_hash, value_hash};
 use super::*;
 use crate::model::TraceId;
-use crate::segment::Scalar;
+use crate::segment::{BundleWriter, Scalar};
 
 fn all(segment: &Segment) -> RecordBatch {
     let table = schema::of(segment.meta().signal);
@@ -188,5 +188,43 @@ fn units_of_words_are_joined_and_a_damaged_one_is_made_again_first() {
     assert!(inputs[1].is_index_wanting() && inputs[1].damage().is_none() && folders.tmp.names().unwrap().is_empty());
     let meta = super::super::rebuild_index(&inputs[1], &folders.tmp, &folders.seg, &stop).unwrap();
     inputs[1] = Arc::new(Segment::open(&folders.seg, meta).unwrap());
+    check(&stacked(&folders, &inputs).unwrap(), &inputs);
+}
+
+/// The same segment with the text in its index bundle as the version before wrote it.
+fn of_older_text(folders: &Folders, segment: &Segment) -> Segment {
+    let meta = segment.meta();
+    let (new, old) = (crate::text::VERSION, crate::text::VERSION - 1);
+    let bundle = &segment.index.as_ref().unwrap().bundle;
+    let mut out = BundleWriter::create(folders.tmp.join("older")).unwrap();
+    for blob in bundle.blobs() {
+        out.add(blob.name.replace(&format!("ft/v{new}/"), &format!("ft/v{old}/")), &bundle.read_blob(blob).unwrap()).unwrap();
+    }
+    let written = out.finish().unwrap();
+    let meta = SegmentMeta { index_bytes: written.len, index_crc: written.crc, ..meta.clone() };
+    written.rename(&meta.index_path(&folders.seg)).unwrap();
+    Segment::open(&folders.seg, meta).unwrap()
+}
+
+#[test]
+fn text_that_an_older_version_indexed_is_read_and_indexed_again_before_it_is_stacked() {
+    let folders = Folders::new();
+    let shape = |number: i64| {
+        let first = Shape { stray: false, ..Shape::default() };
+        Shape { from: first.from + number * first.width as i64, first_record: number * 300, ..first }
+    };
+    let written = |number| Arc::new(folders.write(Signal::Logs, 1, batches(Signal::Logs, number as u64, 300, shape(number))));
+    let mut inputs = [0, 1].map(written).to_vec();
+    inputs[1] = Arc::new(of_older_text(&folders, &inputs[1]));
+    let is_asked = |segment: &Segment| segment.text_rows(&["order".to_owned()]).unwrap().is_some();
+    assert!(inputs.iter().all(|segment| is_asked(segment) && !segment.is_index_wanting()));
+    assert_eq!([0, 1].map(|at| inputs[at].renew_older_text()), [false, true]);
+    assert_eq!([0, 1].map(|at| inputs[at].is_index_wanting()), [false, true]);
+    let blobs = |segment: &Segment| segment.index.as_ref().unwrap().bundle.blobs().len();
+    let before = blobs(&inputs[1]);
+    let meta = super::super::rebuild_index(&inputs[1], &folders.tmp, &folders.seg, &AtomicBool::new(false)).unwrap();
+    inputs[1] = Arc::new(Segment::open(&folders.seg, meta).unwrap());
+    assert!(!inputs[1].renew_older_text() && !inputs[1].is_index_wanting());
+    assert_eq!(blobs(&inputs[1]), before, "nothing of the older index is left");
     check(&stacked(&folders, &inputs).unwrap(), &inputs);
 }
