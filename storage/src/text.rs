@@ -91,8 +91,9 @@ fn is_token(word: &str) -> bool {
 // === impl Needle ===
 
 impl Needle {
-    /// Matches bodies with a token that equals `word`, whatever its case; with characters of a script without spaces, wherever it is. When `word` is several words (`foo-bar`), matches bodies where
-    /// it occurs and does not go on into a longer word; when it has no word at all, where it occurs.
+    /// Matches bodies with a token that equals `word`, whatever its case; with characters of a script without spaces, wherever it is. When
+    /// `word` is several words (`foo-bar`), matches bodies where it occurs and does not go on into a longer word; when it has no word at all,
+    /// where it occurs.
     pub(crate) fn word(word: &str) -> Self {
         let text = folded(word);
         let mut found = words(&text);
