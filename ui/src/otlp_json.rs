@@ -16,6 +16,7 @@ use self::entity::EntityRef;
 use self::group::group;
 use self::record::{LogJson, SpanJson};
 use self::value::Attributes;
+pub(crate) use self::value::Text;
 
 /// `TracesData` of some spans.
 #[derive(Debug, Serialize)]

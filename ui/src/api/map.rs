@@ -2,12 +2,13 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use storage::{Edge, Node, NodeKind, ServiceMap, SpanId, TimeRange, TraceId};
 
 use super::shape::{Range, Stats};
 use super::{to_json, written};
 use crate::error::Failure;
+use crate::otlp_json::Text;
 use crate::params::Params;
 use crate::state::AppState;
 
@@ -27,12 +28,9 @@ struct NodeJson<'a> {
     system: &'a str,
     requests: u64,
     errors: u64,
-    #[serde(serialize_with = "text")]
-    p50: u64,
-    #[serde(serialize_with = "text")]
-    p95: u64,
-    #[serde(serialize_with = "text")]
-    p99: u64,
+    p50: Text<u64>,
+    p95: Text<u64>,
+    p99: Text<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -42,12 +40,9 @@ struct EdgeJson<'a> {
     kind: &'static str,
     calls: u64,
     errors: u64,
-    #[serde(serialize_with = "text")]
-    p50: u64,
-    #[serde(serialize_with = "text")]
-    p95: u64,
-    #[serde(serialize_with = "text")]
-    p99: u64,
+    p50: Text<u64>,
+    p95: Text<u64>,
+    p99: Text<u64>,
     examples: Vec<ExampleJson>,
 }
 
@@ -59,15 +54,8 @@ struct EndJson<'a> {
 
 #[derive(Debug, Serialize)]
 struct ExampleJson {
-    #[serde(serialize_with = "text")]
-    trace_id: TraceId,
-    #[serde(serialize_with = "text")]
-    span_id: SpanId,
-}
-
-/// Writes what something is shown as, without making a text of it first.
-fn text<S: Serializer>(value: &impl std::fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
+    trace_id: Text<TraceId>,
+    span_id: Text<SpanId>,
 }
 
 /// `GET /api/v1/map`
@@ -97,9 +85,9 @@ impl<'a> From<&'a Node> for NodeJson<'a> {
             system: &node.system,
             requests: node.requests,
             errors: node.errors,
-            p50: node.p50,
-            p95: node.p95,
-            p99: node.p99,
+            p50: Text(node.p50),
+            p95: Text(node.p95),
+            p99: Text(node.p99),
         }
     }
 }
@@ -113,10 +101,14 @@ impl<'a> From<&'a Edge> for EdgeJson<'a> {
             kind: edge.kind.as_str(),
             calls: edge.calls,
             errors: edge.errors,
-            p50: edge.p50,
-            p95: edge.p95,
-            p99: edge.p99,
-            examples: edge.examples.iter().map(|(trace_id, span_id)| ExampleJson { trace_id: *trace_id, span_id: *span_id }).collect(),
+            p50: Text(edge.p50),
+            p95: Text(edge.p95),
+            p99: Text(edge.p99),
+            examples: edge
+                .examples
+                .iter()
+                .map(|(trace_id, span_id)| ExampleJson { trace_id: Text(*trace_id), span_id: Text(*span_id) })
+                .collect(),
         }
     }
 }

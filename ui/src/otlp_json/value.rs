@@ -18,7 +18,7 @@ pub(super) struct AnyValue<'a>(pub(super) &'a Value);
 
 /// Something written as text: an id, or a 64-bit integer.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Text<T>(pub(super) T);
+pub(crate) struct Text<T>(pub(crate) T);
 
 #[derive(Serialize)]
 struct ArrayValue<'a> {

@@ -15,8 +15,8 @@ use crate::view::search::Problem;
 use crate::view::sql::{Sorting, Sql, schema, table};
 use crate::view::sql_chart::chart;
 
-/// `?sql=`, `past=`, earlier statements with a line of two dashes between them, `chart=1`, and `sort=`, the column by which the rows of the result are
-/// sorted, counted from 1, with a minus sign for the greatest first. Runs when there is a statement.
+/// `?sql=`, `past=`, earlier statements with a line of two dashes between them, `chart=1`, and `sort=`, the column by which the rows of the
+/// result are sorted, counted from 1, with a minus sign for the greatest first. Runs when there is a statement.
 pub(super) async fn page(visit: Visit) -> Result<Response, Failure> {
     let sql = visit.params.get("sql").unwrap_or_default().trim().to_owned();
     let links = visit.links();

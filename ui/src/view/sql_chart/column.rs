@@ -142,7 +142,7 @@ const UNITS: [(&str, &str); 20] = [
 ];
 
 /// In nanoseconds since 1970.
-const YEAR_2000: f64 = 946_684_800e9;
+const YEAR_2000: f64 = UnixNanos::YEAR_2000.get() as f64;
 const YEAR_2100: f64 = 4_102_444_800e9;
 
 /// Longer texts are no words, in bytes.

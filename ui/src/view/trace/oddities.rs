@@ -1,5 +1,6 @@
 //! What senders sent that cannot be quite right: times, loops of parents, ids that are used twice.
 
+use storage::UnixNanos;
 use storage::trace::Brief;
 
 use super::header::SEEN;
@@ -78,7 +79,7 @@ fn elsewhere_in_time(scene: &Scene) -> Vec<Note> {
             ..Note::default()
         });
     }
-    if let Some(told) = begin(&|span| span.start.get() < LONG_AGO) {
+    if let Some(told) = begin(&|span| span.start < UnixNanos::YEAR_2000) {
         notes.push(Note {
             text: format!("{told} before the year 2000, as sent."),
             why: "Their sender had no clock yet, or sent times in another unit than nanoseconds. Only a window of all time has them.",
@@ -114,6 +115,3 @@ const A_SECOND: u64 = 1_000_000_000;
 
 /// Clocks this much ahead are not worth a word: one minute.
 const SOON: u64 = 60_000_000_000;
-
-/// Nanoseconds from 1970 to 2000.
-const LONG_AGO: u64 = 946_684_800_000_000_000;
