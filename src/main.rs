@@ -83,8 +83,9 @@ fn serve(config: Config) -> anyhow::Result<ExitCode> {
         app.announce(std::io::stdout())?;
         app.run(&mut signals).await
     });
-    // What did not end by the deadline is not waited for a second time.
-    runtime.shutdown_background();
+    // What did not end by the deadline is not waited for a second time. The threads end with the process: letting go of threads
+    // that are about to end can fault inside of the GNU C library.
+    std::mem::forget(runtime);
     outcome
 }
 

@@ -278,10 +278,7 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        for threads in [self.heavy_threads.take(), self.light_threads.take()].into_iter().flatten() {
-            // Waiting here would block, and panic inside of another runtime.
-            threads.shutdown_background();
-        }
+        [self.heavy_threads.take(), self.light_threads.take()].into_iter().flatten().for_each(threads::end);
     }
 }
 
