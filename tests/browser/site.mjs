@@ -90,6 +90,11 @@ export async function states() {
   const declined = (await json("/api/v1/logs?q=attr.exception.type%3Dcom.shop.payment.CardDeclinedException&limit=1")).logs[0]?.record_id ?? record;
   const operation = (await json("/api/v1/services/payment/operations")).operations.find((one) => one.kind === "server")?.name ?? "none";
   const [from, to] = [BigInt(Date.now() - 600_000) * 1_000_000n, BigInt(Date.now()) * 1_000_000n];
+  const { deletes } = await json("/api/v1/deletes");
+  if (deletes.length === 0) {
+    const nothing = JSON.stringify({ signal: "logs", query: "service:nobody", from: "now-1h", to: "now" });
+    await fetch(`${base}/api/v1/deletes`, { method: "POST", headers: { "content-type": "application/json" }, body: nothing });
+  }
   const open = (selector) => async (page) => {
     await page.locator(selector).first().click();
     await page.waitForTimeout(150);
@@ -126,7 +131,7 @@ export async function states() {
     ["map", "/map"], ["map-focus", "/map?focus=orders"], ["map-edge", "/map?caller=orders&callee=payment"], ["map-change", "/map?change=1&from=now-1m"],
     ["map-table", "/map?view=table&peers=off&sort=failed"], ["map-groups", "/map?group=namespace"],
     ["query", "/query"], ["query-chart", `/query?sql=${sql}&chart=1&past=SHOW%20TABLES`], ["query-explain", `/query?sql=EXPLAIN%20${sql}`], ["query-wrong", "/query?sql=SELECT%20nothing"],
-    ["saved", "/saved"], ["status", "/status"], ["settings", "/settings"], ["help", "/help"], ["help-query", "/help/query"], ["shortcuts", "/help/shortcuts"],
+    ["saved", "/saved"], ["status", "/status"], ["deletes", "/status/deletes"], ["settings", "/settings"], ["help", "/help"], ["help-query", "/help/query"], ["shortcuts", "/help/shortcuts"],
     ["nowhere", "/nowhere"], ["menu-time", "/traces", open(".tools .menu >> nth=0")], ["menu-share", "/traces", open(".tools .menu summary[title=Share]")],
   ];
 }
@@ -134,7 +139,7 @@ export async function states() {
 // One state of each template, the fullest, for a run that must be short.
 const fullest = new Set([
   "home", "start", "services", "service-operations", "service-errors", "service-dependencies", "operation", "traces-points", "traces-selected", "traces-wrong", "contrast", "trace-span", "trace-span-events", "trace-span-raw", "trace-flame", "trace-map", "compare", "span",
-  "logs-open", "logs-exception", "logs-patterns", "map-edge", "query-chart", "saved", "status", "settings", "help", "help-query", "map-groups", "nowhere",
+  "logs-open", "logs-exception", "logs-patterns", "map-edge", "query-chart", "saved", "status", "deletes", "settings", "help", "help-query", "map-groups", "nowhere",
 ]);
 
 // Addresses of states, each once: of all, or of one per template.

@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(answer.status, StatusCode::GONE);
         let page = answer.text();
         assert!(page.contains("was deleted on request at 20") && page.contains(&format!("receipt {}", receipt.id)), "{page}");
-        assert!(page.contains(&format!("/api/v1/deletes/{}\"", receipt.id)) && page.contains("This trace was deleted"), "{page}");
+        assert!(page.contains(&format!("/status/deletes#{}\"", receipt.id)) && page.contains("This trace was deleted"), "{page}");
         let error = app.get(&format!("/api/v1/traces/{TRACE}")).await;
         assert_eq!((error.status, error.json()["error"]["code"].as_str()), (StatusCode::GONE, Some("deleted_trace")), "{}", error.text());
         assert!(error.text().contains(&receipt.id), "{}", error.text());

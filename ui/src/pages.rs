@@ -56,6 +56,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/query", get(sql::page))
         .route("/sql", get(sql::lead))
         .route("/status", get(status::page))
+        .route("/status/deletes", get(status::deleted))
         .route("/start", get(start::page))
         .route("/live", get(live::stream))
         .route("/saved", get(saved::page).post(saved::save))

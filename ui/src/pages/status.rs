@@ -1,4 +1,4 @@
-//! `/status`.
+//! `/status` and `/status/deletes`.
 
 use std::net::SocketAddr;
 
@@ -13,8 +13,8 @@ use crate::state::AppState;
 use crate::view::format;
 use crate::view::frame::Place;
 use crate::view::status::{
-    Counters, Day, Status, balance, books, clients, consumers, days, disk, doors, kept, kept_for, listed, losses, range_of_days, received,
-    recent, rules, value, warnings,
+    Counters, Day, Status, balance, books, clients, consumers, days, deletes, disk, doors, kept, kept_for, listed, losses, range_of_days,
+    received, recent, rules, value, warnings,
 };
 
 /// The books since the start of this process, what is stored and what it takes, and who sent lately. `?days=1`: what is stored by day too.
@@ -50,10 +50,16 @@ pub(super) async fn page(visit: Visit) -> Response {
         memory: consumers(&counters, resident),
         counters: listed(&counters),
         clients: clients(&senders, LATELY, &visit.links(), &clock, &visit.palette()),
-        deletes: visit.links().plain("/api/v1/deletes").href(),
+        deletes: visit.links().plain("/status/deletes").href(),
         now: clock.moment(clock.now()),
         frame: visit.frame(Place::Status, "Status", None),
     })
+}
+
+/// Receipts of what was deleted on request.
+pub(super) async fn deleted(visit: Visit) -> Response {
+    let frame = visit.frame(Place::Status, "Deletes", None);
+    html(&deletes(&visit.state.store().deletions(), &visit.links(), &visit.clock(), frame))
 }
 
 fn faults(state: &AppState, status: &StoreStatus, unbalanced: Option<String>) -> Vec<String> {

@@ -2,8 +2,8 @@
 
 use askama::Template;
 use storage::{
-    Edge, EdgeKind, Grid, GridCell, HistogramBucket, Node, NodeKind, Operation, ServiceInTrace, ServiceMap, ServicePoint, ServiceSummary,
-    SqlAnswer, SqlColumn, TimeRange, TracePage, TraceSummary, UnixNanos,
+    DeleteReceipt, DeleteWhat, Edge, EdgeKind, Grid, GridCell, HistogramBucket, Node, NodeKind, Operation, ServiceInTrace, ServiceMap,
+    ServicePoint, ServiceSummary, Signal, SqlAnswer, SqlColumn, TimeRange, TracePage, TraceSummary, UnixNanos,
 };
 
 use crate::Refused;
@@ -28,7 +28,7 @@ use crate::view::services::{
 };
 use crate::view::sql::{Sql, table};
 use crate::view::start::Start;
-use crate::view::status::{Status, clients, recent};
+use crate::view::status::{Status, clients, deletes, recent};
 use crate::view::trace::{
     ComparePage, LogMarks, Neighbours, Note, PanelPart, PanelTab, RowsPart, Scene, Side, SpanPage, Tools, TracePage as TraceView, View,
     Wanted, comparison, findings, flame, header, json, minimap, panel, plan, sample, shares, table as span_table, tabs, tools, trace_map,
@@ -141,7 +141,10 @@ fn small(text: &str) -> Vec<String> {
         clients: clients(&[sender], 1, &links, &clock(), &Palette::default()),
         ..Status::default()
     };
-    [saved.render(), start.render(), status.render()].into_iter().map(Result::unwrap).collect()
+    let what = DeleteWhat::Matching { signal: Signal::Logs, query: text.to_owned(), range: window().range };
+    let receipt = DeleteReceipt { id: "abc".to_owned(), what, asked: clock().now(), spans: 1, logs: 0, done: None };
+    let deleted = deletes(&[receipt], &links, &clock(), frame(text));
+    [saved.render(), start.render(), status.render(), deleted.render()].into_iter().map(Result::unwrap).collect()
 }
 
 fn plain(text: &str) -> Vec<String> {

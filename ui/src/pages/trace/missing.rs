@@ -14,7 +14,7 @@ pub(super) async fn why(visit: &Visit, id: TraceId, wanted: &Wanted) -> Failure 
     let known = absent::why(visit.state.store(), id, seen, &visit.clock()).await;
     let links = visit.links();
     let mut failure = known.failure;
-    failure.ways.extend(known.receipt.map(|receipt| ("Its receipt", links.plain(&format!("/api/v1/deletes/{receipt}")).href())));
+    failure.ways.extend(known.receipt.map(|receipt| ("Its receipt", format!("{}#{receipt}", links.plain("/status/deletes").href()))));
     if let Some((first, last)) = known.logs {
         let (from, to) = (first.minus(MARGIN).get().to_string(), last.plus(MARGIN).get().to_string());
         let logs = links.plain("/logs").with("q", &format!("trace:{id}")).with("from", &from).with("to", &to);
