@@ -34,6 +34,24 @@ async function runsWithMeta(context) {
   await page.close();
 }
 
+// Brackets need Option on a German Mac, and AltGr, which is Ctrl with Alt there, on Windows. Alt with letters, digits and arrows is the browser's.
+async function typesWithOption(context) {
+  const page = await watched(context), { id } = await failingCheckout();
+  const press = (key, more) => page.evaluate(([key, more]) => !document.body.dispatchEvent(new KeyboardEvent("keydown", { key, altKey: true, bubbles: true, cancelable: true, ...more })), [key, more]);
+  for (const [key, more, depth] of [["[", {}, "1"], ["]", { ctrlKey: true }, "all"]]) {
+    await page.goto(`${base}/trace/${id}`);
+    await page.locator("html[data-ready]").waitFor();
+    await Promise.all([page.waitForURL(new RegExp(`depth=${depth}`), { timeout: 10_000 }), press(key, more)]).catch(() => check(false, `${key} that is typed with Alt and ${JSON.stringify(more)} does nothing`));
+  }
+  await page.goto(`${base}/trace/${id}`);
+  await page.locator("html[data-ready]").waitFor();
+  const before = page.url();
+  for (const [key, more] of [["f", {}], ["d", {}], ["1", {}], ["2", {}], ["ArrowLeft", {}], ["[", { metaKey: true }]]) check(!(await press(key, more)), `Alt and ${key} are taken from the browser`);
+  await page.waitForTimeout(500);
+  check(page.url() === before && (await page.evaluate(() => document.activeElement === document.body)), `keys of the browser lead to ${page.url()}`);
+  await page.close();
+}
+
 // A touch of the minimap that the browser takes for a scroll is over for the page: what is dragged afterwards zooms nothing.
 async function letsGoOfTheMinimap(context) {
   const page = await watched(context);
@@ -90,5 +108,5 @@ async function chartsSayTheirParts(context) {
 
 await withBrowser(async (browser) => {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
-  for (const act of [goesOnAfterABox, runsWithMeta, letsGoOfTheMinimap, chartsSayTheirParts]) await act(context);
+  for (const act of [goesOnAfterABox, runsWithMeta, typesWithOption, letsGoOfTheMinimap, chartsSayTheirParts]) await act(context);
 });

@@ -419,7 +419,9 @@
   // --- Keys ------------------------------------------------------------------------------------------------------------
   let pending = "";
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.altKey || $("dialog[open]")) return;
+    // Many keyboards type [ with Option or AltGr, which is Ctrl with Alt to some browsers. Alt with letters and digits is theirs.
+    const isTyped = event.altKey && /^[^\p{L}\d\s]$/u.test(event.key);
+    if (event.defaultPrevented || (event.altKey && !isTyped) || $("dialog[open]")) return;
     const target = event.target;
     if (event.key === "Escape") {
       const menu = $("details.menu[open]");
@@ -432,7 +434,7 @@
       }
       return;
     }
-    if (event.ctrlKey || event.metaKey) {
+    if ((event.ctrlKey && !isTyped) || event.metaKey) {
       if (event.key === "." && cancel()) event.preventDefault();
       else if (event.key === "Enter" && target.matches && target.matches("[data-submit]")) { target.form.requestSubmit(); event.preventDefault(); }
       return;
