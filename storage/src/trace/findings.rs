@@ -57,16 +57,22 @@ pub enum FindingKind {
         /// How many were looked at.
         of: u64,
     },
-    /// The first of many equal calls of one parent.
+    /// The first of many equal calls of one parent: of the one whose calls take most.
     RepeatedCalls {
-        /// How many.
+        /// How many, of all parents that made many.
         count: usize,
+        /// How many such parents there are.
+        parents: usize,
+        /// How many calls the parent of the first made.
+        below_one: usize,
         /// Their durations added up.
         total: u64,
         /// The share of the critical path that is in them or in what they called, in percent.
         percent: u64,
         /// Whether they called anything.
         has_calls: bool,
+        /// Whether they take much of the trace, or are very many.
+        matters: bool,
     },
     /// Failed and was tried again.
     Retries {
@@ -207,25 +213,15 @@ pub(super) fn lasting(sheet: &Sheet) -> Vec<Finding> {
     let doubt = Doubt::of(sheet);
     let mut findings = error_starts(sheet);
     findings.extend(calls::retries(sheet, &doubt));
-    findings.extend(calls::repeated(sheet, &doubt));
+    let (repeated, told) = calls::repeated(sheet, &doubt);
+    findings.extend(repeated);
     findings.extend(waits::goes_on(sheet, &doubt));
     findings.extend(waits::hand_over(sheet, &doubt));
-    let share = waits::critical_share(sheet, &doubt).filter(|share| !is_told(share, &findings));
-    findings.extend(share);
+    findings.extend(waits::critical_share(sheet, &doubt, &told));
     findings.extend(waits::idle_gap(sheet, &doubt));
     findings.extend(clock_skew(sheet, sheet.skew()));
     findings.extend(missing_parents(sheet));
     findings
-}
-
-/// Whether repeated calls say the same of the critical path as its largest share.
-fn is_told(share: &Finding, findings: &[Finding]) -> bool {
-    findings.iter().any(|finding| match (&finding.kind, &share.kind) {
-        (FindingKind::RepeatedCalls { percent: told, .. }, FindingKind::CriticalShare { percent, .. }) => {
-            told == percent && (&finding.service, &finding.name) == (&share.service, &share.name)
-        }
-        _ => false,
-    })
 }
 
 fn error_starts(sheet: &Sheet) -> Vec<Finding> {

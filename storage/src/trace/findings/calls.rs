@@ -10,6 +10,14 @@ use super::{Brief, Doubt, Finding, FindingKind, MOST_OF_A_KIND, Sheet, percent};
 
 /// Equal siblings that look like a loop over single calls.
 const REPEATED: usize = 5;
+/// Up to so many below one parent are told of only for what they take, as in lists of traces.
+const FEW: usize = 10;
+/// So many below one parent matter whatever they take.
+const VERY_MANY: usize = 100;
+/// Calls that take this share of the trace or of its critical path, in percent, matter.
+const MUCH: u64 = 10;
+/// Of so many operations it is asked whether they matter.
+const MOST_LOOPS: usize = 16;
 /// What may be attempts is compared for so many parents, most of which may ask for other things each time.
 const MOST_RETRIES: usize = 8;
 /// More attempts than this are a loop in which much fails, not a retry.
@@ -31,21 +39,67 @@ fn groups(sheet: &Sheet) -> Vec<Vec<usize>> {
     groups
 }
 
-/// Many equal calls of one parent, those that cost most first.
-pub(super) fn repeated(sheet: &Sheet, doubt: &Doubt) -> Vec<Finding> {
-    let mut many: Vec<(u64, Vec<usize>)> = groups(sheet)
-        .into_iter()
-        .filter(|places| places.len() >= REPEATED && attempts(sheet, places, doubt).is_none())
-        .map(|places| (briefs(sheet, &places).fold(0_u64, |sum, span| sum.saturating_add(span.duration())), places))
-        .collect();
-    many.sort_by_key(|(total, places)| (Reverse(*total), places.first().copied()));
-    many.truncate(MOST_OF_A_KIND);
-    let tell = |(total, places): (u64, Vec<usize>)| {
-        let percent = critical_percent(sheet, &places, doubt);
-        let has_calls = places.iter().any(|place| !sheet.tree().children(*place).is_empty());
-        Some(FindingKind::RepeatedCalls { count: places.len(), total, percent, has_calls }.at(sheet, *places.first()?))
-    };
-    many.into_iter().filter_map(tell).collect()
+/// Equal calls of one or of several parents, each of which made many.
+struct Loop {
+    places: Vec<usize>,
+    parents: usize,
+    /// Durations of all added up.
+    total: u64,
+    /// Of the parent whose calls take most: how long, the first of them, and how many.
+    greatest: (u64, Reverse<usize>, usize),
+}
+
+// === impl Loop ===
+
+impl Loop {
+    /// `None` where the calls take so little of the trace, and are so few, that they do not matter.
+    fn told(&self, sheet: &Sheet, doubt: &Doubt) -> Option<FindingKind> {
+        let (.., below_one) = self.greatest;
+        let percent = critical_percent(sheet, &self.places, doubt);
+        let is_much = percent >= MUCH || super::percent(self.total, sheet.duration()) >= MUCH;
+        let has_calls = || self.places.iter().any(|place| !sheet.tree().children(*place).is_empty());
+        (is_much || below_one > FEW).then(|| FindingKind::RepeatedCalls {
+            count: self.places.len(),
+            parents: self.parents,
+            below_one,
+            total: self.total,
+            percent,
+            has_calls: has_calls(),
+            matters: is_much || below_one >= VERY_MANY,
+        })
+    }
+}
+
+/// Equal calls that were made again and again, those that cost most first; and the places of all that are told of, in order.
+pub(super) fn repeated(sheet: &Sheet, doubt: &Doubt) -> (Vec<Finding>, Vec<usize>) {
+    let (mut found, mut told) = (Vec::new(), Vec::new());
+    for one in loops(sheet, doubt).into_iter().take(MOST_LOOPS) {
+        let (_, Reverse(first), _) = one.greatest;
+        if let Some(kind) = one.told(sheet, doubt).filter(|_| found.len() < MOST_OF_A_KIND) {
+            found.push(kind.at(sheet, first));
+            told.extend(one.places);
+        }
+    }
+    told.sort_unstable();
+    (found, told)
+}
+
+/// One per service, name and kind, those that take longest first.
+fn loops(sheet: &Sheet, doubt: &Doubt) -> Vec<Loop> {
+    let mut loops: HashMap<(u32, u32, SpanKind), Loop> = HashMap::new();
+    for places in groups(sheet).into_iter().filter(|places| places.len() >= REPEATED && attempts(sheet, places, doubt).is_none()) {
+        let Some((first, span)) = places.first().and_then(|first| Some((*first, sheet.spans.get(*first)?))) else { continue };
+        let total = briefs(sheet, &places).fold(0_u64, |sum, span| sum.saturating_add(span.duration()));
+        let greatest = (total, Reverse(first), places.len());
+        let one = loops.entry((span.service, span.name, span.kind)).or_insert(Loop { places: Vec::new(), parents: 0, total: 0, greatest });
+        one.places.extend(places);
+        one.parents += 1;
+        one.total = one.total.saturating_add(total);
+        one.greatest = one.greatest.max(greatest);
+    }
+    let mut loops: Vec<Loop> = loops.into_values().collect();
+    loops.sort_by_key(|one| (Reverse(one.total), one.places.first().copied()));
+    loops
 }
 
 /// Calls that failed and were made again, as far as their times and names say: see [`super::target`].

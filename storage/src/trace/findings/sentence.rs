@@ -20,10 +20,11 @@ impl Finding {
                 let (of, median) = (grouped(*of), human(*typical));
                 format!("{} of the {of} spans of {name} within a day; their median is {median}.", slowness(*than_percent))
             }
-            FindingKind::RepeatedCalls { count, total, percent, has_calls } => {
+            FindingKind::RepeatedCalls { count, parents, total, percent, has_calls, .. } => {
                 let below = if *has_calls { "with what they called " } else { "" };
                 let share = if *percent > 0 { format!(", {below}{percent} % of the critical path") } else { String::new() };
-                format!("{service}, {name} ran {} times under one parent: {} in all{share}.", grouped(*count), human(*total))
+                let under = if *parents > 1 { format!("{} parents", grouped(*parents)) } else { "one parent".to_owned() };
+                format!("{service}, {name} ran {} times under {under}: {} in all{share}.", grouped(*count), human(*total))
             }
             FindingKind::Retries { attempts, succeeded, lost } => {
                 let end = if *succeeded { "the last attempt went well" } else { "all attempts failed" };

@@ -17,6 +17,8 @@ pub(super) const IDLE_PERCENT: u64 = 20;
 #[derive(Clone, Copy, Debug)]
 struct Share {
     nanos: u64,
+    /// Of them, those that no other finding tells of.
+    untold: u64,
     spans: usize,
     /// Most of it in one span, and the place of that.
     longest: (u64, Reverse<usize>),
@@ -24,12 +26,13 @@ struct Share {
 
 impl Default for Share {
     fn default() -> Self {
-        Self { nanos: 0, spans: 0, longest: (0, Reverse(usize::MAX)) }
+        Self { nanos: 0, untold: 0, spans: 0, longest: (0, Reverse(usize::MAX)) }
     }
 }
 
-/// The operation with the largest share of the path; none where clocks decide on it.
-pub(super) fn critical_share(sheet: &Sheet, doubt: &Doubt) -> Option<Finding> {
+/// The operation with the largest share of the path beside the spans at the places `told`, of which something else says it; none where
+/// clocks decide on it.
+pub(super) fn critical_share(sheet: &Sheet, doubt: &Doubt, told: &[usize]) -> Option<Finding> {
     let (root, duration) = busy_root(sheet)?;
     if doubt.reaches(duration, doubt.below(sheet, root)) {
         return None;
@@ -40,12 +43,14 @@ pub(super) fn critical_share(sheet: &Sheet, doubt: &Doubt) -> Option<Finding> {
         let Some((place, span)) = sections.first().and_then(|first| Some((first.span, sheet.spans.get(first.span)?))) else { continue };
         let share = shares.entry((span.service, span.name)).or_default();
         share.nanos = share.nanos.saturating_add(nanos);
+        share.untold = share.untold.saturating_add(if told.binary_search(&place).is_ok() { 0 } else { nanos });
         share.spans += 1;
         share.longest = share.longest.max((nanos, Reverse(place)));
     }
-    let Share { nanos, spans, longest: (_, Reverse(place)) } = shares.into_values().max_by_key(|share| (share.nanos, share.longest))?;
-    let percent = percent(nanos, duration);
-    (percent >= CRITICAL_PERCENT).then(|| FindingKind::CriticalShare { percent, nanos, spans }.at(sheet, place))
+    let greatest = shares.into_values().max_by_key(|share| (share.untold, share.longest))?;
+    let Share { nanos, untold, spans, longest: (_, Reverse(place)) } = greatest;
+    let is_news = percent(untold, duration) >= CRITICAL_PERCENT;
+    is_news.then(|| FindingKind::CriticalShare { percent: percent(nanos, duration), nanos, spans }.at(sheet, place))
 }
 
 /// The longest wait of a span with children for none of them. What may be the work of a clock is none.

@@ -123,6 +123,67 @@ fn what_repeated_calls_take_is_said_once() {
     assert!(said.contains(&"disk, read makes up 45 % of the critical path (45.0 ms in 9 spans).".to_owned()), "{said:?}");
 }
 
+/// Root of one second, and `parents` below it with `calls` each that last `nanos`, one after the other.
+fn looping(parents: u64, calls: u64, nanos: u64) -> Vec<Span> {
+    let mut spans = vec![span("web", 1, 0, 0, 1_000 * MS)];
+    let (step, own) = (1_000 * MS / parents, nanos * calls);
+    for parent in 0..parents {
+        spans.push(named("item", span("web", 10_000 * (parent + 1), 1, parent * step, own.max(1))));
+        let call = |number| {
+            named("SELECT", span("db", 10_000 * (parent + 1) + number + 1, 10_000 * (parent + 1), parent * step + number * nanos, nanos))
+        };
+        spans.extend((0..calls).map(call));
+    }
+    spans
+}
+
+#[test]
+fn repeated_calls_are_told_for_what_they_take_or_when_they_are_many() {
+    let told = |parents, calls, nanos| {
+        let sheet = Sheet::of(&trace(looping(parents, calls, nanos)));
+        let found = findings(&sheet, None, &HashMap::new(), LATE).into_iter().filter(|finding| finding.name == "SELECT");
+        let told = |finding: Finding| match finding.kind {
+            FindingKind::RepeatedCalls { count, parents, matters, .. } => Some((count, parents, matters)),
+            _ => None,
+        };
+        found.filter_map(told).collect::<Vec<_>>()
+    };
+    assert_eq!(told(1, 5, 20 * MS), [(5, 1, true)], "a tenth of the trace");
+    assert_eq!(told(1, 5, 15 * MS), [], "few that take little");
+    assert_eq!(told(1, 10, MS), [], "few that take little");
+    assert_eq!(told(1, 11, MS), [(11, 1, false)], "as lists tell of them");
+    assert_eq!(told(1, 99, 1_000), [(99, 1, false)]);
+    assert_eq!(told(1, 100, 1_000), [(100, 1, true)], "very many");
+    assert_eq!(told(4, 5, 5 * MS), [(20, 4, true)], "little below each parent, a tenth together");
+    assert_eq!(told(30, 5, 1_000), [], "few below each parent, and little together");
+}
+
+#[test]
+fn calls_are_repeated_where_the_trace_waits_for_them_however_long_it_goes_on() {
+    let mut spans = looping(1, 5, 50 * MS);
+    spans.push(named("mail", span("mailer", 2, 1, 900 * MS, 60_000 * MS)));
+    let said = sentences(spans);
+    let repeated = "db, SELECT ran 5 times under one parent: 250 ms in all, 25 % of the critical path.";
+    assert!(said.contains(&repeated.to_owned()), "{said:?}");
+}
+
+#[test]
+fn loops_over_one_call_are_told_once_with_their_sum() {
+    let mut spans = looping(4, 6, 30 * MS);
+    let said = |spans: &[Span]| sentences(spans.to_vec()).into_iter().filter(|said| said.contains("SELECT")).collect::<Vec<_>>();
+    let once = "db, SELECT ran 24 times under 4 parents: 720 ms in all, 72 % of the critical path.";
+    assert_eq!(said(&spans), [once], "their share of the path is the same time");
+    // One more call elsewhere makes no second finding of the same calls.
+    spans.push(named("SELECT", span("db", 2, 1, 980 * MS, 10 * MS)));
+    assert_eq!(said(&spans), [once]);
+    // A long one does: most of it is none of the loops.
+    spans.truncate(15);
+    spans.push(named("SELECT", span("db", 3, 1, 600 * MS, 400 * MS)));
+    let told = said(&spans);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[1].starts_with("db, SELECT makes up 7"), "{told:?}");
+}
+
 #[test]
 fn a_gap_says_where_it_begins_and_what_ended_it() {
     let spans = vec![span("web", 1, 0, 0, 100 * MS), span("a", 2, 1, 0, 10 * MS), named("publish", span("b", 3, 1, 60 * MS, 40 * MS))];

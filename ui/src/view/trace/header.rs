@@ -115,11 +115,12 @@ fn logs(scene: &Scene, id: &str) -> String {
 
 /// What stands out, the failing span first.
 pub(crate) fn findings(scene: &Scene) -> Vec<Finding> {
-    let told = scene.findings.iter().filter(|finding| is_worth_a_word(scene, finding)).filter_map(|finding| {
+    let told = scene.findings.iter().filter_map(|finding| {
         let (icon, class) = match finding.kind {
             FindingKind::ErrorStart { .. } if finding.span.is_some_and(|place| is_only_answered(scene, place)) => ("error", "warn"),
             FindingKind::ErrorStart { .. } => ("error", "bad"),
             FindingKind::Slower { .. } => ("clock", "warn"),
+            FindingKind::RepeatedCalls { matters: false, .. } => ("repeat", "plain"),
             FindingKind::RepeatedCalls { .. } | FindingKind::Retries { .. } => ("repeat", "warn"),
             FindingKind::CriticalShare { .. } => ("path", "plain"),
             FindingKind::IdleGap { .. } | FindingKind::GoesOn { .. } | FindingKind::HandOver { .. } | FindingKind::Queued { .. } => {
@@ -131,7 +132,7 @@ pub(crate) fn findings(scene: &Scene) -> Vec<Finding> {
         let span = finding.span.and_then(|place| scene.sheet.spans.get(place));
         let href = match (&finding.kind, span) {
             // The loop as one row, with its totals.
-            (FindingKind::RepeatedCalls { count, .. }, Some(span)) if *count > SIMILAR => {
+            (FindingKind::RepeatedCalls { below_one, .. }, Some(span)) if *below_one > SIMILAR => {
                 let id = span.span_id;
                 let address =
                     scene.timeline().with("group", "").with("only", "").with("span", "").with("tab", "").with("near", &format!("g{id}"));
@@ -155,14 +156,6 @@ pub(crate) fn findings(scene: &Scene) -> Vec<Finding> {
         told.insert(starts.min(told.len()), more);
     }
     told
-}
-
-/// Whether a finding matters: not that few calls which take little were made again.
-fn is_worth_a_word(scene: &Scene, finding: &storage::trace::Finding) -> bool {
-    match finding.kind {
-        FindingKind::RepeatedCalls { count, total, .. } => count > FEW || total.saturating_mul(LITTLE) >= scene.sheet.duration(),
-        _ => true,
-    }
 }
 
 /// The errors that start elsewhere than where the findings say.
@@ -312,10 +305,6 @@ fn many_logs(scene: &Scene) -> Option<Note> {
 
 /// A shift of one in so many parts of the trace is seen.
 pub(super) const SEEN: u64 = 50;
-
-/// So many repeated calls are told of whatever they take; fewer when they take one in so many parts of the trace.
-const FEW: usize = 10;
-const LITTLE: u64 = 10;
 
 /// What is shown at least before and after the log records of a trace: one second.
 const LOGS_MARGIN: u64 = 1_000_000_000;

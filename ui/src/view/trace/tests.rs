@@ -76,12 +76,13 @@ fn a_loop_is_told_of_when_there_is_much_of_it() {
         let mut spans = vec![sample::span(1, 0, "a", "root", 0, 1_000)];
         spans.extend((0..count).map(|n| sample::span(10 + u8::try_from(n).unwrap(), 1, "db", "SELECT", n * 20, n * 20 + lasting)));
         let scene = scene(&Trace::assemble(spans[0].trace_id, spans, true, Vec::new()), Wanted::default());
-        findings(&scene).into_iter().map(|told| told.text).filter(|text| text.contains("SELECT ran")).collect::<Vec<_>>()
+        let told = findings(&scene).into_iter().filter(|told| told.text.contains("SELECT ran"));
+        told.map(|told| (told.text, told.class)).collect::<Vec<_>>()
     };
-    let ran = |text: &str| vec![format!("db, SELECT ran {text} of the critical path.")];
-    assert_eq!(said(5, 20), ran("5 times under one parent: 100 ms in all, 10 %"));
-    assert_eq!(said(5, 15), Vec::<String>::new(), "few that take little");
-    assert_eq!(said(11, 1).len(), 1, "many");
+    let ran = |text: &str, class| vec![(format!("db, SELECT ran {text} of the critical path."), class)];
+    assert_eq!(said(5, 20), ran("5 times under one parent: 100 ms in all, 10 %", "warn"));
+    assert_eq!(said(5, 15), Vec::<(String, &str)>::new(), "few that take little");
+    assert_eq!(said(11, 1), ran("11 times under one parent: 11.0 ms in all, 1 %", "plain"), "many that take little, as lists tell of them");
 }
 
 #[test]
