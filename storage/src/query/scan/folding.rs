@@ -3,6 +3,7 @@
 //! Workers take the next unit when they are ready, so which of them reads one is chance, and, where reading ends early, how far the others
 //! have come by then. The account is kept by unit, so that what an answer says of itself is no chance where that can be told.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,6 +14,8 @@ use crate::query::question::QueryError;
 
 /// One worker is enough for a few thousand rows.
 pub(super) const FEW_UNITS: usize = 4;
+/// So many rows are read, and any number of indexes of attributes asked, sooner than another core is called.
+const FEW_ROWS: u64 = if cfg!(test) { 4 } else { 16_384 };
 
 /// How far units are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,22 +79,26 @@ impl<'a> Scan<'a> {
     ) -> Result<Vec<S>, QueryError> {
         let next = AtomicUsize::new(0);
         let this = &*self;
-        let work = |most: usize| -> Result<Part<S>, QueryError> {
+        let work = |is_asked: &dyn Fn(&Unit) -> bool| -> Result<Part<S>, QueryError> {
             let (mut state, mut accounts) = (new(), Vec::new());
-            for _ in 0..most {
+            loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(unit) = this.units.get(number).filter(|unit| !stop(unit)) else { break };
                 let mut account = Account::default();
                 read(this, unit, &mut state, &mut account)?;
                 accounts.push((number, account));
+                if !this.units.get(next.load(Ordering::Relaxed)).is_some_and(is_asked) {
+                    break;
+                }
             }
             Ok((state, accounts))
         };
         let first_alone = reach != Reach::All;
-        let mut results = if first_alone { vec![Ok(work(1)?)] } else { Vec::new() };
+        let mut results = if first_alone { vec![Ok(work(&this.alone(&stop))?)] } else { Vec::new() };
         let is_over = first_alone && this.units.get(next.load(Ordering::Relaxed)).is_none_or(&stop);
         if !is_over {
-            results.extend(if this.units.len() < FEW_UNITS { vec![work(usize::MAX)] } else { workers::on_all(|| work(usize::MAX)) });
+            let all = || work(&|_| true);
+            results.extend(if this.units.len() < FEW_UNITS { vec![all()] } else { workers::on_all(all) });
         }
         let (states, accounts): (Vec<S>, Vec<_>) = results.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
         // Units lie in the order in which they are wanted.
@@ -99,6 +106,24 @@ impl<'a> Scan<'a> {
         self.close_units(accounts.into_iter().flatten().collect(), behind.unwrap_or(self.units.len()));
         self.note_late();
         Ok(states)
+    }
+
+    /// Which units after the first are left to the core that read it: those of which indexes leave nothing, and the first that have few rows.
+    /// Where words are asked for, that is as much work as reading, and shared from the second on.
+    fn alone(&self, stop: impl Fn(&Unit) -> bool) -> impl Fn(&Unit) -> bool {
+        let asks = self.late.as_ref().is_some_and(|late| !late.asks_words());
+        // Those of the first are known once it was read.
+        let rows = Cell::new(None);
+        let of_first = || self.units.first().map_or(0, |unit| self.rows_of(unit));
+        move |unit| {
+            // Indexes of what is not wanted are not asked.
+            let is_left = asks && !stop(unit);
+            if is_left {
+                self.left(unit, true);
+                rows.set(Some(rows.get().unwrap_or_else(of_first) + self.rows_of(unit)));
+            }
+            is_left && rows.get() <= Some(FEW_ROWS)
+        }
     }
 
     /// Takes together what units took, of which those from `behind` on were read in vain.

@@ -27,6 +27,11 @@ impl Selections {
         Self { hints, of: (0..segments).map(|_| OnceLock::new()).collect() }
     }
 
+    /// Whether indexes of words have something to say.
+    pub(super) fn asks_words(&self) -> bool {
+        self.hints.asks_words()
+    }
+
     /// What is left of the segment with this number, whose indexes are asked for it when the segment is given; `None` for all.
     pub(super) fn of(&self, number: usize, segment: Option<&Arc<Segment>>) -> Option<&RowRanges> {
         let of = self.of.get(number)?;

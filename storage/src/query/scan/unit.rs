@@ -54,6 +54,9 @@ impl Scan<'_> {
         each: &mut dyn FnMut(&Rows<'_>) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
         self.control.check()?;
+        if rows.is_empty() && matches!(unit.place, Place::Segment(_)) {
+            return Ok(());
+        }
         let older = if let Place::Buffer(_) = unit.place { self.older(unit.place, account)? } else { Arc::default() };
         let rows = self.worded(unit.place, rows, wanted.predicate, account)?;
         let whole = self.is_read_whole(unit.place, &rows);
