@@ -49,7 +49,8 @@ pub(super) fn end(threads: Runtime) {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::sync::mpsc::channel;
     use std::time::{Duration, Instant};
