@@ -20,6 +20,7 @@ mod leaf;
 mod needs;
 mod nested;
 mod prune;
+mod stored;
 mod text;
 mod value;
 
@@ -30,6 +31,7 @@ use self::leaf::Leaf;
 pub(crate) use self::leaf::SPAN_TEXTS as TEXT_COLUMNS;
 pub(crate) use self::needs::Needs;
 pub(crate) use self::prune::{Prune, Shown};
+pub(crate) use self::stored::Stored;
 pub(crate) use self::text::SpanText;
 
 /// A query made ready for batches.

@@ -28,6 +28,7 @@ mod numbers;
 mod ranges;
 mod selected;
 mod shares;
+mod stored;
 mod unit;
 mod worded;
 mod workers;

@@ -26,6 +26,7 @@ use super::{RowRanges, Segment};
 mod dictionary;
 mod header;
 mod page;
+mod passing;
 mod sink;
 mod sums;
 mod walk;

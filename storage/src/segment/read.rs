@@ -121,7 +121,7 @@ impl Segment {
     }
 
     /// The maps that may have a key.
-    fn maps_with(&self, key: &str) -> Vec<&'static str> {
+    pub(super) fn maps_with(&self, key: &str) -> Vec<&'static str> {
         let catalogue = self.attributes().and_then(|attributes| attributes.catalogue());
         let Some(catalogue) = catalogue.filter(|catalogue| catalogue.is_complete(Owner::Record)) else { return ATTRIBUTES.to_vec() };
         let map = |kind| match kind {

@@ -38,6 +38,14 @@ pub(crate) fn push(ranges: &mut RowRanges, row: u32) {
     }
 }
 
+/// Adds rows, greater than all before, to `ranges`.
+pub(crate) fn push_range(ranges: &mut RowRanges, rows: Range<u32>) {
+    match ranges.last_mut() {
+        Some(last) if last.end == rows.start => last.end = rows.end,
+        _ => ranges.push(rows),
+    }
+}
+
 /// The rows of `rows` that are not in `gone`.
 pub(crate) fn without(rows: &RowRanges, gone: &RowRanges) -> RowRanges {
     let mut left = RowRanges::with_capacity(rows.len());

@@ -45,7 +45,7 @@ impl Envelope {
         }
     }
 
-    fn holds(&self, envelope: &[u8]) -> bool {
+    pub(super) fn holds(&self, envelope: &[u8]) -> bool {
         let under = |keys: &[String], key: &str| keys.iter().any(|wanted| wanted == key);
         let text = |test: &ValueTest, text: &str| !text.is_empty() && test.text(text);
         match self {

@@ -328,7 +328,7 @@ fn present_leaf(signal: Signal, presence: &Presence) -> Option<Leaf> {
     }))
 }
 
-fn within<T: PartialOrd + Copy>(ranges: &[(T, T)], value: T) -> bool {
+pub(super) fn within<T: PartialOrd + Copy>(ranges: &[(T, T)], value: T) -> bool {
     ranges.iter().any(|(first, last)| *first <= value && value <= *last)
 }
 

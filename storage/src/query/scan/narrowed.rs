@@ -51,8 +51,12 @@ impl Scan<'_> {
     ) -> Result<(), QueryError> {
         let read = |rows, account: &mut Account| self.some_of(unit, rows, wanted, account, &mut |rows| each(rows));
         // Older versions do not count as looked at, whether their ranks are read or not.
-        let rows = self.last_left(unit, account)?;
-        let head = if least().is_some() { 0 } else { HEAD_ROWS };
+        let mut rows = self.last_left(unit, account)?;
+        let mut head = 0;
+        if least().is_none() {
+            rows = self.stored(unit.place, rows, wanted.predicate, account);
+            head = HEAD_ROWS;
+        }
         let is_long = rows.iter().map(ExactSizeIterator::len).sum::<usize>() > head + HEAD_ROWS;
         let place = if let Place::Segment(at) = unit.place { Some(at).filter(|_| is_long) } else { None };
         let Some((at, segment)) = place.and_then(|at| Some((at, self.table.segments.get(at)?))) else { return read(rows, account) };

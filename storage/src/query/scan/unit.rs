@@ -58,6 +58,7 @@ impl Scan<'_> {
             return Ok(());
         }
         let older = if let Place::Buffer(_) = unit.place { self.older(unit.place, account)? } else { Arc::default() };
+        let rows = self.stored(unit.place, rows, wanted.predicate, account);
         let rows = self.worded(unit.place, rows, wanted.predicate, account)?;
         let whole = self.is_read_whole(unit.place, &rows);
         let needs = if whole { Needs { columns: schema::names(self.signal).collect(), ..Needs::default() } } else { self.needs(wanted) };

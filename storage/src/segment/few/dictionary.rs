@@ -69,13 +69,23 @@ impl Dictionary {
         }
     }
 
-    /// The only value there is, when the page is so small that no value can have been left out of it.
-    pub(super) fn only_value(&self) -> Option<&[u8]> {
+    /// How many values there are.
+    pub(super) fn count(&self) -> u32 {
         let count = match &self.values {
             Values::Fixed(width) => self.page.len() / width.max(&1),
             Values::Long(ends) => ends.len(),
         };
-        if count == 1 && self.page.len() < super::super::coded::TRIAL_BYTES { self.value(0) } else { None }
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// Whether it is so small that no value can have been left out of it.
+    pub(super) fn is_whole(&self) -> bool {
+        self.page.len() < super::super::coded::TRIAL_BYTES
+    }
+
+    /// The only value there is, when no value can have been left out.
+    pub(super) fn only_value(&self) -> Option<&[u8]> {
+        if self.count() == 1 && self.is_whole() { self.value(0) } else { None }
     }
 
     #[cfg(test)]

@@ -22,6 +22,14 @@ pub(super) struct Page<'a> {
     values: &'a [u8],
 }
 
+/// What values are asked.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// Which values of the dictionary pass, by their numbers.
+    pub(super) known: &'a [bool],
+    pub(super) pass: &'a dyn Fn(&[u8]) -> bool,
+}
+
 /// Levels of some rows, and the places of their values among those of the page.
 struct Levels {
     /// Empty where every row has one value.
@@ -99,6 +107,50 @@ impl<'a> Page<'a> {
         Some(())
     }
 
+    /// Hands over those of some rows, by their numbers in the page, that have a value that passes.
+    pub(super) fn passing(&self, rows: &[Range<usize>], asked: Asked<'_>, found: &mut dyn FnMut(Range<usize>) -> Option<()>) -> Option<()> {
+        if self.column.max_rep_level() > 0 || rows.last().is_some_and(|last| last.end > self.count) {
+            return None;
+        }
+        let most = u32::try_from(self.column.max_def_level()).ok()?;
+        let is_coded = self.encoding == Encoding::RLE_DICTIONARY;
+        let mut definition = Walk::new(self.definition, u32::BITS - most.leading_zeros())?;
+        if is_coded && (most == 0 || definition.count(self.count, most)? == self.count) {
+            return self.coded_passing(rows, asked.known, found);
+        }
+        let levels = self.levels(rows)?;
+        let mut there = rows.iter().cloned().flatten().collect::<Vec<_>>();
+        if most > 0 {
+            let mut levels = levels.definition.iter();
+            there.retain(|_| levels.next() == Some(&most));
+        }
+        let mut there = there.into_iter();
+        if is_coded {
+            let mut codes = Vec::with_capacity(there.len());
+            self.codes(&levels.values, &mut codes)?;
+            return codes
+                .into_iter()
+                .zip(there)
+                .try_for_each(|(code, row)| if *asked.known.get(code as usize)? { found(row..row + 1) } else { Some(()) });
+        }
+        self.values(&levels.values, None, &mut |value| {
+            let row = there.next()?;
+            if (asked.pass)(value) { found(row..row + 1) } else { Some(()) }
+        })
+    }
+
+    /// The same where every row has a value by its number.
+    fn coded_passing(&self, rows: &[Range<usize>], known: &[bool], found: &mut dyn FnMut(Range<usize>) -> Option<()>) -> Option<()> {
+        let (width, codes) = self.values.split_first()?;
+        let (mut codes, mut row) = (Walk::new(codes, u32::from(*width))?, 0);
+        for rows in rows {
+            codes.skip(rows.start.checked_sub(row)?)?;
+            codes.passing(rows.len(), known, &mut |places| found(rows.start + places.start..rows.start + places.end))?;
+            row = rows.end;
+        }
+        Some(())
+    }
+
     fn levels(&self, rows: &[Range<usize>]) -> Option<Levels> {
         let mut found = Levels { repetition: Vec::new(), definition: Vec::new(), values: Vec::with_capacity(rows.len()) };
         let (mut repetition, mut row, mut at) = (Walk::new(self.repetition, 1)?, 0, 0);
@@ -159,15 +211,21 @@ impl<'a> Page<'a> {
     }
 
     fn coded(&self, wanted: &[Range<usize>], dictionary: &Dictionary, each: Each<'_>) -> Option<()> {
-        let (width, codes) = self.values.split_first()?;
-        let mut walk = Walk::new(codes, u32::from(*width))?;
-        let (mut at, mut codes) = (0, Vec::new());
+        let mut codes = Vec::new();
+        self.codes(wanted, &mut codes)?;
+        codes.into_iter().try_for_each(|code| each(dictionary.value(code)?))
+    }
+
+    /// The numbers of some values.
+    fn codes(&self, wanted: &[Range<usize>], codes: &mut Vec<u32>) -> Option<()> {
+        let (width, packed) = self.values.split_first()?;
+        let (mut walk, mut at) = (Walk::new(packed, u32::from(*width))?, 0);
         for range in wanted.iter().filter(|range| !range.is_empty()) {
             walk.skip(range.start.checked_sub(at)?)?;
-            walk.take(range.len(), &mut codes)?;
+            walk.take(range.len(), codes)?;
             at = range.end;
         }
-        codes.into_iter().try_for_each(|code| each(dictionary.value(code)?))
+        Some(())
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is read straight from pages is what the crate reads.
 
+use arrow::array::AsArray as _;
+use arrow::datatypes::{Int32Type, Int64Type};
 use proptest::prelude::*;
 
 use super::super::fixture::{self, Dice, Shape, batches};
@@ -45,8 +47,56 @@ fn compare(segment: &Segment, dice: &mut Dice) {
     }
 }
 
+/// The bytes of a value as they are stored; `None` for types that are not compared.
+fn stored(array: &ArrayRef, row: usize) -> Option<Vec<u8>> {
+    Some(match array.data_type() {
+        DataType::Utf8View => array.as_string_view().value(row).as_bytes().to_vec(),
+        DataType::BinaryView => array.as_binary_view().value(row).to_vec(),
+        DataType::Int32 => array.as_primitive::<Int32Type>().value(row).to_le_bytes().to_vec(),
+        DataType::Int64 => array.as_primitive::<Int64Type>().value(row).to_le_bytes().to_vec(),
+        _ => return None,
+    })
+}
+
+/// Compares the rows whose value passes with those that the crate reads.
+fn compare_passing(segment: &Segment, dice: &mut Dice) {
+    let schema = segment.footer().unwrap().layout.schema(segment.meta.signal);
+    let all = u32::try_from(segment.meta.rows).unwrap();
+    for field in schema.fields() {
+        let rows = if dice.below(2) == 0 { segment.every_row() } else { rows(dice, all) };
+        let slow = segment.read_by_crate(
+            &segment.plan_stored(segment.footer().unwrap(), &[field.name().as_str()]).unwrap(),
+            Some(&rows),
+            BATCH_ROWS,
+        );
+        let slow = slow.unwrap().collect::<Result<Vec<_>, _>>().unwrap();
+        let slow: Vec<ArrayRef> = slow.iter().map(|batch| batch.column(0).clone()).collect();
+        let slow = arrow::compute::concat(&slow.iter().map(|array| &**array).collect::<Vec<_>>()).unwrap();
+        let (part, of) = (dice.below(3), 1 + dice.below(3));
+        let pass = |value: &[u8]| value.iter().map(|byte| u64::from(*byte)).sum::<u64>() % of == part % of;
+        let found = segment.rows_passing(field.name(), &rows, pass);
+        if slow.is_empty() || stored(&slow, 0).is_none() {
+            continue;
+        }
+        let passes = |place: usize| slow.is_valid(place) && stored(&slow, place).is_some_and(|value| pass(&value));
+        let expected: Vec<u32> =
+            rows.iter().cloned().flatten().enumerate().filter(|(place, _)| passes(*place)).map(|(_, row)| row).collect();
+        assert_eq!(found.unwrap().into_iter().flatten().collect::<Vec<_>>(), expected, "{} of {rows:?}", field.name());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn rows_whose_value_passes_are_those_that_a_look_at_each_finds(seed in any::<u64>(), count in 1..9_000_usize, logs in any::<bool>()) {
+        let (folders, mut dice) = (Folders::new(), Dice(seed));
+        let signal = if logs { Signal::Logs } else { Signal::Traces };
+        let batches = batches(signal, seed, count, Shape::default());
+        for meta in fixture::write_in(layout(&mut dice), (&folders.tmp, &folders.seg), signal, batches) {
+            compare_passing(&Segment::open(&folders.seg, meta).unwrap(), &mut dice);
+        }
+    }
 
     #[test]
     fn few_rows_are_those_that_the_crate_reads(seed in any::<u64>(), count in 1..9_000_usize, logs in any::<bool>(), kept in any::<bool>()) {
@@ -175,4 +225,5 @@ fn rows_of_several_row_groups_are_read_from_each() {
     let segment = Segment::open(&folders.seg, meta).unwrap();
     assert!(segment.row_groups().len() > 1);
     compare(&segment, &mut dice);
+    compare_passing(&segment, &mut dice);
 }

@@ -1,5 +1,7 @@
 //! Levels and codes as pages have them: runs of equal numbers, and numbers in groups of eight.
 
+use std::ops::Range;
+
 use crate::encoded::varint;
 
 /// Walks over numbers in Parquet's run-length and bit-packed hybrid (`segment/hybrid.rs`). Runs are gone over at once.
@@ -105,6 +107,31 @@ impl<'a> Walk<'a> {
         Some(found)
     }
 
+    /// Goes over the next numbers and hands over the places, among these, of those that `passes` says of that they pass; fails at one of
+    /// which it says nothing.
+    pub(super) fn passing(&mut self, count: usize, passes: &[bool], found: &mut dyn FnMut(Range<usize>) -> Option<()>) -> Option<()> {
+        let mut place = 0;
+        while place < count {
+            self.fill()?;
+            let now = self.left.min(count - place);
+            match self.run {
+                Run::Same(value) => {
+                    if *passes.get(value as usize)? {
+                        found(place..place + now)?;
+                    }
+                }
+                Run::Packed(packed) => each_packed(packed, self.width, self.at..self.at + now, |at, number| {
+                    let passes = *passes.get(usize::try_from(number).ok()?)?;
+                    let at = at - self.at + place;
+                    if passes { found(at..at + 1) } else { Some(()) }
+                })?,
+            }
+            self.step(now);
+            place += now;
+        }
+        Some(())
+    }
+
     /// Of repetition levels: goes over so many rows, with all that belongs to them; how many levels these were, at most `most`.
     pub(super) fn rows(&mut self, rows: usize, most: usize) -> Option<usize> {
         let (mut begun, mut over) = (0, 0);
@@ -136,6 +163,24 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// Hands over some packed numbers, at most 57 bits wide, with their places. Several lie in what is read at once.
+#[inline]
+pub(super) fn each_packed(packed: &[u8], width: u32, places: Range<usize>, mut each: impl FnMut(usize, u64) -> Option<()>) -> Option<()> {
+    let at_once = if width == 0 { places.len() } else { (57 / width) as usize };
+    let mask = (1 << width) - 1;
+    let mut at = places.start;
+    while at < places.end {
+        let mut word = bits(packed, at * width as usize, 57);
+        let end = places.end.min(at + at_once);
+        while at < end {
+            each(at, word & mask)?;
+            word >>= width;
+            at += 1;
+        }
+    }
+    Some(())
+}
+
 /// So many bits, at most 57, from this one on.
 #[inline]
 pub(super) fn bits(packed: &[u8], bit: usize, width: u32) -> u64 {
@@ -165,7 +210,7 @@ mod tests {
         #[test]
         fn a_walk_finds_what_was_encoded(
             runs in prop::collection::vec((0..300_u32, 1..40_usize), 1..40),
-            steps in prop::collection::vec((0..3_u8, 0..60_usize), 0..20),
+            steps in prop::collection::vec((0..4_u8, 0..60_usize), 0..20),
         ) {
             let values: Vec<u32> = runs.into_iter().flat_map(|(value, times)| vec![value; times]).collect();
             let width = hybrid::width(values.iter().max().map_or(0, |most| *most as usize));
@@ -174,6 +219,15 @@ mod tests {
             for (what, count) in steps {
                 let now = &values[at..(at + count).min(values.len())];
                 match what {
+                    3 => {
+                        let (mut found, passes) = (Vec::new(), (0..300).map(|value| value % 3 == 1).collect::<Vec<_>>());
+                        walk.passing(now.len(), &passes, &mut |places| {
+                            found.extend(places);
+                            Some(())
+                        })
+                        .unwrap();
+                        prop_assert_eq!(found, (0..now.len()).filter(|place| now[*place] % 3 == 1).collect::<Vec<_>>());
+                    }
                     0 => walk.skip(now.len()).unwrap(),
                     1 => {
                         let mut out = Vec::new();
