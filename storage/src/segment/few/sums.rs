@@ -1,7 +1,7 @@
 //! Numbers as pages have them that grow: differences, which are added up.
 
 use super::page::MAX_VALUES;
-use super::walk::bits;
+use super::walk::{bits, each_packed};
 use crate::encoded::varint;
 
 /// Reads differences (Parquet's `DELTA_BINARY_PACKED`), adds them up and hands over the sums, at most `most`; what is behind them when these
@@ -29,9 +29,15 @@ pub(super) fn sums(mut rest: &[u8], most: usize, mut each: impl FnMut(i64) -> Op
             let (packed, behind) = rest.split_at_checked(of_part.checked_mul(width as usize)? / 8)?;
             rest = behind;
             let now = left.min(of_part);
-            for at in 0..now {
-                sum = sum.wrapping_add(least).wrapping_add(difference(packed, at, width)?);
-                each(sum)?;
+            let mut add = |_, difference: u64| {
+                sum = sum.wrapping_add(least).wrapping_add(difference.cast_signed());
+                each(sum)
+            };
+            match width {
+                0..=28 => each_packed(packed, width, 0..now, add)?,
+                29..=57 => (0..now).try_for_each(|at| add(at, bits(packed, at * width as usize, width)))?,
+                58..=64 => (0..now).try_for_each(|at| add(at, wide(packed, at * width as usize, width)))?,
+                _ => return None,
             }
             left -= now;
         }
@@ -39,14 +45,9 @@ pub(super) fn sums(mut rest: &[u8], most: usize, mut each: impl FnMut(i64) -> Op
     Some(rest)
 }
 
-#[inline]
-fn difference(packed: &[u8], at: usize, width: u32) -> Option<i64> {
-    let bit = at * width as usize;
-    Some(match width {
-        0..=57 => bits(packed, bit, width).cast_signed(),
-        58..=64 => (bits(packed, bit, 32) | bits(packed, bit + 32, width - 32) << 32).cast_signed(),
-        _ => return None,
-    })
+/// More than 32 bits, from this one on.
+fn wide(packed: &[u8], bit: usize, width: u32) -> u64 {
+    bits(packed, bit, 32) | bits(packed, bit + 32, width - 32) << 32
 }
 
 fn signed(zigzag: u64) -> i64 {
