@@ -4,6 +4,9 @@
 //! known, of further rows the ranking column is read, and everything else of those only that do not rank behind all of these.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use parking_lot::Mutex;
 
 use super::folding::Reach;
 use super::numbers::Numbers;
@@ -16,6 +19,9 @@ use crate::segment::{Segment, SegmentError};
 
 /// Rows of a unit that are read to begin with; units with fewer are read at once.
 const HEAD_ROWS: usize = if cfg!(test) { 4 } else { 8_192 };
+
+/// Rows of a damaged unit that are read together: those of a page.
+const PIECE_ROWS: usize = 2_048;
 
 /// What ranks rows.
 #[derive(Clone, Copy, Debug)]
@@ -36,9 +42,54 @@ impl Scan<'_> {
         least: impl Fn() -> Option<u64> + Sync,
         each: impl Fn(&Rows<'_>) -> Result<(), QueryError> + Sync,
     ) -> Result<(), QueryError> {
-        let read =
-            |scan: &Self, unit: &Unit, (): &mut (), account: &mut Account| scan.best_of(unit, (wanted, ranking), account, &least, &each);
-        self.fold_units(Reach::Best, stop, || (), read).map(|_| ())
+        let damaged = Mutex::new(BTreeMap::new());
+        let best = (wanted, ranking);
+        let read = |scan: &Self, unit: &Unit, (): &mut (), account: &mut Account| {
+            scan.best_of(unit, best, account, &least, &each)?;
+            if account.is_damaged {
+                *account = Account::default();
+                damaged.lock().insert(name_of(unit), scan.last_left(unit, account)?.into_owned());
+            }
+            Ok(())
+        };
+        self.fold_units(Reach::Best, &stop, || (), read)?;
+        let mut damaged = damaged.into_inner();
+        let units = self.units.iter().filter_map(|unit| Some((unit.clone(), damaged.remove(&name_of(unit))?)));
+        for (unit, rows) in units.collect::<Vec<_>>() {
+            if !stop(&unit) {
+                let mut account = Account::default();
+                self.best_of_damaged((&unit, rows), best, &mut account, &least, &each)?;
+                self.close(account);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a unit once more of which something could not be read, when all others have been: how much of it was read before is chance, and
+    /// whether that is a part that matters. Piece by piece, so that all is found that can be.
+    fn best_of_damaged(
+        &self,
+        (unit, mut rest): (&Unit, RowRanges),
+        (wanted, ranking): (Wanted<'_>, Ranking),
+        account: &mut Account,
+        least: &dyn Fn() -> Option<u64>,
+        each: &dyn Fn(&Rows<'_>) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        let Place::Segment(at) = unit.place else { return Ok(()) };
+        let Some(segment) = self.table.segments.get(at) else { return Ok(()) };
+        account.segments.insert(at);
+        while !rest.is_empty() {
+            let (piece, more) = ranges::split(&rest, PIECE_ROWS);
+            rest = more;
+            let left = match least() {
+                Some(least) => self.not_below(segment, piece, (ranking, least), account)?,
+                None => piece,
+            };
+            if !left.is_empty() {
+                self.some_of(unit, Cow::Owned(left), wanted, account, &mut |rows| each(rows))?;
+            }
+        }
+        Ok(())
     }
 
     fn best_of(
@@ -112,11 +163,16 @@ impl Scan<'_> {
     }
 }
 
+/// The place of a unit and its first row.
+fn name_of(unit: &Unit) -> (Place, Option<u32>) {
+    (unit.place, unit.rows.first().map(|range| range.start))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
-
-    use parking_lot::Mutex;
 
     use super::*;
     use crate::model::{Span, TimeRange};
@@ -156,5 +212,46 @@ mod tests {
         let (some, account) = of(Some(1_083));
         assert!((1_083..=1_090).all(|start| some.contains(&start)) && some.len() < 60, "{some:?}");
         assert_eq!(account, (90, 0, 10));
+    }
+
+    /// Spans of one segment, of which a few ids cannot be read; starts of those found of the newest, and whether all could be read, when so
+    /// many units and parts of them are read before enough are known.
+    fn of_damaged(damaged: u64, known_after: usize) -> (Vec<u64>, bool) {
+        let folder = tempfile::tempdir().unwrap();
+        let spans: Vec<Span> = (1..=12_000).map(|id| fixtures::span(1_000_000 + id, id, 0, "api", "x", 1_000 + id, id)).collect();
+        let snapshot = fixtures::snapshot(folder.path(), Signal::Traces, Vec::new(), vec![vec![fixtures::spans(&spans)]]);
+        let id = fixtures::span(damaged, damaged, 0, "api", "x", 0, 0).span_id;
+        let mut files = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let file = files.find(|path| path.extension().is_some_and(|of| of == "parquet")).unwrap();
+        let mut bytes = std::fs::read(&file).unwrap();
+        let at = bytes.windows(8).position(|bytes| bytes == id.as_bytes()).unwrap();
+        bytes[at] ^= 1;
+        std::fs::write(&file, bytes).unwrap();
+        let (predicate, control) = (Predicate::all(), Control::new(Duration::from_secs(60)));
+        let wanted = Wanted { columns: &[column::START_TIME, column::SPAN_ID], keys: &[], predicate: &predicate };
+        let ranking = Ranking { column: column::START_TIME, weight: std::convert::identity };
+        let mut scan = Scan::new(&snapshot, Signal::Traces, TimeRange::ALL, &predicate.hints, &control).unwrap();
+        let (found, asked) = (Mutex::new(BTreeSet::new()), AtomicUsize::new(0));
+        let each = |rows: &Rows<'_>| {
+            let starts = columns::long(rows.batch, column::START_TIME)?;
+            found.lock().extend(rows.alive.set_indices().map(|row| columns::nanos(starts, row)));
+            Ok(())
+        };
+        let least = || (asked.fetch_add(1, Ordering::Relaxed) >= known_after).then_some(9_001);
+        scan.run_best((wanted, ranking), |_| false, least, each).unwrap();
+        (found.into_inner().into_iter().filter(|start| *start >= 9_001).collect(), scan.stats.complete)
+    }
+
+    #[test]
+    fn damage_is_told_where_it_matters_to_the_answer_however_soon_enough_are_known() {
+        for known_after in 0..3 {
+            let (found, is_complete) = of_damaged(100, known_after);
+            assert_eq!((found, is_complete), ((9_001..=13_000).collect(), true), "{known_after}");
+        }
+        let told = of_damaged(9_000, 0);
+        assert!(!told.1 && told.0.len() < 4_000);
+        for known_after in 1..3 {
+            assert_eq!(of_damaged(9_000, known_after), told, "{known_after}");
+        }
     }
 }

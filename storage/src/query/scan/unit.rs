@@ -28,6 +28,8 @@ pub(super) struct Account {
     pub(super) skipped: u64,
     pub(super) segments: BTreeSet<usize>,
     pub(super) notes: Vec<String>,
+    /// Whether something could not be read.
+    pub(super) is_damaged: bool,
 }
 
 // === impl Scan ===
@@ -157,6 +159,7 @@ impl Account {
     #[expect(clippy::unnecessary_wraps, reason = "it ends a unit without failing the question")]
     pub(super) fn unreadable(&mut self, error: &SegmentError) -> Result<(), QueryError> {
         tracing::warn!(error = %error, "a segment could not be read for a query");
+        self.is_damaged = true;
         self.notes.push(format!("a part of the data could not be read: {error}"));
         Ok(())
     }
