@@ -3,6 +3,7 @@
 //! Owns the wire format, what of a request is refused, and what is computed from it. The columns point into the request's own bytes, so
 //! a batch keeps its request in memory. Decoding the same bytes with the same [`Context`] gives the same batch: the log relies on it.
 
+mod absent;
 mod attributes;
 mod columns;
 mod distinct;
@@ -14,6 +15,7 @@ mod notes;
 mod peer;
 mod shape;
 mod spans;
+mod view;
 pub(crate) mod wire;
 
 use std::time::Duration;
@@ -38,6 +40,12 @@ const DAY: u64 = 86_400_000_000_000;
 
 /// Records of one request beyond which the rest is refused: keeps 64 MiB of empty records from becoming gigabytes of columns.
 const MAX_RECORDS: usize = 1 << 20;
+
+/// Field numbers from a request to its records: resource, scope, record.
+const RECORDS: [u32; 3] = [1, 2, 2];
+
+/// Records that room is made for before they are read.
+const MAX_ROOM: usize = 1 << 14;
 
 /// Bytes of one request; views and map offsets have 32 bits.
 const MAX_PAYLOAD: usize = 512 << 20;
@@ -102,10 +110,24 @@ trait Rows<'a> {
 /// # Errors
 /// When the bytes are not such a message; then nothing of it may be stored.
 pub(crate) fn decode(signal: Signal, payload: &Bytes, context: &Context) -> Result<Decoded, Malformed> {
+    let room = records(Blob::whole(payload), &RECORDS).min(MAX_ROOM);
     match signal {
-        Signal::Traces => decode_into(spans::SpanRows::new(), payload, context),
-        Signal::Logs => decode_into(logs::LogRows::new(), payload, context),
+        Signal::Traces => decode_into(spans::SpanRows::with_room(room), payload, context),
+        Signal::Logs => decode_into(logs::LogRows::with_room(room), payload, context),
     }
+}
+
+/// How many records there are, as far as the envelopes can be read: to make room for them. As deep as there are levels.
+fn records(blob: Blob<'_>, levels: &[u32]) -> usize {
+    let Some((level, inner)) = levels.split_first() else { return 1 };
+    let mut cursor = Cursor::new("", blob);
+    let mut count = 0;
+    while let Ok(Some(field)) = cursor.next() {
+        if field.number == *level {
+            count += field.blob().map_or(0, |blob| records(blob, inner));
+        }
+    }
+    count
 }
 
 fn decode_into<'a, R: Rows<'a>>(mut rows: R, payload: &'a Bytes, context: &Context) -> Result<Decoded, Malformed> {

@@ -11,6 +11,8 @@ use super::wire::{Blob, Cursor, WireError};
 
 /// Up to so many attributes, comparing each with each beats sorting.
 const FEW: usize = 24;
+/// Texts of a row that room is made for.
+const TEXTS: usize = 4;
 
 /// One attribute as sent.
 #[derive(Clone, Copy, Debug)]
@@ -161,13 +163,13 @@ pub(super) fn scalar(block: u32, blob: Blob<'_>, walker: &mut Walker) -> Result<
 // === impl AttributeColumns ===
 
 impl AttributeColumns {
-    pub(super) fn new() -> Self {
+    pub(super) fn with_room(rows: usize) -> Self {
         Self {
-            texts: Maps::new(),
-            ints: Maps::new(),
-            doubles: Maps::new(),
-            bools: Maps::new(),
-            any: Maps::new(),
+            texts: Maps::with_room(rows, rows * TEXTS),
+            ints: Maps::with_room(rows, 0),
+            doubles: Maps::with_room(rows, 0),
+            bools: Maps::with_room(rows, 0),
+            any: Maps::with_room(rows, 0),
             order: Vec::new(),
             wrong_texts: 0,
         }

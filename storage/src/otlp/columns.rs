@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, BinaryViewArray, BooleanArray, FixedSizeBinaryArray, Float64Array, Int64Array, MapArray, NullBufferBuilder,
-    StringViewArray, StructArray, UInt32Array, make_view,
+    StringViewArray, StructArray, UInt32Array,
 };
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::compute::take;
@@ -14,7 +14,9 @@ use arrow::datatypes::{DataType, Field, Fields};
 use arrow::error::ArrowError;
 use bytes::Bytes;
 
+use super::absent;
 use super::distinct::distinct;
+use super::view::make_view;
 use super::wire::Blob;
 use crate::spread::place_of_text;
 
@@ -40,6 +42,10 @@ pub(super) struct Source<'a> {
 pub(super) struct Views {
     views: Vec<u128>,
     nulls: NullBufferBuilder,
+    /// Rows without a value before the first one with one: most columns have nothing else, and take no memory.
+    absent: usize,
+    /// How many rows there is to be room for.
+    room: usize,
 }
 
 /// A column of ids.
@@ -65,18 +71,19 @@ pub(super) struct Blocks {
 }
 
 /// Values of a map column.
-pub(super) trait Values: Default {
+pub(super) trait Values {
     type Item;
+    fn with_room(entries: usize) -> Self;
     fn push(&mut self, item: Self::Item);
     fn finish(self, blocks: &mut Blocks) -> Result<ArrayRef, ArrowError>;
 }
 
 /// Values that are texts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Texts(Vec<u128>);
 
 /// Values that are bytes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Binaries(Vec<u128>);
 
 // === impl Source ===
@@ -170,20 +177,36 @@ pub(super) fn view(blob: Blob<'_>) -> u128 {
 // === impl Views ===
 
 impl Views {
-    pub(super) fn new() -> Self {
-        Self { views: Vec::new(), nulls: NullBufferBuilder::new(0) }
+    pub(super) fn with_room(rows: usize) -> Self {
+        Self { views: Vec::new(), nulls: NullBufferBuilder::new(rows), absent: 0, room: rows }
     }
 
     #[inline]
     pub(super) fn push(&mut self, view: u128) {
+        if self.views.is_empty() {
+            self.begin();
+        }
         self.views.push(view);
         self.nulls.append_non_null();
     }
 
     #[inline]
     pub(super) fn push_null(&mut self) {
+        if self.views.is_empty() {
+            self.absent += 1;
+            return;
+        }
         self.views.push(0);
         self.nulls.append_null();
+    }
+
+    /// Makes room, with the rows without a value that came before.
+    fn begin(&mut self) {
+        self.views.reserve(self.room.max(self.absent + 1));
+        if self.absent > 0 {
+            self.views.resize(self.absent, 0);
+            self.nulls.append_n_nulls(self.absent);
+        }
     }
 
     #[inline]
@@ -201,6 +224,9 @@ impl Views {
     }
 
     pub(super) fn texts(mut self, blocks: &mut Blocks) -> Result<ArrayRef, ArrowError> {
+        if self.views.is_empty() {
+            return Ok(absent::texts(self.absent));
+        }
         let nulls = self.nulls.finish();
         blocks.texts(self.views, nulls)
     }
@@ -214,6 +240,9 @@ impl Views {
     }
 
     pub(super) fn binaries(mut self, blocks: &Blocks) -> Result<ArrayRef, ArrowError> {
+        if self.views.is_empty() {
+            return Ok(absent::binaries(self.absent));
+        }
         let array = BinaryViewArray::try_new(ScalarBuffer::from(self.views), Arc::clone(&blocks.buffers), self.nulls.finish())?;
         Ok(Arc::new(array))
     }
@@ -258,8 +287,8 @@ impl Blocks {
 // === impl Ids ===
 
 impl<const N: usize> Ids<N> {
-    pub(super) fn new() -> Self {
-        Self { bytes: Vec::new(), nulls: NullBufferBuilder::new(0) }
+    pub(super) fn with_room(rows: usize) -> Self {
+        Self { bytes: Vec::with_capacity(rows * N), nulls: NullBufferBuilder::new(rows) }
     }
 
     pub(super) fn push(&mut self, id: Option<&[u8; N]>) {
@@ -276,8 +305,11 @@ impl<const N: usize> Ids<N> {
 // === impl Maps ===
 
 impl<V: Values> Maps<V> {
-    pub(super) fn new() -> Self {
-        Self { offsets: vec![0], keys: Vec::new(), values: V::default() }
+    /// With room for the offsets of so many rows, and for so many entries.
+    pub(super) fn with_room(rows: usize, entries: usize) -> Self {
+        let mut offsets = Vec::with_capacity(rows + 1);
+        offsets.push(0);
+        Self { offsets, keys: Vec::with_capacity(entries), values: V::with_room(entries) }
     }
 
     #[inline]
@@ -305,6 +337,9 @@ impl<V: Values> Maps<V> {
 
 impl Values for Texts {
     type Item = u128;
+    fn with_room(entries: usize) -> Self {
+        Self(Vec::with_capacity(entries))
+    }
     fn push(&mut self, view: u128) {
         self.0.push(view);
     }
@@ -315,6 +350,9 @@ impl Values for Texts {
 
 impl Values for Binaries {
     type Item = u128;
+    fn with_room(entries: usize) -> Self {
+        Self(Vec::with_capacity(entries))
+    }
     fn push(&mut self, view: u128) {
         self.0.push(view);
     }
@@ -325,6 +363,9 @@ impl Values for Binaries {
 
 impl Values for Vec<i64> {
     type Item = i64;
+    fn with_room(entries: usize) -> Self {
+        Self::with_capacity(entries)
+    }
     fn push(&mut self, item: i64) {
         Self::push(self, item);
     }
@@ -335,6 +376,9 @@ impl Values for Vec<i64> {
 
 impl Values for Vec<f64> {
     type Item = f64;
+    fn with_room(entries: usize) -> Self {
+        Self::with_capacity(entries)
+    }
     fn push(&mut self, item: f64) {
         Self::push(self, item);
     }
@@ -345,6 +389,9 @@ impl Values for Vec<f64> {
 
 impl Values for Vec<bool> {
     type Item = bool;
+    fn with_room(entries: usize) -> Self {
+        Self::with_capacity(entries)
+    }
     fn push(&mut self, item: bool) {
         Self::push(self, item);
     }

@@ -58,26 +58,27 @@ pub(super) struct LogRows<'a> {
 }
 
 impl LogRows<'_> {
-    pub(super) fn new() -> Self {
+    /// No rows yet, and room for so many.
+    pub(super) fn with_room(rows: usize) -> Self {
         Self {
             attributes: Vec::new(),
-            record_id: Vec::new(),
-            time: Vec::new(),
-            time_unix_nano: Vec::new(),
-            observed: Vec::new(),
-            trace_id: Ids::new(),
-            span_id: Ids::new(),
-            severity_number: Vec::new(),
-            severity_text: Views::new(),
-            service: Views::new(),
-            body: Views::new(),
-            body_any: Views::new(),
-            resource: Views::new(),
-            scope: Views::new(),
-            maps: AttributeColumns::new(),
-            event_name: Views::new(),
-            flags: Vec::new(),
-            dropped_attributes: Vec::new(),
+            record_id: Vec::with_capacity(rows),
+            time: Vec::with_capacity(rows),
+            time_unix_nano: Vec::with_capacity(rows),
+            observed: Vec::with_capacity(rows),
+            trace_id: Ids::with_room(rows),
+            span_id: Ids::with_room(rows),
+            severity_number: Vec::with_capacity(rows),
+            severity_text: Views::with_room(rows),
+            service: Views::with_room(rows),
+            body: Views::with_room(rows),
+            body_any: Views::with_room(rows),
+            resource: Views::with_room(rows),
+            scope: Views::with_room(rows),
+            maps: AttributeColumns::with_room(rows),
+            event_name: Views::with_room(rows),
+            flags: Vec::with_capacity(rows),
+            dropped_attributes: Vec::with_capacity(rows),
         }
     }
 }
