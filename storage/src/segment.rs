@@ -31,6 +31,7 @@ mod few;
 mod file;
 mod gather;
 mod hybrid;
+mod ids;
 mod index;
 mod indexes;
 mod numbered;

@@ -24,13 +24,22 @@ pub(crate) struct Promoter {
 }
 
 /// One map on its way into columns.
-struct Moving {
-    /// Per column of the layout: place of each row's value in the map, or none.
-    moved: Vec<Option<Vec<Option<u32>>>>,
+struct Moving<'a> {
+    of: Type,
+    /// Which column of the batch it is.
+    at: usize,
+    map: &'a MapArray,
+    keys: &'a StringViewArray,
+    moved: Moved,
+    /// Whether anything was moved.
+    moves: bool,
     /// Places of what stays.
     kept: Vec<u32>,
     offsets: Vec<i32>,
 }
+
+/// Per column of the layout: place of each row's value in the map, or none.
+type Moved = Vec<Option<Vec<Option<u32>>>>;
 
 /// Places in a map beyond this are not moved: they are written in one byte.
 const MAX_PLACE: usize = 255;
@@ -65,55 +74,60 @@ impl Promoter {
         }
         let rows = batch.num_rows();
         let mut columns = batch.columns().to_vec();
-        let mut promoted: Vec<Option<ArrayRef>> = vec![None; self.layout.columns().len()];
-        let mut orders = vec![Vec::new(); rows];
+        let mut maps = Vec::with_capacity(ATTRIBUTES.len());
         for name in ATTRIBUTES {
             let at = batch.schema_ref().index_of(name)?;
             let map = batch.column(at).as_map_opt().ok_or_else(|| ArrowError::SchemaError(format!("{name} is no map")))?;
             let keys = map.keys().as_string_view_opt().ok_or_else(|| ArrowError::SchemaError(format!("keys of {name} are no texts")))?;
-            let Some(of) = Type::of_map(name) else {
-                debug_assert_eq!(name, column::ATTR_ANY, "the one map without a type");
-                (entries(map, 0).start..entries(map, rows).start).for_each(|place| self.stays(keys, place));
-                continue;
-            };
-            let moving = self.divide(of, map, keys, &mut orders);
-            if let (Some(column), Some(rest)) = (columns.get_mut(at), moving.rest(map)?) {
+            match Type::of_map(name) {
+                Some(of) => maps.push(Moving::new(&self.layout, of, at, map, keys)),
+                None => {
+                    debug_assert_eq!(name, column::ATTR_ANY, "the one map without a type");
+                    (entries(map, 0).start..entries(map, rows).start).for_each(|place| self.stays(keys, place));
+                }
+            }
+        }
+        let mut orders = BinaryViewBuilder::with_capacity(rows);
+        let mut order = Vec::new();
+        for row in 0..rows {
+            order.clear();
+            maps.iter_mut().for_each(|moving| self.divide(moving, row, &mut order));
+            orders.append_option((!order.is_empty()).then_some(&order));
+        }
+        let mut promoted: Vec<Option<ArrayRef>> = vec![None; self.layout.columns().len()];
+        for moving in maps {
+            let (map, at) = (moving.map, moving.at);
+            let (moved, rest) = moving.finish()?;
+            if let (Some(column), Some(rest)) = (columns.get_mut(at), rest) {
                 *column = rest;
             }
-            for (column, places) in promoted.iter_mut().zip(moving.moved) {
+            for (column, places) in promoted.iter_mut().zip(moved) {
                 if let Some(places) = places {
                     *column = Some(take(map.values(), &UInt32Array::from(places), None)?);
                 }
             }
         }
-        columns.push(Arc::new(order_column(&orders)));
+        columns.push(Arc::new(orders.finish()));
         columns.extend(promoted.into_iter().flatten());
         RecordBatch::try_new(self.schema.clone(), columns)
     }
 
-    /// Tells entries that go to columns from those that stay.
-    fn divide(&mut self, of: Type, map: &MapArray, keys: &StringViewArray, orders: &mut [Vec<u8>]) -> Moving {
-        let rows = map.len();
-        let is_of = |column: &super::Promoted| (column.of == of).then(|| vec![None; rows]);
-        let moved = self.layout.columns().iter().map(is_of).collect();
-        let mut moving = Moving { moved, kept: Vec::with_capacity(keys.len()), offsets: Vec::with_capacity(rows + 1) };
-        moving.offsets.push(0);
-        for (row, order) in orders.iter_mut().enumerate() {
-            let entries = entries(map, row);
-            for place in entries.clone() {
-                let within = place - entries.start;
-                let column = if map.values().is_valid(place) { self.column(of, keys, place) } else { None };
-                match column.filter(|_| within <= MAX_PLACE).filter(|column| moving.take(*column, row, place)) {
-                    Some(column) => order.extend([u8::try_from(column).unwrap_or(u8::MAX), u8::try_from(within).unwrap_or(u8::MAX)]),
-                    None => {
-                        self.stays(keys, place);
-                        moving.kept.push(u32::try_from(place).unwrap_or(u32::MAX));
-                    }
+    /// Tells entries of a row that go to columns from those that stay.
+    fn divide(&mut self, moving: &mut Moving<'_>, row: usize, order: &mut Vec<u8>) {
+        let (map, keys) = (moving.map, moving.keys);
+        let entries = entries(map, row);
+        for place in entries.clone() {
+            let within = place - entries.start;
+            let column = if map.values().is_valid(place) { self.column(moving.of, keys, place) } else { None };
+            match column.filter(|_| within <= MAX_PLACE).filter(|column| moving.take(*column, row, place)) {
+                Some(column) => order.extend([u8::try_from(column).unwrap_or(u8::MAX), u8::try_from(within).unwrap_or(u8::MAX)]),
+                None => {
+                    self.stays(keys, place);
+                    moving.kept.push(u32::try_from(place).unwrap_or(u32::MAX));
                 }
             }
-            moving.offsets.push(i32::try_from(moving.kept.len()).unwrap_or(i32::MAX));
         }
-        moving
+        moving.offsets.push(i32::try_from(moving.kept.len()).unwrap_or(i32::MAX));
     }
 
     /// The column for an entry of a map.
@@ -138,31 +152,40 @@ impl Promoter {
 
 // === impl Moving ===
 
-impl Moving {
+impl<'a> Moving<'a> {
+    fn new(layout: &Layout, of: Type, at: usize, map: &'a MapArray, keys: &'a StringViewArray) -> Self {
+        let rows = map.len();
+        let moved = layout.columns().iter().map(|column| (column.of == of).then(|| vec![None; rows])).collect();
+        let mut offsets = Vec::with_capacity(rows + 1);
+        offsets.push(0);
+        Self { of, at, map, keys, moved, moves: false, kept: Vec::with_capacity(keys.len()), offsets }
+    }
+
     /// Moves an entry; false when the row has a value in the column already.
     fn take(&mut self, column: usize, row: usize, place: usize) -> bool {
         let cell = self.moved.get_mut(column).and_then(Option::as_mut).and_then(|places| places.get_mut(row));
         match cell {
             Some(cell @ None) => {
                 *cell = u32::try_from(place).ok();
+                self.moves |= cell.is_some();
                 cell.is_some()
             }
             _ => false,
         }
     }
 
-    /// The map of what stays; `None` when everything does.
-    fn rest(&self, map: &MapArray) -> Result<Option<ArrayRef>, ArrowError> {
-        if self.moved.iter().flatten().flatten().all(Option::is_none) {
-            return Ok(None);
+    /// What was moved, and the map of what stays; `None` when everything does.
+    fn finish(self) -> Result<(Moved, Option<ArrayRef>), ArrowError> {
+        let DataType::Map(field, sorted) = self.map.data_type() else { return Ok((self.moved, None)) };
+        if !self.moves {
+            return Ok((self.moved, None));
         }
-        let DataType::Map(field, sorted) = map.data_type() else { return Ok(None) };
-        let kept = UInt32Array::from(self.kept.clone());
-        let entries = map.entries();
+        let kept = UInt32Array::from(self.kept);
+        let entries = self.map.entries();
         let parts = entries.columns().iter().map(|part| take(part, &kept, None)).collect::<Result<Vec<_>, _>>()?;
         let entries = StructArray::try_new(entries.fields().clone(), parts, None)?;
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets.clone()));
-        Ok(Some(Arc::new(MapArray::try_new(field.clone(), offsets, entries, None, *sorted)?)))
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
+        Ok((self.moved, Some(Arc::new(MapArray::try_new(field.clone(), offsets, entries, None, *sorted)?))))
     }
 }
 
@@ -170,12 +193,6 @@ impl Moving {
 pub(super) fn entries(map: &MapArray, row: usize) -> Range<usize> {
     let at = |row: usize| map.value_offsets().get(row).and_then(|offset| usize::try_from(*offset).ok()).unwrap_or(0);
     at(row)..at(row + 1)
-}
-
-fn order_column(orders: &[Vec<u8>]) -> arrow::array::BinaryViewArray {
-    let mut column = BinaryViewBuilder::with_capacity(orders.len());
-    orders.iter().for_each(|order| column.append_option((!order.is_empty()).then_some(order)));
-    column.finish()
 }
 
 fn head(view: u128) -> u64 {

@@ -121,19 +121,46 @@ impl CodedColumn {
         press: &mut Press,
     ) -> Result<(), ParquetError> {
         self.words.next_batch();
-        let mut row = rows.start;
-        while row < rows.end {
+        let has_none = match offsets {
+            Some(offsets) => offsets.get(rows.start) == offsets.get(rows.end),
+            None => values.nulls() == values.len() && self.column.max_def_level() > 0,
+        };
+        if has_none {
+            return self.push_nothing(rows.len(), press);
+        }
+        for row in rows {
             match offsets {
                 Some(offsets) => self.push_entries(values, offsets, row)?,
                 None => self.push_value(values, row),
             }
-            row += 1;
-            self.page.rows += 1;
-            let is_full = !self.is_plain && (self.words.page().len() >= DICTIONARY_BYTES || self.is_in_vain());
-            if self.page.rows >= self.page_rows || self.page.plain.len() >= PAGE_BYTES || self.page.codes.len() >= PAGE_VALUES || is_full {
-                self.end_page(press)?;
-                self.is_plain |= is_full;
+            self.end_rows(1, press)?;
+        }
+        Ok(())
+    }
+
+    /// Adds rows without any value, which a third of the columns have only.
+    fn push_nothing(&mut self, mut rows: usize, press: &mut Press) -> Result<(), ParquetError> {
+        while rows > 0 {
+            let fits = rows.min(self.page_rows.saturating_sub(self.page.rows).max(1));
+            if self.column.max_rep_level() > 0 {
+                self.page.repetition.resize(self.page.repetition.len() + fits, 0);
             }
+            self.page.definition.resize(self.page.definition.len() + fits, 0);
+            self.totals.nulls += fits;
+            self.end_rows(fits, press)?;
+            rows -= fits;
+        }
+        Ok(())
+    }
+
+    /// Notes that so many rows are in, and ends a page that is full.
+    #[inline]
+    fn end_rows(&mut self, rows: usize, press: &mut Press) -> Result<(), ParquetError> {
+        self.page.rows += rows;
+        let is_full = !self.is_plain && (self.words.page().len() >= DICTIONARY_BYTES || self.is_in_vain());
+        if self.page.rows >= self.page_rows || self.page.plain.len() >= PAGE_BYTES || self.page.codes.len() >= PAGE_VALUES || is_full {
+            self.end_page(press)?;
+            self.is_plain |= is_full;
         }
         Ok(())
     }

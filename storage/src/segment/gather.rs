@@ -11,6 +11,7 @@ use arrow::compute::interleave;
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use arrow::error::ArrowError;
 
+use super::ids::Ids;
 use super::numbered::Numbered;
 use crate::hands;
 
@@ -40,6 +41,7 @@ enum Column<'a> {
 #[derive(Debug)]
 enum Leaf<'a> {
     Numbered(Numbered),
+    Ids(Ids<'a>),
     Other(Vec<&'a dyn Array>),
 }
 
@@ -136,12 +138,16 @@ impl Entries {
 
 impl<'a> Leaf<'a> {
     fn new(arrays: Vec<&'a dyn Array>) -> Result<Self, ArrowError> {
+        if let Some(ids) = Ids::of(&arrays) {
+            return Ok(Self::Ids(ids));
+        }
         Ok(Numbered::of(&arrays)?.map_or(Self::Other(arrays), Self::Numbered))
     }
 
     fn gather(&self, places: &[(usize, usize)]) -> Result<ArrayRef, ArrowError> {
         match self {
             Self::Numbered(numbered) => numbered.gather(places),
+            Self::Ids(ids) => ids.gather(places),
             Self::Other(arrays) => interleave(arrays, places),
         }
     }
@@ -149,10 +155,10 @@ impl<'a> Leaf<'a> {
     fn gather_entries(&self, entries: &Entries) -> Result<ArrayRef, ArrowError> {
         match self {
             Self::Numbered(numbered) => numbered.gather_runs(&entries.runs, entries.count),
-            Self::Other(arrays) => {
+            other => {
                 let places: Vec<(usize, usize)> =
                     entries.runs.iter().flat_map(|(map, run)| run.clone().map(|place| (*map, place))).collect();
-                interleave(arrays, &places)
+                other.gather(&places)
             }
         }
     }
@@ -160,7 +166,7 @@ impl<'a> Leaf<'a> {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{BinaryViewArray, Int64Array, Int64Builder, MapBuilder, StringViewArray, StringViewBuilder};
+    use arrow::array::{BinaryViewArray, FixedSizeBinaryArray, Int64Array, Int64Builder, MapBuilder, StringViewArray, StringViewBuilder};
     use arrow::compute::interleave_record_batch;
     use proptest::prelude::*;
 
@@ -172,6 +178,8 @@ mod tests {
     fn batch(rows: &[(usize, u64)]) -> RecordBatch {
         let word = |row: &(usize, u64)| WORDS.get(row.0 % 5).copied();
         let unique = |row: &(usize, u64)| format!("the value of row {}", row.1);
+        let id = |row: &(usize, u64)| (!row.0.is_multiple_of(3)).then(|| row.1.to_be_bytes());
+        let trace = |row: &(usize, u64)| u128::from(row.1).to_be_bytes();
         let mut texts = MapBuilder::new(None, StringViewBuilder::new(), StringViewBuilder::new());
         let mut ints = MapBuilder::new(None, StringViewBuilder::new(), Int64Builder::new());
         for row in rows {
@@ -187,6 +195,8 @@ mod tests {
         let columns: Vec<(&str, ArrayRef, bool)> = vec![
             ("number", Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| i64::try_from(row.1 % 1000).unwrap()))), true),
             ("word", Arc::new(StringViewArray::from_iter(rows.iter().map(word))), true),
+            ("id", Arc::new(FixedSizeBinaryArray::try_from_sparse_iter_with_size(rows.iter().map(id), 8).unwrap()), true),
+            ("trace", Arc::new(FixedSizeBinaryArray::try_from_iter(rows.iter().map(trace)).unwrap()), true),
             ("unique", Arc::new(StringViewArray::from_iter_values(rows.iter().map(unique))), true),
             ("bytes", Arc::new(BinaryViewArray::from_iter(rows.iter().map(|row| word(row).map(str::as_bytes)))), true),
             ("none", Arc::new(StringViewArray::new_null(rows.len())), true),

@@ -41,7 +41,8 @@ impl Numbered {
     pub(super) fn of(arrays: &[&dyn Array]) -> Result<Option<Self>, ArrowError> {
         let values: Option<Vec<Values<'_>>> = arrays.iter().map(|array| Values::of(*array)).collect();
         let Some(values) = values.filter(|values| values.iter().all(Values::has_lengths)) else { return Ok(None) };
-        let null = (0..).zip(&values).find_map(|(array, values)| (0..values.len()).find(|at| !values.is_valid(*at)).map(|at| (array, at)));
+        let mut with_nulls = (0..).zip(&values).filter(|(_, values)| values.nulls() > 0);
+        let null = with_nulls.find_map(|(array, values)| Some((array, (0..values.len()).find(|at| !values.is_valid(*at))?)));
         let places: Vec<(usize, usize)> = null.into_iter().collect();
         let mut numbering = Numbering { words: Words::new(false), base: places.len(), places };
         let mut numbers = Vec::with_capacity(arrays.len());
@@ -91,14 +92,13 @@ impl Numbering {
             self.words = Words::new(false);
         }
         self.words.next_batch();
-        (0..values.len()).map(|at| self.number_of(array, values, at)).collect()
+        let has_nulls = values.nulls() > 0;
+        let number = |at| if has_nulls && !values.is_valid(at) { NULL } else { self.number_of(array, values, at) };
+        (0..values.len()).map(number).collect()
     }
 
     #[inline]
     fn number_of(&mut self, array: usize, values: Values<'_>, at: usize) -> u32 {
-        if !values.is_valid(at) {
-            return NULL;
-        }
         let known = self.words.len();
         let number = self.words.number(values.view(at), || values.value(at));
         if self.words.len() > known {

@@ -30,6 +30,16 @@ impl<'a> Values<'a> {
         }
     }
 
+    /// How many places have no value.
+    pub(super) fn nulls(&self) -> usize {
+        match self {
+            Self::Texts(array) => array.null_count(),
+            Self::Bytes(array) => array.null_count(),
+            Self::Ints(array) => array.null_count(),
+            Self::Longs(array) => array.null_count(),
+        }
+    }
+
     /// `None` for arrays of other types.
     pub(super) fn of(array: &'a dyn Array) -> Option<Self> {
         match array.data_type() {

@@ -13,7 +13,8 @@ pub(super) struct Words {
     has_lengths: bool,
     /// Where each value ends in `page`, and its hash.
     ends: Vec<(u32, u32)>,
-    /// Numbers plus one by hash, open addressing, 0 is free.
+    /// Numbers plus one by hash, open addressing, 0 is free. Empty, as `recent` is, until something is looked for: many columns have no
+    /// value at all.
     table: Vec<u32>,
     spread: Spread,
     recent: Vec<Recent>,
@@ -41,15 +42,7 @@ const FIRST_TABLE: usize = 256;
 impl Words {
     /// No values yet, which have lengths or are all of one.
     pub(super) fn new(has_lengths: bool) -> Self {
-        Self {
-            page: Vec::new(),
-            has_lengths,
-            ends: Vec::new(),
-            table: vec![0; FIRST_TABLE],
-            spread: Spread::default(),
-            recent: vec![Recent::default(); 1 << RECENT_BITS],
-            batch: 1,
-        }
+        Self { page: Vec::new(), has_lengths, ends: Vec::new(), table: Vec::new(), spread: Spread::default(), recent: Vec::new(), batch: 1 }
     }
 
     /// Views that are asked for from now on may point into other buffers.
@@ -100,6 +93,10 @@ impl Words {
     }
 
     fn find(&mut self, value: &[u8]) -> u32 {
+        if self.table.is_empty() {
+            self.table.resize(FIRST_TABLE, 0);
+            self.recent.resize(1 << RECENT_BITS, Recent::default());
+        }
         let hash = (self.spread.of_bytes(value) >> 32) as u32;
         let mask = self.table.len() - 1;
         let mut at = hash as usize & mask;
