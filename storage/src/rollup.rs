@@ -73,7 +73,9 @@ pub(crate) struct RollBuilder {
     signal: Signal,
     services: Texts,
     names: Texts,
-    cells: HashMap<Key, Cell, Spread>,
+    cells: Vec<Cell>,
+    /// Where in `cells` a key is: a table of cells themselves would move them whenever it grows.
+    places: HashMap<Key, usize, Spread>,
     has_names: bool,
     /// There were too many cells even without names.
     given_up: bool,
@@ -127,9 +129,8 @@ impl Roll {
         let first = self.cells.first().map_or(0, |cell| cell.minute);
         let mut sums: HashMap<Key, Cell> = HashMap::new();
         for cell in &self.cells {
-            let Cell { minute, service, name, kind, status, entry, .. } = *cell;
-            let (minute, name) = (if minutes { minute } else { first }, if names { name } else { 0 });
-            let key = Key { minute, service, name, kind, status, entry };
+            let own = cell.key();
+            let key = Key { minute: if minutes { own.minute } else { first }, name: if names { own.name } else { 0 }, ..own };
             sums.entry(key).or_insert_with(|| Cell::new(key)).absorb(cell);
         }
         let mut cells: Vec<(Key, Cell)> = sums.into_iter().collect();
@@ -158,7 +159,8 @@ impl RollBuilder {
             signal,
             services: Texts::default(),
             names: Texts::default(),
-            cells: HashMap::default(),
+            cells: Vec::new(),
+            places: HashMap::default(),
             has_names: true,
             given_up: false,
             max_cells: MAX_CELLS,
@@ -205,9 +207,8 @@ impl RollBuilder {
         if self.given_up {
             return codec::given_up(self.signal);
         }
-        let mut cells: Vec<(Key, Cell)> = self.cells.into_iter().collect();
-        cells.sort_unstable_by_key(|(key, _)| *key);
-        let cells = cells.into_iter().map(|(_, cell)| cell).collect();
+        let mut cells = self.cells;
+        cells.sort_unstable_by_key(Cell::key);
         let roll = Roll { services: self.services.into_texts(), names: self.names.into_texts(), has_names: self.has_names, cells };
         codec::encode(self.signal, &roll)
     }
@@ -251,11 +252,12 @@ impl RollBuilder {
     }
 
     fn add(&mut self, key: Key, time: u64, duration: Option<u64>) {
-        let cell = self.cells.entry(key).or_insert_with(|| Cell::new(key));
-        cell.count += 1;
-        cell.last = cell.last.max(time);
-        if let Some(duration) = duration {
-            cell.durations.add(duration);
+        if let Some(cell) = self.cell(key) {
+            cell.count += 1;
+            cell.last = cell.last.max(time);
+            if let Some(duration) = duration {
+                cell.durations.add(duration);
+            }
         }
         if self.cells.len() > self.max_cells {
             self.forget_names();
@@ -265,7 +267,8 @@ impl RollBuilder {
     fn forget_names(&mut self) {
         self.has_names = false;
         self.names = Texts::default();
-        for cell in std::mem::take(&mut self.cells).into_values() {
+        self.places = HashMap::default();
+        for cell in std::mem::take(&mut self.cells) {
             self.sum_up(&Cell { name: 0, ..cell });
         }
         // Half of the room must be left, or the next names would have to be forgotten soon again.
@@ -278,14 +281,25 @@ impl RollBuilder {
         if self.given_up {
             return;
         }
-        let Cell { minute, service, name, kind, status, entry, .. } = *cell;
-        let key = Key { minute, service, name, kind, status, entry };
-        self.cells.entry(key).or_insert_with(|| Cell::new(key)).absorb(cell);
+        if let Some(sum) = self.cell(cell.key()) {
+            sum.absorb(cell);
+        }
+    }
+
+    /// The cell of a key.
+    fn cell(&mut self, key: Key) -> Option<&mut Cell> {
+        let next = self.cells.len();
+        let place = *self.places.entry(key).or_insert(next);
+        if place == next {
+            self.cells.push(Cell::new(key));
+        }
+        self.cells.get_mut(place)
     }
 
     fn give_up(&mut self) {
         self.given_up = true;
-        self.cells = HashMap::default();
+        self.cells = Vec::new();
+        self.places = HashMap::default();
     }
 }
 
@@ -293,6 +307,11 @@ impl Cell {
     fn new(key: Key) -> Self {
         let Key { minute, service, name, kind, status, entry } = key;
         Self { minute, service, name, kind, status, entry, count: 0, last: 0, durations: Sketch::default() }
+    }
+
+    fn key(&self) -> Key {
+        let Self { minute, service, name, kind, status, entry, .. } = *self;
+        Key { minute, service, name, kind, status, entry }
     }
 
     fn absorb(&mut self, other: &Self) {

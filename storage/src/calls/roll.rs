@@ -37,6 +37,8 @@ pub(crate) struct RollWriter {
     units: Vec<UnitHead>,
     cells: Vec<u8>,
     current: Option<Current>,
+    /// Of the current unit.
+    builder: UnitBuilder,
     rows: u32,
     /// There was too much.
     given_up: bool,
@@ -50,7 +52,6 @@ struct Current {
     first_row: u32,
     first: u64,
     last: u64,
-    builder: UnitBuilder,
 }
 
 /// Bytes of all cells of a segment.
@@ -104,18 +105,17 @@ impl RollWriter {
             // Where segments were put one behind the other, order begins anew.
             if self.current.as_ref().is_none_or(|current| current.bucket != bucket || trace < current.trace) {
                 self.end_unit();
-                let builder = UnitBuilder::default();
-                self.current = Some(Current { bucket, trace, first_row: self.rows, first: start, last: start, builder });
+                self.current = Some(Current { bucket, trace, first_row: self.rows, first: start, last: start });
             }
             if let Some(current) = &mut self.current {
                 current.trace = trace;
                 current.first = current.first.min(start);
                 current.last = current.last.max(start);
-                current.builder.push(&view, row);
+                self.builder.push(&view, row);
             }
             self.rows = self.rows.saturating_add(1);
         }
-        if self.current.as_ref().is_some_and(|current| current.builder.is_full()) {
+        if self.builder.is_full() {
             self.give_up();
         }
         Some(())
@@ -147,7 +147,7 @@ impl RollWriter {
 
     fn end_unit(&mut self) {
         let Some(current) = self.current.take() else { return };
-        let (unit, apart) = current.builder.finish();
+        let (unit, apart) = self.builder.finish();
         if unit.cells.len() > MAX_CELLS || unit.names.len() > MAX_NAMES || apart.len() > MAX_APART {
             return self.give_up();
         }

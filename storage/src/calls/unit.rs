@@ -60,7 +60,7 @@ pub(crate) struct Sample {
     pub(crate) span: u64,
 }
 
-/// Sums up a unit.
+/// Sums up one unit after the other: tables that have grown stay.
 #[derive(Debug, Default)]
 pub(super) struct UnitBuilder {
     names: Names,
@@ -218,19 +218,19 @@ impl UnitBuilder {
         texts || self.cells.len() > MAX_CELLS || self.trace.len() > MAX_SPANS || self.links.len() > MAX_SPANS
     }
 
-    /// What was summed up, and the traces that were not.
-    pub(super) fn finish(mut self) -> (Unit, Vec<u128>) {
+    /// What was summed up, and the traces that were not. What comes then is another unit.
+    pub(super) fn finish(&mut self) -> (Unit, Vec<u128>) {
         self.end_trace();
-        let mut edges: Vec<_> = self.edges.into_iter().collect();
+        let mut edges: Vec<_> = self.edges.drain().collect();
         edges.sort_unstable_by_key(|(_, number)| *number);
         let cell = |((minute, subject), gathered): ((u32, Subject), Gathered)| {
             let sums = gathered.finish(matches!(subject, Subject::Edge(_) | Subject::Orphans(..)));
             Cell { minute, subject, sums }
         };
-        let mut cells: Vec<Cell> = self.cells.into_iter().map(cell).collect();
+        let mut cells: Vec<Cell> = self.cells.drain().map(cell).collect();
         cells.sort_unstable_by_key(|cell| (cell.minute, cell.subject));
         let edges = edges.into_iter().map(|(edge, _)| edge).collect();
-        (Unit::new(self.names.into_texts(), edges, cells), self.apart)
+        (Unit::new(std::mem::take(&mut self.names).into_texts(), edges, cells), std::mem::take(&mut self.apart))
     }
 
     fn end_trace(&mut self) {
