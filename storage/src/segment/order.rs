@@ -26,6 +26,9 @@ pub(crate) struct RowAt {
     pub(crate) row: u32,
 }
 
+/// Bits of the start of a span in its bucket, which is shorter than 2^40 nanoseconds.
+const START_BITS: u32 = 24;
+
 /// Number of the time bucket that a stored time lies in.
 pub(crate) fn bucket(time: i64) -> u64 {
     time.cast_unsigned() / BUCKET_NANOS.unsigned_abs()
@@ -37,9 +40,10 @@ pub(crate) fn sorted(batches: &[SortColumns]) -> Vec<RowAt> {
     for (batch, columns) in (0u32..).zip(batches) {
         locations.extend((0u32..).take(columns.len()).map(|row| RowAt { batch, row }));
     }
-    // One number per row: rank of the bucket (32 bits), start of the next sort key (64 bits), arrival (32 bits). Few rows tie in the
-    // first 96 bits, so most comparisons are of plain numbers.
+    // One number per row: rank of the bucket (32 bits), start of the next sort keys (64 bits), arrival (32 bits), so that most comparisons
+    // are of plain numbers. Rows that agree in what certainly comes first are compared in full; they mostly are in order by then.
     let mut keys = prefix_keys(batches);
+    let tied = if matches!(batches.first(), Some(SortColumns::Spans { .. })) { 32 + START_BITS } else { 32 };
     keys.sort_unstable();
     let mut order: Vec<RowAt> = keys.iter().filter_map(|key| locations.get((key & 0xffff_ffff) as usize).copied()).collect();
     let column = |at: RowAt| batches.get(at.batch as usize);
@@ -48,7 +52,7 @@ pub(crate) fn sorted(batches: &[SortColumns]) -> Vec<RowAt> {
         _ => Ordering::Equal,
     };
     let mut start = 0;
-    for ties in keys.chunk_by(|a, b| a >> 32 == b >> 32) {
+    for ties in keys.chunk_by(|a, b| a >> tied == b >> tied) {
         let end = start + ties.len();
         if ties.len() > 1
             && let Some(rows) = order.get_mut(start..end)
@@ -82,7 +86,11 @@ fn prefix_keys(batches: &[SortColumns]) -> Vec<u128> {
                 last_bucket = (number, buckets.get(&number).copied().unwrap_or(0));
             }
             let next = match columns {
-                SortColumns::Spans { trace, .. } => first_eight(trace.value(row)),
+                // The spans of a trace are many, and other traces hardly begin like it.
+                SortColumns::Spans { trace, .. } => {
+                    let start = time.cast_unsigned() % BUCKET_NANOS.unsigned_abs();
+                    (first_eight(trace.value(row)) >> START_BITS << START_BITS) | (start >> (40 - START_BITS))
+                }
                 // A bucket is shorter than 2^40 nanoseconds, which leaves 24 bits for the service.
                 SortColumns::Logs { service, .. } => {
                     (services.get(service.value(row)).copied().unwrap_or(0) << 40) | (time.cast_unsigned() % BUCKET_NANOS.unsigned_abs())
