@@ -20,6 +20,7 @@ use crate::schema::column;
 
 mod codec;
 mod derive;
+mod notes;
 mod roll;
 mod unit;
 

@@ -15,14 +15,16 @@ use crate::store::Signal;
 
 mod buckets;
 mod codec;
+mod notes;
 mod numbers;
 mod sketch;
 mod texts;
 
 pub(crate) use self::buckets::{Buckets, bounds_of, bucket_of, rank};
+use self::notes::Notes;
 pub(crate) use self::numbers::{Reader, put, put_buckets, put_texts};
 pub(crate) use self::sketch::Sketch;
-pub(crate) use self::texts::Texts;
+pub(crate) use self::texts::{KnownViews, Texts};
 
 /// The roll-up of one segment.
 #[derive(Clone, Debug, Default)]
@@ -73,6 +75,8 @@ pub(crate) struct RollBuilder {
     signal: Signal,
     services: Texts,
     names: Texts,
+    /// Rows that are in no cell yet.
+    notes: Notes,
     cells: Vec<Cell>,
     /// Where in `cells` a key is: a table of cells themselves would move them whenever it grows.
     places: HashMap<Key, usize, Spread>,
@@ -159,6 +163,7 @@ impl RollBuilder {
             signal,
             services: Texts::default(),
             names: Texts::default(),
+            notes: Notes::default(),
             cells: Vec::new(),
             places: HashMap::default(),
             has_names: true,
@@ -203,7 +208,14 @@ impl RollBuilder {
     }
 
     /// The blob.
-    pub(crate) fn finish(self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        if self.cells.is_empty() && !self.given_up {
+            let cells = self.notes.cells();
+            if cells <= self.max_cells {
+                return self.finish_notes(cells);
+            }
+        }
+        self.sum_up_notes();
         if self.given_up {
             return codec::given_up(self.signal);
         }
@@ -211,6 +223,13 @@ impl RollBuilder {
         cells.sort_unstable_by_key(Cell::key);
         let roll = Roll { services: self.services.into_texts(), names: self.names.into_texts(), has_names: self.has_names, cells };
         codec::encode(self.signal, &roll)
+    }
+
+    /// The blob of so many cells, of which none was made.
+    fn finish_notes(mut self, cells: usize) -> Vec<u8> {
+        let mut writing = codec::Writing::begin(self.signal, [self.services.texts(), self.names.texts()], self.has_names, cells);
+        self.notes.drain(|run| writing.put_run(&run));
+        writing.finish()
     }
 
     fn push_spans(&mut self, batch: &RecordBatch) -> Option<()> {
@@ -223,17 +242,18 @@ impl RollBuilder {
         let statuses = column(column::STATUS_CODE)?.as_primitive_opt::<Int32Type>()?;
         let parents = column(column::PARENT_SPAN_ID)?.as_fixed_size_binary_opt()?;
         let flags = column(column::FLAGS)?.as_primitive_opt::<Int64Type>()?;
+        let (mut known_services, mut known_names) = (KnownViews::default(), KnownViews::default());
         for row in 0..batch.num_rows() {
             let time = starts.value(row).cast_unsigned();
             let key = Key {
                 minute: minute_of(time),
-                service: self.services.number(services.value(row)),
-                name: if self.has_names { self.names.number(names.value(row)) } else { 0 },
+                service: known_services.number(&mut self.services, services, row),
+                name: if self.has_names { known_names.number(&mut self.names, names, row) } else { 0 },
                 kind: kinds.value(row),
                 status: statuses.value(row),
                 entry: is_entry(parents.is_valid(row), flags.value(row)),
             };
-            self.add(key, time, Some(durations.value(row).cast_unsigned()));
+            self.add(key, time, durations.value(row).cast_unsigned());
         }
         Some(())
     }
@@ -242,21 +262,47 @@ impl RollBuilder {
         let times = batch.column_by_name(time_column(Signal::Logs))?.as_primitive_opt::<Int64Type>()?;
         let services = batch.column_by_name(column::SERVICE_NAME)?.as_string_view_opt()?;
         let severities = batch.column_by_name(column::SEVERITY_NUMBER)?.as_primitive_opt::<Int32Type>()?;
+        let mut known = KnownViews::default();
         for row in 0..batch.num_rows() {
             let time = times.value(row).cast_unsigned();
-            let service = self.services.number(services.value(row));
+            let service = known.number(&mut self.services, services, row);
             let key = Key { minute: minute_of(time), service, name: 0, kind: 0, status: severities.value(row), entry: false };
-            self.add(key, time, None);
+            self.add(key, time, 0);
         }
         Some(())
     }
 
-    fn add(&mut self, key: Key, time: u64, duration: Option<u64>) {
+    fn add(&mut self, key: Key, time: u64, duration: u64) {
+        if self.given_up {
+            return;
+        }
+        if self.notes.is_full() {
+            self.sum_up_notes();
+        }
+        if !self.notes.push(&key, time, duration) {
+            self.count(key, [(time, duration)].into_iter());
+        }
+    }
+
+    /// Makes cells of the rows that wait.
+    fn sum_up_notes(&mut self) {
+        let mut notes = std::mem::take(&mut self.notes);
+        notes.drain(|run| self.count(run.key, run.rows()));
+        self.notes = notes;
+    }
+
+    fn count(&mut self, key: Key, rows: impl Iterator<Item = (u64, u64)>) {
+        if self.given_up {
+            return;
+        }
+        let (key, has_durations) = (if self.has_names { key } else { Key { name: 0, ..key } }, self.signal == Signal::Traces);
         if let Some(cell) = self.cell(key) {
-            cell.count += 1;
-            cell.last = cell.last.max(time);
-            if let Some(duration) = duration {
-                cell.durations.add(duration);
+            for (time, duration) in rows {
+                cell.count += 1;
+                cell.last = cell.last.max(time);
+                if has_durations {
+                    cell.durations.add(duration);
+                }
             }
         }
         if self.cells.len() > self.max_cells {
@@ -298,6 +344,7 @@ impl RollBuilder {
 
     fn give_up(&mut self) {
         self.given_up = true;
+        self.notes = Notes::default();
         self.cells = Vec::new();
         self.places = HashMap::default();
     }

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, OnceLock};
 
+use super::notes::{Notes, Run};
 use super::{Call, Fact, Instance, LinkBetween, Linked, Name, Names, Party, View, Way, derive};
-use crate::rollup::{Buckets, bucket_of, minute_of};
+use crate::rollup::{Buckets, minute_of};
 
 /// What consecutive rows of a segment show, in which the spans of a trace lie together.
 #[derive(Debug, Default)]
@@ -66,6 +67,8 @@ pub(super) struct UnitBuilder {
     names: Names,
     edges: HashMap<(Party, Party, Way), u32, BuildHasherDefault<Mix>>,
     cells: HashMap<(u32, Subject), Gathered, BuildHasherDefault<Mix>>,
+    /// Calls and requests that are in no cell yet.
+    notes: Notes,
     /// Spans of the trace whose rows come in.
     trace: Vec<Call>,
     links: Vec<LinkBetween>,
@@ -175,17 +178,30 @@ impl Sample {
     }
 }
 
+impl Cell {
+    fn of(minute: u32, subject: Subject, gathered: Gathered) -> Self {
+        Self { minute, subject, sums: gathered.finish(matches!(subject, Subject::Edge(_) | Subject::Orphans(..))) }
+    }
+}
+
 impl Gathered {
-    fn take(&mut self, call: &Instance) {
-        self.sums.errors += u64::from(call.error);
-        self.sums.durations.add(bucket_of(call.duration), 1);
-        let sample = Sample::of(call);
-        self.slowest = self.slowest.max(Some(sample));
-        if call.error {
-            self.failed = self.failed.max(Some(sample));
+    fn take_all(&mut self, run: &Run<'_>) {
+        let buckets = run.buckets();
+        if self.sums.durations.count() == 0 {
+            self.sums.durations = Buckets::from_parts(buckets).unwrap_or_default();
+        } else {
+            buckets.into_iter().for_each(|(bucket, n)| self.sums.durations.add(bucket, n));
         }
-        if self.usual.is_none_or(|usual| sample.lot() < usual.lot()) {
-            self.usual = Some(sample);
+        for call in run.calls() {
+            self.sums.errors += u64::from(call.error);
+            let sample = Sample::of(call);
+            self.slowest = self.slowest.max(Some(sample));
+            if call.error {
+                self.failed = self.failed.max(Some(sample));
+            }
+            if self.usual.is_none_or(|usual| sample.lot() < usual.lot()) {
+                self.usual = Some(sample);
+            }
         }
     }
 
@@ -223,14 +239,24 @@ impl UnitBuilder {
         self.end_trace();
         let mut edges: Vec<_> = self.edges.drain().collect();
         edges.sort_unstable_by_key(|(_, number)| *number);
-        let cell = |((minute, subject), gathered): ((u32, Subject), Gathered)| {
-            let sums = gathered.finish(matches!(subject, Subject::Edge(_) | Subject::Orphans(..)));
-            Cell { minute, subject, sums }
-        };
-        let mut cells: Vec<Cell> = self.cells.drain().map(cell).collect();
+        let mut cells = Vec::new();
+        let known = &mut self.cells;
+        self.notes.drain(|run| {
+            let mut gathered = known.remove(&(run.minute, run.subject)).unwrap_or_default();
+            gathered.take_all(&run);
+            cells.push(Cell::of(run.minute, run.subject, gathered));
+        });
+        cells.extend(known.drain().map(|((minute, subject), gathered)| Cell::of(minute, subject, gathered)));
         cells.sort_unstable_by_key(|cell| (cell.minute, cell.subject));
         let edges = edges.into_iter().map(|(edge, _)| edge).collect();
         (Unit::new(std::mem::take(&mut self.names).into_texts(), edges, cells), std::mem::take(&mut self.apart))
+    }
+
+    /// Makes cells of what waits.
+    fn sum_up_notes(&mut self) {
+        let mut notes = std::mem::take(&mut self.notes);
+        notes.drain(|run| self.cells.entry((run.minute, run.subject)).or_default().take_all(&run));
+        self.notes = notes;
     }
 
     fn end_trace(&mut self) {
@@ -250,21 +276,20 @@ impl UnitBuilder {
     }
 
     fn take(&mut self, fact: &Fact) {
+        if self.notes.is_full() {
+            self.sum_up_notes();
+        }
         match *fact {
             Fact::Seen(service, at) => self.cell(at, Subject::Service(service)).sums.rows += 1,
-            Fact::Request(service, call) => {
-                let cell = self.cell(call.at, Subject::Service(service));
-                cell.sums.errors += u64::from(call.error);
-                cell.sums.durations.add(bucket_of(call.duration), 1);
-            }
+            Fact::Request(service, call) => self.notes.push(Subject::Service(service), call),
             Fact::Call(from, to, way, call) => {
                 let next = u32::try_from(self.edges.len()).unwrap_or(u32::MAX);
                 let edge = *self.edges.entry((from, to, way)).or_insert(next);
-                self.cell(call.at, Subject::Edge(edge)).take(&call);
+                self.notes.push(Subject::Edge(edge), call);
             }
             Fact::Orphan(service, call) => {
                 let ended = slot_of(call.at.saturating_add(call.duration));
-                self.cell(call.at, Subject::Orphans(service, ended)).take(&call);
+                self.notes.push(Subject::Orphans(service, ended), call);
             }
             Fact::Answer(address, service, at) => self.cell(at, Subject::Answers(address, service)).sums.rows += 1,
         }

@@ -9,8 +9,11 @@
 //!
 //! The bundle has the checksum of the blob. What does not fit together is no roll-up.
 
-use super::numbers::{Reader, fold, put, put_buckets, put_texts, unfold};
-use super::{Buckets, Cell, MAX_STACKED_CELLS, MINUTE, Roll, Sketch};
+use std::sync::Arc;
+
+use super::notes::Run;
+use super::numbers::{Reader, fold, put, put_buckets, put_small, put_texts, unfold};
+use super::{Buckets, Cell, Key, MAX_STACKED_CELLS, MINUTE, Roll, Sketch};
 use crate::store::Signal;
 
 const VERSION: u8 = 1;
@@ -27,24 +30,67 @@ pub(super) fn is_given_up(signal: Signal, blob: &[u8]) -> bool {
     blob == given_up(signal)
 }
 
-pub(super) fn encode(signal: Signal, roll: &Roll) -> Vec<u8> {
-    let mut out = vec![VERSION, code(signal), if roll.has_names { HAS_NAMES } else { 0 }];
-    for texts in [&roll.services, &roll.names] {
-        put_texts(&mut out, texts);
+/// A blob being written, cell by cell, in the order of minutes.
+pub(super) struct Writing {
+    signal: Signal,
+    out: Vec<u8>,
+    minute: u32,
+}
+
+impl Writing {
+    /// Begins one of so many cells.
+    pub(super) fn begin(signal: Signal, texts: [&[Arc<str>]; 2], has_names: bool, cells: usize) -> Self {
+        let mut out = vec![VERSION, code(signal), if has_names { HAS_NAMES } else { 0 }];
+        texts.into_iter().for_each(|texts| put_texts(&mut out, texts));
+        put(&mut out, cells as u128);
+        out.reserve(cells * CELL_BYTES);
+        Self { signal, out, minute: 0 }
     }
-    put(&mut out, roll.cells.len() as u128);
-    let mut minute = 0;
-    for cell in &roll.cells {
-        let numbers = [cell.minute - minute, cell.service, cell.name, fold(cell.kind), fold(cell.status), u32::from(cell.entry)];
-        numbers.into_iter().for_each(|number| put(&mut out, number.into()));
-        put(&mut out, cell.count.into());
-        put(&mut out, (cell.last - u64::from(cell.minute) * MINUTE).into());
-        if signal == Signal::Traces {
-            put_sketch(&mut out, &cell.durations);
+
+    /// Adds a cell.
+    pub(super) fn put_cell(&mut self, cell: &Cell) {
+        self.put_key(&cell.key(), cell.count, cell.last);
+        let sketch = &cell.durations;
+        if self.signal == Signal::Traces {
+            self.put_durations((sketch.sum(), sketch.min(), sketch.max()), sketch.buckets());
         }
-        minute = cell.minute;
     }
-    out
+
+    /// Adds the cell of these rows.
+    pub(super) fn put_run(&mut self, run: &Run<'_>) {
+        self.put_key(&run.key, run.count(), run.last());
+        if self.signal == Signal::Traces {
+            self.put_durations(run.durations(), run.buckets());
+        }
+    }
+
+    pub(super) fn finish(self) -> Vec<u8> {
+        self.out
+    }
+
+    fn put_key(&mut self, key: &Key, count: u64, last: u64) {
+        let numbers = [key.minute - self.minute, key.service, key.name, fold(key.kind), fold(key.status), u32::from(key.entry)];
+        numbers.into_iter().for_each(|number| put_small(&mut self.out, number.into()));
+        put_small(&mut self.out, count);
+        put_small(&mut self.out, last - u64::from(key.minute) * MINUTE);
+        self.minute = key.minute;
+    }
+
+    fn put_durations(&mut self, (sum, min, max): (u128, u64, u64), buckets: impl Iterator<Item = (u16, u64)> + Clone) {
+        put(&mut self.out, sum);
+        put_small(&mut self.out, min);
+        put_small(&mut self.out, max - min);
+        put_buckets(&mut self.out, buckets);
+    }
+}
+
+/// Bytes of a cell, about.
+const CELL_BYTES: usize = 32;
+
+pub(super) fn encode(signal: Signal, roll: &Roll) -> Vec<u8> {
+    let mut writing = Writing::begin(signal, [&roll.services, &roll.names], roll.has_names, roll.cells.len());
+    roll.cells.iter().for_each(|cell| writing.put_cell(cell));
+    writing.finish()
 }
 
 pub(super) fn decode(signal: Signal, blob: &[u8]) -> Option<Roll> {
@@ -80,13 +126,6 @@ fn code(signal: Signal) -> u8 {
         Signal::Traces => 0,
         Signal::Logs => 1,
     }
-}
-
-fn put_sketch(out: &mut Vec<u8>, sketch: &Sketch) {
-    put(out, sketch.sum());
-    put(out, sketch.min().into());
-    put(out, (sketch.max() - sketch.min()).into());
-    put_buckets(out, sketch.buckets());
 }
 
 fn sketch(reader: &mut Reader<'_>) -> Option<Sketch> {

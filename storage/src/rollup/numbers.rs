@@ -18,6 +18,16 @@ pub(crate) fn put(out: &mut Vec<u8>, mut number: u128) {
     }
 }
 
+/// As [`put`], of a number of 64 bits: most have one byte, and shifting 128 bits takes several times as long.
+#[inline]
+pub(crate) fn put_small(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push((number & 0x7f).to_le_bytes()[0] | 0x80);
+        number >>= 7;
+    }
+    out.push(number.to_le_bytes()[0]);
+}
+
 /// A list of texts: their count, then length and UTF-8 of each.
 pub(crate) fn put_texts(out: &mut Vec<u8>, texts: &[Arc<str>]) {
     put(out, texts.len() as u128);
@@ -29,7 +39,7 @@ pub(crate) fn put_texts(out: &mut Vec<u8>, texts: &[Arc<str>]) {
 
 /// Buckets that are not empty, in order: how many, then per bucket its number after the one before and its count.
 pub(crate) fn put_buckets(out: &mut Vec<u8>, buckets: impl Iterator<Item = (u16, u64)> + Clone) {
-    put(out, buckets.clone().count() as u128);
+    put_small(out, buckets.clone().count() as u64);
     put_pairs(out, buckets);
 }
 
@@ -37,8 +47,8 @@ pub(crate) fn put_buckets(out: &mut Vec<u8>, buckets: impl Iterator<Item = (u16,
 pub(super) fn put_pairs(out: &mut Vec<u8>, buckets: impl Iterator<Item = (u16, u64)>) {
     let mut before = 0;
     for (bucket, n) in buckets {
-        put(out, (bucket - before).into());
-        put(out, n.into());
+        put_small(out, (bucket - before).into());
+        put_small(out, n);
         before = bucket;
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::spread::{Spread, place_of_text};
+use arrow::array::StringViewArray;
+
+use crate::spread::{Spread, place_of_text, place_of_view};
 
 /// Gives texts numbers.
 #[derive(Debug, Default)]
@@ -13,6 +15,10 @@ pub(crate) struct Texts {
     /// Numbers of texts that were asked for lately, by a hash that costs next to nothing.
     recent: Vec<u32>,
 }
+
+/// Numbers of texts of one array by their views: equal views of one array are equal texts, so that most texts are not looked at.
+#[derive(Debug)]
+pub(crate) struct KnownViews(Vec<(u128, u32)>);
 
 /// Texts that are found again without hashing them; a power of two.
 const RECENT: usize = 256;
@@ -52,5 +58,27 @@ impl Texts {
         });
         *recent = number;
         number
+    }
+}
+
+// === impl KnownViews ===
+
+impl KnownViews {
+    /// The number that the text of a row has among `texts`. All rows are of one array.
+    #[inline]
+    pub(crate) fn number(&mut self, texts: &mut Texts, array: &StringViewArray, row: usize) -> u32 {
+        let view = array.views().get(row).copied().unwrap_or_default();
+        let Some(known) = self.0.get_mut(place_of_view(view, RECENT.ilog2())) else { return 0 };
+        if known.0 != view {
+            *known = (view, texts.number(array.value(row)));
+        }
+        known.1
+    }
+}
+
+impl Default for KnownViews {
+    fn default() -> Self {
+        // No text is so long.
+        Self(vec![(u128::MAX, 0); RECENT])
     }
 }
