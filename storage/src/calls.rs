@@ -18,6 +18,7 @@ use crate::model::{SpanKind, StatusCode};
 use crate::rollup::Texts;
 use crate::schema::column;
 
+mod builder;
 mod codec;
 mod derive;
 mod notes;

@@ -10,6 +10,7 @@ mod distinct;
 mod envelope;
 mod flaw;
 mod logs;
+mod maps;
 mod nested;
 mod notes;
 mod peer;

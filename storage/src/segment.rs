@@ -40,6 +40,7 @@ mod origin;
 mod output;
 mod pages;
 mod plan;
+mod press;
 mod promotion;
 mod read;
 mod row_group;

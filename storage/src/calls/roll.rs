@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use arrow::array::RecordBatch;
 
+use super::builder::UnitBuilder;
 use super::codec::{self, MAX_UNITS};
-use super::unit::{MAX_APART, MAX_CELLS, MAX_NAMES, UnitBuilder};
+use super::unit::{MAX_APART, MAX_CELLS, MAX_NAMES};
 use super::{Unit, View};
 use crate::schema::BUCKET_NANOS;
 

@@ -5,7 +5,8 @@
 use arrow::array::ArrayRef;
 use arrow::error::ArrowError;
 
-use super::columns::{Binaries, Blocks, Maps, Piece, Source, Texts};
+use super::columns::{Blocks, Piece, Source};
+use super::maps::{Binaries, Maps, Texts};
 use super::shape::{Shape, Walker};
 use super::wire::{Blob, Cursor, WireError};
 

@@ -4,13 +4,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, BinaryViewArray, BooleanArray, FixedSizeBinaryArray, Float64Array, Int64Array, MapArray, NullBufferBuilder,
-    StringViewArray, StructArray, UInt32Array,
-};
-use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::array::{ArrayRef, BinaryViewArray, FixedSizeBinaryArray, NullBufferBuilder, StringViewArray, UInt32Array};
+use arrow::buffer::{Buffer, NullBuffer, ScalarBuffer};
 use arrow::compute::take;
-use arrow::datatypes::{DataType, Field, Fields};
 use arrow::error::ArrowError;
 use bytes::Bytes;
 
@@ -55,36 +51,12 @@ pub(super) struct Ids<const N: usize> {
     nulls: NullBufferBuilder,
 }
 
-/// A column of maps with values of one type.
-#[derive(Debug)]
-pub(super) struct Maps<V> {
-    offsets: Vec<i32>,
-    keys: Vec<u128>,
-    values: V,
-}
-
 /// The blocks that views point into, and how many texts had to be repaired.
 #[derive(Debug)]
 pub(super) struct Blocks {
     buffers: Arc<[Buffer]>,
     pub(super) repaired: u64,
 }
-
-/// Values of a map column.
-pub(super) trait Values {
-    type Item;
-    fn with_room(entries: usize) -> Self;
-    fn push(&mut self, item: Self::Item);
-    fn finish(self, blocks: &mut Blocks) -> Result<ArrayRef, ArrowError>;
-}
-
-/// Values that are texts.
-#[derive(Debug)]
-pub(super) struct Texts(Vec<u128>);
-
-/// Values that are bytes.
-#[derive(Debug)]
-pub(super) struct Binaries(Vec<u128>);
 
 // === impl Source ===
 
@@ -243,16 +215,19 @@ impl Views {
         if self.views.is_empty() {
             return Ok(absent::binaries(self.absent));
         }
-        let array = BinaryViewArray::try_new(ScalarBuffer::from(self.views), Arc::clone(&blocks.buffers), self.nulls.finish())?;
-        Ok(Arc::new(array))
+        blocks.binaries(self.views, self.nulls.finish())
     }
 }
 
 // === impl Blocks ===
 
 impl Blocks {
+    pub(super) fn binaries(&self, views: Vec<u128>, nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
+        Ok(Arc::new(BinaryViewArray::try_new(ScalarBuffer::from(views), Arc::clone(&self.buffers), nulls)?))
+    }
+
     /// Arrow checks that all is UTF-8, each text once where they repeat; only when something is not does anybody look at every text.
-    fn texts(&mut self, views: Vec<u128>, nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
+    pub(super) fn texts(&mut self, views: Vec<u128>, nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
         let (distinct, places) = distinct(&views);
         if distinct.len() * 2 <= views.len()
             && let Ok(texts) = StringViewArray::try_new(ScalarBuffer::from(distinct), Arc::clone(&self.buffers), None)
@@ -299,103 +274,5 @@ impl<const N: usize> Ids<N> {
     pub(super) fn finish(mut self) -> Result<ArrayRef, ArrowError> {
         let size = i32::try_from(N).map_err(|error| ArrowError::CastError(error.to_string()))?;
         Ok(Arc::new(FixedSizeBinaryArray::try_new(size, Buffer::from_vec(self.bytes), self.nulls.finish())?))
-    }
-}
-
-// === impl Maps ===
-
-impl<V: Values> Maps<V> {
-    /// With room for the offsets of so many rows, and for so many entries.
-    pub(super) fn with_room(rows: usize, entries: usize) -> Self {
-        let mut offsets = Vec::with_capacity(rows + 1);
-        offsets.push(0);
-        Self { offsets, keys: Vec::with_capacity(entries), values: V::with_room(entries) }
-    }
-
-    #[inline]
-    pub(super) fn push(&mut self, key: u128, item: V::Item) {
-        self.keys.push(key);
-        self.values.push(item);
-    }
-
-    /// Ends the map of one row.
-    #[inline]
-    pub(super) fn end_row(&mut self) {
-        self.offsets.push(i32::try_from(self.keys.len()).unwrap_or(i32::MAX));
-    }
-
-    pub(super) fn finish(self, blocks: &mut Blocks) -> Result<ArrayRef, ArrowError> {
-        let keys = blocks.texts(self.keys, None)?;
-        let values = self.values.finish(blocks)?;
-        let fields =
-            Fields::from(vec![Field::new("key", DataType::Utf8View, false), Field::new("value", values.data_type().clone(), true)]);
-        let entries = StructArray::try_new(fields.clone(), vec![keys, values], None)?;
-        let field = Arc::new(Field::new("entries", DataType::Struct(fields), false));
-        Ok(Arc::new(MapArray::try_new(field, OffsetBuffer::new(ScalarBuffer::from(self.offsets)), entries, None, false)?))
-    }
-}
-
-impl Values for Texts {
-    type Item = u128;
-    fn with_room(entries: usize) -> Self {
-        Self(Vec::with_capacity(entries))
-    }
-    fn push(&mut self, view: u128) {
-        self.0.push(view);
-    }
-    fn finish(self, blocks: &mut Blocks) -> Result<ArrayRef, ArrowError> {
-        blocks.texts(self.0, None)
-    }
-}
-
-impl Values for Binaries {
-    type Item = u128;
-    fn with_room(entries: usize) -> Self {
-        Self(Vec::with_capacity(entries))
-    }
-    fn push(&mut self, view: u128) {
-        self.0.push(view);
-    }
-    fn finish(self, blocks: &mut Blocks) -> Result<ArrayRef, ArrowError> {
-        Ok(Arc::new(BinaryViewArray::try_new(ScalarBuffer::from(self.0), Arc::clone(&blocks.buffers), None)?))
-    }
-}
-
-impl Values for Vec<i64> {
-    type Item = i64;
-    fn with_room(entries: usize) -> Self {
-        Self::with_capacity(entries)
-    }
-    fn push(&mut self, item: i64) {
-        Self::push(self, item);
-    }
-    fn finish(self, _: &mut Blocks) -> Result<ArrayRef, ArrowError> {
-        Ok(Arc::new(Int64Array::from(self)))
-    }
-}
-
-impl Values for Vec<f64> {
-    type Item = f64;
-    fn with_room(entries: usize) -> Self {
-        Self::with_capacity(entries)
-    }
-    fn push(&mut self, item: f64) {
-        Self::push(self, item);
-    }
-    fn finish(self, _: &mut Blocks) -> Result<ArrayRef, ArrowError> {
-        Ok(Arc::new(Float64Array::from(self)))
-    }
-}
-
-impl Values for Vec<bool> {
-    type Item = bool;
-    fn with_room(entries: usize) -> Self {
-        Self::with_capacity(entries)
-    }
-    fn push(&mut self, item: bool) {
-        Self::push(self, item);
-    }
-    fn finish(self, _: &mut Blocks) -> Result<ArrayRef, ArrowError> {
-        Ok(Arc::new(BooleanArray::from(self)))
     }
 }

@@ -1,6 +1,11 @@
 use std::collections::BTreeMap;
 
+use arrow::array::{Array as _, AsArray as _, RecordBatch};
+use arrow::datatypes::{Int32Type, Int64Type};
+
+use super::builder::MAX_CELLS;
 use super::*;
+use crate::schema::{column, time_column};
 use crate::segment::fixture::{self, Shape};
 
 type Told<'a> = (u32, &'a str, &'a str, i32, i32, bool);
@@ -10,7 +15,8 @@ fn rows(signal: Signal, seed: u64) -> RecordBatch {
 }
 
 fn built(signal: Signal, batch: &RecordBatch, max_cells: usize) -> Option<Roll> {
-    let mut builder = RollBuilder { max_cells, ..RollBuilder::new(signal) };
+    let mut builder = RollBuilder::new(signal);
+    builder.max_cells = max_cells;
     let half = batch.num_rows() / 2;
     builder.push(&batch.slice(0, half)).unwrap();
     builder.push(&batch.slice(half, batch.num_rows() - half)).unwrap();
@@ -104,7 +110,8 @@ fn absorbing_roll_ups_equals_summing_up_all_rows() {
         let batch = rows(signal, 9);
         let whole = built(signal, &batch, MAX_CELLS).unwrap();
         let absorbed = |max_cells, parts: [Option<Roll>; 2]| {
-            let mut builder = RollBuilder { max_cells, ..RollBuilder::new(signal) };
+            let mut builder = RollBuilder::new(signal);
+            builder.max_cells = max_cells;
             parts.into_iter().for_each(|part| builder.absorb(part));
             Roll::decode(signal, &builder.finish()).unwrap()
         };

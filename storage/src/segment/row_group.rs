@@ -10,8 +10,9 @@ use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowLeafColumn, ArrowRowG
 use parquet::errors::ParquetError;
 use parquet::file::writer::SerializedFileWriter;
 
-use super::coded::{CodedColumn, Press};
+use super::coded::CodedColumn;
 use super::encoding;
+use super::press::Press;
 use super::values::Values;
 
 /// A row group being written.
