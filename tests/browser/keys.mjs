@@ -52,6 +52,18 @@ async function typesWithOption(context) {
   await page.close();
 }
 
+// Readings without a box for the search lead to it.
+async function findsFromEveryReading(context) {
+  const page = await watched(context), { id } = await failingCheckout();
+  for (const view of ["timeline", "flame", "services", "spans", "logs", "map", "json"]) {
+    await page.goto(`${base}/trace/${id}?view=${view}`);
+    await page.locator("html[data-ready]").waitFor();
+    await page.keyboard.press("f");
+    await page.waitForFunction(() => document.activeElement?.id === "find", null, { timeout: 10_000 }).catch(() => check(false, `f does not lead from ${view} to the search`));
+  }
+  await page.close();
+}
+
 // A touch of the minimap that the browser takes for a scroll is over for the page: what is dragged afterwards zooms nothing.
 async function letsGoOfTheMinimap(context) {
   const page = await watched(context);
@@ -108,5 +120,5 @@ async function chartsSayTheirParts(context) {
 
 await withBrowser(async (browser) => {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
-  for (const act of [goesOnAfterABox, runsWithMeta, typesWithOption, letsGoOfTheMinimap, chartsSayTheirParts]) await act(context);
+  for (const act of [goesOnAfterABox, runsWithMeta, typesWithOption, findsFromEveryReading, letsGoOfTheMinimap, chartsSayTheirParts]) await act(context);
 });

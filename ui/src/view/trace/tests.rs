@@ -97,6 +97,15 @@ fn flame_graphs_merge_equal_calls_and_keep_the_heaviest_left() {
 }
 
 #[test]
+fn every_reading_has_a_box_for_the_search_or_leads_to_it() {
+    let to_find = |view| tools(&scene(&sample::checkout(), Wanted { view, only: Only::Errors, ..Wanted::default() })).to_find;
+    assert_eq!([View::Timeline, View::Spans].map(to_find), ["", ""]);
+    for view in [View::Flame, View::Services, View::Logs, View::Map, View::Json] {
+        assert!(to_find(view).ends_with("?only=errors#find"), "{}", to_find(view));
+    }
+}
+
+#[test]
 fn the_flat_table_sorts_and_pages() {
     let by = |sort| table(&scene(&sample::checkout(), Wanted { view: View::Spans, sort, ..Wanted::default() }));
     let names = |table: &Table| table.rows.iter().map(|row| row.name.clone()).collect::<Vec<_>>();

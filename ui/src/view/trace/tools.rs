@@ -25,6 +25,8 @@ pub(crate) struct Tools {
     pub(crate) zoomed: Vec<(String, String)>,
     pub(crate) chosen: Vec<(String, String)>,
     pub(crate) find: String,
+    /// The box for the search, in readings that have none; empty in those that have it.
+    pub(crate) to_find: String,
     /// How many spans match; empty without search.
     pub(crate) found: String,
     /// Why the search was not answered.
@@ -126,6 +128,10 @@ pub(crate) fn tools(scene: &Scene) -> Tools {
         zoomed: carried(scene, &["t0", "t1", "at"]),
         chosen: carried(scene, &["hide", "show", "at"]),
         find: wanted.find.clone(),
+        to_find: match wanted.view {
+            View::Timeline | View::Spans => String::new(),
+            _ => format!("{}#find", scene.timeline().href()),
+        },
         found: if wanted.find.trim().is_empty() || scene.unfound.is_some() {
             String::new()
         } else {
