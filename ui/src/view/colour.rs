@@ -48,7 +48,8 @@ impl Palette {
     }
 }
 
-fn slot_of(name: &str) -> usize {
+/// The slot that a name alone gives.
+pub(crate) fn slot_of(name: &str) -> usize {
     let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     usize::try_from((hash ^ (hash >> 32)) % SERVICE_SLOTS as u64).unwrap_or(0)
 }

@@ -20,6 +20,7 @@ use super::logs::Row as LogRow;
 
 mod axis;
 mod back;
+mod colours;
 mod columns;
 mod compare;
 mod detail;
@@ -136,6 +137,7 @@ pub(crate) struct Scene {
     pub(crate) links: Links,
     pub(crate) clock: Clockface,
     pub(crate) palette: Palette,
+    pub(crate) colours: colours::Colours,
     pub(crate) findings: Vec<Found>,
     /// Places of spans that match the search, in the order of rows.
     pub(crate) matches: Arc<Vec<usize>>,
@@ -186,6 +188,7 @@ impl Scene {
         let (start, whole) = (sheet.start(), sheet.duration());
         let veil = if hiding::hides(wanted.view) { hiding::Veil::new(&sheet, &wanted.services, chosen, root) } else { None };
         let mut scene = Self {
+            colours: colours::Colours::of(&sheet),
             sheet,
             details: HashMap::new(),
             logs,

@@ -235,7 +235,7 @@ fn cell(scene: &Scene, block: &Block, whole: u64) -> Option<Cell> {
         x: format::position(block.from, whole),
         y: block.depth * ROW,
         width: format::position(length, whole),
-        class: scene.palette.chip(sheet.service(block.place)).class,
+        class: scene.colour(block.place),
         // About seven pixels a letter on a thousand pixels.
         label: if u128::from(length) * 100 >= u128::from(whole) * 3 { format!("{name}{many}") } else { String::new() },
         title: format!(
@@ -304,7 +304,7 @@ fn calls(scene: &Scene) -> Vec<Call> {
     let mut sums: Vec<Sum> = sums.into_values().collect();
     sums.sort_by_key(|sum| (std::cmp::Reverse(sum.own), sum.slowest.1));
     let call = |sum: Sum| Call {
-        chip: scene.palette.chip(sheet.service(sum.slowest.1)),
+        chip: crate::view::colour::Chip { class: scene.colour(sum.slowest.1), ..scene.palette.chip(sheet.service(sum.slowest.1)) },
         name: format::name(sheet.name(sum.slowest.1)),
         count: format::count(sum.count),
         self_time: format::duration(sum.own),

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use storage::SERVICE_SLOTS;
+
 use super::Scene;
 use super::ticks::{Tick, ticks};
 use crate::view::format;
@@ -55,7 +57,8 @@ pub(crate) fn minimap(scene: &Scene) -> Minimap {
         let offset = scene.offset(*place);
         let from = column(offset).min(COLUMNS - 1);
         let to = column(offset.saturating_add(span.duration())).clamp(from + 1, COLUMNS);
-        let colour = u16::try_from(span.service + 1).unwrap_or(u16::MAX);
+        let number = scene.colours.slot(span.name).unwrap_or(span.service as usize);
+        let colour = u16::try_from(number + 1).unwrap_or(u16::MAX);
         if let Some(cells) = raster.get_mut(lane * COLUMNS + from..lane * COLUMNS + to) {
             cells.fill(colour);
         }
@@ -110,12 +113,16 @@ fn summary(scene: &Scene, shown: usize) -> String {
 /// Per class, one stroke per run of cells.
 fn paths(scene: &Scene, raster: &[u16]) -> Vec<(String, String)> {
     let mut paths: BTreeMap<String, String> = BTreeMap::new();
-    let classes: Vec<String> = scene.sheet.services.iter().map(|name| scene.palette.chip(name).class).collect();
+    let classes: Vec<String> = if scene.colours.is_by_operation() {
+        (0..SERVICE_SLOTS).map(|slot| format!("s{slot}")).collect()
+    } else {
+        scene.sheet.services.iter().map(|name| scene.palette.chip(name).class).collect()
+    };
     for (lane, cells) in raster.chunks(COLUMNS).enumerate() {
         let mut x = 0;
         for run in cells.chunk_by(|a, b| a == b) {
-            let service = run.first().copied().unwrap_or(0);
-            if let Some(class) = usize::from(service).checked_sub(1).and_then(|service| classes.get(service)) {
+            let colour = run.first().copied().unwrap_or(0);
+            if let Some(class) = usize::from(colour).checked_sub(1).and_then(|colour| classes.get(colour)) {
                 // Writing to a String cannot fail.
                 let _ = write!(paths.entry(class.clone()).or_default(), "M{x} {lane}.5h{}", run.len());
             }

@@ -5,6 +5,7 @@ use super::wanted::Depth;
 use super::*;
 
 mod clocks;
+mod colours;
 mod columns;
 mod failures;
 mod hiding;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use storage::trace::Brief;
 
+use super::colours::{Legend, legend};
 use super::columns::{Choice, choice};
 use super::hiding::{Hidden, Services, told};
 use super::said::are_events_told;
@@ -50,6 +51,8 @@ pub(crate) struct Tools {
     pub(crate) first_services: usize,
     /// Services beyond all those.
     pub(crate) more_services: usize,
+    /// What colours tell where they tell operations.
+    pub(crate) operations: Option<Legend>,
     /// What is said of hidden spans.
     pub(crate) told: Option<Hidden>,
 }
@@ -159,6 +162,7 @@ pub(crate) fn tools(scene: &Scene) -> Tools {
         services,
         first_services: MAX_CHIPS,
         more_services,
+        operations: legend(scene),
         told: told(scene, &all_errors),
     }
 }

@@ -64,6 +64,8 @@ pub(crate) struct Row {
     /// Levels beyond that; zero for none.
     pub(crate) beyond: usize,
     pub(crate) chip: Chip,
+    /// Class that colours the bar.
+    pub(crate) colour: String,
     /// Whether the service is another than that of the row above it in the tree.
     pub(crate) names_service: bool,
     pub(crate) name: String,
@@ -199,6 +201,7 @@ impl Context<'_> {
             indent: line.level.min(MAX_INDENT),
             beyond: line.level.saturating_sub(MAX_INDENT),
             chip: scene.palette.chip(sheet.service(place)),
+            colour: scene.colour(place),
             names_service: line.level == 0 || above.is_none_or(|above| sheet.service(above) != sheet.service(place)),
             name: format::name(sheet.name(place)),
             kind: kind_icon(brief.kind, scene.details.get(&place)),
