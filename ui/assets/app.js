@@ -172,7 +172,7 @@
         const label = inside && link.textContent;
         openPanel(link.href, rowOf(link) || $("[aria-selected=true]", grid), true).then(() => {
           // The part that was chosen keeps the focus.
-          if (inside) $$("[data-panel]", panel).find((tab) => tab.textContent === label)?.focus();
+          if (inside) ($$("[data-panel]", panel).find((tab) => tab.textContent === label) ?? panel).focus();
         });
       } else if (link.matches("[data-close]") && panel.contains(link)) {
         event.preventDefault();

@@ -1,6 +1,5 @@
 //! `/trace/{id}`, `/trace/{id}/span/{span}` and `/compare`.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::Path;
@@ -23,6 +22,7 @@ mod compare;
 mod missing;
 mod neighbours;
 mod queued;
+mod targets;
 mod usual;
 
 pub(crate) use self::usual::Known as Usual;
@@ -188,7 +188,8 @@ async fn detail(visit: &Visit, open: &OpenTrace, scene: &mut Scene, plan: Option
         scene.usual = usual::of(visit, &scene.sheet, chosen).await;
     }
     if let Some(chosen) = scene.chosen.filter(|_| matches!(scene.wanted.tab, Some(PanelTab::Links | PanelTab::All))) {
-        (scene.linked, scene.targets) = tokio::join!(linked(visit, &scene.sheet, chosen), targets(visit, scene, chosen));
+        let sheet = scene.sheet.clone();
+        (scene.linked, ()) = tokio::join!(linked(visit, &sheet, chosen), targets::tell(visit, scene, chosen));
     }
     Ok(())
 }
@@ -205,26 +206,6 @@ async fn linked(visit: &Visit, sheet: &Sheet, chosen: usize) -> Vec<TraceSummary
     };
     let found = visit.state.store().search_traces(search).await.map(|page| page.traces).unwrap_or_default();
     found.into_iter().filter(|trace| trace.trace_id != sheet.id).collect()
-}
-
-/// The first other traces that a span links to, all asked for at once. `None` when it cannot be said which are stored.
-async fn targets(visit: &Visit, scene: &Scene, chosen: usize) -> Option<HashMap<TraceId, Option<TraceSummary>>> {
-    let links = scene.details.get(&chosen)?.links.iter();
-    let mut ids: Vec<TraceId> = links.filter_map(|link| TraceId::from_slice(&link.trace_id)).filter(|id| *id != scene.sheet.id).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids.truncate(MAX_LINKED);
-    if ids.is_empty() {
-        return None;
-    }
-    let query = format!("trace:{}", ids.iter().map(TraceId::to_string).collect::<Vec<_>>().join(","));
-    let search = TraceSearch { query, range: TimeRange::ALL, order: TraceOrder::Newest, limit: MAX_LINKED, cursor: None };
-    let found = visit.state.store().search_traces(search).await.ok()?;
-    // A part that could not be read may hold the others.
-    let is_whole = found.next.is_none() && found.stats.notes.is_empty();
-    let mut targets: HashMap<TraceId, Option<TraceSummary>> = ids.into_iter().filter(|_| is_whole).map(|id| (id, None)).collect();
-    targets.extend(found.traces.into_iter().map(|trace| (trace.trace_id, Some(trace))));
-    Some(targets)
 }
 
 async fn indented(visit: &Visit, id: TraceId, sheet: &Sheet) -> Result<Option<String>, Failure> {

@@ -42,14 +42,19 @@ pub(crate) enum Asked {
     Nowhere,
 }
 
+// === impl Row ===
+
+impl Row {
+    /// About how many elements it has on a page.
+    pub(crate) fn elements(&self) -> usize {
+        let value = if self.is_long || self.begin.is_some() { 8 } else { format::pieces(&self.value).count() };
+        10 + format::pieces(&self.key).count() + value
+    }
+}
+
 /// Rows in the order of keys as sent.
 pub(crate) fn rows(attributes: &[KeyValue], asked: Asked, links: &Links) -> Vec<Row> {
     attributes.iter().take(MAX_ROWS).map(|attribute| row(attribute, asked, links)).collect()
-}
-
-/// How many attributes [`rows`] leaves out.
-pub(crate) fn left_out(attributes: &[KeyValue]) -> usize {
-    attributes.len().saturating_sub(MAX_ROWS)
 }
 
 /// A value as one text.
@@ -84,7 +89,8 @@ fn cut_short(text: &str) -> (String, String) {
     (begin.chars().take(MAX_BEGIN).collect(), length)
 }
 
-fn row(attribute: &KeyValue, asked: Asked, links: &Links) -> Row {
+/// One attribute as a row.
+pub(crate) fn row(attribute: &KeyValue, asked: Asked, links: &Links) -> Row {
     let laid_out = layout::laid_out(attribute);
     let is_laid_out = laid_out.is_some() || matches!(attribute.value, Value::Array(_) | Value::Map(_));
     let full = laid_out.map_or_else(|| shown(&attribute.value), |text| format::text(&text));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use storage::trace::{Finding as Found, Sheet};
-use storage::{LogRecord, Span, TraceId, TraceSummary, UnixNanos};
+use storage::{LogRecord, Span, SpanId, TraceId, TraceSummary, UnixNanos};
 
 use crate::error::Failure;
 
@@ -44,6 +44,8 @@ mod waterfall;
 pub(crate) use self::axis::Axis;
 pub(crate) use self::back::{Back, back};
 pub(crate) use self::compare::{ComparePage, Order, Side, comparison, records, values};
+#[cfg(test)]
+pub(crate) use self::detail::Group;
 pub(crate) use self::detail::{Panel, panel};
 pub(crate) use self::flame::{Flame, flame};
 pub(crate) use self::fold::{Plan, plan};
@@ -162,6 +164,17 @@ pub(crate) struct Scene {
     pub(crate) linked: Vec<TraceSummary>,
     /// Other traces that the chosen span links to, `None` for one that is not stored; only those that were looked for.
     pub(crate) targets: Option<HashMap<TraceId, Option<TraceSummary>>>,
+    /// Spans of other traces that the chosen one links to, `None` for one that was not received; only those that were looked for.
+    pub(crate) target_spans: HashMap<(TraceId, SpanId), Option<LinkedSpan>>,
+}
+
+/// A span of another trace that a link leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LinkedSpan {
+    pub(crate) service: String,
+    pub(crate) name: String,
+    pub(crate) start: UnixNanos,
+    pub(crate) duration: u64,
 }
 
 // === impl Scene ===
@@ -209,6 +222,7 @@ impl Scene {
             usual: None,
             linked: Vec::new(),
             targets: None,
+            target_spans: HashMap::new(),
         };
         let shown = root.and_then(|root| Some((scene.offset(root), scene.sheet.spans.get(root)?.duration())));
         scene.axis = Axis::new(whole, shown, &scene.wanted);

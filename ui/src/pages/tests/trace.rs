@@ -3,6 +3,8 @@
 use super::*;
 use crate::view::trace::{Order, records, values};
 
+mod detail;
+
 fn scene(text: &str, wanted: Wanted) -> Scene {
     let means = (Links::default(), clock(), Palette::default());
     let mut scene = sample::scene(&sample::hostile(text), vec![sample::record(text)], wanted, means);
@@ -17,25 +19,30 @@ fn chosen(text: &str) -> Option<storage::SpanId> {
 
 pub(super) fn trace_page(text: &str, view: View, marks: LogMarks, tab: PanelTab) -> String {
     let wanted = Wanted { view, marks, span: chosen(text), tab: Some(tab), row: Some(5), ..Wanted::default() };
-    let scene = scene(text, wanted);
+    drawn(&scene(text, wanted), text)
+}
+
+/// The page of a scene, whose first log record is open in the reading of logs.
+fn drawn(scene: &Scene, text: &str) -> String {
+    let view = scene.wanted.view;
     let log = logs::row(&scene.logs[0], String::new(), true, &scene.links, &scene.clock, &scene.palette);
     let page = TraceView {
         frame: frame(text),
-        header: header(&scene),
-        findings: findings(&scene),
+        header: header(scene),
+        findings: findings(scene),
         notes: vec![Note { text: text.to_owned(), ..Note::default() }],
-        minimap: minimap(&scene),
+        minimap: minimap(scene),
         neighbours: Some(Neighbours { query: text.to_owned(), place: "1 of 2".to_owned(), ..Neighbours::default() }),
         view,
-        tabs: tabs(&scene),
-        tools: Tools { find: text.to_owned(), found: String::new(), ways: Vec::new(), ..tools(&scene) },
-        waterfall: waterfall(&scene, &plan(&scene)),
-        panel: scene.chosen.and_then(|place| panel(&scene, place)),
-        shares: shares(&scene),
-        flame: flame(&scene),
-        table: span_table(&scene),
-        map: trace_map(&scene),
-        json: json(&scene, Some(text)),
+        tabs: tabs(scene),
+        tools: Tools { find: text.to_owned(), found: String::new(), ways: Vec::new(), ..tools(scene) },
+        waterfall: waterfall(scene, &plan(scene)),
+        panel: scene.chosen.and_then(|place| panel(scene, place)),
+        shares: shares(scene),
+        flame: flame(scene),
+        table: span_table(scene),
+        map: trace_map(scene),
+        json: json(scene, Some(text)),
         logs: vec![log],
         ..TraceView::default()
     };

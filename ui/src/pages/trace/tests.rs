@@ -142,6 +142,24 @@ async fn a_message_that_waited_leads_to_its_producer_in_another_trace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn links_name_the_spans_that_they_lead_to_or_say_what_is_not_here() {
+    let app = App::empty().await;
+    let mut taken = requests(&[(8, 20, 2, false)]);
+    let link = |trace: u8, span: u64| Link { trace_id: vec![trace; 16], span_id: span.to_be_bytes().to_vec(), ..Link::default() };
+    taken.resource_spans[0].scope_spans[0].spans[0].links.extend([link(9, 9), link(9, 0x77), link(10, 10)]);
+    app.append(Signal::Traces, taken.encode_to_vec()).await;
+    let page = async || app.get(&format!("/trace/{}?span={:016x}&tab=links", "08".repeat(16), 8)).await.text();
+    assert_eq!(page().await.matches("is not here: it was not received").count(), 3);
+    app.append(Signal::Traces, requests(&[(9, 40, 3, false)]).encode_to_vec()).await;
+    let page = page().await;
+    assert_eq!(page.matches("is not here: it was not received").count(), 1);
+    assert_eq!(page.matches(&format!(", trace <code>{}</code>", "09".repeat(16))).count(), 2, "{page}");
+    // Of the span itself, and of the trace whose span is not there.
+    assert_eq!(page.matches(">a span of ").count(), 1, "{page}");
+    assert_eq!(page.matches("span <code>0000000000000077</code> of it was not received").count(), 1, "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_rows_around_a_span_come_with_its_detail() {
     let app = App::empty().await;
     let texts: Vec<String> = (0..300).map(|number| number.to_string()).collect();

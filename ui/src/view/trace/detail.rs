@@ -3,8 +3,8 @@
 use storage::Span;
 use storage::trace::Brief;
 
-use super::{PanelTab, Scene};
-use crate::view::attributes::{self, Asked};
+use super::{MAX_LOGS, PanelTab, Scene};
+use crate::view::attributes::Asked;
 use crate::view::colour::Chip;
 use crate::view::format::{self, Moment};
 use crate::view::link::term;
@@ -14,10 +14,13 @@ mod events;
 mod frames;
 mod groups;
 mod links;
+mod windows;
 
 use self::events::{EventView, event_view};
-use self::groups::{Group, groups};
+pub(crate) use self::groups::Group;
+use self::groups::groups;
 use self::links::{LinkView, link_view, linked};
+use self::windows::{Cut, Windows};
 
 /// The detail of a span.
 #[derive(Clone, Debug, Default)]
@@ -51,8 +54,8 @@ pub(crate) struct Panel {
     /// Traces with a link to this span: address, service, operation, and when they began.
     pub(crate) linked: Vec<(String, Chip, String, Moment)>,
     pub(crate) logs: Vec<LogRow>,
-    /// How many there are; where all of the trace are, when not all of these are listed, else empty.
-    pub(crate) log_count: (String, String),
+    /// Which rows of the long parts these are.
+    pub(crate) windows: Windows,
     pub(crate) resource: Vec<Group>,
     /// Name and value: scope, ids, flags …
     pub(crate) origin: Vec<(&'static str, String)>,
@@ -124,6 +127,14 @@ pub(crate) fn panel(scene: &Scene, place: usize) -> Option<Panel> {
     let trace_path = format!("/trace/{}", scene.sheet.id);
     let tab = tab_of(scene, span);
     let (shows, is_alone) = (Shows::of(tab), tab == PanelTab::All);
+    let cut = Cut { scene, id: &id, shown: tab };
+    let (attributes, of_attributes) = groups(&cut, PanelTab::Attributes, &span.attributes, Asked::Spans);
+    let (resource, of_resource) = groups(&cut, PanelTab::Resource, &span.resource.attributes, Asked::Resource);
+    let event = |number, event| event_view(scene, place, number, event);
+    let (events, of_events) = cut.rows(PanelTab::Events, span.events.iter(), event, EventView::elements);
+    let (links, of_links) = cut.rows(PanelTab::Links, span.links.iter(), |_, link| link_view(scene, link), LinkView::elements);
+    let records: Vec<&storage::LogRecord> = scene.records(place).collect();
+    let (logs, of_logs) = cut.rows(PanelTab::Logs, records.into_iter(), |_, record| log_row(scene, record), |_| 3);
     let raw = || crate::api::indented_trace(&storage::trace::Trace::assemble(scene.sheet.id, vec![span.clone()], true, Vec::new()));
     Some(Panel {
         chip: scene.palette.chip(span.service_name()),
@@ -141,13 +152,13 @@ pub(crate) fn panel(scene: &Scene, place: usize) -> Option<Panel> {
         tabs: if is_alone { Vec::new() } else { tabs(scene, place, span, tab) },
         shows,
         timing: timing(scene, place, span),
-        attributes: groups(scene, &span.attributes, Asked::Spans),
-        events: span.events.iter().take(MAX_EVENTS).enumerate().map(|(number, event)| event_view(scene, place, number, event)).collect(),
-        links: span.links.iter().take(MAX_LINKS).map(|link| link_view(scene, link)).collect(),
+        windows: Windows { attributes: of_attributes, events: of_events, links: of_links, logs: of_logs, resource: of_resource },
+        attributes,
+        events,
+        links,
         linked: linked(scene),
-        logs: log_rows(scene, place),
-        log_count: log_count(scene, place),
-        resource: groups(scene, &span.resource.attributes, Asked::Resource),
+        logs,
+        resource,
         origin: origin(span),
         raw: if shows.raw { format::text(&raw()).chars().take(MAX_RAW).collect() } else { String::new() },
         dropped: dropped(span),
@@ -178,15 +189,17 @@ fn cause(scene: &Scene, place: usize) -> Option<(String, String)> {
 
 fn tabs(scene: &Scene, place: usize, span: &Span, current: PanelTab) -> Vec<(&'static str, String, String, bool)> {
     let tab = |label, count: usize, tab: PanelTab| {
-        let count = if count == 0 { String::new() } else { format::count(count as u64) };
+        // Of a trace with very many log records only the first ones are known.
+        let more = if tab == PanelTab::Logs && scene.logs.len() >= MAX_LOGS { "+" } else { "" };
+        let count = if count == 0 { String::new() } else { format!("{}{more}", format::count(count as u64)) };
         let href = scene.here().with("span", &span.span_id.to_string()).with("tab", tab.as_str()).href();
         (label, count, href, tab == current)
     };
     vec![
         tab("Attributes", span.attributes.len(), PanelTab::Attributes),
         tab("Events", span.events.len(), PanelTab::Events),
-        // Who links here is asked for once that is shown.
-        tab("Links", span.links.len() + scene.linked.len(), PanelTab::Links),
+        // Its own: who links here is asked for once that is shown.
+        tab("Links", span.links.len(), PanelTab::Links),
         tab("Logs", scene.records(place).count(), PanelTab::Logs),
         tab("Resource", 0, PanelTab::Resource),
         tab("Timing", 0, PanelTab::Timing),
@@ -235,19 +248,9 @@ fn apart(full: &str) -> String {
     full.replacen('T', " ", 1)
 }
 
-fn log_rows(scene: &Scene, place: usize) -> Vec<LogRow> {
-    let records = scene.records(place).take(MAX_LOGS);
-    let row = |record: &storage::LogRecord| {
-        let whole = scene.here().with("view", "logs").with("span", "").with("tab", "").with("row", &record.record_id.to_string());
-        logs::row(record, format!("{}#r{}", whole.href(), record.record_id), false, &scene.links, &scene.clock, &scene.palette)
-    };
-    records.map(row).collect()
-}
-
-fn log_count(scene: &Scene, place: usize) -> (String, String) {
-    let count = scene.records(place).count();
-    let all = scene.here().with("view", "logs").with("span", "").with("tab", "").href();
-    (format::exact(count as u64), if count > MAX_LOGS { all } else { String::new() })
+fn log_row(scene: &Scene, record: &storage::LogRecord) -> LogRow {
+    let whole = scene.here().with("view", "logs").with("span", "").with("tab", "").with("row", &record.record_id.to_string());
+    logs::row(record, format!("{}#r{}", whole.href(), record.record_id), false, &scene.links, &scene.clock, &scene.palette)
 }
 
 fn origin(span: &Span) -> Vec<(&'static str, String)> {
@@ -264,25 +267,14 @@ fn origin(span: &Span) -> Vec<(&'static str, String)> {
 }
 
 fn dropped(span: &Span) -> Vec<String> {
-    let left_out = attributes::left_out(&span.attributes);
     let counts = [
         (span.dropped_attributes_count, "attributes dropped by the sender"),
         (span.dropped_events_count, "events dropped by the sender"),
         (span.dropped_links_count, "links dropped by the sender"),
     ];
-    let mut notes: Vec<String> = counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-    let more = [
-        (left_out, "attributes"),
-        (span.events.len().saturating_sub(MAX_EVENTS), "events"),
-        (span.links.len().saturating_sub(MAX_LINKS), "links"),
-    ];
-    notes.extend(more.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} more {what} are in the JSON of the trace")));
-    notes
+    counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect()
 }
 
 /// More attributes than this can be narrowed.
 const FEW: usize = 8;
-const MAX_EVENTS: usize = 200;
-const MAX_LINKS: usize = 200;
-const MAX_LOGS: usize = 200;
 const MAX_RAW: usize = 100_000;

@@ -21,6 +21,8 @@ pub(crate) struct Wanted {
     pub(crate) span: Option<SpanId>,
     /// The part of the detail of the chosen span; `None` for the one that says most.
     pub(crate) tab: Option<PanelTab>,
+    /// The row with which that part begins. Like `near` it is read and not written: only the window of the part leads on.
+    pub(crate) first: usize,
     pub(crate) find: String,
     pub(crate) only: Only,
     /// Whether what does not match the search steps back.
@@ -94,6 +96,7 @@ impl Wanted {
             view: params.word("view", &VIEWS)?.unwrap_or_default(),
             span: id("span"),
             tab: params.word("tab", &TABS)?,
+            first: params.get("first").and_then(|first| first.parse().ok()).unwrap_or_default(),
             find: params.get("find").unwrap_or_default().chars().take(MAX_FIND).collect(),
             only: params.word("only", &ONLY)?.unwrap_or_default(),
             is_dim: params.get("mode") == Some("dim"),

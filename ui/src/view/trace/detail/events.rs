@@ -21,6 +21,17 @@ pub(crate) struct EventView {
     pub(crate) stack: Vec<Part>,
     pub(crate) about: String,
     pub(crate) attributes: Vec<Attribute>,
+    /// How many attributes are left out; empty for none.
+    pub(crate) left_out: String,
+}
+
+// === impl EventView ===
+
+impl EventView {
+    /// About how many elements it has on a page.
+    pub(super) fn elements(&self) -> usize {
+        8 + 3 * self.stack.len() + self.attributes.iter().map(Attribute::elements).sum::<usize>()
+    }
 }
 
 /// An event; `number` is its place in the span.
@@ -41,14 +52,32 @@ pub(super) fn event_view(scene: &Scene, place: usize, number: usize, event: &Eve
         exception: [kind, message].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": "),
         stack: if is_exception { stack(&text("exception.stacktrace")) } else { Vec::new() },
         about: format!("Stack trace of event {}", number + 1),
-        attributes: attributes::rows(&rest, Asked::Nowhere, &scene.links),
+        attributes: attributes::rows(rest.get(..MAX_ATTRIBUTES).unwrap_or(&rest), Asked::Nowhere, &scene.links),
+        left_out: left_out(&rest),
         is_exception,
     }
 }
 
-fn stack(text: &str) -> Vec<Part> {
-    frames::parts(&text.chars().take(MAX_STACK).collect::<String>())
+/// How many attributes of an event or link are not shown; empty for none.
+pub(super) fn left_out(attributes: &[storage::KeyValue]) -> String {
+    match attributes.len().saturating_sub(MAX_ATTRIBUTES) as u64 {
+        0 => String::new(),
+        n => format!("{} in the JSON of the trace", format::counted(n, "more attribute is", "more attributes are")),
+    }
 }
 
-/// Characters of a stack trace that are shown.
+fn stack(text: &str) -> Vec<Part> {
+    let mut parts = frames::parts(&text.chars().take(MAX_STACK).collect::<String>());
+    if parts.len() > MAX_PARTS {
+        let rest = parts.split_off(MAX_PARTS);
+        parts.push(Part { text: rest.into_iter().map(|part| part.text).collect::<Vec<_>>().join("\n"), folded: String::new() });
+    }
+    parts
+}
+
+/// Characters of a stack trace that are shown, and parts of it in which frames are folded.
 const MAX_STACK: usize = 32_768;
+const MAX_PARTS: usize = 100;
+
+/// Attributes of an event or a link that are shown.
+pub(super) const MAX_ATTRIBUTES: usize = 40;

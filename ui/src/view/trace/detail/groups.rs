@@ -1,8 +1,11 @@
 //! Attributes by what they are about, each with the ways on from its value.
 
+use std::collections::HashMap;
+
 use storage::{KeyValue, Value};
 
-use super::Scene;
+use super::windows::{Cut, Window};
+use super::{PanelTab, Scene};
 use crate::view::attributes::{self, Asked, Row as Attribute};
 use crate::view::link::{field, quoted};
 use crate::view::trace::columns;
@@ -27,24 +30,40 @@ pub(crate) struct Pair {
     pub(crate) column: (String, bool),
 }
 
-/// Attributes in groups: those with most keys of one beginning together, single ones at the end.
-pub(super) fn groups(scene: &Scene, attributes: &[KeyValue], asked: Asked) -> Vec<Group> {
-    let rows = attributes::rows(attributes, asked, &scene.links);
+/// Attributes in groups: those with most keys of one beginning together, single ones at the end. As many as a window of the part holds.
+pub(super) fn groups(cut: &Cut<'_>, part: PanelTab, attributes: &[KeyValue], asked: Asked) -> (Vec<Group>, Window) {
+    let ordered = in_order(attributes);
+    let row = |_, (title, pair): (String, &KeyValue)| {
+        let row = attributes::row(pair, asked, &cut.scene.links);
+        (title, with_ways(cut.scene, row, pair, asked))
+    };
+    let (rows, window) = cut.rows(part, ordered.into_iter(), row, |(_, shown)| shown.row.elements() + WAYS);
     let mut groups: Vec<Group> = Vec::new();
-    for (row, pair) in rows.into_iter().zip(attributes) {
-        let title = beginning(&pair.key);
-        let shown = with_ways(scene, row, pair, asked);
-        match groups.iter_mut().find(|group| group.title == title) {
+    for (title, shown) in rows {
+        match groups.last_mut().filter(|group| group.title == title) {
             Some(group) => group.rows.push(shown),
             None => groups.push(Group { title, rows: vec![shown] }),
         }
     }
-    let (mut groups, single): (Vec<Group>, Vec<Group>) = groups.into_iter().partition(|group| group.rows.len() > 1);
-    let others: Vec<Pair> = single.into_iter().flat_map(|group| group.rows).collect();
-    if !others.is_empty() {
-        groups.push(Group { title: if groups.is_empty() { String::new() } else { "other".to_owned() }, rows: others });
+    (groups, window)
+}
+
+/// Attributes with the titles of their groups, in the order of these.
+fn in_order(attributes: &[KeyValue]) -> Vec<(String, &KeyValue)> {
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut groups: Vec<(String, Vec<&KeyValue>)> = Vec::new();
+    for pair in attributes {
+        let title = beginning(&pair.key);
+        let place = *places.entry(title.clone()).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some((_, pairs)) => pairs.push(pair),
+            None => groups.push((title, vec![pair])),
+        }
     }
-    groups
+    let (groups, single): (Vec<_>, Vec<_>) = groups.into_iter().partition(|(_, pairs)| pairs.len() > 1);
+    let others = if groups.is_empty() { "" } else { "other" };
+    let titled = groups.into_iter().flat_map(|(title, pairs)| pairs.into_iter().map(move |pair| (title.clone(), pair)));
+    titled.chain(single.into_iter().flat_map(|(_, pairs)| pairs).map(|pair| (others.to_owned(), pair))).collect()
 }
 
 /// The part of a key before its first dot.
@@ -69,3 +88,6 @@ fn with_ways(scene: &Scene, row: Attribute, pair: &KeyValue, asked: Asked) -> Pa
     let find = scene.timeline().with("find", &has).with("only", "");
     Pair { exclude: scene.links.traces(&format!("-{has}")).href(), in_trace: find.href(), column, row }
 }
+
+/// Elements of the ways on from a value.
+const WAYS: usize = 4;

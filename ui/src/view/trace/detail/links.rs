@@ -2,7 +2,8 @@
 
 use storage::{Link, SpanId, TraceId, TraceSummary};
 
-use super::super::Scene;
+use super::super::{LinkedSpan, Scene};
+use super::events::{MAX_ATTRIBUTES, left_out};
 use crate::view::attributes::{self, Asked, Row as Attribute};
 use crate::view::colour::Chip;
 use crate::view::format::{self, Moment};
@@ -18,12 +19,27 @@ pub(crate) struct LinkView {
     pub(crate) is_here: bool,
     /// What it leads to, as far as that is known.
     pub(crate) target: Option<Target>,
+    /// Whether that is the span itself, and not only its trace.
+    pub(crate) is_span: bool,
     /// Whether it leads to something that is not stored.
     pub(crate) is_missing: bool,
+    /// Whether the trace that it leads to is stored, but not the span.
+    pub(crate) is_span_missing: bool,
     pub(crate) attributes: Vec<Attribute>,
+    /// How many attributes are left out; empty for none.
+    pub(crate) left_out: String,
 }
 
-/// What a link leads to: another trace, or a span of this one.
+// === impl LinkView ===
+
+impl LinkView {
+    /// About how many elements it has on a page.
+    pub(super) fn elements(&self) -> usize {
+        12 + self.attributes.iter().map(Attribute::elements).sum::<usize>()
+    }
+}
+
+/// What a link leads to: a span, or another trace whose span is not known.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Target {
     pub(crate) chip: Chip,
@@ -36,20 +52,22 @@ pub(crate) struct Target {
 pub(super) fn link_view(scene: &Scene, link: &Link) -> LinkView {
     let (trace, span) = (TraceId::from_slice(&link.trace_id), SpanId::from_slice(&link.span_id));
     let is_here = trace == Some(scene.sheet.id);
-    let (target, is_missing) = match (trace, span.filter(|_| is_here)) {
-        (_, Some(span)) => (span_here(scene, span), scene.sheet.place_of(span).is_none()),
-        (Some(trace), None) if !is_here => {
-            let known = scene.targets.as_ref().and_then(|targets| targets.get(&trace));
-            (known.and_then(Option::as_ref).map(|trace| summed_up(scene, trace)), matches!(known, Some(None)))
-        }
-        _ => (None, false),
+    let known = trace.filter(|_| !is_here).and_then(|trace| scene.targets.as_ref()?.get(&trace));
+    let there = trace.zip(span).filter(|_| !is_here).and_then(|target| scene.target_spans.get(&target));
+    let (target, is_missing) = match (span.filter(|_| is_here), there) {
+        (Some(span), _) => (span_here(scene, span), scene.sheet.place_of(span).is_none()),
+        (None, Some(Some(there))) => (Some(span_there(scene, there)), false),
+        _ => (known.and_then(Option::as_ref).map(|trace| summed_up(scene, trace)), matches!(known, Some(None))),
     };
     LinkView {
         trace: format::hex(&link.trace_id),
         span: format::hex(&link.span_id),
         is_here,
+        is_span: is_here || matches!(there, Some(Some(_))),
+        is_span_missing: matches!(there, Some(None)),
         href: trace.map(|trace| to_trace(scene, trace, span)).unwrap_or_default(),
-        attributes: attributes::rows(&link.attributes, Asked::Nowhere, &scene.links),
+        attributes: attributes::rows(link.attributes.get(..MAX_ATTRIBUTES).unwrap_or(&link.attributes), Asked::Nowhere, &scene.links),
+        left_out: left_out(&link.attributes),
         target,
         is_missing,
     }
@@ -72,6 +90,15 @@ fn span_here(scene: &Scene, span: SpanId) -> Option<Target> {
         duration: format::duration(brief.duration()),
         start: scene.moment(brief.start),
     })
+}
+
+fn span_there(scene: &Scene, there: &LinkedSpan) -> Target {
+    Target {
+        chip: scene.palette.chip(&there.service),
+        operation: format::name(&there.name),
+        duration: format::duration(there.duration),
+        start: scene.clock.moment(there.start),
+    }
 }
 
 fn summed_up(scene: &Scene, trace: &TraceSummary) -> Target {
