@@ -18,7 +18,7 @@ mod room;
 
 pub(crate) use self::books::{Book, balance, books};
 pub(crate) use self::days::{Day, days, range as range_of_days};
-pub(crate) use self::deleted::{Deletes, deletes};
+pub(crate) use self::deleted::deletes;
 pub(crate) use self::doors::{Door, doors};
 pub(crate) use self::kept::{Kept, Rule, kept, kept_for, rules};
 pub(crate) use self::refused::{Loss, Refusal, losses, recent, warnings};

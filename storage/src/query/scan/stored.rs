@@ -100,9 +100,9 @@ mod tests {
 
     fn span(dice: &mut Dice, id: u64) -> Span {
         let service = *dice.pick(&["api", "pay", "cart", "mail"]);
-        let mut span = fixtures::span(id / 3, id, 0, service, *dice.pick(&["get", "put", "post"]), 1_000 + id, 1_000 + dice.roll(8));
+        let mut span = fixtures::span(id / 3, id, 0, service, dice.pick::<&str>(&["get", "put", "post"]), 1_000 + id, 1_000 + dice.roll(8));
         if dice.roll(7) == 0 {
-            span.attributes.push(fixtures::text("region", *dice.pick(&["north", "south"])));
+            span.attributes.push(fixtures::text("region", dice.pick::<&str>(&["north", "south"])));
         }
         if dice.roll(40) == 0 {
             let attributes = [&span.resource.attributes[..], &[fixtures::text("region", "north")]].concat();

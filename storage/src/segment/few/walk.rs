@@ -166,7 +166,7 @@ impl<'a> Walk<'a> {
 /// Hands over some packed numbers, at most 57 bits wide, with their places. Several lie in what is read at once.
 #[inline]
 pub(super) fn each_packed(packed: &[u8], width: u32, places: Range<usize>, mut each: impl FnMut(usize, u64) -> Option<()>) -> Option<()> {
-    let at_once = if width == 0 { places.len() } else { (57 / width) as usize };
+    let at_once = 57_u32.checked_div(width).map_or(places.len(), |numbers| numbers as usize);
     let mask = (1 << width) - 1;
     let mut at = places.start;
     while at < places.end {

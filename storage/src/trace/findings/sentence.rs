@@ -60,12 +60,7 @@ impl Finding {
                 format!("Waited {} in the queue between {producer}, {message} and {service}, {name}{among}.", human(*nanos))
             }
             FindingKind::ClockSkew { caller, behind, uncertainty } => {
-                let direction = if *behind > 0 { "behind" } else { "ahead of" };
-                let within = match uncertainty {
-                    Some(nanos) => format!(", give or take {}", human(*nanos)),
-                    None => " or more".to_owned(),
-                };
-                format!("The clock of {service} seems to be {} {direction} the clock of {caller}{within}.", human(behind.unsigned_abs()))
+                format!("The clock of {service} seems to be {}{}.", skew(*behind, caller), uncertain(*uncertainty))
             }
             FindingKind::MissingParents { count: 1 } => format!("1 span names a parent that was not received: {service}, {name}."),
             FindingKind::MissingParents { count } => {
@@ -79,6 +74,16 @@ impl Finding {
             }
         }
     }
+}
+
+/// `3 ms ahead of the clock of cart`.
+fn skew(behind: i64, caller: &str) -> String {
+    let direction = if behind > 0 { "behind" } else { "ahead of" };
+    format!("{} {direction} the clock of {caller}", human(behind.unsigned_abs()))
+}
+
+fn uncertain(within: Option<u64>) -> String {
+    within.map_or_else(|| " or more".to_owned(), |nanos| format!(", give or take {}", human(nanos)))
 }
 
 fn slowness(than_percent: u64) -> String {
