@@ -43,6 +43,9 @@ async function send(bad, mark) {
   return { traceId, spanId, service, bad, key: pair.key };
 }
 
+// Parts of the detail of a span.
+const tabs = ["attributes", "events", "links", "logs", "resource", "timing", "raw"];
+
 // Where it is looked at.
 async function places({ traceId, spanId, service, bad, key }) {
   const [name, trace] = [encodeURIComponent(service), `/trace/${traceId}`];
@@ -50,7 +53,7 @@ async function places({ traceId, spanId, service, bad, key }) {
   const record = (await json(`/api/v1/logs?q=${found}&limit=1`)).logs[0]?.record_id;
   const sql = `SELECT service_name, name, attributes FROM spans WHERE trace_id = '${traceId}'`;
   return [
-    trace, `${trace}?span=${spanId}&tab=all`, `${trace}?logs=rows&group=off`, `${trace}/span/${spanId}`, ...["flame", "services", "spans", "logs", "map", "json"].map((view) => `${trace}?view=${view}`),
+    trace, ...tabs.map((tab) => `${trace}?span=${spanId}&tab=${tab}`), `${trace}?logs=rows&group=off`, `${trace}/span/${spanId}`, ...["flame", "services", "spans", "logs", "map", "json"].map((view) => `${trace}?view=${view}`),
     `/logs?q=${found}&row=${record}&cols=${encodeURIComponent(key.replace(/,.*/s, ""))}`, `/services/${name}`, ...["dependencies", "errors", "instances", "logs"].map((tab) => `/services/${name}?tab=${tab}`),
     `/services/${name}/ops/${encodeURIComponent(bad)}`, `/traces?q=${found}`, `/map?focus=${name}`, `/query?sql=${encodeURIComponent(sql)}`,
   ];
@@ -62,7 +65,8 @@ const skeleton = () => [...document.querySelectorAll("main :not(wbr, i.gap-in:em
   .map((one) => `${one.localName} ${one.getAttributeNames().filter((name) => name !== "title" || !one.matches(".chip-name")).join(" ")}`);
 
 async function look(page, path) {
-  await page.goto(base + path);
+  const answer = await page.goto(base + path);
+  check(answer.status() !== 400, `${path} is no page: ${answer.status()}`);
   const wrong = await page.evaluate(() => document.querySelectorAll("main img, main script, main iframe, main style, [onerror], [onload], [onfocus], [autofocus], main a[href^='javascript' i], main a[href^='data' i]").length);
   check(wrong === 0, `${path} holds ${wrong} elements that a sender wrote`);
   return page.evaluate(skeleton);
@@ -118,7 +122,7 @@ async function longNamesWidenNothing(browser) {
   const service = encodeURIComponent(name + name);
   const paths = [
     "/", "/services", ...["operations", "dependencies", "errors", "instances", "logs"].map((tab) => `/services/${service}?tab=${tab}`), `/services/${service}/ops/${name}`,
-    `/traces?q=trace:${traceId}`, `/trace/${traceId}`, `/trace/${traceId}?span=${spanId}&tab=all`, ...["flame", "services", "spans", "logs", "map"].map((view) => `/trace/${traceId}?view=${view}`),
+    `/traces?q=trace:${traceId}`, `/trace/${traceId}`, ...tabs.map((tab) => `/trace/${traceId}?span=${spanId}&tab=${tab}`), ...["flame", "services", "spans", "logs", "map"].map((view) => `/trace/${traceId}?view=${view}`),
     `/trace/${traceId}/span/${spanId}`, `/logs?q=trace:${traceId}`, `/logs?q=trace:${traceId}&cols=a${name}`, "/logs?view=patterns", `/logs?view=fields&q=trace:${traceId}`,
     "/map", `/map?caller=${service}&callee=${name}`, `/compare?a=typical&b=${traceId}`, `/traces/compare-groups?q=root:true&with=status:error`, "/start", "/status",
   ];

@@ -49,8 +49,8 @@ pub(super) fn end(threads: Runtime) {
     }
 }
 
-#[cfg(test)]
 #[cfg(target_os = "linux")]
+#[cfg(test)]
 mod tests {
     use std::sync::mpsc::channel;
     use std::time::{Duration, Instant};

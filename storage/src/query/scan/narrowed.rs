@@ -214,13 +214,13 @@ mod tests {
         assert_eq!(account, (90, 0, 10));
     }
 
-    /// Spans of one segment, of which a few ids cannot be read; starts of those found of the newest, and whether all could be read, when so
+    /// Spans of one trace, which lie in the order of their starts, of which a few ids cannot be read; starts of those found of the newest, and whether all could be read, when so
     /// many units and parts of them are read before enough are known.
     fn of_damaged(damaged: u64, known_after: usize) -> (Vec<u64>, bool) {
         let folder = tempfile::tempdir().unwrap();
-        let spans: Vec<Span> = (1..=12_000).map(|id| fixtures::span(1_000_000 + id, id, 0, "api", "x", 1_000 + id, id)).collect();
+        let spans: Vec<Span> = (1..=12_000).map(|id| fixtures::span(1, id, 0, "api", "x", 1_000 + id, id)).collect();
         let snapshot = fixtures::snapshot(folder.path(), Signal::Traces, Vec::new(), vec![vec![fixtures::spans(&spans)]]);
-        let id = fixtures::span(damaged, damaged, 0, "api", "x", 0, 0).span_id;
+        let id = fixtures::span(1, damaged, 0, "api", "x", 0, 0).span_id;
         let mut files = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
         let file = files.find(|path| path.extension().is_some_and(|of| of == "parquet")).unwrap();
         let mut bytes = std::fs::read(&file).unwrap();

@@ -88,14 +88,14 @@ mod tests {
         "service=absent",
         "status=error",
         "status=error kind=internal service!=api",
-        "region=north",
+        "attr.region=*",
         "attr.region=north",
-        "region=north service=pay",
-        "zone=7 name=get",
-        "region=* duration<1001ns",
+        "attr.region=north service=pay",
+        "attr.zone=7 name=get",
+        "attr.region=* duration<1001ns",
         "resource.region=north",
         "attr.zone>5 name:p*",
-        "service=api region=north region=south",
+        "service=api attr.region=north attr.region=south",
     ];
 
     fn span(dice: &mut Dice, id: u64) -> Span {
