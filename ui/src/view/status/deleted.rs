@@ -79,12 +79,15 @@ fn row(receipt: &DeleteReceipt, links: &Links, clock: &Clockface) -> Deleted {
     row
 }
 
+/// A receipt is exact.
 fn rows(receipt: &DeleteReceipt) -> String {
+    let of = |n: u64, one: &str, many: &str| format!("{}\u{a0}{}", format::exact(n), if n == 1 { one } else { many });
+    let [spans, logs] = [of(receipt.spans, "span", "spans"), of(receipt.logs, "log record", "log records")];
     match (receipt.spans, receipt.logs) {
         (0, 0) => "nothing: none of it was stored then".to_owned(),
-        (spans, 0) => format::counted(spans, "span", "spans"),
-        (0, logs) => format::counted(logs, "log record", "log records"),
-        (spans, logs) => format!("{}, {}", format::counted(spans, "span", "spans"), format::counted(logs, "log record", "log records")),
+        (_, 0) => spans,
+        (0, _) => logs,
+        _ => format!("{spans}, {logs}"),
     }
 }
 
@@ -122,17 +125,17 @@ mod tests {
             range: TimeRange { from: at(1), to: at(2) },
         };
         let page = listed(&[
-            receipt(DeleteWhat::Traces(ids), 1_200, 1, Some(at(61))),
+            receipt(DeleteWhat::Traces(ids), 12_345, 1, Some(at(61))),
             receipt(search("body:\"a b\""), 0, 2, None),
             receipt(search(" "), 0, 0, Some(at(60))),
         ]);
         let [traces, logs, all] = page.rows.as_slice() else { panic!("{page:?}") };
         assert_eq!(
             (traces.traces.len(), traces.more.as_str(), traces.rows.as_str()),
-            (5, "and 2 more traces", "1,200 spans, 1 log record")
+            (5, "and 2\u{a0}more traces", "12,345\u{a0}spans, 1\u{a0}log record")
         );
         assert!(traces.traces[0].1.starts_with("/trace/0101") && traces.done.is_some());
-        assert_eq!((logs.query.as_str(), logs.rows.as_str(), logs.done.is_none()), ("body:\"a b\"", "2 log records", true));
+        assert_eq!((logs.query.as_str(), logs.rows.as_str(), logs.done.is_none()), ("body:\"a b\"", "2\u{a0}log records", true));
         assert_eq!(logs.found, "/logs?q=body%3A%22a%20b%22&from=1000000000&to=2000000000");
         assert_eq!((all.query.as_str(), all.rows.as_str()), ("everything", "nothing: none of it was stored then"));
         let html = page.render().unwrap();
@@ -143,7 +146,7 @@ mod tests {
     fn a_bounded_number_is_listed_and_the_rest_counted() {
         let many: Vec<DeleteReceipt> = (0..103).map(|_| receipt(DeleteWhat::Traces(Vec::new()), 0, 0, None)).collect();
         let page = listed(&many);
-        assert_eq!((page.rows.len(), page.older.as_str()), (100, "3 older ones"));
+        assert_eq!((page.rows.len(), page.older.as_str()), (100, "3\u{a0}older ones"));
         assert!(listed(&many[..100]).older.is_empty());
     }
 }
