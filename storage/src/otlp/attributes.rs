@@ -2,11 +2,13 @@
 //!
 //! Owns what the type of a value is, and which keys occur more than once.
 
-use arrow::array::ArrayRef;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array};
 use arrow::error::ArrowError;
 
 use super::columns::{Blocks, Piece, Source};
-use super::maps::{Binaries, Maps, Texts};
+use super::maps::Maps;
 use super::shape::{Shape, Walker};
 use super::wire::{Blob, Cursor, WireError};
 
@@ -39,11 +41,11 @@ pub(super) enum Scalar {
 /// The five map columns.
 #[derive(Debug)]
 pub(super) struct AttributeColumns {
-    texts: Maps<Texts>,
-    ints: Maps<Vec<i64>>,
-    doubles: Maps<Vec<f64>>,
-    bools: Maps<Vec<bool>>,
-    any: Maps<Binaries>,
+    texts: Maps<u128>,
+    ints: Maps<i64>,
+    doubles: Maps<f64>,
+    bools: Maps<bool>,
+    any: Maps<u128>,
     order: Vec<usize>,
     /// Texts among `any` that are not UTF-8.
     wrong_texts: u64,
@@ -242,11 +244,11 @@ impl AttributeColumns {
     pub(super) fn finish(self, blocks: &mut Blocks) -> Result<[ArrayRef; 5], ArrowError> {
         blocks.repaired += self.wrong_texts;
         Ok([
-            self.texts.finish(blocks)?,
-            self.ints.finish(blocks)?,
-            self.doubles.finish(blocks)?,
-            self.bools.finish(blocks)?,
-            self.any.finish(blocks)?,
+            self.texts.finish(blocks, |blocks, views| blocks.texts(views, None))?,
+            self.ints.finish(blocks, |_, values| Ok(Arc::new(Int64Array::from(values))))?,
+            self.doubles.finish(blocks, |_, values| Ok(Arc::new(Float64Array::from(values))))?,
+            self.bools.finish(blocks, |_, values| Ok(Arc::new(BooleanArray::from(values))))?,
+            self.any.finish(blocks, |blocks, views| blocks.binaries(views, None))?,
         ])
     }
 }

@@ -108,7 +108,7 @@ impl Scan<'_> {
             rows = self.stored(unit.place, rows, wanted.predicate, account);
             head = HEAD_ROWS;
         }
-        let is_long = rows.iter().map(ExactSizeIterator::len).sum::<usize>() > head + HEAD_ROWS;
+        let is_long = ranges::count(&rows) > head + HEAD_ROWS;
         let place = if let Place::Segment(at) = unit.place { Some(at).filter(|_| is_long) } else { None };
         let Some((at, segment)) = place.and_then(|at| Some((at, self.table.segments.get(at)?))) else { return read(rows, account) };
         let (head, rest) = ranges::split(&rows, head);
@@ -129,7 +129,7 @@ impl Scan<'_> {
             Ok(found) => found,
             Err(error) => return account.unreadable(&error).map(|()| RowRanges::new()),
         };
-        let all = rows.iter().map(ExactSizeIterator::len).sum::<usize>();
+        let all = ranges::count(&rows);
         if found.len() > all / 2 {
             return Ok(rows);
         }

@@ -4,6 +4,11 @@ use std::ops::Range;
 
 use crate::segment::RowRanges;
 
+/// How many rows there are.
+pub(super) fn count(rows: &RowRanges) -> usize {
+    rows.iter().map(ExactSizeIterator::len).sum()
+}
+
 /// The ranges of single rows, in any order.
 pub(in super::super) fn from_rows(mut rows: Vec<u32>) -> RowRanges {
     rows.sort_unstable();

@@ -27,13 +27,13 @@ impl Scan<'_> {
         predicate: &Predicate,
         account: &mut Account,
     ) -> Cow<'r, RowRanges> {
-        let (all, conditions) = (count(&rows), predicate.stored());
+        let (all, conditions) = (ranges::count(&rows), predicate.stored());
         let Place::Segment(at) = place else { return rows };
         let Some(segment) = self.table.segments.get(at).filter(|_| all > MANY_ROWS && !conditions.is_empty()) else { return rows };
         let Some(left) = few_that_meet(segment, &rows, &conditions) else { return rows };
         let left = ranges::closed(left, GAP_ROWS, &rows);
         // Those that are left are counted when they are read.
-        account.rows += (all - count(&left)) as u64;
+        account.rows += (all - ranges::count(&left)) as u64;
         account.segments.insert(at);
         Cow::Owned(left)
     }
@@ -50,7 +50,7 @@ fn few_that_meet(segment: &Segment, rows: &RowRanges, conditions: &[Stored<'_>])
 }
 
 fn that_meet(segment: &Segment, rows: RowRanges, conditions: &[Stored<'_>]) -> Option<RowRanges> {
-    let (all, mut left, mut are_known) = (count(&rows), rows, false);
+    let (all, mut left, mut are_known) = (ranges::count(&rows), rows, false);
     for condition in conditions {
         if left.is_empty() {
             break;
@@ -59,11 +59,7 @@ fn that_meet(segment: &Segment, rows: RowRanges, conditions: &[Stored<'_>]) -> O
             (left, are_known) = (rows, true);
         }
     }
-    (are_known && count(&left) * FREQUENT <= all).then_some(left)
-}
-
-fn count(rows: &RowRanges) -> usize {
-    rows.iter().map(ExactSizeIterator::len).sum()
+    (are_known && ranges::count(&left) * FREQUENT <= all).then_some(left)
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ impl Scan<'_> {
         account: &mut Account,
     ) -> Result<Cow<'r, RowRanges>, QueryError> {
         let texts = predicate.texts();
-        let all = rows.iter().map(ExactSizeIterator::len).sum::<usize>();
+        let all = ranges::count(&rows);
         let Place::Segment(at) = place else { return Ok(rows) };
         let Some(segment) = self.table.segments.get(at).filter(|_| all > MANY_ROWS && !texts.is_empty()) else { return Ok(rows) };
         // An attribute without a value reads as an empty text, of which no dictionary knows.
@@ -48,7 +48,7 @@ impl Scan<'_> {
             Err(error) => return account.unreadable(&error).map(|()| Cow::Owned(RowRanges::new())),
         };
         // Those that are left are counted when they are read.
-        account.rows += (all - found.iter().map(ExactSizeIterator::len).sum::<usize>()) as u64;
+        account.rows += (all - ranges::count(&found)) as u64;
         account.segments.insert(at);
         Ok(Cow::Owned(found))
     }

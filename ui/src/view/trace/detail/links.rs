@@ -1,6 +1,6 @@
 //! The links of a span: what they lead to, and who leads here.
 
-use storage::{Link, SpanId, TraceId, TraceSummary};
+use storage::{Link, SpanId, TraceId, TraceSummary, UnixNanos};
 
 use super::super::{LinkedSpan, Scene};
 use super::events::{MAX_ATTRIBUTES, left_out};
@@ -84,29 +84,23 @@ fn to_trace(scene: &Scene, trace: TraceId, span: Option<SpanId>) -> String {
 fn span_here(scene: &Scene, span: SpanId) -> Option<Target> {
     let sheet = &scene.sheet;
     let (place, brief) = sheet.place_of(span).and_then(|place| Some((place, sheet.spans.get(place)?)))?;
-    Some(Target {
-        chip: scene.palette.chip(sheet.service(place)),
-        operation: format::name(sheet.name(place)),
-        duration: format::duration(brief.duration()),
-        start: scene.moment(brief.start),
-    })
+    Some(target(scene, (sheet.service(place), sheet.name(place)), (brief.start, brief.duration())))
 }
 
 fn span_there(scene: &Scene, there: &LinkedSpan) -> Target {
-    Target {
-        chip: scene.palette.chip(&there.service),
-        operation: format::name(&there.name),
-        duration: format::duration(there.duration),
-        start: scene.clock.moment(there.start),
-    }
+    target(scene, (&there.service, &there.name), (there.start, there.duration))
 }
 
 fn summed_up(scene: &Scene, trace: &TraceSummary) -> Target {
+    target(scene, (&trace.root_service, &trace.root_name), (trace.start, trace.duration))
+}
+
+fn target(scene: &Scene, (service, name): (&str, &str), (start, duration): (UnixNanos, u64)) -> Target {
     Target {
-        chip: scene.palette.chip(&trace.root_service),
-        operation: format::name(&trace.root_name),
-        duration: format::duration(trace.duration),
-        start: scene.clock.moment(trace.start),
+        chip: scene.palette.chip(service),
+        operation: format::name(name),
+        duration: format::duration(duration),
+        start: scene.moment(start),
     }
 }
 
