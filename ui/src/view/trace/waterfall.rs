@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use storage::{Span, SpanId, SpanKind};
+use storage::SpanId;
 
 use super::columns::{Heading, headings};
 use super::fold::{Line, Plan, WINDOW};
@@ -14,9 +14,11 @@ use crate::view::logs;
 
 mod group;
 mod log_lines;
+mod marks;
 
 pub(crate) use self::group::Group;
 pub(crate) use self::log_lines::LogLine;
+use self::marks::{kind_icon, pill, severity, stretches};
 
 /// The rows in view and the ways to the others.
 #[derive(Clone, Debug, Default)]
@@ -119,7 +121,7 @@ pub(crate) struct Bar {
     /// Where the duration is written, and at which of its ends.
     pub(crate) label_x: String,
     pub(crate) label_anchor: &'static str,
-    /// Path data of [`UNITS`] units: stretches on the critical path.
+    /// Path data in units of `marks`: stretches on the critical path.
     pub(crate) critical: String,
     /// Position, class and title of events and log records.
     pub(crate) dots: Vec<(String, &'static str, String)>,
@@ -335,70 +337,11 @@ impl Context<'_> {
     }
 }
 
-/// One stroke per stretch; those that touch at this resolution are one.
-fn stretches(axis: &super::Axis, sections: impl Iterator<Item = (u64, u64)>) -> String {
-    use std::fmt::Write as _;
-    #[expect(clippy::cast_possible_truncation, reason = "a share of one, of few units")]
-    let unit = |offset: u64| (axis.share(offset) * UNITS as f64).round() as usize;
-    let mut runs: Vec<(usize, usize)> = Vec::new();
-    for (from, to) in sections {
-        let (from, to) = (unit(from), unit(to).max(unit(from) + 1));
-        match runs.last_mut() {
-            Some((_, end)) if from <= *end => *end = to.max(*end),
-            _ => runs.push((from, to)),
-        }
-    }
-    runs.iter().take(MAX_SECTIONS).fold(String::new(), |mut path, (from, to)| {
-        // Writing to a String cannot fail.
-        let _ = write!(path, "M{from} 1h{}", to - from);
-        path
-    })
-}
-
 /// A list of ids with one more or one less. Addresses stay short: the oldest are forgotten.
 fn exceptions(known: &[SpanId], id: SpanId, add: bool) -> String {
     let kept = known.iter().copied().filter(|known| *known != id);
     let ids: Vec<String> = kept.chain(add.then_some(id)).map(|id| id.to_string()).collect();
     ids.get(ids.len().saturating_sub(MAX_EXCEPTIONS)..).unwrap_or_default().join(",")
-}
-
-fn severity(number: i32) -> (&'static str, &'static str) {
-    match number {
-        17.. => ("dot-error", "E"),
-        13..=16 => ("dot-warn", "W"),
-        9..=12 => ("dot-log", "I"),
-        _ => ("dot-log", "·"),
-    }
-}
-
-/// Name in the icon sprite: what is called, else the kind of the span.
-fn kind_icon(kind: SpanKind, span: Option<&Span>) -> &'static str {
-    if span.is_some_and(|span| span.attribute("db.system.name").or_else(|| span.attribute("db.system")).is_some()) {
-        return "database";
-    }
-    match kind {
-        SpanKind::Server => "server",
-        SpanKind::Client => "client",
-        SpanKind::Producer => "producer",
-        SpanKind::Consumer => "consumer",
-        SpanKind::Internal | SpanKind::Unspecified | SpanKind::Other(_) => "internal",
-    }
-}
-
-/// The one attribute that says most.
-fn pill(span: &Span) -> String {
-    const KEYS: [&str; 8] = [
-        "http.response.status_code",
-        "http.status_code",
-        "rpc.response.status_code",
-        "rpc.grpc.status_code",
-        "db.operation.name",
-        "db.operation",
-        "messaging.operation.type",
-        "error.type",
-    ];
-    let value = KEYS.iter().find_map(|key| span.attribute(key));
-    value.map(|value| crate::view::attributes::brief(value, 16)).unwrap_or_default()
 }
 
 /// Deeper rows are not indented further.
@@ -409,9 +352,3 @@ const LONG: usize = 24;
 
 /// Dots on one bar.
 const MAX_DOTS: usize = 8;
-
-/// Stretches of the critical path below one bar.
-const MAX_SECTIONS: usize = 200;
-
-/// Units of the axis in which these are drawn.
-const UNITS: usize = 1_000;
