@@ -107,19 +107,20 @@ pub(crate) const BUCKET_NANOS: i64 = 600_000_000_000;
 
 /// The columns of a signal's table.
 pub(crate) fn of(signal: Signal) -> SchemaRef {
+    table(signal).clone()
+}
+
+/// The same, borrowed.
+pub(crate) fn table(signal: Signal) -> &'static SchemaRef {
     match signal {
-        Signal::Traces => SPANS.clone(),
-        Signal::Logs => LOGS.clone(),
+        Signal::Traces => &SPANS,
+        Signal::Logs => &LOGS,
     }
 }
 
 /// Names of the columns of a signal's table, in order.
 pub(crate) fn names(signal: Signal) -> impl Iterator<Item = &'static str> {
-    let table: &'static SchemaRef = match signal {
-        Signal::Traces => &SPANS,
-        Signal::Logs => &LOGS,
-    };
-    table.fields().iter().map(|field| field.name().as_str())
+    table(signal).fields().iter().map(|field| field.name().as_str())
 }
 
 /// The column that orders a signal's rows in time.

@@ -48,6 +48,7 @@ mod rows;
 mod sorting;
 mod stack;
 mod summary;
+mod times;
 mod trace_keys;
 mod unpacked;
 mod values;

@@ -13,8 +13,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
-use crate::schema::{self, column};
-use crate::store::Signal;
+use crate::schema::column;
 
 /// The columns of promoted attributes, sorted by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,11 +117,10 @@ impl Layout {
         }
     }
 
-    /// The columns of a segment of this layout.
-    pub(crate) fn schema(&self, signal: Signal) -> SchemaRef {
-        let table = schema::of(signal);
+    /// The columns of a segment of this layout, whose other columns are `table`.
+    pub(crate) fn schema(&self, table: &SchemaRef) -> SchemaRef {
         if self.is_plain() {
-            return table;
+            return table.clone();
         }
         let mut fields: Vec<Arc<Field>> = table.fields().iter().cloned().collect();
         fields.push(Arc::new(Field::new(ORDER, DataType::BinaryView, true)));

@@ -12,7 +12,6 @@ use arrow::error::ArrowError;
 use super::ATTRIBUTES;
 use super::layout::{Layout, Type};
 use crate::schema::column;
-use crate::store::Signal;
 
 /// Writes the rows of a table in a layout.
 #[derive(Debug)]
@@ -47,9 +46,10 @@ const MAX_PLACE: usize = 255;
 // === impl Promoter ===
 
 impl Promoter {
-    pub(crate) fn new(signal: Signal, layout: Layout) -> Self {
+    /// Of rows that have the columns of `table`.
+    pub(crate) fn new(table: &SchemaRef, layout: Layout) -> Self {
         let heads = layout.columns().iter().map(|column| head_of(&column.key)).collect();
-        Self { schema: layout.schema(signal), layout, heads }
+        Self { schema: layout.schema(table), layout, heads }
     }
 
     /// The layout, with what the rows so far say of it.

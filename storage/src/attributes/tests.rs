@@ -82,13 +82,13 @@ proptest! {
     fn promoted_rows_come_back_as_they_were(traces: bool, seed: u64, count in 1usize..200, layout in layouts(), cut in 0usize..100) {
         let signal = if traces { Signal::Traces } else { Signal::Logs };
         let rows = rows(signal, seed, count);
-        let mut promoter = Promoter::new(signal, layout.clone());
+        let mut promoter = Promoter::new(&schema::of(signal), layout.clone());
         // Slices of maps do not begin at their first entry.
         let cut = cut.min(count);
         let parts = [rows.slice(0, cut), rows.slice(cut, count - cut)];
         let stored = parts.iter().map(|part| promoter.promote(part).unwrap()).collect::<Vec<_>>();
         let stored = concat_batches(promoter.schema(), &stored).unwrap();
-        prop_assert_eq!(stored.schema(), layout.schema(signal));
+        prop_assert_eq!(stored.schema(), layout.schema(&schema::of(signal)));
 
         let restorer = Restorer::new(layout.clone(), schema::of(signal));
         match restorer.needs() {
@@ -111,7 +111,7 @@ proptest! {
     #[test]
     fn one_map_alone_comes_back(seed: u64, count in 1usize..100, layout in layouts(), which in 0usize..5) {
         let rows = rows(Signal::Traces, seed, count);
-        let mut promoter = Promoter::new(Signal::Traces, layout.clone());
+        let mut promoter = Promoter::new(&schema::of(Signal::Traces), layout.clone());
         let stored = promoter.promote(&rows).unwrap();
         let at = rows.schema().index_of(ATTRIBUTES[which]).unwrap();
         let wanted = rows.project(&[at]).unwrap();

@@ -10,13 +10,14 @@
 //! Promoted attributes are dictionary-coded as long as their values repeat, and their numbers have page statistics. So is all other text:
 //! see `segment/coded.rs`.
 
+use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::basic::{Compression, Encoding, Type, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::{ColumnDescriptor, ColumnPath};
 
-use crate::attributes::{Layout, ORDER, is_promoted};
+use crate::attributes::{ORDER, is_promoted};
 use crate::schema::column;
 use crate::store::Signal;
 
@@ -32,7 +33,7 @@ pub(super) const PAGE_BYTES: usize = 128 * 1024;
 const LOG_PAGE_BYTES: usize = 32 * 1024;
 pub(super) const DICTIONARY_BYTES: usize = 256 * 1024;
 
-pub(super) fn properties(signal: Signal, level: u8, layout: &Layout) -> Result<WriterProperties, ParquetError> {
+pub(super) fn properties(signal: Signal, level: u8, columns: &SchemaRef) -> Result<WriterProperties, ParquetError> {
     let zstd = ZstdLevel::try_new(if level == 0 { 1 } else { 3 })?;
     let mut builder = WriterProperties::builder()
         .set_created_by(concat!("throughline ", env!("CARGO_PKG_VERSION")).to_owned())
@@ -43,7 +44,7 @@ pub(super) fn properties(signal: Signal, level: u8, layout: &Layout) -> Result<W
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_write_batch_size(1024)
         .set_statistics_enabled(EnabledStatistics::Chunk);
-    let parquet_schema = ArrowSchemaConverter::new().convert(&layout.schema(signal))?;
+    let parquet_schema = ArrowSchemaConverter::new().convert(columns)?;
     for leaf in parquet_schema.columns() {
         let path = leaf.path().clone();
         builder = builder.set_column_statistics_enabled(path.clone(), statistics(leaf));

@@ -131,6 +131,8 @@ fn values(signal: Signal, name: &str, data_type: &DataType, nullable: bool, rows
                     // A grid of times, so that equal ones occur; rarely one beyond 2^63.
                     column::START_TIME | column::TIME if shape.stray && dice.below(500) == 0 => -5,
                     column::START_TIME | column::TIME => shape.from + (dice.below(50) * (shape.width / 50)) as i64,
+                    // Some are unset.
+                    column::END_TIME | column::TIME_UNIX_NANO | column::OBSERVED_TIME if dice.below(4) == 0 => 0,
                     column::END_TIME | column::DURATION | column::TIME_UNIX_NANO | column::OBSERVED_TIME => dice.below(1 << 40) as i64,
                     _ => dice.below(3) as i64,
                 });

@@ -5,11 +5,13 @@ use std::sync::{Arc, OnceLock};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader, RowSelection};
 use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
 use ulid::Ulid;
 
 use super::read::Footer;
+use super::times::Teller;
 use super::unpacked::Groups;
 use super::{Damage, RowRanges, Rows, Segment, SegmentError, count_rows, few};
 use crate::attributes::Restorer;
@@ -24,6 +26,14 @@ pub(super) struct Plan {
     pub(super) leaves: Vec<usize>,
     /// What the crate's reader makes of that, once it is needed.
     levels: OnceLock<FieldLevels>,
+    pub(super) makers: Makers,
+}
+
+/// What makes rows of the table of those that are read.
+#[derive(Clone, Debug)]
+pub(super) struct Makers {
+    /// Comes first.
+    teller: Option<Arc<Teller>>,
     restorer: Option<Arc<Restorer>>,
 }
 
@@ -34,16 +44,29 @@ struct Batches {
     damage: Damage,
     schema: SchemaRef,
     reader: ParquetRecordBatchReader,
-    /// What makes rows of the table of those that are read.
-    restorer: Option<Arc<Restorer>>,
+    makers: Makers,
 }
 
 // === impl Plan ===
 
 impl Plan {
-    /// The same, with what makes rows of the table of those that are read.
+    /// The same, with promoted attributes in their maps.
     pub(super) fn restored_by(self, restorer: Restorer) -> Self {
-        Self { restorer: Some(Arc::new(restorer)), ..self }
+        Self { makers: Makers { restorer: Some(Arc::new(restorer)), ..self.makers }, ..self }
+    }
+}
+
+// === impl Makers ===
+
+impl Makers {
+    pub(super) fn make(&self, mut batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
+        if let Some(teller) = &self.teller {
+            batch = teller.times(&batch)?;
+        }
+        if let Some(restorer) = &self.restorer {
+            batch = restorer.restore(&batch)?;
+        }
+        Ok(batch)
     }
 }
 
@@ -51,10 +74,14 @@ impl Plan {
 
 impl Segment {
     pub(super) fn plan_stored(&self, footer: &Footer, columns: &[&str]) -> Result<Plan, SegmentError> {
-        let stored = footer.layout.schema(self.meta.signal);
-        let (positions, schema) = self.part_of(&stored, columns)?;
-        let leaves = few::leaves(&stored, &positions);
-        Ok(Plan { schema, positions, leaves, levels: OnceLock::new(), restorer: None })
+        let (mut positions, mut schema) = self.part_of(&footer.schema, columns)?;
+        let teller = if footer.tells_times { Teller::new(self.meta.signal, &schema) } else { None };
+        if let Some(teller) = &teller {
+            (positions, schema) = self.part_of(&footer.schema, &teller.needs())?;
+        }
+        let leaves = few::leaves(&footer.schema, &positions);
+        let makers = Makers { teller: teller.map(Arc::new), restorer: None };
+        Ok(Plan { schema, positions, leaves, levels: OnceLock::new(), makers })
     }
 
     /// Reads these rows, or all.
@@ -64,10 +91,7 @@ impl Segment {
         let Some(batch) = few.and_then(|rows| self.few_rows(footer, &plan.schema, &plan.leaves, rows)) else {
             return self.read_by_crate(plan, rows, batch_rows);
         };
-        let batch = match &plan.restorer {
-            Some(restorer) => restorer.restore(&batch).map_err(|error| self.unreadable(&error))?,
-            None => batch,
-        };
+        let batch = plan.makers.make(batch).map_err(|error| self.unreadable(&error))?;
         Ok(Box::new(std::iter::once(Ok(batch))))
     }
 
@@ -84,17 +108,16 @@ impl Segment {
         let levels = self.levels(footer, plan)?;
         let reader = ParquetRecordBatchReader::try_new_with_row_groups(levels, &groups, batch_rows, selection);
         let reader = reader.map_err(|e| self.unreadable(&e))?;
-        let (schema, restorer) = (plan.schema.clone(), plan.restorer.clone());
-        Ok(Box::new(Batches { id: self.meta.id, damage: self.damage.clone(), schema, reader, restorer }))
+        let (schema, makers) = (plan.schema.clone(), plan.makers.clone());
+        Ok(Box::new(Batches { id: self.meta.id, damage: self.damage.clone(), schema, reader, makers }))
     }
 
     fn levels<'a>(&self, footer: &Footer, plan: &'a Plan) -> Result<&'a FieldLevels, SegmentError> {
         if let Some(levels) = plan.levels.get() {
             return Ok(levels);
         }
-        let stored = footer.layout.schema(self.meta.signal);
         let mask = ProjectionMask::roots(footer.parquet.parquet_schema(), plan.positions.iter().copied());
-        let levels = parquet_to_arrow_field_levels(footer.parquet.parquet_schema(), mask, Some(stored.fields()));
+        let levels = parquet_to_arrow_field_levels(footer.parquet.parquet_schema(), mask, Some(footer.schema.fields()));
         let levels = levels.map_err(|error| self.unreadable(&error))?;
         Ok(plan.levels.get_or_init(|| levels))
     }
@@ -136,10 +159,7 @@ impl Iterator for Batches {
     fn next(&mut self) -> Option<Self::Item> {
         let batch = self.reader.next()?;
         let batch = batch.and_then(|batch| batch.with_schema(self.schema.clone()));
-        let batch = match &self.restorer {
-            Some(restorer) => batch.and_then(|batch| restorer.restore(&batch)),
-            None => batch,
-        };
+        let batch = batch.and_then(|batch| self.makers.make(batch));
         Some(batch.map_err(|e| self.damage.error(self.id, format!("cannot read its Parquet file: {e}"))))
     }
 }

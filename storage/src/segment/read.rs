@@ -19,7 +19,7 @@ use crate::store::Signal;
 use super::checked::CheckedFile;
 use super::plan::Plan;
 use super::writer::{FORMAT, FORMAT_VERSION};
-use super::{Kind, Owner, RowGroup, RowRanges, Rows, Segment, SegmentError, rows, without_rows};
+use super::{Kind, Owner, RowGroup, RowRanges, Rows, Segment, SegmentError, rows, times, without_rows};
 
 /// Rows of a batch, at most.
 pub(super) const BATCH_ROWS: usize = 8_192;
@@ -32,6 +32,10 @@ pub(super) struct Footer {
     /// With the offset index, read as the columns of `layout`.
     pub(super) parquet: ArrowReaderMetadata,
     pub(super) layout: Layout,
+    /// The columns of the file.
+    pub(super) schema: SchemaRef,
+    /// Whether some times are differences: see `segment/times.rs`.
+    pub(super) tells_times: bool,
     /// How all columns of the table are read: where single rows are, making this takes as long as a few of them.
     whole: OnceLock<Plan>,
     /// The footer with all page indexes, read when it is first asked for.
@@ -197,23 +201,28 @@ fn footer(file: &CheckedFile, signal: Signal) -> Result<Footer, ParquetError> {
         .with_offset_index_policy(PageIndexPolicy::Optional)
         .with_column_index_policy(PageIndexPolicy::Skip)
         .parse_and_finish(file)?;
-    let layout = layout(metadata.file_metadata())?;
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_schema(layout.schema(signal));
+    let (layout, format) = layout(metadata.file_metadata())?;
+    let schema = layout.schema(times::stored(signal, format));
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_schema(schema.clone());
     Ok(Footer {
         parquet: ArrowReaderMetadata::try_new(Arc::new(metadata), options)?,
         layout,
+        schema,
+        tells_times: times::are_told(format),
         whole: OnceLock::new(),
         pages: OnceLock::new(),
     })
 }
 
-fn layout(file: &FileMetaData) -> Result<Layout, ParquetError> {
+/// The layout of a file, and its format.
+fn layout(file: &FileMetaData) -> Result<(Layout, u32), ParquetError> {
     let find = |name: &str| file.key_value_metadata()?.iter().find(|pair| pair.key == name)?.value.as_deref();
-    if let Some(format) = find(FORMAT).and_then(|format| format.parse::<u32>().ok()).filter(|format| *format > FORMAT_VERSION) {
+    let format = find(FORMAT).and_then(|format| format.parse().ok()).unwrap_or(0);
+    if format > FORMAT_VERSION {
         return Err(ParquetError::General(format!("it has format {format}, written by a newer version; open it with that version")));
     }
     let read = |list| Layout::read(list).ok_or_else(|| ParquetError::General("its list of promoted attributes makes no sense".to_owned()));
-    find(FOOTER_KEY).map_or_else(|| Ok(Layout::default()), read)
+    Ok((find(FOOTER_KEY).map_or_else(|| Ok(Layout::default()), read)?, format))
 }
 
 /// Row groups with the time bounds of the footer's statistics, or with no bounds where these do not say.

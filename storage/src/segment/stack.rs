@@ -1,7 +1,7 @@
 //! Puts segments one behind the other into one of level 2, without sorting their rows again.
 //!
-//! Row groups are copied as they are, column chunk by column chunk; only small ones are decoded and joined, and those that have other
-//! columns of promoted attributes than most rows have. Indexes of text are joined without taking bodies apart, filters copied, catalogues
+//! Row groups are copied as they are, column chunk by column chunk; only small ones are decoded and joined, and those of older formats or with
+//! other columns of promoted attributes than most rows have. Indexes of text are joined without taking bodies apart, filters copied, catalogues
 //! added up; narrow columns are read once for what is cheap to count again. The rows of the result are sorted within the part of each input,
 //! not across them; parts lie in order of their earliest time.
 
@@ -24,6 +24,7 @@ use crate::store::Signal;
 use super::file::NewFile;
 use super::indexes::Indexes;
 use super::origin::{Origin, Part};
+use super::read::Footer;
 use super::writer::{self, Written};
 use super::{Limits, RowGroup, RowRanges, Segment, SegmentError, SegmentMeta, encoding, promotion};
 
@@ -98,8 +99,8 @@ impl Stack {
             .with_offset_index_policy(PageIndexPolicy::Optional)
             .parse_and_finish(&segment.parquet)
             .map_err(|e| SegmentError::damaged(segment.meta.id, format!("cannot read the footer of its Parquet file: {e}")))?;
-        let layout = &segment.footer()?.layout;
-        let can_copy = self.parquet.promoter().layout().has_columns_of(layout);
+        let Footer { layout, tells_times, .. } = segment.footer()?;
+        let can_copy = *tells_times && self.parquet.promoter().layout().has_columns_of(layout);
         if can_copy {
             self.parquet.promoter().join(layout);
         }
@@ -198,9 +199,9 @@ impl Stack {
         }
         drop(spans);
         self.flush()?;
-        let Self { id, signal, mut parquet, indexes, .. } = self;
+        let Self { id, signal, parquet, indexes, .. } = self;
         let part = Part { group: id, number: 1, last: true };
-        let footer = writer::footer(indexes.recorded(id, signal, LEVEL), parquet.promoter().layout(), origin, part);
+        let footer = writer::footer(indexes.recorded(id, signal, LEVEL), &parquet, origin, part);
         let parquet = parquet.finish(footer).map_err(|e| SegmentError::io(id, format!("cannot finish its Parquet file: {e}")))?;
         Written::new(id, signal, LEVEL, parquet, indexes).map(Some)
     }

@@ -1,8 +1,8 @@
 //! Writes one segment: rows in segment order go in, two synced files come out.
 //!
 //! The footer of the Parquet file repeats what the manifest records, as key-value pairs that begin with `throughline.`. `throughline.format`
-//! is 1, or 2 when some attributes have columns of their own and `throughline.promoted` (`attributes/layout.rs`) lists them. A reader
-//! refuses a higher number.
+//! is 3; `throughline.promoted` (`attributes/layout.rs`) lists attributes that have columns of their own. Files of format 1 had no such
+//! columns, and those of format 2 and before have all times as they were sent (`segment/times.rs`). A reader refuses a higher number.
 
 use std::io;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use super::file::{NewFile, SyncedFile};
 use super::indexes::Indexes;
 use super::origin::{Origin, Part, Recorded};
 use super::row_group::RowGroupBuilder;
-use super::{SegmentError, SegmentMeta};
+use super::{SegmentError, SegmentMeta, times};
 
 /// One segment being written under temporary names. Dropping it removes them.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ pub(super) struct Writer {
 /// A Parquet file being written, row group by row group.
 pub(super) struct Rows {
     file: SerializedFileWriter<NewFile>,
+    signal: Signal,
+    format: u32,
     promoter: Promoter,
     group_rows: usize,
     group: Option<RowGroupBuilder>,
@@ -53,11 +55,9 @@ pub(super) struct Written {
 }
 
 /// The newest format that is read.
-pub(super) const FORMAT_VERSION: u32 = 2;
+pub(super) const FORMAT_VERSION: u32 = 3;
 /// Key of the format.
 pub(super) const FORMAT: &str = "throughline.format";
-/// The format of segments without columns of promoted attributes.
-const PLAIN_FORMAT: u32 = 1;
 
 // === impl Writer ===
 
@@ -68,6 +68,15 @@ impl Writer {
         let file = NewFile::create(temporary(tmp_dir, id, "parquet")).map_err(|e| failed(&e))?;
         let parquet = Rows::create(file, signal, level, layout, ROW_GROUP_ROWS).map_err(|e| failed(&e))?;
         Ok(Self { id, signal, level, parquet, indexes: Indexes::create(tmp_dir, id, signal, level)? })
+    }
+
+    /// The same in an older format, as a version before this one wrote it.
+    #[cfg(test)]
+    pub(super) fn of_format(format: u32, tmp_dir: &Place, id: Ulid, of: (Signal, u8, Layout)) -> Self {
+        let (signal, level) = (of.0, of.1);
+        let file = NewFile::create(temporary(tmp_dir, id, "parquet")).unwrap();
+        let parquet = Rows::of_format(format, file, of, ROW_GROUP_ROWS).unwrap();
+        Self { id, signal, level, parquet, indexes: Indexes::create(tmp_dir, id, signal, level).unwrap() }
     }
 
     /// See [`Indexes::with_text_later`].
@@ -98,7 +107,7 @@ impl Writer {
     /// Writes footers and indexes and syncs both files.
     pub(super) fn finish(self, origin: &Origin, part: Part) -> Result<Written, SegmentError> {
         let Self { id, signal, level, .. } = self;
-        let footer = footer(self.indexes.recorded(id, signal, level), self.parquet.promoter.layout(), origin, part);
+        let footer = footer(self.indexes.recorded(id, signal, level), &self.parquet, origin, part);
         let parquet = self.parquet.finish(footer).map_err(|e| SegmentError::io(id, format!("cannot finish its Parquet file: {e}")))?;
         Written::new(id, signal, level, parquet, self.indexes)
     }
@@ -109,11 +118,17 @@ impl Writer {
 impl Rows {
     /// Begins a file whose row groups end after `group_rows` rows.
     pub(super) fn create(file: NewFile, signal: Signal, level: u8, layout: Layout, group_rows: usize) -> Result<Self, ParquetError> {
-        let properties = encoding::properties(signal, level, &layout)?;
-        let promoter = Promoter::new(signal, layout);
+        Self::of_format(FORMAT_VERSION, file, (signal, level, layout), group_rows)
+    }
+
+    /// The same in an older format.
+    fn of_format(format: u32, file: NewFile, of: (Signal, u8, Layout), group_rows: usize) -> Result<Self, ParquetError> {
+        let (signal, level, layout) = of;
+        let promoter = Promoter::new(times::stored(signal, format), layout);
+        let properties = encoding::properties(signal, level, promoter.schema())?;
         let columns = ArrowSchemaConverter::new().convert(promoter.schema())?;
         let file = SerializedFileWriter::new(file, columns.root_schema_ptr(), Arc::new(properties))?;
-        Ok(Self { file, promoter, group_rows, group: None, groups: 0 })
+        Ok(Self { file, signal, format, promoter, group_rows, group: None, groups: 0 })
     }
 
     /// Which attributes have columns of their own.
@@ -130,7 +145,7 @@ impl Rows {
 
     /// Adds rows; a full row group is written.
     pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<(), ParquetError> {
-        let mut rest = self.promoter.promote(batch)?;
+        let mut rest = self.promoter.promote(&times::tell(self.signal, self.format, batch)?)?;
         while rest.num_rows() > 0 {
             let mut group = match self.group.take() {
                 Some(group) => group,
@@ -179,11 +194,10 @@ impl std::fmt::Debug for Rows {
 }
 
 /// What the footer of the Parquet file says of the segment.
-pub(super) fn footer(of: Recorded, layout: &Layout, origin: &Origin, part: Part) -> Vec<KeyValue> {
-    let format = if layout.is_plain() { PLAIN_FORMAT } else { FORMAT_VERSION };
+pub(super) fn footer(of: Recorded, rows: &Rows, origin: &Origin, part: Part) -> Vec<KeyValue> {
     let mut pairs = of.to_metadata();
-    pairs.push(KeyValue::new(FORMAT.to_owned(), format.to_string()));
-    pairs.extend(layout.written().map(|list| KeyValue::new(FOOTER_KEY.to_owned(), list)));
+    pairs.push(KeyValue::new(FORMAT.to_owned(), rows.format.to_string()));
+    pairs.extend(rows.promoter.layout().written().map(|list| KeyValue::new(FOOTER_KEY.to_owned(), list)));
     pairs.extend(origin.to_metadata(part));
     pairs
 }

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::super::{RowRanges, rows, unpacked::has_no_values};
+use super::super::{RowRanges, rows, times, unpacked::has_no_values};
 use super::page::{Asked, Page};
 use super::{Chunk, Segment, is_of_map, parts};
 use crate::attributes::{Found, Type};
@@ -14,6 +14,9 @@ impl Segment {
     /// Those of `rows` whose value of a column passes, as it is stored; those without a value do not. `None` where it takes reading them.
     pub(crate) fn rows_passing(&self, column: &str, rows: &RowRanges, pass: impl Fn(&[u8]) -> bool) -> Option<RowRanges> {
         let footer = self.footer().ok()?;
+        if footer.tells_times && times::is_told(self.meta.signal, column) {
+            return None;
+        }
         let leaf = footer.parquet.parquet_schema().columns().iter().position(|leaf| leaf.path().parts() == [column])?;
         let mut found = RowRanges::new();
         for part in parts(footer, rows) {
