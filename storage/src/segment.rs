@@ -19,10 +19,13 @@ use crate::store::Signal;
 use crate::text;
 
 mod attributes;
+mod bare;
 mod bundle;
 mod calls;
 mod checked;
+mod chunk;
 mod coded;
+mod delta;
 mod dictionary;
 mod discover;
 mod encoding;

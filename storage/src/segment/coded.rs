@@ -1,4 +1,4 @@
-//! Column chunks with a dictionary: texts and bytes, encoded from their views, and integers.
+//! Column chunks with a dictionary: texts and bytes, encoded from their views, ids of traces, and integers.
 //!
 //! What comes out is Parquet as any writer makes it: a dictionary page, then data pages (version 1) of codes; once the dictionary is full,
 //! pages of plain values. What is different is the work: Arrow's writer hashes and compares every value of every row, which was the largest
@@ -6,15 +6,15 @@
 
 use std::ops::Range;
 
-use parquet::basic::{Compression, Encoding, Type};
-use parquet::column::page::{CompressedPage, Page};
+use parquet::basic::{Encoding, Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnDescPtr;
 
+use super::chunk::{Body, Chunk};
 use super::encoding::{DICTIONARY_BYTES, PAGE_BYTES};
 use super::hybrid;
-use super::press::{Press, append, levels};
+use super::press::Press;
 use super::values::Values;
 use super::words::Words;
 
@@ -23,8 +23,7 @@ mod close;
 /// One column chunk being written.
 #[derive(Debug)]
 pub(super) struct CodedColumn {
-    column: ColumnDescPtr,
-    compression: Compression,
+    chunk: Chunk,
     page_rows: usize,
     has_statistics: bool,
     words: Words,
@@ -33,10 +32,6 @@ pub(super) struct CodedColumn {
     /// Values by number in pages that are done.
     coded: usize,
     page: OpenPage,
-    /// Data pages that are done.
-    done: Vec<u8>,
-    pages: Vec<Written>,
-    totals: Totals,
 }
 
 #[derive(Debug, Default)]
@@ -49,23 +44,6 @@ struct OpenPage {
     plain_values: usize,
 }
 
-/// A data page in `done`.
-#[derive(Clone, Copy, Debug)]
-struct Written {
-    offset: u64,
-    bytes: usize,
-    rows: usize,
-}
-
-#[derive(Debug, Default)]
-struct Totals {
-    rows: usize,
-    /// Levels, that is values and nulls.
-    values: usize,
-    nulls: usize,
-    uncompressed: usize,
-}
-
 /// Codes of a page: as many as 4,096 rows with some attributes have.
 const PAGE_VALUES: usize = 65_536;
 /// A dictionary of so many bytes has shown whether values repeat.
@@ -75,32 +53,30 @@ pub(super) const TRIAL_BYTES: usize = 16 * 1024;
 impl CodedColumn {
     /// `None` when the column has no dictionary or is neither flat nor in a map.
     pub(super) fn new(column: &ColumnDescPtr, properties: &WriterProperties) -> Option<Self> {
-        let path = column.path();
-        let compression = properties.compression(path);
-        let known = matches!(compression, Compression::ZSTD(_) | Compression::UNCOMPRESSED)
-            && matches!((column.max_rep_level(), column.max_def_level()), (0, 0 | 1) | (1, 1 | 2));
-        let (has_lengths, statistics) = (column.physical_type() == Type::BYTE_ARRAY, properties.statistics_enabled(path));
+        let (path, statistics) = (column.path(), properties.statistics_enabled(column.path()));
+        let (has_lengths, is_number) = match column.physical_type() {
+            Type::BYTE_ARRAY => (true, false),
+            Type::FIXED_LEN_BYTE_ARRAY => (false, false),
+            Type::INT32 | Type::INT64 => (false, true),
+            _ => return None,
+        };
         // Numbers with bounds per page are left to the library.
-        let is_number = matches!(column.physical_type(), Type::INT32 | Type::INT64) && statistics != EnabledStatistics::Page;
-        let is_coded = properties.dictionary_enabled(path) && (has_lengths || is_number);
-        (known && is_coded).then(|| Self {
-            column: column.clone(),
-            compression,
+        let is_coded = properties.dictionary_enabled(path) && !(is_number && statistics == EnabledStatistics::Page);
+        let chunk = Chunk::new(column, properties).filter(|_| is_coded)?;
+        Some(Self {
+            chunk,
             page_rows: properties.data_page_row_count_limit(),
             has_statistics: has_lengths && statistics != EnabledStatistics::None,
             words: Words::new(has_lengths),
             is_plain: false,
             coded: 0,
             page: OpenPage::default(),
-            done: Vec::new(),
-            pages: Vec::new(),
-            totals: Totals::default(),
         })
     }
 
     /// Bytes so far, about.
     pub(super) fn bytes(&self) -> usize {
-        self.done.len() + self.words.page().len() + self.page.plain.len() + self.page.codes.len()
+        self.chunk.bytes() + self.words.page().len() + self.page.plain.len() + self.page.codes.len()
     }
 
     /// Adds a batch: one value per row, or in a map those between the row's `offsets`.
@@ -114,7 +90,7 @@ impl CodedColumn {
         self.words.next_batch();
         let has_none = match offsets {
             Some(offsets) => offsets.get(rows.start) == offsets.get(rows.end),
-            None => values.nulls() == values.len() && self.column.max_def_level() > 0,
+            None => values.nulls() == values.len() && self.chunk.column.max_def_level() > 0,
         };
         if has_none {
             return self.push_nothing(rows.len(), press);
@@ -133,11 +109,10 @@ impl CodedColumn {
     fn push_nothing(&mut self, mut rows: usize, press: &mut Press) -> Result<(), ParquetError> {
         while rows > 0 {
             let fits = rows.min(self.page_rows.saturating_sub(self.page.rows).max(1));
-            if self.column.max_rep_level() > 0 {
+            if self.chunk.column.max_rep_level() > 0 {
                 self.page.repetition.resize(self.page.repetition.len() + fits, 0);
             }
             self.page.definition.resize(self.page.definition.len() + fits, 0);
-            self.totals.nulls += fits;
             self.end_rows(fits, press)?;
             rows -= fits;
         }
@@ -164,11 +139,10 @@ impl CodedColumn {
 
     #[inline]
     fn push_value(&mut self, values: Values<'_>, row: usize) {
-        if self.column.max_def_level() > 0 {
+        if self.chunk.column.max_def_level() > 0 {
             let is_there = values.is_valid(row);
             self.page.definition.push(u8::from(is_there));
             if !is_there {
-                self.totals.nulls += 1;
                 return;
             }
         }
@@ -184,18 +158,15 @@ impl CodedColumn {
         if start >= end {
             self.page.repetition.push(0);
             self.page.definition.push(0);
-            self.totals.nulls += 1;
             return Ok(());
         }
-        let is_optional = self.column.max_def_level() > 1;
+        let is_optional = self.chunk.column.max_def_level() > 1;
         for entry in start..end {
             self.page.repetition.push(u8::from(entry > start));
             let is_there = values.is_valid(entry);
             self.page.definition.push(1 + u8::from(is_optional && is_there));
             if is_there {
                 self.add(values, entry);
-            } else {
-                self.totals.nulls += 1;
             }
         }
         Ok(())
@@ -218,34 +189,23 @@ impl CodedColumn {
             return Ok(());
         }
         self.coded += page.codes.len();
-        let mut body = Vec::with_capacity(page.codes.len() + page.plain.len() + page.definition.len() / 4 + 64);
-        levels(&page.repetition, self.column.max_rep_level(), &mut body);
-        levels(&page.definition, self.column.max_def_level(), &mut body);
-        let encoding = if self.is_plain {
-            body.extend_from_slice(&page.plain);
-            Encoding::PLAIN
-        } else {
-            let width = hybrid::width(self.words.len().saturating_sub(1));
-            body.push(u8::try_from(width).unwrap_or_default());
-            hybrid::encode(&page.codes, width, &mut body);
-            Encoding::RLE_DICTIONARY
+        let (is_plain, width) = (self.is_plain, hybrid::width(self.words.len().saturating_sub(1)));
+        let body = Body {
+            rows: page.rows,
+            repetition: &page.repetition,
+            definition: &page.definition,
+            values: page.codes.len() + page.plain_values,
+            encoding: if is_plain { Encoding::PLAIN } else { Encoding::RLE_DICTIONARY },
         };
-        let values = if self.column.max_def_level() > 0 { page.definition.len() } else { page.codes.len() + page.plain_values };
-        let uncompressed = body.len();
-        let data = Page::DataPage {
-            buf: press.press(self.compression, body)?,
-            num_values: u32::try_from(values).map_err(|error| ParquetError::General(error.to_string()))?,
-            encoding,
-            def_level_encoding: Encoding::RLE,
-            rep_level_encoding: Encoding::RLE,
-            statistics: None,
+        let put = |out: &mut Vec<u8>| {
+            if is_plain {
+                out.extend_from_slice(&page.plain);
+            } else {
+                out.push(u8::try_from(width).unwrap_or_default());
+                hybrid::encode(&page.codes, width, out);
+            }
         };
-        let offset = self.done.len() as u64;
-        let written = append(CompressedPage::new(data, uncompressed), &mut self.done)?;
-        self.pages.push(Written { offset, bytes: written.compressed_size, rows: page.rows });
-        self.totals.rows += page.rows;
-        self.totals.values += values;
-        self.totals.uncompressed += written.uncompressed_size;
+        self.chunk.push(&body, put, press)?;
         self.page.clear_like(page);
         Ok(())
     }

@@ -2,7 +2,7 @@
 //!
 //! Times and numbers that grow are delta-packed: several times faster to read than plain at equal size. Text is dictionary-coded but for
 //! long, rarely repeated values. Pages are small, because a trace is read by row number: whoever wants twenty rows decompresses one page
-//! per column; those of log records are smaller still. Page statistics exist where something is skipped by them.
+//! per column; those of log records are smaller still. Page statistics exist where something is skipped by them: of promoted numbers.
 //!
 //! Columns that hardly shrink are not compressed: random ids, delta-packed times, and dictionary codes of a few bits. Setting up a
 //! decompressor costs more than reading a page of them, and a trace is read through all columns at once.
@@ -84,7 +84,6 @@ fn root(leaf: &ColumnDescriptor) -> &str {
 fn statistics(leaf: &ColumnDescriptor) -> EnabledStatistics {
     use column::*;
     match root(leaf) {
-        TRACE_ID | START_TIME | TIME | DURATION | SERVICE_NAME | NAME | STATUS_CODE | SEVERITY_NUMBER => EnabledStatistics::Page,
         EVENTS | LINKS | BODY | BODY_ANY | RESOURCE | SCOPE | ORDER => EnabledStatistics::None,
         name if is_promoted(name) && matches!(leaf.physical_type(), Type::INT64 | Type::DOUBLE) => EnabledStatistics::Page,
         _ if leaf.path().parts().len() > 1 => EnabledStatistics::None,

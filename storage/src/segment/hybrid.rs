@@ -53,7 +53,8 @@ fn pack<T: Copy + Into<u64>>(values: &[T], width: u32, out: &mut Vec<u8>) {
     out.resize(end, 0);
 }
 
-fn varint(mut number: u64, out: &mut Vec<u8>) {
+/// Appends a number by seven bits a byte, the lowest first.
+pub(super) fn varint(mut number: u64, out: &mut Vec<u8>) {
     while number >= 0x80 {
         out.push(u8::try_from(number & 0x7f).unwrap_or_default() | 0x80);
         number >>= 7;

@@ -1,6 +1,6 @@
 //! Encodes one row group: rows in segment order go in, its column chunks come out.
 //!
-//! What has a dictionary is encoded by `segment/coded.rs`, everything else by Arrow's writer.
+//! What has a dictionary is encoded by `segment/coded.rs`, ids, times and long texts by `segment/bare.rs`, everything else by Arrow's writer.
 
 use std::io::Write;
 
@@ -10,6 +10,7 @@ use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowLeafColumn, ArrowRowG
 use parquet::errors::ParquetError;
 use parquet::file::writer::SerializedFileWriter;
 
+use super::bare::BareColumn;
 use super::coded::CodedColumn;
 use super::encoding;
 use super::press::Press;
@@ -27,6 +28,7 @@ pub(super) struct RowGroupBuilder {
 
 enum Column {
     Coded(Box<CodedColumn>),
+    Bare(Box<BareColumn>),
     Other(Box<ArrowColumnWriter>),
 }
 
@@ -37,8 +39,9 @@ impl RowGroupBuilder {
     pub(super) fn new<W: Write + Send>(file: &SerializedFileWriter<W>, table: SchemaRef, number: usize) -> Result<Self, ParquetError> {
         let writers = ArrowRowGroupWriterFactory::new(file, table.clone()).create_column_writers(number)?;
         let columns = writers.into_iter().zip(file.schema_descr().columns()).map(|(writer, column)| {
-            CodedColumn::new(column, file.properties())
-                .map_or_else(|| Column::Other(Box::new(writer)), |coded| Column::Coded(Box::new(coded)))
+            let coded = || CodedColumn::new(column, file.properties()).map(|coded| Column::Coded(Box::new(coded)));
+            let bare = || BareColumn::new(column, file.properties()).map(|bare| Column::Bare(Box::new(bare)));
+            coded().or_else(bare).unwrap_or_else(|| Column::Other(Box::new(writer)))
         });
         Ok(Self { table, columns: columns.collect(), press: Press::new(encoding::zstd_level(file.properties()))?, rows: 0 })
     }
@@ -52,6 +55,7 @@ impl RowGroupBuilder {
     pub(super) fn bytes(&self) -> usize {
         let bytes = |column: &Column| match column {
             Column::Coded(coded) => coded.bytes(),
+            Column::Bare(bare) => bare.bytes(),
             Column::Other(writer) => writer.get_estimated_total_bytes(),
         };
         self.columns.iter().map(bytes).sum()
@@ -66,6 +70,7 @@ impl RowGroupBuilder {
                 let column = columns.next().ok_or_else(|| ParquetError::General("more columns than the table has".to_owned()))?;
                 match (column, values) {
                     (Column::Coded(coded), Some(values)) => coded.push(values, offsets, 0..batch.num_rows(), &mut self.press)?,
+                    (Column::Bare(bare), _) => bare.push(array, &mut self.press)?,
                     (Column::Other(writer), _) => {
                         let leaves = match &mut leaves {
                             Some(leaves) => leaves,
@@ -88,6 +93,10 @@ impl RowGroupBuilder {
             match column {
                 Column::Coded(coded) => {
                     let (chunk, close) = coded.close(&mut self.press)?;
+                    group.append_column(&chunk, close)?;
+                }
+                Column::Bare(bare) => {
+                    let (chunk, close) = bare.close(&mut self.press)?;
                     group.append_column(&chunk, close)?;
                 }
                 Column::Other(writer) => writer.close()?.append_to_row_group(&mut group)?,
@@ -114,6 +123,10 @@ fn wrong(name: &str) -> ParquetError {
 
 impl std::fmt::Debug for Column {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if matches!(self, Self::Coded(_)) { "Coded" } else { "Other" })
+        f.write_str(match self {
+            Self::Coded(_) => "Coded",
+            Self::Bare(_) => "Bare",
+            Self::Other(_) => "Other",
+        })
     }
 }

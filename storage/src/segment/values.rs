@@ -1,6 +1,6 @@
 //! The values of a column as whoever gives them numbers looks at them.
 
-use arrow::array::{Array, AsArray as _, BinaryViewArray, Int32Array, Int64Array, StringViewArray};
+use arrow::array::{Array, AsArray as _, BinaryViewArray, FixedSizeBinaryArray, Int32Array, Int64Array, StringViewArray};
 use arrow::datatypes::DataType;
 
 /// Values of a batch.
@@ -8,6 +8,7 @@ use arrow::datatypes::DataType;
 pub(super) enum Values<'a> {
     Texts(&'a StringViewArray),
     Bytes(&'a BinaryViewArray),
+    Fixed(&'a FixedSizeBinaryArray),
     Ints(&'a Int32Array),
     Longs(&'a Int64Array),
 }
@@ -25,6 +26,7 @@ impl<'a> Values<'a> {
         match self {
             Self::Texts(array) => array.len(),
             Self::Bytes(array) => array.len(),
+            Self::Fixed(array) => array.len(),
             Self::Ints(array) => array.len(),
             Self::Longs(array) => array.len(),
         }
@@ -35,6 +37,7 @@ impl<'a> Values<'a> {
         match self {
             Self::Texts(array) => array.null_count(),
             Self::Bytes(array) => array.null_count(),
+            Self::Fixed(array) => array.null_count(),
             Self::Ints(array) => array.null_count(),
             Self::Longs(array) => array.null_count(),
         }
@@ -45,6 +48,7 @@ impl<'a> Values<'a> {
         match array.data_type() {
             DataType::Utf8View => array.as_string_view_opt().map(Self::Texts),
             DataType::BinaryView => array.as_binary_view_opt().map(Self::Bytes),
+            DataType::FixedSizeBinary(1..=16) => array.as_fixed_size_binary_opt().map(Self::Fixed),
             DataType::Int32 => array.as_primitive_opt().map(Self::Ints),
             DataType::Int64 => array.as_primitive_opt().map(Self::Longs),
             _ => None,
@@ -56,12 +60,13 @@ impl<'a> Values<'a> {
         matches!(self, Self::Texts(_) | Self::Bytes(_))
     }
 
-    /// What tells a value from others of its batch: the view of a text; of a number what would be its view.
+    /// What tells a value from others of its batch: the view of a text; of an id the id, of a number what would be its view.
     #[inline]
     pub(super) fn view(&self, at: usize) -> u128 {
         match self {
             Self::Texts(array) => array.views().get(at).copied().unwrap_or_default(),
             Self::Bytes(array) => array.views().get(at).copied().unwrap_or_default(),
+            Self::Fixed(array) => beginning(array.value(at)),
             Self::Ints(array) => u128::from(array.value(at).cast_unsigned()) << 32 | 4,
             Self::Longs(array) => u128::from(array.value(at).cast_unsigned()) << 32 | 8,
         }
@@ -73,6 +78,7 @@ impl<'a> Values<'a> {
         match self {
             Self::Texts(array) => Plain::Bytes(array.value(at).as_bytes()),
             Self::Bytes(array) => Plain::Bytes(array.value(at)),
+            Self::Fixed(array) => Plain::Bytes(array.value(at)),
             Self::Ints(array) => Plain::Int(array.value(at).to_le_bytes()),
             Self::Longs(array) => Plain::Long(array.value(at).to_le_bytes()),
         }
@@ -84,10 +90,17 @@ impl<'a> Values<'a> {
         match self {
             Self::Texts(array) => array.is_valid(at),
             Self::Bytes(array) => array.is_valid(at),
+            Self::Fixed(array) => array.is_valid(at),
             Self::Ints(array) => array.is_valid(at),
             Self::Longs(array) => array.is_valid(at),
         }
     }
+}
+
+/// The first 16 bytes, or fewer.
+#[inline]
+fn beginning(bytes: &[u8]) -> u128 {
+    bytes.first_chunk().map_or_else(|| bytes.iter().fold(0, |sum, byte| sum << 8 | u128::from(*byte)), |first| u128::from_le_bytes(*first))
 }
 
 impl AsRef<[u8]> for Plain<'_> {
