@@ -165,6 +165,7 @@ impl CallRolls {
         let mut kept = self.spans.lock().get(&source).unwrap_or_default();
         let missing: Vec<u128> = wanted.iter().filter(|trace| !kept.contains_key(trace)).copied().collect();
         if !missing.is_empty() {
+            let noted = notes.len();
             let found = read(segment, known, &missing, notes, control)?;
             let all = Arc::make_mut(&mut kept);
             if all.len() > MAX_TRACES {
@@ -173,7 +174,10 @@ impl CallRolls {
             all.extend(found);
             let spans = all.values().flat_map(|runs| runs.iter()).map(|run| run.calls.calls.len()).sum::<usize>();
             let bytes = spans * size_of::<Call>() + all.len() * TRACE_BYTES;
-            self.spans.lock().put(source, kept.clone(), bytes);
+            // What could not be read is missing in the next answer too, which has to say so.
+            if notes.len() == noted {
+                self.spans.lock().put(source, kept.clone(), bytes);
+            }
         }
         let found: Vec<Runs> = wanted.iter().filter_map(|trace| kept.get(trace).cloned()).collect();
         let spans = found.iter().flat_map(|runs| runs.iter()).map(|run| run.calls.calls.len() as u64).sum();

@@ -273,3 +273,26 @@ fn damaged_roll_ups_are_made_of_rows() {
         std::fs::write(&path, &whole).unwrap();
     }
 }
+
+#[test]
+fn what_could_not_be_read_is_missing_in_the_next_answer_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut dice = Dice(11);
+    let spans = random_spans(&mut dice);
+    let mut snapshot = Snapshot::default();
+    snapshot.spans.segments = [&spans, &spans].into_iter().flat_map(|spans| segment_of(folder.path(), 1, spans)).collect();
+    let meta = snapshot.spans.segments[0].meta().clone();
+    let path = folder.path().join(format!("{}.parquet", meta.id));
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[4..600].iter_mut().for_each(|byte| *byte ^= 1);
+    std::fs::write(&path, bytes).unwrap();
+    snapshot.spans.segments[0] = Arc::new(Segment::open(&Place::real(folder.path()), meta).unwrap());
+    let rolls = CallRolls::default();
+    let [first, second] = [0, 1].map(|_| {
+        let asked = (TimeRange::ALL, Parts::default());
+        let map = service_map(&snapshot, asked, UnixNanos::MAX, &rolls, &control()).unwrap().map;
+        (map.edges, map.stats.complete, map.stats.notes)
+    });
+    assert!(!first.1, "the traces of the damaged segment are in the other one too");
+    assert_eq!(first, second);
+}
