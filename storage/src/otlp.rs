@@ -14,6 +14,7 @@ mod maps;
 mod nested;
 mod notes;
 mod peer;
+mod same;
 mod shape;
 mod spans;
 mod view;
@@ -144,6 +145,7 @@ fn decode_into<'a, R: Rows<'a>>(mut rows: R, payload: &'a Bytes, context: &Conte
     let mut blocks = source.finish(payload);
     let batch = rows.finish(&mut blocks).map_err(|error| Malformed(format!("the request cannot be stored: {error}")))?;
     notes.repaired_texts = blocks.repaired;
+    notes.same = same::spans(&batch);
     notes.oddities = walker.oddities;
     let (message, flaws) = (notes.message(R::NOUN), notes.flaws());
     Ok(Decoded { batch, rejected: notes.rejected, rejected_by: notes.rejected_by, message, flaws })

@@ -21,6 +21,8 @@ pub enum Flaw {
     ProfilesField,
     /// A value with two members of which only one can hold.
     Members,
+    /// A span with trace id, span id, kind and start of another in the same request, and other content.
+    SameSpan,
     /// A span that ends before it starts.
     EndBeforeStart,
     /// A time in the years after 1970.
@@ -31,7 +33,7 @@ pub enum Flaw {
 
 impl Flaw {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::LegacyField,
         Self::Text,
         Self::Depth,
@@ -40,6 +42,7 @@ impl Flaw {
         Self::LinkId,
         Self::ProfilesField,
         Self::Members,
+        Self::SameSpan,
         Self::EndBeforeStart,
         Self::Early,
         Self::Late,
@@ -56,6 +59,7 @@ impl Flaw {
             Self::RecordId | Self::LinkId => "id",
             Self::ProfilesField => "profiles_field",
             Self::Members => "two_values",
+            Self::SameSpan => "same_span",
             Self::EndBeforeStart => "end_before_start",
             Self::Early => "before_2000",
             Self::Late => "future",
@@ -84,6 +88,9 @@ impl Flaw {
             }
             Self::ProfilesField => "field(s) key_strindex or string_value_strindex were ignored; they belong to profiles",
             Self::Members => "value(s) were given twice with different types; the last one holds",
+            Self::SameSpan => {
+                "span(s) have the ids, kind and start of another span of the request, and other content; the last of them counts, give each its own id"
+            }
             Self::EndBeforeStart => "span(s) end before they start; they are stored as sent and shown without a duration",
             Self::Early => {
                 "span(s), event(s) or log record(s) have a time before the year 2000 and are stored as sent; times are nanoseconds since 1970"

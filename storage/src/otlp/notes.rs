@@ -28,6 +28,8 @@ pub(super) struct Notes {
     /// Fields 1000.
     pub(super) legacy: u64,
     pub(super) repaired_texts: u64,
+    /// Spans that another of the request takes the place of.
+    pub(super) same: u64,
     /// Spans that end before they start.
     pub(super) backwards: u64,
     /// Records and events with a time before [`UnixNanos::YEAR_2000`](crate::model::UnixNanos::YEAR_2000).
@@ -86,6 +88,7 @@ impl Notes {
             Flaw::LinkId => self.link_ids,
             Flaw::ProfilesField => self.oddities.profiles,
             Flaw::Members => self.oddities.members,
+            Flaw::SameSpan => self.same,
             Flaw::EndBeforeStart => self.backwards,
             Flaw::Early => self.early,
             Flaw::Late => self.late,

@@ -81,6 +81,20 @@ fn legacy_and_profiles_fields_and_wrong_parents_are_warned_of() {
 }
 
 #[test]
+fn spans_that_nothing_but_their_content_tells_apart_are_warned_of() {
+    let named = |name: &[u8], start: u64| {
+        let mut bytes = span(&[(5, name)]);
+        put_times(&mut bytes, start, start);
+        bytes
+    };
+    let now = CONTEXT.now.get();
+    let decoded = traces(spans(&[&named(b"one", now), &named(b"two", now), &named(b"two", now), &named(b"three", now - 1)]));
+    assert_eq!((decoded.batch.num_rows(), decoded.flaws), (4, vec![(Flaw::SameSpan, 1)]));
+    // Sent twice as they are, or told apart by their times.
+    assert_eq!(traces(spans(&[&named(b"one", now), &named(b"one", now), &named(b"two", now - 1)])).flaws, []);
+}
+
+#[test]
 fn odd_times_are_stored_as_sent_and_warned_of() {
     let at = |start: u64, end: u64| {
         let mut bytes = span(&[]);
