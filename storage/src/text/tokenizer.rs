@@ -25,8 +25,33 @@ pub(super) enum Case {
     Other,
 }
 
-fn is_ascii_word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_'
+/// What an ASCII character is, by a table: one look at each tells where a word ends and whether it is a token as it is.
+const KINDS: [u8; 256] = kinds();
+/// Between words.
+const SEPARATOR: u8 = 0;
+/// Small letters and digits.
+const PLAIN: u8 = 1;
+/// Capitals and `_`: the word is folded or taken apart.
+const TO_FOLD: u8 = 2;
+
+const fn kinds() -> [u8; 256] {
+    let mut kinds = [SEPARATOR; 256];
+    let mut rest: &mut [u8] = &mut kinds;
+    let mut byte = 0u8;
+    while let Some((kind, others)) = rest.split_first_mut() {
+        *kind = match byte {
+            b'a'..=b'z' | b'0'..=b'9' => PLAIN,
+            b'A'..=b'Z' | b'_' => TO_FOLD,
+            _ => SEPARATOR,
+        };
+        byte = byte.wrapping_add(1);
+        rest = others;
+    }
+    kinds
+}
+
+fn kind(byte: u8) -> u8 {
+    KINDS.get(usize::from(byte)).copied().unwrap_or(SEPARATOR)
 }
 
 // === impl Tokenizer ===
@@ -59,10 +84,14 @@ impl Tokenizer {
 
     /// The same of ASCII: words of small letters and digits, most of them, are what they are.
     fn each_ascii(&mut self, text: &str, mut visit: impl FnMut(&str) -> bool) {
-        for word in text.split(|c: char| !is_ascii_word(c)).filter(|word| !word.is_empty()) {
-            let is_plain = word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-            let go_on = if is_plain {
-                visit(word)
+        let mut rest = text;
+        while !rest.is_empty() {
+            let mut kinds = 0;
+            let kinds_of_word = rest.bytes().map(kind).take_while(|kind| *kind != SEPARATOR).inspect(|kind| kinds |= kind);
+            let (word, after) = rest.split_at(kinds_of_word.count());
+            rest = after.get(1..).unwrap_or_default();
+            let go_on = if kinds & TO_FOLD == 0 {
+                word.is_empty() || visit(word)
             } else {
                 word.chars().all(|c| self.push(c.to_ascii_lowercase(), case(c), &mut visit)) && self.flush(&mut visit)
             };

@@ -50,11 +50,8 @@ const MAX_TERMS: usize = 4_096;
 /// Whether a token is a word: letters alone, and not many. The ids take the others. A part of the format: a change needs another
 /// [`crate::text`] version.
 pub(super) fn takes(token: &str) -> bool {
-    if token.is_ascii() {
-        token.len() <= MAX_CHARACTERS && token.bytes().all(|b| b.is_ascii_alphabetic())
-    } else {
-        token.chars().nth(MAX_CHARACTERS).is_none() && token.chars().all(char::is_alphabetic)
-    }
+    let is_ascii_word = token.len() <= MAX_CHARACTERS && token.bytes().all(|b| b.is_ascii_alphabetic());
+    is_ascii_word || (!token.is_ascii() && token.chars().nth(MAX_CHARACTERS).is_none() && token.chars().all(char::is_alphabetic))
 }
 
 // === impl Words ===

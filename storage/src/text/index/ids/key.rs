@@ -27,6 +27,11 @@ pub(super) fn beginning_with(prefix: &str) -> RangeInclusive<u64> {
 
 /// The code of the first characters, and how many there are.
 fn beginning(text: &str) -> (u64, u32) {
+    if let Some(first) = text.as_bytes().first_chunk::<{ CHARACTERS as usize }>()
+        && first.is_ascii()
+    {
+        return (first.iter().fold(0, |code, byte| (code << CHARACTER_BITS) | code_of(char::from(*byte))), CHARACTERS);
+    }
     let mut known = 0;
     let mut code = 0;
     for c in text.chars().take(CHARACTERS as usize) {
@@ -36,6 +41,7 @@ fn beginning(text: &str) -> (u64, u32) {
     (code << (CHARACTER_BITS * (CHARACTERS - known)), known)
 }
 
+#[inline]
 fn code_of(c: char) -> u64 {
     let number = u64::from(u32::from(c));
     match c {
