@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use storage::{QueryError, Signal, SqlQuery, Store, TimeRange, UnixNanos};
+use storage::{Aggregate, AggregateGroup, Measure, Measured, QueryError, Signal, SqlQuery, Store, TimeRange, UnixNanos};
 
 use crate::view::link::{Links, term};
 
@@ -72,6 +72,7 @@ pub(crate) struct Sender {
     pub(crate) service: String,
     pub(crate) sdk: String,
     pub(crate) spans: u64,
+    /// When the service was last seen.
     pub(crate) last: UnixNanos,
 }
 
@@ -166,21 +167,30 @@ pub(crate) async fn versions(store: &Store, service: &str, range: TimeRange) -> 
     Ok(rows(store, sql, MAX_INSTANCES).await?.iter().map(version).collect())
 }
 
-/// Who sent spans, by service and SDK, the busiest first.
+/// Who sent spans, by service and SDK, the busiest first. What is counted lies in the dictionaries of resources: no row is made.
 pub(crate) async fn senders(store: &Store, range: TimeRange) -> Result<Vec<Sender>, QueryError> {
-    let sql = format!(
-        "SELECT service_name AS service, coalesce(resource['telemetry.sdk.language'], '') AS language, \
-         coalesce(resource['telemetry.sdk.version'], '') AS sdk, count(*) AS n, max(start_time) AS last \
-         FROM spans WHERE {} GROUP BY 1, 2, 3 ORDER BY n DESC",
-        within("start_time", range)
-    );
-    let sender = |row: &Map<String, Value>| Sender {
-        service: text(row, "service"),
-        sdk: format!("{} {}", text(row, "language"), text(row, "sdk")).trim().to_owned(),
-        spans: number(row, "n"),
-        last: UnixNanos::new(number(row, "last")),
+    let asked = Aggregate {
+        signal: Signal::Traces,
+        query: String::new(),
+        range,
+        group_by: ["service", "resource.telemetry.sdk.language", "resource.telemetry.sdk.version"].map(str::to_owned).to_vec(),
+        measures: vec![Measure::Count],
+        step: None,
+        limit: MAX_INSTANCES,
     };
-    Ok(rows(store, sql, MAX_INSTANCES).await?.iter().map(sender).collect())
+    let (counted, services) = tokio::join!(store.aggregate(asked), store.services(range, 1));
+    let last: HashMap<String, UnixNanos> = services?.into_iter().map(|service| (service.name, service.last_seen)).collect();
+    let sender = |group: &AggregateGroup| {
+        let [service, language, sdk] = &group.values[..] else { return None };
+        let service = service.clone()?;
+        let sdk = [language, sdk].into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ");
+        let spans = match group.parts.first()?.first()? {
+            Measured::Count(spans) => *spans,
+            _ => 0,
+        };
+        Some(Sender { last: last.get(&service).copied().unwrap_or(range.from), service, sdk, spans })
+    };
+    Ok(counted?.groups.iter().filter(|group| !group.is_other).filter_map(sender).collect())
 }
 
 /// The namespace of every service that names one.

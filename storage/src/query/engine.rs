@@ -178,7 +178,10 @@ impl Engine {
                     Ok(Ok(result)) => result,
                     Err(error) => Err(failed(&error)),
                 },
-                error = control.ended() => Err(error),
+                error = control.ended() => Err(match error {
+                    QueryError::Timeout(_) => QueryError::Timeout(allowed),
+                    other => other,
+                }),
                 () = self.pressure.outgrown(self.sql_bytes) => Err(QueryError::Memory(sql::TOO_MUCH.to_owned())),
             }
         })

@@ -100,6 +100,13 @@ impl Predicate {
         Self { root: Eval::Leaf(Leaf::services(names)), hints }
     }
 
+    /// Rows with these very texts, and one of these numbers, in these columns.
+    pub(crate) fn equal(texts: &[(&'static str, &str)], numbers: &[(&'static str, Vec<i32>)]) -> Self {
+        let texts = texts.iter().map(|(column, text)| Leaf::equal(column, text));
+        let numbers = numbers.iter().map(|(column, numbers)| Leaf::Int(column, numbers.iter().map(|number| (*number, *number)).collect()));
+        Self { root: Eval::And(texts.chain(numbers).map(Eval::Leaf).collect()), hints: Hints::default() }
+    }
+
     /// Rows of a service whose resource has these very bytes.
     pub(crate) fn same_resource(service: String, resource: Vec<u8>) -> Self {
         let hints = Hints { services: Some(vec![service]), ..Hints::default() };

@@ -130,7 +130,7 @@ pub enum QueryError {
     #[error("{0}")]
     Invalid(String),
     /// It took longer than allowed. Narrow the time range or the question.
-    #[error("the query took longer than {0:?}; narrow its time range or its conditions")]
+    #[error("the query took longer than {:?}; narrow its time range or its conditions", in_millis(*.0))]
     Timeout(Duration),
     /// Too many queries run at once. Ask again after a second.
     #[error("too many queries are running; try again in a second")]
@@ -334,3 +334,8 @@ impl fmt::Display for ParseError {
 }
 
 impl std::error::Error for ParseError {}
+
+/// For people: what a clock measured has nanoseconds.
+fn in_millis(time: Duration) -> Duration {
+    time.checked_add(Duration::from_micros(500)).and_then(|time| u64::try_from(time.as_millis()).ok()).map_or(time, Duration::from_millis)
+}

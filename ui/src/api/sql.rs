@@ -230,6 +230,6 @@ const MAX_NOTES: usize = 16;
 
 const MAX_NOTE_CHARS: usize = 500;
 
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+const DEFAULT_TIMEOUT: Duration = MAX_TIMEOUT;
 
 const MAX_TIMEOUT: Duration = Duration::from_secs(60);

@@ -94,7 +94,7 @@ impl Measure {
             Self::Of(statistic, _) => statistic.of(amount),
             _ if rows == 0 => Measured::Nothing,
             Self::ErrorShare => Measured::Number(errors as f64 / rows as f64),
-            Self::Avg => nanos(durations.sum() / u128::from(rows)),
+            Self::Avg => nanos((durations.sum() + u128::from(rows / 2)) / u128::from(rows)),
             Self::Min => Measured::Nanos(durations.min()),
             Self::Max => Measured::Nanos(durations.max()),
             Self::Sum => nanos(durations.sum()),

@@ -90,6 +90,11 @@ impl Leaf {
         Self::Text(column::SERVICE_NAME, ValueTest::new(Operator::Equal, &operand))
     }
 
+    /// A column of texts that has this one.
+    pub(super) fn equal(column: &'static str, text: &str) -> Self {
+        Self::Text(column, ValueTest::new(Operator::Equal, &Operand::Text(vec![Literal::Quoted(text.to_owned())])))
+    }
+
     pub(super) fn same_resource(resource: Vec<u8>) -> Self {
         Self::Envelope(Envelope::SameResource(resource))
     }

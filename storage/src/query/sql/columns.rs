@@ -1,6 +1,7 @@
 //! The tables as SQL shows them: ids as hex, enumerations as words, attributes as one map of texts, what exceptions say as lists of texts.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -9,6 +10,8 @@ use arrow::array::{
 };
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::Value as Json;
 
 use super::super::columns;
@@ -39,6 +42,17 @@ enum Form {
     /// What all exceptions of a span say under a key, from what holds it of the first and of several.
     Exceptions(&'static [&'static str; 3], &'static str),
 }
+
+/// What a text of a column stands for.
+pub(super) enum Stored {
+    Text(&'static str),
+    Numbers(&'static str, Vec<i32>),
+}
+
+/// Columns of texts that are asked before rows are made; others are as long as bodies, or seldom asked for one text.
+const TEXTS: [&str; 2] = [column::SERVICE_NAME, column::NAME];
+/// Numbers that may have words of their own.
+const NAMED: RangeInclusive<i32> = 0..=32;
 
 const TYPES: [&str; 3] = [column::EXCEPTION_TYPE, column::EVENT_NAMES, column::EVENTS];
 const MESSAGES: [&str; 3] = [column::EXCEPTION_MESSAGE, column::EVENT_NAMES, column::EVENTS];
@@ -141,6 +155,18 @@ impl Column {
         match self.form {
             Form::Same(name) | Form::Hex(name) | Form::Word(name, _) => Some(name),
             Form::Attributes | Form::Resource | Form::Exceptions(..) => None,
+        }
+    }
+
+    /// The stored texts or numbers that this text stands for; of ids, maps and lists it is not known, nor of a word for numbers without one.
+    pub(super) fn stored(&self, text: &str) -> Option<Stored> {
+        match self.form {
+            Form::Same(name) if TEXTS.contains(&name) => Some(Stored::Text(name)),
+            Form::Word(name, word) => {
+                let is_of_others = word(*NAMED.start() - 1) == text || word(*NAMED.end() + 1) == text;
+                (!is_of_others).then(|| Stored::Numbers(name, NAMED.filter(|number| word(*number) == text).collect()))
+            }
+            _ => None,
         }
     }
 
@@ -282,7 +308,7 @@ fn append_any(values: &mut StringBuilder, encoded: &[u8]) {
     values.append_option(text_of(encoded));
 }
 
-/// A value as text: arrays and maps as JSON, bytes as hex, nothing for an empty one.
+/// A value as text: arrays and maps as JSON, bytes in base64, by which conditions find them, nothing for an empty one.
 pub(in super::super) fn text_of(encoded: &[u8]) -> Option<String> {
     match json_of(encoded, 0) {
         Json::Null => None,
@@ -299,7 +325,7 @@ fn json_of(encoded: &[u8], depth: usize) -> Json {
         Any::Bool(value) => value.into(),
         Any::Int(value) => value.into(),
         Any::Double(value) => serde_json::Number::from_f64(value).map_or_else(|| value.to_string().into(), Json::Number),
-        Any::Bytes(bytes) => super::json::hex(bytes).into(),
+        Any::Bytes(bytes) => BASE64_STANDARD.encode(bytes).into(),
         Any::Array(_) | Any::Map(_) if depth >= MAX_DEPTH => "…".into(),
         Any::Array(array) => wire::elements(array).map(|element| json_of(element, depth + 1)).collect(),
         Any::Map(map) => wire::entries(map).map(|(key, value)| (key.to_owned(), json_of(value, depth + 1))).collect(),

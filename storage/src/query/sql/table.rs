@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 use super::super::predicate::{Hints, Predicate};
 use super::super::question::QueryError;
 use super::super::scan::{Control, Scan, Wanted};
-use super::columns::{self, Column};
+use super::columns::{self, Column, Stored};
 use super::filters::Bounds;
 use crate::model::{TimeRange, UnixNanos};
 use crate::schema::column;
@@ -164,7 +164,7 @@ fn read(
     sender: &Sender,
 ) -> Result<Vec<String>, QueryError> {
     let control = Control::new(READ_TIMEOUT);
-    let predicate = Predicate::all();
+    let predicate = narrowing(texts);
     let mut sources: Vec<&'static str> = columns.iter().filter_map(Column::source).collect();
     columns.iter().for_each(|column| sources.extend(column.sources()));
     sources.extend(texts.iter().filter_map(|(column, _)| column.source()));
@@ -194,4 +194,17 @@ fn read(
         },
     )?;
     Ok(scan.stats.notes)
+}
+
+/// What of these texts can be asked of columns as they are stored, so that the others are read of few rows.
+fn narrowing(texts: &[(Column, String)]) -> Predicate {
+    let (mut equal, mut numbers) = (Vec::new(), Vec::new());
+    for (column, text) in texts {
+        match column.stored(text) {
+            Some(Stored::Text(name)) => equal.push((name, text.as_str())),
+            Some(Stored::Numbers(name, codes)) => numbers.push((name, codes)),
+            None => {}
+        }
+    }
+    Predicate::equal(&equal, &numbers)
 }

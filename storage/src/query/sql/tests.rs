@@ -261,7 +261,7 @@ fn values() -> Vec<Value> {
         Value::Bool(true),
         text("true"),
         Value::Bytes(vec![0xab, 0xcd]),
-        text("abcd"),
+        text("q80="),
         array(&[text("a"), Value::Int(1)]),
         text("[\"a\",1]"),
         text(""),
