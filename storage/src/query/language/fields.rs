@@ -145,8 +145,13 @@ pub(super) fn resolve(signal: Signal, name: &str) -> Result<Field, Refusal> {
             if signal == Signal::Traces { "log records do: search the logs, or write log:(…)" } else { "spans do: search the traces" };
         return Err((format!("{what} have no field `{name}`, {others}"), Vec::new()));
     }
+    let instead = match (signal, name) {
+        (Signal::Traces, "error" | "failed" | "is_error") => "failed ones are status:error; ",
+        (Signal::Logs, "error" | "failed" | "is_error") => "those of errors are severity>=error; ",
+        _ => "",
+    };
     Err((
-        format!("{what} have no field `{name}`; for an attribute write attr.{name}"),
+        format!("{what} have no field `{name}`; {instead}for an attribute write attr.{name}"),
         nearest(name, NAMES.iter().filter(known).map(|(n, ..)| *n)),
     ))
 }

@@ -10,17 +10,31 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<Stri
     }
     let is_beginning =
         |candidate: &str| (name.len() >= 2 && candidate.starts_with(name)) || (candidate.len() >= 3 && name.starts_with(candidate));
-    let mut scored: Vec<_> = known
-        .map(
-            |candidate| {
-                if is_beginning(candidate) { (1, 2, candidate) } else { (distance(name, candidate), near(name, candidate), candidate) }
-            },
-        )
-        .filter(|(score, most, _)| score <= most)
-        .map(|(score, _, candidate)| (score, candidate))
-        .collect();
+    let score = |candidate| match candidate {
+        _ if is_beginning(candidate) => (1, 2, candidate),
+        _ if has_words_of(candidate, name) => (2, 2, candidate),
+        _ => (distance(name, candidate), near(name, candidate), candidate),
+    };
+    let mut scored: Vec<_> =
+        known.map(score).filter(|(score, most, _)| score <= most).map(|(score, _, candidate)| (score, candidate)).collect();
     scored.sort_unstable();
     scored.into_iter().take(3).map(|(_, candidate)| candidate.to_owned()).collect()
+}
+
+/// Whether a name is made of parts of a longer one, in their order: `http.statuscode` of `http.response.status_code`.
+fn has_words_of(candidate: &str, name: &str) -> bool {
+    let separators = ['.', '_', '-'];
+    let mut rest = candidate.replace(separators, "");
+    let letters = name.chars().filter(|c| !separators.contains(c)).count();
+    letters >= 6
+        && rest.chars().count() > letters
+        && name.split(separators).all(|word| {
+            let after = rest.find(word).map(|at| rest.split_off(at + word.len()));
+            after.is_some_and(|after| {
+                rest = after;
+                true
+            })
+        })
 }
 
 /// As many letters may differ.
@@ -61,6 +75,11 @@ mod tests {
         for name in ["foo", "tofu", "a", "", "x1", "zzzzzzz"] {
             assert_eq!(near(name), "", "{name}");
         }
+        let keys = ["http.response.status_code", "http.request.method", "db.system.name"];
+        for name in ["http.statuscode", "http.status", "status_code", "http.response.code"] {
+            assert_eq!(nearest(name, keys.into_iter()), ["http.response.status_code"], "{name}");
+        }
+        assert_eq!(nearest("code.http", keys.into_iter()), Vec::<String>::new());
         assert_eq!((distance("ab", "ba"), distance("abc", ""), distance("kitten", "sitting")), (1, 3, 3));
     }
 }
