@@ -126,7 +126,12 @@ impl Service {
             "/v1/metrics" => Err(Refusal::Signal { signal: "metrics", variable: "OTEL_METRICS_EXPORTER" }),
             "/v1development/profiles" => Err(Refusal::Signal { signal: "profiles", variable: "OTEL_PROFILES_EXPORTER" }),
             call if call.starts_with("/opentelemetry.proto.collector.") => Err(self.misdirected()),
-            _ => Err(Refusal::NotFound { path: bounded(path.escape_default().to_string(), 128) }),
+            _ => {
+                let rest = path.strip_prefix("/v1/traces").or_else(|| path.strip_prefix("/v1/logs"));
+                let is_twice = rest.is_some_and(|rest| rest.starts_with("/v1/"));
+                let hint = if is_twice { "; OTEL_EXPORTER_OTLP_ENDPOINT is the address without a path" } else { "" };
+                Err(Refusal::NotFound { path: bounded(path.escape_default().to_string(), 128), hint })
+            }
         }
     }
 

@@ -99,6 +99,8 @@ async fn paths_methods_and_types_are_told_apart() {
         assert_eq!(heard.status, 404, "{path}");
         assert!(!heard.json()["message"].as_str().unwrap().is_empty());
     }
+    let heard = running.post("/v1/traces/v1/logs", JSON, T1.as_bytes()).await;
+    assert!(heard.status == 404 && heard.json()["message"].as_str().unwrap().contains("OTEL_EXPORTER_OTLP_ENDPOINT"), "{heard:?}");
     for method in ["GET", "PUT", "PATCH", "DELETE", "HEAD", "TRACE", "NONSENSE"] {
         let heard = running.say(format!("{method} /v1/traces HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n").as_bytes()).await;
         assert!(heard.status == 405 && heard.has("allow: post, options"), "{heard:?}");
