@@ -4,6 +4,7 @@
 //! new comes in, then the store, which writes what is in memory, then the pages.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub(crate) struct App {
     /// Cancelled when the receivers stop; `/readyz` shows it.
     receivers_stop: CancellationToken,
     stop_deadline: Duration,
+    /// Behind the address of the pages.
+    base_path: String,
 }
 
 /// A running part and the token that ends it.
@@ -49,7 +52,7 @@ impl App {
         let receivers_stop = CancellationToken::new();
         let stopping = receivers_stop.clone();
         let mut pages = ui::Config::new(config.pages.listen, env!("CARGO_PKG_VERSION"));
-        pages.base_path = config.pages.base_path;
+        pages.base_path.clone_from(&config.pages.base_path);
         pages.allowed_hosts = config.pages.allowed_hosts;
         pages.otlp_grpc = collector.grpc_addr();
         pages.otlp_http = collector.http_addr();
@@ -58,7 +61,16 @@ impl App {
         pages.readiness =
             vec![ui::Part::new("receivers", move || if stopping.is_cancelled() { Err("stopping".to_owned()) } else { Ok(()) })];
         let pages = ui::bind(pages, store.clone(), registry)?;
-        Ok(Self { store, collector, pages, demo: config.demo, receivers_stop, stop_deadline: config.stop_deadline })
+        warn_of_networks([collector.grpc_addr(), collector.http_addr(), Some(pages.addr())]);
+        Ok(Self {
+            store,
+            collector,
+            pages,
+            demo: config.demo,
+            receivers_stop,
+            stop_deadline: config.stop_deadline,
+            base_path: config.pages.base_path,
+        })
     }
 
     /// Says where everything listens, one line each, for people and for programs that start this one.
@@ -72,7 +84,7 @@ impl App {
         if let Some(address) = self.collector.http_addr() {
             writeln!(out, "ready otlp/http http://{address}")?;
         }
-        writeln!(out, "ready ui http://{}", self.pages.addr())?;
+        writeln!(out, "ready ui http://{}{}", self.pages.addr(), self.base_path)?;
         out.flush().context("cannot say where the ports are")
     }
 
@@ -81,7 +93,7 @@ impl App {
     /// # Errors
     /// When a part ended by itself, or what was in memory could not be written.
     pub(crate) async fn run(self, signals: &mut Signals) -> anyhow::Result<ExitCode> {
-        let Self { store, collector, pages, demo, receivers_stop, stop_deadline } = self;
+        let Self { store, collector, pages, demo, receivers_stop, stop_deadline, .. } = self;
         let demo = demo.zip(collector.grpc_addr()).map(|(demo, address)| {
             let mut shop = shop::demo::Config::new(format!("http://{}", reachable(address)));
             shop.traces_per_second = demo.traces_per_second;
@@ -109,8 +121,19 @@ impl App {
         let parts = Parts { demo, receivers, pages };
         tokio::select! {
             stopped = parts.stop(&store, Deadline::after(stop_deadline)) => stopped,
-            name = signals.next() => anyhow::bail!("{name} while stopping: ended at once; nothing acknowledged is lost, the log holds it"),
+            name = signals.second() => anyhow::bail!("{name} while stopping: ended at once; nothing acknowledged is lost, the log holds it"),
         }
+    }
+}
+
+/// Whoever reaches an address may read, send and delete.
+fn warn_of_networks(addresses: [Option<SocketAddr>; 3]) {
+    let open: Vec<String> = addresses.into_iter().flatten().filter(|address| !address.ip().is_loopback()).map(|a| a.to_string()).collect();
+    if !open.is_empty() {
+        tracing::warn!(
+            addresses = open.join(", "),
+            "open to the network, and nobody is asked who they are: let a firewall or a proxy decide"
+        );
     }
 }
 
@@ -190,7 +213,7 @@ impl Part {
 }
 
 /// Where this process reaches a port that listens on every network.
-pub(crate) fn reachable(mut address: std::net::SocketAddr) -> std::net::SocketAddr {
+pub(crate) fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         let loopback: std::net::IpAddr =
             if address.is_ipv4() { std::net::Ipv4Addr::LOCALHOST.into() } else { std::net::Ipv6Addr::LOCALHOST.into() };

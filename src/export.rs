@@ -14,7 +14,14 @@ use crate::cli::{Export, ExportFormat, Signal};
 use crate::progress::Progress;
 use crate::source::{Source, quiet_log};
 
-/// Writes what was asked for. Fails when it is not whole.
+/// What was written.
+#[derive(Debug, Default)]
+struct Written {
+    messages: u64,
+    bytes: usize,
+}
+
+/// Writes what was asked for. Fails when it is not whole, or a trace that was asked for is not there.
 ///
 /// # Errors
 /// When it cannot be read or written.
@@ -34,19 +41,29 @@ pub(crate) fn run(arguments: &Export) -> anyhow::Result<ExitCode> {
 
 async fn write(client: &Client, arguments: &Export) -> anyhow::Result<ExitCode> {
     let Some(file) = &arguments.output else {
-        lines(client, arguments, BufWriter::new(std::io::stdout())).await?;
-        return Ok(ExitCode::SUCCESS);
+        let written = lines(client, arguments, BufWriter::new(std::io::stdout())).await?;
+        return Ok(report(arguments, &written, None));
     };
     let draft = draft_of(file)?;
     let failed = || format!("cannot write {}", draft.display());
     let out = File::create(&draft).with_context(failed)?;
-    if let Err(error) = lines(client, arguments, BufWriter::new(&out)).await {
-        // What was written is kept under its other name: it may be all there is.
-        return Err(error.context(format!("the export is not whole; what there is stands in {}", draft.display())));
-    }
+    let written = lines(client, arguments, BufWriter::new(&out)).await;
+    // What was written is kept under its other name: it may be all there is.
+    let written = written.with_context(|| format!("the export is not whole; what there is stands in {}", draft.display()))?;
     out.sync_all().with_context(failed)?;
     std::fs::rename(&draft, file).with_context(|| format!("cannot rename {} to {}", draft.display(), file.display()))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(report(arguments, &written, Some(file)))
+}
+
+/// Says what was written, on stderr; fails where a trace that was named is not there.
+fn report(arguments: &Export, written: &Written, file: Option<&Path>) -> ExitCode {
+    let Written { messages, bytes } = written;
+    match (file, messages) {
+        (_, 0) => crate::say(&"nothing that is stored matches; the export is empty"),
+        (Some(file), _) => crate::say(&format_args!("wrote {messages} messages, {bytes} bytes, to {}", file.display())),
+        (None, _) => {}
+    }
+    if *messages == 0 && arguments.trace.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 /// The name of a file that is not whole yet.
@@ -56,7 +73,8 @@ fn draft_of(file: &Path) -> anyhow::Result<PathBuf> {
     Ok(file.with_file_name(name))
 }
 
-async fn lines(client: &Client, arguments: &Export, mut out: impl Write) -> anyhow::Result<()> {
+async fn lines(client: &Client, arguments: &Export, mut out: impl Write) -> anyhow::Result<Written> {
+    let mut written = Written::default();
     let mut progress = Progress::new("exported", "bytes");
     for signal in [Signal::Traces, Signal::Logs] {
         if arguments.signal.is_some_and(|only| only != signal) {
@@ -78,7 +96,8 @@ async fn lines(client: &Client, arguments: &Export, mut out: impl Write) -> anyh
                 for part in piece.split_inclusive(|byte| *byte == b'\n') {
                     line.extend_from_slice(part);
                     if part.ends_with(b"\n") {
-                        put(&line, signal, arguments.format, &mut out)?;
+                        written.bytes += put(&line, signal, arguments.format, &mut out)?;
+                        written.messages += 1;
                         line.clear();
                     }
                 }
@@ -87,27 +106,32 @@ async fn lines(client: &Client, arguments: &Export, mut out: impl Write) -> anyh
             .await?;
         anyhow::ensure!(line.is_empty(), "the answer of {} ends within a line", client.name());
     }
-    out.flush().context("cannot write")
+    out.flush().context("cannot write")?;
+    Ok(written)
 }
 
-/// Writes one line, or the message that it stands for.
-fn put(line: &[u8], signal: Signal, format: ExportFormat, out: &mut impl Write) -> anyhow::Result<()> {
+/// Writes one line, or the message that it stands for, and says how many bytes that were.
+fn put(line: &[u8], signal: Signal, format: ExportFormat, out: &mut impl Write) -> anyhow::Result<usize> {
     if line.starts_with(b"{\"error\"") {
         let error: serde_json::Value = serde_json::from_slice(line).unwrap_or_default();
         anyhow::bail!("{}", error.pointer("/error/message").and_then(serde_json::Value::as_str).unwrap_or("the server broke off"));
     }
     match format {
-        ExportFormat::Json => out.write_all(line)?,
+        ExportFormat::Json => {
+            out.write_all(line)?;
+            Ok(line.len())
+        }
         ExportFormat::Protobuf => {
             let message = collector::from_json(signal.into(), line).map_err(anyhow::Error::msg)?;
             if let Some(why) = message.rejection {
                 anyhow::bail!("a record cannot be written in protobuf: {why}");
             }
-            out.write_all(&varint(message.payload.len() as u64))?;
+            let length = varint(message.payload.len() as u64);
+            out.write_all(&length)?;
             out.write_all(&message.payload)?;
+            Ok(length.len() + message.payload.len())
         }
     }
-    Ok(())
 }
 
 /// A number as protobuf writes lengths.

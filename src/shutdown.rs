@@ -6,11 +6,12 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, timeout_at};
 
-/// SIGINT and SIGTERM, in the order in which they come.
+/// SIGINT, SIGTERM, and SIGHUP of a terminal that is closed, in the order in which they come.
 #[derive(Debug)]
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Signal,
 }
 
 /// The time by which everything has ended.
@@ -24,7 +25,11 @@ pub(crate) struct Deadline {
 impl Signals {
     /// Begins to listen; from here on a signal no longer ends the process.
     pub(crate) fn listen() -> std::io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 
     /// Waits for the next one and gives its name.
@@ -32,9 +37,24 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",
+            _ = self.hangup.recv() => "SIGHUP",
+        }
+    }
+
+    /// Waits for one that comes well after the first: who ends a process and its group sends the same signal twice.
+    pub(crate) async fn second(&mut self) -> &'static str {
+        let first = Instant::now();
+        loop {
+            let name = self.next().await;
+            if first.elapsed() >= ONE_SIGNAL {
+                return name;
+            }
         }
     }
 }
+
+/// Signals that come so close together are one.
+const ONE_SIGNAL: Duration = Duration::from_millis(250);
 
 // === impl Deadline ===
 

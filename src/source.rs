@@ -142,8 +142,10 @@ pub(crate) fn must_be_data_folder(folder: &Path) -> anyhow::Result<()> {
     Err(AskedWrongly(format!("`{}` is not a data folder: it has neither LOCK nor FORMAT; name one", folder.display())).into())
 }
 
+/// Also one into which a restore was begun: whoever opens it says how to go on.
 fn is_data_folder(folder: &Path) -> std::io::Result<bool> {
-    Ok(folder.join("LOCK").try_exists()? || folder.join("FORMAT").try_exists()?)
+    let has = |name| folder.join(name).try_exists();
+    Ok(has("LOCK")? || has("FORMAT")? || has("RESTORING")?)
 }
 
 /// Warnings and errors of the parts go to stderr; what a command has to say goes to stdout.

@@ -18,7 +18,10 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         "d" => 86_400_000,
         _ => return Err(wanted()),
     };
-    number.checked_mul(millis).filter(|millis| *millis > 0).map(Duration::from_millis).ok_or_else(wanted)
+    if number == 0 {
+        return Err(format!("`{text}` is no time at all; the least is 1ms"));
+    }
+    number.checked_mul(millis).map(Duration::from_millis).ok_or_else(wanted)
 }
 
 /// How long something is kept; for ever when nothing is in it.

@@ -46,6 +46,7 @@ pub(crate) struct Keeper {
     removing: Mutex<()>,
     /// Segments that were written and are not to be listed: their files are removed.
     discarded: Mutex<Vec<SegmentMeta>>,
+    let_go_lately: Mutex<room::LetGoLately>,
     #[cfg(test)]
     steps: Mutex<Option<Hook>>,
 }
@@ -105,6 +106,7 @@ impl Keeper {
             flushing: Mutex::new(()),
             removing: Mutex::new(()),
             discarded: Mutex::default(),
+            let_go_lately: Mutex::default(),
             #[cfg(test)]
             steps: Mutex::new(None),
         }

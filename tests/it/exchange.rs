@@ -101,6 +101,8 @@ async fn what_is_exported_and_imported_and_exported_again_is_the_same() {
     assert_eq!(records(&file("some")).values().sum::<usize>(), 2);
     expect(0, &["export", "--url", &url, "--trace", &"06".repeat(16), "-o", word(&file("trace"))]);
     assert_eq!(records(&file("trace")).values().sum::<usize>(), 3);
+    expect(1, &["export", "--url", &url, "--trace", &"07".repeat(16), "-o", word(&file("none"))]);
+    expect(0, &["export", "--url", &url, "--signal", "logs", "-q", "nobody wrote this", "-o", word(&file("none"))]);
     assert!(server.terminate(Duration::from_secs(20)).expect("it did not stop").success());
     let mut other = Server::start(&file("other"), &[]);
     let endpoint = format!("http://{}", other.http);

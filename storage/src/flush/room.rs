@@ -1,9 +1,39 @@
 //! Room for what is written: what the byte budget lets go for it, and when files are removed that nobody needs any more.
 
+use std::time::{Duration, Instant};
+
+use ulid::Ulid;
+
 use super::{KeepError, Keeper};
 use crate::budget::{Asked, InUse, Share};
 use crate::segment::SegmentMeta;
 use crate::store::LetGo;
+
+/// What was let go since it was last told.
+#[derive(Debug, Default)]
+pub(super) struct LetGoLately {
+    segments: u64,
+    rows: u64,
+    told: Option<Instant>,
+}
+
+/// Between two tellings.
+const QUIET: Duration = Duration::from_secs(60);
+
+// === impl LetGoLately ===
+
+impl LetGoLately {
+    /// One more segment; what to tell, where it is time.
+    fn add(&mut self, rows: u64) -> Option<(u64, u64)> {
+        self.segments += 1;
+        self.rows += rows;
+        if self.told.is_some_and(|told| told.elapsed() < QUIET) {
+            return None;
+        }
+        self.told = Some(Instant::now());
+        Some((std::mem::take(&mut self.segments), std::mem::take(&mut self.rows)))
+    }
+}
 
 // === impl Keeper ===
 
@@ -40,11 +70,19 @@ impl Keeper {
         let Some(oldest) = self.tables.oldest() else { return Ok(false) };
         let (id, rows) = (oldest.meta().id, oldest.visible_rows());
         match self.replace(&[oldest], Vec::new(), LetGo::Budget) {
-            Ok(()) => tracing::info!(segment.id = %id, rows, "the oldest rows were let go to stay within max_disk_bytes"),
+            Ok(()) => self.say_let_go(id, rows),
             Err(KeepError::Outdated) => {}
             Err(error) => return Err(error),
         }
         Ok(true)
+    }
+
+    /// Once a minute for people: a full folder lets go of segments as fast as rows come in.
+    fn say_let_go(&self, id: Ulid, rows: u64) {
+        tracing::debug!(segment.id = %id, rows, "the oldest rows were let go to stay within max_disk_bytes");
+        if let Some((segments, rows)) = self.let_go_lately.lock().add(rows) {
+            tracing::info!(segments, rows, "the oldest rows were let go to stay within max_disk_bytes; more are told in a minute");
+        }
     }
 
     /// Sets `bytes` aside for files to be written, if they fit as things are.

@@ -14,7 +14,7 @@ pub(super) fn spans(batch: &RecordBatch) -> u64 {
         return 0;
     };
     let (chunks, _) = spans.value_data().as_chunks::<8>();
-    let mut rows: Vec<(u64, u32)> = chunks.iter().map(|id| u64::from_ne_bytes(*id)).zip(0..).collect();
+    let mut rows: Vec<(u64, u32)> = chunks.iter().map(|id| u64::from_le_bytes(*id)).zip(0..).collect();
     rows.sort_unstable();
     let key = |row: usize| (traces.value(row), kinds.value(row), starts.value(row));
     let mut found = 0;

@@ -1,6 +1,7 @@
 //! How much disk is left, looked up at most once a second.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -14,12 +15,17 @@ pub(crate) struct Disk {
     folder: Arc<Folder>,
     min_free: u64,
     seen: Mutex<Option<(Instant, u64)>>,
+    /// Whether the log was told that writes are refused.
+    is_told: AtomicBool,
     gauge: Gauge,
 }
 
 impl Disk {
     pub(crate) fn new(folder: Arc<Folder>, min_free: u64, gauge: Gauge) -> Self {
-        Self { folder, min_free, seen: Mutex::new(None), gauge }
+        let disk = Self { folder, min_free, seen: Mutex::new(None), is_told: AtomicBool::new(false), gauge };
+        // Also where nobody sends anything yet.
+        let _ = disk.refusal();
+        disk
     }
 
     /// Free bytes; the last known value when the system does not say.
@@ -44,11 +50,19 @@ impl Disk {
         self.free_bytes() >= self.min_free.saturating_add(bytes)
     }
 
-    /// Why writes are refused; `None` when there is enough room.
+    /// Why writes are refused; `None` when there is enough room. The log is told when that changes.
     pub(crate) fn refusal(&self) -> Option<String> {
         let free = self.free_bytes();
-        (free < self.min_free).then(|| {
+        let is_short = free < self.min_free;
+        let refusal = is_short.then(|| {
             format!("the disk of the data folder has {} MiB left, {} MiB are kept free; make room", free >> 20, self.min_free >> 20)
-        })
+        });
+        if self.is_told.load(Ordering::Relaxed) != is_short && self.is_told.swap(is_short, Ordering::Relaxed) != is_short {
+            match &refusal {
+                Some(reason) => tracing::warn!(reason, "nothing new is taken in"),
+                None => tracing::info!(free_bytes = free, "the disk has room again: requests are taken in"),
+            }
+        }
+        refusal
     }
 }

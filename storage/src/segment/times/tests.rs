@@ -55,7 +55,8 @@ proptest! {
         prop_assert_eq!(segment.footer().unwrap().tells_times, format == 3);
         prop_assert_eq!(&all(&segment), &rows);
         for (name, _) in told(signal) {
-            let alone = read(&segment, &[name], Some(&RowRanges::from([0..1])));
+            let first = 0..1;
+            let alone = read(&segment, &[name], Some(&RowRanges::from([first])));
             prop_assert_eq!(alone.column(0), &rows.column_by_name(name).unwrap().slice(0, 1));
         }
     }

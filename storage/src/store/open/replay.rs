@@ -63,8 +63,10 @@ impl Replay<'_> {
         })?;
         self.frames(ahead, &path)?;
         let replayed = wal::settle(replayed)?;
-        if replayed.frames > 0 {
-            tracing::info!(frames = replayed.frames, size_bytes = self.tables.waiting().0, "the log was read back");
+        // The others are in segments.
+        let frames = replayed.next_seq.saturating_sub(1).saturating_sub(self.contents.wal_through);
+        if frames > 0 {
+            tracing::info!(frames, size_bytes = self.tables.waiting().0, "the log was read back");
         }
         Ok(replayed)
     }
