@@ -169,6 +169,19 @@ pub(crate) fn loop_over_calls(times: u64) -> ExportTraceServiceRequest {
     ExportTraceServiceRequest { resource_spans: vec![of_service("catalog", spans)] }
 }
 
+/// Traces of one request each, half of them `slow` in a statement that takes four seconds instead of one; the database is called in every one.
+pub(crate) fn slow_calls(slow: u8) -> ExportTraceServiceRequest {
+    let of_trace = |number: u8| {
+        let (age, long) = (400 - u64::from(number) * 10, if number < slow { 4 } else { 1 });
+        let in_trace = |span: Span| Span { trace_id: vec![number + 1; 16], ..span };
+        let id = format!("{:016x}", u64::from(number) + 1);
+        let request = in_trace(Span { kind: 2, ..span(&id, "", "POST /pay", age, long + 1) });
+        (request, in_trace(Span { kind: 3, ..span("00f067aa0ba902b7", &id, "SELECT orders", age - 1, long) }))
+    };
+    let (requests, calls) = (0..slow * 2).map(of_trace).unzip();
+    ExportTraceServiceRequest { resource_spans: vec![of_service("checkout", requests), of_service("db", calls)] }
+}
+
 /// Requests of one trace, each with one of these texts in an attribute of this key.
 pub(crate) fn with_texts(key: &str, texts: &[String]) -> ExportTraceServiceRequest {
     let request = |(number, value): (usize, &String)| {

@@ -12,6 +12,7 @@ use crate::error::Failure;
 use crate::params::Window;
 use crate::view::chart::{Bars, SPANS};
 use crate::view::colour::Palette;
+use crate::view::contrast::calls::{CallRow, Calls};
 use crate::view::contrast::{Contrast, Counted};
 use crate::view::facets::{Group, Marks};
 use crate::view::format::Clockface;

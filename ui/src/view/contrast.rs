@@ -3,6 +3,8 @@
 use super::format;
 use super::link::{Links, term};
 
+pub(crate) mod calls;
+
 /// Values by how much their shares differ.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Contrast {

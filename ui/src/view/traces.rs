@@ -5,6 +5,7 @@ use storage::{RepeatedCalls, ServiceInTrace, Store, TraceOrder, TracePage, Trace
 
 use super::colour::{Chip, Palette};
 use super::contrast::Contrast;
+use super::contrast::calls::Calls;
 use super::facets::Group;
 use super::format::{self, Clockface, Moment};
 use super::frame::Frame;
@@ -91,6 +92,8 @@ pub(crate) struct ContrastPage {
     pub(crate) selection: String,
     pub(crate) problem: Option<Problem>,
     pub(crate) contrast: Contrast,
+    /// What the selected spans wait for.
+    pub(crate) calls: Calls,
     /// Fields that were compared.
     pub(crate) fields: String,
     /// What was not compared, and why.

@@ -34,6 +34,16 @@ pub(super) fn contrast(text: &str) -> String {
         frame: frame(text),
         query: text.to_owned(),
         selection: text.to_owned(),
+        calls: Calls {
+            rows: vec![CallRow {
+                name: text.to_owned(),
+                chip: Some(Palette::default().chip(text)),
+                href: Links::default().operation(text, text).href(),
+                example: Links::default().traces(text).href(),
+                ..CallRow::default()
+            }],
+            remark: text.to_owned(),
+        },
         contrast: Contrast::new(&[counted], (9, 9), text, &Links::default()),
         fields: text.to_owned(),
         notes: vec![text.to_owned()],

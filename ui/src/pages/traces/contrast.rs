@@ -6,10 +6,13 @@ use storage::{Facets, QueryError, Signal, Store, Survey, TimeRange};
 
 use super::{DEFAULT_WINDOW, Selection, Visit, charted, html_with, with};
 use crate::error::Failure;
+use crate::view::contrast::calls::Calls;
 use crate::view::contrast::{Contrast, Counted};
 use crate::view::frame::Place;
 use crate::view::search::Problem;
 use crate::view::traces::ContrastPage;
+
+mod calls;
 
 /// `?q=&from=&to=` and `sel=`, a part of the heat map, or `with=`, a further condition.
 pub(in crate::pages) async fn page(mut visit: Visit) -> Result<Response, Failure> {
@@ -54,8 +57,11 @@ async fn fill(page: &mut ContrastPage, visit: &Visit, groups: &Groups) -> Result
     let (inside, all) = tokio::join!(total(store, &groups.inner, groups.part), total(store, &groups.base, groups.range));
     let (inside, all) = (inside?, all?);
     let made_by = store.query_fields(Signal::Traces, &groups.condition).unwrap_or_default();
-    let fields = fields(store, groups, &made_by).await;
-    let counted = counted(store, groups, fields).await;
+    let is_parted = inside > 0 && inside < all;
+    let by_value = async { counted(store, groups, fields(store, groups, &made_by).await).await };
+    let by_call = async { if is_parted { calls::told(visit, groups).await } else { Calls::default() } };
+    let (counted, calls) = tokio::join!(by_value, by_call);
+    page.calls = calls;
     let (counted, identifying): (Vec<Counted>, Vec<Counted>) = counted.into_iter().partition(|counted| !counted.is_identifying());
     if !identifying.is_empty() {
         let names = identifying.iter().map(|counted| counted.field.as_str()).collect::<Vec<_>>().join(", ");

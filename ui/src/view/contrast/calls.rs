@@ -1,0 +1,224 @@
+//! What one group of spans waits for longer than another: calls by their part of the critical path below each span.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use storage::trace::{Sheet, critical_path};
+use storage::{SpanId, TraceId};
+
+use crate::view::colour::{Chip, Palette};
+use crate::view::format;
+use crate::view::link::Links;
+
+/// Calls that take longer in the selection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Calls {
+    /// Those that explain most come first.
+    pub(crate) rows: Vec<CallRow>,
+    /// What was looked at, or why nothing was.
+    pub(crate) remark: String,
+}
+
+/// A called operation, or what the spans did themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CallRow {
+    /// `None` for the spans themselves.
+    pub(crate) chip: Option<Chip>,
+    pub(crate) name: String,
+    /// The page of the operation.
+    pub(crate) href: String,
+    /// For the selection and the rest: how long where it is waited for, and in how many spans that is.
+    pub(crate) selected: (String, String),
+    pub(crate) rest: (String, String),
+    /// The selected span that waited longest for it, at the longest such call.
+    pub(crate) example: String,
+}
+
+/// What one span waited for.
+#[derive(Clone, Debug)]
+pub(crate) struct Waits {
+    trace: TraceId,
+    calls: BTreeMap<Call, Wait>,
+}
+
+/// Service and operation; `None` for the span itself.
+type Call = Option<(String, String)>;
+
+/// How long in all, and the span of the longest stretch.
+#[derive(Clone, Copy, Debug)]
+struct Wait {
+    nanos: u64,
+    longest: u64,
+    span: SpanId,
+}
+
+// === impl Waits ===
+
+impl Waits {
+    /// Of the span at a place: its duration, divided among itself and what is below it.
+    pub(crate) fn of(sheet: &Sheet, place: usize) -> Self {
+        let mut calls: BTreeMap<Call, Wait> = BTreeMap::new();
+        for section in critical_path(&sheet.spans, sheet.tree(), place) {
+            let Some(span) = sheet.spans.get(section.span) else { continue };
+            let call = (section.span != place).then(|| (sheet.service(section.span).to_owned(), sheet.name(section.span).to_owned()));
+            let length = section.from.until(section.to);
+            let wait = calls.entry(call).or_insert(Wait { nanos: 0, longest: 0, span: span.span_id });
+            wait.nanos = wait.nanos.saturating_add(length);
+            if length > wait.longest {
+                (wait.longest, wait.span) = (length, span.span_id);
+            }
+        }
+        Self { trace: sheet.id, calls }
+    }
+
+    fn nanos(&self, call: &Call) -> u64 {
+        self.calls.get(call).map_or(0, |wait| wait.nanos)
+    }
+}
+
+// === impl Calls ===
+
+impl Calls {
+    /// Ranks calls by how much longer the selection waits for them.
+    pub(crate) fn new((selected, rest): (&[Waits], &[Waits]), links: &Links, palette: &Palette) -> Self {
+        if selected.len() < FEWEST || rest.len() < FEWEST {
+            return Self {
+                rows: Vec::new(),
+                remark: format!("Calls are compared where each side has at least {FEWEST} spans in traces that are not too large."),
+            };
+        }
+        let calls: BTreeSet<&Call> = selected.iter().flat_map(|waits| waits.calls.keys()).collect();
+        let whole: u64 = mean(selected.iter().flat_map(|waits| waits.calls.values().map(|wait| wait.nanos)), selected.len());
+        let mut ranked: Vec<(u64, &Call)> = Vec::new();
+        for call in calls {
+            let of = |group: &[Waits]| group.iter().map(|waits| waits.nanos(call)).collect::<Vec<u64>>();
+            let (these, others) = (of(selected), of(rest));
+            let more = mean(these.iter().copied(), these.len()).saturating_sub(mean(others.iter().copied(), others.len()));
+            if more > 0 && more >= whole / LEAST && certainty(&these, &others) >= super::CERTAIN {
+                ranked.push((more, call));
+            }
+        }
+        ranked.sort_by_key(|(more, call)| (std::cmp::Reverse(*more), *call));
+        let rows = ranked.into_iter().take(MAX_ROWS).map(|(_, call)| row(call, (selected, rest), links, palette)).collect();
+        let looked = format!("{} of the selection and {} of the rest", format::counted(selected.len() as u64, "span", "spans"), rest.len());
+        Self { rows, remark: format!("Calls: looked at {looked}, and what each of them waited for.") }
+    }
+}
+
+fn row(call: &Call, (selected, rest): (&[Waits], &[Waits]), links: &Links, palette: &Palette) -> CallRow {
+    let longest = selected.iter().max_by_key(|waits| waits.nanos(call));
+    let example = longest.and_then(|waits| {
+        let span = waits.calls.get(call)?.span.to_string();
+        Some(links.trace(&waits.trace).with("span", &span).href())
+    });
+    let common =
+        CallRow { selected: told(call, selected), rest: told(call, rest), example: example.unwrap_or_default(), ..CallRow::default() };
+    match call {
+        Some((service, operation)) => CallRow {
+            chip: Some(palette.chip(service)),
+            name: format::name(operation),
+            href: links.operation(service, operation).href(),
+            ..common
+        },
+        None => CallRow { name: "the selected spans themselves".to_owned(), ..common },
+    }
+}
+
+/// How long a group waits for a call where it does, in the middle, and in how many spans that is.
+fn told(call: &Call, group: &[Waits]) -> (String, String) {
+    let mut all: Vec<u64> = group.iter().map(|waits| waits.nanos(call)).filter(|nanos| *nanos > 0).collect();
+    all.sort_unstable();
+    let middle = all.get(all.len() / 2).map_or_else(|| format::MISSING.to_owned(), |nanos| format::duration(*nanos));
+    (middle, format!("in {} of {}", all.len(), group.len()))
+}
+
+fn mean(values: impl Iterator<Item = u64>, count: usize) -> u64 {
+    values.fold(0, u64::saturating_add) / (count as u64).max(1)
+}
+
+/// How many standard errors the ranks of one group lie above those of the other (Mann and Whitney): one slow span among many does not move them.
+fn certainty(these: &[u64], others: &[u64]) -> f64 {
+    let mut all: Vec<(u64, bool)> = these.iter().map(|value| (*value, true)).chain(others.iter().map(|value| (*value, false))).collect();
+    all.sort_unstable();
+    let number = |count: usize| format::ratio(count as u64, 1);
+    let (mut ranks, mut ties, mut before) = (0.0, 0.0, 0);
+    for alike in all.chunk_by(|a, b| a.0 == b.0) {
+        let (count, of_these) = (number(alike.len()), alike.iter().filter(|(_, is_these)| *is_these).count());
+        ranks += (number(before) + (count + 1.0) / 2.0) * number(of_these);
+        ties += count * (count * count - 1.0);
+        before += alike.len();
+    }
+    let (n, m, both) = (number(these.len()), number(others.len()), number(all.len()));
+    let variance = n * m / 12.0 * (both + 1.0 - ties / (both * (both - 1.0)).max(1.0));
+    if variance <= 0.0 { 0.0 } else { (ranks - n * (n + 1.0) / 2.0 - n * m / 2.0) / variance.sqrt() }
+}
+
+/// Spans that each side must have: with fewer no difference is beyond chance.
+const FEWEST: usize = 4;
+
+/// A call explains something when it makes a twentieth of how long the selected spans last, at least.
+const LEAST: u64 = 20;
+
+/// Calls that are listed.
+const MAX_ROWS: usize = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waits(number: u8, calls: &[(&str, u64)]) -> Waits {
+        let wait = |(name, ms): &(&str, u64)| {
+            let call = (!name.is_empty()).then(|| ("db".to_owned(), (*name).to_owned()));
+            (call, Wait { nanos: ms * 1_000_000, longest: ms * 1_000_000, span: SpanId::from_slice(&[number; 8]).unwrap() })
+        };
+        Waits { trace: TraceId::from_slice(&[number; 16]).unwrap(), calls: calls.iter().map(wait).collect() }
+    }
+
+    fn told(selected: &[Waits], rest: &[Waits]) -> Vec<[String; 5]> {
+        let calls = Calls::new((selected, rest), &Links::default(), &Palette::default());
+        calls
+            .rows
+            .into_iter()
+            .map(|row| {
+                [row.name, row.selected.0, row.selected.1, row.rest.0, row.rest.1].map(|text| text.replace(['\u{a0}', '\u{202f}'], " "))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn calls_that_take_longer_are_listed_and_what_is_alike_or_chance_is_not() {
+        let slow =
+            |n: u8| waits(n, &[("", 10), ("SELECT orders", if n <= 12 { 480 + u64::from(n) } else { 0 }), ("SELECT stock", u64::from(n))]);
+        let fast = |n: u8| waits(n, &[("", 10), ("SELECT orders", 3), ("SELECT stock", u64::from(n))]);
+        let (selected, rest) = ((1..15).map(slow).collect::<Vec<_>>(), (1..17).map(fast).collect::<Vec<_>>());
+        assert_eq!(told(&selected, &rest), [["SELECT orders", "487 ms", "in 12 of 14", "3.00 ms", "in 16 of 16"].map(str::to_owned)]);
+        assert_eq!(told(&rest, &selected), Vec::<[String; 5]>::new());
+        // One span that waits for minutes says nothing of the others.
+        let mut one = rest.clone();
+        one[3] = waits(3, &[("SELECT orders", 90_000)]);
+        assert_eq!(told(&one, &rest), Vec::<[String; 5]>::new());
+        let few = Calls::new((&selected[..3], &rest), &Links::default(), &Palette::default());
+        assert!(few.rows.is_empty() && few.remark.contains("at least 4 spans"), "{few:?}");
+    }
+
+    #[test]
+    fn a_row_leads_to_its_operation_and_to_the_span_that_waited_longest() {
+        let of = |n: u8, ms: u64| waits(n, &[("", ms), ("GET /a b", ms)]);
+        let selected: Vec<Waits> = (1..9).map(|n| of(n, 100 + u64::from(n))).collect();
+        let rest: Vec<Waits> = (1..9).map(|n| of(n, 1)).collect();
+        let calls = Calls::new((&selected, &rest), &Links::default(), &Palette::default());
+        let [own, call] = calls.rows.as_slice() else { panic!("{calls:?}") };
+        assert_eq!((own.name.as_str(), own.href.as_str(), &own.chip), ("the selected spans themselves", "", &None));
+        assert_eq!(call.href, "/services/db/ops/GET%20%2Fa%20b");
+        assert_eq!(call.example, format!("/trace/{}?span={}", "08".repeat(16), "08".repeat(8)));
+    }
+
+    #[test]
+    fn a_span_is_divided_among_itself_and_what_it_waited_for() {
+        let trace = crate::view::trace::sample::checkout();
+        let waits = Waits::of(&Sheet::of(&trace), 0);
+        let told: Vec<(String, u64)> =
+            waits.calls.iter().map(|(call, wait)| (call.clone().map_or_else(String::new, |call| call.1), wait.nanos / 1_000_000)).collect();
+        let of = |name: &str, ms| (name.to_owned(), ms);
+        assert_eq!(told, [of("", 25), of("Reserve", 15), of("SELECT stock", 10), of("ChargeCard", 50)]);
+    }
+}
