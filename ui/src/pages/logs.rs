@@ -18,7 +18,7 @@ use crate::view::format;
 use crate::view::frame::Place;
 use crate::view::hints::{of_nothing, other_language};
 use crate::view::link::{Address, Links};
-use crate::view::logs::{Key, Logs, Row, cell, keys, row};
+use crate::view::logs::{Key, Logs, Row, cell, closed, keys, opened, row};
 use crate::view::patterns::{self, PatternRow};
 use crate::view::search::{Builder, Problem, effort};
 use crate::view::traces::{self, Listing, Row as TraceRow};
@@ -221,20 +221,19 @@ async fn confirm(visit: &Visit, patterns: &mut [PatternRow], range: TimeRange) {
 async fn shown(visit: &Visit, record: &LogRecord, asked: &Asked, here: &Address) -> Row {
     let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
     let is_open = asked.row == Some(record.record_id);
-    let id = record.record_id.to_string();
-    let target = if is_open { "" } else { id.as_str() };
-    let mut shown = row(record, format!("{}#r{id}", here.clone().with("row", target).href()), is_open, &links, &clock, &palette);
+    let id = record.record_id;
+    let toggle = if is_open { closed(here.clone(), id) } else { opened(here.clone(), id) };
+    let mut shown = row(record, toggle, is_open, &links, &clock, &palette);
     shown.extra = asked.columns.iter().map(|key| (format::line(key, 80), cell(record, key))).collect();
     shown.wrap = asked.wrap;
     if let Some(detail) = &mut shown.detail {
         detail.preview = preview(visit, record).await;
-        let open = here.clone().with("row", &id);
         let choice = |(word, by): (&'static str, Around)| {
             by.query(record)?;
             let is_current = asked.context > 0 && asked.by == by;
             let reach = if is_current { String::new() } else { asked.context.max(REACH).to_string() };
-            let href = open.clone().with("ctx", &reach).with("by", if is_current { "" } else { word }).href();
-            Some((by.label(), format!("{href}#r{id}"), is_current))
+            let open = here.clone().with("ctx", &reach).with("by", if is_current { "" } else { word });
+            Some((by.label(), opened(open, id), is_current))
         };
         detail.surroundings = Around::WORDS.into_iter().filter_map(choice).collect();
         if asked.context > 0 {
@@ -258,9 +257,8 @@ async fn surroundings(visit: &Visit, record: &LogRecord, asked: &Asked) -> Vec<R
     let Some(query) = asked.by.query(record) else { return Vec::new() };
     let found = context::around(visit.state.store(), record, asked.by, asked.context).await.unwrap_or_default();
     let line = |other: &LogRecord| {
-        let id = other.record_id.to_string();
-        let alone = links.logs(&query).with("row", &id).with("ctx", &asked.context.to_string());
-        let mut line = row(other, format!("{}#r{id}", alone.href()), false, &links, &clock, &palette);
+        let alone = links.logs(&query).with("ctx", &asked.context.to_string());
+        let mut line = row(other, opened(alone, other.record_id), false, &links, &clock, &palette);
         line.is_centre = other.record_id == record.record_id;
         line
     };

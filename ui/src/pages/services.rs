@@ -230,8 +230,7 @@ async fn fill_logs(page: &mut Service, visit: &Visit, name: &str, range: TimeRan
     let search = LogSearch { query: query.clone(), range, order: LogOrder::Newest, limit: LOGS, cursor: None };
     let found: LogPage = visit.state.store().search_logs(search).await?;
     let log_row = |record: &storage::LogRecord| {
-        let whole = links.logs(&query).with("row", &record.record_id.to_string());
-        logs::row(record, format!("{}#r{}", whole.href(), record.record_id), false, &links, &clock, &palette)
+        logs::row(record, logs::opened(links.logs(&query), record.record_id), false, &links, &clock, &palette)
     };
     page.logs = found.records.iter().map(log_row).collect();
     Ok(())

@@ -10,7 +10,7 @@ use super::facets::Group;
 use super::fields::FieldRow;
 use super::format::{self, Clockface, Moment};
 use super::frame::Frame;
-use super::link::Links;
+use super::link::{Address, Links};
 use super::patterns::PatternRow;
 use super::search::{Builder, Problem};
 use super::traces::Row as TraceRow;
@@ -149,6 +149,16 @@ pub(crate) struct Detail {
     pub(crate) context: Vec<Row>,
 }
 
+/// The address at which a record is open, and where on that page it is: a name that all have in common, since each is in every row.
+pub(crate) fn opened(address: Address, record_id: u64) -> String {
+    format!("{}#{OPEN}", address.with("row", &record_id.to_string()).href())
+}
+
+/// The address at which none is, and where on that page this one was.
+pub(crate) fn closed(address: Address, record_id: u64) -> String {
+    format!("{}#r{record_id}", address.with("row", "").href())
+}
+
 /// A record as a row; `toggle` is where its line leads.
 pub(crate) fn row(record: &LogRecord, toggle: String, is_open: bool, links: &Links, clock: &Clockface, palette: &Palette) -> Row {
     let text = body(&record.body, &record.event_name);
@@ -156,7 +166,7 @@ pub(crate) fn row(record: &LogRecord, toggle: String, is_open: bool, links: &Lin
     let (letter, class) = letter(record.severity_number);
     let detail = is_open.then(|| detail(record, &text, links, clock, &toggle));
     Row {
-        anchor: format!("r{}", record.record_id),
+        anchor: if is_open { OPEN.to_owned() } else { format!("r{}", record.record_id) },
         time: clock.moment(record.time),
         letter,
         severity: severity_words(record),
@@ -291,6 +301,9 @@ pub(crate) fn letter_of(severity: Option<Severity>) -> (&'static str, &'static s
         Some(Severity::Fatal) => ("F", "sev-fatal"),
     }
 }
+
+/// What the open row is called on its page.
+pub(crate) const OPEN: &str = "open";
 
 /// Keys that are offered as columns.
 const MAX_KEYS: usize = 24;

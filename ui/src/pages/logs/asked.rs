@@ -9,6 +9,7 @@ use super::context::Around;
 use crate::error::Failure;
 use crate::params::LOG_ORDERS;
 use crate::view::link::{Address, Links};
+use crate::view::logs::OPEN;
 
 /// How what is found is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,7 +85,7 @@ impl Asked {
 
     /// The address, and where on its page the open record is.
     pub(super) fn at_row(&self, address: &Address) -> String {
-        self.row.map_or_else(|| address.href(), |row| format!("{}#r{row}", address.href()))
+        if self.row.is_some() { format!("{}#{OPEN}", address.href()) } else { address.href() }
     }
 
     /// As [`Self::at_row`]; while none is open, where the link itself is, which has the focus again.

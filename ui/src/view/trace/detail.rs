@@ -249,8 +249,8 @@ fn apart(full: &str) -> String {
 }
 
 fn log_row(scene: &Scene, record: &storage::LogRecord) -> LogRow {
-    let whole = scene.here().with("view", "logs").with("span", "").with("tab", "").with("row", &record.record_id.to_string());
-    logs::row(record, format!("{}#r{}", whole.href(), record.record_id), false, &scene.links, &scene.clock, &scene.palette)
+    let whole = scene.here().with("view", "logs").with("span", "").with("tab", "");
+    logs::row(record, logs::opened(whole, record.record_id), false, &scene.links, &scene.clock, &scene.palette)
 }
 
 fn origin(span: &Span) -> Vec<(&'static str, String)> {

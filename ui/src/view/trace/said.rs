@@ -45,8 +45,8 @@ pub(super) fn are_events_told(scene: &Scene) -> bool {
 
 fn record_row(scene: &Scene, record: &LogRecord) -> Row {
     let is_open = scene.wanted.row == Some(record.record_id);
-    let target = if is_open { String::new() } else { record.record_id.to_string() };
-    let toggle = format!("{}#r{}", scene.here().with("row", &target).href(), record.record_id);
+    let id = record.record_id;
+    let toggle = if is_open { logs::closed(scene.here(), id) } else { logs::opened(scene.here(), id) };
     let mut row = logs::row(record, toggle, is_open, &scene.links, &scene.clock, &scene.palette);
     // Within its trace a record leads to its bar.
     if let Some(place) = record.span_id.and_then(|id| scene.sheet.place_of(id)) {

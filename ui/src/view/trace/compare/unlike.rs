@@ -130,8 +130,7 @@ impl Kind<'_> {
     fn row(&self, only: &'static str, links: &Links, palette: &Palette) -> Record {
         let (service, severity, _) = &self.key;
         let (letter, class) = logs::letter_of(*severity);
-        let row = self.first.record_id.to_string();
-        let trace = self.first.trace_id.map(|id| links.trace(&id).with("view", "logs").with("row", &row).href());
+        let trace = self.first.trace_id.map(|id| links.trace(&id).with("view", "logs"));
         Record {
             letter,
             class,
@@ -140,7 +139,7 @@ impl Kind<'_> {
             body: format::line(&logs::body(&self.first.body, &self.first.event_name), 300),
             count: if self.count == 1 { String::new() } else { format!("×{}", format::exact(self.count)) },
             only,
-            href: trace.map(|trace| format!("{trace}#r{row}")).unwrap_or_default(),
+            href: trace.map(|trace| logs::opened(trace, self.first.record_id)).unwrap_or_default(),
         }
     }
 }

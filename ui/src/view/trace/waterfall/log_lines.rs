@@ -44,13 +44,13 @@ pub(super) fn fill(scene: &Scene, plan: &Plan, rows: &mut [Row]) -> Option<(Stri
 fn log_line(scene: &Scene, place: usize, record: &LogRecord) -> LogLine {
     let (class, letter) = severity(record.severity_number);
     let offset = scene.since(place, record.time);
-    let address = scene.here().with("view", "logs").with("span", "").with("tab", "").with("row", &record.record_id.to_string());
+    let address = scene.here().with("view", "logs").with("span", "").with("tab", "");
     LogLine {
         x: scene.axis.x(offset),
         class,
         letter,
         body: format::line(&logs::body(&record.body, &record.event_name), 300),
-        href: format!("{}#r{}", address.href(), record.record_id),
+        href: logs::opened(address, record.record_id),
         at: format::duration(offset),
     }
 }
