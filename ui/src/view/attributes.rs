@@ -110,7 +110,7 @@ pub(crate) fn row(attribute: &KeyValue, asked: Asked, links: &Links) -> Row {
         value.push_str("… (shortened; the JSON of the trace has all of it)");
     }
     Row {
-        key: format::text(&attribute.key),
+        key: key(&attribute.key),
         value,
         original,
         kind: kind(&attribute.value),
@@ -119,6 +119,12 @@ pub(crate) fn row(attribute: &KeyValue, asked: Asked, links: &Links) -> Row {
         filter: filter(attribute, asked, links),
         url,
     }
+}
+
+fn key(raw: &str) -> String {
+    let full = format::text(raw);
+    let Some((end, _)) = full.char_indices().nth(MAX_KEY) else { return full };
+    format!("{}…", full.get(..end).unwrap_or_default())
 }
 
 fn filter(attribute: &KeyValue, asked: Asked, links: &Links) -> String {
@@ -214,6 +220,9 @@ fn write(out: &mut String, value: &Value, depth: usize, alone: bool) {
 /// More attributes than this are counted, not listed.
 const MAX_ROWS: usize = 500;
 
+/// More characters of a key are not shown.
+const MAX_KEY: usize = 1_000;
+
 /// More bytes of one value than this are not shown.
 const MAX_VALUE: usize = 16_384;
 
@@ -266,6 +275,8 @@ mod tests {
     fn long_values_are_cut_and_deep_ones_stay_bounded() {
         let long = row(&pair("x", Value::String("y".repeat(100_000))), Asked::Nowhere, &Links::default());
         assert!(long.value.len() < 17_000 && long.is_long);
+        let dotted = row(&pair(&"a.".repeat(50_000), Value::Int(1)), Asked::Nowhere, &Links::default());
+        assert_eq!((dotted.key.chars().count(), dotted.elements() < 100), (1_001, true), "{}", dotted.elements());
         let deep = (0..100).fold(Value::Int(1), |inner, _| Value::Array(vec![inner]));
         assert!(shown(&deep).len() < 12_000);
     }

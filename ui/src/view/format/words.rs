@@ -65,17 +65,26 @@ pub(crate) fn name(raw: &str) -> String {
     if raw.trim().is_empty() { "(no name)".to_owned() } else { line(raw, MAX_NAME) }
 }
 
-/// A name in pieces between which a line may break: after its separators, and within a word only when it is longer than any that people
-/// write, so that one name does not make a page as wide as it is.
+/// A name in pieces between which a line may break: after its separators, before a capital of a long word, and else within a word only when
+/// it is longer than any that people write, so that one name does not make a page as wide as it is. What has very many separators breaks
+/// after the first of them alone, and from there on as a long word does.
 pub(crate) fn pieces(name: &str) -> impl Iterator<Item = &str> {
     // A dot or comma within a number belongs to it.
     let mut letters = name.chars().skip(1);
     let mut before = ' ';
+    let (mut ends, mut run) = (0, 0_usize);
     let is_end = move |c: char| {
         let after = letters.next().unwrap_or(' ');
         let is_number = matches!(c, '.' | ',') && before.is_ascii_digit() && after.is_ascii_digit();
         before = c;
-        "/._-:,@=&?".contains(c) && !is_number
+        run = if c.is_whitespace() { 0 } else { run + 1 };
+        // `CardDeclinedException` has no separators.
+        let is_hump = run >= HUMP && c.is_lowercase() && after.is_uppercase();
+        let is_separator = is_hump || ("/._-:,@=&?".contains(c) && !is_number);
+        if is_separator {
+            (ends, run) = (ends + 1, 0);
+        }
+        is_separator && ends <= MAX_ENDS
     };
     name.split_inclusive(is_end).flat_map(short)
 }
@@ -106,6 +115,12 @@ fn is_treacherous(c: char) -> bool {
 
 /// Longer than words and identifiers that stand in code: `AbstractAutowireCapableBeanFactory` has 34.
 const MAX_WORD: usize = 36;
+
+/// Letters before a capital at which a word may break.
+const HUMP: usize = 8;
+
+/// More separators than names and addresses have.
+const MAX_ENDS: usize = 40;
 
 /// Longer names are cut in lists; the whole one is in the detail.
 const MAX_NAME: usize = 240;

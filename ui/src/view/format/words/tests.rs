@@ -19,10 +19,17 @@ fn names_break_after_separators_and_keep_every_character() {
     let name = "com.shop.payment/Card_Declined";
     assert_eq!(pieces(name).collect::<Vec<_>>(), ["com.", "shop.", "payment/", "Card_", "Declined"]);
     assert_eq!(pieces(name).collect::<String>(), name);
+    assert_eq!(
+        pieces("a.CardDeclinedException of userId, HTTPServer").collect::<Vec<_>>(),
+        ["a.", "CardDeclined", "Exception of userId,", " HTTPServer"]
+    );
     assert_eq!(pieces("").count(), 0);
     let long = "ä".repeat(100);
     assert_eq!(pieces(&long).map(|part| part.chars().count()).collect::<Vec<_>>(), [36, 36, 28]);
     assert_eq!(pieces(&long).collect::<String>(), long);
+    let dots = "a.".repeat(2_000);
+    assert_eq!(pieces(&dots).count(), 40 + (4_000_usize - 80).div_ceil(36));
+    assert_eq!(pieces(&dots).collect::<String>(), dots);
     assert_eq!(pieces("many words that are short break where they end, as ever").count(), 2);
 }
 
