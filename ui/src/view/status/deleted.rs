@@ -35,6 +35,8 @@ pub(crate) struct Deleted {
     pub(crate) asked: Moment,
     /// `12 spans, 3 log records`.
     pub(crate) rows: String,
+    /// Whether nothing matched: then nothing was on the disk that could be gone.
+    pub(crate) is_nothing: bool,
     /// When no file held them any more; `None` until then.
     pub(crate) done: Option<Moment>,
     /// The receipt for programs.
@@ -57,6 +59,7 @@ fn row(receipt: &DeleteReceipt, links: &Links, clock: &Clockface) -> Deleted {
         id: receipt.id.clone(),
         asked: clock.moment(receipt.asked),
         rows: rows(receipt),
+        is_nothing: (receipt.spans, receipt.logs) == (0, 0),
         done: receipt.done.map(|done| clock.moment(done)),
         href: links.plain(&format!("/api/v1/deletes/{}", receipt.id)).href(),
         ..Deleted::default()
@@ -84,7 +87,7 @@ fn rows(receipt: &DeleteReceipt) -> String {
     let of = |n: u64, one: &str, many: &str| format!("{}\u{a0}{}", format::exact(n), if n == 1 { one } else { many });
     let [spans, logs] = [of(receipt.spans, "span", "spans"), of(receipt.logs, "log record", "log records")];
     match (receipt.spans, receipt.logs) {
-        (0, 0) => "nothing: none of it was stored then".to_owned(),
+        (0, 0) => "nothing".to_owned(),
         (_, 0) => spans,
         (0, _) => logs,
         _ => format!("{spans}, {logs}"),
@@ -137,8 +140,9 @@ mod tests {
         assert!(traces.traces[0].1.starts_with("/trace/0101") && traces.done.is_some());
         assert_eq!((logs.query.as_str(), logs.rows.as_str(), logs.done.is_none()), ("body:\"a b\"", "2\u{a0}log records", true));
         assert_eq!(logs.found, "/logs?q=body%3A%22a%20b%22&from=1000000000&to=2000000000");
-        assert_eq!((all.query.as_str(), all.rows.as_str()), ("everything", "nothing: none of it was stored then"));
+        assert_eq!((all.query.as_str(), all.rows.as_str()), ("everything", "nothing"));
         let html = page.render().unwrap();
+        assert_eq!((html.matches("gone since").count(), html.matches("nothing matched when it was asked").count()), (1, 1), "{html}");
         assert!(html.contains("id=\"01ABC\"") && html.contains("hidden from every question"), "{html}");
     }
 
