@@ -6,6 +6,7 @@ use std::fmt;
 use storage::{Edge, EdgeKind, NodeKind, ServiceMap, TimeRange};
 
 use self::placing::Placing;
+use self::size::{NARROW, PAGE, Size, TOO_WIDE, USUAL};
 use super::{Facts, Key, Made, is_rare, shown, written};
 use crate::view::colour::Palette;
 use crate::view::format;
@@ -14,6 +15,7 @@ use crate::view::link::{Address, Links};
 mod letters;
 mod path;
 mod placing;
+mod size;
 
 /// The picture.
 #[derive(Clone, Debug, Default)]
@@ -69,8 +71,8 @@ pub(crate) struct Box {
     pub(crate) name: String,
     /// The name as it is shown, line by line with their heights.
     pub(crate) lines: Vec<(Px, String)>,
-    pub(crate) facts: String,
-    pub(crate) facts_y: Px,
+    /// Its numbers, line by line with their heights.
+    pub(crate) facts: Vec<(Px, String)>,
     pub(crate) is_failing: bool,
     /// In words.
     pub(crate) title: String,
@@ -112,14 +114,24 @@ pub(crate) struct Card {
 }
 
 impl Drawing {
-    /// Draws every node that calls or is called; nothing when they are too many to be read.
+    /// Draws every node that calls or is called; nothing when they are too many to be read. What would be scrolled on a common screen is drawn
+    /// narrower, where it fits then.
     pub(crate) fn new(picture: &Picture<'_>, links: &Links, palette: &Palette) -> Self {
+        let usual = Self::sized(picture, links, palette, USUAL);
+        if usual.least.0 <= PAGE || usual.least.0 > TOO_WIDE {
+            return usual;
+        }
+        let narrow = Self::sized(picture, links, palette, NARROW);
+        if narrow.least.0 <= PAGE { narrow } else { usual }
+    }
+
+    fn sized(picture: &Picture<'_>, links: &Links, palette: &Palette, size: Size) -> Self {
         let keys = super::keys(picture.map);
-        let boxes: Vec<Box> = keys.iter().map(|key| picture.node(key, links, palette)).collect();
+        let boxes: Vec<Box> = keys.iter().map(|key| picture.node(key, links, palette, size)).collect();
         let edges = picture.map.edges.iter().filter_map(|edge| {
             Some((keys.binary_search(&edge.from).ok()?, keys.binary_search(&edge.to).ok()?, picture.arrow(edge, links)))
         });
-        let placing = Placing { boxes, edges: edges.collect() };
+        let placing = Placing { boxes, edges: edges.collect(), size };
         placing.drawn().unwrap_or_default()
     }
 }
@@ -128,7 +140,7 @@ impl Drawing {
 
 impl Picture<'_> {
     /// What the box of a node says; not yet where it is.
-    fn node(&self, key: &Key, links: &Links, palette: &Palette) -> Box {
+    fn node(&self, key: &Key, links: &Links, palette: &Palette, size: Size) -> Box {
         let (name, kind) = key;
         let group = self.groups.get(name);
         let node = self.map.nodes.iter().find(|node| node.name == *name && node.kind == *kind);
@@ -141,14 +153,16 @@ impl Picture<'_> {
             None if is_service => format!("service {}", chip.class),
             None => kind.as_str().to_owned(),
         };
-        let lines = letters::lines(&shown(key, self.map), NAME_ROOM);
-        let facts = self.node_facts(requests, errors, p95);
-        let width =
-            lines.iter().map(|line| letters::width(line, 13.0, true) + 41.0).fold(letters::width(&facts, 12.0, false) + 10.0, f64::max);
+        let called = shown(key, self.map);
+        let lines = letters::lines(&called, letters::least(&called).clamp(size.name, USUAL.name));
+        let facts = broken(self.node_facts(requests, errors, p95), size.facts);
+        let names = lines.iter().map(|line| letters::width(line, 13.0, true) + 41.0);
+        let width = names.chain(facts.iter().map(|line| letters::width(line, 12.0, false) + 10.0)).fold(0.0, f64::max);
         let extra = 16.0 * (lines.len().max(1) - 1) as f64;
+        let below = 14.0 * (facts.len().max(1) - 1) as f64;
         Box {
-            width: Px((width + 10.0).max(LEAST_BOX)),
-            height: Px(BOX_HEIGHT + extra),
+            width: Px((width + 10.0).max(size.least_box)),
+            height: Px(BOX_HEIGHT + extra + below),
             href: match group {
                 Some(opened) => opened.clone(),
                 // What is in the middle already leads on.
@@ -165,8 +179,7 @@ impl Picture<'_> {
             title: format::text(&self.node_title(key, (requests, errors, p95))),
             name: name.clone(),
             lines: lines.into_iter().zip(0_u8..).map(|(line, place)| (Px(23.0 + 16.0 * f64::from(place)), line)).collect(),
-            facts_y: Px(42.0 + extra),
-            facts,
+            facts: facts.into_iter().zip(0_u8..).map(|(line, place)| (Px(42.0 + extra + 14.0 * f64::from(place)), line)).collect(),
             is_failing: errors > 0,
             ..Box::default()
         }
@@ -233,6 +246,17 @@ impl Picture<'_> {
     }
 }
 
+/// Numbers on one line, or on two where one would be too long.
+fn broken(facts: String, room: f64) -> Vec<String> {
+    if letters::width(&facts, 12.0, false) <= room {
+        return vec![facts];
+    }
+    match facts.rsplit_once(" · ") {
+        Some((first, last)) => vec![first.to_owned(), last.to_owned()],
+        None => vec![facts],
+    }
+}
+
 // === impl Card ===
 
 impl Card {
@@ -257,7 +281,3 @@ impl fmt::Display for Px {
 
 /// Of a box with a name of one line.
 const BOX_HEIGHT: f64 = 52.0;
-const LEAST_BOX: f64 = 116.0;
-
-/// Room for one line of a name.
-const NAME_ROOM: f64 = 150.0;

@@ -263,6 +263,26 @@ fn a_picture_says_how_narrow_it_may_become() {
 }
 
 #[test]
+fn six_columns_fit_a_common_screen_and_many_more_keep_their_size() {
+    let long = ["gateway-edge", "orders-service", "orders.cancelled", "shipping-labels", "api.parcelpost.example", "mongodb catalog"];
+    let chain = |names: &[&str]| {
+        let pairs: Vec<(&str, &str)> = names.windows(2).map(|pair| (pair[0], pair[1])).collect();
+        let mut map = map(&pairs);
+        map.nodes.iter_mut().for_each(|node| (node.requests, node.errors, node.p95) = (3_400, 340, 346_000_000));
+        draw(&map)
+    };
+    let six = chain(&long);
+    assert!(six.least.0 <= 1_250.0, "{} of {}", six.least, six.width);
+    assert!(six.boxes.iter().all(|b| b.facts.len() == 2), "{:?}", six.boxes);
+    legible(&six).unwrap();
+    let four = chain(&long[..4]);
+    assert!(four.boxes.iter().all(|b| b.facts.len() == 1), "{:?}", four.boxes);
+    let names: Vec<String> = (0..20).map(|n| format!("orders-service-{n}")).collect();
+    let many = chain(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(many.boxes.iter().all(|b| b.facts.len() == 1));
+}
+
+#[test]
 fn without_queues_messages_lead_from_sender_to_consumer() {
     let message = |from: &str, to: &str| Edge { kind: EdgeKind::Message, ..edge(from, to) };
     let queue = |name: &str| (name.to_owned(), NodeKind::Queue);

@@ -7,11 +7,11 @@ pub(super) fn width(text: &str, size: f64, is_bold: bool) -> f64 {
     text.chars().map(em).sum::<f64>() * size * if is_bold { 1.0 } else { 0.86 }
 }
 
-/// A name in lines of at most so many pixels. They break after separators, and within a word only when it is longer than a line; what
-/// more than three lines cannot hold is left to the title and the table.
+/// A name in lines of at most so many pixels. They break after separators and spaces, and within a word only when it is longer than a line;
+/// what more than three lines cannot hold is left to the title and the table.
 pub(super) fn lines(name: &str, room: f64) -> Vec<String> {
     let mut lines: Vec<String> = vec![String::new()];
-    for piece in format::pieces(name) {
+    for piece in pieces(name) {
         let fits = |line: &str, more: &str| width(line, SIZE, true) + width(more, SIZE, true) <= room;
         if lines.last().is_some_and(|line| !line.is_empty() && !fits(line, piece)) {
             lines.push(String::new());
@@ -33,6 +33,21 @@ pub(super) fn lines(name: &str, room: f64) -> Vec<String> {
         }
     }
     lines
+}
+
+/// The width of what does not break.
+pub(super) fn least(name: &str) -> f64 {
+    pieces(name).map(|piece| width(piece, SIZE, true)).fold(0.0, f64::max)
+}
+
+fn pieces(name: &str) -> impl Iterator<Item = &str> {
+    format::pieces(name).flat_map(apart)
+}
+
+/// At spaces, but for how many services a namespace has: that stands together.
+fn apart(piece: &str) -> impl Iterator<Item = &str> {
+    let (name, count) = piece.split_at(piece.find(" (").map_or(piece.len(), |at| at + 1));
+    name.split_inclusive(' ').chain(Some(count).filter(|count| !count.is_empty()))
 }
 
 /// Of a letter, in parts of its height, in a bold font that is rather wide.
@@ -66,6 +81,13 @@ mod tests {
         assert!(broken.len() == 2 && broken[0].ends_with('-') && broken.concat() == name, "{broken:?}");
         let word = "w".repeat(30);
         assert_eq!(lines(&word, 190.0).concat(), word);
+    }
+
+    #[test]
+    fn names_break_at_spaces_and_say_what_does_not_break() {
+        assert_eq!(lines("mongodb catalog", 99.0), ["mongodb ", "catalog"]);
+        assert_eq!(lines("team-3 (7 services)", 150.0), ["team-3 ", "(7 services)"]);
+        assert!((least("mongodb catalog") - width("mongodb ", SIZE, true)).abs() < 0.1);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Where boxes, arrows and cards go: heights come from the layout, widths from what is written.
 
 use super::path::{Point, around, through};
+use super::size::Size;
 use super::{Arrow, Box, Drawing, Px};
 use crate::view::map::layout::{Arranged, Graph, Line, Route, arrange};
 
@@ -8,6 +9,7 @@ use crate::view::map::layout::{Arranged, Graph, Line, Route, arrange};
 pub(super) struct Placing {
     pub(super) boxes: Vec<Box>,
     pub(super) edges: Vec<(usize, usize, Arrow)>,
+    pub(super) size: Size,
 }
 
 /// From the left, per layer.
@@ -29,12 +31,12 @@ impl Placing {
         let columns = self.columns(&arranged, &ports)?;
         self.place_boxes(&arranged, &columns)?;
         self.place_arrows(&arranged, &ports, &columns)?;
-        let right = columns.left.last()? + columns.width.last()? + MARGIN;
+        let right = columns.left.last()? + columns.width.last()? + self.size.margin;
         // Readers and tab keys go column by column, from the top.
         self.boxes.sort_by(|a, b| a.x.0.total_cmp(&b.x.0).then(a.y.0.total_cmp(&b.y.0)));
         Some(Drawing {
             width: Px(right),
-            height: Px(arranged.height + 2.0 * MARGIN),
+            height: Px(arranged.height + 2.0 * self.size.margin),
             least: Px(right * LEGIBLE),
             rest: Px(right * (1.0 - LEGIBLE)),
             boxes: self.boxes,
@@ -61,7 +63,7 @@ impl Placing {
 
     /// The middle of a box, without the room below.
     fn middle(&self, node: usize, arranged: &Arranged) -> Option<f64> {
-        Some(arranged.places.get(node)?.y + MARGIN - self.below(node) / 2.0)
+        Some(arranged.places.get(node)?.y + self.size.margin - self.below(node) / 2.0)
     }
 
     /// Lines fan out on the sides of their boxes, in the order in which they go on.
@@ -73,9 +75,9 @@ impl Placing {
             let (Some(first), Some(last)) = (route.stops.first(), route.stops.last()) else { continue };
             let (left, right) = if route.is_back { (*to, *from) } else { (*from, *to) };
             let [right_of, _] = sides.get_mut(left)?;
-            right_of.push((first.y + MARGIN, index));
+            right_of.push((first.y + self.size.margin, index));
             let [_, left_of] = sides.get_mut(right)?;
-            left_of.push((last.y + MARGIN, index));
+            left_of.push((last.y + self.size.margin, index));
         }
         for (node, sides) in sides.into_iter().enumerate() {
             let (middle, height) = (self.middle(node, arranged)?, self.boxes.get(node)?.height.0 - 16.0);
@@ -117,17 +119,17 @@ impl Placing {
             let mut y = *leaves;
             for stop in &route.stops {
                 let steepest = bend.get_mut(stop.layer.checked_sub(1)?)?;
-                *steepest = steepest.max((stop.y + MARGIN - y).abs());
-                y = stop.y + MARGIN;
+                *steepest = steepest.max((stop.y + self.size.margin - y).abs());
+                y = stop.y + self.size.margin;
             }
             if let Some(steepest) = route.stops.last().and_then(|stop| bend.get_mut(stop.layer)) {
                 *steepest = steepest.max((enters - y).abs());
             }
         }
-        let mut x = MARGIN;
+        let mut x = self.size.margin;
         let place = |(width, bend): (&f64, &f64)| {
             let left = x;
-            x += width + (LEAST_GAP + bend * 0.06).min(MOST_GAP);
+            x += width + (self.size.least_gap + bend * 0.06).min(self.size.most_gap);
             left
         };
         Some(Columns { left: width.iter().zip(&bend).map(place).collect(), width })
@@ -145,7 +147,7 @@ impl Placing {
     }
 
     fn place_arrows(&mut self, arranged: &Arranged, ports: &Ports, columns: &Columns) -> Option<()> {
-        let boxes = &self.boxes;
+        let (boxes, margin) = (&self.boxes, self.size.margin);
         for (((from, to, arrow), route), ports) in self.edges.iter_mut().zip(&arranged.routes).zip(ports) {
             if from == to {
                 let shown = boxes.get(*from)?;
@@ -157,14 +159,14 @@ impl Placing {
                 continue;
             }
             let (left, right) = if route.is_back { (*to, *from) } else { (*from, *to) };
-            let mut points = points(route, *ports, (boxes.get(left)?, boxes.get(right)?), columns)?;
+            let mut points = points(route, *ports, (boxes.get(left)?, boxes.get(right)?), columns, margin)?;
             if route.is_back {
                 points.reverse();
             }
             (arrow.path, arrow.head) = through(&points);
             if let Some(stop) = route.stops.iter().find(|stop| Some(stop.layer) == route.card) {
                 let width = *columns.width.get(stop.layer)?;
-                arrow.card.put(columns.left.get(stop.layer)? + width / 2.0, width, stop.y + MARGIN);
+                arrow.card.put(columns.left.get(stop.layer)? + width / 2.0, width, stop.y + margin);
             }
         }
         Some(())
@@ -172,11 +174,11 @@ impl Placing {
 }
 
 /// The points of a line from the left to the right: level across every column that it passes.
-fn points(route: &Route, (leaves, enters): (f64, f64), (left, right): (&Box, &Box), columns: &Columns) -> Option<Vec<Point>> {
+fn points(route: &Route, (leaves, enters): (f64, f64), (left, right): (&Box, &Box), columns: &Columns, margin: f64) -> Option<Vec<Point>> {
     let mut points = vec![(left.x.0 + left.width.0, leaves)];
     for stop in &route.stops {
         let (x, width) = (*columns.left.get(stop.layer)?, *columns.width.get(stop.layer)?);
-        points.extend([(x, stop.y + MARGIN), (x + width, stop.y + MARGIN)]);
+        points.extend([(x, stop.y + margin), (x + width, stop.y + margin)]);
     }
     points.push((right.x.0, enters));
     Some(points)
@@ -192,13 +194,6 @@ impl super::Card {
         self.y = Px(y - self.height.0 / 2.0);
     }
 }
-
-/// Around the picture.
-const MARGIN: f64 = 16.0;
-
-/// Between a column of boxes and one of cards: room for the head of an arrow, and for its bend.
-const LEAST_GAP: f64 = 18.0;
-const MOST_GAP: f64 = 36.0;
 
 /// The part of its own width below which a picture is scrolled and not made smaller: its letters, of 12 pixels and more, have 11 then.
 const LEGIBLE: f64 = 11.0 / 12.0;
