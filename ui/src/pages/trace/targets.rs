@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use futures::{StreamExt as _, stream};
 use storage::{SpanId, TimeRange, TraceId, TraceOrder, TraceSearch, TraceSummary};
 
 use super::Visit;
@@ -14,9 +15,12 @@ pub(super) async fn tell(visit: &Visit, scene: &mut Scene, chosen: usize) {
     let is_small = |trace: &&TraceSummary| trace.span_count <= MAX_SPANS;
     let small: BTreeSet<TraceId> =
         scene.targets.iter().flatten().filter_map(|(id, trace)| trace.as_ref().filter(is_small).map(|_| *id)).collect();
-    for id in small.into_iter().take(MAX_TRACES) {
+    let store = visit.state.store();
+    let open = |id: TraceId| async move { (id, store.open_trace(id).await) };
+    let mut opened = stream::iter(small.into_iter().take(MAX_TRACES)).map(open).buffer_unordered(AT_ONCE);
+    while let Some((id, open)) = opened.next().await {
         // What cannot be read is told of by its trace alone.
-        let Ok(Some(open)) = visit.state.store().open_trace(id).await else { continue };
+        let Ok(Some(open)) = open else { continue };
         let sheet = open.sheet();
         for (trace, span) in linked.iter().filter(|(trace, _)| *trace == id) {
             let Some(span) = span else { continue };
@@ -57,3 +61,6 @@ async fn traces(visit: &Visit, linked: &BTreeSet<(TraceId, Option<SpanId>)>) -> 
 /// Traces that are opened to name spans of them, and how large those may be.
 const MAX_TRACES: usize = 8;
 const MAX_SPANS: usize = 20_000;
+
+/// Traces that are opened at once.
+const AT_ONCE: usize = 4;
