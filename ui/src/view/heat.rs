@@ -24,8 +24,8 @@ pub(crate) struct Heat {
     pub(crate) layers: Vec<(String, String)>,
     /// How high a cell is drawn.
     pub(crate) height: String,
-    /// The marks of failures, as one path; empty for none.
-    pub(crate) failed: String,
+    /// The marks of failures: strength and path of those that have it.
+    pub(crate) failed: Vec<(String, String)>,
     /// Spans in place of cells.
     pub(crate) dots: Vec<Dot>,
     /// Left edge, address and words of several columns each, where they hold something.
@@ -186,29 +186,34 @@ impl Frame {
         self.range.from.plus(self.step.saturating_mul(column as u64))
     }
 
-    /// Cells of about the same number as strokes along their middle.
+    /// Cells of about the same number as strokes along their middle; those in which everything failed are marks alone.
     fn layers(&self, counts: &Cells) -> Vec<(String, String)> {
         let mut paths: BTreeMap<u64, String> = BTreeMap::new();
-        let logarithm = |n: u64| (1.0 + format::ratio(n, 1)).ln();
-        for ((column, row), (count, _)) in counts {
-            let part = logarithm(*count) / logarithm(self.most);
-            let level = (1..STRENGTHS).find(|level| part <= format::ratio(*level, STRENGTHS)).unwrap_or(STRENGTHS);
+        for ((column, row), (count, _)) in counts.iter().filter(|(_, (count, errors))| errors < count) {
             let middle = self.top(*row) + (self.height() - 0.6) / 2.0;
-            paths.entry(level).or_default().push_str(&format!("M{} {middle:.1}h9.4", left(*column)));
+            paths.entry(self.level(*count)).or_default().push_str(&format!("M{} {middle:.1}h9.4", left(*column)));
         }
-        let layer = |(level, path)| (format!("{:.2}", 0.22 + 0.78 * format::ratio(level, STRENGTHS)), path);
-        paths.into_iter().map(layer).collect()
+        paths.into_iter().map(|(level, path)| (strength(0.22, level), path)).collect()
     }
 
-    /// At the bottom of cells, as high as the part that failed.
-    fn failed(&self, counts: &Cells) -> String {
+    /// At the bottom of cells, as high as the part that failed. Where everything did, as strong as there are many; else to be seen.
+    fn failed(&self, counts: &Cells) -> Vec<(String, String)> {
         let height = self.height();
-        let mark = |((column, row), (count, errors)): (&(usize, usize), &(u64, u64))| {
+        let mut paths: BTreeMap<u64, String> = BTreeMap::new();
+        for ((column, row), (count, errors)) in counts.iter().filter(|(_, (_, errors))| *errors > 0) {
             let mark = (height * format::ratio(*errors, *count)).clamp(height.min(3.0) * 0.6, height);
             let (top, mark) = (self.top(*row) + height - mark, (mark - 0.6).max(0.4));
-            format!("M{} {top:.1}h9.4v{mark:.1}h-9.4z", left(*column))
-        };
-        counts.iter().filter(|(_, (_, errors))| *errors > 0).map(mark).collect()
+            let level = if errors < count { STRENGTHS } else { self.level(*count) };
+            paths.entry(level).or_default().push_str(&format!("M{} {top:.1}h9.4v{mark:.1}h-9.4z", left(*column)));
+        }
+        paths.into_iter().map(|(level, path)| (strength(0.3, level), path)).collect()
+    }
+
+    /// How strong a cell is, by the logarithm of its number.
+    fn level(&self, count: u64) -> u64 {
+        let logarithm = |n: u64| (1.0 + format::ratio(n, 1)).ln();
+        let part = logarithm(count) / logarithm(self.most);
+        (1..STRENGTHS).find(|level| part <= format::ratio(*level, STRENGTHS)).unwrap_or(STRENGTHS)
     }
 
     /// Columns, several together, that hold something, each with the address at which they are selected.
@@ -252,6 +257,11 @@ impl Frame {
         let (top, bottom) = (self.top(high.max(low)), self.top(low) + self.height());
         [left, top, right - left, bottom - top].map(|value| format!("{value:.2}"))
     }
+}
+
+/// A level as an opacity, of which the weakest has a little more than `least`.
+fn strength(least: f64, level: u64) -> String {
+    format!("{:.2}", least + (1.0 - least) * format::ratio(level, STRENGTHS))
 }
 
 /// The left edge of a column; columns are ten wide.

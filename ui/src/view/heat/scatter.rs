@@ -46,7 +46,7 @@ impl Heat {
         self.dots = spans.iter().map(dot).collect();
         self.dots.sort_by_key(|dot| dot.is_failed);
         self.summary = self.summary.replace("drawn in rows", "each a point");
-        (self.layers, self.failed) = (Vec::new(), String::new());
+        (self.layers, self.failed) = (Vec::new(), Vec::new());
         self
     }
 }

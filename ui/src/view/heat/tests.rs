@@ -53,6 +53,20 @@ fn a_selection_is_read_bounded_and_becomes_a_condition() {
 }
 
 #[test]
+fn cells_in_which_everything_failed_are_as_strong_as_they_have_many() {
+    let cell = |column, count, errors| GridCell { column, row: 19, count, errors };
+    let grid = Grid { step: 100, columns: COLUMNS, cells: vec![cell(2, 1, 1), cell(3, 400, 400), cell(4, 400, 1)], ..Grid::default() };
+    let clock = Clockface::new(UnixNanos::new(0), None);
+    let heat = Heat::new(&grid, range(), None, Counts::Matches, (&Links::default().plain("/traces"), &clock));
+    let of = |column: &str, layers: &[(String, String)]| {
+        layers.iter().find(|(_, path)| path.contains(column)).map(|(strength, _)| strength.clone())
+    };
+    assert_eq!(["M20 ", "M30 ", "M40 "].map(|column| of(column, &heat.layers)), [None, None, Some("1.00".to_owned())]);
+    let [few, many, part] = ["M20 ", "M30 ", "M40 "].map(|column| of(column, &heat.failed).unwrap());
+    assert_eq!((few.as_str(), many.as_str(), part.as_str()), ("0.39", "1.00", "1.00"));
+}
+
+#[test]
 fn cells_of_two_rows_are_one_and_lead_to_themselves_selected() {
     let cell = |row, count, errors| GridCell { column: 2, row, count, errors };
     let grid = Grid { step: 100, columns: COLUMNS, cells: vec![cell(19, 3, 0), cell(20, 4, 1), cell(30, 1, 0)], ..Grid::default() };
@@ -64,7 +78,8 @@ fn cells_of_two_rows_are_one_and_lead_to_themselves_selected() {
     assert!(Heat::new(&grid, range(), None, Counts::Matches, (&page, &clock)).summary.contains("spans that match"));
     assert_eq!(heat.cells.trim_end_matches('|'), "||10,7,1 15,1");
     assert_eq!(heat.layers.iter().map(|(_, path)| path.as_str()).collect::<Vec<_>>(), ["M20 9.7h9.4", "M20 109.7h9.4"]);
-    assert_eq!((heat.failed.as_str(), heat.strips.len()), ("M20 117.1h9.4v2.3h-9.4z", 1));
+    assert_eq!(heat.failed, [("1.00".to_owned(), "M20 117.1h9.4v2.3h-9.4z".to_owned())]);
+    assert_eq!(heat.strips.len(), 1);
     assert_eq!(heat.strips[0].1, "/traces?from=0&to=6000&sel=0-4%2C10-15");
     assert_eq!(heat.lengths.split('|').count(), 6);
     let cells: Vec<_> = heat.table.rows.iter().flat_map(|(_, cells)| cells).filter(|cell| !cell.count.is_empty()).collect();
