@@ -88,6 +88,7 @@ fn frame(text: &str) -> Frame {
         window: Some(WindowPicker::new(&window, "/traces", &pairs, &links, &clock())),
         here: text.to_owned(),
         search: text.to_owned(),
+        paper: text.to_owned(),
         alerts: vec![text.to_owned()],
         ..Frame::default()
     }

@@ -207,9 +207,20 @@ impl Visit {
             relative: links.plain(&self.path).with_all(self.params.pairs(), &HISTORY).href(),
             quiet_keys: self.quiet_keys,
             search: String::new(),
+            paper: self.paper(window),
             stray: window.filter(|window| window.from == "0" && window.to == "now").and_then(|_| self.stray()),
             alerts: refusal.map(|reason| format!("Nothing new is taken in: {reason}")).into_iter().collect(),
         }
+    }
+
+    /// What is shown, from when to when and as of when: paper has neither the query nor the menu of time.
+    fn paper(&self, window: Option<&Window>) -> String {
+        let clock = self.clock();
+        let at = |time: UnixNanos| clock.to_the_second(time).replace('T', " ");
+        let query = self.params.get("q").map(|query| format::line(query, 400)).filter(|query| !query.trim().is_empty());
+        let window = window.map(|window| format!("{} – {}", at(window.range.from), at(window.range.to)));
+        let parts = [query, window, Some(format!("as of {} {}", at(clock.now()), clock.label()))];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
     }
 
     /// What lies before all time, in words, and this page in its window.

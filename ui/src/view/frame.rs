@@ -49,6 +49,8 @@ pub(crate) struct Frame {
     pub(crate) quiet_keys: bool,
     /// What is in the box that goes anywhere.
     pub(crate) search: String,
+    /// What paper says of the page.
+    pub(crate) paper: String,
     /// What lies so far before all else that all time does not begin with it, and the page about it.
     pub(crate) stray: Option<(String, String)>,
     /// What everybody must know, such as that writes are refused.

@@ -47,3 +47,15 @@ async fn times_without_a_zone_are_of_the_zone_of_the_reader() {
     let page = ask("America/New_York", "from=02:45&to=02:55").await.text();
     assert!(page.contains("value=\"2027-01-15 02:45:00\""), "a date in the zone: {page}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paper_says_what_was_asked_and_of_when() {
+    let app = App::filled().await;
+    let ask =
+        |path: &str| app.send(http::Request::get(path).header("cookie", "zone=America/New_York").body(axum::body::Body::empty()).unwrap());
+    let paper =
+        |page: String| page.split("<p class=\"paper muted\" hidden>").nth(1).and_then(|rest| rest.split("</p>").next()).unwrap().to_owned();
+    let asked = paper(ask("/logs?q=severity%3Awarn&from=now-1h").await.text());
+    assert_eq!(asked, "severity:warn · 2027-01-15 02:00:00 – 2027-01-15 03:00:00 · as of 2027-01-15 03:00:00 America/New_York");
+    assert_eq!(paper(ask(&format!("/trace/{TRACE}")).await.text()), "as of 2027-01-15 03:00:00 America/New_York");
+}
