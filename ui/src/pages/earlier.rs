@@ -5,7 +5,7 @@
 use storage::{Histogram, Signal, Store, TimeRange, UnixNanos};
 
 use crate::params::Window;
-use crate::view::format::Clockface;
+use crate::view::format::{self, Clockface};
 
 /// The window before that of a page.
 pub(super) fn before(range: TimeRange) -> TimeRange {
@@ -35,7 +35,7 @@ fn sentence(earlier: TimeRange, (filled, parts): (usize, usize), begin: Option<U
     let why = match begin.filter(|begin| *begin > earlier.from) {
         Some(begin) => format!("the data begins at {}", clock.second(begin)),
         None if filled == 0 => "it holds nothing".to_owned(),
-        None => format!("only {filled} of its {parts} parts hold any"),
+        None => format!("data came in only in {} of it", format::percent(filled as u64, parts as u64)),
     };
     format!("Nothing is compared with the window before ({}): {why}.", clock.range(earlier))
 }
@@ -66,7 +66,7 @@ mod tests {
         assert!(begun.contains("the data begins at"), "{begun}");
         app.append(Signal::Traces, requests(&[(200, 36_000, 1, false)]).encode_to_vec()).await;
         let holes = gap(app.store(), Signal::Traces, of(20), &clock).await.unwrap();
-        assert!(holes.contains("parts hold any"), "{holes}");
+        assert!(holes.contains("data came in only in "), "{holes}");
         for path in ["/?from=now-20m", "/map?from=now-20m&change=1"] {
             let page = app.get(path).await.text();
             assert!(page.contains("Nothing is compared with the window before"), "{path}: {page}");

@@ -133,7 +133,6 @@ async fn fill(page: &mut Logs, visit: &Visit, found: &LogPage, asked: &Asked, wi
     let address = asked.address(&links);
     page.notes.extend(found.stats.notes.iter().cloned());
     page.effort = effort(&found.stats);
-    let more = if found.next.is_some() { ", more follow" } else { "" };
     let records = format::counted(found.records.len() as u64, "record", "records");
     if found.records.is_empty() {
         page.otherwise = otherwise(&links, &page.query);
@@ -164,7 +163,7 @@ async fn fill(page: &mut Logs, visit: &Visit, found: &LogPage, asked: &Asked, wi
         page.summary = format!("{}{new} in {records}", format::counted(page.patterns.len() as u64, "pattern", "patterns"));
         return;
     }
-    page.summary = format!("{records}{more}");
+    page.summary = if found.next.is_some() { listed(&records, page.total, window.bars(BUCKETS).0 == window.range) } else { records };
     let here = address
         .clone()
         .with("cursor", visit.params.get("cursor").unwrap_or_default())
@@ -188,6 +187,15 @@ async fn fill(page: &mut Logs, visit: &Visit, found: &LogPage, asked: &Asked, wi
         && let Ok(Some(record)) = visit.state.store().log(row).await
     {
         page.pinned.push(shown(visit, &record, asked, &here).await);
+    }
+}
+
+/// Records of which more follow, and how many there are as the chart has counted, which may begin and end a little outside of the window.
+fn listed(records: &str, total: u64, is_exact: bool) -> String {
+    match (total, is_exact) {
+        (0, _) => format!("{records}, more follow"),
+        (_, true) => format!("{records} of {}", format::exact(total)),
+        (_, false) => format!("{records} of about {}", format::exact(total)),
     }
 }
 

@@ -18,7 +18,8 @@ use crate::view::sql_chart::chart;
 /// `?sql=`, `past=`, earlier statements with a line of two dashes between them, `chart=1`, and `sort=`, the column by which the rows of the
 /// result are sorted, counted from 1, with a minus sign for the greatest first. Runs when there is a statement.
 pub(super) async fn page(visit: Visit) -> Result<Response, Failure> {
-    let sql = visit.params.get("sql").unwrap_or_default().trim().to_owned();
+    // Pages that search have `q`, and the API `query`.
+    let sql = ["sql", "q", "query"].into_iter().find_map(|name| visit.params.get(name)).unwrap_or_default().trim().to_owned();
     let links = visit.links();
     let title = if sql.is_empty() { "SQL".to_owned() } else { format!("{} – SQL", format::line(&sql, 60)) };
     let export = |form: &str| links.plain("/api/v1/sql").with("query", &sql).with("format", form).href();
@@ -191,6 +192,15 @@ mod tests {
         let links: Vec<&str> = page.split("href=\"").filter(|link| link.contains("No chart</a>") || link.contains("Explain</a>")).collect();
         assert!(links[0].contains("sort=-2") && !links[1].contains("sort="), "{links:?}");
         assert!(!app.get(&format!("/query?{sql}&sort=7")).await.text().contains("aria-sort"));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_statement_goes_by_the_names_that_other_pages_have() {
+        let app = App::filled().await;
+        for name in ["sql", "q", "query"] {
+            let page = app.get(&format!("/query?{name}=SELECT%207%20AS%20seven")).await.text();
+            assert!(page.contains(">SELECT 7 AS seven</textarea>") && page.contains("seven"), "{name}: {page}");
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -204,6 +204,12 @@ fn fill(page: &mut Traces, visit: &Visit, found: &TracePage, asked: &Asked, addr
     if found.traces.is_empty() {
         page.otherwise = otherwise(&links, &page.query);
         page.hints = of_nothing(Signal::Traces, &page.query, &visit.state.store().service_names(), &links);
+        // A wider window would find none either.
+        let [spans, _] = visit.state.store().status().signals;
+        if spans.time.is_none() {
+            page.otherwise.clear();
+            page.hints = vec![("No span has arrived yet: see how to send them".to_owned(), links.plain("/start").href())];
+        }
     }
 }
 

@@ -227,11 +227,15 @@ pub(super) fn messages(origin: &str, compared: &Compared<'_>, of_requests: bool,
     listed
 }
 
-/// The requests that end in this failure; how many is told only when all failed traces were looked at.
+/// The requests that end in this failure, and in how many of the traces that were looked at.
 fn reach(failure: &Failure<'_>, sample: usize, is_root: bool, links: &Links) -> Vec<Evidence> {
     let mut told: Vec<Evidence> = Vec::new();
     for ((root, operation), count) in failure.reached.iter().take(MAX_REACHED) {
-        let traces = if sample < SAMPLE { format::counted(*count, "trace", "traces") } else { "traces".to_owned() };
+        let traces = if sample < SAMPLE {
+            format::counted(*count, "trace", "traces")
+        } else {
+            format!("{count} of the newest {sample} failed traces")
+        };
         let text = if is_root { traces } else { format!("{traces} of {} {}", format::line(root, 40), format::line(operation, 60)) };
         let query = failure.reaching(root, operation);
         told.push(Evidence { text, href: links.traces(&query).href() });
