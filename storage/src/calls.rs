@@ -25,7 +25,7 @@ mod notes;
 mod roll;
 mod unit;
 
-pub(crate) use self::derive::{Fact, Instance, Linked, Party, Way, derive, derive_whole, queue};
+pub(crate) use self::derive::{Fact, Instance, Linked, Party, Way, derive, derive_far, queue};
 pub(crate) use self::roll::{CallRoll, RollWriter, UnitHead};
 pub(crate) use self::unit::{Cell, Sample, Subject, Sums, Unit, slot_of};
 

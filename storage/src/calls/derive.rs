@@ -9,7 +9,8 @@
 //!   two besides, where the consumer descends from the sender.
 //! - A call counts once per client span and called service, failed when either side failed; its duration is the server's. It belongs to
 //!   the moment at which its client span starts, or, without one, the span that shows it.
-//! - Spans that start more than [`REACH`] apart do not see each other, unless a whole trace is asked for.
+//! - Spans that start more than [`REACH`] apart do not see each other. Where it is asked for, a server span that has no caller so near is
+//!   called by one from farther away, as it would be by one that is near.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +40,7 @@ pub(crate) enum Way {
 }
 
 /// One call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Instance {
     pub(crate) at: u64,
     pub(crate) duration: u64,
@@ -49,7 +50,7 @@ pub(crate) struct Instance {
 }
 
 /// Something that the spans of a trace show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fact {
     /// A span of a service.
     Seen(Name, u64),
@@ -75,12 +76,14 @@ const MAX_NESTED: usize = 64;
 
 /// Adds what a trace shows. Its spans are sorted by [`Call::key`], each once. True when that depends on where a link leads.
 pub(crate) fn derive(spans: &[Call], linked: Linked<'_>, facts: &mut Vec<Fact>) -> bool {
-    Trace::new(spans, linked, REACH, facts).derive()
+    Trace::new(spans, linked, facts).derive()
 }
 
-/// As [`derive()`], but spans see each other however far apart they start.
-pub(crate) fn derive_whole(spans: &[Call], linked: Linked<'_>, facts: &mut Vec<Fact>) -> bool {
-    Trace::new(spans, linked, u64::MAX, facts).derive()
+/// As [`derive()`], but calls by somebody unknown are joined with a caller that is there, however far away, where they are asked for.
+pub(crate) fn derive_far(spans: &[Call], linked: Linked<'_>, is_asked: impl Fn(&Call) -> bool, facts: &mut Vec<Fact>) -> bool {
+    let mut trace = Trace::new(spans, linked, facts);
+    trace.look_far(is_asked);
+    trace.derive()
 }
 
 /// One trace with what its spans hang on.
@@ -94,18 +97,33 @@ struct Trace<'a> {
     /// Calls by client span and called service.
     joined: BTreeMap<(usize, Name), Instance>,
     linked: Linked<'a>,
-    /// How far apart spans may start that see each other.
-    reach: u64,
     facts: &'a mut Vec<Fact>,
     follows_links: bool,
 }
 
 impl<'a> Trace<'a> {
-    fn new(spans: &'a [Call], linked: Linked<'a>, reach: u64, facts: &'a mut Vec<Fact>) -> Self {
-        let parents: Vec<_> = spans.iter().enumerate().map(|(i, span)| parent_of(spans, i, span, reach)).collect();
-        let crossings = crossings(spans, &parents, reach);
+    fn new(spans: &'a [Call], linked: Linked<'a>, facts: &'a mut Vec<Fact>) -> Self {
+        let (parents, crossings) = seen_within(spans, REACH);
         let answered = vec![false; spans.len()];
-        Self { spans, parents, crossings, answered, joined: BTreeMap::new(), linked, reach, facts, follows_links: false }
+        Self { spans, parents, crossings, answered, joined: BTreeMap::new(), linked, facts, follows_links: false }
+    }
+
+    /// Lets calls by somebody unknown see spans at any time; what others see stays as it is.
+    fn look_far(&mut self, is_asked: impl Fn(&Call) -> bool) {
+        let is_unknown = |i: usize, span: &Call| span.parent != 0 && self.parent(i).is_none() && self.caller(i, span).is_none();
+        let server = |(i, span): &(usize, &Call)| span.kind == Kind::Server && is_asked(span) && is_unknown(*i, span);
+        let unknown: Vec<usize> = self.spans.iter().enumerate().filter(server).map(|(i, _)| i).collect();
+        if unknown.is_empty() {
+            return;
+        }
+        let (parents, crossings) = seen_within(self.spans, u64::MAX);
+        for i in unknown {
+            for (known, far) in [(&mut self.parents, &parents), (&mut self.crossings, &crossings)] {
+                if let Some(known) = known.get_mut(i) {
+                    *known = far.get(i).copied().flatten();
+                }
+            }
+        }
     }
 
     fn derive(mut self) -> bool {
@@ -239,12 +257,13 @@ impl<'a> Trace<'a> {
 
     /// Marks a client span that `by` answers, and the client spans of the same service around it.
     fn answer(&mut self, mut at: usize, by: &Call) {
+        let is_near = self.spans.get(at).is_some_and(|answered| answered.start.abs_diff(by.start) <= REACH);
         for _ in 0..MAX_NESTED {
             let Some(answered) = self.answered.get_mut(at) else { return };
             *answered = true;
             let Some(next) = self.crossing(at) else { return };
             let (Some(outer), Some(inner)) = (self.spans.get(next), self.spans.get(at)) else { return };
-            if outer.kind != Kind::Client || outer.service != inner.service || outer.start.abs_diff(by.start) > self.reach {
+            if outer.kind != Kind::Client || outer.service != inner.service || (is_near && outer.start.abs_diff(by.start) > REACH) {
                 return;
             }
             at = next;
@@ -253,7 +272,7 @@ impl<'a> Trace<'a> {
 
     fn caller(&self, i: usize, span: &Call) -> Option<usize> {
         // Older tracers give both halves of a call the same id.
-        let is_twin = |twin: &&Call| twin.span == span.span && twin.kind == Kind::Client && twin.start.abs_diff(span.start) <= self.reach;
+        let is_twin = |twin: &&Call| twin.span == span.span && twin.kind == Kind::Client && twin.start.abs_diff(span.start) <= REACH;
         if span.kind == Kind::Server && self.spans.get(i + 1).filter(is_twin).is_some() {
             return Some(i + 1);
         }
@@ -277,20 +296,27 @@ impl<'a> Trace<'a> {
         let first = self.linked.links.partition_point(|(from, _)| *from < (span.trace, span.span));
         let mut own = self.linked.links.get(first..)?.iter().take_while(|(from, _)| *from == (span.trace, span.span)).peekable();
         self.follows_links |= own.peek().is_some();
-        own.find_map(|(_, to)| find(self.linked.all, *to, span.start, self.reach))
+        own.find_map(|(_, to)| find(self.linked.all, *to, span.start))
     }
 }
 
 /// The producer span with these ids.
-fn find(all: &[Call], (trace, span): (u128, u64), near_to: u64, reach: u64) -> Option<Call> {
+fn find(all: &[Call], (trace, span): (u128, u64), near_to: u64) -> Option<Call> {
     let first = all.partition_point(|call| (call.trace, call.span) < (trace, span));
     let mut same = all.get(first..)?.iter().take_while(|call| (call.trace, call.span) == (trace, span));
-    same.find(|call| call.kind == Kind::Producer && call.start.abs_diff(near_to) <= reach).copied()
+    same.find(|call| call.kind == Kind::Producer && call.start.abs_diff(near_to) <= REACH).copied()
 }
 
 /// Name and system of the topic that a span names.
 pub(crate) fn queue(span: &Call) -> Option<(Name, Name)> {
     span.peer.filter(|(_, kind, _)| *kind == PeerKind::Queue).map(|(name, _, system)| (name, system))
+}
+
+/// For each span its parent and its nearest ancestor that crosses a process, so far as they start near it.
+fn seen_within(spans: &[Call], reach: u64) -> (Vec<Option<usize>>, Vec<Option<usize>>) {
+    let parents: Vec<_> = spans.iter().enumerate().map(|(i, span)| parent_of(spans, i, span, reach)).collect();
+    let crossings = crossings(spans, &parents, reach);
+    (parents, crossings)
 }
 
 fn parent_of(spans: &[Call], i: usize, span: &Call, reach: u64) -> Option<usize> {

@@ -72,6 +72,11 @@ impl Segment {
         filter.is_none_or(|filter| filter.may_contain(trace_keys::hash(id.as_bytes())))
     }
 
+    /// The key by which rows of a trace are found in [`Self::trace_runs`].
+    pub(crate) fn trace_key(id: TraceId) -> u32 {
+        trace_keys::key_of(trace_keys::hash(id.as_bytes()))
+    }
+
     /// Keys of all traces with their rows, sorted by key; different traces may have equal keys. `None` when the index cannot say.
     pub(crate) fn trace_runs(&self) -> Option<Vec<(u32, Range<u32>)>> {
         self.usable(TRACE_KEYS, self.index.as_ref()?.trace_keys.as_ref()?.all())

@@ -63,7 +63,7 @@ pub(super) fn hash(trace_id: &[u8; 16]) -> u64 {
     h ^ (h >> 33)
 }
 
-fn key_of(hash: u64) -> u32 {
+pub(super) fn key_of(hash: u64) -> u32 {
     (hash >> 32) as u32
 }
 

@@ -109,11 +109,20 @@ impl Tally {
         }
     }
 
-    /// Takes off what a trace shows inside of the window, which was counted.
+    /// Takes off what a trace shows inside of the window, which was counted; its calls are no examples any more.
     pub(super) fn take_back(&mut self, facts: &[Fact]) {
-        let window = self.window;
+        let (window, parts) = (self.window, self.window.parts);
         let counted: Vec<Fact> = facts.iter().filter(|fact| window.counts(time_of(fact))).copied().collect();
         self.take_off(&counted, &(0..u64::MAX));
+        for fact in counted {
+            let (sums, call) = match fact {
+                Fact::Call(from, to, way, call) => (self.edge((from, to, way), parts.of(call.at)), call),
+                Fact::Orphan(service, call) => (self.orphans.entry((service, ended(&call), parts.of(call.at))).or_default(), call),
+                Fact::Seen(..) | Fact::Request(..) | Fact::Answer(..) => continue,
+            };
+            let taken = Sample::of(&call);
+            sums.samples.retain(|sample| *sample != taken);
+        }
     }
 
     /// Some of the calls by somebody unknown that are still counted, sorted.
@@ -125,12 +134,6 @@ impl Tally {
     /// How many calls are by somebody unknown.
     pub(super) fn calls_by_unknown(&self) -> u64 {
         self.orphans.values().map(|sums| sums.durations.count()).sum()
-    }
-
-    /// Calls of these traces are no examples any more.
-    pub(super) fn forget_examples(&mut self, traces: &HashSet<u128>) {
-        let all = self.edges.values_mut().chain(self.orphans.values_mut());
-        all.for_each(|sums| sums.samples.retain(|sample| !traces.contains(&sample.trace)));
     }
 
     /// Counts cells of a unit. Calls of the traces in `apart` are taken off again, so they are no examples.

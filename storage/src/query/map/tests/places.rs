@@ -10,9 +10,9 @@ use super::*;
 use crate::files::Place;
 use crate::segment::{self, Bundle, Segment};
 
-const MINUTE: u64 = 60 * S;
+pub(super) const MINUTE: u64 = 60 * S;
 /// Begin of a time bucket.
-const NOON: u64 = 1_700_000_400 * S;
+pub(super) const NOON: u64 = 1_700_000_400 * S;
 /// What random spans lie in.
 const WIDTH: u64 = 70 * MINUTE;
 
@@ -35,7 +35,7 @@ fn random_span(dice: &mut Dice, trace: u64, begin: u64) -> Span {
     if dice.roll(4) == 0 { failed(span) } else { span }
 }
 
-fn random_spans(dice: &mut Dice) -> Vec<Span> {
+pub(super) fn random_spans(dice: &mut Dice) -> Vec<Span> {
     let mut spans = Vec::new();
     for trace in 0..40 {
         let begin = NOON + dice.roll(WIDTH);
@@ -47,7 +47,7 @@ fn random_spans(dice: &mut Dice) -> Vec<Span> {
     spans
 }
 
-fn segment_of(folder: &Path, level: u8, spans: &[Span]) -> Vec<Arc<Segment>> {
+pub(super) fn segment_of(folder: &Path, level: u8, spans: &[Span]) -> Vec<Arc<Segment>> {
     let folder = &Place::real(folder);
     let metas = segment::write(folder, folder, Signal::Traces, level, segment::Origin::default(), vec![fixtures::spans(spans)]).unwrap();
     metas.into_iter().map(|meta| Arc::new(Segment::open(folder, meta).unwrap())).collect()
@@ -101,7 +101,7 @@ fn random_snapshot(folder: &Path, dice: &mut Dice) -> Snapshot {
     snapshot
 }
 
-fn random_window(dice: &mut Dice) -> Window {
+pub(super) fn random_window(dice: &mut Dice) -> Window {
     let mut time = || {
         let time = NOON - 5 * MINUTE + dice.roll(WIDTH + 10 * MINUTE);
         UnixNanos::new(if dice.roll(2) == 0 { time } else { time / MINUTE * MINUTE })
