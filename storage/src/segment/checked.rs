@@ -115,6 +115,12 @@ impl CheckedFile {
         if found == crc { Ok(Self { file, blocks: None }) } else { Err(damaged("does not match its checksum")) }
     }
 
+    /// Reads bytes into memory that is there.
+    pub(super) fn read_into(&self, buffer: &mut Vec<u8>, start: u64, length: usize) -> io::Result<()> {
+        self.check(start, length)?;
+        self.file.read_into(buffer, start, length)
+    }
+
     /// Fails when a block that holds any of these bytes is not what was written.
     fn check(&self, start: u64, length: usize) -> io::Result<()> {
         let Some(blocks) = &self.blocks else { return Ok(()) };

@@ -27,6 +27,7 @@ mod dictionary;
 mod header;
 mod page;
 mod passing;
+mod scratch;
 mod sink;
 mod sums;
 mod walk;
@@ -34,6 +35,7 @@ mod walk;
 pub(crate) use self::dictionary::Dictionaries;
 use self::dictionary::Dictionary;
 use self::page::{Ends, Page};
+use self::scratch::Scratch;
 use self::sink::Sink;
 
 /// More rows than these are read sooner by a reader that is made for many.
@@ -157,10 +159,7 @@ impl Chunk<'_> {
             return (0..rows).try_for_each(|_| sink.value(value));
         }
         for (number, rows) in self.wanted()? {
-            let place = self.pages.get(number)?;
-            let bytes = self.read(place.offset, place.compressed_page_size.into())?;
-            let (header, body) = self.open(&bytes)?;
-            Page::new(&header, self.chunk.column_descr(), &body)?.gather(&rows, dictionary.as_deref(), sink, ends)?;
+            self.page(self.pages.get(number)?, |page| page.gather(&rows, dictionary.as_deref(), sink, ends))?;
         }
         Some(())
     }
@@ -209,6 +208,23 @@ impl Chunk<'_> {
             }
         }
         Some(wanted)
+    }
+
+    /// Hands over a page.
+    fn page(&self, place: &PageLocation, each: impl FnOnce(Page<'_>) -> Option<()>) -> Option<()> {
+        let (start, length) = (u64::try_from(place.offset).ok()?, usize::try_from(place.compressed_page_size).ok()?);
+        Scratch::lent(|scratch| {
+            scratch.read(&self.segment.parquet, start, length)?;
+            let (header, rest) = header::read(scratch.stored())?;
+            let behind = length - rest.len();
+            let stored = behind..behind.checked_add(header.stored)?;
+            let body = match self.chunk.compression() {
+                Compression::ZSTD(_) => scratch.unpack(stored)?,
+                Compression::UNCOMPRESSED => scratch.stored().get(stored)?,
+                _ => return None,
+            };
+            each(Page::new(&header, self.chunk.column_descr(), body)?)
+        })
     }
 
     fn read(&self, start: i64, length: i64) -> Option<Bytes> {

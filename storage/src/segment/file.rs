@@ -62,13 +62,25 @@ impl SharedFile {
 
     /// Reads exactly `length` bytes at `start`.
     pub(crate) fn bytes_at(&self, start: u64, length: usize) -> io::Result<Vec<u8>> {
+        self.check_end(start, length)?;
+        let mut buffer = vec![0; length];
+        self.file.read_exact_at(&mut buffer, start)?;
+        Ok(buffer)
+    }
+
+    /// Reads exactly `length` bytes at `start` in place of what is in `buffer`.
+    pub(super) fn read_into(&self, buffer: &mut Vec<u8>, start: u64, length: usize) -> io::Result<()> {
+        self.check_end(start, length)?;
+        buffer.resize(length, 0);
+        self.file.read_exact_at(buffer, start)
+    }
+
+    fn check_end(&self, start: u64, length: usize) -> io::Result<()> {
         let end = start.checked_add(length as u64);
         if end.is_none_or(|end| end > self.len) {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{length} bytes at {start} lie beyond the end of the file")));
         }
-        let mut buffer = vec![0; length];
-        self.file.read_exact_at(&mut buffer, start)?;
-        Ok(buffer)
+        Ok(())
     }
 
     /// Hands all bytes to `each`, in order.

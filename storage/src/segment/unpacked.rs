@@ -223,23 +223,32 @@ fn unpacked(mut page: Page) -> Result<Page, ParquetError> {
 
 /// Decompresses all but the first bytes.
 pub(super) fn unpack(packed: &Bytes, before: usize) -> std::io::Result<Bytes> {
-    thread_local!(static UNPACKER: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) });
     let too_short = || std::io::Error::other("it is too short");
     let (head, rest) = packed.split_at_checked(before).ok_or_else(too_short)?;
+    let mut body = Vec::new();
+    unpack_into(rest, &mut body)?;
+    Ok(if head.is_empty() { body.into() } else { [head, &body].concat().into() })
+}
+
+/// Decompresses in place of what is in `body`.
+pub(super) fn unpack_into(packed: &[u8], body: &mut Vec<u8>) -> std::io::Result<()> {
+    thread_local!(static UNPACKER: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) });
     // What this program writes says its length; everything was checked against its checksum when it was read.
-    let length = zstd::zstd_safe::get_frame_content_size(rest).ok().flatten().and_then(|length| usize::try_from(length).ok());
-    let body = match length.filter(|length| *length <= MAX_PAGE_BYTES) {
-        Some(0) => Vec::new(),
+    let length = zstd::zstd_safe::get_frame_content_size(packed).ok().flatten().and_then(|length| usize::try_from(length).ok());
+    body.clear();
+    match length.filter(|length| *length <= MAX_PAGE_BYTES) {
+        Some(0) => {}
         Some(length) => UNPACKER.with_borrow_mut(|unpacker| {
             let unpacker = match unpacker {
                 Some(unpacker) => unpacker,
                 none => none.insert(Decompressor::new()?),
             };
-            unpacker.decompress(rest, length)
+            body.reserve_exact(length);
+            unpacker.decompress_to_buffer(packed, body).map(|_| ())
         })?,
-        None => zstd::stream::decode_all(rest)?,
-    };
-    Ok(if head.is_empty() { body.into() } else { [head, &body].concat().into() })
+        None => *body = zstd::stream::decode_all(packed)?,
+    }
+    Ok(())
 }
 
 /// Rows of a page without values. Whoever skips to a row goes over pages at once and over the levels of its page one by one.
