@@ -31,7 +31,7 @@ use self::leaf::Leaf;
 pub(crate) use self::leaf::SPAN_TEXTS as TEXT_COLUMNS;
 pub(crate) use self::needs::Needs;
 pub(crate) use self::prune::{Prune, Shown};
-pub(crate) use self::stored::Stored;
+pub(crate) use self::stored::{Rest, Stored};
 pub(crate) use self::text::SpanText;
 
 /// A query made ready for batches.

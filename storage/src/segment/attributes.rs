@@ -154,6 +154,12 @@ impl AttributeIndex {
         self.catalogue.as_ref()
     }
 
+    /// Whether an owner may have a key.
+    pub(crate) fn may_have(&self, owner: Owner, key: &str) -> bool {
+        let whole = self.catalogue.as_ref().filter(|catalogue| catalogue.is_complete(owner));
+        whole.is_none_or(|catalogue| catalogue.entry(owner, key).is_some())
+    }
+
     /// The different resources.
     pub(crate) fn resources(&self) -> Option<&Resources> {
         self.resources.as_ref()

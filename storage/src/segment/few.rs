@@ -23,7 +23,9 @@ use super::read::Footer;
 use super::unpacked::{has_no_values, unpack};
 use super::{RowRanges, Segment};
 
+mod asked;
 mod dictionary;
+mod entries;
 mod header;
 mod page;
 mod passing;

@@ -157,6 +157,9 @@ impl Condition {
 
     /// The different resources are few: each is compared.
     fn in_resources(&self, segment: &Segment, index: &AttributeIndex) -> Option<RowRanges> {
+        if !self.keys.iter().any(|key| index.may_have(Owner::Resource, key)) {
+            return Some(RowRanges::new());
+        }
         let Some(resources) = index.resources() else { return self.owned(segment, index, Owner::Resource) };
         let is_wanted = |key: &str| self.keys.iter().any(|wanted| wanted == key);
         let pass =

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use super::folding::Reach;
 use super::numbers::Numbers;
 use super::selected::read;
+use super::stored::Left;
 use super::{Account, Place, RowRanges, Rows, Scan, Unit, Wanted, ranges};
 use crate::query::columns;
 use crate::query::predicate::Needs;
@@ -86,7 +87,8 @@ impl Scan<'_> {
                 None => piece,
             };
             if !left.is_empty() {
-                self.some_of(unit, Cow::Owned(left), wanted, account, &mut |rows| each(rows))?;
+                let left = Left { rows: Cow::Owned(left), known: None };
+                self.some_of(unit, left, wanted, account, &mut |rows| each(rows))?;
             }
         }
         Ok(())
@@ -100,27 +102,28 @@ impl Scan<'_> {
         least: &dyn Fn() -> Option<u64>,
         each: &dyn Fn(&Rows<'_>) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
-        let read = |rows, account: &mut Account| self.some_of(unit, rows, wanted, account, &mut |rows| each(rows));
         // Older versions do not count as looked at, whether their ranks are read or not.
-        let mut rows = self.last_left(unit, account)?;
+        let mut left = Left { rows: self.last_left(unit, account)?, known: None };
         let mut head = 0;
         if least().is_none() {
-            rows = self.stored(unit.place, rows, wanted.predicate, account);
+            left = self.stored(unit.place, left.rows, wanted.predicate, account);
             head = HEAD_ROWS;
         }
-        let is_long = ranges::count(&rows) > head + HEAD_ROWS;
+        let read = |left, account: &mut Account| self.some_of(unit, left, wanted, account, &mut |rows| each(rows));
+        let is_long = ranges::count(&left.rows) > head + HEAD_ROWS;
         let place = if let Place::Segment(at) = unit.place { Some(at).filter(|_| is_long) } else { None };
-        let Some((at, segment)) = place.and_then(|at| Some((at, self.table.segments.get(at)?))) else { return read(rows, account) };
-        let (head, rest) = ranges::split(&rows, head);
+        let Some((at, segment)) = place.and_then(|at| Some((at, self.table.segments.get(at)?))) else { return read(left, account) };
+        let (head, rest) = ranges::split(&left.rows, head);
+        let of = |rows| Left { rows: Cow::Owned(rows), known: left.known.clone() };
         account.segments.insert(at);
         if !head.is_empty() {
-            read(Cow::Owned(head), account)?;
+            read(of(head), account)?;
         }
-        let left = match least() {
+        let rows = match least() {
             Some(least) => self.not_below(segment, rest, (ranking, least), account)?,
             None => rest,
         };
-        if left.is_empty() { Ok(()) } else { read(Cow::Owned(left), account) }
+        if rows.is_empty() { Ok(()) } else { read(of(rows), account) }
     }
 
     /// Those of some rows whose weight is not below `least`, or all when most are; none when it cannot be read, which is noted.

@@ -25,16 +25,16 @@ pub(in super::super) fn from_rows(mut rows: Vec<u32>) -> RowRanges {
 
 /// The ranges of single rows in order, and of those of `all` that lie between two of them no further than so many rows apart.
 pub(super) fn joined(rows: Vec<u32>, gap: u32, all: &[Range<u32>]) -> RowRanges {
-    closed(rows.into_iter().map(|row| row..row + 1).collect(), gap, all)
+    closed(&from_rows(rows), gap, all)
 }
 
 /// These ranges, and those of `all` that lie between two of them no further than so many rows apart.
-pub(super) fn closed(ranges: RowRanges, gap: u32, all: &[Range<u32>]) -> RowRanges {
+pub(super) fn closed(ranges: &RowRanges, gap: u32, all: &[Range<u32>]) -> RowRanges {
     let mut closed = RowRanges::with_capacity(ranges.len());
     for range in ranges {
         match closed.last_mut() {
             Some(last) if range.start - last.end <= gap => last.end = range.end,
-            _ => closed.push(range),
+            _ => closed.push(range.clone()),
         }
     }
     intersect(&closed, all)
@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(from_rows(vec![5, 1, 2, 2, 9]), vec![1..3, 5..6, 9..10]);
         assert_eq!(intersect(&[0..5, 8..12], &[3..9, 11..20]), vec![3..5, 8..9, 11..12]);
         assert_eq!(joined(vec![2, 5, 9, 20], 3, &[0..4, 5..40]), vec![2..4, 5..10, 20..21]);
-        assert_eq!(closed(vec![1..3, 6..9, 20..21], 3, &[0..5, 7..40]), vec![1..5, 7..9, 20..21]);
+        assert_eq!(closed(&vec![1..3, 6..9, 20..21], 3, &[0..5, 7..40]), vec![1..5, 7..9, 20..21]);
         assert_eq!(split(&vec![0..3, 8..12], 5), (vec![0..3, 8..10], from_rows(vec![10, 11])));
         assert_eq!(split(&vec![0..3, 8..12], 7), (vec![0..3, 8..12], RowRanges::new()));
         assert_eq!(union(vec![4..6, 0..2], vec![2..3, 5..9, 20..20]), vec![0..3, 4..9]);

@@ -1,13 +1,18 @@
 //! Reading the rows alone that meet the conditions of a question on single columns, such as services, durations and attributes.
 //!
-//! Which rows these are is found by the values as they are stored, at a fraction of what it takes to make columns of all rows. What is left
-//! here is decided on by the predicate as ever.
+//! Which rows these are is found by the values as they are stored, at a fraction of what it takes to make columns of all rows. What their
+//! values do not decide alone is decided on by the predicate as ever.
 
 use std::borrow::Cow;
 
+use arrow::array::RecordBatch;
+use arrow::buffer::BooleanBuffer;
+
+use super::numbers::Numbers;
 use super::{Account, Place, RowRanges, Scan, ranges};
-use crate::query::predicate::{Predicate, Stored};
-use crate::segment::Segment;
+use crate::query::predicate::{Predicate, Rest, Stored};
+use crate::query::question::QueryError;
+use crate::segment::{Segment, holds_rows};
 
 /// Fewer rows are read at once.
 const MANY_ROWS: usize = if cfg!(test) { 4 } else { 1_024 };
@@ -18,48 +23,104 @@ const FREQUENT: usize = if cfg!(test) { 2 } else { 16 };
 /// Rows between others are rather read than skipped when they are no more.
 const GAP_ROWS: u32 = 4;
 
+/// Rows of a place that are to be read.
+#[derive(Debug)]
+pub(super) struct Left<'r, 'p> {
+    pub(super) rows: Cow<'r, RowRanges>,
+    /// What was found out of them, where something was.
+    pub(super) known: Option<Known<'p>>,
+}
+
+/// What is known of rows that conditions were asked of.
+#[derive(Clone, Debug)]
+pub(super) struct Known<'p> {
+    /// The rows that may match.
+    rows: RowRanges,
+    /// Conditions that all of these meet.
+    met: Vec<Stored<'p>>,
+}
+
 impl Scan<'_> {
     /// Those of some rows of a place that meet such conditions, or all rows where that is not worth finding out.
-    pub(super) fn stored<'r>(
+    pub(super) fn stored<'r, 'p>(
         &self,
         place: Place,
         rows: Cow<'r, RowRanges>,
-        predicate: &Predicate,
+        predicate: &'p Predicate,
         account: &mut Account,
-    ) -> Cow<'r, RowRanges> {
+    ) -> Left<'r, 'p> {
         let (all, conditions) = (ranges::count(&rows), predicate.stored());
-        let Place::Segment(at) = place else { return rows };
-        let Some(segment) = self.table.segments.get(at).filter(|_| all > MANY_ROWS && !conditions.is_empty()) else { return rows };
-        let Some(left) = few_that_meet(segment, &rows, &conditions) else { return rows };
-        let left = ranges::closed(left, GAP_ROWS, &rows);
+        let segment = if let Place::Segment(at) = place { self.table.segments.get(at).map(|segment| (at, segment)) } else { None };
+        let asked = segment.filter(|_| all > MANY_ROWS && !conditions.is_empty());
+        let Some((at, known)) = asked.and_then(|(at, segment)| Some((at, few_that_meet(segment, &rows, &conditions)?))) else {
+            return Left { rows, known: None };
+        };
+        let left = ranges::closed(&known.rows, GAP_ROWS, &rows);
         // Those that are left are counted when they are read.
         account.rows += (all - ranges::count(&left)) as u64;
         account.segments.insert(at);
-        Cow::Owned(left)
+        Left { rows: Cow::Owned(left), known: Some(known) }
     }
 }
 
 /// `None` when they are many, or cannot be told.
-fn few_that_meet(segment: &Segment, rows: &RowRanges, conditions: &[Stored<'_>]) -> Option<RowRanges> {
+fn few_that_meet<'p>(segment: &Segment, rows: &RowRanges, conditions: &[Stored<'p>]) -> Option<Known<'p>> {
     let (trial, rest) = ranges::split(rows, TRIAL_ROWS);
-    let mut found = that_meet(segment, trial, conditions)?;
+    let (mut rows, mut are_met) = that_meet(segment, trial, conditions)?;
     if !rest.is_empty() {
-        found.extend(that_meet(segment, rest, conditions)?);
+        let (more, are_met_there) = that_meet(segment, rest, conditions)?;
+        rows.extend(more);
+        are_met.iter_mut().zip(are_met_there).for_each(|(is_met, there)| *is_met &= there);
     }
-    Some(found)
+    let met = conditions.iter().zip(are_met).filter_map(|(condition, is_met)| is_met.then_some(*condition)).collect();
+    Some(Known { rows, met })
 }
 
-fn that_meet(segment: &Segment, rows: RowRanges, conditions: &[Stored<'_>]) -> Option<RowRanges> {
+/// Rows that may meet conditions, and which of these all of them meet.
+fn that_meet(segment: &Segment, rows: RowRanges, conditions: &[Stored<'_>]) -> Option<(RowRanges, Vec<bool>)> {
     let (all, mut left, mut are_known) = (ranges::count(&rows), rows, false);
+    let mut are_met = Vec::with_capacity(conditions.len());
     for condition in conditions {
-        if left.is_empty() {
-            break;
-        }
-        if let Some(rows) = condition.rows(segment, &left) {
-            (left, are_known) = (rows, true);
+        let found = if left.is_empty() { None } else { condition.rows(segment, &left) };
+        are_met.push(left.is_empty() || found.as_ref().is_some_and(|(_, are_exact)| *are_exact));
+        if let Some((found, _)) = found {
+            (left, are_known) = (found, true);
         }
     }
-    (are_known && ranges::count(&left) * FREQUENT <= all).then_some(left)
+    (are_known && ranges::count(&left) * FREQUENT <= all).then_some((left, are_met))
+}
+
+// === impl Known ===
+
+impl Known<'_> {
+    /// Those of the `alive` rows of a batch that may match, whose numbers begin with this one.
+    fn alive(&self, alive: &BooleanBuffer, numbers: &Numbers<'_>, first: usize) -> BooleanBuffer {
+        alive & &BooleanBuffer::collect_bool(alive.len(), |row| holds_rows(&self.rows, numbers.of(first + row)))
+    }
+}
+
+// === impl Left ===
+
+impl<'p> Left<'_, 'p> {
+    /// What is to be asked of the rows.
+    pub(super) fn rest(&self, predicate: &'p Predicate) -> Rest<'p> {
+        predicate.rest(self.known.as_ref().map_or(&[], |known| &known.met))
+    }
+
+    /// Those of the `alive` rows of a batch that match.
+    pub(super) fn matches(
+        &self,
+        rest: &Rest<'_>,
+        batch: &RecordBatch,
+        alive: BooleanBuffer,
+        (numbers, first): (&Numbers<'_>, usize),
+    ) -> Result<BooleanBuffer, QueryError> {
+        let alive = match &self.known {
+            Some(known) => known.alive(&alive, numbers, first),
+            None => alive,
+        };
+        rest.matches(batch, alive)
+    }
 }
 
 #[cfg(test)]
@@ -77,7 +138,7 @@ mod tests {
     use crate::schema::column;
     use crate::store::Signal;
 
-    const QUERIES: [&str; 14] = [
+    const QUERIES: [&str; 19] = [
         "service=api name=put",
         "service=api name=put duration>1004ns",
         "duration>1006ns",
@@ -92,6 +153,11 @@ mod tests {
         "resource.region=north",
         "attr.zone>5 name:p*",
         "service=api attr.region=north attr.region=south",
+        "shop.region=north",
+        "shop.region=north service=pay duration>1002ns",
+        "service=api name=put NOT attr.region=north status!=error",
+        "service=api (name=put OR name=get) attr.zone=7",
+        "attr.share>0.5 attr.is_new=true",
     ];
 
     fn span(dice: &mut Dice, id: u64) -> Span {
@@ -107,6 +173,14 @@ mod tests {
         if dice.roll(3) == 0 {
             span.attributes
                 .push(crate::model::KeyValue { key: "zone".to_owned(), value: crate::model::Value::Int(dice.roll(9).cast_signed()) });
+        }
+        let mut add = |key: &str, value| span.attributes.push(crate::model::KeyValue { key: key.to_owned(), value });
+        if dice.roll(9) == 0 {
+            add("shop.region", crate::model::Value::String((*dice.pick(&["north", "south"])).to_owned()));
+        }
+        if dice.roll(5) == 0 {
+            add("share", crate::model::Value::Double(f64::from(u32::try_from(dice.roll(9)).unwrap()) / 9.0));
+            add("is_new", crate::model::Value::Bool(dice.roll(4) == 0));
         }
         if dice.roll(30) == 0 {
             span.status.code = crate::model::StatusCode::Error;

@@ -9,10 +9,11 @@ use arrow::buffer::BooleanBuffer;
 
 use super::numbers::Numbers;
 use super::selected::read;
+use super::stored::Left;
 use super::{Place, RowRanges, Rows, Scan, Unit, Wanted};
 use crate::model::{TimeRange, UnixNanos};
 use crate::query::columns;
-use crate::query::predicate::Needs;
+use crate::query::predicate::{Needs, Rest};
 use crate::query::question::QueryError;
 use crate::schema;
 use crate::segment::{SegmentError, holds_rows, without_rows};
@@ -43,33 +44,36 @@ impl Scan<'_> {
         each: &mut dyn FnMut(&Rows<'_>) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
         let rows = self.last_left(unit, account)?;
-        self.some_of(unit, rows, wanted, account, each)
+        self.some_of(unit, Left { rows, known: None }, wanted, account, each)
     }
 
     /// Reads some rows of a unit, none of them older versions; all of a part of the buffer.
-    pub(super) fn some_of(
+    pub(super) fn some_of<'p>(
         &self,
         unit: &Unit,
-        rows: Cow<'_, RowRanges>,
-        wanted: Wanted<'_>,
+        left: Left<'_, 'p>,
+        wanted: Wanted<'p>,
         account: &mut Account,
         each: &mut dyn FnMut(&Rows<'_>) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
         self.control.check()?;
-        if rows.is_empty() && matches!(unit.place, Place::Segment(_)) {
+        if left.rows.is_empty() && matches!(unit.place, Place::Segment(_)) {
             return Ok(());
         }
         let older = if let Place::Buffer(_) = unit.place { self.older(unit.place, account)? } else { Arc::default() };
-        let rows = self.stored(unit.place, rows, wanted.predicate, account);
-        let rows = self.worded(unit.place, rows, wanted.predicate, account)?;
-        let whole = self.is_read_whole(unit.place, &rows);
-        let needs = if whole { Needs { columns: schema::names(self.signal).collect(), ..Needs::default() } } else { self.needs(wanted) };
-        let numbers = Numbers::new(&rows);
+        let left = if left.known.is_some() { left } else { self.stored(unit.place, left.rows, wanted.predicate, account) };
+        let rest = left.rest(wanted.predicate);
+        let left = Left { rows: self.worded(unit.place, left.rows, wanted.predicate, account)?, ..left };
+        let rows = &*left.rows;
+        let whole = self.is_read_whole(unit.place, rows);
+        let needs =
+            if whole { Needs { columns: schema::names(self.signal).collect(), ..Needs::default() } } else { self.needs(wanted, &rest) };
+        let numbers = Numbers::new(rows);
         let mut first = 0;
         let mut hand = |batch: &RecordBatch, account: &mut Account| -> Result<(), QueryError> {
             account.rows += batch.num_rows() as u64;
             let alive = self.in_range(unit, batch)?;
-            let mut alive = wanted.predicate.matches(batch, alive)?;
+            let mut alive = left.matches(&rest, batch, alive, (&numbers, first))?;
             if !older.is_empty() {
                 alive = &alive & &last_versions(batch.num_rows(), &older);
             }
@@ -87,7 +91,7 @@ impl Scan<'_> {
             Place::Segment(i) => {
                 let Some(segment) = self.table.segments.get(i).filter(|_| !rows.is_empty()) else { return Ok(()) };
                 account.segments.insert(i);
-                let batches = match read(segment, &needs, &rows) {
+                let batches = match read(segment, &needs, rows) {
                     Ok(batches) => batches,
                     Err(error) => return account.unreadable(&error),
                 };
@@ -130,8 +134,8 @@ impl Scan<'_> {
     }
 
     /// What to read.
-    fn needs<'w>(&self, wanted: Wanted<'w>) -> Needs<'w> {
-        let mut needs = wanted.predicate.needs();
+    fn needs<'w>(&self, wanted: Wanted<'w>, rest: &Rest<'w>) -> Needs<'w> {
+        let mut needs = rest.needs();
         needs.columns.extend(wanted.columns);
         needs.columns.insert(schema::time_column(self.signal));
         needs.keys.extend(wanted.keys.iter().map(String::as_str));

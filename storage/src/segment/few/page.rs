@@ -5,6 +5,7 @@ use std::ops::Range;
 use parquet::basic::{Encoding, Type};
 use parquet::schema::types::ColumnDescriptor;
 
+use super::asked::Passing;
 use super::dictionary::Dictionary;
 use super::header::{self, Header};
 use super::sink::Sink;
@@ -13,34 +14,37 @@ use super::walk::{Walk, bits};
 
 /// A page, decompressed.
 pub(super) struct Page<'a> {
-    column: &'a ColumnDescriptor,
-    encoding: Encoding,
+    pub(super) column: &'a ColumnDescriptor,
+    pub(super) encoding: Encoding,
     /// Values, those that are null included.
-    count: usize,
-    repetition: &'a [u8],
-    definition: &'a [u8],
-    values: &'a [u8],
+    pub(super) count: usize,
+    pub(super) repetition: &'a [u8],
+    pub(super) definition: &'a [u8],
+    pub(super) values: &'a [u8],
 }
 
 /// What values are asked.
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
     /// Which values of the dictionary pass, by their numbers.
-    pub(super) known: &'a [bool],
+    pub(super) known: &'a Passing,
     pub(super) pass: &'a dyn Fn(&[u8]) -> bool,
 }
 
 /// Levels of some rows, and the places of their values among those of the page.
-struct Levels {
+pub(super) struct Levels {
     /// Empty where every row has one value.
-    repetition: Vec<u32>,
+    pub(super) repetition: Vec<u32>,
     /// Empty where no value is missing.
-    definition: Vec<u32>,
-    values: Vec<Range<usize>>,
+    pub(super) definition: Vec<u32>,
+    pub(super) values: Vec<Range<usize>>,
 }
 
 /// The entries of a map's rows: where each row's end.
 pub(super) type Ends = Vec<i32>;
+
+/// What takes rows that pass, and the number of an entry in its row; 0 where there are no entries.
+pub(super) type EachPassing<'a> = &'a mut dyn FnMut(Range<usize>, u32) -> Option<()>;
 
 /// What takes a value.
 type Each<'a> = &'a mut dyn FnMut(&[u8]) -> Option<()>;
@@ -108,9 +112,12 @@ impl<'a> Page<'a> {
     }
 
     /// Hands over those of some rows, by their numbers in the page, that have a value that passes.
-    pub(super) fn passing(&self, rows: &[Range<usize>], asked: Asked<'_>, found: &mut dyn FnMut(Range<usize>) -> Option<()>) -> Option<()> {
-        if self.column.max_rep_level() > 0 || rows.last().is_some_and(|last| last.end > self.count) {
+    pub(super) fn passing(&self, rows: &[Range<usize>], asked: Asked<'_>, found: EachPassing<'_>) -> Option<()> {
+        if rows.last().is_some_and(|last| last.end > self.count) {
             return None;
+        }
+        if self.column.max_rep_level() > 0 {
+            return self.entries_passing(rows, asked, found);
         }
         let most = u32::try_from(self.column.max_def_level()).ok()?;
         let is_coded = self.encoding == Encoding::RLE_DICTIONARY;
@@ -131,27 +138,27 @@ impl<'a> Page<'a> {
             return codes
                 .into_iter()
                 .zip(there)
-                .try_for_each(|(code, row)| if *asked.known.get(code as usize)? { found(row..row + 1) } else { Some(()) });
+                .try_for_each(|(code, row)| if asked.known.passes(code as usize)? { found(row..row + 1, 0) } else { Some(()) });
         }
         self.values(&levels.values, None, &mut |value| {
             let row = there.next()?;
-            if (asked.pass)(value) { found(row..row + 1) } else { Some(()) }
+            if (asked.pass)(value) { found(row..row + 1, 0) } else { Some(()) }
         })
     }
 
     /// The same where every row has a value by its number.
-    fn coded_passing(&self, rows: &[Range<usize>], known: &[bool], found: &mut dyn FnMut(Range<usize>) -> Option<()>) -> Option<()> {
+    fn coded_passing(&self, rows: &[Range<usize>], known: &Passing, found: EachPassing<'_>) -> Option<()> {
         let (width, codes) = self.values.split_first()?;
         let (mut codes, mut row) = (Walk::new(codes, u32::from(*width))?, 0);
         for rows in rows {
             codes.skip(rows.start.checked_sub(row)?)?;
-            codes.passing(rows.len(), known, &mut |places| found(rows.start + places.start..rows.start + places.end))?;
+            codes.passing(rows.len(), known, &mut |places| found(rows.start + places.start..rows.start + places.end, 0))?;
             row = rows.end;
         }
         Some(())
     }
 
-    fn levels(&self, rows: &[Range<usize>]) -> Option<Levels> {
+    pub(super) fn levels(&self, rows: &[Range<usize>]) -> Option<Levels> {
         let mut found = Levels { repetition: Vec::new(), definition: Vec::new(), values: Vec::with_capacity(rows.len()) };
         let (mut repetition, mut row, mut at) = (Walk::new(self.repetition, 1)?, 0, 0);
         let most = u32::try_from(self.column.max_def_level()).ok()?;
@@ -182,7 +189,7 @@ impl<'a> Page<'a> {
         (at <= self.count).then_some(found)
     }
 
-    fn values(&self, wanted: &[Range<usize>], dictionary: Option<&Dictionary>, each: Each<'_>) -> Option<()> {
+    pub(super) fn values(&self, wanted: &[Range<usize>], dictionary: Option<&Dictionary>, each: Each<'_>) -> Option<()> {
         let end = wanted.iter().rfind(|range| !range.is_empty()).map_or(0, |range| range.end);
         if end == 0 {
             return Some(());

@@ -5,10 +5,14 @@
 
 use std::ops::Range;
 
+use super::super::read::Footer;
 use super::super::{RowRanges, rows, times, unpacked::has_no_values};
-use super::page::{Asked, Page};
-use super::{Chunk, Segment, is_of_map, parts};
+use super::asked::Passing;
+use super::page::{Asked, EachPassing};
+use super::{Chunk, Segment, parts};
 use crate::attributes::{Found, Type};
+use crate::encoded::{self, Any};
+use crate::schema::column;
 
 impl Segment {
     /// Those of `rows` whose value of a column passes, as it is stored; those without a value do not. `None` where it takes reading them.
@@ -18,67 +22,136 @@ impl Segment {
             return None;
         }
         let leaf = footer.parquet.parquet_schema().columns().iter().position(|leaf| leaf.path().parts() == [column])?;
-        let mut found = RowRanges::new();
-        for part in parts(footer, rows) {
-            let start = self.row_groups.get(part.number)?.rows.start;
-            let chunk = part.group.columns().get(leaf)?;
-            let pages = footer.parquet.metadata().offset_index()?.get(part.number)?.get(leaf)?.page_locations();
-            Chunk { segment: self, part: &part, leaf, chunk, pages }.passing(&pass, &mut |rows| {
-                let row = |row: usize| u32::try_from(row).ok()?.checked_add(start);
-                rows::push_range(&mut found, row(rows.start)?..row(rows.end)?);
-                Some(())
-            })?;
-        }
-        Some(found)
+        self.leaf_passing(footer, leaf, rows, &pass)
     }
 
     /// The same of the values under the key of an attribute of the record.
     pub(crate) fn rows_passing_under(&self, key: &str, rows: &RowRanges, pass: impl Fn(Found<'_>) -> bool) -> Option<RowRanges> {
-        match self.footer().ok()?.layout.find(key) {
-            None => self.maps_with(key).is_empty().then(RowRanges::new),
-            Some(column) if !column.whole => None,
-            Some(column) => match column.of {
-                Type::Text => {
-                    self.rows_passing(&column.name(), rows, |value| std::str::from_utf8(value).map_or(true, |text| pass(Found::Text(text))))
-                }
-                Type::Int => self.rows_passing(&column.name(), rows, |value| {
-                    value.try_into().map_or(true, |value| pass(Found::Int(i64::from_le_bytes(value))))
-                }),
-                _ => None,
-            },
+        let column = self.footer().ok()?.layout.find(key);
+        let mut found = match column {
+            None => RowRanges::new(),
+            Some(column) => {
+                let of = Some(column.of);
+                self.rows_passing(&column.name(), rows, |value| value_of(of, value).is_some_and(&pass))?
+            }
+        };
+        if column.is_none_or(|column| !column.whole) {
+            for map in self.maps_with(key) {
+                found = rows::union(found, self.entries_passing((map, key), rows, &pass)?);
+            }
         }
+        Some(found)
     }
+
+    /// Rows with an entry of a map that has a key and a value that passes.
+    fn entries_passing(&self, (map, key): (&str, &str), rows: &RowRanges, pass: &dyn Fn(Found<'_>) -> bool) -> Option<RowRanges> {
+        let footer = self.footer().ok()?;
+        let keys =
+            footer.parquet.parquet_schema().columns().iter().position(|leaf| leaf.path().parts().first().is_some_and(|of| of == map))?;
+        // The row and its entry.
+        let mut of_key: Vec<(u32, u32)> = Vec::new();
+        self.each_passing((footer, keys), rows, &|found| found == key.as_bytes(), &mut |rows, entry| {
+            of_key.extend(rows.map(|row| (row, entry)));
+            Some(())
+        })?;
+        let (mut with_key, mut found, of) = (RowRanges::new(), RowRanges::new(), type_of(map));
+        of_key.iter().for_each(|(row, _)| push_once(&mut with_key, *row..row + 1));
+        let mut of_key = of_key.into_iter().peekable();
+        self.each_passing((footer, keys + 1), &with_key, &|value| value_of(of, value).is_some_and(pass), &mut |rows, entry| {
+            for row in rows {
+                while of_key.next_if(|next| *next < (row, entry)).is_some() {}
+                if of_key.peek() == Some(&(row, entry)) {
+                    push_once(&mut found, row..row + 1);
+                }
+            }
+            Some(())
+        })?;
+        Some(found)
+    }
+
+    pub(super) fn leaf_passing(&self, footer: &Footer, leaf: usize, rows: &RowRanges, pass: &dyn Fn(&[u8]) -> bool) -> Option<RowRanges> {
+        let mut found = RowRanges::new();
+        self.each_passing((footer, leaf), rows, pass, &mut |rows, _| {
+            push_once(&mut found, rows);
+            Some(())
+        })?;
+        Some(found)
+    }
+
+    /// Hands over rows whose value of a leaf passes; of a map with the number of each such entry in its row.
+    fn each_passing(
+        &self,
+        (footer, leaf): (&Footer, usize),
+        rows: &RowRanges,
+        pass: &dyn Fn(&[u8]) -> bool,
+        found: &mut dyn FnMut(Range<u32>, u32) -> Option<()>,
+    ) -> Option<()> {
+        for part in parts(footer, rows) {
+            let start = self.row_groups.get(part.number)?.rows.start;
+            let chunk = part.group.columns().get(leaf)?;
+            let pages = footer.parquet.metadata().offset_index()?.get(part.number)?.get(leaf)?.page_locations();
+            Chunk { segment: self, part: &part, leaf, chunk, pages }.passing(pass, &mut |rows, entry| {
+                let row = |row: usize| u32::try_from(row).ok()?.checked_add(start);
+                found(row(rows.start)?..row(rows.end)?, entry)
+            })?;
+        }
+        Some(())
+    }
+}
+
+/// Adds rows, none before the last one.
+fn push_once(ranges: &mut RowRanges, rows: Range<u32>) {
+    let end = ranges.last().map_or(0, |last| last.end);
+    if rows.start >= end {
+        rows::push_range(ranges, rows);
+    }
+}
+
+/// The type of a map's values; `None` where they are encoded.
+fn type_of(map: &str) -> Option<Type> {
+    Some(match map {
+        column::ATTR_STR => Type::Text,
+        column::ATTR_INT => Type::Int,
+        column::ATTR_DBL => Type::Double,
+        column::ATTR_BOOL => Type::Bool,
+        _ => return None,
+    })
+}
+
+/// A value as it is stored; `None` when it is none of this type, or nothing.
+fn value_of(of: Option<Type>, value: &[u8]) -> Option<Found<'_>> {
+    Some(match of {
+        None => Some(value).filter(|value| encoded::any(value) != Any::Empty).map(Found::Encoded)?,
+        Some(Type::Text) => Found::Text(std::str::from_utf8(value).ok()?),
+        Some(Type::Int) => Found::Int(i64::from_le_bytes(value.try_into().ok()?)),
+        Some(Type::Double) => Found::Double(f64::from_le_bytes(value.try_into().ok()?)),
+        Some(Type::Bool) => Found::Bool(<[u8; 1]>::try_from(value).ok()? != [0]),
+    })
 }
 
 // === impl Chunk ===
 
 impl Chunk<'_> {
-    /// Hands over rows of the part whose value passes.
-    fn passing(&self, pass: &dyn Fn(&[u8]) -> bool, found: &mut dyn FnMut(Range<usize>) -> Option<()>) -> Option<()> {
-        if is_of_map(self.chunk) {
-            return None;
-        }
+    /// Hands over rows of the part whose value passes, and entries that do.
+    fn passing(&self, pass: &dyn Fn(&[u8]) -> bool, found: EachPassing<'_>) -> Option<()> {
         if has_no_values(self.part.group, self.chunk) {
             return Some(());
         }
-        let mut known = Vec::new();
+        let mut known = Passing::default();
         if let Some(dictionary) = self.dictionary()? {
-            known = (0..dictionary.count()).map(|number| dictionary.value(number).map(pass)).collect::<Option<_>>()?;
-            if dictionary.is_whole() && !known.contains(&true) {
+            known = Passing::new((0..dictionary.count()).map(|number| dictionary.value(number).map(pass)).collect::<Option<_>>()?);
+            if dictionary.is_whole() && known.are_none() {
                 return Some(());
             }
-            if dictionary.is_whole() && !known.contains(&false) && self.has_no_nulls() {
-                return self.part.rows.iter().cloned().try_for_each(found);
+            if dictionary.is_whole() && known.are_all() && self.has_no_nulls() {
+                return self.part.rows.iter().cloned().try_for_each(|rows| found(rows, 0));
             }
         }
         let asked = Asked { known: &known, pass };
         for (number, rows) in self.wanted()? {
             let place = self.pages.get(number)?;
             let first = usize::try_from(place.first_row_index).ok()?;
-            let bytes = self.read(place.offset, place.compressed_page_size.into())?;
-            let (header, body) = self.open(&bytes)?;
-            let page = Page::new(&header, self.chunk.column_descr(), &body)?;
-            page.passing(&rows, asked, &mut |rows| found(first + rows.start..first + rows.end))?;
+            self.page(place, |page| page.passing(&rows, asked, &mut |rows, entry| found(first + rows.start..first + rows.end, entry)))?;
         }
         Some(())
     }

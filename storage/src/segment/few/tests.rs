@@ -1,7 +1,7 @@
 //! What is read straight from pages is what the crate reads.
 
 use arrow::array::AsArray as _;
-use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::datatypes::{Float64Type, Int32Type, Int64Type};
 use proptest::prelude::*;
 
 use super::super::fixture::{self, Dice, Shape, batches};
@@ -9,7 +9,7 @@ use super::super::read::BATCH_ROWS;
 use super::super::tests::Folders;
 use super::super::times;
 use super::*;
-use crate::attributes::{Layout, Type};
+use crate::attributes::{Found, Layout, Type, Values};
 use crate::schema;
 use crate::store::Signal;
 
@@ -55,38 +55,78 @@ fn stored(array: &ArrayRef, row: usize) -> Option<Vec<u8>> {
         DataType::BinaryView => array.as_binary_view().value(row).to_vec(),
         DataType::Int32 => array.as_primitive::<Int32Type>().value(row).to_le_bytes().to_vec(),
         DataType::Int64 => array.as_primitive::<Int64Type>().value(row).to_le_bytes().to_vec(),
+        DataType::Float64 => array.as_primitive::<Float64Type>().value(row).to_le_bytes().to_vec(),
+        DataType::Boolean => vec![u8::from(array.as_boolean().value(row))],
+        DataType::FixedSizeBinary(_) => array.as_fixed_size_binary().value(row).to_vec(),
         _ => return None,
     })
 }
 
+/// The values of a column of some rows, and for each the row it is of, if it is there; of a map, of its keys or its values.
+fn values(segment: &Segment, name: &str, rows: &RowRanges, are_keys: bool) -> Vec<(u32, Option<Vec<u8>>)> {
+    let plan = segment.plan_stored(segment.footer().unwrap(), &[name]).unwrap();
+    let slow = segment.read_by_crate(&plan, Some(rows), BATCH_ROWS).unwrap().collect::<Result<Vec<_>, _>>().unwrap();
+    let slow: Vec<ArrayRef> = slow.iter().map(|batch| batch.column(0).clone()).collect();
+    let slow = arrow::compute::concat(&slow.iter().map(|array| &**array).collect::<Vec<_>>()).unwrap();
+    let of = |array: &ArrayRef, place: usize| array.is_valid(place).then(|| stored(array, place).unwrap());
+    let mut found = Vec::new();
+    for (place, row) in rows.iter().cloned().flatten().enumerate() {
+        match slow.as_map_opt() {
+            None => found.push((row, of(&slow, place))),
+            Some(map) => {
+                let [from, to] = [place, place + 1].map(|at| usize::try_from(map.value_offsets()[at]).unwrap());
+                let entries = if are_keys { map.keys() } else { map.values() };
+                found.extend((from..to).map(|entry| (row, of(entries, entry))));
+            }
+        }
+    }
+    found
+}
+
 /// Compares the rows whose value passes with those that the crate reads.
 fn compare_passing(segment: &Segment, dice: &mut Dice) {
-    let schema = segment.footer().unwrap().schema.clone();
+    let footer = segment.footer().unwrap();
+    let schema = footer.schema.clone();
     let all = u32::try_from(segment.meta.rows).unwrap();
-    for field in schema.fields() {
-        let rows = if dice.below(2) == 0 { segment.every_row() } else { rows(dice, all) };
-        let slow = segment.read_by_crate(
-            &segment.plan_stored(segment.footer().unwrap(), &[field.name().as_str()]).unwrap(),
-            Some(&rows),
-            BATCH_ROWS,
-        );
-        let slow = slow.unwrap().collect::<Result<Vec<_>, _>>().unwrap();
-        let slow: Vec<ArrayRef> = slow.iter().map(|batch| batch.column(0).clone()).collect();
-        let slow = arrow::compute::concat(&slow.iter().map(|array| &**array).collect::<Vec<_>>()).unwrap();
-        let (part, of) = (dice.below(3), 1 + dice.below(3));
-        let pass = |value: &[u8]| value.iter().map(|byte| u64::from(*byte)).sum::<u64>() % of == part % of;
-        let found = segment.rows_passing(field.name(), &rows, pass);
-        if slow.is_empty() || stored(&slow, 0).is_none() {
-            continue;
-        }
+    let positions: Vec<usize> = (0..schema.fields().len()).collect();
+    for (field, first) in schema.fields().iter().zip(leaves(&schema, &positions)) {
         if times::is_told(segment.meta.signal, field.name()) {
+            let found = segment.rows_passing(field.name(), &segment.every_row(), |_| true);
             assert_eq!(found, None, "{} is asked by reading it", field.name());
             continue;
         }
-        let passes = |place: usize| slow.is_valid(place) && stored(&slow, place).is_some_and(|value| pass(&value));
-        let expected: Vec<u32> =
-            rows.iter().cloned().flatten().enumerate().filter(|(place, _)| passes(*place)).map(|(_, row)| row).collect();
-        assert_eq!(found.unwrap().into_iter().flatten().collect::<Vec<_>>(), expected, "{} of {rows:?}", field.name());
+        let leaves = if matches!(field.data_type(), DataType::Map(..)) { first..first + 2 } else { first..first + 1 };
+        for leaf in leaves {
+            let rows = if dice.below(2) == 0 { segment.every_row() } else { rows(dice, all) };
+            let (part, of) = (dice.below(3), 1 + dice.below(3));
+            let pass = |value: &[u8]| value.iter().map(|byte| u64::from(*byte)).sum::<u64>() % of == part % of;
+            let found = segment.leaf_passing(footer, leaf, &rows, &pass).unwrap();
+            let values = values(segment, field.name(), &rows, leaf == first);
+            let mut expected: Vec<u32> =
+                values.into_iter().filter(|(_, value)| value.as_deref().is_some_and(pass)).map(|(row, _)| row).collect();
+            expected.dedup();
+            assert_eq!(found.into_iter().flatten().collect::<Vec<_>>(), expected, "{} {leaf} of {rows:?}", field.name());
+        }
+    }
+}
+
+/// Compares the rows with an attribute that passes with those that a look at each finds.
+fn compare_passing_under(segment: &Segment, dice: &mut Dice) {
+    let all = u32::try_from(segment.meta.rows).unwrap();
+    for number in 0..8 {
+        let key = format!("some.attribute.key.{number}");
+        let rows = if dice.below(2) == 0 { segment.every_row() } else { rows(dice, all) };
+        let part = dice.below(3);
+        let pass = |value: Found<'_>| format!("{value:?}").len() as u64 % 3 == part;
+        let found: Vec<u32> = segment.rows_passing_under(&key, &rows, pass).unwrap().into_iter().flatten().collect();
+        let mut numbers = rows.iter().cloned().flatten();
+        for batch in segment.read_keys(&[schema::time_column(segment.meta.signal)], ([key.as_str()], false), Some(&rows)).unwrap() {
+            let batch = batch.unwrap();
+            let values = Values::of(&batch, &key).unwrap();
+            for row in 0..batch.num_rows() {
+                assert_eq!(found.binary_search(&numbers.next().unwrap()).is_ok(), values.any(row, pass).0, "{key}");
+            }
+        }
     }
 }
 
@@ -99,7 +139,9 @@ proptest! {
         let signal = if logs { Signal::Logs } else { Signal::Traces };
         let batches = batches(signal, seed, count, Shape::default());
         for meta in fixture::write_in(layout(&mut dice), (&folders.tmp, &folders.seg), signal, batches) {
-            compare_passing(&Segment::open(&folders.seg, meta).unwrap(), &mut dice);
+            let segment = Segment::open(&folders.seg, meta).unwrap();
+            compare_passing(&segment, &mut dice);
+            compare_passing_under(&segment, &mut dice);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::asked::{Passing, few_packed};
 use crate::encoded::varint;
 
 /// Walks over numbers in Parquet's run-length and bit-packed hybrid (`segment/hybrid.rs`). Runs are gone over at once.
@@ -20,6 +21,9 @@ enum Run<'a> {
     Same(u32),
     Packed(&'a [u8]),
 }
+
+/// So many numbers are worth looking at several at once.
+const MANY: usize = 24;
 
 // === impl Walk ===
 
@@ -107,24 +111,82 @@ impl<'a> Walk<'a> {
         Some(found)
     }
 
-    /// Goes over the next numbers and hands over the places, among these, of those that `passes` says of that they pass; fails at one of
-    /// which it says nothing.
-    pub(super) fn passing(&mut self, count: usize, passes: &[bool], found: &mut dyn FnMut(Range<usize>) -> Option<()>) -> Option<()> {
+    /// Goes over the next numbers and counts those that are `wanted`, and how many are behind the last of these.
+    pub(super) fn count_and_behind(&mut self, mut count: usize, wanted: u32) -> Option<(usize, usize)> {
+        let (mut found, mut behind) = (0, 0);
+        while count > 0 {
+            self.fill()?;
+            let mut now = count.min(self.left);
+            let (many, after) = match self.run {
+                Run::Same(value) if value == wanted => (now, 0),
+                Run::Same(_) => (0, 0),
+                // Eight of one bit are a byte.
+                Run::Packed(packed) if self.width == 1 && wanted <= 1 && self.at.is_multiple_of(8) && now >= 8 => {
+                    now = 8;
+                    let byte = *packed.get(self.at / 8)?;
+                    let byte = if wanted == 1 { byte } else { !byte };
+                    (byte.count_ones() as usize, byte.leading_zeros() as usize)
+                }
+                Run::Packed(_) => {
+                    now = 1;
+                    (usize::from(self.number(0) == wanted), 0)
+                }
+            };
+            behind = if many > 0 { after } else { behind + now };
+            found += many;
+            self.step(now);
+            count -= now;
+        }
+        Some((found, behind))
+    }
+
+    /// Goes over the next numbers, until so many of them were `wanted`; how many these are, which may be no more than `most`.
+    pub(super) fn past(&mut self, mut count: usize, wanted: u32, most: usize) -> Option<usize> {
+        let mut over = 0;
+        while count > 0 {
+            self.fill()?;
+            let room = self.left.min(most - over);
+            let (now, found) = match self.run {
+                Run::Same(value) if value == wanted => (room.min(count), room.min(count)),
+                Run::Same(_) => (room, 0),
+                // Eight of one bit are a byte.
+                Run::Packed(packed) if self.width == 1 && wanted == 1 && count >= 8 && room >= 8 && self.at.is_multiple_of(8) => {
+                    (8, packed.get(self.at / 8)?.count_ones() as usize)
+                }
+                Run::Packed(_) => (1.min(room), usize::from(self.number(0) == wanted)),
+            };
+            if now == 0 {
+                return None;
+            }
+            self.step(now);
+            over += now;
+            count -= found;
+        }
+        Some(over)
+    }
+
+    /// Goes over the next numbers and hands over the places, among these, of those that pass. May fail at one of which nothing is said.
+    pub(super) fn passing(&mut self, count: usize, asked: &Passing, found: &mut dyn FnMut(Range<usize>) -> Option<()>) -> Option<()> {
         let mut place = 0;
         while place < count {
             self.fill()?;
             let now = self.left.min(count - place);
             match self.run {
                 Run::Same(value) => {
-                    if *passes.get(value as usize)? {
+                    if asked.passes(value as usize)? {
                         found(place..place + now)?;
                     }
                 }
-                Run::Packed(packed) => each_packed(packed, self.width, self.at..self.at + now, |at, number| {
-                    let passes = *passes.get(usize::try_from(number).ok()?)?;
-                    let at = at - self.at + place;
-                    if passes { found(at..at + 1) } else { Some(()) }
-                })?,
+                Run::Packed(packed) => {
+                    let (start, places) = (self.at, self.at..self.at + now);
+                    let mut hand = |at| found(at - start + place..at - start + place + 1);
+                    match asked.few().filter(|_| self.width > 0 && now >= MANY) {
+                        Some(few) => few_packed(packed, self.width, places, few, hand)?,
+                        None => each_packed(packed, self.width, places, |at, number| {
+                            if asked.passes(usize::try_from(number).ok()?)? { hand(at) } else { Some(()) }
+                        })?,
+                    }
+                }
             }
             self.step(now);
             place += now;
@@ -194,69 +256,4 @@ pub(super) fn bits(packed: &[u8], bit: usize, width: u32) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::super::super::hybrid;
-    use super::*;
-
-    fn walk(values: &[u32], width: u32) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        hybrid::encode(values, width, &mut bytes);
-        bytes
-    }
-
-    proptest! {
-        #[test]
-        fn a_walk_finds_what_was_encoded(
-            runs in prop::collection::vec((0..300_u32, 1..40_usize), 1..40),
-            steps in prop::collection::vec((0..4_u8, 0..60_usize), 0..20),
-        ) {
-            let values: Vec<u32> = runs.into_iter().flat_map(|(value, times)| vec![value; times]).collect();
-            let width = hybrid::width(values.iter().max().map_or(0, |most| *most as usize));
-            let bytes = walk(&values, width);
-            let (mut walk, mut at) = (Walk::new(&bytes, width).unwrap(), 0);
-            for (what, count) in steps {
-                let now = &values[at..(at + count).min(values.len())];
-                match what {
-                    3 => {
-                        let (mut found, passes) = (Vec::new(), (0..300).map(|value| value % 3 == 1).collect::<Vec<_>>());
-                        walk.passing(now.len(), &passes, &mut |places| {
-                            found.extend(places);
-                            Some(())
-                        })
-                        .unwrap();
-                        prop_assert_eq!(found, (0..now.len()).filter(|place| now[*place] % 3 == 1).collect::<Vec<_>>());
-                    }
-                    0 => walk.skip(now.len()).unwrap(),
-                    1 => {
-                        let mut out = Vec::new();
-                        walk.take(now.len(), &mut out).unwrap();
-                        prop_assert_eq!(&out, now);
-                    }
-                    _ => prop_assert_eq!(walk.count(now.len(), 7).unwrap(), now.iter().filter(|value| **value == 7).count()),
-                }
-                at += now.len();
-            }
-        }
-
-        #[test]
-        fn rows_end_where_the_next_begins(
-            rows in prop::collection::vec((1..12_usize, 1..30_usize), 1..30),
-            steps in prop::collection::vec(0..40_usize, 0..20),
-        ) {
-            let lengths: Vec<usize> = rows.into_iter().flat_map(|(length, times)| vec![length; times]).collect();
-            let levels: Vec<u32> = lengths.iter().flat_map(|length| (0..*length).map(|at| u32::from(at > 0))).collect();
-            let bytes = walk(&levels, 1);
-            let (mut walk, mut row, mut at) = (Walk::new(&bytes, 1).unwrap(), 0, 0);
-            for step in steps {
-                let now = &lengths[row..(row + step).min(lengths.len())];
-                let over = walk.rows(now.len(), levels.len() - at).unwrap();
-                prop_assert_eq!(over, now.iter().sum::<usize>());
-                at += over;
-                row += now.len();
-            }
-            prop_assert_eq!(walk.rows(lengths.len() - row + 1, levels.len() - at), None);
-        }
-    }
-}
+mod tests;
