@@ -28,12 +28,20 @@ pub(crate) struct Chip {
 impl Palette {
     /// The marks of these services. Monograms go to the services that were seen first first, so that later ones change none.
     pub(crate) fn new(slots: &ServiceSlots) -> Self {
-        let mut taken: HashSet<String> = HashSet::new();
+        Self::of(slots.iter())
+    }
+
+    fn of<'a>(services: impl Iterator<Item = (&'a str, u8)>) -> Self {
+        let mut taken: HashSet<Mono> = HashSet::new();
+        // None is free again once it was taken: each is looked at once.
+        let mut rest = all();
         let mut chips = HashMap::new();
-        for (name, slot) in slots.iter() {
-            let mono = monograms(name).into_iter().find(|mono| !taken.contains(mono)).unwrap_or_else(|| "··".to_owned());
-            taken.insert(mono.clone());
-            chips.insert(name.to_owned(), Chip { name: super::format::name(name), mono, class: format!("s{slot}") });
+        for (name, slot) in services {
+            let tried = if taken.len() < MANY { usize::MAX } else { 8 };
+            let own = monograms(name).take(tried).find(|mono| !taken.contains(mono));
+            let mono = own.or_else(|| rest.find(|mono| !taken.contains(mono))).unwrap_or(NONE);
+            taken.insert(mono);
+            chips.insert(name.to_owned(), Chip { name: super::format::name(name), mono: mono.iter().collect(), class: format!("s{slot}") });
         }
         Self { chips }
     }
@@ -42,7 +50,7 @@ impl Palette {
     pub(crate) fn chip(&self, name: &str) -> Chip {
         self.chips.get(name).cloned().unwrap_or_else(|| Chip {
             name: super::format::name(name),
-            mono: monograms(name).into_iter().next().unwrap_or_else(|| "··".to_owned()),
+            mono: monograms(name).next().unwrap_or(NONE).iter().collect(),
             class: format!("s{}", slot_of(name)),
         })
     }
@@ -54,20 +62,51 @@ pub(crate) fn slot_of(name: &str) -> usize {
     usize::try_from((hash ^ (hash >> 32)) % SERVICE_SLOTS as u64).unwrap_or(0)
 }
 
-/// Candidates, best first: initials of two words, the first two letters, the first with every later one, the first with a digit.
-fn monograms(name: &str) -> Vec<String> {
+/// Candidates, best first: initials of two words, the first letter with every later one, initials of later words, any two letters, and the first
+/// letter with a letter or a digit.
+fn monograms(name: &str) -> impl Iterator<Item = Mono> {
     let letters: Vec<char> = name.chars().filter(|c| c.is_alphanumeric()).take(40).flat_map(char::to_uppercase).collect();
-    let Some(first) = letters.first() else { return Vec::new() };
-    let words: Vec<char> =
-        name.split(|c: char| !c.is_alphanumeric()).filter_map(|word| word.chars().next()).take(2).flat_map(char::to_uppercase).collect();
-    let mut candidates = Vec::with_capacity(letters.len() + 11);
-    if let [a, b] = words.as_slice() {
-        candidates.push(format!("{a}{b}"));
-    }
-    candidates.extend(letters.iter().skip(1).map(|letter| format!("{first}{letter}")));
-    candidates.extend(('1'..='9').map(|digit| format!("{first}{digit}")));
-    candidates
+    let words = name.split(|c: char| !c.is_alphanumeric()).filter_map(|word| word.chars().next());
+    let initials: Vec<char> = words.take(8).flat_map(char::to_uppercase).collect();
+    let first = letters.first().copied();
+    let begun = letters.clone().into_iter().skip(1).filter_map(move |letter| Some([first?, letter]));
+    let other = MARKS.chars().filter_map(move |letter| Some([first?, letter]));
+    let short = letters.into_iter().take(20).collect();
+    initials
+        .get(..2)
+        .and_then(|two| <Mono>::try_from(two).ok())
+        .into_iter()
+        .chain(begun)
+        .chain(pairs(initials))
+        .chain(pairs(short))
+        .chain(other)
 }
+
+/// Each with each later one.
+fn pairs(letters: Vec<char>) -> impl Iterator<Item = Mono> {
+    (0..letters.len()).flat_map(move |at| {
+        let later = letters.get(at..).unwrap_or_default().to_vec();
+        let first = later.first().copied();
+        later.into_iter().skip(1).filter_map(move |letter| Some([first?, letter]))
+    })
+}
+
+/// All that there are, for names of which all are taken.
+fn all() -> impl Iterator<Item = Mono> {
+    MARKS.chars().flat_map(|first| MARKS.chars().map(move |second| [first, second]))
+}
+
+/// Two letters.
+type Mono = [char; 2];
+
+/// Of a service that is left without.
+const NONE: Mono = ['·', '·'];
+
+/// What letters are of where the name has none that are free.
+const MARKS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+/// Once as many services have letters as there are pairs of these, only the best ones are tried.
+const MANY: usize = 36 * 36;
 
 #[cfg(test)]
 mod tests {
@@ -75,8 +114,19 @@ mod tests {
 
     #[test]
     fn candidates_for_monograms_begin_with_initials() {
-        assert_eq!(monograms("api-gateway").first().map(String::as_str), Some("AG"));
-        assert_eq!(monograms("cart").iter().take(2).map(String::as_str).collect::<Vec<_>>(), ["CA", "CR"]);
+        assert_eq!(monograms("api-gateway").next(), Some(['A', 'G']));
+        assert_eq!(monograms("cart").take(2).collect::<Vec<_>>(), [['C', 'A'], ['C', 'R']]);
+        assert_eq!(monograms("a").next(), Some(['A', 'A']));
+    }
+
+    #[test]
+    fn services_whose_names_begin_alike_are_told_apart() {
+        let names: Vec<String> = (0..MANY + 9).map(|at| format!("svc-{at:04}-cart")).collect();
+        let palette = Palette::of(names.iter().map(|name| (name.as_str(), 0)));
+        let letters: HashSet<String> = names.iter().take(MANY).map(|name| palette.chip(name).mono).collect();
+        assert_eq!(letters.len(), MANY);
+        assert_eq!(palette.chip("svc-0001-cart").mono, "SV");
+        assert_eq!(palette.chip(names.last().unwrap()).mono, "··");
     }
 
     #[test]
