@@ -620,14 +620,15 @@
   const zone = $("[data-zone]");
   const local = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone && local && zone.value === "UTC") zone.placeholder = local;
-  if (zone && local && local !== "UTC") {
+  const before = zone && $("[data-key=u]", zone.form);
+  if (zone && local && local !== "UTC" && !(before && before.textContent === local)) {
     const link = document.createElement("a");
     link.textContent = local;
     const target = new URL(zone.form.action);
     target.searchParams.set("zone", local);
     target.searchParams.set("back", zone.form.elements.back.value);
     link.href = target.href;
-    if (zone.value === "UTC") link.dataset.key = "u";
+    if (!before) link.dataset.key = "u";
     $(".row-actions", zone.form).append(" ", link);
   }
   // Preferences lead back to what is shown now, not to what was asked for first.

@@ -4,7 +4,7 @@ use http::StatusCode;
 use storage::{DeleteReceipt, DeleteWhat, Signal, Store, TraceId, UnixNanos};
 
 use crate::error::Failure;
-use crate::view::format::{self, Clockface};
+use crate::view::format;
 
 /// What is known of a trace without spans.
 #[derive(Clone, Debug, Default)]
@@ -33,8 +33,8 @@ pub(crate) struct Absent {
     pub(crate) logs: Option<(UnixNanos, UnixNanos)>,
 }
 
-/// Looks for what is left of a trace without spans; `seen` is when a list showed it.
-pub(crate) async fn why(store: &Store, id: TraceId, seen: Option<UnixNanos>, clock: &Clockface) -> Absent {
+/// Looks for what is left of a trace without spans; `seen` is when a list showed it, `time` how times are written.
+pub(crate) async fn why(store: &Store, id: TraceId, seen: Option<UnixNanos>, (now, time): (UnixNanos, Written<'_>)) -> Absent {
     let records = store.trace_logs(id, MAX_LOGS).await.map(|page| page.records).unwrap_or_default();
     let [spans, _] = store.status().signals;
     let times = || records.iter().map(|record| record.time);
@@ -50,11 +50,10 @@ pub(crate) async fn why(store: &Store, id: TraceId, seen: Option<UnixNanos>, clo
         deleted: deletes.into_iter().find(|receipt| matches!(&receipt.what, DeleteWhat::Traces(ids) if ids.contains(&id))),
     };
     let receipt = left.deleted.as_ref().map(|receipt| receipt.id.clone());
-    Absent { failure: told(id, left, clock), receipt, logs: times().min().zip(times().max()) }
+    Absent { failure: told(id, left, now, time), receipt, logs: times().min().zip(times().max()) }
 }
 
-fn told(id: TraceId, left: Remains, clock: &Clockface) -> Failure {
-    let time = |time: UnixNanos| clock.moment(time).full;
+fn told(id: TraceId, left: Remains, now: UnixNanos, time: Written<'_>) -> Failure {
     let kept = left.oldest.filter(|_| left.is_bounded).map(|oldest| format!("spans are kept from {} on", time(oldest)));
     let gone = |message| Failure::new(StatusCode::GONE, "expired_trace", message);
     let unknown = |message| Failure::new(StatusCode::NOT_FOUND, "unknown_trace", message);
@@ -72,7 +71,7 @@ fn told(id: TraceId, left: Remains, clock: &Clockface) -> Failure {
             time(newest),
             kept.unwrap_or_default()
         )),
-        (_, Some(seen)) if seen < clock.now() => {
+        (_, Some(seen)) if seen < now => {
             gone(format!("trace {id} was here at {} and is no longer: it has aged out, or was deleted on request", time(seen)))
         }
         (Some((count, _)), _) => Failure::new(
@@ -95,6 +94,9 @@ fn told(id: TraceId, left: Remains, clock: &Clockface) -> Failure {
     }
 }
 
+/// How a time is written: programs are told it to the nanosecond.
+type Written<'a> = &'a (dyn Fn(UnixNanos) -> String + Sync);
+
 /// Log records that are counted.
 const MAX_LOGS: usize = 1_000;
 
@@ -104,8 +106,7 @@ mod tests {
     use crate::harness::{App, NOW, TRACE};
 
     fn failure(left: Remains) -> (u16, &'static str, String) {
-        let clock = Clockface::new(UnixNanos::new(NOW), None);
-        let failure = told(TraceId::from_slice(&[7; 16]).unwrap(), left, &clock);
+        let failure = told(TraceId::from_slice(&[7; 16]).unwrap(), left, UnixNanos::new(NOW), &|time| time.get().to_string());
         (failure.status.as_u16(), failure.code, failure.message)
     }
 
@@ -131,7 +132,7 @@ mod tests {
         let forever = Remains { oldest: Some(UnixNanos::new(5)), ..Remains::default() };
         assert!(failure(forever).2.ends_with("it was not received, or is still on its way"));
         let (_, _, message) = failure(Remains { searched: Some(UnixNanos::new(NOW)), ..Remains::default() });
-        assert!(message.contains("or was deleted by a search, as were others at 20"), "{message}");
+        assert!(message.contains(&format!("or was deleted by a search, as were others at {NOW}")), "{message}");
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -142,7 +143,7 @@ mod tests {
         let answer = app.get(&format!("/trace/{TRACE}")).await;
         assert_eq!(answer.status, StatusCode::GONE);
         let page = answer.text();
-        assert!(page.contains("was deleted on request at 20") && page.contains(&format!("receipt {}", receipt.id)), "{page}");
+        assert!(page.contains("was deleted on request at ") && page.contains(&format!("receipt {}", receipt.id)), "{page}");
         assert!(page.contains(&format!("/status/deletes#{}\"", receipt.id)) && page.contains("This trace was deleted"), "{page}");
         let error = app.get(&format!("/api/v1/traces/{TRACE}")).await;
         assert_eq!((error.status, error.json()["error"]["code"].as_str()), (StatusCode::GONE, Some("deleted_trace")), "{}", error.text());

@@ -12,8 +12,9 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 use storage::{ParseError, ParseIdError, QueryError};
 
+use crate::jaeger;
+use crate::pages::{self, Visit};
 use crate::state::AppState;
-use crate::{jaeger, pages};
 
 /// Why a request was not answered, in terms of HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,6 +147,8 @@ impl From<ParseIdError> for Failure {
 pub(crate) async fn render(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let form = Form::of(request.uri().path(), request.headers());
     let kind = kind_of(request.uri().path());
+    // Who is told in a page is shown it in their theme and zone, without keys that they switched off.
+    let visit = (form == Form::Page).then(|| Visit::by(&state, request.uri(), request.headers()));
     let response = next.run(request).await;
     let Some(failure) = failure_of(&response) else { return response };
     if failure.status == StatusCode::BAD_REQUEST && !failure.is_counted {
@@ -153,10 +156,10 @@ pub(crate) async fn render(State(state): State<AppState>, request: Request, next
         state.registry().counter("throughline_query_errors_total", "Questions that were not answered.", &labels).add(1);
     }
     let retry_after = failure.retry_after();
-    let mut rendered = match form {
-        Form::Api => (failure.status, Json(failure.to_json())).into_response(),
-        Form::Jaeger => jaeger::error_envelope(&failure),
-        Form::Page => pages::error_page(&state, &failure),
+    let mut rendered = match (form, &visit) {
+        (Form::Page, Some(visit)) => pages::error_page(visit, &failure),
+        (Form::Jaeger, _) => jaeger::error_envelope(&failure),
+        _ => (failure.status, Json(failure.to_json())).into_response(),
     };
     *rendered.status_mut() = failure.status;
     for (name, value) in response.headers() {

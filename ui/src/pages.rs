@@ -37,7 +37,7 @@ pub(crate) use self::begin::Known;
 pub(crate) use self::complete::Keys;
 pub(crate) use self::services::Offered;
 pub(crate) use self::trace::Usual;
-use self::visit::Visit;
+pub(crate) use self::visit::Visit;
 
 /// Every page and its fragments.
 pub(crate) fn router() -> Router<AppState> {
@@ -73,8 +73,8 @@ pub(crate) fn router() -> Router<AppState> {
 }
 
 /// What a person sees instead of the page that was asked for.
-pub(crate) fn error_page(state: &AppState, failure: &Failure) -> Response {
-    help::failure(&Visit::unknown(state), failure).into_response()
+pub(crate) fn error_page(visit: &Visit, failure: &Failure) -> Response {
+    help::failure(visit, failure).into_response()
 }
 
 #[cfg(test)]

@@ -138,7 +138,8 @@ pub(crate) fn indented(trace: &Trace) -> String {
 
 /// Why a trace is not there, as far as it is known.
 async fn missing(state: &AppState, id: TraceId) -> Failure {
-    let failure = absent::why(state.store(), id, None, &Clockface::new(state.now(), None)).await.failure;
+    let clock = Clockface::new(state.now(), None);
+    let failure = absent::why(state.store(), id, None, (clock.now(), &|time| clock.moment(time).full)).await.failure;
     if failure.status == StatusCode::NOT_FOUND { Failure::not_found(failure.message) } else { failure }
 }
 

@@ -71,7 +71,7 @@ pub(super) async fn shortcuts(visit: Visit) -> Response {
                     ("g then h, s, t, m, l, q, v, x", "Home, Services, Traces, Map, Logs, SQL, Saved, Status"),
                     ("t", "choose the time"),
                     ("Shift and ←, →, ↑", "the window before, the one after, and one twice as wide"),
-                    ("u", "times in UTC, or in the zone of this browser"),
+                    ("u", "times in UTC, or in the zone before; at first in that of this browser"),
                     ("c", "copy a link to exactly what is shown"),
                     ("r", "ask again"),
                     ("?", "this list, over the page"),

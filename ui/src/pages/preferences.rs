@@ -43,6 +43,11 @@ pub(super) async fn set(visit: Visit) -> Result<Response, Failure> {
             return Ok(Redirect::to(&format!("{wrong}#zone")).into_response());
         }
         keep(&mut response, "zone", zone, path);
+        // UTC is visited: the key that led there leads back.
+        let label = visit.clock().label().to_owned();
+        if zone == "UTC" && label != "UTC" {
+            keep(&mut response, "before", &label, path);
+        }
     }
     if let Some(keys) = visit.params.word("keys", &[("on", "on"), ("off", "off")])? {
         keep(&mut response, "keys", keys, path);

@@ -5,7 +5,7 @@ use axum::extract::FromRequestParts;
 use axum::response::{Html, IntoResponse, Response};
 use http::header::{COOKIE, HOST, VARY};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use storage::UnixNanos;
 
 use super::assets;
@@ -29,6 +29,8 @@ pub(crate) struct Visit {
     path: String,
     theme: &'static str,
     zone: Option<String>,
+    /// The zone of their times before they were UTC.
+    before: Option<String>,
     /// Whether single letters do nothing.
     quiet_keys: bool,
     /// The name by which this server was asked, without port; empty when the request names none.
@@ -50,17 +52,7 @@ impl FromRequestParts<AppState> for Visit {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Failure> {
         let params = Params::from_request_parts(parts, state).await?;
         state.store().assign_service_slots().await;
-        let mut visit = Self::unknown(state);
-        parts.uri.path().clone_into(&mut visit.path);
-        visit.here = parts.uri.path_and_query().map_or_else(|| "/".to_owned(), |pair| pair.as_str().to_owned());
-        visit.theme = match cookie(&parts.headers, "theme") {
-            Some("dark") => "dark",
-            Some("light") => "light",
-            _ => "",
-        };
-        visit.zone = cookie(&parts.headers, "zone").filter(|name| name.len() < 64).map(str::to_owned);
-        visit.quiet_keys = cookie(&parts.headers, "keys") == Some("off");
-        visit.host = host_of(parts);
+        let mut visit = Self::by(state, &parts.uri, &parts.headers);
         visit.fragment = parts.headers.get("fragment").and_then(|value| value.to_str().ok()).map(str::to_owned);
         // What programs call the order, for who writes an address by hand.
         visit.params = params.also_called("sort", "order");
@@ -72,17 +64,23 @@ impl FromRequestParts<AppState> for Visit {
 }
 
 impl Visit {
-    /// A request of which nothing is known, for pages about requests that went wrong before.
-    pub(crate) fn unknown(state: &AppState) -> Self {
+    /// A request of which is known who asks and where, and not for what: enough for pages about requests that went wrong.
+    pub(crate) fn by(state: &AppState, uri: &Uri, headers: &HeaderMap) -> Self {
+        let zone = |name| cookie(headers, name).filter(|name| name.len() < 64).map(str::to_owned);
         Self {
             state: state.clone(),
             params: Params::default(),
-            here: "/".to_owned(),
-            path: "/".to_owned(),
-            theme: "",
-            zone: None,
-            quiet_keys: false,
-            host: String::new(),
+            here: uri.path_and_query().map_or_else(|| "/".to_owned(), |pair| pair.as_str().to_owned()),
+            path: uri.path().to_owned(),
+            theme: match cookie(headers, "theme") {
+                Some("dark") => "dark",
+                Some("light") => "light",
+                _ => "",
+            },
+            zone: zone("zone"),
+            before: zone("before"),
+            quiet_keys: cookie(headers, "keys") == Some("off"),
+            host: host_of(uri, headers),
             fragment: None,
             chosen: None,
             refused: String::new(),
@@ -197,6 +195,7 @@ impl Visit {
             zone: clock.label().to_owned(),
             ahead: clock.ahead(),
             utc: self.choice("zone", "UTC", "UTC", false).href,
+            before: if clock.label() == "UTC" { self.before() } else { None },
             themes: vec![theme("As the system", ""), theme("Light", "light"), theme("Dark", "dark")],
             here: self.here.clone(),
             long: length(&self.host, &self.absolute(window)),
@@ -221,6 +220,13 @@ impl Visit {
         let window = window.map(|window| format!("{} – {}", at(window.range.from), at(window.range.to)));
         let parts = [query, window, Some(format!("as of {} {}", at(clock.now()), clock.label()))];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+    }
+
+    /// The zone that times were in before they were UTC, and what leads back to it.
+    fn before(&self) -> Option<(String, String)> {
+        let known = Clockface::new(self.state.now(), self.before.as_deref());
+        let zone = known.label();
+        (zone != "UTC").then(|| (zone.to_owned(), self.choice("zone", "", zone, false).href))
     }
 
     /// What lies before all time, in words, and this page in its window.
@@ -266,9 +272,9 @@ pub(crate) fn html_with(status: StatusCode, template: &impl Template) -> Respons
 }
 
 /// The host of the request without its port.
-fn host_of(parts: &Parts) -> String {
-    let named = parts.uri.authority().map(|authority| authority.as_str().to_owned());
-    let named = named.or_else(|| parts.headers.get(HOST).map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned()));
+fn host_of(uri: &Uri, headers: &HeaderMap) -> String {
+    let named = uri.authority().map(|authority| authority.as_str().to_owned());
+    let named = named.or_else(|| headers.get(HOST).map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned()));
     let named = named.unwrap_or_default();
     let is_port = |port: &str| port.bytes().all(|b| b.is_ascii_digit());
     named.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(named.as_str(), |(host, _)| host).to_owned()

@@ -30,6 +30,8 @@ pub(crate) struct Frame {
     pub(crate) ahead: String,
     /// Makes all times UTC.
     pub(crate) utc: String,
+    /// While times are UTC: the zone that they were in before, and what leads back to it.
+    pub(crate) before: Option<(String, String)>,
     /// Choices of theme.
     pub(crate) themes: Vec<Choice>,
     /// The present address, for forms that lead back.

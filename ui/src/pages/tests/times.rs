@@ -59,3 +59,25 @@ async fn paper_says_what_was_asked_and_of_when() {
     assert_eq!(asked, "severity:warn · 2027-01-15 02:00:00 – 2027-01-15 03:00:00 · as of 2027-01-15 03:00:00 America/New_York");
     assert_eq!(paper(ask(&format!("/trace/{TRACE}")).await.text()), "as of 2027-01-15 03:00:00 America/New_York");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_and_the_way_to_utc_keep_what_their_reader_prefers() {
+    let app = App::filled().await;
+    let asked = async |path: &str, cookie: &str| {
+        let request = http::Request::get(path).header("cookie", cookie).body(axum::body::Body::empty()).unwrap();
+        app.send(request).await
+    };
+    for path in ["/nowhere", "/services/nope", "/trace/0af7651916cd43dd8448eb211c80319c", "/trace/xyz", "/s/zzzz", "/traces?sort=wrong"] {
+        let page = asked(path, "theme=dark; zone=Asia/Kolkata; keys=off").await.text();
+        for kept in ["data-theme=\"dark\"", "Asia/Kolkata (+05:30)", "data-quiet"] {
+            assert!(page.contains(kept), "{path} without {kept}: {page}");
+        }
+    }
+    let turned = asked("/preferences?zone=UTC&back=/logs", "zone=Asia/Kolkata").await;
+    assert!(turned.headers.get_all("set-cookie").iter().any(|cookie| cookie.to_str().unwrap().starts_with("before=Asia/Kolkata;")));
+    let back = "zone=Asia%2FKolkata&back=%2Flogs\" data-key=\"u\">Asia/Kolkata</a>";
+    let page = asked("/logs", "zone=UTC; before=Asia/Kolkata").await.text();
+    assert!(page.replace("&#38;", "&").contains(back), "{page}");
+    let page = asked("/logs", "zone=UTC; before=Mars/Base").await.text();
+    assert!(!page.contains("Mars") && !page.contains("data-key=\"u\""), "{page}");
+}

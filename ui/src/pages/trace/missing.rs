@@ -11,7 +11,8 @@ use crate::view::trace::Wanted;
 /// Why it is not there; leads to what is left of it.
 pub(super) async fn why(visit: &Visit, id: TraceId, wanted: &Wanted) -> Failure {
     let seen = Params::parse(&wanted.list).get("seen").and_then(|seen| seen.parse().ok()).map(UnixNanos::new);
-    let known = absent::why(visit.state.store(), id, seen, &visit.clock()).await;
+    let clock = visit.clock();
+    let known = absent::why(visit.state.store(), id, seen, (clock.now(), &|time| clock.second(time))).await;
     let links = visit.links();
     let mut failure = known.failure;
     failure.ways.extend(known.receipt.map(|receipt| ("Its receipt", format!("{}#{receipt}", links.plain("/status/deletes").href()))));
