@@ -61,7 +61,9 @@ impl Window {
     pub(crate) fn parts(&self, most: usize) -> (TimeRange, usize) {
         let (from, most) = (self.range.from, most.max(1) as u64);
         let minutes = self.range.to.since(from).div_ceil(MINUTE).max(1);
-        let step = minutes.div_ceil(most);
+        let (step, rounded) = (minutes.div_ceil(most), round(minutes.div_ceil(most)));
+        // What lies behind a window is counted with its last part: nothing lies behind now.
+        let step = if self.to == "now" || minutes.is_multiple_of(rounded) { rounded } else { step };
         let count = minutes.div_ceil(step);
         match usize::try_from(count) {
             Ok(parts) if from.get() % MINUTE == 0 => {
@@ -82,6 +84,13 @@ impl Window {
         // A window of sixty minutes up to now touches sixty-one.
         window.parts(most + most / 16)
     }
+}
+
+/// So many minutes or a few more: what is longer than an hour is whole hours, half days and days.
+fn round(minutes: u64) -> u64 {
+    const DAY: u64 = 1_440;
+    let known = [120, 180, 240, 360, 480, 720, DAY].into_iter().find(|round| *round >= minutes);
+    if minutes <= 60 { minutes } else { known.unwrap_or_else(|| minutes.div_ceil(DAY) * DAY) }
 }
 
 // === impl Params ===

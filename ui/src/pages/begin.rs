@@ -142,6 +142,7 @@ mod tests {
         let page = app.get("/?from=0").await.text().replace(['\u{a0}', '\u{202f}'], " ");
         assert!(!page.contains("not shown"), "{page}");
         assert!(is_fine(&page) && page.contains("All time"), "{page}");
+        assert!(is_fine(&app.get("/?from=0&to=now").await.text().replace(['\u{a0}', '\u{202f}'], " ")), "the same with its end written");
         app.append(Signal::Traces, requests(&[(100, 9_000 * DAY, 1, false)]).encode_to_vec()).await;
         let page = app.get("/?from=0").await.text().replace(['\u{a0}', '\u{202f}'], " ");
         assert!(page.contains("1 span before ") && page.contains(" is not shown."), "{page}");

@@ -56,7 +56,7 @@ impl FromRequestParts<AppState> for Visit {
         visit.fragment = parts.headers.get("fragment").and_then(|value| value.to_str().ok()).map(str::to_owned);
         // What programs call the order, for who writes an address by hand.
         visit.params = params.also_called("sort", "order");
-        if visit.params.get("from") == Some("0") && visit.params.get("to").is_none() {
+        if visit.params.get("from") == Some("0") && matches!(visit.params.get("to"), None | Some("now")) {
             visit.begin = begin::of(state).await;
         }
         Ok(visit)
@@ -112,7 +112,7 @@ impl Visit {
             }
         }
         // All time holds what lies ahead too: clocks of senders may be fast.
-        if window.from == "0" && self.params.get("to").is_none() {
+        if window.from == "0" && window.to == "now" {
             window.range.to = window.range.to.max(self.state.newest().plus(1));
             window.range.from = self.begin.map_or(window.range.from, |begin| begin.at);
         }

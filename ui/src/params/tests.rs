@@ -145,6 +145,11 @@ fn parts_of_a_window_are_whole_minutes() {
     assert_eq!((range.to.since(range.from), parts), (62 * MINUTE, 31));
     let (range, parts) = window(600 * MINUTE, 615 * MINUTE).parts(60);
     assert_eq!((range.to.since(range.from), parts), (15 * MINUTE, 15));
+    // 777 minutes each are told by nobody: half days, and from a day on days.
+    let (range, parts) = window(600 * MINUTE, (600 + 34 * 1_440) * MINUTE).parts(64);
+    assert_eq!((range.to.since(range.from), parts), (34 * 1_440 * MINUTE, 34));
+    let (range, parts) = window(600 * MINUTE, (600 + 7 * 1_440) * MINUTE).parts(64);
+    assert_eq!((range.to.since(range.from), parts), (7 * 1_440 * MINUTE, 56));
     assert_eq!(window(7, 61 * MINUTE).parts(60).1, 60, "a window that begins within a minute is divided as it is");
     assert!(window(0, u64::MAX).parts(60).1 <= 60);
     // Charts of an hour up to now have a bar for each minute; shorter ones have finer parts than that.

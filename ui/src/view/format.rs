@@ -48,6 +48,11 @@ pub(crate) fn round_duration(nanos: u64) -> String {
     }
 }
 
+/// From the one to the other; the longest are `1 h or more`.
+pub(crate) fn spanned(from: u64, to: u64) -> String {
+    if to == u64::MAX { format!("{} or more", duration(from)) } else { format!("{} – {}", duration(from), duration(to)) }
+}
+
 /// What happens once in so long, after `per`: `minute`, `5 min`.
 pub(crate) fn each(nanos: u64) -> String {
     match nanos {
@@ -132,14 +137,15 @@ pub(crate) fn rate(n: u64, window_nanos: u64) -> String {
     format!("{} in {}", exact(n), over(window_nanos))
 }
 
-/// A window in one unit, since nobody divides by `1 min 17 s`: seconds below ten minutes, then whole minutes, then whole hours.
+/// A window in one unit, since nobody divides by `1 min 17 s`: seconds below ten minutes, then whole minutes, hours and days.
 fn over(nanos: u64) -> String {
     if nanos.is_multiple_of(60 * SECOND) && nanos < 600 * SECOND {
         return round_duration(nanos);
     }
-    let unit = [3_600, 60].into_iter().map(|seconds| seconds * SECOND).find(|unit| nanos >= unit.saturating_mul(10)).unwrap_or(SECOND);
+    let unit =
+        [86_400, 3_600, 60].into_iter().map(|seconds| seconds * SECOND).find(|unit| nanos >= unit.saturating_mul(10)).unwrap_or(SECOND);
     // Windows up to now begin with a whole minute: the one of 15 min is some seconds longer.
-    let whole = if unit == SECOND { nanos.saturating_add(unit / 2) / unit } else { nanos / unit };
+    let whole = if unit != 60 * SECOND { nanos.saturating_add(unit / 2) / unit } else { nanos / unit };
     if unit == SECOND && whole > 0 { format!("{whole}{NNBSP}s") } else { round_duration(whole.saturating_mul(unit)) }
 }
 

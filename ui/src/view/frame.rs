@@ -203,7 +203,7 @@ impl WindowPicker {
             hidden: keep().cloned().collect(),
             exact: format!("{} – {}", clock.moment(from).full, clock.moment(to).full),
             earlier: at(from.minus(span), from),
-            later: if to < clock.now() { at(to, to.plus(span)) } else { String::new() },
+            later: if window.to != "now" && to < clock.now() { at(to, to.plus(span)) } else { String::new() },
             wider: at(from.minus(span / 2), to.plus(span / 2)),
         }
     }
@@ -231,10 +231,11 @@ mod tests {
         let pairs = [("q".to_owned(), "a b".to_owned()), ("cursor".to_owned(), "x".to_owned())];
         let picker = WindowPicker::new(&window, "/logs", &pairs, &Links::default(), &Clockface::new(UnixNanos::new(0), None));
         assert_eq!(picker.label, "Last 1 h");
-        assert_eq!(picker.later, "", "what is yet to come is not led to");
         let after = Clockface::new(UnixNanos::new(9_000_000_000_000), None);
-        let picker_later = WindowPicker::new(&window, "/logs", &pairs, &Links::default(), &after).later;
-        assert_eq!(picker_later, "/logs?q=a%20b&from=3600000000000&to=7200000000000");
+        let later = |window: &Window, clock| WindowPicker::new(window, "/logs", &pairs, &Links::default(), clock).later;
+        assert_eq!(later(&window, &after), "", "what is yet to come is not led to, however late the page was made");
+        let over = Window { to: "now-1h".to_owned(), ..window.clone() };
+        assert_eq!(later(&over, &after), "/logs?q=a%20b&from=3600000000000&to=7200000000000");
         assert_eq!(picker.presets[3].1, "/logs?q=a%20b&from=now-6h");
         assert_eq!(picker.hidden, [("q".to_owned(), "a b".to_owned())]);
         assert_eq!((picker.from.as_str(), picker.to.as_str()), ("now-1h", "now"));

@@ -104,8 +104,7 @@ impl Selection {
     /// In words: `12:00:00 – 12:05:00, 100 ms – 250 ms`.
     pub(crate) fn words(&self, range: TimeRange, clock: &Clockface) -> String {
         let (from, to) = (bounds(self.rows.0).0, bounds(self.rows.1).1);
-        let long = if to == u64::MAX { format!("{} or more", format::duration(from)) } else { spanned(from, to) };
-        format!("{}, {long}", clock.range(self.range(range)))
+        format!("{}, {}", clock.range(self.range(range)), format::spanned(from, to))
     }
 }
 
@@ -128,7 +127,7 @@ impl Heat {
         let frame = Frame { low, high, most: counts.values().map(|(count, _)| *count).max().unwrap_or(1), step: grid.step, range };
         let fixed = page.clone().with("from", &range.from.get().to_string()).with("to", &range.to.get().to_string());
         let all = counts.values().fold((0, 0), |sum, counts| (sum.0 + counts.0, sum.1 + counts.1));
-        let lengths: Vec<String> = (low..=high).map(|row| spanned(bounds(row).0, bounds(row).1)).collect();
+        let lengths: Vec<String> = (low..=high).map(|row| format::spanned(bounds(row).0, bounds(row).1)).collect();
         Self {
             layers: frame.layers(&counts),
             height: format!("{:.2}", (frame.height() - 0.6).max(0.4)),
@@ -154,7 +153,10 @@ impl Heat {
                 },
                 format::exact(all.1),
                 format::duration(bounds(low).0),
-                format::duration(bounds(high).1)
+                match bounds(high) {
+                    (from, u64::MAX) => format!("{} and more", format::duration(from)),
+                    (_, to) => format::duration(to),
+                }
             ),
             has_errors: all.1 > 0,
         }
@@ -241,11 +243,12 @@ impl Frame {
     /// At powers of ten, at most six.
     fn labels(&self) -> Vec<(String, String)> {
         let tens: Vec<usize> = (self.low..=self.high + 1).filter(|row| is_ten(bounds(*row).0)).collect();
-        let chosen = if tens.len() >= 2 { tens } else { vec![self.low, self.high + 1] };
+        let mut chosen = if tens.len() >= 2 { tens } else { vec![self.low, self.high + 1] };
+        chosen.retain(|row| bounds(*row).0 != u64::MAX);
         let every = chosen.len().div_ceil(6);
         let place =
             |row: usize| format!("{:.1}", 100.0 - format::ratio((row - self.low) as u64, (self.high + 1 - self.low) as u64) * 100.0);
-        chosen.into_iter().step_by(every).map(|row| (format::duration(bounds(row).0), place(row))).collect()
+        chosen.into_iter().step_by(every).map(|row| (said(bounds(row).0), place(row))).collect()
     }
 
     fn outline(&self, selected: Selection) -> [String; 4] {
@@ -284,9 +287,16 @@ fn is_ten(nanos: u64) -> bool {
     nanos > 0 && 10_u64.checked_pow(nanos.ilog10()) == Some(nanos)
 }
 
-fn spanned(from: u64, to: u64) -> String {
-    format!("{} – {}", format::duration(from), format::duration(to))
+/// Powers of ten in one unit: `100 s` stands above `10 s`.
+fn said(nanos: u64) -> String {
+    if nanos >= 100 * SECOND && is_ten(nanos) {
+        format!("{}{}s", format::exact(nanos / SECOND), format::NNBSP)
+    } else {
+        format::round_duration(nanos)
+    }
 }
+
+const SECOND: u64 = 1_000_000_000;
 
 /// How many strengths of the colour are told apart.
 const STRENGTHS: u64 = 8;

@@ -137,9 +137,11 @@ pub(crate) fn row(summary: &ServiceSummary, range: TimeRange, links: &Links, clo
     let rate = format::rate(summary.requests, window);
     let errors = format::percent(summary.errors, summary.requests);
     let p95 = if summary.requests == 0 { format::MISSING.to_owned() } else { format::duration(summary.p95) };
-    // The last part is not over yet and would look like a fall.
-    let whole = summary.points.len().saturating_sub(1);
-    let series = |value: fn(&storage::ServicePoint) -> u64| summary.points.iter().take(whole).map(value).collect::<Vec<_>>();
+    // The last part is not over yet and would look like a fall; where it has all that there is, it is a rise.
+    let earlier = summary.points.len().saturating_sub(1);
+    let is_new = summary.points.iter().take(earlier).all(|point| point.requests == 0);
+    let shown = if is_new { summary.points.len() } else { earlier };
+    let series = |value: fn(&storage::ServicePoint) -> u64| summary.points.iter().take(shown).map(value).collect::<Vec<_>>();
     let quantile = |nanos: u64| if summary.requests == 0 { format::MISSING.to_owned() } else { format::duration(nanos) };
     Row {
         chip: palette.chip(&summary.name),

@@ -62,7 +62,15 @@ pub(crate) fn ticks(range: TimeRange, clock: &Clockface) -> Vec<(String, String)
     // The first round time in the window, as its distance from the begin.
     let first = u64::try_from((-local).rem_euclid(i128::from(step))).unwrap_or(0);
     let places = (0..=MOST_TICKS).map(|place| first + place * step).filter(|at| at.saturating_mul(1_000) <= span.saturating_mul(985));
-    places.map(|at| (format::position(at, span), clock.tick(range.from.plus(at), span))).collect()
+    let mut before = clock.offset_nanos(range.from);
+    let label = |at: u64| {
+        let time = range.from.plus(at);
+        let (label, now) = (clock.tick(time, span), clock.offset_nanos(time));
+        // Where clocks were set, an hour is there twice or not at all.
+        let is_set = std::mem::replace(&mut before, now) != now && step < DAY;
+        (format::position(at, span), if is_set { format!("{label} ({})", clock.offset(time)) } else { label })
+    };
+    places.map(label).collect()
 }
 
 const SECOND: u64 = 1_000_000_000;
@@ -115,6 +123,9 @@ mod tests {
         assert_eq!(labels(24 * 60 * MINUTE, Some("Asia/Kolkata")), "18:00 00:00 06:00 12:00");
         assert_eq!(labels(10 * SECOND, None), "12:03:24 12:03:26 12:03:28 12:03:30", "none at the very edge");
         assert_eq!(labels(0, None), "");
+        let night = TimeRange { from: UnixNanos::new(1_792_879_200_000_000_000), to: UnixNanos::new(1_792_900_800_000_000_000) };
+        let told = ticks(night, &Clockface::new(night.to, Some("Europe/Berlin"))).into_iter().map(|(_, text)| text);
+        assert_eq!(told.collect::<Vec<_>>().join(" "), "00:00 01:00 02:00 02:00 (+01:00) 03:00 04:00", "clocks were set back");
         let at = ticks(range(60 * MINUTE), &Clockface::new(UnixNanos::new(from), None))[0].0.parse::<f64>().unwrap();
         assert!((at - 11.05).abs() < 0.1, "{at}");
     }

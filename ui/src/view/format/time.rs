@@ -64,7 +64,12 @@ impl Clockface {
 
     /// How far it is ahead of UTC now: `+01:00`; empty for UTC itself.
     pub(crate) fn ahead(&self) -> String {
-        if self.label == "UTC" { String::new() } else { self.zoned(self.now).strftime("%:z").to_string() }
+        if self.label == "UTC" { String::new() } else { self.offset(self.now) }
+    }
+
+    /// How far the zone is ahead of UTC at that time: `+01:00`.
+    pub(crate) fn offset(&self, time: UnixNanos) -> String {
+        self.zoned(time).strftime("%:z").to_string()
     }
 
     /// A point in time as shown.

@@ -42,6 +42,17 @@ fn few_spans_are_points_at_their_time_and_duration_the_failed_ones_on_top() {
 }
 
 #[test]
+fn the_last_row_is_open_and_is_told_so() {
+    let cell = |duration| GridCell { column: 0, row: Grid::row_of(duration), count: 1, errors: 0 };
+    let grid = Grid { step: 100, columns: COLUMNS, cells: vec![cell(1_000_000), cell(u64::MAX)], ..Grid::default() };
+    let clock = Clockface::new(UnixNanos::new(0), None);
+    let heat = Heat::new(&grid, range(), None, Counts::Matches, (&Links::default().plain("/traces"), &clock));
+    assert!(heat.summary.ends_with(" and more") && heat.lengths.ends_with(" or more"), "{} {}", heat.summary, heat.lengths);
+    let labels: Vec<String> = heat.rows.iter().map(|(label, _)| label.replace('\u{202f}', " ")).collect();
+    assert!(labels.iter().all(|label| !label.contains(" d") && !label.contains("min")), "one unit above a second: {labels:?}");
+}
+
+#[test]
 fn a_selection_is_read_bounded_and_becomes_a_condition() {
     let selected = Selection::parse("3-5,10-12").unwrap();
     assert_eq!(selected.range(range()), TimeRange { from: UnixNanos::new(300), to: UnixNanos::new(600) });

@@ -67,7 +67,8 @@ impl Latency {
             let (from, to) = Grid::bounds(*row);
             let height = (format::ratio(cell.count, max) * 100.0).max(1.5);
             let failed = if cell.errors == 0 { 0.0 } else { (format::ratio(cell.errors, max) * 100.0).max(1.5) };
-            let only = format!("{query} duration>={} duration<{}", format::written(from), format::written(to));
+            let shorter = if to == u64::MAX { String::new() } else { format!(" duration<{}", format::written(to)) };
+            let only = format!("{query} duration>={}{shorter}", format::written(from));
             LatencyBar {
                 x: format::position((row - first) as u64, whole),
                 width: format::position(1, whole),
@@ -76,9 +77,8 @@ impl Latency {
                 failed_y: format!("{:.2}", 100.0 - failed),
                 failed_height: format!("{failed:.2}"),
                 title: format!(
-                    "{} – {}: {}, {} failed",
-                    format::duration(from),
-                    format::duration(to),
+                    "{}: {}, {} failed",
+                    format::spanned(from, to),
                     format::counted(cell.count, "span", "spans"),
                     format::exact(cell.errors)
                 ),
@@ -101,7 +101,7 @@ impl Latency {
         let seconds = range.to.since(range.from);
         Self {
             bars: rows.iter().map(bar).collect(),
-            ticks: (first + 1..last).step_by(every).map(tick).collect(),
+            ticks: (first + 1..last).step_by(every).filter(|row| Grid::bounds(*row).0 != u64::MAX).map(tick).collect(),
             marks: marks.iter().map(mark).collect(),
             scale,
             summary: format!("{} by duration, {}", format::counted(all, "span", "spans"), format::rate(all, seconds)),
@@ -126,7 +126,7 @@ fn place_of(nanos: u64) -> f64 {
 
 /// Height of a label, and the part of the axis in percent that one takes on a wide and on a narrow screen.
 const LABEL: u8 = 13;
-const CLOSE: [f64; 2] = [4.0, 10.0];
+const CLOSE: [f64; 2] = [4.0, 12.0];
 
 #[cfg(test)]
 mod tests {

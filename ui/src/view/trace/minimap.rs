@@ -57,7 +57,7 @@ pub(crate) fn minimap(scene: &Scene) -> Minimap {
         let offset = scene.offset(*place);
         let from = column(offset).min(COLUMNS - 1);
         let to = column(offset.saturating_add(span.duration())).clamp(from + 1, COLUMNS);
-        let number = scene.colours.slot(span.name).unwrap_or(span.service as usize);
+        let number = scene.colours.slot(sheet, *place).unwrap_or(span.service as usize);
         let colour = u16::try_from(number + 1).unwrap_or(u16::MAX);
         if let Some(cells) = raster.get_mut(lane * COLUMNS + from..lane * COLUMNS + to) {
             cells.fill(colour);
@@ -137,6 +137,11 @@ fn written(nanos: u64) -> String {
     if nanos == 0 {
         return "0".to_owned();
     }
+    // What is a whole number of them is written in hours or minutes, as on the axis.
+    let long = [(3_600_000_000_000, "h"), (60_000_000_000, "m")].into_iter().find(|(unit, _)| nanos.is_multiple_of(*unit));
+    if let Some((unit, name)) = long {
+        return format!("{}{name}", nanos / unit);
+    }
     let (unit, name) =
         [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")].into_iter().find(|(unit, _)| nanos >= *unit).unwrap_or((1, "ns"));
     let digits = format!("{}.{:09}", nanos / unit, nanos % unit * (1_000_000_000 / unit));
@@ -213,7 +218,15 @@ mod tests {
 
     #[test]
     fn edges_are_written_with_all_their_digits() {
-        for (nanos, expected) in [(0, "0"), (812, "812ns"), (1_500, "1.5us"), (120_000_001, "120.000001ms"), (61_000_000_000, "61s")] {
+        for (nanos, expected) in [
+            (0, "0"),
+            (812, "812ns"),
+            (1_500, "1.5us"),
+            (120_000_001, "120.000001ms"),
+            (61_000_000_000, "61s"),
+            (36_000_000_000_000, "10h"),
+            (5_400_000_000_000, "90m"),
+        ] {
             assert_eq!(written(nanos), expected);
         }
     }
