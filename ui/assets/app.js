@@ -283,7 +283,7 @@
       after.href = target.href;
       after.closest("p").hidden = last >= total;
       const said = [number(rows[0]), last, total].map((value) => value.toLocaleString("en"));
-      $$(".window .muted").forEach((text) => { text.textContent = `rows ${said[0]}–${said[1]} of ${said[2]}`; });
+      $$("[data-place]").forEach((text) => { text.textContent = `rows ${said[0]}–${said[1]} of ${said[2]}`; });
       const chosen = new URL(location.href).searchParams.get("span");
       if (chosen) select(document.getElementById("s" + chosen));
       // The row that had the focus has it again.

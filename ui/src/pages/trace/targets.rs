@@ -6,7 +6,7 @@ use futures::{StreamExt as _, stream};
 use storage::{SpanId, TimeRange, TraceId, TraceOrder, TraceSearch, TraceSummary};
 
 use super::Visit;
-use crate::view::trace::{LinkedSpan, Scene};
+use crate::view::trace::{LinkedSpan, PanelTab, Scene};
 
 /// Asks for what the chosen span links to.
 pub(super) async fn tell(visit: &Visit, scene: &mut Scene, chosen: usize) {
@@ -34,22 +34,22 @@ pub(super) async fn tell(visit: &Visit, scene: &mut Scene, chosen: usize) {
     }
 }
 
-/// The other traces that a span links to, and the spans in them.
+/// The other traces that those links of a span lead to which are shown, and the spans in them.
 fn linked(scene: &Scene, chosen: usize) -> BTreeSet<(TraceId, Option<SpanId>)> {
-    let links = scene.details.get(&chosen).into_iter().flat_map(|span| &span.links);
+    let links = scene.details.get(&chosen).map_or(&[][..], |span| span.links.as_slice());
+    let first = Some(scene.wanted.first).filter(|first| scene.wanted.tab == Some(PanelTab::Links) && *first < links.len());
     let target = |link: &storage::Link| Some((TraceId::from_slice(&link.trace_id)?, SpanId::from_slice(&link.span_id)));
-    links.filter_map(target).filter(|(trace, _)| *trace != scene.sheet.id).collect()
+    links.iter().skip(first.unwrap_or(0)).take(MAX_LINKS).filter_map(target).filter(|(trace, _)| *trace != scene.sheet.id).collect()
 }
 
-/// The first of these traces, all asked for at once. `None` when it cannot be said which are stored.
+/// These traces, all asked for at once. `None` when it cannot be said which are stored.
 async fn traces(visit: &Visit, linked: &BTreeSet<(TraceId, Option<SpanId>)>) -> Option<HashMap<TraceId, Option<TraceSummary>>> {
     let ids: BTreeSet<TraceId> = linked.iter().map(|(trace, _)| *trace).collect();
-    let ids: Vec<TraceId> = ids.into_iter().take(super::MAX_LINKED).collect();
     if ids.is_empty() {
         return None;
     }
     let query = format!("trace:{}", ids.iter().map(TraceId::to_string).collect::<Vec<_>>().join(","));
-    let search = TraceSearch { query, range: TimeRange::ALL, order: TraceOrder::Newest, limit: super::MAX_LINKED, cursor: None };
+    let search = TraceSearch { query, range: TimeRange::ALL, order: TraceOrder::Newest, limit: MAX_LINKS, cursor: None };
     let found = visit.state.store().search_traces(search).await.ok()?;
     // A part that could not be read may hold the others.
     let is_whole = found.next.is_none() && found.stats.notes.is_empty();
@@ -57,6 +57,9 @@ async fn traces(visit: &Visit, linked: &BTreeSet<(TraceId, Option<SpanId>)>) -> 
     targets.extend(found.traces.into_iter().map(|trace| (trace.trace_id, Some(trace))));
     Some(targets)
 }
+
+/// More links than a part of the detail shows: either all that are shown say what they lead to, or none.
+const MAX_LINKS: usize = 70;
 
 /// Traces that are opened to name spans of them, and how large those may be.
 const MAX_TRACES: usize = 8;

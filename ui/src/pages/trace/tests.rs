@@ -160,6 +160,20 @@ async fn links_name_the_spans_that_they_lead_to_or_say_what_is_not_here() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn all_links_that_are_shown_say_whether_their_traces_are_here() {
+    let app = App::empty().await;
+    let mut taken = requests(&[(8, 20, 2, false)]);
+    let link = |trace: u8| Link { trace_id: vec![trace; 16], span_id: vec![trace; 8], ..Link::default() };
+    taken.resource_spans[0].scope_spans[0].spans[0].links.extend((100..200).map(link));
+    app.append(Signal::Traces, taken.encode_to_vec()).await;
+    for (first, least) in [("", 40), ("&first=60", 40)] {
+        let page = app.get(&format!("/trace/{}?span={:016x}&tab=links{first}", "08".repeat(16), 8)).await.text();
+        let (missing, all) = (page.matches("is not here: it was not received").count(), page.matches(">trace <code>").count());
+        assert!(missing >= least && missing == all, "{first}: {missing} of {all} are known to be missing");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_rows_around_a_span_come_with_its_detail() {
     let app = App::empty().await;
     let texts: Vec<String> = (0..300).map(|number| number.to_string()).collect();

@@ -245,7 +245,8 @@ fn timing(scene: &Scene, place: usize, span: &Span) -> Vec<(&'static str, String
 
 /// A moment with its date apart from its time, so that a line breaks there and nowhere inside of either.
 fn apart(full: &str) -> String {
-    full.replacen('T', " ", 1)
+    let (time, zone) = full.split_at_checked(full.len().saturating_sub("+01:00".len())).unwrap_or((full, ""));
+    format!("{} {zone}", time.replacen('T', " ", 1))
 }
 
 fn log_row(scene: &Scene, record: &storage::LogRecord) -> LogRow {

@@ -129,7 +129,8 @@ pub(crate) struct Bar {
 
 /// Lays out the rows in view.
 pub(crate) fn waterfall(scene: &Scene, plan: &Plan) -> Waterfall {
-    let context = Context { scene, matches: in_view(scene, plan), near: plan.near };
+    let above = scene.chosen.map(|chosen| scene.sheet.ancestors(chosen).into_iter().collect()).unwrap_or_default();
+    let context = Context { scene, matches: in_view(scene, plan), near: plan.near, above };
     let mut rows: Vec<Row> = plan.lines.iter().enumerate().filter_map(|(row, line)| context.row(plan.first + row, line)).collect();
     let logs = if scene.wanted.marks == LogMarks::Rows { log_lines::fill(scene, plan, &mut rows) } else { None };
     if scene.wanted.is_dim && !scene.matches.is_empty() {
@@ -186,6 +187,8 @@ struct Context<'a> {
     scene: &'a Scene,
     matches: HashSet<usize>,
     near: Option<usize>,
+    /// The spans above the chosen one.
+    above: HashSet<usize>,
 }
 
 impl Context<'_> {
@@ -194,6 +197,8 @@ impl Context<'_> {
         let brief = sheet.spans.get(place)?;
         let id = brief.span_id.to_string();
         let (above, below) = (scene.above(place), scene.below(place));
+        // In a trace of one service colours tell operations, that of its letters too.
+        let colour = scene.colour(place);
         let mut row = Row {
             index: index + 1,
             above: line.above.map_or(0, |above| above + 1),
@@ -202,8 +207,8 @@ impl Context<'_> {
             level: line.level + 1,
             indent: line.level.min(MAX_INDENT),
             beyond: line.level.saturating_sub(MAX_INDENT),
-            chip: scene.palette.chip(sheet.service(place)),
-            colour: scene.colour(place),
+            chip: Chip { class: colour.clone(), ..scene.palette.chip(sheet.service(place)) },
+            colour,
             names_service: line.level == 0 || above.is_none_or(|above| sheet.service(above) != sheet.service(place)),
             name: format::name(sheet.name(place)),
             kind: kind_icon(brief.kind, scene.details.get(&place)),
@@ -223,7 +228,7 @@ impl Context<'_> {
         row.clock = self.clock(place);
         row.is_open = (below > 0).then_some(line.is_open);
         row.below = format::count(below as u64);
-        row.toggle = if below > 0 { self.toggle(brief.span_id, line.is_open) } else { String::new() };
+        row.toggle = if below > 0 { self.toggle((place, brief.span_id), line.is_open) } else { String::new() };
         row.href = scene.here().with("span", &id).with("at", "").href();
         row.duration = format::duration(brief.duration());
         row.exact =
@@ -323,17 +328,20 @@ impl Context<'_> {
     }
 
     /// Folds or unfolds one span; the address names only what differs from the rule.
-    fn toggle(&self, id: SpanId, is_open: bool) -> String {
+    fn toggle(&self, (place, id): (usize, SpanId), is_open: bool) -> String {
         let wanted = &self.scene.wanted;
         let open = exceptions(&wanted.open, id, !is_open);
         let closed = exceptions(&wanted.closed, id, is_open);
-        self.folded(&id.to_string(), &[("open", open.as_str()), ("closed", closed.as_str())])
+        let hides = is_open && self.above.contains(&place);
+        self.folded(&id.to_string(), &[("open", open.as_str()), ("closed", closed.as_str())], hides)
     }
 
-    /// The page with a row folded in another way, which stays in view: the row by its id without the letter of rows.
-    fn folded(&self, row: &str, changes: &[(&str, &str)]) -> String {
+    /// The page with a row folded in another way, which stays in view: the row by its id without the letter of rows. The chosen span stays
+    /// chosen unless that `hides` its row.
+    fn folded(&self, row: &str, changes: &[(&str, &str)], hides: bool) -> String {
         let address = changes.iter().fold(self.scene.here(), |address, (name, value)| address.with(name, value));
-        format!("{}#s{row}", address.with("span", "").with("tab", "").with("at", "").with("near", row).href())
+        let address = if hides { address.with("span", "").with("tab", "") } else { address };
+        format!("{}#s{row}", address.with("at", "").with("near", row).href())
     }
 }
 

@@ -52,7 +52,9 @@ impl Context<'_> {
         row.id = id.map(|id| format!("g{id}")).unwrap_or_default();
         if let Some(id) = id {
             let groups = exceptions(&scene.wanted.groups, id, !line.is_open);
-            row.toggle = self.folded(&format!("g{id}"), &[("groups", groups.as_str())]);
+            let is_inside = |place: &usize| self.above.contains(place) || scene.chosen == Some(*place);
+            let hides = line.is_open && line.group.iter().any(is_inside);
+            row.toggle = self.folded(&format!("g{id}"), &[("groups", groups.as_str())], hides);
         }
         row.href.clone_from(&row.toggle);
         row.duration = format!("Σ {}", format::duration(total));
