@@ -18,8 +18,8 @@ use crate::view::frame::Place;
 use crate::view::home::added_up;
 use crate::view::link::{Address, Links};
 use crate::view::map::{
-    Drawing, MAX_NODES, Map, Order, Picture, around, calls, find_edge, gone, has_user, keys, panel, services_only, shown as named, summary,
-    tray, written,
+    Drawing, MAX_NODES, Map, Order, Picture, around, calls, find_edge, gone, has_user, keys, panel, services_only, shown as named, spokes,
+    summary, tray, written,
 };
 
 mod edge;
@@ -215,7 +215,7 @@ fn notes(asked: &Asked, shown: &Shown) -> Vec<String> {
 }
 
 async fn draw(mut page: Map, visit: &Visit, window: &Window, asked: &Asked, shown: Shown) -> Map {
-    let part = around(&shown.whole, shown.focus.as_ref(), asked.hops);
+    let mut part = around(&shown.whole, shown.focus.as_ref(), asked.hops);
     let (links, palette, range) = (visit.links(), visit.palette(), window.range);
     let nodes = keys(&part).len();
     if nodes == 0 {
@@ -223,10 +223,18 @@ async fn draw(mut page: Map, visit: &Visit, window: &Window, asked: &Asked, show
         page.otherwise = vec![wide("Last 24 h", "now-24h"), wide("All time", "0")];
     } else if nodes > MAX_NODES && !asked.is_table {
         page.no_drawing = format!(
-            "The map has {}, too many to draw legibly. Focus on one of them to see what is around it, or group them by namespace.",
+            "The map has {}, too many to draw legibly. Focus on one of them to see what is around it.",
             format::counted(nodes as u64, "node", "nodes")
         );
+        page.instead = instead(asked, &part, &links);
     } else if !asked.is_table {
+        if let Some(focus) = shown.focus.as_ref().filter(|_| part.edges.len() > MANY) {
+            part = spokes(&part, focus);
+            page.no_drawing = format!(
+                "Drawn are the calls that lead to {} and away from it; those that its neighbours have with each other are in the table.",
+                named(focus, &shown.whole)
+            );
+        }
         let (asked, address) = (asked.clone(), asked.address(&links));
         // A hundred nodes take some milliseconds of pure computing.
         let drawn = tokio::task::spawn_blocking(move || {
@@ -250,6 +258,19 @@ async fn draw(mut page: Map, visit: &Visit, window: &Window, asked: &Asked, show
     page
 }
 
+/// Maps with less on them than one that has too many nodes, as far as they can be drawn.
+fn instead(asked: &Asked, part: &ServiceMap, links: &Links) -> Vec<(String, String)> {
+    let address = || asked.address(links);
+    let services = if asked.services_only { 0 } else { keys(&services_only(part)).len() };
+    let alone = (1..=MAX_NODES).contains(&services).then(|| {
+        let label = format!("Services only, {}", format::counted(services as u64, "node", "nodes"));
+        (label, address().with("peers", "off").href())
+    });
+    let nearer = (asked.hops > 1).then(|| ("One hop".to_owned(), address().with("hops", "").href()));
+    let grouped = (!asked.is_grouped).then(|| ("Group by namespace".to_owned(), address().with("group", "namespace").href()));
+    [nearer, alone, grouped].into_iter().flatten().collect()
+}
+
 /// Requests to one service or all of them over time, as on Home.
 async fn strip(visit: &Visit, window: &Window, asked: &Asked, of: Option<&str>) -> Option<Bars> {
     let (parted, parts) = window.parts(POINTS);
@@ -268,6 +289,9 @@ fn kept(visit: &Visit) -> Vec<(String, String)> {
 fn title(focus: &str) -> String {
     if focus.is_empty() { "Map".to_owned() } else { format!("{} – Map", format::name(focus)) }
 }
+
+/// Calls around a focus beyond which those between its neighbours are left to the table.
+const MANY: usize = 60;
 
 /// Namespaces that may be open.
 const MAX_OPEN: usize = 50;

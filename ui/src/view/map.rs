@@ -18,6 +18,7 @@ mod groups;
 mod layout;
 mod made;
 mod named;
+mod spokes;
 
 pub(crate) use self::drawing::{Drawing, Picture};
 pub(crate) use self::edge::{EdgePanel, gone, panel};
@@ -25,6 +26,7 @@ pub(crate) use self::facts::Facts;
 pub(crate) use self::groups::{Grouped, grouped};
 pub(crate) use self::made::Made;
 pub(crate) use self::named::{find, find_edge, written};
+pub(crate) use self::spokes::spokes;
 
 /// `/map`.
 #[derive(Debug, Default, Template)]
@@ -38,8 +40,9 @@ pub(crate) struct Map {
     pub(crate) requests_to: String,
     /// Whether some arrows are drawn faintly and without a card.
     pub(crate) has_rare: bool,
-    /// Why there is no drawing although there are calls.
+    /// Why there is no drawing although there are calls, or what is left out of it, and maps that can be drawn.
     pub(crate) no_drawing: String,
+    pub(crate) instead: Vec<(String, String)>,
     pub(crate) calls: Vec<Call>,
     /// Services without calls, and where they lead.
     pub(crate) tray: Vec<(Chip, String)>,

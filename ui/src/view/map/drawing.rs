@@ -155,7 +155,11 @@ impl Picture<'_> {
         };
         let called = shown(key, self.map);
         let lines = letters::lines(&called, letters::least(&called).clamp(size.name, USUAL.name));
-        let facts = broken(self.node_facts(requests, errors, p95), size.facts);
+        let said = match self.node_facts(requests, errors, p95) {
+            said if said.is_empty() && *kind == NodeKind::Service => "no requests".to_owned(),
+            said => said,
+        };
+        let facts = broken(said, size.facts);
         let names = lines.iter().map(|line| letters::width(line, 13.0, true) + 41.0);
         let width = names.chain(facts.iter().map(|line| letters::width(line, 12.0, false) + 10.0)).fold(0.0, f64::max);
         let extra = 16.0 * (lines.len().max(1) - 1) as f64;

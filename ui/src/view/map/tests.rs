@@ -133,6 +133,27 @@ fn rings_and_self_calls_are_drawn_too() {
 }
 
 #[test]
+fn a_service_that_calls_itself_and_sends_itself_has_two_loops() {
+    let mut whole = map(&[("web", "cart"), ("cart", "cart"), ("cart", "cart")]);
+    whole.edges[2].kind = EdgeKind::Message;
+    let drawing = draw(&whole);
+    let (boxes, cards) = frames(&drawing);
+    assert_eq!((boxes.len(), cards.len()), (2, 3));
+    for (place, card) in cards.iter().enumerate() {
+        assert!(boxes.iter().chain(&cards[..place]).all(|other| !overlap(*card, *other)), "{card:?} of {cards:?} {boxes:?}");
+        assert!(card.3 <= drawing.height.0, "{card:?} is below the picture");
+    }
+}
+
+#[test]
+fn around_a_focus_calls_lead_to_it_and_from_it() {
+    let whole = map(&[("web", "cart"), ("web", "orders"), ("orders", "cart"), ("cart", "db"), ("cart", "cart"), ("web", "web")]);
+    let told = spokes(&around(&whole, Some(&service("cart")), 1), &service("cart"));
+    let ends: Vec<_> = told.edges.iter().map(|edge| (edge.from.0.as_str(), edge.to.0.as_str())).collect();
+    assert_eq!(ends, [("web", "cart"), ("orders", "cart"), ("cart", "db"), ("cart", "cart")]);
+}
+
+#[test]
 fn sixty_services_with_long_names_are_drawn_legibly_and_in_full() {
     let name = |number: usize| format!("team-{}-inventory-synchronisation-{number}", number % 7);
     let calls: Vec<(String, String)> =

@@ -76,6 +76,7 @@ mod tests {
     #[test]
     fn names_break_after_their_separators_and_lose_nothing() {
         assert_eq!(lines("cart", 190.0), ["cart"]);
+        assert_eq!(lines("team-3 (7 services)", 150.0), ["team-3 ", "(7 services)"]);
         let name = "checkout-orchestration-service.internal";
         let broken = lines(name, 190.0);
         assert!(broken.len() == 2 && broken[0].ends_with('-') && broken.concat() == name, "{broken:?}");

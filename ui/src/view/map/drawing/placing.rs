@@ -55,10 +55,10 @@ impl Placing {
         Graph { nodes: nodes.collect(), lines: self.edges.iter().map(line).collect() }
     }
 
-    /// Room below a box for the arrow that leads back to it.
+    /// Room below a box for the arrows that lead back to it, one below the other.
     fn below(&self, node: usize) -> f64 {
         let loops = self.edges.iter().filter(|(from, to, _)| *from == node && *to == node);
-        loops.map(|(_, _, arrow)| arrow.card.height.0 + 20.0).fold(0.0, f64::max)
+        loops.map(|(_, _, arrow)| arrow.card.height.0 + LOOP).sum()
     }
 
     /// The middle of a box, without the room below.
@@ -148,12 +148,16 @@ impl Placing {
 
     fn place_arrows(&mut self, arranged: &Arranged, ports: &Ports, columns: &Columns) -> Option<()> {
         let (boxes, margin) = (&self.boxes, self.size.margin);
+        let mut below = vec![0.0_f64; boxes.len()];
         for (((from, to, arrow), route), ports) in self.edges.iter_mut().zip(&arranged.routes).zip(ports) {
             if from == to {
-                let shown = boxes.get(*from)?;
+                let (shown, before) = (boxes.get(*from)?, below.get_mut(*from)?);
                 let low = shown.y.0 + shown.height.0;
-                let middle = low + 12.0 + arrow.card.height.0 / 2.0;
-                let (left, right) = (shown.x.0 + 18.0, shown.x.0 + shown.width.0 - 18.0);
+                let middle = low + *before + 12.0 + arrow.card.height.0 / 2.0;
+                // A further one goes around those before.
+                let edge = if *before > 0.0 { 6.0 } else { 18.0 };
+                *before += arrow.card.height.0 + LOOP;
+                let (left, right) = (shown.x.0 + edge, shown.x.0 + shown.width.0 - edge);
                 (arrow.path, arrow.head) = around((right, low), (left, middle));
                 arrow.card.put(f64::midpoint(left, right), arrow.card.width.0, middle);
                 continue;
@@ -194,6 +198,9 @@ impl super::Card {
         self.y = Px(y - self.height.0 / 2.0);
     }
 }
+
+/// Above and below the card of an arrow that leads back to its box.
+const LOOP: f64 = 20.0;
 
 /// The part of its own width below which a picture is scrolled and not made smaller: its letters, of 12 pixels and more, have 11 then.
 const LEGIBLE: f64 = 11.0 / 12.0;
