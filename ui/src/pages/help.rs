@@ -133,13 +133,13 @@ pub(super) async fn shortcuts(visit: Visit) -> Response {
 /// The query language.
 pub(super) async fn query(visit: Visit) -> Response {
     let links = visit.links();
-    let trace = |(text, about)| (text, about, links.traces(text).href());
-    let log = |(text, about)| (text, about, links.logs(text).href());
+    let trace = |(text, about): (&str, _)| (text.to_owned(), about, links.traces(text).href());
+    let log = |(text, about): (&str, _)| (text.to_owned(), about, links.logs(text).href());
     html(&QueryHelp {
         whole: language::WHOLE.into_iter().map(trace).collect(),
         traces: language::TRACES.into_iter().map(trace).collect(),
         logs: language::LOGS.into_iter().map(log).collect(),
-        fields: language::FIELDS.to_vec(),
+        fields: language::FIELDS.into_iter().map(|(field, about)| (field.to_owned(), about)).collect(),
         frame: visit.frame(Place::Elsewhere, "Query language", None),
     })
 }

@@ -82,7 +82,7 @@ pub(crate) fn totals(services: &[ServiceSummary], range: TimeRange, history: Opt
     let (requests, errors) = (sum(|s| s.requests), sum(|s| s.errors));
     let total = |value, label, href: String| Total { value, label, href, ..Total::default() };
     let failed = links.traces("kind:server,consumer status:error").href();
-    let history = history.map(|nanos| total(format::duration(nanos), "of history", links.plain("/").with("from", "0").href()));
+    let history = history.map(|nanos| total(in_words(nanos), "of history", links.plain("/").with("from", "0").href()));
     let counted = [
         Total { means: REQUESTS, ..total(format::rate(requests, window), "requests", links.windowed("/services").href()) },
         Total { is_bad: errors > 0, ..total(format::percent(errors, requests), "failed", failed) },
@@ -91,6 +91,11 @@ pub(crate) fn totals(services: &[ServiceSummary], range: TimeRange, history: Opt
         total(format::exact(services.len() as u64), "services", links.windowed("/services").href()),
     ];
     counted.into_iter().chain(history).collect()
+}
+
+/// A duration that may break between its units where there is little room.
+fn in_words(nanos: u64) -> String {
+    format::duration(nanos).replace('\u{a0}', " ")
 }
 
 /// The one meaning of the word on all pages.
@@ -128,6 +133,6 @@ mod tests {
         let range = TimeRange { from: storage::UnixNanos::new(0), to: storage::UnixNanos::new(1_000_000_000) };
         let last = |history| totals(&[], range, history, &Links::default()).pop().unwrap();
         assert_eq!((last(None).label, last(Some(90_000_000_000)).label), ("services", "of history"));
-        assert_eq!((last(Some(90_000_000_000)).value, last(Some(1)).href), (format::duration(90_000_000_000), "/?from=0".to_owned()));
+        assert_eq!((last(Some(90_000_000_000)).value, last(Some(1)).href), (in_words(90_000_000_000), "/?from=0".to_owned()));
     }
 }

@@ -90,12 +90,12 @@ pub(crate) struct Shortcuts {
 pub(crate) struct QueryHelp {
     pub(crate) frame: Frame,
     /// Example, what it finds, and its address.
-    pub(crate) traces: Vec<(&'static str, &'static str, String)>,
+    pub(crate) traces: Vec<(String, &'static str, String)>,
     /// The same of what asks for whole traces.
-    pub(crate) whole: Vec<(&'static str, &'static str, String)>,
-    pub(crate) logs: Vec<(&'static str, &'static str, String)>,
+    pub(crate) whole: Vec<(String, &'static str, String)>,
+    pub(crate) logs: Vec<(String, &'static str, String)>,
     /// Field and what it holds.
-    pub(crate) fields: Vec<(&'static str, &'static str)>,
+    pub(crate) fields: Vec<(String, &'static str)>,
 }
 
 /// What is said in place of a page.
