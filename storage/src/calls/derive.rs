@@ -272,12 +272,21 @@ impl<'a> Trace<'a> {
 
     fn caller(&self, i: usize, span: &Call) -> Option<usize> {
         // Older tracers give both halves of a call the same id.
-        let is_twin = |twin: &&Call| twin.span == span.span && twin.kind == Kind::Client && twin.start.abs_diff(span.start) <= REACH;
-        if span.kind == Kind::Server && self.spans.get(i + 1).filter(is_twin).is_some() {
-            return Some(i + 1);
+        if span.kind == Kind::Server
+            && let Some(twin) = self.twin(span)
+        {
+            return Some(twin);
         }
         let foreign = |parent: &usize| self.service(*parent) != Some(span.service);
         self.crossing(i).or_else(|| self.parent(i).filter(foreign))
+    }
+
+    /// The client span with the id of a span, near it. Other spans of that id may lie between, which some units do not have.
+    fn twin(&self, span: &Call) -> Option<usize> {
+        let near = (span.trace, span.span, Kind::Client, span.start.saturating_sub(REACH));
+        let first = self.spans.partition_point(|call| call.key() < near);
+        let is_twin = |twin: &&Call| twin.span == span.span && twin.kind == Kind::Client && twin.start.abs_diff(span.start) <= REACH;
+        self.spans.get(first).filter(is_twin).map(|_| first)
     }
 
     fn parent(&self, i: usize) -> Option<usize> {

@@ -184,6 +184,16 @@ fn one_client_with_two_answers_is_one_call_and_shared_ids_pair_up() {
 }
 
 #[test]
+fn halves_with_one_id_find_each_other_past_others_of_that_id() {
+    let halves = |begin: u64| {
+        let client = at(span(1, 9, 0, "b", Client), begin, 10);
+        [client, at(span(1, 9, 0, "a", Server), begin + 1, 8)]
+    };
+    let (near, far) = (halves(50_000_000_000_000), halves(52_000_000_000_000));
+    is(&edges(&[near.as_slice(), &far[1..]].concat()), &[("b>a", 1, 0), ("user>a", 1, 0)]);
+}
+
+#[test]
 fn nested_clients_are_one_call() {
     let outer = with(span(1, 1, 0, "api", Client), &[("db.system.name", "dynamodb")]);
     let inner = with(span(1, 2, 1, "api", Client), &[("server.address", "dynamodb.example")]);
