@@ -123,7 +123,7 @@ mod tests {
         assert!(strip.contains("Requests to payment") && strip.contains("/map?focus=payment&from=1799999"), "{strip}");
         let page = app.get("/map?caller=checkout&callee=payment").await.text().replace("&#38;", "&").replace("<wbr>", "");
         let page = page.replace(['\u{a0}', '\u{202f}'], " ");
-        let panel = page.split("id=\"edge\"").nth(1).and_then(|rest| rest.split("</aside>").next()).unwrap();
+        let panel = page.split("id=\"edge\"").nth(1).and_then(|rest| rest.split("id=\"calls\"").next()).unwrap();
         assert!(panel.contains("aria-label=\"Calls per 8 min: 1 call from"), "{panel}");
         assert!(panel.contains(": 1 error, so far\""), "the call failed: {panel}");
         assert!(panel.contains("aria-label=\"Durations: p50 at most ") && panel.contains("p95 at most "), "{panel}");
@@ -145,7 +145,7 @@ mod tests {
             let page = app.get(&path).await.text().replace(['\u{a0}', '\u{202f}'], " ");
             let expected: Vec<bool> =
                 ages.iter().filter(|(_, age, ..)| (to + 1..=from).contains(age)).map(|(.., failed)| *failed).collect();
-            let panel = page.split("id=\"edge\"").nth(1).and_then(|rest| rest.split("</aside>").next()).unwrap();
+            let panel = page.split("id=\"edge\"").nth(1).and_then(|rest| rest.split("id=\"calls\"").next()).unwrap();
             let added = |noun: &str| -> usize {
                 let titles = panel.split("<title>").skip(1).filter_map(|rest| rest.split("</title>").next());
                 let number = |title: &str| {
