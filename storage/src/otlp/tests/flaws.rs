@@ -104,7 +104,7 @@ fn odd_times_are_stored_as_sent_and_warned_of() {
     let now = CONTEXT.now.get();
     let decoded = traces(spans(&[&at(now, now - 1), &at(now, 0), &at(1, 2), &at(now, YEAR_2100), &at(now, now)]));
     assert_eq!((decoded.batch.num_rows(), decoded.rejected), (5, 0));
-    assert_eq!(decoded.flaws, [(Flaw::EndBeforeStart, 2), (Flaw::Early, 1), (Flaw::Late, 1)]);
+    assert_eq!(decoded.flaws, [(Flaw::SameSpan, 3), (Flaw::EndBeforeStart, 2), (Flaw::Early, 1), (Flaw::Late, 1)]);
     let record = |time: u64, observed: u64| {
         let mut bytes = vec![0x09];
         bytes.extend(time.to_le_bytes());
