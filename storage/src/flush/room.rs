@@ -81,7 +81,7 @@ impl Keeper {
     fn say_let_go(&self, id: Ulid, rows: u64) {
         tracing::debug!(segment.id = %id, rows, "the oldest rows were let go to stay within max_disk_bytes");
         if let Some((segments, rows)) = self.let_go_lately.lock().add(rows) {
-            tracing::info!(segments, rows, "the oldest rows were let go to stay within max_disk_bytes; more are told in a minute");
+            tracing::info!(segments, rows, "the oldest rows were let go to stay within max_disk_bytes; this is told once a minute at most");
         }
     }
 
