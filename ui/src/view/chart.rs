@@ -8,7 +8,7 @@ use super::link::Address;
 mod axis;
 mod lines;
 
-pub(crate) use self::axis::{Scale, ticks};
+pub(crate) use self::axis::{Scale, in_seconds, is_ten, ticks};
 pub(crate) use self::lines::Lines;
 
 /// Stacked bars over time.

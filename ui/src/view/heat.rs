@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use storage::{Grid, TimeRange, UnixNanos};
 
-use super::chart::{Parts, ticks};
+use super::chart::{Parts, in_seconds, is_ten, ticks};
 use super::format::{self, Clockface};
 use super::link::Address;
 
@@ -283,20 +283,10 @@ fn bounds(row: usize) -> (u64, u64) {
     (Grid::bounds(last.saturating_sub(PER_ROW - 1)).0, Grid::bounds(last).1)
 }
 
-fn is_ten(nanos: u64) -> bool {
-    nanos > 0 && 10_u64.checked_pow(nanos.ilog10()) == Some(nanos)
-}
-
-/// Powers of ten in one unit: `100 s` stands above `10 s`.
+/// Powers of ten in one unit.
 fn said(nanos: u64) -> String {
-    if nanos >= 100 * SECOND && is_ten(nanos) {
-        format!("{}{}s", format::exact(nanos / SECOND), format::NNBSP)
-    } else {
-        format::round_duration(nanos)
-    }
+    if is_ten(nanos) { in_seconds(nanos) } else { format::round_duration(nanos) }
 }
-
-const SECOND: u64 = 1_000_000_000;
 
 /// How many strengths of the colour are told apart.
 const STRENGTHS: u64 = 8;

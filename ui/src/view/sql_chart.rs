@@ -242,7 +242,8 @@ fn nanos(number: f64) -> UnixNanos {
 
 /// Ends with the nearest round number, of which the half is round as well.
 fn scale(top: f64, unit: &str) -> Scale {
-    Scale { top: 0, marks: vec![("0", short(top, unit)), ("50", short(top / 2.0, unit)), ("100", "0".to_owned())] }
+    let marks = [("0", short(top, unit)), ("50", short(top / 2.0, unit)), ("100", "0".to_owned())];
+    Scale::of(marks.map(|(at, said)| (at.to_owned(), said)).to_vec())
 }
 
 /// The smallest of 1, 2, 4, 6, 8 and their multiples by powers of ten that is not below `value`.

@@ -9,8 +9,10 @@ use crate::view::format::{self, Clockface};
 pub(crate) struct Scale {
     /// The value at the upper edge: the nearest round one that is not below any value drawn.
     pub(crate) top: u64,
+    /// The value at the lower edge: above nothing on a logarithmic axis, where it is the nearest round one below all values drawn.
+    bottom: u64,
     /// Where lines and labels stand, in percent from the upper edge, and what they say.
-    pub(crate) marks: Vec<(&'static str, String)>,
+    pub(crate) marks: Vec<(String, String)>,
 }
 
 // === impl Scale ===
@@ -21,18 +23,58 @@ impl Scale {
         Self::to(round_up(max.max(1)), format::count)
     }
 
-    /// An axis of durations up to `max` nanoseconds.
-    pub(crate) fn durations(max: u64) -> Self {
-        let long = LONG.iter().map(|minutes| minutes * MINUTE).find(|top| *top >= max);
-        let top = if max <= MINUTE { round_up(max.max(1)).min(MINUTE) } else { long.unwrap_or_else(|| max.div_ceil(DAY) * DAY) };
-        Self::to(top, format::round_duration)
+    /// A logarithmic axis of durations, in nanoseconds, of which `least` is above nothing: what is usual is told apart beside what is rare.
+    pub(crate) fn durations(least: u64, most: u64) -> Self {
+        let bottom = steps().take_while(|step| *step < least).last().unwrap_or(1);
+        let top = steps().find(|step| *step >= most && *step > bottom).unwrap_or(u64::MAX);
+        let scale = Self { top, bottom, marks: Vec::new() };
+        let mut chosen: Vec<u64> = steps().filter(|step| (bottom..=top).contains(step)).collect();
+        if chosen.len() > MOST_MARKS {
+            chosen.retain(|step| is_ten(*step));
+        }
+        let every = chosen.len().div_ceil(MOST_MARKS).max(1);
+        let mark = |step: u64| (format!("{:.1}", (1.0 - scale.height(step)) * 100.0), in_seconds(step));
+        let marks = chosen.into_iter().rev().step_by(every).map(mark).collect();
+        Self { marks, ..scale }
+    }
+
+    /// How high a value stands: 0 at the lower edge, 1 at the upper one.
+    pub(crate) fn height(&self, value: u64) -> f64 {
+        if self.bottom == 0 {
+            return format::ratio(value, self.top.max(1));
+        }
+        let above = |value: u64| format::ratio(value.max(1), self.bottom).ln();
+        (above(value) / above(self.top)).clamp(0.0, 1.0)
+    }
+
+    /// An axis with these lines and labels, whose values are drawn by who knows them.
+    pub(crate) fn of(marks: Vec<(String, String)>) -> Self {
+        Self { marks, ..Self::default() }
     }
 
     fn to(top: u64, say: impl Fn(u64) -> String) -> Self {
-        let half = if top.is_multiple_of(2) { vec![("50", say(top / 2))] } else { Vec::new() };
-        let marks = std::iter::once(("0", say(top))).chain(half).chain(std::iter::once(("100", "0".to_owned())));
-        Self { top, marks: marks.collect() }
+        let mark = |at: &str, value| (at.to_owned(), say(value));
+        let half = if top.is_multiple_of(2) { vec![mark("50", top / 2)] } else { Vec::new() };
+        let marks = std::iter::once(mark("0", top)).chain(half).chain(std::iter::once(("100".to_owned(), "0".to_owned())));
+        Self { top, bottom: 0, marks: marks.collect() }
     }
+}
+
+/// 1, 2, 5, 10, 20, 50 …
+fn steps() -> impl Iterator<Item = u64> {
+    (0..20)
+        .filter_map(|power| 10_u64.checked_pow(power))
+        .flat_map(|ten| [1, 2, 5].into_iter().filter_map(move |digit| ten.checked_mul(digit)))
+}
+
+/// Whether it is a power of ten.
+pub(crate) fn is_ten(value: u64) -> bool {
+    value > 0 && 10_u64.checked_pow(value.ilog10()) == Some(value)
+}
+
+/// A round duration in no longer unit than seconds, which are what such an axis counts in: `100 s` stands above `10 s`.
+pub(crate) fn in_seconds(nanos: u64) -> String {
+    if nanos >= 60 * SECOND { format!("{}{}s", format::exact(nanos / SECOND), format::NNBSP) } else { format::round_duration(nanos) }
 }
 
 /// The smallest of 1, 2, 4, 6, 8 and 10, 20, 40 … that is not below `value`.
@@ -80,8 +122,8 @@ const DAY: u64 = 1_440 * MINUTE;
 /// Labels of a time axis.
 const MOST_TICKS: u64 = 6;
 
-/// Ends of axes of long durations, in minutes.
-const LONG: [u64; 14] = [2, 4, 6, 10, 20, 30, 60, 120, 240, 360, 720, 1_440, 2_880, 5_760];
+/// Labels of an axis at the left.
+const MOST_MARKS: usize = 5;
 
 #[cfg(test)]
 mod tests {
@@ -99,16 +141,29 @@ mod tests {
         {
             assert_eq!(said(&Scale::counts(max)), expected, "{max}");
         }
-        for (max, expected) in [
-            (4_010_000_000, "6 s, 3 s, 0"),
-            (281_000, "400 µs, 200 µs, 0"),
-            (45 * SECOND, "1 min, 30 s, 0"),
-            (61 * SECOND, "2 min, 1 min, 0"),
-            (100 * MINUTE, "2 h, 1 h, 0"),
+    }
+
+    #[test]
+    fn axes_of_durations_are_logarithmic_between_round_values() {
+        const MS: u64 = 1_000_000;
+        for (least, most, expected) in [
+            (150 * MS, 6_000 * MS, "10 s, 1 s, 100 ms"),
+            (15 * MS, 90 * MS, "100 ms, 50 ms, 20 ms, 10 ms"),
+            (3, 281_000, "100 µs, 10 µs, 1 µs, 100 ns, 10 ns"),
+            (45 * SECOND, 61 * SECOND, "100 s, 50 s, 20 s"),
+            (MS, MS, "1 ms, 500 µs"),
+            (1, 1, "2 ns, 1 ns"),
         ] {
-            assert_eq!(said(&Scale::durations(max)), expected, "{max}");
+            assert_eq!(said(&Scale::durations(least, most)), expected, "{least} {most}");
         }
-        assert!(Scale::durations(u64::MAX / 2).top >= u64::MAX / 2);
+        let wide = Scale::durations(3, 90 * MINUTE);
+        assert!(wide.marks.len() <= MOST_MARKS && wide.marks.len() > 2, "{wide:?}");
+        let axis = Scale::durations(150 * MS, 6_000 * MS);
+        let places: Vec<&str> = axis.marks.iter().map(|(at, _)| at.as_str()).collect();
+        assert_eq!(places, ["0.0", "50.0", "100.0"], "from 100 ms to 10 s");
+        assert!((axis.height(100 * MS), axis.height(10_000 * MS)) == (0.0, 1.0) && (axis.height(1_000 * MS) - 0.5).abs() < 1e-9);
+        assert!((0.0..=1.0).contains(&Scale::durations(1, u64::MAX).height(u64::MAX)));
+        assert!((Scale::counts(4).height(1) - 0.25).abs() < 1e-9, "counts are not");
     }
 
     #[test]

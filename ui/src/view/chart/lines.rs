@@ -35,13 +35,14 @@ impl Lines {
     pub(crate) fn durations(series: &[Line], range: TimeRange, clock: &Clockface) -> Option<Self> {
         let most = |values: &[u64]| values.iter().copied().max().unwrap_or(0);
         let max = series.iter().map(|(.., values)| most(values)).max().filter(|max| *max > 0)?;
-        let scale = Scale::durations(max);
+        let least = series.iter().flat_map(|(.., values)| values).copied().filter(|value| *value > 0).min()?;
+        let scale = Scale::durations(least, max);
         let parts = Parts::new(range, series.first().map_or(0, |(.., values)| values.len()));
         let open = parts.count.checked_sub(1).filter(|last| is_open(parts.start(*last), parts.step, clock));
         let line = |only: &dyn Fn(usize) -> bool| {
             let kept =
                 |values: &[u64]| values.iter().enumerate().map(|(place, value)| if only(place) { *value } else { 0 }).collect::<Vec<_>>();
-            series.iter().map(|(_, class, values)| (*class, broken_line(&kept(values), scale.top))).collect::<Vec<_>>()
+            series.iter().map(|(_, class, values)| (*class, broken_line(&kept(values), &scale))).collect::<Vec<_>>()
         };
         let paths = line(&|place| open.is_none_or(|open| place < open));
         let so_far = open.map(|open| line(&|place| place + 1 >= open)).unwrap_or_default();
@@ -68,13 +69,13 @@ fn told(series: &[Line], parts: Parts, open: Option<usize>, clock: &Clockface) -
 }
 
 /// A line through values from left to right that breaks at zeros; a value alone is a short stroke.
-pub(super) fn broken_line(values: &[u64], top: u64) -> String {
+pub(super) fn broken_line(values: &[u64], scale: &Scale) -> String {
     let step = WIDTH / format::ratio(values.len().max(1) as u64, 1);
     let mut path = String::new();
     let mut before = 0;
     for (place, value) in values.iter().enumerate() {
         if *value > 0 {
-            let (x, y) = ((format::ratio(place as u64, 1) + 0.5) * step, HEIGHT - format::ratio(*value, top) * HEIGHT);
+            let (x, y) = ((format::ratio(place as u64, 1) + 0.5) * step, HEIGHT - scale.height(*value) * HEIGHT);
             let next = values.get(place + 1).copied().unwrap_or(0);
             match (before, next) {
                 (0, 0) => path.push_str(&format!("M{:.1} {y:.1}h{:.1}", x - step / 2.0, step)),

@@ -39,7 +39,7 @@ fn a_part_that_is_not_over_is_marked() {
     assert_eq!(open(900), [(false, false); 3]);
     let lines = |now: u64| Lines::durations(&[("p50", "line-p50", vec![4, 4, 2])], range, &at(now)).unwrap();
     let (over, open) = (lines(900), lines(250));
-    let drawn = |values: &[u64]| vec![("line-p50", broken_line(values, over.scale.top))];
+    let drawn = |values: &[u64]| vec![("line-p50", broken_line(values, &over.scale))];
     assert_eq!((over.paths.clone(), over.so_far.clone()), (drawn(&[4, 4, 2]), Vec::new()));
     assert!(open.summary.ends_with(LAST_SO_FAR), "{}", open.summary);
     assert_eq!(open.told.iter().map(|(_, words)| words.ends_with(", so far")).collect::<Vec<_>>(), [false, false, true]);
@@ -48,8 +48,9 @@ fn a_part_that_is_not_over_is_marked() {
 
 #[test]
 fn a_line_breaks_where_nothing_happened() {
-    assert_eq!(broken_line(&[2, 0, 1, 2, 0], 2), "M0.0 0.0h120.0M300.0 30.0L420.0 0.0");
-    assert_eq!(broken_line(&[], 1), "");
+    let scale = Scale::counts(2);
+    assert_eq!(broken_line(&[2, 0, 1, 2, 0], &scale), "M0.0 0.0h120.0M300.0 30.0L420.0 0.0");
+    assert_eq!(broken_line(&[], &scale), "");
 }
 
 #[test]
