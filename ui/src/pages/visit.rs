@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use storage::UnixNanos;
 
+use super::ahead::{self, Ahead};
 use super::assets;
 use super::begin::{self, Begin};
 use crate::error::Failure;
@@ -40,8 +41,9 @@ pub(crate) struct Visit {
     chosen: Option<Window>,
     /// Why `from` and `to` of the address were not understood.
     refused: String,
-    /// Where all time begins, when that is asked for.
+    /// Where all time begins and what lies behind its end, when that is asked for.
     begin: Option<Begin>,
+    ahead: Option<Ahead>,
 }
 
 // === impl Visit ===
@@ -57,7 +59,7 @@ impl FromRequestParts<AppState> for Visit {
         // What programs call the order, for who writes an address by hand.
         visit.params = params.also_called("sort", "order");
         if visit.params.get("from") == Some("0") && matches!(visit.params.get("to"), None | Some("now")) {
-            visit.begin = begin::of(state).await;
+            (visit.begin, visit.ahead) = tokio::join!(begin::of(state), ahead::of(state));
         }
         Ok(visit)
     }
@@ -85,6 +87,7 @@ impl Visit {
             chosen: None,
             refused: String::new(),
             begin: None,
+            ahead: None,
         }
     }
 
@@ -111,10 +114,9 @@ impl Visit {
                 *text = at.get().to_string();
             }
         }
-        // All time holds what lies ahead too: clocks of senders may be fast.
         if window.from == "0" && window.to == "now" {
-            window.range.to = window.range.to.max(self.state.newest().plus(1));
-            window.range.from = self.begin.map_or(window.range.from, |begin| begin.at);
+            window.range.to = ahead::end(now, self.state.newest());
+            window.range.from = self.begin.map_or(window.range.from, |begin| begin.at.min(now.minus(MINUTE)));
         }
         if self.params.get("from").is_some() || self.params.get("to").is_some() {
             self.chosen = Some(window.clone());
@@ -207,7 +209,7 @@ impl Visit {
             quiet_keys: self.quiet_keys,
             search: String::new(),
             paper: self.paper(window),
-            stray: window.filter(|window| window.from == "0" && window.to == "now").and_then(|_| self.stray()),
+            strays: window.filter(|window| window.from == "0" && window.to == "now").map(|_| self.strays()).unwrap_or_default(),
             alerts: refusal.map(|reason| format!("Nothing new is taken in: {reason}")).into_iter().collect(),
         }
     }
@@ -229,11 +231,16 @@ impl Visit {
         (zone != "UTC").then(|| (zone.to_owned(), self.choice("zone", "", zone, false).href))
     }
 
-    /// What lies before all time, in words, and this page in its window.
-    fn stray(&self) -> Option<(String, String)> {
-        let begin = self.begin.filter(|begin| begin.left_out != [0, 0])?;
-        let address = self.links().plain(&self.path).with_all(self.params.pairs(), &HISTORY);
-        Some((begin.said(&self.clock()), address.with("from", "0").with("to", &begin.at.get().to_string()).href()))
+    /// What lies before all time and behind it, in words, and this page in its window.
+    fn strays(&self) -> Vec<(String, String)> {
+        let within = |from: &str, to: UnixNanos| {
+            let address = self.links().plain(&self.path).with_all(self.params.pairs(), &HISTORY);
+            address.with("from", from).with("to", &to.get().to_string()).href()
+        };
+        let before = self.begin.filter(|begin| begin.left_out != [0, 0]);
+        let before = before.map(|begin| (begin.said(&self.clock()), within("0", begin.at)));
+        let ahead = self.ahead.map(|ahead| (ahead.said(), within(&ahead.range.from.get().to_string(), ahead.range.to)));
+        before.into_iter().chain(ahead).collect()
     }
 
     /// The menu of time with what was typed there and not understood.
@@ -280,7 +287,8 @@ fn host_of(uri: &Uri, headers: &HeaderMap) -> String {
     named.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(named.as_str(), |(host, _)| host).to_owned()
 }
 
-const DAY: u64 = 86_400_000_000_000;
+const MINUTE: u64 = 60_000_000_000;
+const DAY: u64 = 1_440 * MINUTE;
 
 /// Parameters that say how the reader came here, and nothing of what is shown: they are not shared.
 const HISTORY: [&str; 3] = ["past", "list", "near"];

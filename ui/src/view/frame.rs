@@ -53,8 +53,8 @@ pub(crate) struct Frame {
     pub(crate) search: String,
     /// What paper says of the page.
     pub(crate) paper: String,
-    /// What lies so far before all else that all time does not begin with it, and the page about it.
-    pub(crate) stray: Option<(String, String)>,
+    /// What lies so far before all else, or ahead of now, that all time leaves it out, and the page about it.
+    pub(crate) strays: Vec<(String, String)>,
     /// What everybody must know, such as that writes are refused.
     pub(crate) alerts: Vec<String>,
 }
