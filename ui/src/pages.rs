@@ -21,6 +21,7 @@ mod home;
 mod live;
 mod logs;
 mod map;
+mod moments;
 mod nearest;
 mod open;
 mod preferences;

@@ -15,7 +15,7 @@ mod spoken;
 mod time;
 
 pub(crate) use self::segment::Segment;
-pub(crate) use self::spoken::parse_spoken;
+pub(crate) use self::spoken::{by_clock, parse_spoken};
 pub(crate) use self::time::{parse_duration, parse_time};
 
 /// The query string as pairs, in order; names may repeat.

@@ -2,15 +2,16 @@
 
 use askama::Template;
 use axum::extract::FromRequestParts;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use http::header::{COOKIE, HOST, VARY};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use storage::UnixNanos;
 
 use super::ahead::{self, Ahead};
 use super::assets;
 use super::begin::{self, Begin};
+use super::moments;
 use crate::error::Failure;
 use crate::params::{Params, Window, parse_spoken, parse_time};
 use crate::state::AppState;
@@ -49,15 +50,22 @@ pub(crate) struct Visit {
 // === impl Visit ===
 
 impl FromRequestParts<AppState> for Visit {
-    type Rejection = Failure;
+    /// A failure, or the address that names moments.
+    type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Failure> {
-        let params = Params::from_request_parts(parts, state).await?;
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
+        let params = Params::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
         state.store().assign_service_slots().await;
         let mut visit = Self::by(state, &parts.uri, &parts.headers);
         visit.fragment = parts.headers.get("fragment").and_then(|value| value.to_str().ok()).map(str::to_owned);
         // What programs call the order, for who writes an address by hand.
         visit.params = params.also_called("sort", "order");
+        if parts.method == Method::GET && visit.fragment.is_none() {
+            let (links, clock) = (Links::new(state.base_path(), None), visit.clock());
+            if let Some(address) = moments::address(&visit.params, &visit.path, &links, (state.now(), clock.zone())) {
+                return Err(Redirect::to(&address).into_response());
+            }
+        }
         if visit.params.get("from") == Some("0") && matches!(visit.params.get("to"), None | Some("now")) {
             (visit.begin, visit.ahead) = tokio::join!(begin::of(state), ahead::of(state));
         }

@@ -18,6 +18,13 @@ pub(crate) fn parse_spoken(text: &str, now: UnixNanos, zone: &TimeZone) -> Resul
     spoken(text, now, zone).map_or_else(|| parse_time(text, now).map_err(|_| not_spoken(text)), Ok)
 }
 
+/// What is meant by the clock and the calendar of a reader, and is another moment for others and tomorrow: `11:00`, `yesterday`, a date without a
+/// zone. `None` for all else.
+pub(crate) fn by_clock(text: &str, now: UnixNanos, zone: &TimeZone) -> Option<UnixNanos> {
+    let text = text.trim();
+    if text.starts_with("now") { None } else { spoken(text, now, zone) }
+}
+
 /// Names the forms that the field for it offers.
 fn not_spoken(text: &str) -> String {
     let text = shown(text);
@@ -93,6 +100,10 @@ mod tests {
         ] {
             assert_eq!(parse_spoken(text, now, &zone), Ok(nanos(expected)), "{text}");
         }
+        for (text, is_by_clock) in [("11:00", true), ("yesterday", true), ("2026-11-26 11:00", true), ("2026-11-26T11:00:00Z", false)] {
+            assert_eq!(by_clock(text, now, &zone).is_some(), is_by_clock, "{text}");
+        }
+        assert!(["now", "now-1mo", "now-15m", "1769860800", "abc", ""].iter().all(|text| by_clock(text, now, &zone).is_none()));
         for text in ["", "25:00", "yesterday noon", "tomorrow-ish", "abc", "2026-13-01", "now-1x", "1950-01-01"] {
             assert!(parse_spoken(text, now, &zone).unwrap_err().contains(text), "{text}");
         }

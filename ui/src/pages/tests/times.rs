@@ -28,24 +28,37 @@ async fn times_without_a_zone_are_of_the_zone_of_the_reader() {
     // The clock stands at 2027-01-15 08:00 UTC, 03:00 in New York.
     let app = App::empty().await;
     app.append(Signal::Traces, requests(&[(1, 600, 1, false)]).encode_to_vec()).await;
-    let ask = |zone: &str, query: &str| {
-        let request = http::Request::get(format!("/traces?{query}")).header("cookie", format!("zone={zone}"));
-        app.send(request.body(axum::body::Body::empty()).unwrap())
+    let ask = async |zone: &str, query: &str| {
+        let asked = |path: &str| {
+            let request = http::Request::get(path).header("cookie", format!("zone={zone}"));
+            app.send(request.body(axum::body::Body::empty()).unwrap())
+        };
+        let answer = asked(&format!("/traces?{query}")).await;
+        let Some(moments) = answer.headers.get("location").map(|to| to.to_str().unwrap().to_owned()) else {
+            return (answer, String::new());
+        };
+        (asked(&moments).await, moments)
     };
-    for (zone, query, is_found) in [
-        ("America/New_York", "from=2027-01-15T02:45&to=2027-01-15T02:55", true),
-        ("America/New_York", "from=02:45&to=02:55", true),
-        ("America/New_York", "from=07:45&to=07:55", false),
-        ("UTC", "from=07:45&to=07:55", true),
-        ("UTC", "from=now-10y", true),
-        ("UTC", "from=yesterday", true),
+    let moments = "/traces?from=1799999100000000000&to=1799999700000000000";
+    for (zone, query, is_found, address) in [
+        ("America/New_York", "from=2027-01-15T02:45&to=2027-01-15T02:55", true, moments),
+        ("America/New_York", "from=02:45&to=02:55", true, moments),
+        ("America/New_York", "from=07:45&to=07:55", false, "/traces?from=1800017100000000000&to=1800017700000000000"),
+        ("UTC", "from=07:45&to=07:55", true, moments),
+        ("UTC", "from=now-10y", true, ""),
+        ("UTC", "from=yesterday", true, "/traces?from=1799884800000000000"),
+        ("UTC", "from=2027-01-15T07:45:00Z&to=now", true, ""),
     ] {
-        let page = ask(zone, query).await.text();
+        let (page, led) = ask(zone, query).await;
+        let page = page.text();
+        assert_eq!(led, address, "links hold moments: {zone} {query}");
         assert_eq!(page.contains("1\u{a0}trace"), is_found, "{zone} {query}: {page}");
         assert!(!page.contains("time-problem"), "{zone} {query}");
     }
-    let page = ask("America/New_York", "from=02:45&to=02:55").await.text();
+    let page = ask("America/New_York", "from=02:45&to=02:55").await.0.text();
     assert!(page.contains("value=\"2027-01-15 02:45:00\""), "a date in the zone: {page}");
+    let refused = app.get("/traces?from=07:55&to=07:45").await;
+    assert!(refused.status == 200 && refused.text().contains("value=\"07:55\""), "what is refused stays as it was typed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
