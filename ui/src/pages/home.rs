@@ -1,7 +1,7 @@
 //! `/`: Home, or *Getting started* while nothing has been received.
 
 use axum::response::Response;
-use storage::{Signal, TraceOrder, TraceSearch, TraceSummary, UnixNanos};
+use storage::{Operation, Signal, TimeRange, TraceOrder, TraceSearch, TraceSummary, UnixNanos};
 
 use super::visit::html;
 use super::{Visit, ahead, behind, earlier};
@@ -10,7 +10,7 @@ use crate::error::Failure;
 use crate::params::Window;
 use crate::view::chart::{Bars, SPANS, requests};
 use crate::view::frame::Place;
-use crate::view::home::{Compared, Home, SAMPLE, added_up, asks_who_waits, attention, totals};
+use crate::view::home::{Compared, Home, SAMPLE, added_up, asks_how_often, asks_who_waits, attention, totals};
 use crate::view::link::Links;
 use crate::view::services::{Order, row};
 use crate::view::traces::Listing;
@@ -55,12 +55,14 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
         errors: &errors,
         errors_before: &errors_before,
         edges: &[],
+        operations: &[],
         arriving: Some(visit.state.now().minus(ARRIVING)),
     };
     // A trace of a million spans makes the map the dearest of all questions.
     let edges =
         if asks_who_waits(&compared) { store.service_map(range).await.map(|map| map.edges).unwrap_or_default() } else { Vec::new() };
-    let compared = Compared { edges: &edges, ..compared };
+    let operations = operations(&visit, &compared, range).await;
+    let compared = Compared { edges: &edges, operations: &operations, ..compared };
     let mut page = home(&visit, &window, order, compared, [failed, slow]);
     page.uncompared = gap.unwrap_or_default();
     if now.is_empty() {
@@ -73,6 +75,17 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let bars = Bars::new(&requests(&added_up(&now), parted), parted, &SPANS, ("request", "requests"), &clock, &links.plain("/"));
     page.requests = Some(bars).filter(|bars| !bars.is_empty);
     Ok(html(&page))
+}
+
+/// Operations of those services of which it matters how often they do what fails; without them a line says less.
+async fn operations(visit: &Visit, compared: &Compared<'_>, range: TimeRange) -> Vec<(String, Vec<Operation>)> {
+    let mut found = Vec::new();
+    for service in asks_how_often(compared) {
+        if let Ok(operations) = visit.state.store().operations(&service, range).await {
+            found.push((service, operations));
+        }
+    }
+    found
 }
 
 fn home(visit: &Visit, window: &Window, order: Order, compared: Compared<'_>, [failed, slow]: [Vec<TraceSummary>; 2]) -> Home {

@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 
-use storage::{Edge, NodeKind, ServiceSummary, TimeRange, TraceSummary, UnixNanos};
+use storage::{Edge, NodeKind, Operation, ServiceSummary, TimeRange, TraceSummary, UnixNanos};
 
 use crate::ask::ErrorGroup;
 use crate::view::colour::{Chip, Palette};
@@ -13,7 +13,8 @@ use crate::view::link::{Links, term};
 mod failures;
 mod repeated;
 
-use self::failures::{Failure, failing, failures, messages};
+pub(crate) use self::failures::asks_how_often;
+use self::failures::{Failure, counted, failing, failures, messages};
 use self::repeated::repeated;
 
 /// Something that is not as it should be.
@@ -48,6 +49,8 @@ pub(crate) struct Compared<'a> {
     pub(crate) errors_before: &'a [ErrorGroup],
     /// Who calls whom, where [`asks_who_waits`] says that it matters.
     pub(crate) edges: &'a [Edge],
+    /// Operations of services of which [`asks_how_often`] says that they matter.
+    pub(crate) operations: &'a [(String, Vec<Operation>)],
     /// From when on spans of a trace may still be on their way, so that where its failure starts is not known yet.
     pub(crate) arriving: Option<UnixNanos>,
 }
@@ -114,11 +117,8 @@ fn other_new_errors(failures: &[Failure<'_>], compared: &Compared<'_>, links: &L
 fn other_failing(failures: &[Failure<'_>], compared: &Compared<'_>, links: &Links, palette: &Palette) -> Vec<((Weight, bool), Attention)> {
     let failing = compared.now.iter().filter(|service| service.errors > 0 && !is_told(&service.name, failures));
     let item = |service: &ServiceSummary| {
-        let earlier = before(compared, &service.name).filter(|earlier| earlier.requests > 0);
-        let then = earlier.map(|earlier| format!(", {} in the window before", format::percent(earlier.errors, earlier.requests)));
-        let counted = format!("{} of {}{}", format::exact(service.errors), format::exact(service.requests), then.unwrap_or_default());
         let mut evidence = messages(&service.name, compared, true, links);
-        evidence.extend(plain(counted));
+        evidence.extend(plain(counted(service, compared)));
         let attention = Attention {
             chip: palette.chip(&service.name),
             class: "error",

@@ -1,8 +1,8 @@
 //! Failures by where they start: failed traces put together by their cause, each with what it reaches and what is said of it.
 
-use storage::{TraceSummary, UnixNanos};
+use storage::{Operation, ServiceSummary, TraceSummary, UnixNanos};
 
-use super::{Attention, Compared, Evidence, Rank, SAMPLE, Weight, before, is_new, rise};
+use super::{Attention, Compared, Evidence, MAX_FAILURES, Rank, SAMPLE, Weight, before, is_new, rise};
 use crate::ask::ErrorGroup;
 use crate::view::answer::is_answer;
 use crate::view::colour::Palette;
@@ -169,11 +169,11 @@ pub(super) fn failing(failure: &Failure<'_>, compared: &Compared<'_>, links: &Li
         evidence.extend(failure.says.iter().take(MAX_MESSAGES).map(said));
     }
     evidence.extend(reach(failure, compared.failed.len(), is_root, links));
-    // The share of failed requests is told only beside that of now.
-    if let Some(earlier) = failed_share.and_then(|_| before(compared, origin)).filter(|earlier| earlier.requests > 0) {
-        let then = format!("{} in the window before", format::percent(earlier.errors, earlier.requests));
-        evidence.push(Evidence { text: then, href: String::new() });
-    }
+    let counted = match failed_share {
+        Some(service) => Some(counted(service, compared)),
+        None => how_often(failure, own, is_root, compared),
+    };
+    evidence.extend(counted.map(|text| Evidence { text, href: String::new() }));
     if let Some(rise) = service.and_then(|service| rise(service, compared)).filter(|_| !is_root) {
         evidence.push(Evidence { text: rise, href: links.traces(&term("service", origin)).with("sort", "slowest").href() });
     }
@@ -184,6 +184,47 @@ pub(super) fn failing(failure: &Failure<'_>, compared: &Compared<'_>, links: &Li
         href: links.traces(&query).href(),
         evidence,
     }
+}
+
+/// How many requests of a service failed of how many, and which share in the window before: that is told only beside the one of now.
+pub(super) fn counted(service: &ServiceSummary, compared: &Compared<'_>) -> String {
+    let earlier = before(compared, &service.name).filter(|earlier| earlier.requests > 0);
+    let then = earlier.map(|earlier| format!(", {} in the window before", format::percent(earlier.errors, earlier.requests)));
+    format!("{} of {}{}", format::exact(service.errors), format::exact(service.requests), then.unwrap_or_default())
+}
+
+/// How often what fails without its requests, or begins traces, failed of how many times; `None` where that was not asked for.
+fn how_often(failure: &Failure<'_>, own: &str, is_root: bool, compared: &Compared<'_>) -> Option<String> {
+    let (_, operations) = compared.operations.iter().find(|(service, _)| service == failure.origin)?;
+    let sum = |is_meant: &dyn Fn(&Operation) -> bool| {
+        let meant = operations.iter().filter(|operation| is_meant(operation));
+        meant.fold((0_u64, 0_u64), |(failed, all), one| (failed.saturating_add(one.errors), all.saturating_add(one.count)))
+    };
+    let is_call = |operation: &Operation| matches!(operation.kind, "client" | "producer");
+    let is_request = |operation: &Operation| matches!(operation.kind, "server" | "consumer");
+    let ((failed, all), one, many) = if is_root && !failure.is_within {
+        (sum(&|operation| operation.name == own && !is_call(operation)), "time", "times")
+    } else if failure.is_answered() || within(failure.origin, compared) == CALL {
+        (sum(&is_call), "call that it makes", "calls that it makes")
+    } else {
+        (sum(&|operation| !is_request(operation)), "span within its requests", "spans within its requests")
+    };
+    (failed > 0).then(|| format!("{} of {}", format::exact(failed), format::counted(all, one, many)))
+}
+
+/// Services whose failures are told without a share of failed requests: of these is asked how often what fails is done.
+pub(crate) fn asks_how_often(compared: &Compared<'_>) -> Vec<String> {
+    let has_share = |failure: &Failure<'_>| {
+        let is_root = failure.reached.iter().all(|((root, _), _)| *root == failure.origin);
+        !is_root && compared.now.iter().any(|service| service.name == failure.origin && service.errors > 0)
+    };
+    let mut asked: Vec<String> = Vec::new();
+    for failure in failures(compared).iter().filter(|failure| !has_share(failure)) {
+        if asked.len() < MAX_FAILURES && !asked.iter().any(|known| known == failure.origin) {
+            asked.push(failure.origin.to_owned());
+        }
+    }
+    asked
 }
 
 /// Calls that were answered, where they are made.
@@ -200,8 +241,10 @@ fn answered(failure: &Failure<'_>, operation: &str, is_root: bool) -> String {
 fn within(origin: &str, compared: &Compared<'_>) -> &'static str {
     let mut groups = compared.errors.iter().filter(|group| group.service == origin && group.count > group.requests).peekable();
     let is_some = groups.peek().is_some();
-    if is_some && groups.all(|group| group.count == group.requests.saturating_add(group.calls)) { "a call" } else { "a span" }
+    if is_some && groups.all(|group| group.count == group.requests.saturating_add(group.calls)) { CALL } else { "a span" }
 }
+
+const CALL: &str = "a call";
 
 /// What the failed spans of the origin say, new ones first; of failed requests those that say it of most of them.
 pub(super) fn messages(origin: &str, compared: &Compared<'_>, of_requests: bool, links: &Links) -> Vec<Evidence> {

@@ -80,7 +80,7 @@ fn one_cause_is_one_line_with_what_it_reaches() {
     let items = told(Compared { now: &now, failed: &traces, errors: &errors, ..Compared::default() });
     let lines: Vec<_> = items.iter().map(|item| (item.chip.name.as_str(), item.text.replace('\u{202f}', " "))).collect();
     assert_eq!(lines, [("payment", "10.0 % of requests fail".to_owned()), ("gateway", "POST /login fails".to_owned())]);
-    assert_eq!(evidence(&items[0]), "3 × card declined | 4 traces of gateway POST /pay through orders");
+    assert_eq!(evidence(&items[0]), "3 × card declined | 4 traces of gateway POST /pay through orders | 4 of 40");
     assert_eq!(evidence(&items[1]), "502 | 1 trace");
     assert_eq!(items[0].href, "/traces?q=service%3Apayment%20status%3Aerror");
 }
@@ -127,6 +127,38 @@ fn calls_that_were_answered_are_told_as_that_and_after_what_fails() {
     assert!(told(&[of("GET /product", Some("404")), of("GET /product", None)])[0].starts_with("error: "), "one says nothing");
     let within = TraceSummary { first_error: Some("422".to_owned()), ..failed("gateway", "POST /items", &[("gateway", 0), ("cart", 1)]) };
     assert_eq!(told(&[within]), ["answer: a call within it is answered 422, requests to it succeed"]);
+}
+
+#[test]
+fn what_has_no_share_of_failed_requests_says_how_often_it_fails_of_how_many_times() {
+    let operation =
+        |name: &str, kind, count, errors| Operation { name: name.to_owned(), kind, count, errors, p50: 1, p95: 1, p99: 1, total: count };
+    let known = [(
+        "gateway".to_owned(),
+        vec![
+            operation("GET /cart", "server", 40, 3),
+            operation("GET /cart", "client", 900, 9),
+            operation("GET /product", "server", 500, 0),
+            operation("GET stock", "client", 300, 16),
+            operation("sign", "internal", 7, 1),
+        ],
+    )];
+    let within = TraceSummary { root_failed: false, ..failed("gateway", "GET /product", &[("gateway", 1)]) };
+    let answered = TraceSummary { first_error: Some("404".to_owned()), ..within.clone() };
+    let call = ErrorGroup { requests: 0, calls: 25, ..error("gateway", "", 25) };
+    let last = |trace: &TraceSummary, errors: &[ErrorGroup]| {
+        let traces = std::slice::from_ref(trace);
+        let compared = Compared { failed: traces, operations: &known, errors, ..Compared::default() };
+        assert_eq!(asks_how_often(&compared), ["gateway"]);
+        evidence(&told(compared)[0]).rsplit(" | ").next().unwrap().to_owned()
+    };
+    assert_eq!(last(&failed("gateway", "GET /cart", &[("gateway", 1)]), &[]), "3 of 40 times");
+    assert_eq!(last(&answered, &[]), "25 of 1,200 calls that it makes");
+    assert_eq!(last(&within, std::slice::from_ref(&call)), "25 of 1,200 calls that it makes");
+    assert_eq!(last(&within, &[]), "26 of 1,207 spans within its requests");
+    let payment = [service("payment", 40, 4, 1)];
+    let reached = [failed("gateway", "POST /pay", &[("gateway", 1), ("payment", 1)])];
+    assert!(asks_how_often(&Compared { now: &payment, failed: &reached, ..Compared::default() }).is_empty(), "its share is known");
 }
 
 #[test]
