@@ -18,8 +18,8 @@ use crate::view::frame::Place;
 use crate::view::home::added_up;
 use crate::view::link::{Address, Links};
 use crate::view::map::{
-    Drawing, MAX_NODES, Map, Order, Picture, around, calls, find_edge, gone, has_user, keys, panel, services_only, shown as named, spokes,
-    summary, tray, written,
+    Drawing, MAX_NODES, Map, Order, Picture, around, calls, compared, find_edge, gone, has_user, keys, panel, services_only,
+    shown as named, spokes, summary, tray, written,
 };
 
 mod edge;
@@ -169,6 +169,7 @@ fn build(visit: &Visit, window: &Window, asked: &Asked, shown: &Shown) -> Map {
         orders: asked.order.list(&address),
         panel: asked.chosen(whole).map(detail),
         is_compared: asked.is_compared,
+        compared: before.and_then(|before| compared(whole, before, length, &visit.clock().range(earlier::before(range)))),
         gone: before.map(|before| gone(whole, before)).unwrap_or_default(),
         switches: asked.switches(&links),
         open: asked.folds(&links),

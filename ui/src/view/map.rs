@@ -11,6 +11,7 @@ use super::format;
 use super::frame::Frame;
 use super::link::{Address, Links};
 
+mod change;
 mod drawing;
 mod edge;
 mod facts;
@@ -20,8 +21,9 @@ mod made;
 mod named;
 mod spokes;
 
+pub(crate) use self::change::{compared, gone};
 pub(crate) use self::drawing::{Drawing, Picture};
-pub(crate) use self::edge::{EdgePanel, gone, panel};
+pub(crate) use self::edge::{EdgePanel, panel};
 pub(crate) use self::facts::Facts;
 pub(crate) use self::groups::{Grouped, grouped};
 pub(crate) use self::made::Made;
@@ -52,6 +54,8 @@ pub(crate) struct Map {
     pub(crate) panel: Option<EdgePanel>,
     /// Whether it is compared with the window before.
     pub(crate) is_compared: bool,
+    /// What became of the calls in all, and whether any are worse.
+    pub(crate) compared: Option<(String, bool)>,
     /// Calls that are no more.
     pub(crate) gone: Vec<(String, String)>,
     /// Switches of the page: word, address, whether on.

@@ -7,6 +7,7 @@ use storage::{Edge, EdgeKind, NodeKind, ServiceMap, TimeRange};
 
 use self::placing::Placing;
 use self::size::{NARROW, PAGE, Size, TOO_WIDE, USUAL};
+use super::change::{self, Change};
 use super::{Facts, Key, Made, is_rare, shown, written};
 use crate::view::colour::Palette;
 use crate::view::format;
@@ -159,7 +160,9 @@ impl Picture<'_> {
             said if said.is_empty() && *kind == NodeKind::Service => "no requests".to_owned(),
             said => said,
         };
-        let facts = broken(said, size.facts);
+        let mut facts = broken(said, size.facts);
+        let change = self.before.zip(node).and_then(|(before, node)| change::of_node(node, before, self.length()));
+        facts.extend(change.map(|change| change.parts()).unwrap_or_default());
         let names = lines.iter().map(|line| letters::width(line, 13.0, true) + 41.0);
         let width = names.chain(facts.iter().map(|line| letters::width(line, 12.0, false) + 10.0)).fold(0.0, f64::max);
         let extra = 16.0 * (lines.len().max(1) - 1) as f64;
@@ -211,21 +214,20 @@ impl Picture<'_> {
     /// What an arrow says; not yet where it is.
     fn arrow(&self, edge: &Edge, links: &Links) -> Arrow {
         let facts = Facts::new(edge, (self.map, self.made), self.before, self.length());
-        let is_rare = is_rare(edge, self.made);
+        // What changed is told, however rare it is.
+        let is_rare = is_rare(edge, self.made) && facts.change.is_empty();
         let per_second = format::ratio(edge.calls, 1) / format::ratio(self.length().max(1), 1_000_000_000);
         let ends = format!("{} to {}", facts.from, facts.to);
         let (title, lines) = if self.is_trace {
             let failed = if edge.errors > 0 { format!(", {} failed", format::count(edge.errors)) } else { String::new() };
             let longest = format::duration(edge.p99);
-            (
-                format!("{ends}: {}{failed}, the longest took {longest}", facts.calls),
-                [format!("×{}", format::count(edge.calls)), facts.errors.clone(), format!("max {longest}")],
-            )
+            let mut lines = vec![("", format!("×{}", format::count(edge.calls)))];
+            lines.extend(facts.is_failing.then(|| ("bad", facts.errors.clone())));
+            lines.push(("muted", format!("max {longest}")));
+            (format!("{ends}: {}{failed}, the longest took {longest}", facts.calls), lines)
         } else {
-            (
-                format!("{ends}: {}, {} failed, p95 {}", facts.rate, facts.errors, facts.p95),
-                [facts.rate.clone(), format!("{} ✕", facts.errors), format!("p95 {}", facts.p95)],
-            )
+            let change = if facts.change.is_empty() { String::new() } else { format!("; {} against the window before", facts.change) };
+            (format!("{ends}: {}, {} failed, p95 {}{change}", facts.rate, facts.errors, facts.p95), told(&facts))
         };
         Arrow {
             class: match (edge.kind, facts.is_failing) {
@@ -240,7 +242,7 @@ impl Picture<'_> {
             is_selected: self.selected == Some((&edge.from, &edge.to)),
             is_worse: facts.is_worse,
             title: format::text(&title),
-            card: if is_rare { Card::default() } else { Card::new(lines, facts.is_failing) },
+            card: if is_rare { Card::default() } else { Card::new(lines) },
             ..Arrow::default()
         }
     }
@@ -261,14 +263,22 @@ fn broken(facts: String, room: f64) -> Vec<String> {
     }
 }
 
+/// What stands on an arrow: how often, how many failed and how long, each with what it was before where it changed.
+fn told(facts: &Facts) -> Vec<(&'static str, String)> {
+    let Change { is_new, failed, p95, rate, .. } = &facts.changed;
+    let or = |changed: &String, now: String| if changed.is_empty() { now } else { changed.clone() };
+    let rate = or(rate, format!("{}{}", if *is_new { "new, " } else { "" }, facts.rate));
+    let failed = or(failed, if facts.is_failing { format!("{} ✕", facts.errors) } else { String::new() });
+    let lines = [("", rate), (if facts.is_failing { "bad" } else { "" }, failed), ("muted", or(p95, format!("p95 {}", facts.p95)))];
+    lines.into_iter().filter(|(_, text)| !text.is_empty()).collect()
+}
+
 // === impl Card ===
 
 impl Card {
-    fn new([rate, errors, latency]: [String; 3], is_failing: bool) -> Self {
-        let parts = [("", rate), ("bad", errors), ("muted", latency)];
-        let said = parts.into_iter().filter(|(class, _)| is_failing || *class != "bad");
+    fn new(lines: Vec<(&'static str, String)>) -> Self {
         let mut card = Self::default();
-        for ((class, text), place) in said.zip(0_u8..) {
+        for ((class, text), place) in lines.into_iter().zip(0_u8..) {
             card.width = Px(card.width.0.max(letters::width(&text, 12.0, false) + 10.0));
             card.lines.push((Px(13.0 + 13.5 * f64::from(place)), class, text));
         }

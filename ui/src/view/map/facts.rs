@@ -2,7 +2,8 @@
 
 use storage::{Edge, EdgeKind, ServiceMap};
 
-use super::{Made, edge, shown};
+use super::change::{Change, change};
+use super::{Made, shown};
 use crate::view::format;
 
 /// One dependency in words and numbers.
@@ -25,6 +26,8 @@ pub(crate) struct Facts {
     pub(crate) share: String,
     /// How it differs from the window before; empty when it does not.
     pub(crate) change: String,
+    /// The same number by number.
+    pub(crate) changed: Change,
     pub(crate) is_worse: bool,
 }
 
@@ -33,7 +36,7 @@ pub(crate) struct Facts {
 impl Facts {
     /// Of an edge of `map`, over a window of so many nanoseconds; with `before` it is compared with the window before.
     pub(crate) fn new(edge: &Edge, (map, made): (&ServiceMap, &Made), before: Option<&ServiceMap>, window: u64) -> Self {
-        let change = before.and_then(|before| edge::change(edge, before, window)).unwrap_or_default();
+        let change = before.and_then(|before| change(edge, before, window)).unwrap_or_default();
         let is_message = edge.kind == EdgeKind::Message;
         Self {
             from: shown(&edge.from, map),
@@ -48,8 +51,9 @@ impl Facts {
             p95: format::duration(edge.p95),
             p99: format::duration(edge.p99),
             share: format::percent(edge.calls, made.by(&edge.from)),
-            change: change.text,
+            change: change.words(),
             is_worse: change.is_worse,
+            changed: change,
         }
     }
 }
