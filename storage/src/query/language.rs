@@ -73,7 +73,7 @@ impl Query {
     }
 
     /// Understands `text` for counting rows. Of what asks for whole traces, the rows of the set that decides are counted, whether or not
-    /// the rest holds for their traces; a note says so.
+    /// the rest holds for their traces; a note says so where there is a rest.
     pub(crate) fn rows(signal: Signal, text: &str) -> Result<(Self, Option<String>), ParseError> {
         let node = match parser::parse(signal, text)? {
             Part::Rows(root) => return Ok((Self { signal, root }, None)),
@@ -81,8 +81,9 @@ impl Query {
         };
         Ok(match node.decider().map(Set::rows) {
             Some(Set::Spans(root)) => {
+                let is_whole = matches!(node, TraceNode::Some(Set::Spans(_)));
                 let note = format!("counted are the spans that match “{root}”, also those of traces that the whole query does not find");
-                (Self { signal, root: root.clone() }, Some(note))
+                (Self { signal, root: root.clone() }, (!is_whole).then_some(note))
             }
             _ => {
                 let note = "counted are all spans, also those of traces that the query does not find: it asks for whole traces".to_owned();

@@ -205,6 +205,7 @@ fn counting_rows_of_whole_traces_counts_those_that_decide() {
     assert_eq!(rows("(a) > (b c)"), ("b c".to_owned(), true));
     assert_eq!(rows("a OR trace.spans>1"), ("*".to_owned(), true));
     assert_eq!(rows("log:(a) b"), ("*".to_owned(), true));
+    assert!(!rows("trace:(a b)").1 && !rows("root:(a)").1, "each of these spans is of a trace that is found");
 }
 
 #[test]

@@ -30,8 +30,9 @@ pub(super) fn told(page: &mut Traces, counting: &Counting, grid: Option<&Result<
         (Counting::Matches, _) => {}
         (Counting::Found(_), _) => page.counts = "Numbers count all spans of the traces that were found.",
         (Counting::More, Some(Ok(grid))) => {
-            let what: Vec<String> = grid.stats.notes.iter().map(|note| sentence(note)).collect();
-            page.counted = format!("Chart and numbers are of more traces than this list holds. {}", what.join(" "));
+            // Without such a note what is counted is of traces that the query finds, as everywhere.
+            let note = grid.stats.notes.iter().find(|note| note.starts_with(OF_MORE));
+            page.counted = note.map(|note| format!("Chart and numbers: {note}.")).unwrap_or_default();
         }
         (Counting::More, _) => {}
     }
@@ -49,9 +50,9 @@ pub(super) fn fill(
     match grid {
         None => {}
         Some(Ok(grid)) => {
-            let notes =
-                grid.stats.notes.iter().map(|note| sentence(note)).filter(|note| page.counted.is_empty() && !page.notes.contains(note));
-            page.notes.extend(notes.collect::<Vec<_>>());
+            let notes = grid.stats.notes.iter().filter(|note| !note.starts_with(OF_MORE)).map(|note| sentence(note));
+            let notes: Vec<String> = notes.filter(|note| !page.notes.contains(note)).collect();
+            page.notes.extend(notes);
             let heat = Some(Heat::new(&grid, range, asked.selected, counts, (address, &clock))).filter(|heat| !heat.cells.is_empty());
             page.heat = match points {
                 Some(points) => heat.map(|heat| heat.scattered(&points, range, counts, (&visit.links(), &clock))),
@@ -66,6 +67,9 @@ pub(super) fn fill(
         (selected.words(range, &clock), address.href(), compare)
     });
 }
+
+/// How the store begins to say that it counts more than a question about whole traces finds.
+const OF_MORE: &str = "counted are";
 
 /// More spans are drawn as a heat map.
 const MOST_POINTS: usize = 500;
