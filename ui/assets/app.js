@@ -804,6 +804,20 @@
     });
   }
 
+  // What a part of a chart holds, above its box.
+  const tip = document.createElement("p");
+  tip.className = "flash";
+  tip.setAttribute("aria-hidden", "true");
+  function tipAt(words, box, events = "auto") {
+    tip.textContent = words;
+    if (!words) { tip.remove(); return; }
+    document.body.append(tip);
+    const left = box.left + box.width / 2 - tip.offsetWidth / 2;
+    tip.style.margin = "0";
+    tip.style.pointerEvents = events;
+    tip.style.inset = `${Math.max(4, box.top - tip.offsetHeight)}px auto auto ${Math.max(8, Math.min(left, innerWidth - tip.offsetWidth - 8))}px`;
+  }
+
   // --- Heat map: a drag over cells, empty ones too, selects them; a click one; arrow keys move, Shift extends, Enter opens -----
   {
     // Both corners of what is being selected: column and row each.
@@ -836,13 +850,9 @@
       const [, count, failed = "0"] = cell.split(",");
       return `${split("times", "|")[column]}, ${split("lengths", "|")[row - low()]}: ${count} ${count === "1" ? "span" : "spans"}, ${failed} failed`;
     }
-    let shown = "";
-    function tell(at) {
-      if (shown === String(at)) return;
-      shown = String(at);
-      let title = $(":scope > title", heat);
-      if (!title) { title = document.createElementNS("http://www.w3.org/2000/svg", "title"); heat.prepend(title); }
-      title.textContent = told(at);
+    function tell(at, words = told(at)) {
+      const box = heat.getBoundingClientRect(), width = box.width / columns(), height = box.height / (high() - low() + 1);
+      tipAt(words, { left: box.left + at[0] * width, top: box.top + (high() - at[1]) * height - 4, width }, "none");
     }
     const unmark = () => { if (heat) $("rect[data-mark]", heat)?.remove(); from = to = null; };
     function open() {
@@ -857,7 +867,7 @@
     });
     document.addEventListener("dragstart", (event) => { if (heatOf(event)) event.preventDefault(); });
     document.addEventListener("pointermove", (event) => {
-      if (!from && heatOf(event)) { heat = heatOf(event); tell(cellAt(event)); }
+      if (!event.buttons && heatOf(event) && !event.target.closest("a.dot")) { heat = heatOf(event); tell(cellAt(event)); }
       if (!from || !event.buttons) return;
       to = cellAt(event);
       if (String(from) !== String(to) || $("rect[data-mark]", heat)) mark();
@@ -877,7 +887,7 @@
       const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
       if (!event.target.matches || !event.target.matches("svg[data-heat]") || event.altKey || event.ctrlKey || event.metaKey) return;
       if (event.key === "Enter" && from) open();
-      else if (event.key === "Escape" && from) unmark();
+      else if (event.key === "Escape" && from) { unmark(); tipAt(""); }
       else if (!step) return;
       else {
         heat = event.target;
@@ -885,7 +895,9 @@
         else to = [clamp(to[0] + step[0], 0, columns() - 1), clamp(to[1] + step[1], low(), high())];
         if (!event.shiftKey) from = to;
         mark();
-        say(told(to) || "Nothing here");
+        const words = told(to) || "Nothing here";
+        say(words);
+        tell(to, words);
       }
       event.preventDefault();
       event.stopPropagation();
@@ -894,23 +906,17 @@
 
   // --- Charts: what a part counts is told at once, at the pointer and at the focus; arrow keys move over the parts ---------------
   {
-    const PARTS = ".drawn > a, .drawn > .told";
-    const tip = document.createElement("p");
-    tip.className = "flash";
-    tip.setAttribute("aria-hidden", "true");
+    const PARTS = ".drawn > a, .drawn > .told, a.dot";
     const part = (event) => event.target.closest?.(PARTS);
-    const hide = () => tip.remove();
+    const hide = () => tipAt("");
     const show = (event) => {
       const on = part(event);
       if (event.target === tip) return;
       if (!on) { hide(); return; }
-      $("title", on)?.remove();
-      tip.textContent = on.getAttribute("aria-label");
-      document.body.append(tip);
+      const title = $("title", on);
+      if (title) { on.setAttribute("aria-label", title.textContent); title.remove(); }
       // It touches the part, so that the pointer can go there.
-      const box = on.getBoundingClientRect(), left = box.left + box.width / 2 - tip.offsetWidth / 2;
-      tip.style.margin = "0";
-      tip.style.inset = `${Math.max(4, box.top - tip.offsetHeight)}px auto auto ${Math.max(8, Math.min(left, innerWidth - tip.offsetWidth - 8))}px`;
+      tipAt(on.getAttribute("aria-label"), on.getBoundingClientRect());
     };
     document.addEventListener("pointerover", show);
     document.addEventListener("focusin", show);
