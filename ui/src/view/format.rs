@@ -119,7 +119,7 @@ pub(crate) fn rate(n: u64, window_nanos: u64) -> String {
         return MISSING.to_owned();
     }
     if n == 0 {
-        return "0/s".to_owned();
+        return "0".to_owned();
     }
     let per_second = ratio(n, 1) / ratio(window_nanos, SECOND);
     if per_second >= 10_000.0 {
