@@ -203,7 +203,7 @@ impl Visit {
             nav: navigation(&links, place),
             window: window.map(|window| self.picker(WindowPicker::new(window, &self.path, &pairs, &links, &clock))),
             zone: clock.label().to_owned(),
-            ahead: clock.ahead(),
+            ahead: clock.ahead(window.map(|window| window.range)),
             utc: self.choice("zone", "UTC", "UTC", false).href,
             before: if clock.label() == "UTC" { self.before() } else { None },
             themes: vec![theme("As the system", ""), theme("Light", "light"), theme("Dark", "dark")],

@@ -26,7 +26,7 @@ pub(crate) struct Frame {
     pub(crate) window: Option<WindowPicker>,
     /// What the zone is called.
     pub(crate) zone: String,
-    /// How far it is ahead of UTC; empty for UTC.
+    /// How far it is ahead of UTC in the window; empty for UTC.
     pub(crate) ahead: String,
     /// Makes all times UTC.
     pub(crate) utc: String,

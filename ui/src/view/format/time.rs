@@ -62,9 +62,14 @@ impl Clockface {
         self.zoned(time).strftime("%Y-%m-%dT%H:%M:%S").to_string()
     }
 
-    /// How far it is ahead of UTC now: `+01:00`; empty for UTC itself.
-    pub(crate) fn ahead(&self) -> String {
-        if self.label == "UTC" { String::new() } else { self.offset(self.now) }
+    /// How far it is ahead of UTC in a window, or now: `+01:00`, and `+02:00 → +01:00` where clocks are set within; empty for UTC itself.
+    pub(crate) fn ahead(&self, range: Option<TimeRange>) -> String {
+        let range = range.unwrap_or(TimeRange { from: self.now, to: self.now });
+        match (self.offset(range.from), self.offset(range.to)) {
+            _ if self.label == "UTC" => String::new(),
+            (from, to) if from == to => from,
+            (from, to) => format!("{from} → {to}"),
+        }
     }
 
     /// How far the zone is ahead of UTC at that time: `+01:00`.
@@ -83,9 +88,12 @@ impl Clockface {
         }
     }
 
-    /// `14:03:22.123` today, `Nov 19 14:03:22.123` this year, else with the year.
+    /// `14:03:22.123` today, `Nov 19 14:03:22.123` this year, else with the year; `02:30:00.000 (+01:00)` in an hour that is there twice.
     pub(crate) fn short(&self, time: UnixNanos) -> String {
-        format!("{}{}", self.day(time), self.zoned(time).strftime("%H:%M:%S%.3f"))
+        let zoned = self.zoned(time);
+        let is_twice = self.zone.to_ambiguous_timestamp(zoned.datetime()).is_ambiguous();
+        let offset = if is_twice { format!(" ({})", self.offset(time)) } else { String::new() };
+        format!("{}{}{offset}", self.day(time), zoned.strftime("%H:%M:%S%.3f"))
     }
 
     /// As [`Self::short`], to the second.
@@ -179,6 +187,19 @@ mod tests {
         assert_eq!(clock.short(UnixNanos::new(NOON)), "12:03:22.123");
         assert_eq!(clock.short(UnixNanos::new(NOON - 86_400_000_000_000)), "Nov 19 12:03:22.123");
         assert_eq!(clock.short(UnixNanos::new(0)), "1970-01-01 00:00:00.000");
+    }
+
+    #[test]
+    fn where_clocks_are_set_times_name_their_offset() {
+        let berlin = clock(Some("Europe/Berlin"));
+        // 2026-10-25: at 01:00 UTC it was 02:00 for the second time.
+        let at = |minutes: u64| UnixNanos::new(1_792_886_400_000_000_000 + minutes * 60_000_000_000);
+        let told = [0, 30, 90, 150].map(|minutes| berlin.short(at(minutes)));
+        let expected = ["02:00:00.000 (+02:00)", "02:30:00.000 (+02:00)", "02:30:00.000 (+01:00)", "03:30:00.000"];
+        assert_eq!(told, expected.map(|time| format!("Oct 25 {time}")));
+        assert_eq!(berlin.ahead(Some(TimeRange { from: at(0), to: at(90) })), "+02:00 → +01:00");
+        assert_eq!(berlin.ahead(Some(TimeRange { from: at(0), to: at(30) })), "+02:00", "that of the window");
+        assert_eq!((berlin.ahead(None).as_str(), clock(None).ahead(None).as_str()), ("+01:00", ""));
     }
 
     #[test]
