@@ -5,6 +5,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -47,6 +48,7 @@ impl App {
     /// When the folder cannot be used or a port is taken.
     pub(crate) async fn build(config: Config) -> anyhow::Result<Self> {
         let registry = Registry::default();
+        let about = about(&config);
         let store = Store::open(config.storage, Clock::system(), registry.clone()).await?;
         let collector = collector::bind(config.collector, store.clone(), &registry).await?;
         let receivers_stop = CancellationToken::new();
@@ -56,6 +58,7 @@ impl App {
         pages.allowed_hosts = config.pages.allowed_hosts;
         pages.otlp_grpc = collector.grpc_addr();
         pages.otlp_http = collector.http_addr();
+        pages.about = about;
         pages.demo = config.demo.is_some();
         pages.refusals = refusals(&collector);
         pages.readiness =
@@ -123,6 +126,24 @@ impl App {
             stopped = parts.stop(&store, Deadline::after(stop_deadline)) => stopped,
             name = signals.second() => anyhow::bail!("{name} while stopping: ended at once; nothing acknowledged is lost, the log holds it"),
         }
+    }
+}
+
+/// What *Status* says of this program and its folders, with whole paths: whoever reads them may stand elsewhere.
+fn about(config: &Config) -> ui::About {
+    let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let library = if cfg!(target_env = "musl") {
+        "-musl"
+    } else if cfg!(target_env = "gnu") {
+        "-gnu"
+    } else {
+        ""
+    };
+    ui::About {
+        profile: if cfg!(debug_assertions) { "debug" } else { "release" },
+        target: format!("{}-{}{library}", std::env::consts::ARCH, std::env::consts::OS),
+        data_dir: Some(whole(&config.storage.data_dir)),
+        config_file: config.file.as_deref().map(whole),
     }
 }
 

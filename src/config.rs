@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use collector::MetricsPolicy;
@@ -35,6 +35,8 @@ pub(crate) struct Config {
     pub(crate) pages: Pages,
     pub(crate) demo: Option<Demo>,
     pub(crate) log: telemetry::Config,
+    /// The file that was read; `None` when there was none.
+    pub(crate) file: Option<PathBuf>,
     /// How long everything together may take to stop.
     pub(crate) stop_deadline: Duration,
 }
@@ -133,7 +135,8 @@ impl Config {
             filter: written.read("log", telemetry::check_filter),
             format: written.read("log_format", telemetry::Format::parse),
         };
-        Self { storage, collector, pages, demo: demo.then_some(Demo { traces_per_second }), log, stop_deadline }
+        let demo = demo.then_some(Demo { traces_per_second });
+        Self { storage, collector, pages, demo, log, file: written.file_read().map(Path::to_owned), stop_deadline }
     }
 
     fn retention(written: &mut Written) -> Retention {

@@ -172,6 +172,7 @@ impl Ingest {
         for (flaw, values) in &appended.flaws {
             notes.warnings.add(*flaw, *values);
         }
+        booking.warn(notes.warnings.kinds());
         Ok((Taken { rejected, message: self.message(booking.client(), appended.message, &notes) }, settlement))
     }
 

@@ -98,6 +98,11 @@ impl Warnings {
         }
     }
 
+    /// The words that what was found is counted under.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &'static str> {
+        self.found.iter().map(|found| found.kind.as_str())
+    }
+
     #[cfg(test)]
     pub(crate) fn get(&self, kind: Warning) -> Option<String> {
         self.found.iter().find(|found| found.kind == kind).map(Found::text)

@@ -60,6 +60,13 @@ fn a_flag_wins_over_the_environment_and_the_environment_over_the_file() {
 }
 
 #[test]
+fn the_file_that_was_read_is_known() {
+    assert!(load("", &[], &[]).unwrap().file.unwrap().ends_with("throughline.toml"));
+    let nowhere = Config::from_layers(&Flags::default(), std::iter::empty(), Path::new("/nowhere/throughline.toml")).unwrap();
+    assert_eq!(nowhere.file, None);
+}
+
+#[test]
 fn every_mistake_is_reported_at_once_with_its_place() {
     let file = "otlp_gprc = \"x\"\n\nretention = \"soon\"\n[ui]\nport = 3\n";
     let environment = [("THROUGHLINE_BUFFER_BYTES", "much"), ("THROUGHLINE_DATADIR", "x")];

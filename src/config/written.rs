@@ -22,6 +22,8 @@ use crate::config::setting::{SETTINGS, VARIABLE_PREFIX};
 pub(super) struct Written {
     values: BTreeMap<&'static str, (String, Place)>,
     mistakes: Vec<Mistake>,
+    /// The file of the settings.
+    file: Option<PathBuf>,
 }
 
 /// Something that cannot be used, and where it was written.
@@ -56,10 +58,10 @@ impl Written {
         }
         let mut variables = Self::default();
         let file_in_environment = variables.environment(environment);
-        match flags.config.clone().or(file_in_environment) {
-            Some(file) => written.file(&file),
-            None if default_file.exists() => written.file(default_file),
-            None => {}
+        let by_default = || default_file.exists().then(|| default_file.to_owned());
+        written.file = flags.config.clone().or(file_in_environment).or_else(by_default);
+        if let Some(file) = written.file.clone() {
+            written.read_file(&file);
         }
         written.values.append(&mut variables.values);
         written.mistakes.append(&mut variables.mistakes);
@@ -81,6 +83,11 @@ impl Written {
                 T::default()
             }
         }
+    }
+
+    /// The file of the settings, when there is one.
+    pub(super) fn file_read(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// The text of `key`.
@@ -142,7 +149,7 @@ impl Written {
         file
     }
 
-    fn file(&mut self, file: &Path) {
+    fn read_file(&mut self, file: &Path) {
         let text = match text_of(file) {
             Ok(text) => text,
             Err(what) => {

@@ -34,6 +34,8 @@ use crate::{manifest, repair, wal};
 mod format;
 mod lock;
 
+pub use self::format::VERSION as FORMAT_VERSION;
+
 /// An open, locked data folder.
 #[derive(Debug)]
 pub(crate) struct Folder {

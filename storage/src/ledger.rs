@@ -35,6 +35,8 @@ pub struct Account {
     pub deduplicated: u64,
     /// Items not stored, by reason; those of refused requests included.
     pub rejected: BTreeMap<&'static str, u64>,
+    /// Requests with something that the client should mend although it was taken in, by kind; a request counts once per kind.
+    pub warned: BTreeMap<&'static str, u64>,
 }
 
 /// One request that is under way. Dropped without an outcome it counts as given up, or as a fault when it panicked.
@@ -44,6 +46,7 @@ pub struct Booking {
     signal: Signal,
     client: String,
     received: u64,
+    warned: Vec<&'static str>,
     settled: bool,
 }
 
@@ -81,7 +84,7 @@ impl Ledger {
     /// Begins to book a request.
     #[must_use]
     pub fn open(&self, signal: Signal, client: &str) -> Booking {
-        Booking { ledger: self.clone(), signal, client: client.to_owned(), received: 0, settled: false }
+        Booking { ledger: self.clone(), signal, client: client.to_owned(), received: 0, warned: Vec::new(), settled: false }
     }
 
     /// Every account as it is now: signal, client, figures.
@@ -166,7 +169,8 @@ impl Account {
         self.received += other.received;
         self.stored += other.stored;
         self.deduplicated += other.deduplicated;
-        for (mine, others) in [(&mut self.refused, &other.refused), (&mut self.rejected, &other.rejected)] {
+        let maps = [(&mut self.refused, &other.refused), (&mut self.rejected, &other.rejected), (&mut self.warned, &other.warned)];
+        for (mine, others) in maps {
             for (reason, n) in others {
                 *mine.entry(reason).or_default() += n;
             }
@@ -182,6 +186,15 @@ impl Booking {
         self.received = items;
     }
 
+    /// Notes what the client should mend, each kind once.
+    pub fn warn(&mut self, kinds: impl IntoIterator<Item = &'static str>) {
+        for kind in kinds {
+            if !self.warned.contains(&kind) {
+                self.warned.push(kind);
+            }
+        }
+    }
+
     /// What the client is called.
     #[must_use]
     pub fn client(&self) -> &str {
@@ -195,7 +208,7 @@ impl Booking {
 
     fn book(&mut self, settlement: Settlement) {
         self.settled = true;
-        let received = self.received;
+        let (received, warned) = (self.received, std::mem::take(&mut self.warned));
         self.ledger.book(self.signal, &self.client, |account| {
             account.requests += 1;
             account.received += received;
@@ -215,6 +228,9 @@ impl Booking {
             };
             for (reason, n) in reasons.into_iter().filter(|(_, n)| *n > 0) {
                 *account.rejected.entry(reason).or_default() += n;
+            }
+            for kind in warned {
+                *account.warned.entry(kind).or_default() += 1;
             }
         });
     }

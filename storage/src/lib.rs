@@ -52,6 +52,7 @@ pub use self::clock::Clock;
 pub use self::config::{Config, SyncPolicy};
 pub use self::deletion::{DeleteError, DeleteReceipt, DeleteWhat};
 pub use self::error::{AppendError, OpenError};
+pub use self::folder::FORMAT_VERSION;
 pub use self::ledger::{Account, Booking, Ledger, Settlement};
 pub use self::memo::{SERVICE_SLOTS, SaveError, SavedView, SavedViews, ServiceSlots};
 pub use self::metrics::{Counter, Gauge, Held, Histogram as DurationHistogram, Lately, Registry};

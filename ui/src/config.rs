@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use storage::UnixNanos;
@@ -24,10 +25,25 @@ pub struct Config {
     pub otlp_http: Option<SocketAddr>,
     /// Version of the program.
     pub version: &'static str,
+    /// How the program was built and where its data is.
+    pub about: About,
     /// Whether the sample shop runs.
     pub demo: bool,
     /// The requests of senders that were refused lately; shown on *Getting started* and *Status*.
     pub refusals: RefusalSource,
+}
+
+/// How the program was built, and the paths it was started with; shown on *Status* and *Settings*.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// `release` or `debug`.
+    pub profile: &'static str,
+    /// What it was built for, such as `x86_64-linux-gnu`.
+    pub target: String,
+    /// Where the data is.
+    pub data_dir: Option<PathBuf>,
+    /// The file that settings were read from; `None` when there was none.
+    pub config_file: Option<PathBuf>,
 }
 
 /// A kind of request that was refused lately. Its texts come from senders.
@@ -74,6 +90,7 @@ impl Config {
             otlp_grpc: None,
             otlp_http: None,
             version,
+            about: About::default(),
             demo: false,
             refusals: RefusalSource::default(),
         }

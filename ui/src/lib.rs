@@ -27,5 +27,5 @@ mod server;
 mod state;
 mod view;
 
-pub use self::config::{Config, Part, RefusalSource, Refused};
+pub use self::config::{About, Config, Part, RefusalSource, Refused};
 pub use self::server::{Error, Server, base_path, bind};

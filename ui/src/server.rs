@@ -62,6 +62,8 @@ pub fn bind(mut config: Config, store: Store, registry: Registry) -> Result<Serv
     listener.set_nonblocking(true).map_err(failed)?;
     let listener = TcpListener::from_std(listener).map_err(failed)?;
     let addr = listener.local_addr().map_err(failed)?;
+    // Port 0 is any that is free: pages say where they are.
+    config.listen = addr;
     Ok(Server { listener, addr, state: AppState::new(config, store, registry) })
 }
 

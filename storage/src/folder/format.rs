@@ -90,8 +90,8 @@ const LOST_AND_FOUND: &str = "lost+found";
 /// Names that an error lists.
 const NAMED: usize = 3;
 
-/// The version this program writes.
-const VERSION: u32 = 1;
+/// The version of data folders this program writes.
+pub const VERSION: u32 = 1;
 
 /// The oldest version this program reads.
 const OLDEST_VERSION: u32 = 1;

@@ -1,9 +1,10 @@
 //! How the process and the store are doing, as JSON.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Serialize;
-use storage::{Account, Ledger, Signal, SignalStatus};
+use storage::{Account, FORMAT_VERSION, Ledger, Signal, SignalStatus};
 
 use super::process::Process;
 use crate::state::AppState;
@@ -12,11 +13,31 @@ use crate::state::AppState;
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     version: &'static str,
+    build: BuildJson,
+    data_dir: Option<String>,
+    config_file: Option<String>,
+    listens: ListensJson,
     demo: bool,
     process: Process,
     store: StoreJson,
     ledger: Vec<LedgerJson>,
     counters: Vec<CounterJson>,
+}
+
+#[derive(Debug, Serialize)]
+struct BuildJson {
+    profile: &'static str,
+    target: String,
+    /// Version of the form of data folders.
+    format: u32,
+}
+
+/// Where it is reached; a receiver that is off listens nowhere.
+#[derive(Debug, Serialize)]
+struct ListensJson {
+    pages: String,
+    otlp_grpc: Option<String>,
+    otlp_http: Option<String>,
 }
 
 /// What one client sent of one signal; without a client, all of them together.
@@ -30,6 +51,7 @@ struct LedgerJson {
     stored_items: u64,
     deduplicated_items: u64,
     rejected_items: BTreeMap<&'static str, u64>,
+    warned_requests: BTreeMap<&'static str, u64>,
     imbalance: i64,
 }
 
@@ -71,9 +93,19 @@ impl Report {
         let status = state.store().status();
         let [traces, logs] = status.signals;
         let counters = state.registry().values().into_iter().map(|(name, labels, value)| CounterJson { name, labels, value });
+        let config = state.config();
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
         Self {
-            version: state.config().version,
-            demo: state.config().demo,
+            version: config.version,
+            build: BuildJson { profile: config.about.profile, target: config.about.target.clone(), format: FORMAT_VERSION },
+            data_dir: path(&config.about.data_dir),
+            config_file: path(&config.about.config_file),
+            listens: ListensJson {
+                pages: format!("http://{}{}", config.listen, config.base_path),
+                otlp_grpc: config.otlp_grpc.map(|address| format!("http://{address}")),
+                otlp_http: config.otlp_http.map(|address| format!("http://{address}")),
+            },
+            demo: config.demo,
             process: Process::read(state.started()),
             store: StoreJson {
                 write_refusal: status.write_refusal,
@@ -110,6 +142,7 @@ impl LedgerJson {
             stored_items: account.stored,
             deduplicated_items: account.deduplicated,
             rejected_items: account.rejected,
+            warned_requests: account.warned,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! `/status` and `/status/deletes`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use axum::response::Response;
-use storage::{Signal, StoreStatus, TimeRange};
+use storage::{FORMAT_VERSION, Signal, StoreStatus, TimeRange};
 
 use super::Visit;
 use super::visit::html;
@@ -41,7 +42,7 @@ pub(super) async fn page(visit: Visit) -> Response {
         balance,
         losses: losses(&counters, ledger),
         recent: recent(&visit.state.refused(), &clock),
-        warnings: warnings(&counters),
+        warnings: warnings(&counters, ledger),
         signals: kept(&status, store.retention(), &counters, &clock),
         rules: rules(store.retention()),
         days: by_day,
@@ -87,15 +88,31 @@ fn uptime(state: &AppState) -> u64 {
 
 fn facts(state: &AppState, counters: &Counters) -> Vec<(&'static str, String)> {
     let now = |name| format::exact(value(counters, name, &[]));
-    vec![
-        ("Version", state.config().version.to_owned()),
+    let mut facts = about(state);
+    facts.extend([
         ("Running for", format::duration(uptime(state))),
         ("Received", received(counters)),
-        ("OTLP/gRPC", listens(state.config().otlp_grpc)),
-        ("OTLP/HTTP", listens(state.config().otlp_http)),
         ("Connections of senders", now("throughline_connections")),
         ("Questions running", now("throughline_queries_running")),
         ("Answers of pages and APIs", answers(state)),
+    ]);
+    facts
+}
+
+/// Which program this is, where its data and settings are, and where it is reached.
+fn about(state: &AppState) -> Vec<(&'static str, String)> {
+    let config = state.config();
+    let (about, version) = (&config.about, config.version);
+    let path = |path: &Option<PathBuf>| path.as_ref().map_or_else(|| "none".to_owned(), |path| format::text(&path.display().to_string()));
+    let built = [about.profile, &about.target].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" for ");
+    let built = if built.is_empty() { String::new() } else { format!("{built}, ") };
+    vec![
+        ("Version", format!("{version} ({built}store format {FORMAT_VERSION})")),
+        ("Data folder", path(&about.data_dir)),
+        ("Configuration file", path(&about.config_file)),
+        ("Pages", format!("{}{}", config.listen, config.base_path)),
+        ("OTLP/gRPC", listens(config.otlp_grpc)),
+        ("OTLP/HTTP", listens(config.otlp_http)),
     ]
 }
 
@@ -111,14 +128,13 @@ fn answers(state: &AppState) -> String {
 
 /// What was set where the program was started.
 pub(super) fn limits(state: &AppState) -> Vec<(&'static str, String)> {
-    let (config, retention) = (state.config(), state.store().retention());
+    let retention = state.store().retention();
     let rules = retention.rules.len() as u64;
     let bytes = |bytes: u64| if bytes == 0 { format::MISSING.to_owned() } else { format::bytes(bytes) };
     let counters = state.registry().values();
     let memory = |consumer| bytes(value(&counters, "throughline_memory_bound_bytes", &[("consumer", consumer)]));
-    vec![
-        ("OTLP/gRPC", listens(config.otlp_grpc)),
-        ("OTLP/HTTP", listens(config.otlp_http)),
+    let mut limits = about(state);
+    limits.extend([
         ("Spans are kept", kept_for(retention.traces)),
         ("Log records are kept", kept_for(retention.logs)),
         ("Kept longer by", if rules == 0 { "no rule".to_owned() } else { format::counted(rules, "rule", "rules") }),
@@ -126,7 +142,8 @@ pub(super) fn limits(state: &AppState) -> Vec<(&'static str, String)> {
         ("Memory for rows", memory("rows")),
         ("Memory for SQL", memory("sql")),
         ("Memory for requests", memory("requests")),
-    ]
+    ]);
+    limits
 }
 
 fn listens(addr: Option<SocketAddr>) -> String {
@@ -135,3 +152,39 @@ fn listens(addr: Option<SocketAddr>) -> String {
 
 /// How far back senders are looked for.
 const LATELY: u64 = 900_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::About;
+    use crate::harness::App;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn status_and_settings_say_which_program_this_is_and_where_its_data_is() {
+        let app = App::with(|config| {
+            config.about = About {
+                profile: "release",
+                target: "x86_64-linux-gnu".to_owned(),
+                data_dir: Some("/srv/<b>telemetry".into()),
+                config_file: None,
+            };
+            config.otlp_http = Some(([127, 0, 0, 1], 4318).into());
+        })
+        .await;
+        for path in ["/status", "/settings"] {
+            let page = app.get(path).await.text();
+            let says = |name: &str, value: &str| page.contains(&format!("<dt>{name}</dt><dd>{value}</dd>"));
+            assert!(says("Version", "0.0.0-test (release for x86_64-linux-gnu, store format 1)"), "{page}");
+            assert!(says("Data folder", "/srv/&#60;b&#62;telemetry") && says("Configuration file", "none"), "{page}");
+            assert!(says("OTLP/gRPC", "off") && says("OTLP/HTTP", "127.0.0.1:4318") && says("Pages", "127.0.0.1:0"), "{page}");
+        }
+        let status = app.json("/status.json").await;
+        assert_eq!(status["build"], json!({"profile": "release", "target": "x86_64-linux-gnu", "format": 1}));
+        assert_eq!((&status["data_dir"], &status["config_file"]), (&json!("/srv/<b>telemetry"), &json!(null)));
+        assert_eq!(status["listens"], json!({"pages": "http://127.0.0.1:0", "otlp_grpc": null, "otlp_http": "http://127.0.0.1:4318"}));
+        for path in ["/", "/traces", "/start", "/readyz", "/healthz", "/metrics"] {
+            assert!(!app.get(path).await.text().contains("/srv/"), "paths are told on Status alone, not at {path}");
+        }
+    }
+}

@@ -84,13 +84,18 @@ pub(crate) fn losses(counters: &Counters, ledger: &Ledger) -> Vec<Loss> {
 }
 
 /// What was taken in although its sender should mend something, the most frequent first.
-pub(crate) fn warnings(counters: &Counters) -> Vec<Loss> {
+pub(crate) fn warnings(counters: &Counters, ledger: &Ledger) -> Vec<Loss> {
+    let accounts = ledger.accounts();
+    let who = |kind: &str| {
+        let mine = accounts.iter().filter(|(_, _, account)| account.warned.contains_key(kind));
+        mine.map(|(_, who, _)| who.clone()).collect::<Vec<_>>()
+    };
     let mut found: Vec<(&str, u64)> = named(counters, "throughline_request_warnings_total")
         .filter(|(_, n)| *n > 0)
         .map(|(labels, n)| (label(labels, "kind").unwrap_or_default(), n))
         .collect();
     found.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
-    found.into_iter().map(|(kind, n)| loss(&kind.replace('_', " "), n, warned(kind), Vec::new())).collect()
+    found.into_iter().map(|(kind, n)| loss(&kind.replace('_', " "), n, warned(kind), who(kind))).collect()
 }
 
 fn loss(what: &str, n: u64, advice: &'static str, mut who: Vec<String>) -> Loss {
@@ -141,8 +146,19 @@ fn warned(kind: &str) -> &'static str {
         "snake_case" => "OTLP/JSON writes keys in lowerCamelCase; others are left out.",
         "null_element" => "An array held a null.",
         "dropped_value" => "A value had a type that its field cannot hold, and was left out.",
-        "id" => "An id was not hex of the right length.",
+        "id" => "An id was not hex of the right length, and was left out or is kept as it came.",
         "depth" => "Values were nested deeper than anything sends, and were cut.",
+        "legacy_field" => "The sender writes as before OTLP 0.15, which is not read; update it.",
+        "utf8" => "Texts were not UTF-8; their wrong bytes read as \u{fffd}.",
+        "parent_id" => "A parent's id has not 8 bytes; its span is stored without a parent.",
+        "profiles_field" => "Fields that belong to profiles were left out.",
+        "two_values" => "A value was given twice with different types; the last one holds.",
+        "same_span" => "Spans of one request had the same ids, and only the last of them counts; give each an id of its own.",
+        "end_before_start" => "Spans end before they start; they are shown without a duration. Check the clock of the sender.",
+        "before_2000" => {
+            "Times lie before the year 2000 and are stored as sent; OTLP writes nanoseconds since 1970, not seconds or milliseconds."
+        }
+        "future" => "Times lie more than a day ahead of this server's clock and are stored as sent; check the clock of the sender.",
         _ => "",
     }
 }
@@ -195,9 +211,28 @@ mod tests {
 
     #[test]
     fn every_warning_says_what_is_written_instead() {
-        for kind in ["enum_name", "snake_case", "null_element", "dropped_value", "id", "depth"] {
+        let of_json = ["enum_name", "snake_case", "null_element", "dropped_value"];
+        for kind in of_json.into_iter().chain(storage::Flaw::ALL.map(storage::Flaw::as_str)) {
             let counters = [("throughline_request_warnings_total", format!("kind=\"{kind}\""), 1)];
-            assert!(!warnings(&counters)[0].advice.is_empty(), "{kind}");
+            assert!(!warnings(&counters, &Ledger::default())[0].advice.is_empty(), "{kind}");
         }
+    }
+
+    #[test]
+    fn warnings_name_who_should_mend_them() {
+        let ledger = Ledger::default();
+        for (client, kinds) in [("b/1", vec!["future", "id", "id"]), ("a/1", vec!["future"]), ("c/1", vec![])] {
+            let mut booking = ledger.open(Signal::Traces, client);
+            booking.warn(kinds);
+            booking.settle(Settlement::Taken { stored: 1, rejected: Vec::new() });
+        }
+        let counters = [
+            ("throughline_request_warnings_total", "kind=\"future\"".to_owned(), 2),
+            ("throughline_request_warnings_total", "kind=\"id\"".to_owned(), 1),
+        ];
+        let told: Vec<_> =
+            warnings(&counters, &ledger).into_iter().map(|loss| format!("{} {} {}", loss.what, loss.times, loss.who)).collect();
+        assert_eq!(told, ["future 2 a/1, b/1", "id 1 b/1"]);
+        assert_eq!(ledger.total(Signal::Traces).warned, [("future", 2), ("id", 1)].into());
     }
 }

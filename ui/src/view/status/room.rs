@@ -72,7 +72,8 @@ pub(crate) fn consumers(counters: &Counters, resident: Option<u64>) -> Vec<Consu
     let requests = ("requests of senders under way".to_owned(), value(counters, "throughline_in_flight_bytes", &[]), bound("requests"));
     let mut known: Vec<(usize, String, u64, u64)> = named(counters, "throughline_memory_used_bytes")
         .filter_map(|(labels, used)| {
-            let consumer = label(labels, "consumer")?;
+            // Those of requests are told first, with their bound.
+            let consumer = label(labels, "consumer").filter(|consumer| *consumer != "requests")?;
             let place = WORDS.iter().position(|(known, _)| *known == consumer);
             let words =
                 place.and_then(|place| WORDS.get(place)).map_or_else(|| format::line(consumer, 40), |(_, words)| (*words).to_owned());
@@ -100,10 +101,10 @@ const WORDS: [(&str, &str); 12] = [
     ("decoders", "unpacking what is sent"),
     ("indexes", "indexes of segments"),
     ("dictionaries", "values of columns that are kept"),
-    ("versions", "which spans came again"),
+    ("versions", "ids of spans that came more than once"),
     ("sums", "sums by minute that are kept"),
     ("calls", "calls between services that are kept"),
-    ("traces", "traces that were opened"),
+    ("traces", "traces that were opened lately, for their pages"),
 ];
 
 #[cfg(test)]
@@ -135,7 +136,13 @@ mod tests {
             gauge("throughline_memory_bound_bytes", "requests", 100),
         ];
         let used = "throughline_memory_used_bytes";
-        let working = [gauge(used, "merges", 7), gauge(used, "flushes", 3), gauge(used, "sql", 50), gauge(used, "something new", 1)];
+        let working = [
+            gauge(used, "merges", 7),
+            gauge(used, "flushes", 3),
+            gauge(used, "sql", 50),
+            gauge(used, "requests", 2),
+            gauge(used, "something new", 1),
+        ];
         let told = consumers(&[&counters[..], &working].concat(), None);
         let told: Vec<_> = told.iter().map(|one| (one.what.as_str(), one.share.as_str(), one.bound == "—")).collect();
         let expected = [
