@@ -1,4 +1,4 @@
-// Time zones: times are written in the zone that the reader chose, by the server, whatever zone the browser is in; two hours that have the
+// Time zones: times are written in the zone that the reader chose, by the server, whatever zone the browser is in, which is taken until they chose one; two hours that have the
 // same name when clocks are set back stay two; what machines read is the same in every zone.
 //
 // Usage: times.mjs BASE_URL CHROMIUM OTLP_HTTP_URL     Ends with 1 and says which time is written wrong.
@@ -40,6 +40,27 @@ await withBrowser(async (browser) => {
       }
       await page.context().close();
     }
+  }
+  // Who has chosen nothing reads in the zone of the browser, from the first page on; it is asked for once, and UTC stays when it is chosen.
+  {
+    const page = await watched(await browser.newContext({ timezoneId: "America/New_York" }));
+    const loads = [];
+    page.on("framenavigated", (frame) => loads.push(frame.url()));
+    await page.goto(`${base}${list}#x`).catch(() => {});
+    await page.waitForFunction(() => document.querySelector(".tools")?.textContent.includes("America/New_York"));
+    await page.locator("html[data-ready]").waitFor();
+    check(page.url() === `${base}${list}#x`, `the first visit leads to ${page.url()}`);
+    check(loads.length === 2, `the first page was loaded ${loads.length} times: ${loads.join(" ")}`);
+    check((await read(page)).some((one) => one.text.endsWith(expected(moments[0], "America/New_York").clock)), "the first page is not in the zone of its browser");
+    await page.goto(`${base}/preferences?zone=UTC&back=${encodeURIComponent(list)}`);
+    await page.reload();
+    await page.locator("html[data-ready]").waitFor();
+    check((await read(page)).some((one) => one.text.endsWith(expected(moments[0], "UTC").clock)), "UTC is not kept when it was chosen");
+    await page.context().close();
+    const plain = await watched(await browser.newContext({ timezoneId: "America/New_York", javaScriptEnabled: false }));
+    await plain.goto(base + list);
+    check((await read(plain)).some((one) => one.text.endsWith(expected(moments[0], "UTC").clock)), "without a script times are not in UTC");
+    await plain.context().close();
   }
   // A zone that does not exist changes nothing.
   const page = await watched(await browser.newContext());

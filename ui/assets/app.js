@@ -14,6 +14,25 @@
     return template.content;
   };
 
+  const zone = $("[data-zone]");
+  const local = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const zoned = (name) => {
+    const target = new URL(zone.form.action);
+    target.searchParams.set(name, local);
+    target.searchParams.set("back", zone.form.elements.back.value);
+    return target;
+  };
+  // Who comes for the first time reads times in the zone of this browser: the page is asked for once more, before anything is read. Browsers that
+  // keep nothing throw here, and stay with UTC.
+  try {
+    if (zone && zone.dataset.zone && local && local !== "UTC" && !sessionStorage.zone) {
+      sessionStorage.zone = local;
+      const target = zoned("local");
+      target.hash = location.hash;
+      location.replace(target);
+    }
+  } catch {}
+
   const running = new Map();
   // Asks for one region of a page of this site; null when it is better to go there.
   async function fragment(region, url, place = region) {
@@ -617,17 +636,12 @@
     }
   }
   dress(document);
-  const zone = $("[data-zone]");
-  const local = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone && local && zone.value === "UTC") zone.placeholder = local;
   const before = zone && $("[data-key=u]", zone.form);
   if (zone && local && local !== "UTC" && !(before && before.textContent === local)) {
     const link = document.createElement("a");
     link.textContent = local;
-    const target = new URL(zone.form.action);
-    target.searchParams.set("zone", local);
-    target.searchParams.set("back", zone.form.elements.back.value);
-    link.href = target.href;
+    link.href = zoned("zone").href;
     if (!before) link.dataset.key = "u";
     $(".row-actions", zone.form).append(" ", link);
   }

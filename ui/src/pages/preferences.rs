@@ -27,7 +27,7 @@ pub(super) async fn page(visit: Visit) -> Response {
     })
 }
 
-/// `/preferences?theme=dark&back=/traces` and `?zone=Europe/Berlin&back=…`.
+/// `/preferences?theme=dark&back=/traces` and `?zone=Europe/Berlin&back=…`. `?local=`, the zone of the browser, holds while none is chosen.
 pub(super) async fn set(visit: Visit) -> Result<Response, Failure> {
     let path = if visit.state.base_path().is_empty() { "/" } else { visit.state.base_path() };
     let back = visit.params.get("back").filter(|back| is_local(back)).unwrap_or("/");
@@ -37,8 +37,7 @@ pub(super) async fn set(visit: Visit) -> Result<Response, Failure> {
         keep(&mut response, "theme", theme, path);
     }
     if let Some(zone) = visit.params.get("zone") {
-        let known = jiff::tz::TimeZone::get(zone).is_ok() && zone.len() < 64;
-        if !known {
+        if !is_zone(zone) {
             let wrong = visit.links().plain("/settings").with("wrong", zone).href();
             return Ok(Redirect::to(&format!("{wrong}#zone")).into_response());
         }
@@ -49,10 +48,18 @@ pub(super) async fn set(visit: Visit) -> Result<Response, Failure> {
             keep(&mut response, "before", &label, path);
         }
     }
+    if let Some(local) = visit.params.get("local").filter(|_| !visit.has_zone()) {
+        // Browsers may know zones that are not known here; what is kept is not asked for again.
+        keep(&mut response, "zone", if is_zone(local) { local } else { "UTC" }, path);
+    }
     if let Some(keys) = visit.params.word("keys", &[("on", "on"), ("off", "off")])? {
         keep(&mut response, "keys", keys, path);
     }
     Ok(response)
+}
+
+fn is_zone(name: &str) -> bool {
+    name.len() < 64 && jiff::tz::TimeZone::get(name).is_ok()
 }
 
 /// Offered besides the field that takes any.
@@ -81,6 +88,29 @@ mod tests {
         let page = app.get(place.trim_end_matches("#zone")).await.text();
         assert!(page.contains("No time zone is called Mars/Base.") && page.contains("value=\"Mars/Base\""), "{page}");
         assert_eq!(app.get("/preferences?zone=Europe/Berlin&back=/traces").await.header("location"), "/traces");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_zone_of_the_browser_holds_until_another_is_chosen() {
+        let app = crate::harness::App::empty().await;
+        let ask = async |path: &str, cookie: &str| {
+            let request = http::Request::get(path).header("cookie", cookie).body(axum::body::Body::empty()).unwrap();
+            app.send(request).await
+        };
+        let asks = "data-zone=\"ask\"";
+        assert!(ask("/traces", "").await.text().contains(asks));
+        for kept in ["zone=UTC", "zone=Asia/Kolkata"] {
+            assert!(!ask("/traces", kept).await.text().contains(asks), "{kept}");
+        }
+        for (local, cookie, kept) in [
+            ("America/New_York", "theme=dark", "zone=America/New_York;"),
+            ("Mars/Base", "", "zone=UTC;"),
+            ("America/New_York", "zone=UTC", ""),
+        ] {
+            let answer = ask(&format!("/preferences?local={local}&back=/traces?q=a"), cookie).await;
+            assert_eq!((answer.status, answer.header("location")), (http::StatusCode::SEE_OTHER, "/traces?q=a"), "{local}");
+            assert!(answer.header("set-cookie").starts_with(kept) && answer.header("set-cookie").is_empty() == kept.is_empty(), "{local}");
+        }
     }
 
     #[test]

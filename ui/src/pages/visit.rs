@@ -162,6 +162,11 @@ impl Visit {
         &self.host
     }
 
+    /// Whether the zone of the reader is kept, chosen by them or taken from their browser.
+    pub(crate) fn has_zone(&self) -> bool {
+        self.zone.is_some()
+    }
+
     /// Whether the reader wants no single-letter keys.
     pub(crate) fn quiet_keys(&self) -> bool {
         self.quiet_keys
@@ -203,6 +208,7 @@ impl Visit {
             nav: navigation(&links, place),
             window: window.map(|window| self.picker(WindowPicker::new(window, &self.path, &pairs, &links, &clock))),
             zone: clock.label().to_owned(),
+            asks_zone: !self.has_zone(),
             ahead: clock.ahead(window.map(|window| window.range)),
             utc: self.choice("zone", "UTC", "UTC", false).href,
             before: if clock.label() == "UTC" { self.before() } else { None },

@@ -26,6 +26,8 @@ pub(crate) struct Frame {
     pub(crate) window: Option<WindowPicker>,
     /// What the zone is called.
     pub(crate) zone: String,
+    /// Whether nobody has chosen one yet: then the script asks for that of the browser.
+    pub(crate) asks_zone: bool,
     /// How far it is ahead of UTC in the window; empty for UTC.
     pub(crate) ahead: String,
     /// Makes all times UTC.
