@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use bytes::Bytes;
 use storage::{Backup, BackupReceiver, Kept, Vault};
-use ui::client::{Client, rfc3339};
+use ui::client::{Client, moment};
 
 use crate::cli;
 use crate::progress::Progress;
@@ -99,7 +99,7 @@ pub(crate) fn restore(arguments: &cli::Restore) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout();
     let Some(into) = &arguments.data_dir else {
         for point in &points {
-            writeln!(out, "{}  {}", point.id, rfc3339(point.taken.get()))?;
+            writeln!(out, "{}  {}", point.id, moment(point.taken.get()))?;
         }
         let backups = if points.len() == 1 { "backup" } else { "backups" };
         writeln!(out, "{} {backups}; give a folder to restore the last one, or the one of --at", points.len())?;
@@ -113,7 +113,7 @@ pub(crate) fn restore(arguments: &cli::Restore) -> anyhow::Result<ExitCode> {
     let mut progress = Progress::new("restored", "files");
     let restored = storage::restore(&vault, point, into, &mut |what| progress.say(what))?;
     drop(progress);
-    writeln!(out, "restored {} of {}: {} files, {} bytes", point.id, rfc3339(point.taken.get()), restored.files, restored.bytes)?;
+    writeln!(out, "restored {} of {}: {} files, {} bytes", point.id, moment(point.taken.get()), restored.files, restored.bytes)?;
     for name in &restored.damaged {
         writeln!(out, "DAMAGED  {name} is damaged in the backup")?;
     }

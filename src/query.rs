@@ -6,7 +6,7 @@ use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 
 use serde_json::{Map, Value as Json};
-use ui::client::{Client, path, rfc3339};
+use ui::client::{Client, duration, path, rfc3339};
 
 use crate::cli::{Query, TableFormat};
 use crate::source::{Source, quiet_log};
@@ -56,7 +56,10 @@ pub(crate) fn run(arguments: &Query) -> anyhow::Result<ExitCode> {
                 (_, true) => &SPANS,
                 _ => &TRACES,
             };
-            list(&source.client, arguments, of, out).await
+            match arguments.format {
+                TableFormat::Csv => file(&source.client, arguments, of, out).await,
+                TableFormat::Table | TableFormat::Ndjson => list(&source.client, arguments, of, out).await,
+            }
         };
         source.close().await?;
         answered
@@ -109,16 +112,8 @@ async fn list(client: &Client, arguments: &Query, of: &List, mut out: impl Write
     let mut table = Table::new(of.columns.iter().map(|(name, _)| (*name).to_owned()).collect());
     let (mut left, mut cursor, mut complete) = (arguments.limit, None::<String>, true);
     while left > 0 {
-        let limit = left.min(of.page).to_string();
-        let pairs = [
-            ("q", Some(arguments.text.as_str())),
-            ("limit", Some(limit.as_str())),
-            ("from", Some(arguments.window.from.as_deref().unwrap_or(EVER))),
-            ("to", arguments.window.to.as_deref()),
-            ("cursor", cursor.as_deref()),
-        ];
-        let pairs: Vec<(&str, &str)> = pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-        let bytes = client.get(&path(of.path, &pairs)).await?.bytes(MAX_ANSWER_BYTES).await?;
+        let question = question(arguments, of, left, cursor.as_deref(), "json");
+        let bytes = client.get(&question).await?.bytes(MAX_ANSWER_BYTES).await?;
         let answer: Json = serde_json::from_slice(&bytes)?;
         for row in list_of(&answer, of.rows).iter().filter_map(Json::as_object) {
             left = left.saturating_sub(1);
@@ -136,16 +131,57 @@ async fn list(client: &Client, arguments: &Query, of: &List, mut out: impl Write
             break;
         }
     }
-    match arguments.format {
-        TableFormat::Ndjson => {}
-        TableFormat::Table => table.write(&mut out)?,
-        TableFormat::Csv => table.write_csv(&mut out)?,
+    if arguments.format == TableFormat::Table {
+        table.write(&mut out)?;
     }
     out.flush()?;
-    if cursor.is_some() {
+    say_of_more(arguments, cursor.is_some());
+    Ok(exit_code(complete))
+}
+
+/// A list in the form of the API, page by page under one head.
+async fn file(client: &Client, arguments: &Query, of: &List, mut out: impl Write) -> anyhow::Result<ExitCode> {
+    let (mut left, mut cursor, mut complete, mut is_first) = (arguments.limit, None::<String>, true, true);
+    while left > 0 {
+        let answer = client.get(&question(arguments, of, left, cursor.as_deref(), "csv")).await?;
+        complete &= answer.header("x-throughline-complete") != "false";
+        let next = answer.header("x-throughline-next").to_owned();
+        let bytes = answer.bytes(MAX_ANSWER_BYTES).await?;
+        let head = bytes.windows(2).position(|pair| pair == b"\r\n").map_or(bytes.len(), |end| end + 2);
+        out.write_all(bytes.get(if is_first { 0 } else { head }..).unwrap_or_default())?;
+        left = left.saturating_sub(left.min(of.page));
+        is_first = false;
+        cursor = Some(next).filter(|next| !next.is_empty());
+        if cursor.is_none() {
+            break;
+        }
+    }
+    out.flush()?;
+    if !complete {
+        crate::say(&"the answer is not complete: a part of the data could not be read");
+    }
+    say_of_more(arguments, cursor.is_some());
+    Ok(exit_code(complete))
+}
+
+/// The address of a page of a list.
+fn question(arguments: &Query, of: &List, left: u32, cursor: Option<&str>, format: &str) -> String {
+    let limit = left.min(of.page).to_string();
+    let pairs = [
+        ("q", Some(arguments.text.as_str())),
+        ("limit", Some(limit.as_str())),
+        ("from", Some(arguments.window.from.as_deref().unwrap_or(EVER))),
+        ("to", arguments.window.to.as_deref()),
+        ("cursor", cursor),
+        ("format", Some(format)),
+    ];
+    path(of.path, &pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect::<Vec<_>>())
+}
+
+fn say_of_more(arguments: &Query, is_more: bool) {
+    if is_more {
         crate::say(&format_args!("there are more; --limit {} was reached", arguments.limit));
     }
-    Ok(exit_code(complete))
 }
 
 fn list_of<'a>(answer: &'a Json, name: &str) -> &'a [Json] {
@@ -169,17 +205,13 @@ fn number(row: &Row, name: &str) -> u64 {
     row.get(name).and_then(Json::as_str).and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
-fn milliseconds(nanos: u64) -> String {
-    format!("{}.{:03} ms", nanos / 1_000_000, nanos / 1_000 % 1_000)
-}
-
 const TRACES: List = List {
     path: "/api/v1/traces",
     rows: "traces",
     page: 1_000,
     columns: &[
         ("start", |row| rfc3339(number(row, "start"))),
-        ("duration", |row| milliseconds(number(row, "duration"))),
+        ("duration", |row| duration(number(row, "duration"))),
         ("service", |row| text(row, "root_service")),
         ("name", |row| text(row, "root_name")),
         ("spans", |row| text(row, "span_count")),
@@ -194,7 +226,7 @@ const SPANS: List = List {
     page: 1_000,
     columns: &[
         ("start", |row| rfc3339(number(row, "start"))),
-        ("duration", |row| milliseconds(number(row, "duration"))),
+        ("duration", |row| duration(number(row, "duration"))),
         ("status", |row| row.get("status").and_then(|status| status.get("code")).map_or_else(String::new, text_of)),
         ("kind", |row| text(row, "kind")),
         ("service", |row| text(row, "service")),

@@ -1,4 +1,4 @@
-//! Rows in columns, for people and for spreadsheets.
+//! Rows in columns, for people.
 
 use std::io::{self, Write};
 
@@ -48,15 +48,6 @@ impl Table {
         }
         Ok(())
     }
-
-    /// RFC 4180, with cells disarmed that a spreadsheet would run.
-    pub(super) fn write_csv(&self, out: &mut impl Write) -> io::Result<()> {
-        for cells in std::iter::once(&self.names).chain(&self.rows) {
-            let cells: Vec<String> = cells.iter().map(|cell| quoted(cell)).collect();
-            write!(out, "{}\r\n", cells.join(","))?;
-        }
-        Ok(())
-    }
 }
 
 /// Telemetry is text from others: what would move the cursor of a terminal is shown as a mark.
@@ -69,12 +60,6 @@ fn shown(cell: &str) -> String {
 /// Marks that turn the direction of what follows.
 fn is_directional(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
-}
-
-fn quoted(cell: &str) -> String {
-    let armed = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
-    let cell = if armed { format!("'{cell}") } else { cell.to_owned() };
-    if cell.contains([',', '"', '\r', '\n']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
 }
 
 /// Of a column that is not the last.
@@ -96,12 +81,5 @@ mod tests {
         let mut out = Vec::new();
         table().write(&mut out).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "name   body\na\u{fffd}[2J  one two\n=1+1   say \"hi\", then\n");
-    }
-
-    #[test]
-    fn cells_for_spreadsheets_are_quoted_and_disarmed() {
-        let mut out = Vec::new();
-        table().write_csv(&mut out).unwrap();
-        assert_eq!(String::from_utf8(out).unwrap(), "name,body\r\na\u{1b}[2J,\"one\ntwo\"\r\n'=1+1,\"say \"\"hi\"\", then\"\r\n");
     }
 }

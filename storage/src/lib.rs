@@ -65,8 +65,8 @@ pub use self::query::{
     Aggregate, AggregateGroup, Aggregation, Bar, Cursor, Edge, EdgeKind, ExportPart, Facets, FieldCount, Fields, Grid, GridCell, Histogram,
     HistogramBucket, LogContext, LogContextSearch, LogOrder, LogPage, LogSearch, Measure, Measured, Node, NodeKind, OpenTrace, Operation,
     ParseError, Point as SpanPoint, Points as SpanPoints, QueryError, QueryStats, RepeatedCalls, SameOrigin, ServiceInTrace, ServiceMap,
-    ServicePoint, ServiceSummary, SpanPage, SpanSearch, SqlAnswer, SqlColumn, SqlQuery, Statistic, Survey, Surveyed, TraceOrder, TracePage,
-    TraceSearch, TraceSummary, nearest, sql_tables,
+    ServicePoint, ServiceSummary, SpanPage, SpanSearch, SqlAnswer, SqlColumn, SqlMeaning, SqlQuery, Statistic, Survey, Surveyed,
+    TraceOrder, TracePage, TraceSearch, TraceSummary, nearest, sql_tables,
 };
 pub use self::repair::{RepairLine, RepairOutcome, RepairReport, repair};
 pub use self::retention::{KeepRule, Retention};

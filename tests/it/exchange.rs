@@ -166,14 +166,17 @@ async fn a_folder_answers_like_the_server_that_had_it_open() {
         "{}",
         by_server[0]
     );
-    assert!(by_server[2].starts_with("time,severity,service,trace,body\r\n") && by_server[2].matches("the same twice").count() == 2);
+    assert!(by_server[2].starts_with("time,severity,service,body,trace_id,") && by_server[2].matches("the same twice").count() == 2);
     assert_eq!(by_server[3].lines().count(), 700);
     // More than a page.
     let spans: Vec<serde_json::Value> = by_server[6].lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(spans.len() == 1_500 && spans.iter().all(|span| span["resource"]["service"] == span["service"]));
     assert!(spans.is_sorted_by_key(|span| Reverse(span["start"].as_str().unwrap().parse::<u64>().unwrap())));
     let table = &by_server[7];
-    assert!(table.starts_with("start,duration,status,kind,service,name,trace,span\r\n") && table.contains(&"06".repeat(16)), "{table}");
+    assert!(
+        table.starts_with("start_time,duration_ms,status,status_message,service,name,kind,trace_id,") && table.contains(&"06".repeat(16)),
+        "{table}"
+    );
     let locked = expect(1, &["query", "", "--data-dir", word(&data)]);
     assert!(locked.contains("--url") && locked.contains("in use by another process"), "{locked}");
     assert!(server.terminate(Duration::from_secs(20)).expect("it did not stop").success());

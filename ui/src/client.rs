@@ -259,6 +259,18 @@ pub fn rfc3339(nanos: u64) -> String {
     jiff::Timestamp::from_nanosecond(i128::from(nanos)).map_or_else(|_| nanos.to_string(), |time| format!("{time:.9}"))
 }
 
+/// A moment to the millisecond, for people.
+#[must_use]
+pub fn moment(nanos: u64) -> String {
+    jiff::Timestamp::from_nanosecond(i128::from(nanos)).map_or_else(|_| nanos.to_string(), |time| format!("{time:.3}"))
+}
+
+/// A duration as pages write it, for terminals.
+#[must_use]
+pub fn duration(nanos: u64) -> String {
+    crate::view::format::duration(nanos).replace(['\u{202f}', '\u{a0}'], " ")
+}
+
 // === impl Answer ===
 
 impl Answer {

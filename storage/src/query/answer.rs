@@ -308,13 +308,27 @@ pub struct SqlAnswer {
     pub elapsed: Duration,
 }
 
+/// What the numbers of a column are; times and durations are nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SqlMeaning {
+    /// Numbers, texts, or times of a type of their own.
+    #[default]
+    Plain,
+    /// Since 1970.
+    Time,
+    /// How long something took.
+    Duration,
+}
+
 /// A column of an SQL answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SqlColumn {
     /// Name as written in the SELECT.
     pub name: String,
     /// Type in SQL words.
     pub sql_type: String,
+    /// What its numbers are.
+    pub meaning: SqlMeaning,
 }
 
 impl QueryStats {

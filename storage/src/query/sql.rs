@@ -2,7 +2,7 @@
 //!
 //! Owns what a statement may do, its bounds and the form of its answer. `columns` has the tables as people see them, `table` how they
 //! are read, `typed` what a comparison with an attribute means, `exact` what becomes of whole numbers that grow too large, `keys` what
-//! joins are told their keys by. There is no disk
+//! joins are told their keys by, `meaning` which columns hold times and durations. There is no disk
 //! behind a statement: what does not fit into the memory of queries is refused.
 
 use std::num::NonZeroUsize;
@@ -21,7 +21,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{DataFrame, SessionConfig};
 use futures::StreamExt as _;
 
-use super::answer::{SqlAnswer, SqlColumn};
+use super::answer::{SqlAnswer, SqlColumn, SqlMeaning};
 use super::engine::Engine;
 use super::language::PATTERN_TOO_LARGE;
 use super::question::{QueryError, SqlQuery};
@@ -35,6 +35,7 @@ mod exact;
 mod filters;
 mod json;
 mod keys;
+mod meaning;
 mod mistake;
 mod table;
 mod typed;
@@ -66,7 +67,7 @@ pub fn sql_tables() -> Vec<(&'static str, Vec<(SqlColumn, bool)>)> {
         let schema = columns::schema(signal, columns::of(signal));
         let column = |field: &Arc<arrow::datatypes::Field>| {
             let sql_type = columns::sql_type(field.data_type());
-            (SqlColumn { name: field.name().clone(), sql_type }, field.is_nullable())
+            (SqlColumn { name: field.name().clone(), sql_type, meaning: meaning::of_column(field.name()) }, field.is_nullable())
         };
         schema.fields().iter().map(column).collect()
     };
@@ -122,8 +123,9 @@ async fn answer(snapshot: Arc<Snapshot>, runtime: Arc<RuntimeEnv>, sql: String, 
     }
     bounds::check_plan(&plan)?;
     let plan = typed::rewrite_plan(plan).map_err(|error| explain(&error))?;
+    let meanings = meaning::of(&plan);
     let frame = context.execute_logical_plan(limited(plan, max_rows + 1).map_err(|error| explain(&error))?).await;
-    let mut answer = collect(frame.map_err(|error| explain(&error))?, max_rows).await?;
+    let mut answer = collect(frame.map_err(|error| explain(&error))?, &meanings, max_rows).await?;
     answer.notes = std::mem::take(&mut *notes.lock());
     Ok(answer)
 }
@@ -153,14 +155,15 @@ fn limited(plan: LogicalPlan, rows: usize) -> Result<LogicalPlan, DataFusionErro
     }
 }
 
-async fn collect(frame: DataFrame, max_rows: usize) -> Result<SqlAnswer, QueryError> {
+async fn collect(frame: DataFrame, meanings: &[SqlMeaning], max_rows: usize) -> Result<SqlAnswer, QueryError> {
     let mut names = json::Names::default();
-    let columns: Vec<SqlColumn> = frame
-        .schema()
-        .fields()
-        .iter()
-        .map(|field| SqlColumn { name: names.unique(field.name()), sql_type: columns::sql_type(field.data_type()) })
-        .collect();
+    let meanings = meanings.iter().copied().chain(std::iter::repeat(SqlMeaning::Plain));
+    let columns = frame.schema().fields().iter().zip(meanings).map(|(field, meaning)| SqlColumn {
+        name: names.unique(field.name()),
+        sql_type: columns::sql_type(field.data_type()),
+        meaning,
+    });
+    let columns: Vec<SqlColumn> = columns.collect();
     let mut answer = SqlAnswer { columns, ..SqlAnswer::default() };
     let tasks = Arc::new(frame.task_ctx());
     let plan = frame.create_physical_plan().await.and_then(yielding).map_err(|error| explain(&error))?;

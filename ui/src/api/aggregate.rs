@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use serde::Serialize;
 use serde_json::{Map, Value as AnyJson, json};
-use storage::{Aggregate, Aggregation, Measure, Measured, Signal, SqlAnswer, SqlColumn};
+use storage::{Aggregate, Aggregation, Measure, Measured, Signal, SqlAnswer, SqlColumn, SqlMeaning, UnixNanos};
 
 use super::search::{LOG_FILTERS, TRACE_FILTERS, log_query, steps_fit, trace_query, window};
 use super::shape::{Range, Stats, nanos};
@@ -67,7 +67,7 @@ pub(super) async fn sums(State(state): State<AppState>, headers: HeaderMap, para
     let is_csv = params.word("format", &[("json", false), ("csv", true)])?;
     let is_csv = is_csv.unwrap_or_else(|| headers.get(http::header::ACCEPT).is_some_and(|accept| accept == "text/csv"));
     let found = state.store().aggregate(ask.clone()).await?;
-    if is_csv { table(ask, found).await } else { Ok(Json(Answer::new(&ask, found)).into_response()) }
+    if is_csv { table(ask, found, state.now()).await } else { Ok(Json(Answer::new(&ask, found)).into_response()) }
 }
 
 /// Values under a name that may repeat, or hold several with commas between; a key in quotes may have commas itself.
@@ -126,21 +126,28 @@ fn value(measured: Measured) -> AnyJson {
 }
 
 /// One line per group and part.
-async fn table(ask: Aggregate, found: Aggregation) -> Result<Response, Failure> {
+async fn table(ask: Aggregate, found: Aggregation, now: UnixNanos) -> Result<Response, Failure> {
     let complete = found.stats.complete;
-    let file = in_background(move || csv::file(csv::table(&flat(&ask, found)))).await?;
+    let file = in_background(move || csv::file("sums", now, csv::table(&flat(&ask, found)))).await?;
     Ok(csv::marked(file, false, complete))
 }
 
 fn flat(ask: &Aggregate, found: Aggregation) -> SqlAnswer {
     // A field may be called like a measure, or twice: columns are found by their place.
-    let names: Vec<String> =
-        ask.group_by.iter().cloned().chain(["start".to_owned()]).chain(ask.measures.iter().map(ToString::to_string)).collect();
+    let parts = || found.groups.iter().flat_map(|group| &group.parts);
+    let is_duration = |place: usize| parts().any(|part| matches!(part.get(place), Some(Measured::Nanos(_))));
+    let groups = ask.group_by.iter().map(|name| (name.clone(), SqlMeaning::Plain));
+    let measures = ask
+        .measures
+        .iter()
+        .enumerate()
+        .map(|(place, measure)| (measure.to_string(), if is_duration(place) { SqlMeaning::Duration } else { SqlMeaning::Plain }));
+    let names: Vec<(String, SqlMeaning)> = groups.chain([("start".to_owned(), SqlMeaning::Time)]).chain(measures).collect();
     let mut columns: Vec<SqlColumn> = Vec::with_capacity(names.len());
-    for name in names {
+    for (name, meaning) in names {
         let taken = columns.iter().filter(|column| column.name == name || column.name.starts_with(&format!("{name} "))).count();
         let name = if taken == 0 { name } else { format!("{name} ({})", taken + 1) };
-        columns.push(SqlColumn { name, sql_type: String::new() });
+        columns.push(SqlColumn { name, sql_type: String::new(), meaning });
     }
     let mut rows = Vec::new();
     for group in found.groups {

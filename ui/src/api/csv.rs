@@ -1,15 +1,36 @@
-//! Rows as CSV (RFC 4180) that a spreadsheet does not run.
+//! Rows as CSV (RFC 4180) for people and their spreadsheets.
+//!
+//! Owns its form: cells that a spreadsheet does not run, times as RFC 3339 with nine digits, durations in milliseconds in columns that end
+//! with `_ms`, and files that are called after what they hold. Nanoseconds as numbers are in JSON: a spreadsheet keeps fifteen digits.
 
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue};
 use serde_json::Value as AnyJson;
-use storage::{Cursor, SqlAnswer};
+use storage::{Cursor, SqlAnswer, SqlColumn, SqlMeaning, UnixNanos};
 
-/// A file to be kept.
-pub(super) fn file(table: Vec<u8>) -> Response {
-    let headers = [(CONTENT_TYPE, "text/csv; charset=utf-8"), (CONTENT_DISPOSITION, "attachment; filename=\"throughline.csv\"")];
-    (headers.map(|(name, value)| (name, HeaderValue::from_static(value))), table).into_response()
+use crate::client::rfc3339;
+
+/// A file to be kept, called after what it holds and when that was asked for.
+pub(super) fn file(what: &'static str, asked: UnixNanos, table: Vec<u8>) -> Response {
+    let mut response = ([(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"))], table).into_response();
+    let at = jiff::Timestamp::from_nanosecond(i128::from(asked.get())).map(|time| time.strftime("-%Y%m%dT%H%M%SZ").to_string());
+    let name = format!("attachment; filename=\"throughline-{what}{}.csv\"", at.unwrap_or_default());
+    if let Ok(name) = HeaderValue::try_from(name) {
+        response.headers_mut().insert(CONTENT_DISPOSITION, name);
+    }
+    response
+}
+
+/// A moment with all its digits.
+pub(super) fn time(time: UnixNanos) -> String {
+    rfc3339(time.get())
+}
+
+/// A duration in milliseconds, with all digits that it has.
+pub(super) fn milliseconds(nanos: u64) -> String {
+    let (whole, rest) = (nanos / NANOS_PER_MILLI, nanos % NANOS_PER_MILLI);
+    if rest == 0 { whole.to_string() } else { format!("{whole}.{rest:06}").trim_end_matches('0').to_owned() }
 }
 
 /// Says whether there are more rows than these, and whether none is missing: lines and tables have no other place for it.
@@ -43,11 +64,30 @@ pub(super) fn texts<const N: usize>(columns: [&str; N], rows: impl Iterator<Item
 /// A header line and a line per row.
 pub(super) fn table(answer: &SqlAnswer) -> Vec<u8> {
     let mut out = String::new();
-    line(&mut out, answer.columns.iter().map(|column| harmless(&column.name)));
+    line(&mut out, answer.columns.iter().map(|column| harmless(&name(column))));
     for row in &answer.rows {
-        line(&mut out, answer.columns.iter().map(|column| row.get(&column.name).map(text).unwrap_or_default()));
+        line(&mut out, answer.columns.iter().map(|column| row.get(&column.name).map(|value| cell(column, value)).unwrap_or_default()));
     }
     out.into_bytes()
+}
+
+/// The unit of a duration stands in its head.
+fn name(column: &SqlColumn) -> String {
+    let says_it = column.meaning != SqlMeaning::Duration || column.name.ends_with("_ms");
+    if says_it { column.name.clone() } else { format!("{}_ms", column.name) }
+}
+
+fn cell(column: &SqlColumn, value: &AnyJson) -> String {
+    let written = text(value);
+    let (sign, size) = written.strip_prefix('-').map_or(("", written.as_str()), |size| ("-", size));
+    let in_words = match (column.meaning, size.parse::<u64>()) {
+        (SqlMeaning::Time, Ok(nanos)) if sign.is_empty() => Some(rfc3339(nanos)),
+        (SqlMeaning::Duration, Ok(nanos)) => Some(format!("{sign}{}", milliseconds(nanos))),
+        // An average.
+        (SqlMeaning::Duration, Err(_)) => size.parse::<f64>().ok().map(|nanos| format!("{sign}{}", nanos / 1e6)),
+        _ => None,
+    };
+    in_words.unwrap_or(written)
 }
 
 fn line(out: &mut String, cells: impl Iterator<Item = String>) {
@@ -81,6 +121,8 @@ fn harmless(text: &str) -> String {
     if like_formula && !is_number { format!("'{text}") } else { text.to_owned() }
 }
 
+const NANOS_PER_MILLI: u64 = 1_000_000;
+
 const TRUNCATED: HeaderName = HeaderName::from_static("x-throughline-truncated");
 
 /// The cursor of the next page.
@@ -93,14 +135,13 @@ const COMPLETE: HeaderName = HeaderName::from_static("x-throughline-complete");
 mod tests {
     use http::StatusCode;
     use serde_json::json;
-    use storage::SqlColumn;
 
     use super::*;
     use crate::harness::{App, TRACE};
 
     #[test]
     fn cells_are_quoted_and_formulas_disarmed() {
-        let column = |name: &str| SqlColumn { name: name.to_owned(), sql_type: "VARCHAR".to_owned() };
+        let column = |name: &str| SqlColumn { name: name.to_owned(), sql_type: "VARCHAR".to_owned(), meaning: SqlMeaning::Plain };
         let row = |value: AnyJson| json!({ "=a": 1.5, "b": value }).as_object().unwrap().clone();
         let answer = SqlAnswer {
             columns: vec![column("=a"), column("b")],
@@ -120,6 +161,23 @@ mod tests {
         assert_eq!(table, expected);
     }
 
+    #[test]
+    fn times_and_durations_are_written_for_spreadsheets_without_loss() {
+        let column = |name: &str, meaning| SqlColumn { name: name.to_owned(), meaning, ..SqlColumn::default() };
+        let row = |values: [AnyJson; 3]| ["t", "d", "p95_ms"].map(str::to_owned).into_iter().zip(values).collect();
+        let answer = SqlAnswer {
+            columns: vec![column("t", SqlMeaning::Time), column("d", SqlMeaning::Duration), column("p95_ms", SqlMeaning::Duration)],
+            rows: vec![
+                row([json!("1795813877443316239"), json!(15_820_159), json!(5_000_000_000_u64)]),
+                row([json!(null), json!(-1_500_000), json!(2_500_000.5)]),
+                row([json!("=1"), json!("-x"), json!(0)]),
+            ],
+            ..SqlAnswer::default()
+        };
+        let expected = "t,d_ms,p95_ms\r\n2026-11-27T21:11:17.443316239Z,15.820159,5000\r\n,-1.5,2.5000005\r\n'=1,'-x,0\r\n";
+        assert_eq!(String::from_utf8(table(&answer)).unwrap(), expected);
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn lists_are_tables_too_and_say_whether_more_follow() {
         let app = App::filled().await;
@@ -127,7 +185,9 @@ mod tests {
         assert_eq!((traces.header("content-type"), traces.header("x-throughline-truncated")), ("text/csv; charset=utf-8", "false"));
         let text = traces.text();
         let lines: Vec<&str> = text.lines().collect();
-        assert!(lines[0].starts_with("trace_id,root_service,root_name,has_root,start_time,duration,"), "{text}");
+        assert!(lines[0].starts_with("trace_id,root_service,root_name,has_root,start_time,duration_ms,"), "{text}");
+        assert!(lines[1].contains(",2027-01-15T07:59:30.000000000Z,10000,"), "{text}");
+        assert_eq!(traces.header("content-disposition"), "attachment; filename=\"throughline-traces-20270115T080000Z.csv\"");
         assert!(lines[1].starts_with(&format!("{TRACE},checkout,POST /pay,true,")), "{text}");
         assert!(lines[1].ends_with(",3,1,checkout payment,card declined") && lines.len() == 2, "{text}");
         let logs = app.get("/api/v1/logs?from=0&format=csv&limit=1&order=oldest").await;
@@ -137,6 +197,10 @@ mod tests {
         assert!(rest.text().contains("payment failed"), "{}", rest.text());
         assert_eq!((rest.header("x-throughline-truncated"), rest.header("x-throughline-next")), ("false", ""));
         let text = logs.text();
+        assert!(
+            logs.header("content-disposition").contains("throughline-logs-") && text.contains("\n2027-01-15T07:59:34.000000000Z,info,"),
+            "{text}"
+        );
         assert!(text.starts_with("time,severity,service,body,trace_id,span_id,attributes,resource,record_id\r\n"), "{text}");
         assert!(text.contains(&format!(",info,checkout,charging the card,{TRACE},eee19b7ec3c1b174,\"{{\"\"attempt\"\":2}}\",")), "{text}");
         for wrong in ["/api/v1/traces?format=otlp", "/api/v1/logs?format=xls"] {

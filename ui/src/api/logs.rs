@@ -89,12 +89,12 @@ pub(super) async fn search(State(state): State<AppState>, params: Params) -> Res
     if !is_table {
         return page(found, format).await;
     }
-    let (next, complete) = (found.next, found.stats.complete);
-    let table = in_background(move || csv::file(csv::texts(COLUMNS, found.records.iter().map(line)))).await?;
+    let (now, next, complete) = (state.now(), found.next, found.stats.complete);
+    let table = in_background(move || csv::file("logs", now, csv::texts(COLUMNS, found.records.iter().map(line)))).await?;
     Ok(csv::page(table, next, complete))
 }
 
-/// A log record as a line of a table; the time is nanoseconds, attributes and resource are JSON.
+/// A log record as a line of a table; attributes and resource are JSON.
 fn line(record: &LogRecord) -> [String; 9] {
     let shown = Record::from(record);
     let body = match shown.body {
@@ -102,7 +102,7 @@ fn line(record: &LogRecord) -> [String; 9] {
         other => other.to_string(),
     };
     [
-        shown.time,
+        csv::time(record.time),
         shown.severity.to_owned(),
         shown.service.to_owned(),
         body,

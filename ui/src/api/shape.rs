@@ -3,6 +3,8 @@
 use serde::Serialize;
 use storage::{Histogram, QueryStats, Signal, TimeRange, TraceOrder, TraceSummary, UnixNanos};
 
+use super::csv;
+
 /// What an answer took of the store, and whether it is the whole answer. How long it took is in a header: the same question about the same
 /// data has the same body.
 #[derive(Debug, Serialize)]
@@ -129,10 +131,20 @@ impl Summary {
 }
 
 /// Columns of a list of traces.
-pub(super) const TRACE_COLUMNS: [&str; 10] =
-    ["trace_id", "root_service", "root_name", "has_root", "start_time", "duration", "span_count", "error_count", "services", "first_error"];
+pub(super) const TRACE_COLUMNS: [&str; 10] = [
+    "trace_id",
+    "root_service",
+    "root_name",
+    "has_root",
+    "start_time",
+    "duration_ms",
+    "span_count",
+    "error_count",
+    "services",
+    "first_error",
+];
 
-/// A trace as a line of a table; times are nanoseconds.
+/// A trace as a line of a table.
 pub(super) fn trace_line(trace: TraceSummary) -> [String; 10] {
     let services = trace.services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(" ");
     [
@@ -140,8 +152,8 @@ pub(super) fn trace_line(trace: TraceSummary) -> [String; 10] {
         trace.root_service,
         trace.root_name,
         trace.has_root.to_string(),
-        nanos(trace.start),
-        trace.duration.to_string(),
+        csv::time(trace.start),
+        csv::milliseconds(trace.duration),
         trace.span_count.to_string(),
         trace.error_count.to_string(),
         services,

@@ -4,10 +4,10 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::Value as AnyJson;
-use storage::{KeyValue, Signal, Span, SpanPage, SpanSearch};
+use storage::{KeyValue, Signal, Span, SpanPage, SpanSearch, UnixNanos};
 
 use super::search::{TRACE_FILTERS, range, trace_query};
-use super::shape::{Stats, nanos};
+use super::shape::Stats;
 use super::trace::{ResourceJson, ScopeJson, SpanJson};
 use super::{csv, in_background, to_json, written};
 use crate::error::Failure;
@@ -51,25 +51,25 @@ pub(super) async fn search(State(state): State<AppState>, params: Params) -> Res
         limit: params.limit(100, 1_000)?,
         cursor: params.cursor()?,
     };
-    page(state.store().search_spans(search).await?, format.unwrap_or(Format::Plain)).await
+    page(state.store().search_spans(search).await?, format.unwrap_or(Format::Plain), state.now()).await
 }
 
-async fn page(page: SpanPage, format: Format) -> Result<Response, Failure> {
+async fn page(page: SpanPage, format: Format, now: UnixNanos) -> Result<Response, Failure> {
     let (next, complete) = (page.next, page.stats.complete);
     let response = match format {
         Format::Plain => return written(move || to_json(&Found::from(&page))).await,
         Format::Otlp => written(move || to_json(&TracesData::new(&page.spans))).await?,
-        Format::Table => in_background(move || csv::file(csv::texts(COLUMNS, page.spans.iter().map(line)))).await?,
+        Format::Table => in_background(move || csv::file("spans", now, csv::texts(COLUMNS, page.spans.iter().map(line)))).await?,
     };
     Ok(csv::page(response, next, complete))
 }
 
-/// A span as a line of a table; times are nanoseconds, attributes and resource are JSON.
+/// A span as a line of a table; attributes and resource are JSON.
 fn line(span: &Span) -> [String; 12] {
     let json = |attributes: &[KeyValue]| AnyJson::Object(plain_json::attributes(attributes)).to_string();
     [
-        nanos(span.start),
-        span.duration().to_string(),
+        csv::time(span.start),
+        csv::milliseconds(span.duration()),
         span.status.code.as_str().to_owned(),
         span.status.message.clone(),
         span.service_name().to_owned(),
@@ -85,7 +85,7 @@ fn line(span: &Span) -> [String; 12] {
 
 const COLUMNS: [&str; 12] = [
     "start_time",
-    "duration",
+    "duration_ms",
     "status",
     "status_message",
     "service",

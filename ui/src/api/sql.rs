@@ -119,11 +119,11 @@ async fn answer(state: &AppState, sql: String, headers: &HeaderMap, params: &Par
     let query = SqlQuery { sql, max_rows: params.number("max_rows", 1_000, 100_000)?, timeout: timeout(params)? };
     let answer = state.store().sql(query).await?;
     let (truncated, complete) = (answer.truncated, answer.notes.is_empty());
-    let notes = notes_as_headers(&answer.notes);
+    let (notes, now) = (notes_as_headers(&answer.notes), state.now());
     let response = match format {
         Format::Json => written(move || to_json(&Answer::from(&answer))).await?,
         Format::Ndjson => with_type(written(move || lines(&answer)).await?, "application/x-ndjson"),
-        Format::Csv => in_background(move || csv::file(csv::table(&answer))).await?,
+        Format::Csv => in_background(move || csv::file("sql", now, csv::table(&answer))).await?,
     };
     let mut response = csv::marked(response, truncated, complete);
     for note in notes {

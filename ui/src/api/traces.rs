@@ -50,8 +50,9 @@ pub(super) async fn search(State(state): State<AppState>, params: Params) -> Res
     if !is_table {
         return Ok(Json(Found::new(found, order)).into_response());
     }
-    let (next, complete) = (found.next, found.stats.complete);
-    let table = in_background(move || csv::file(csv::texts(TRACE_COLUMNS, found.traces.into_iter().map(trace_line)))).await?;
+    let (now, next, complete) = (state.now(), found.next, found.stats.complete);
+    let table =
+        in_background(move || csv::file("traces", now, csv::texts(TRACE_COLUMNS, found.traces.into_iter().map(trace_line)))).await?;
     Ok(csv::page(table, next, complete))
 }
 

@@ -150,7 +150,7 @@ fn small(text: &str) -> Vec<String> {
 }
 
 fn plain(text: &str) -> Vec<String> {
-    let column = SqlColumn { name: text.to_owned(), sql_type: text.to_owned() };
+    let column = SqlColumn { name: text.to_owned(), sql_type: text.to_owned(), ..SqlColumn::default() };
     let mut row = serde_json::Map::new();
     row.insert(text.to_owned(), text.into());
     let answer =

@@ -1,7 +1,7 @@
 //! The SQL console: a result as a table, and what statements can name.
 
 use askama::Template;
-use storage::{SqlAnswer, UnixNanos};
+use storage::{SqlAnswer, SqlColumn, SqlMeaning, UnixNanos};
 
 use super::format::{self, Clockface};
 use super::frame::Frame;
@@ -126,7 +126,7 @@ pub(crate) fn table(answer: &SqlAnswer, links: &Links, clock: &Clockface) -> Tab
             .columns
             .iter()
             .zip(&columns)
-            .map(|(column, head)| cell(&column.name, row.get(&column.name), head.is_number, (links, clock)))
+            .map(|(column, head)| cell(column, row.get(&column.name), head.is_number, (links, clock)))
             .collect()
     };
     let rows: Vec<Vec<Cell>> = answer.rows.iter().map(row).collect();
@@ -140,7 +140,8 @@ pub(crate) fn table(answer: &SqlAnswer, links: &Links, clock: &Clockface) -> Tab
     }
 }
 
-fn cell(name: &str, value: Option<&serde_json::Value>, is_number: bool, (links, clock): (&Links, &Clockface)) -> Cell {
+fn cell(column: &SqlColumn, value: Option<&serde_json::Value>, is_number: bool, (links, clock): (&Links, &Clockface)) -> Cell {
+    let name = column.name.as_str();
     let text = match value {
         None | Some(serde_json::Value::Null) => return Cell { text: "null".to_owned(), is_null: true, ..Cell::default() },
         Some(serde_json::Value::String(text)) => format::text(text),
@@ -155,7 +156,7 @@ fn cell(name: &str, value: Option<&serde_json::Value>, is_number: bool, (links, 
     };
     let is_long = text.chars().nth(MAX_CELL).is_some();
     let text = if is_long { text.chars().take(MAX_CELL).chain(['…']).collect() } else { text };
-    let reads = if is_number { reads(name, &text, clock) } else { String::new() };
+    let reads = if is_number { reads(column.meaning, &text, clock) } else { String::new() };
     // One long value would make its row higher than the screen is.
     let is_high = href.is_empty() && (text.chars().nth(HEAD).is_some() || text.lines().nth(2).is_some());
     if !is_high {
@@ -165,16 +166,20 @@ fn cell(name: &str, value: Option<&serde_json::Value>, is_number: bool, (links, 
     Cell { text: head, whole: text, is_number, reads, href, ..Cell::default() }
 }
 
-/// Columns are called what the tables call theirs when they hold times and durations.
-fn reads(name: &str, text: &str, clock: &Clockface) -> String {
-    let Ok(nanos) = text.parse::<u64>() else { return String::new() };
-    match name {
-        "duration" => format::duration(nanos),
-        _ if (name == "time" || name.ends_with("_time")) && UnixNanos::new(nanos) > UnixNanos::YEAR_2000 => {
-            clock.moment(UnixNanos::new(nanos)).text
-        }
-        _ => String::new(),
+/// A time or a duration as people read it. An average of them has a fraction.
+fn reads(meaning: SqlMeaning, text: &str, clock: &Clockface) -> String {
+    let (sign, size) = text.strip_prefix('-').map_or(("", text), |size| ("−", size));
+    let Some(nanos) = size.parse().ok().or_else(|| rounded(size)) else { return String::new() };
+    match meaning {
+        SqlMeaning::Duration => format!("{sign}{}", format::duration(nanos)),
+        SqlMeaning::Time if sign.is_empty() && UnixNanos::new(nanos) > UnixNanos::YEAR_2000 => clock.moment(UnixNanos::new(nanos)).text,
+        SqlMeaning::Time | SqlMeaning::Plain => String::new(),
     }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "neither negative nor above the limit of the type")]
+fn rounded(text: &str) -> Option<u64> {
+    text.parse::<f64>().ok().map(f64::round).filter(|number| (0.0..9e18).contains(number)).map(|number| number as u64)
 }
 
 /// Longer values are folded.
@@ -186,8 +191,6 @@ const MAX_CELL: usize = 1_000;
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
-
-    use storage::SqlColumn;
 
     use super::*;
 
@@ -203,7 +206,8 @@ mod tests {
 
     #[test]
     fn ids_and_services_become_links_and_nulls_are_told_from_texts() {
-        let column = |name: &str, sql_type: &str| SqlColumn { name: name.to_owned(), sql_type: sql_type.to_owned() };
+        let column =
+            |name: &str, sql_type: &str| SqlColumn { name: name.to_owned(), sql_type: sql_type.to_owned(), ..SqlColumn::default() };
         let row = serde_json::json!({ "trace_id": "5b8efff798038103d269b633813fc60c", "n": 3, "x": null });
         let answer = SqlAnswer {
             columns: vec![column("trace_id", "Utf8"), column("n", "Int64"), column("x", "Utf8")],
@@ -214,11 +218,13 @@ mod tests {
         };
         let clock = Clockface::new(UnixNanos::new(1_795_176_300_000_000_000), None);
         let table = table(&answer, &Links::default(), &clock);
-        assert_eq!(reads("start_time", "1795176202123456789", &clock), "12:03:22.123");
-        assert_eq!(reads("duration", "2500", &clock).replace('\u{202f}', " "), "2.50 µs");
-        assert_eq!((reads("n", "1795176202123456789", &clock).as_str(), reads("time", "17", &clock).as_str()), ("", ""));
+        let reads = |meaning, text| reads(meaning, text, &clock).replace('\u{202f}', " ");
+        assert_eq!(reads(SqlMeaning::Time, "1795176202123456789"), "12:03:22.123");
+        let durations = ["2500", "52806834.66699654", "-2500", "x"].map(|text| reads(SqlMeaning::Duration, text));
+        assert_eq!(durations, ["2.50 µs", "52.8 ms", "−2.50 µs", ""]);
+        assert_eq!((reads(SqlMeaning::Plain, "1795176202123456789"), reads(SqlMeaning::Time, "17")), (String::new(), String::new()));
         assert_eq!(table.rows[0][0].href, "/trace/5b8efff798038103d269b633813fc60c");
-        let linked = |name: &str, value: &str| cell(name, Some(&value.into()), false, (&Links::default(), &clock)).href;
+        let linked = |name: &str, value: &str| cell(&column(name, "Utf8"), Some(&value.into()), false, (&Links::default(), &clock)).href;
         assert_eq!(linked("span_id", "00f067aa0ba902b7"), "/open?id=00f067aa0ba902b7");
         assert_eq!(
             (linked("service_name", "a b"), linked("service_name", ""), linked("name", "a")),
@@ -226,8 +232,8 @@ mod tests {
         );
         assert!(table.rows[0][1].is_number && table.rows[0][2].is_null);
         let long = serde_json::Value::from("x".repeat(400));
-        let folded = cell("attributes", Some(&long), false, (&Links::default(), &clock));
+        let folded = cell(&column("attributes", "Utf8"), Some(&long), false, (&Links::default(), &clock));
         assert_eq!((folded.text.chars().count(), folded.whole.len()), (HEAD - 9, 400));
-        assert_eq!(cell("name", Some(&"GET /".into()), false, (&Links::default(), &clock)).whole, "");
+        assert_eq!(cell(&column("name", "Utf8"), Some(&"GET /".into()), false, (&Links::default(), &clock)).whole, "");
     }
 }

@@ -76,9 +76,26 @@ fn words(root: &DataFusionError, said: Option<&str>, line: &str, state: &Session
             format!("`{name}` is neither in GROUP BY nor in an aggregate; add it to GROUP BY, or take one of its values: max({name})");
         return Words { message, ..Words::default() };
     }
+    if let Some(name) = twice(root, line) {
+        let message = format!("two columns are called `{name}`; give each a name of its own, such as `AS {name}_2`");
+        return Words { message, ..Words::default() };
+    }
     let line = place_in_words(line).and_then(|_| line.rsplit_once(PLACE)).map_or(line, |(message, _)| message);
     let message = line.replacen("Expected: ", "expected ", 1).replacen(", found: EOF", ", found the end", 1);
     Words { message: message.replacen(", found: ", ", found ", 1), ..Words::default() }
+}
+
+/// The name that two columns have.
+fn twice(root: &DataFusionError, line: &str) -> Option<String> {
+    if let DataFusionError::SchemaError(schema, _) = root
+        && let SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } = schema.as_ref()
+    {
+        return Some(name.clone());
+    }
+    let (_, rest) = line.split_once("require unique expression names but the expression \"")?;
+    let (written, _) = rest.split_once("\" at position")?;
+    let name = written.rsplit_once(" AS ").map_or_else(|| written.rsplit('.').next().unwrap_or(written), |(_, name)| name);
+    Some(name.trim_matches('"').to_owned())
 }
 
 /// A number with a unit, as durations are written in searches: the unit is where the parser stops.

@@ -6,6 +6,7 @@ use crate::model::{KeyValue, Span, SpanKind, StatusCode, Value};
 mod bounds;
 mod exact;
 mod exceptions;
+mod meaning;
 mod subqueries;
 mod typed;
 

@@ -30,8 +30,8 @@ mod seen;
 
 pub(super) use self::meeting::rewrite as rewrite_plan;
 use self::seen::{
-    FROM_MOMENTS, OF_BOTH, OF_NUMBERS, bare, gives_time, has_attribute, has_comparison, is_arithmetic, is_attribute, is_comparison,
-    is_moment, is_moment_type, is_number, is_one_named, is_time,
+    FROM_MOMENTS, OF_BOTH, OF_NUMBERS, bare, gives_time, has_attribute, has_comparison, has_value, is_arithmetic, is_attribute,
+    is_comparison, is_moment, is_moment_type, is_number, is_one_named, is_time,
 };
 
 /// The name of the function that reads a number.
@@ -64,7 +64,7 @@ impl VisitorMut for Typing {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         let written = |item: &SelectItem| match item {
-            SelectItem::UnnamedExpr(expr) => Some((expr.to_string(), has_attribute(expr) && has_comparison(expr))),
+            SelectItem::UnnamedExpr(expr) => Some((expr.to_string(), is_named_otherwise(expr))),
             _ => None,
         };
         self.written.push(select.projection.iter().map(written).collect());
@@ -109,6 +109,11 @@ impl VisitorMut for Typing {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Whether the planner would call it otherwise than it was written: `1` is `Int64(1)` there.
+fn is_named_otherwise(expr: &Expr) -> bool {
+    if has_attribute(expr) { has_comparison(expr) } else { has_value(expr) }
 }
 
 /// Makes a moment that a time is compared with the nanoseconds that times are kept as.

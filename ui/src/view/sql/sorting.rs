@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     fn answer(sql_type: &str, values: &[Value]) -> SqlAnswer {
-        let column = SqlColumn { name: "x".to_owned(), sql_type: sql_type.to_owned() };
+        let column = SqlColumn { name: "x".to_owned(), sql_type: sql_type.to_owned(), ..SqlColumn::default() };
         let row = |(place, value): (usize, &Value)| json!({ "x": value, "place": place }).as_object().unwrap().clone();
         SqlAnswer { columns: vec![column], rows: values.iter().enumerate().map(row).collect(), ..SqlAnswer::default() }
     }

@@ -1,7 +1,7 @@
 //! What a column of an SQL answer is good for.
 
 use serde_json::Value;
-use storage::{SqlAnswer, UnixNanos};
+use storage::{SqlAnswer, SqlMeaning, UnixNanos};
 
 use crate::params::parse_time;
 
@@ -44,9 +44,13 @@ pub(super) fn columns(answer: &SqlAnswer) -> Vec<Column<'_>> {
     let read = answer.columns.iter().map(|known| (known, column(known)));
     let made = read.map(|(known, (sql_type, is_number, values, numbers))| Column {
         name: &known.name,
-        role: role(&known.name, &sql_type, is_number, &values, &numbers),
+        role: match known.meaning {
+            SqlMeaning::Time => Role::Time,
+            SqlMeaning::Duration => Role::Amount,
+            SqlMeaning::Plain => role(&known.name, &sql_type, is_number, &values, &numbers),
+        },
         is_number,
-        unit: unit(&known.name, &numbers),
+        unit: if known.meaning == SqlMeaning::Duration { "ns" } else { unit(&known.name, &numbers) },
         values,
         numbers,
     });

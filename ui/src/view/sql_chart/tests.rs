@@ -6,7 +6,8 @@ use super::*;
 
 /// Of columns with their types, and rows.
 fn answer(columns: &[(&str, &str)], rows: &[&[Value]]) -> SqlAnswer {
-    let column = |(name, sql_type): &(&str, &str)| SqlColumn { name: (*name).to_owned(), sql_type: (*sql_type).to_owned() };
+    let column =
+        |(name, sql_type): &(&str, &str)| SqlColumn { name: (*name).to_owned(), sql_type: (*sql_type).to_owned(), ..SqlColumn::default() };
     let row = |row: &&[Value]| columns.iter().zip(*row).map(|((name, _), value)| ((*name).to_owned(), value.clone())).collect();
     SqlAnswer {
         columns: columns.iter().map(column).collect(),
@@ -135,4 +136,16 @@ fn numbers_have_no_digits_that_say_nothing() {
     let told = [154.5, 0.25, 12.0, 3.456_7, 12_345.6].map(|value| short(value, "").replace('\u{202f}', " "));
     assert_eq!(told, ["154.5", "0.25", "12", "3.46", "12.3 k"]);
     assert_eq!([0.0, 0.3, 1.0, 9.0, 155.0].map(|value| short(round_up(value), "")), ["1", "0.4", "1", "10", "200"]);
+}
+
+#[test]
+fn what_is_a_duration_has_one_on_its_axis_whatever_it_is_called() {
+    let mut found = answer(&[TIME, ("d", "DOUBLE")], &[&[minute(0), 50e6.into()], &[minute(1), 100e6.into()]]);
+    let drawn = |found: &SqlAnswer| {
+        let chart = chart(found, &Palette::default(), &Clockface::new(UnixNanos::new(1_795_176_300_000_000_000), None)).unwrap();
+        chart.panels[0].scale.marks[0].1.replace('\u{202f}', " ")
+    };
+    assert_eq!(drawn(&found), "100 M");
+    found.columns[1].meaning = storage::SqlMeaning::Duration;
+    assert_eq!(drawn(&found), "100 ms");
 }

@@ -141,6 +141,11 @@ pub(super) fn has_attribute(expr: &Expr) -> bool {
     has(expr, is_attribute)
 }
 
+/// Whether a value is written in it.
+pub(super) fn has_value(expr: &Expr) -> bool {
+    has(expr, |expr| matches!(expr, Expr::Value(_)))
+}
+
 /// Whether something in it is compared.
 pub(super) fn has_comparison(expr: &Expr) -> bool {
     has(expr, |expr| match expr {
