@@ -105,11 +105,27 @@ fn what(asked: Asked, now: UnixNanos) -> Result<DeleteWhat, Failure> {
             }
             Ok(DeleteWhat::Matching { signal, query, range })
         }
-        _ => Err(Failure::bad_request(
-            "invalid_parameter",
-            "a delete names either `trace_ids`, or `signal`, `query` (empty for everything), `from` and `to`",
-        )),
+        asked => Err(Failure::bad_request("invalid_parameter", unclear(&asked))),
     }
+}
+
+/// What is missing of a delete by a search, or that there is too much.
+fn unclear(asked: &Asked) -> String {
+    let rest =
+        [("signal", asked.signal.is_some()), ("query", asked.query.is_some()), ("from", asked.from.is_some()), ("to", asked.to.is_some())];
+    let named = |is_there: bool| {
+        let names = rest.iter().filter(|(_, there)| *there == is_there).map(|(name, _)| format!("`{name}`"));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let (there, missing) = (named(true), named(false));
+    if asked.trace_ids.is_some() {
+        return format!("`trace_ids` says what to delete by itself; leave out {there}");
+    }
+    if there.is_empty() {
+        return "there is nothing that says what to delete: name either `trace_ids`, or `signal`, `query` (empty for everything), `from` and `to`"
+            .to_owned();
+    }
+    format!("{missing} missing: a delete by a search names `signal`, `query` (empty for everything), `from` and `to`")
 }
 
 // === impl ReceiptJson ===
@@ -152,7 +168,38 @@ impl From<DeleteError> for Failure {
 }
 
 /// Said of a delete without rows.
-const NOTHING: &str = "nothing that was stored then is what this delete names: nothing was deleted";
+const NOTHING: &str = "nothing was deleted: when this was asked, nothing that is stored matched";
 
 /// Receipts of one answer.
 const LISTED: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use http::{Method, StatusCode};
+
+    use crate::harness::App;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_delete_that_is_not_whole_is_told_what_is_missing() {
+        let app = App::empty().await;
+        for (body, says) in [
+            (r#"{"signal":"logs","query":"x","from":"now-7d"}"#, "`to` missing"),
+            (r#"{"query":"x"}"#, "`signal`, `from`, `to` missing"),
+            (r#"{"trace_ids":[],"signal":"logs","to":"now"}"#, "leave out `signal`, `to`"),
+            ("{}", "nothing that says what to delete"),
+        ] {
+            let answer = app.call(Method::POST, "/api/v1/deletes", "application/json", body).await;
+            let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+            assert!(answer.status == StatusCode::BAD_REQUEST && message.contains(says), "{body}: {message}");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_beginning_of_the_api_leads_to_its_description() {
+        let app = App::with(|config| config.base_path = "/tl".to_owned()).await;
+        for path in ["/tl/api/v1", "/tl/api/v1/", "/tl/api"] {
+            let answer = app.get(path).await;
+            assert!(answer.status == StatusCode::NOT_FOUND && answer.text().contains("/tl/api/v1/openapi.json"), "{}", answer.text());
+        }
+    }
+}

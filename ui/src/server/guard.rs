@@ -140,6 +140,9 @@ pub(super) async fn nothing_here(State(state): State<AppState>, uri: Uri) -> Fai
     if stray::is_of_otlp(uri.path()) {
         return Failure::not_found(stray::told(state.config()));
     }
+    if matches!(uri.path(), "/api/v1" | "/api/v1/" | "/api" | "/api/") {
+        return Failure::not_found(format!("what can be asked is described at {}/api/v1/openapi.json", state.base_path()));
+    }
     Failure::not_found("there is nothing at this address")
 }
 
