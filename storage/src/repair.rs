@@ -72,6 +72,8 @@ struct Repair<'a> {
     dry_run: bool,
     report: RepairReport,
     plan: Plan,
+    /// Segments that a dry run would write.
+    to_write: usize,
     /// Said of rows that the log may hold still.
     unless_replayed: &'static str,
 }
@@ -94,7 +96,7 @@ pub(crate) fn repair_place(root: &Place, dry_run: bool, watch: Watch<'_>) -> Res
         }
         plan::carry_out(root)?;
     }
-    let mut repair = Repair { plan: Plan::new(root), folder, root, dry_run, report, unless_replayed: "" };
+    let mut repair = Repair { plan: Plan::new(root), folder, root, dry_run, report, to_write: 0, unless_replayed: "" };
     if let Some(problem) = format_problem {
         repair.rebuild_format(&problem)?;
     }
@@ -191,6 +193,7 @@ impl Repair<'_> {
         self.plan.set_segment_aside(&self.folder, segment);
         contents.next_record_id = contents.next_record_id.max(saved.next_record_id);
         deletes::follow(&mut contents.deletions, segment.id, &saved.metas);
+        self.to_write += usize::from(self.dry_run && saved.rows > 0);
         for meta in saved.metas {
             self.plan.place_segment(&self.folder, &meta);
             contents.segments.insert(meta.id, meta);
@@ -244,7 +247,7 @@ impl Repair<'_> {
     fn rebuild_manifest(&mut self, known: &Known, contents: &Contents) -> Result<(), OpenError> {
         let path = self.folder.manifest().join(manifest::FILE);
         let why = known.problem.as_deref().unwrap_or("it lists what is no longer so");
-        let what = format!("{why}; made again with {} segments", contents.segments.len());
+        let what = format!("{why}; made again with {} segments", contents.segments.len() + self.to_write);
         self.report.push(&path, RepairOutcome::Rebuilt, what);
         self.plan.set_aside(&path, "manifest-log");
         self.stage("manifest-log", &path, &manifest::snapshot(self.folder.id(), contents))

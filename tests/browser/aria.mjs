@@ -53,6 +53,8 @@ const steady = (snapshot) => snapshot.split("\n").filter((line) => !/^\s*- \/url
   .replace(/\d+ (ns|µs|ms|s|min|h|d)( \d+ (s|min|h))? ago/g, "some time ago")
   .replace(/(\d{4} )?[A-Z][a-z]{2} \d\d(?= \d\d:)|\d{4}-\d\d-\d\d(?=[T ]\d\d:)/g, "a day")
   .replace(/127\.0\.0\.1:\d+/g, "an address")
+  .replace(/\d+\.\d+\.\d+ \(\w+ for [\w-]+,/, "a version (a build,")
+  .replace(/definition: \/.*$/, "definition: a path")
   .replace(/time: \d\d:\d\d:\d\d.*$/, "time: now")
   .replace(/[\d.,]+\s(ns|µs|ms|s)\s·.*looked at/, "in some time")
   .replace(/(\d rows?) · .*$/, "$1 · in some time")).join("\n");

@@ -60,6 +60,9 @@ fn mend(dir: &Path) -> RepairReport {
     let report = repair(dir, false, &mut |_| ()).unwrap();
     let outcomes = |report: &RepairReport| report.lines.iter().map(|line| line.outcome).collect::<Vec<_>>();
     assert_eq!(outcomes(&dry), outcomes(&report), "{dry:#?} {report:#?}");
+    let segments =
+        |report: &RepairReport| report.lines.iter().find_map(|line| Some(line.detail.split_once("made again with ")?.1.to_owned()));
+    assert_eq!(segments(&dry), segments(&report), "a dry run counts the segments that a repair makes");
     // Whatever was there is there or was set aside.
     let after: Vec<Vec<u8>> = files(dir).into_values().collect();
     for (path, bytes) in before {
