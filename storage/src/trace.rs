@@ -4,8 +4,10 @@
 //! made from. Knows nothing of storage or pages. Spans are named by their place in [`Trace::spans`] and [`Sheet::spans`], which agree.
 //! Nothing here recurses, so a trace may be as deep as it likes.
 
+mod alike;
 mod critical;
 mod findings;
+mod operations;
 mod own;
 mod parents;
 mod sheet;
@@ -16,8 +18,10 @@ use std::collections::HashMap;
 
 use crate::model::{Span, TraceId};
 
+pub use self::alike::unnumbered;
 pub use self::critical::{Section, critical_path};
 pub use self::findings::{Finding, FindingKind, Usual, attempts, findings, insert_queued, queued, takers};
+pub use self::operations::{Operation, Operations};
 use self::own::own_times;
 pub use self::own::self_times;
 pub(crate) use self::parents::{Kin, Parents};

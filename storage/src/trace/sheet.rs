@@ -6,9 +6,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use crate::memo::SERVICE_SLOTS;
 use crate::model::{Resource, SpanId, SpanKind, StatusCode, TraceId, UnixNanos};
 
-use super::{Finding, Section, Skew, Trace, Tree, critical_path, findings, own_times, self_times, skew};
+use super::{Finding, Operations, Section, Skew, Trace, Tree, alike, critical_path, findings, own_times, self_times, skew};
 
 mod collector;
 
@@ -65,6 +66,8 @@ pub struct Sheet {
     sent: Option<u64>,
     /// What stands out of the spans alone; looked for once.
     lasting: OnceLock<Vec<Finding>>,
+    operations: OnceLock<Operations>,
+    alike: OnceLock<Vec<u32>>,
     skew: OnceLock<Skew>,
 }
 
@@ -275,6 +278,18 @@ impl Sheet {
         self.lasting.get_or_init(|| findings::lasting(self))
     }
 
+    /// The operations that take longest, as many as there are colours.
+    #[must_use]
+    pub fn operations(&self) -> &Operations {
+        self.operations.get_or_init(|| Operations::of(&self.spans, &self.names, SERVICE_SLOTS))
+    }
+
+    /// The place of the first name that is like this one but for its numbers.
+    #[must_use]
+    pub fn alike(&self, name: u32) -> u32 {
+        self.alike.get_or_init(|| alike::alike(&self.names)).get(name as usize).copied().unwrap_or(name)
+    }
+
     /// Bytes in memory, about.
     pub(crate) fn size(&self) -> usize {
         let words: usize = self.services.iter().chain(&self.names).map(|word| word.len() + size_of::<String>()).sum();
@@ -318,6 +333,8 @@ fn sheet(
         timed: Timed::of(&spans, &tree),
         sent: None,
         lasting: OnceLock::new(),
+        operations: OnceLock::new(),
+        alike: OnceLock::new(),
         skew: OnceLock::new(),
         tree,
         rank,
