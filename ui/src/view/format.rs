@@ -7,7 +7,7 @@ mod time;
 mod words;
 
 pub(crate) use self::time::{Clockface, Moment};
-pub(crate) use self::words::{hex, line, message, name, offered, original, pieces, said, text};
+pub(crate) use self::words::{ending, hex, line, message, name, offered, original, pieces, said, text};
 
 /// A duration in nanoseconds: `812 ns`, `41.3 µs`, `2.10 ms`, `1.24 s`, `2 min 05 s`, `3 h 12 min`, `4 d 02 h`.
 pub(crate) fn duration(nanos: u64) -> String {

@@ -195,13 +195,15 @@ impl Scene {
         }
         let chosen = wanted.span.and_then(|id| sheet.place_of(id));
         let root = wanted.root.and_then(|id| sheet.place_of(id));
+        // Of the sheet that is kept, so that they are worked out once.
+        let colours = colours::Colours::of(&sheet);
         let corrected = if wanted.is_adjusted { sheet.by_corrected_times() } else { None };
         let sheet = corrected.map_or(sheet, Arc::new);
         let offsets = if sheet.is_corrected() { sheet.skew().offsets.clone() } else { Vec::new() };
         let (start, whole) = (sheet.start(), sheet.duration());
         let veil = if hiding::hides(wanted.view) { hiding::Veil::new(&sheet, &wanted.services, chosen, root) } else { None };
         let mut scene = Self {
-            colours: colours::Colours::of(&sheet),
+            colours,
             sheet,
             details: HashMap::new(),
             logs,

@@ -65,6 +65,22 @@ pub(crate) fn name(raw: &str) -> String {
     if raw.trim().is_empty() { "(no name)".to_owned() } else { line(raw, MAX_NAME) }
 }
 
+/// A name of at most `max` characters: of a longer one the end, where names of one family differ, and before it a first word such as `GET`.
+pub(crate) fn ending(name: &str, max: usize) -> String {
+    let count = name.chars().count();
+    if count <= max {
+        return name.to_owned();
+    }
+    let is_verb = |word: &&str| word.ends_with(' ') && word.chars().count() <= MAX_VERB.min(max / 3);
+    let verb = name.split_inclusive(' ').next().filter(is_verb).unwrap_or_default();
+    let left = max.saturating_sub(verb.chars().count() + 1);
+    let at = name.char_indices().nth(count - left).map_or(name.len(), |(at, _)| at);
+    let end = name.get(at..).unwrap_or_default();
+    // From the next separator on, where that is near.
+    let near = end.find(['.', '/', ':', ' ']).filter(|near| *near <= end.len() / 3).and_then(|near| end.get(near..));
+    format!("{verb}…{}", near.unwrap_or(end).trim_start_matches(['.', ':', ' ']))
+}
+
 /// A name in pieces between which a line may break: after its separators, before a capital of a long word, and else within a word only when
 /// it is longer than any that people write, so that one name does not make a page as wide as it is. What has very many separators breaks
 /// after the first of them alone, and from there on as a long word does.
@@ -112,6 +128,9 @@ pub(crate) fn hex(raw: &[u8]) -> String {
 fn is_treacherous(c: char) -> bool {
     matches!(c, '\u{0}'..='\u{8}' | '\u{b}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
+
+/// A first word of a name that says what is done, with the space after it: `DELETE `.
+const MAX_VERB: usize = 9;
 
 /// Longer than words and identifiers that stand in code: `AbstractAutowireCapableBeanFactory` has 34.
 const MAX_WORD: usize = 36;

@@ -1,10 +1,9 @@
 //! Which colour a bar has: that of its service, and in a trace of one service that of its operation, where the service would tell nothing.
 
-use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use storage::SERVICE_SLOTS;
-use storage::trace::Sheet;
+use storage::trace::{Operation as Known, Sheet};
 
 use super::Scene;
 use crate::view::colour::slot_of;
@@ -24,6 +23,8 @@ pub(crate) struct Operation {
     /// Class of the stylesheet.
     pub(crate) class: String,
     pub(crate) name: String,
+    /// What of it stands in the legend.
+    pub(crate) short: String,
     /// How many spans it has.
     pub(crate) count: String,
     /// The address that finds them.
@@ -44,11 +45,11 @@ impl Colours {
     /// The operations that take longest have colours of their own, as far as there are; the others share them. A name alone says where the
     /// search for a free one begins, so that it mostly has the same one in other traces.
     pub(super) fn of(sheet: &Sheet) -> Self {
-        let (operations, _) = if sheet.services.len() == 1 { operations(sheet) } else { (Vec::new(), 0) };
-        if operations.len() < 2 {
+        if sheet.services.len() != 1 || sheet.operations().all < 2 {
             return Self::default();
         }
-        let mut sorted: Vec<(&str, u32)> = operations.iter().map(|one| (one.text, one.name)).collect();
+        let text = |one: &Known| sheet.names.get(one.name as usize).map_or("", String::as_str);
+        let mut sorted: Vec<(&str, u32)> = sheet.operations().longest.iter().map(|one| (text(one), one.name)).collect();
         sorted.sort_unstable();
         let (mut own, mut taken) = (HashMap::new(), HashSet::new());
         for (text, name) in sorted {
@@ -72,39 +73,6 @@ impl Colours {
     }
 }
 
-/// A name, how many spans have it, and how long they last together.
-struct Known<'a> {
-    name: u32,
-    text: &'a str,
-    count: u64,
-    total: u64,
-}
-
-/// Those that take longest, as many as there are colours, the longest first; and how many there are in all. A trace may have as many names as
-/// spans, and this is asked for each of its windows.
-fn operations(sheet: &Sheet) -> (Vec<Known<'_>>, usize) {
-    let mut known: Vec<Known<'_>> =
-        (0..).zip(&sheet.names).map(|(name, text)| Known { name, text: text.as_str(), count: 0, total: 0 }).collect();
-    for span in &sheet.spans {
-        if let Some(one) = known.get_mut(span.name as usize) {
-            one.count += 1;
-            one.total = one.total.saturating_add(span.duration());
-        }
-    }
-    known.retain(|one| one.count > 0);
-    let all = known.len();
-    if all > SERVICE_SLOTS {
-        known.select_nth_unstable_by_key(SERVICE_SLOTS, longest);
-        known.truncate(SERVICE_SLOTS);
-    }
-    known.sort_unstable_by_key(longest);
-    (known, all)
-}
-
-fn longest<'a>(one: &Known<'a>) -> (Reverse<u64>, &'a str) {
-    (Reverse(one.total), one.text)
-}
-
 // === impl Scene ===
 
 impl Scene {
@@ -120,16 +88,24 @@ pub(super) fn legend(scene: &Scene) -> Option<Legend> {
     if !scene.colours.is_by_operation() {
         return None;
     }
-    let (known, all) = operations(&scene.sheet);
-    let more = (all - known.len()) as u64;
-    let operation = |one: Known<'_>| Operation {
-        class: format!("s{}", scene.colours.own.get(&one.name).copied().unwrap_or_default()),
-        name: format::name(one.text),
-        count: format::count(one.count),
-        find: scene.timeline().with("span", "").with("tab", "").with("find", &term("name", one.text)).href(),
+    let (sheet, known) = (&scene.sheet, scene.sheet.operations());
+    let more = (known.all - known.longest.len()) as u64;
+    let operation = |one: &Known| {
+        let text = sheet.names.get(one.name as usize).map_or("", String::as_str);
+        let name = format::name(text);
+        Operation {
+            class: format!("s{}", scene.colours.own.get(&one.name).copied().unwrap_or_default()),
+            short: format::ending(&name, MAX_LABEL),
+            name,
+            count: format::count(one.count),
+            find: scene.timeline().with("span", "").with("tab", "").with("find", &term("name", text)).href(),
+        }
     };
     Some(Legend {
-        operations: known.into_iter().map(operation).collect(),
+        operations: known.longest.iter().map(operation).collect(),
         more: if more > 0 { format::exact(more) } else { String::new() },
     })
 }
+
+/// Characters of a name in the legend; of longer ones the end, where names of one family differ.
+const MAX_LABEL: usize = 34;

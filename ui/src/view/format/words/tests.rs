@@ -34,6 +34,18 @@ fn names_break_after_separators_and_keep_every_character() {
 }
 
 #[test]
+fn of_long_names_the_end_is_kept_and_what_is_done() {
+    assert_eq!(ending("com.example.payments.internal.ledger.LedgerRepository.findEntry0", 34), "…LedgerRepository.findEntry0");
+    assert_eq!(ending("GET /api/v1/customers/{customer}/orders/{order}", 30), "GET …{customer}/orders/{order}");
+    assert_eq!(ending("short", 5), "short");
+    assert_eq!(ending(&"ä".repeat(50), 10), format!("…{}", "ä".repeat(9)));
+    for max in 0..40 {
+        let name = "POST com.example.Ledger/find entry: one of many";
+        assert!(ending(name, max).chars().count() <= max.max(1), "{max}: {}", ending(name, max));
+    }
+}
+
+#[test]
 fn what_a_program_said_loses_the_colours_of_its_terminal_in_pages_and_keeps_them_for_copying() {
     let raw = "\u{1b}[1;31mERROR\u{1b}[0m declined\u{202e}\nat line 2";
     assert_eq!(said(raw), "ERROR declined\u{fffd}\nat line 2");
