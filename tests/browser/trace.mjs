@@ -88,7 +88,10 @@ async function findAndZoom(page) {
   await press(page, "f");
   await page.keyboard.type("item.id:i17");
   await go(page, "Enter");
-  check((await page.locator("[data-found]").innerText()) === "1", "an attribute of a folded span is not found");
+  check((await page.locator("[data-found]").innerText()) === "1 of 1", "an attribute of a folded span is not found");
+  check(new URL(page.url()).searchParams.get("span") === spanId(27), `a search led to ${page.url()}`);
+  const focused = await page.evaluate(() => document.activeElement.closest("tr")?.id);
+  check(focused === `s${spanId(27)}`, `after a search the focus is at ${focused}`);
   await go(page, "n");
   check(new URL(page.url()).searchParams.get("span") === spanId(27), `"n" led to ${page.url()}`);
   check((await page.locator("#panel h2").innerText()).includes("SELECT item"), "the detail of the match is not open");

@@ -114,7 +114,7 @@ pub(super) async fn shortcuts(visit: Visit) -> Response {
                     ("e, E", "next and previous error"),
                     ("n, N", "next and previous match"),
                     (". and ,", "next and previous span of the same service"),
-                    ("f", "find in this trace"),
+                    ("f", "find in this trace; Enter leads to the first match"),
                     ("[ and ]", "fold and unfold all; = folds by size again"),
                     ("*", "similar siblings as one row, or each"),
                     ("b", "only the critical path, or all"),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::Path;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Redirect, Response};
 use http::StatusCode;
 use storage::trace::{FindingKind, Sheet, attempts, findings as found};
 use storage::{OpenTrace, SpanId, TimeRange, TraceId, TraceOrder, TraceSearch, TraceSummary};
@@ -51,6 +51,12 @@ pub(super) async fn page(visit: Visit, Path(id): Path<String>) -> Result<Respons
             return heavy(move || html(&around_rows(&scene, &plan, frame))).await;
         }
         _ => {}
+    }
+    // A new search opens at the first span that it finds.
+    if visit.params.get("go") == Some("match")
+        && let Some(first) = scene.first_match()
+    {
+        return Ok(Redirect::to(&first).into_response());
     }
     let wanted = scene.wanted.clone();
     let beside = async { tokio::join!(usual::of_root(&visit, &open), neighbours::of(&visit, id, &wanted)) };

@@ -256,6 +256,11 @@ impl Scene {
         format!("{}#s{id}", address.with("span", &id).href())
     }
 
+    /// The address that chooses the first span that was found, of those that are rows.
+    pub(crate) fn first_match(&self) -> Option<String> {
+        self.matches.iter().find(|place| !self.is_hidden(**place)).map(|place| self.to_span(*place))
+    }
+
     /// When a span began for display, in nanoseconds after the start of the trace.
     pub(crate) fn offset(&self, place: usize) -> u64 {
         self.sheet.spans.get(place).map_or(0, |span| span.start.since(self.start))

@@ -80,6 +80,23 @@ async fn the_search_speaks_the_query_language_and_points_at_what_it_does_not_und
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_new_search_opens_at_the_first_span_that_it_finds() {
+    let app = App::filled().await;
+    let asked = async |query: &str| app.get(&format!("/trace/{TRACE}?{query}")).await;
+    let answer = asked("find=declined&go=match&logs=rows").await;
+    let to = answer.header("location");
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    assert!(to.contains("find=declined") && to.contains("logs=rows") && to.contains("span=") && to.contains("#s"), "{to}");
+    assert!(!to.contains("go="), "of one step: {to}");
+    let there = app.get(to.split('#').next().unwrap()).await.text();
+    assert!(there.contains("aria-selected=\"true\"") && found(&there) == "1 of 1", "{there}");
+    assert!(there.contains("name=\"go\" value=\"match\""), "the form asks for it: {there}");
+    assert_eq!(asked("find=durations&go=match").await.status, StatusCode::OK, "nothing is found");
+    assert_eq!(asked("find=durration%3E1s&go=match").await.status, StatusCode::BAD_REQUEST, "not understood");
+    assert!(!asked("view=spans").await.text().contains("name=\"go\""), "a list stays a list");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_link_says_what_it_leads_to_and_leads_back() {
     let app = App::filled().await;
     let path = format!("/trace/{TRACE}?span=eee19b7ec3c1b174&tab=links");
