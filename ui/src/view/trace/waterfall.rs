@@ -73,6 +73,8 @@ pub(crate) struct Row {
     pub(crate) name: String,
     /// Whether the name breaks into lines where there is little room.
     pub(crate) is_long: bool,
+    /// Whether it is one word in parts, such as `com.example.Ledger.find`, of which the last ones say most.
+    pub(crate) is_qualified: bool,
     pub(crate) kind: &'static str,
     /// `200`, `SELECT`; empty for none.
     pub(crate) pill: String,
@@ -216,6 +218,7 @@ impl Context<'_> {
             ..Row::default()
         };
         row.is_long = row.name.chars().count() > LONG;
+        row.is_qualified = row.is_long && !row.name.contains(' ');
         if !line.group.is_empty() {
             self.fill_group(&mut row, line);
             return Some(row);
