@@ -48,6 +48,8 @@ pub(crate) struct Cell {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Call {
     pub(crate) chip: crate::view::colour::Chip,
+    /// Class that colours its cells and its bar.
+    pub(crate) colour: String,
     pub(crate) name: String,
     pub(crate) count: String,
     pub(crate) self_time: String,
@@ -236,8 +238,7 @@ fn cell(scene: &Scene, block: &Block, whole: u64) -> Option<Cell> {
         y: block.depth * ROW,
         width: format::position(length, whole),
         class: scene.colour(block.place),
-        // About seven pixels a letter on a thousand pixels.
-        label: if u128::from(length) * 100 >= u128::from(whole) * 3 { format!("{name}{many}") } else { String::new() },
+        label: label(&format!("{name}{many}"), length, whole),
         title: format!(
             "{}, {name}{many}: {} ({}){failed}",
             format::name(sheet.service(block.place)),
@@ -248,6 +249,19 @@ fn cell(scene: &Scene, block: &Block, whole: u64) -> Option<Cell> {
         is_error: block.errors > 0,
         is_rest: false,
     })
+}
+
+/// What is written on a cell: all of a name where there is room on wide screens, else the end of it that fits on others too.
+fn label(name: &str, length: u64, whole: u64) -> String {
+    let letters =
+        |of_whole: u64| usize::try_from(u128::from(length) * u128::from(of_whole) / u128::from(whole.max(1))).unwrap_or(usize::MAX);
+    if letters(NARROW) < LEAST {
+        String::new()
+    } else if name.chars().count() <= letters(WIDE) {
+        name.to_owned()
+    } else {
+        format::ending(name, letters(NARROW))
+    }
 }
 
 /// Stretches of narrow blocks of one level, those that touch drawn as one.
@@ -304,7 +318,8 @@ fn calls(scene: &Scene) -> Vec<Call> {
     let mut sums: Vec<Sum> = sums.into_values().collect();
     sums.sort_by_key(|sum| (std::cmp::Reverse(sum.own), sum.slowest.1));
     let call = |sum: Sum| Call {
-        chip: crate::view::colour::Chip { class: scene.colour(sum.slowest.1), ..scene.palette.chip(sheet.service(sum.slowest.1)) },
+        chip: scene.palette.chip(sheet.service(sum.slowest.1)),
+        colour: scene.colour(sum.slowest.1),
         name: format::name(sheet.name(sum.slowest.1)),
         count: format::count(sum.count),
         self_time: format::duration(sum.own),
@@ -323,6 +338,10 @@ const ROW: usize = 20;
 const MAX_DEPTH: usize = 48;
 /// Narrower cells than a part of so many are drawn together.
 const COLUMNS: u128 = 500;
+/// Letters on a line as wide as the graph, on wide screens and on narrow ones, and how many a label has room for at least.
+const WIDE: u64 = 190;
+const NARROW: u64 = 140;
+const LEAST: usize = 4;
 /// Cells that are drawn on their own.
 const MAX_CELLS: usize = 400;
 /// Stretches of narrow cells per level.

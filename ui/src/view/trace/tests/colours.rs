@@ -33,7 +33,8 @@ fn operations_have_colours_where_one_service_would_have_one() {
     assert_eq!(classes, colours.values().cloned().collect(), "the minimap has the same");
     let flame = flame(&super::scene(&trace, Wanted { view: View::Flame, flame: FlameKind::Time, ..Wanted::default() }));
     for call in &flame.calls {
-        assert_eq!(call.chip.class, colours[&call.name]);
+        assert_eq!(call.colour, colours[&call.name]);
+        assert_eq!(call.chip.class, scene.palette.chip("batch").class, "the mark of a service has one colour");
     }
     for cell in flame.cells.iter().filter(|cell| !cell.label.is_empty()) {
         assert_eq!(cell.class, colours[&cell.label]);
