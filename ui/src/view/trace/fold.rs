@@ -1,7 +1,7 @@
 //! Which rows the waterfall has: what is folded, for size or by the reader, and which window of the rows is in view.
 //!
 //! Similar siblings (same service, name and kind below one parent) become one row when there are many, so that a loop over single calls
-//! is seen as one. Nothing here recurses or reads a span whole.
+//! is seen as one, and so do very many whose names differ in numbers alone. Nothing here recurses or reads a span whole.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -181,18 +181,9 @@ impl<'a> Folding<'a> {
             return siblings.copied().map(Spans::One).collect();
         }
         let siblings: Vec<usize> = siblings.copied().collect();
-        let mut groups = if siblings.len() > SIMILAR { similar(&self.scene.sheet, &siblings) } else { HashMap::new() };
-        let mut rows = Vec::new();
-        for place in siblings {
-            let Some(key) = key(&self.scene.sheet, place) else { continue };
-            match groups.get_mut(&key) {
-                Some(group) if group.len() > SIMILAR => rows.push(Spans::Similar(std::mem::take(group))),
-                // The group was put where its first span is.
-                Some(group) if group.is_empty() => {}
-                _ => rows.push(Spans::One(place)),
-            }
-        }
-        rows
+        let sheet = &self.scene.sheet;
+        let rows = siblings.into_iter().map(Spans::One).collect();
+        gathered(gathered(rows, SIMILAR, |place| key(sheet, place)), ALIKE, |place| key_alike(sheet, place))
     }
 
     fn is_open(&self, place: usize, level: usize) -> bool {
@@ -250,14 +241,32 @@ fn key(sheet: &Sheet, place: usize) -> Option<Key> {
     sheet.spans.get(place).map(|span| (span.service, span.name, span.kind.number()))
 }
 
-fn similar(sheet: &Sheet, siblings: &[usize]) -> HashMap<Key, Vec<usize>> {
+/// The same but for numbers in the name.
+fn key_alike(sheet: &Sheet, place: usize) -> Option<Key> {
+    key(sheet, place).map(|(service, name, kind)| (service, sheet.alike(name), kind))
+}
+
+/// Of the rows of single spans those with one key as one, when there are more than `most`; where the first of them is.
+fn gathered(rows: Vec<Spans>, most: usize, key: impl Fn(usize) -> Option<Key>) -> Vec<Spans> {
+    if rows.len() <= most {
+        return rows;
+    }
     let mut groups: HashMap<Key, Vec<usize>> = HashMap::new();
-    for place in siblings {
-        if let Some(key) = key(sheet, *place) {
+    for row in &rows {
+        if let Spans::One(place) = row
+            && let Some(key) = key(*place)
+        {
             groups.entry(key).or_default().push(*place);
         }
     }
-    groups
+    groups.retain(|_, group| group.len() > most);
+    let gathered = |row: Spans| {
+        let Spans::One(place) = row else { return Some(row) };
+        let Some(group) = key(place).and_then(|key| groups.get_mut(&key)) else { return Some(row) };
+        // The group was put where its first span is.
+        if group.is_empty() { None } else { Some(Spans::Similar(std::mem::take(group))) }
+    };
+    rows.into_iter().filter_map(gathered).collect()
 }
 
 /// Up to this many rows a page holds all of them.
@@ -274,3 +283,6 @@ const OPEN_LEVELS: usize = 3;
 
 /// More similar siblings than this are one row.
 pub(super) const SIMILAR: usize = 10;
+
+/// Names that differ in numbers may be steps that a reader tells apart; nobody does so with more than these.
+const ALIKE: usize = 250;

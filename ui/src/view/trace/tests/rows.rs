@@ -57,7 +57,7 @@ fn a_large_trace_is_folded_and_sent_in_windows() {
     assert!(fall(&trace, chosen).rows.iter().any(|row| row.is_chosen));
     // The heading is the first row; with records between rows nobody knows how many there are.
     assert_eq!((last.rows[0].number, last.count), (Some(30_002), Some(30_002)));
-    let logs = fall(&trace, Wanted { marks: LogMarks::Rows, ..Wanted::default() });
+    let logs = fall(&trace, Wanted { marks: LogMarks::Rows, is_ungrouped: true, ..Wanted::default() });
     assert!(logs.is_windowed && logs.count.is_none() && logs.rows.iter().all(|row| row.number.is_none()));
 }
 
@@ -71,6 +71,20 @@ fn a_window_of_time_leads_to_its_first_row_when_none_in_view_is_of_it() {
     assert!(inside.contains("&at=5001") && inside.contains("t0="), "{inside}");
     assert_eq!(fall(&trace, zoomed(Some(5_001))).inside, "");
     assert_eq!(fall(&trace, Wanted { t0: None, t1: None, ..zoomed(None) }).inside, "");
+}
+
+#[test]
+fn very_many_siblings_whose_names_differ_in_numbers_alone_are_one_row() {
+    let shown = |groups: u32, wanted: Wanted| {
+        let waterfall = fall(&large(groups), wanted);
+        let group = waterfall.rows.get(1).and_then(|row| Some((row.name.clone(), row.group.clone()?)));
+        (waterfall.total, group.map(|(name, group)| (name, group.times, group.facts.split(" · ").next().unwrap().to_owned())))
+    };
+    // Below a root as many spans as it has groups, each named after its number.
+    let (total, group) = shown(300, Wanted::default());
+    assert_eq!((total, group), (2, Some(("span #".to_owned(), "×300".to_owned(), "300\u{a0}names".to_owned()))));
+    assert!(shown(300, Wanted { is_ungrouped: true, ..Wanted::default() }).0 > 300);
+    assert_eq!(shown(250, Wanted { depth: Depth::Levels(1), ..Wanted::default() }), (251, None), "so many may be steps that differ");
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Many similar siblings as one row: how many, how long, how many failed, and when each ran.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
-use storage::trace::Brief;
+use storage::trace::{Brief, unnumbered};
 
 use super::{Context, Line, Row, exceptions};
 use crate::view::format;
@@ -12,7 +13,7 @@ use crate::view::format;
 pub(crate) struct Group {
     /// `×212`.
     pub(crate) times: String,
-    /// `p50 9.00 ms · max 41.0 ms`.
+    /// `p50 9.00 ms · max 41.0 ms`; before it how many names they have when it is not one.
     pub(crate) facts: String,
     /// How many failed below them; empty for none.
     pub(crate) failed_below: String,
@@ -59,7 +60,12 @@ impl Context<'_> {
         row.href.clone_from(&row.toggle);
         row.duration = format!("Σ {}", format::duration(total));
         row.exact = format!("{} in {count} spans", format::exact_nanos(total));
-        let facts = format!("p50 {} · max {}", format::duration(median), format::duration(longest));
+        let names = spans().map(|(_, span)| span.name).collect::<HashSet<_>>().len() as u64;
+        let named = if names > 1 { format!("{} · ", format::counted(names, "name", "names")) } else { String::new() };
+        let facts = format!("{named}p50 {} · max {}", format::duration(median), format::duration(longest));
+        if names > 1 {
+            row.name = format::name(&unnumbered(sheet.name(line.place)));
+        }
         row.words = format!("{count} similar spans, {} in all, {facts}", format::duration(total));
         row.group = Some(Group {
             times: format!("×{}", format::exact(count)),
