@@ -60,6 +60,8 @@ pub(crate) struct Note {
     /// Word and address of what can be done about it; empty for nothing.
     pub(crate) action: &'static str,
     pub(crate) href: String,
+    /// Whether that stands beside the heading, in sight while the note itself is folded.
+    pub(crate) is_ahead: bool,
 }
 
 /// The head of the page.
@@ -233,6 +235,7 @@ pub(crate) fn notes(scene: &Scene) -> Vec<Note> {
             why: "Nothing that is stored was changed.",
             action: "Show times as sent",
             href: scene.here().with("skew", "").href(),
+            is_ahead: true,
         });
     }
     notes
@@ -248,12 +251,14 @@ fn doubt(scene: &Scene, finding: &storage::trace::Finding) -> Option<Note> {
             why: "Such spans are shown as roots. A parent is missing when its service did not send it, sampled it out, or has not sent it yet.",
             action: "Show the first",
             href: at(),
+            ..Note::default()
         },
         FindingKind::StillArriving { .. } => Note {
             text,
             why: "Services send spans in batches, a few seconds after they end.",
             action: "Look again",
             href: scene.here().href(),
+            ..Note::default()
         },
         _ => return None,
     })
@@ -278,6 +283,7 @@ fn skew(scene: &Scene, server: Option<usize>, behind: i64, text: String) -> Opti
         why: "Times are shown as they were sent; durations of spans are right, but bars of this service may lie too early or too late.",
         action: "Show corrected times",
         href: scene.here().with("skew", "adjust").href(),
+        is_ahead: true,
     })
 }
 

@@ -68,6 +68,11 @@ fn clocks_that_disagree_are_a_note_where_it_is_seen_and_a_mark_elsewhere() {
     assert_eq!(told(11, 1_000), (1, String::new()), "11 ms of a second");
     let (marks, said) = told(900, 100);
     assert!(marks == 1 && said.ends_with("With corrected times the trace lasts 100 ms instead of 980 ms."), "{said}");
+    for (is_adjusted, action) in [(false, "Show corrected times"), (true, "Show times as sent")] {
+        let notes = notes(&scene(&skewed(900), Wanted { is_adjusted, ..Wanted::default() }));
+        let ahead: Vec<&str> = notes.iter().filter(|note| note.is_ahead).map(|note| note.action).collect();
+        assert_eq!(ahead, [action], "in sight without unfolding");
+    }
 }
 
 #[test]
