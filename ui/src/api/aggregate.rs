@@ -91,7 +91,7 @@ fn items(list: &str) -> impl Iterator<Item = &str> {
 impl Answer {
     fn new(ask: &Aggregate, found: Aggregation) -> Self {
         let starts = &found.starts;
-        let part = |(start, measured): (&storage::UnixNanos, Vec<Measured>)| PartJson {
+        let part = |(start, measured): (&UnixNanos, Vec<Measured>)| PartJson {
             start: nanos(*start),
             measured: measured.into_iter().map(value).collect(),
         };

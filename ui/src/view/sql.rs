@@ -89,9 +89,9 @@ pub(crate) struct Cell {
 
 /// The tables with a statement for each and for each of their columns; `link` makes the address of a statement.
 pub(crate) fn schema(link: impl Fn(&str) -> String) -> Vec<SchemaTable> {
-    let table = |(table, columns): (&'static str, Vec<(storage::SqlColumn, bool)>)| {
+    let table = |(table, columns): (&'static str, Vec<(SqlColumn, bool)>)| {
         let time = if table == "spans" { "start_time" } else { "time" };
-        let column = |(column, _): (storage::SqlColumn, bool)| {
+        let column = |(column, _): (SqlColumn, bool)| {
             let is_nested = ["MAP", "LIST", "STRUCT", "ARRAY"].iter().any(|word| column.sql_type.to_uppercase().contains(word));
             let name = &column.name;
             let values = format!("SELECT {name}, count(*) AS n\nFROM {table}\nGROUP BY {name}\nORDER BY n DESC\nLIMIT 50");
@@ -114,7 +114,7 @@ fn is_number(sql_type: &str) -> bool {
 
 /// Lays out the rows of an SQL answer.
 pub(crate) fn table(answer: &SqlAnswer, links: &Links, clock: &Clockface) -> Table {
-    let head = |column: &storage::SqlColumn| Head {
+    let head = |column: &SqlColumn| Head {
         name: format::line(&column.name, 120),
         sql_type: format::line(&column.sql_type, 60),
         is_number: is_number(&column.sql_type),
