@@ -142,10 +142,12 @@ async fn list(client: &Client, arguments: &Query, of: &List, mut out: impl Write
 /// A list in the form of the API, page by page under one head.
 async fn file(client: &Client, arguments: &Query, of: &List, mut out: impl Write) -> anyhow::Result<ExitCode> {
     let (mut left, mut cursor, mut complete, mut is_first) = (arguments.limit, None::<String>, true, true);
+    let mut notes: Vec<String> = Vec::new();
     while left > 0 {
         let answer = client.get(&question(arguments, of, left, cursor.as_deref(), "csv")).await?;
         complete &= answer.header("x-throughline-complete") != "false";
         let next = answer.header("x-throughline-next").to_owned();
+        notes.extend(answer.headers("x-throughline-note").map(str::to_owned).filter(|note| !notes.contains(note)).collect::<Vec<_>>());
         let bytes = answer.bytes(MAX_ANSWER_BYTES).await?;
         let head = bytes.windows(2).position(|pair| pair == b"\r\n").map_or(bytes.len(), |end| end + 2);
         out.write_all(bytes.get(if is_first { 0 } else { head }..).unwrap_or_default())?;
@@ -157,7 +159,10 @@ async fn file(client: &Client, arguments: &Query, of: &List, mut out: impl Write
         }
     }
     out.flush()?;
-    if !complete {
+    for note in &notes {
+        crate::say(note);
+    }
+    if !complete && notes.is_empty() {
         crate::say(&"the answer is not complete: a part of the data could not be read");
     }
     say_of_more(arguments, cursor.is_some());

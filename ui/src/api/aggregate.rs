@@ -127,9 +127,9 @@ fn value(measured: Measured) -> AnyJson {
 
 /// One line per group and part.
 async fn table(ask: Aggregate, found: Aggregation, now: UnixNanos) -> Result<Response, Failure> {
-    let complete = found.stats.complete;
+    let (complete, notes) = (found.stats.complete, found.stats.notes.clone());
     let file = in_background(move || csv::file("sums", now, csv::table(&flat(&ask, found)))).await?;
-    Ok(csv::marked(file, false, complete))
+    Ok(csv::marked(file, false, complete, &notes))
 }
 
 fn flat(ask: &Aggregate, found: Aggregation) -> SqlAnswer {

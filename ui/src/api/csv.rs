@@ -33,17 +33,29 @@ pub(super) fn milliseconds(nanos: u64) -> String {
     if rest == 0 { whole.to_string() } else { format!("{whole}.{rest:06}").trim_end_matches('0').to_owned() }
 }
 
-/// Says whether there are more rows than these, and whether none is missing: lines and tables have no other place for it.
-pub(super) fn marked(mut response: Response, truncated: bool, complete: bool) -> Response {
+/// Says whether there are more rows than these, whether none is missing, and why some are: lines and tables have no other place for it.
+pub(super) fn marked(mut response: Response, truncated: bool, complete: bool, notes: &[String]) -> Response {
     let word = |yes| HeaderValue::from_static(if yes { "true" } else { "false" });
     response.headers_mut().insert(TRUNCATED, word(truncated));
     response.headers_mut().insert(COMPLETE, word(complete));
+    for note in as_headers(notes) {
+        response.headers_mut().append(NOTE, note);
+    }
     response
 }
 
+/// Notes as lines of a head: so many of such a length, other characters than those of ASCII as `?`.
+fn as_headers(notes: &[String]) -> impl Iterator<Item = HeaderValue> {
+    let plain = |note: &String| -> String {
+        note.chars().take(MAX_NOTE_CHARS).map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).collect()
+    };
+    let more = notes.len().checked_sub(MAX_NOTES + 1).map(|more| format!("and {} more notes", more + 1));
+    notes.iter().take(MAX_NOTES).map(plain).chain(more).filter_map(|note| HeaderValue::try_from(note).ok())
+}
+
 /// The same of a page of a list, and where the next one begins.
-pub(super) fn page(response: Response, next: Option<Cursor>, complete: bool) -> Response {
-    let mut response = marked(response, next.is_some(), complete);
+pub(super) fn page(response: Response, next: Option<Cursor>, complete: bool, notes: &[String]) -> Response {
+    let mut response = marked(response, next.is_some(), complete, notes);
     // Hex digits.
     if let Some(next) = next.and_then(|cursor| HeaderValue::try_from(cursor.to_string()).ok()) {
         response.headers_mut().insert(NEXT, next);
@@ -124,6 +136,13 @@ fn harmless(text: &str) -> String {
 const NANOS_PER_MILLI: u64 = 1_000_000;
 
 const TRUNCATED: HeaderName = HeaderName::from_static("x-throughline-truncated");
+
+/// What is missing of an answer: as many of these as there are notes.
+const NOTE: HeaderName = HeaderName::from_static("x-throughline-note");
+
+const MAX_NOTES: usize = 16;
+
+const MAX_NOTE_CHARS: usize = 500;
 
 /// The cursor of the next page.
 const NEXT: HeaderName = HeaderName::from_static("x-throughline-next");

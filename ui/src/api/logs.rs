@@ -89,9 +89,9 @@ pub(super) async fn search(State(state): State<AppState>, params: Params) -> Res
     if !is_table {
         return page(found, format).await;
     }
-    let (now, next, complete) = (state.now(), found.next, found.stats.complete);
+    let (now, next, complete, notes) = (state.now(), found.next, found.stats.complete, found.stats.notes.clone());
     let table = in_background(move || csv::file("logs", now, csv::texts(COLUMNS, found.records.iter().map(line)))).await?;
-    Ok(csv::page(table, next, complete))
+    Ok(csv::page(table, next, complete, &notes))
 }
 
 /// A log record as a line of a table; attributes and resource are JSON.
@@ -181,7 +181,7 @@ fn absent(number: u64) -> Failure {
 
 /// A page of log records in the format asked for.
 pub(super) async fn page(page: LogPage, format: Format) -> Result<Response, Failure> {
-    let (next, complete) = (page.next, page.stats.complete);
+    let (next, complete, notes) = (page.next, page.stats.complete, page.stats.notes.clone());
     let response = written(move || match format {
         Format::Plain => {
             let logs = page.records.iter().map(Record::from).collect();
@@ -191,7 +191,7 @@ pub(super) async fn page(page: LogPage, format: Format) -> Result<Response, Fail
     })
     .await?;
     // OTLP has no place for it.
-    Ok(if format == Format::Otlp { csv::page(response, next, complete) } else { response })
+    Ok(if format == Format::Otlp { csv::page(response, next, complete, &notes) } else { response })
 }
 
 /// `format`: `json` or `otlp`.

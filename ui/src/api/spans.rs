@@ -55,13 +55,13 @@ pub(super) async fn search(State(state): State<AppState>, params: Params) -> Res
 }
 
 async fn page(page: SpanPage, format: Format, now: UnixNanos) -> Result<Response, Failure> {
-    let (next, complete) = (page.next, page.stats.complete);
+    let (next, complete, notes) = (page.next, page.stats.complete, page.stats.notes.clone());
     let response = match format {
         Format::Plain => return written(move || to_json(&Found::from(&page))).await,
         Format::Otlp => written(move || to_json(&TracesData::new(&page.spans))).await?,
         Format::Table => in_background(move || csv::file("spans", now, csv::texts(COLUMNS, page.spans.iter().map(line)))).await?,
     };
-    Ok(csv::page(response, next, complete))
+    Ok(csv::page(response, next, complete, &notes))
 }
 
 /// A span as a line of a table; attributes and resource are JSON.

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value as AnyJson};
 use storage::{SqlAnswer, SqlColumn, SqlQuery, sql_tables};
@@ -119,26 +119,13 @@ async fn answer(state: &AppState, sql: String, headers: &HeaderMap, params: &Par
     let query = SqlQuery { sql, max_rows: params.number("max_rows", 1_000, 100_000)?, timeout: timeout(params)? };
     let answer = state.store().sql(query).await?;
     let (truncated, complete) = (answer.truncated, answer.notes.is_empty());
-    let (notes, now) = (notes_as_headers(&answer.notes), state.now());
+    let (notes, now) = (answer.notes.clone(), state.now());
     let response = match format {
         Format::Json => written(move || to_json(&Answer::from(&answer))).await?,
         Format::Ndjson => with_type(written(move || lines(&answer)).await?, "application/x-ndjson"),
         Format::Csv => in_background(move || csv::file("sql", now, csv::table(&answer))).await?,
     };
-    let mut response = csv::marked(response, truncated, complete);
-    for note in notes {
-        response.headers_mut().append(NOTE, note);
-    }
-    Ok(response)
-}
-
-/// Notes as lines of a head: so many of such a length, other characters than those of ASCII as `?`.
-fn notes_as_headers(notes: &[String]) -> Vec<HeaderValue> {
-    let plain = |note: &String| -> String {
-        note.chars().take(MAX_NOTE_CHARS).map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).collect()
-    };
-    let more = notes.len().checked_sub(MAX_NOTES + 1).map(|more| format!("and {} more notes", more + 1));
-    notes.iter().take(MAX_NOTES).map(plain).chain(more).filter_map(|note| HeaderValue::try_from(note).ok()).collect()
+    Ok(csv::marked(response, truncated, complete, &notes))
 }
 
 fn timeout(params: &Params) -> Result<Duration, Failure> {
@@ -222,13 +209,6 @@ impl<'a> From<&'a SqlAnswer> for Answer<'a> {
 }
 
 const PARAMETERS: [&str; 4] = ["query", "max_rows", "timeout", "format"];
-
-/// What is missing of an answer: as many of these as there are notes.
-const NOTE: HeaderName = HeaderName::from_static("x-throughline-note");
-
-const MAX_NOTES: usize = 16;
-
-const MAX_NOTE_CHARS: usize = 500;
 
 const DEFAULT_TIMEOUT: Duration = MAX_TIMEOUT;
 

@@ -50,10 +50,10 @@ pub(super) async fn search(State(state): State<AppState>, params: Params) -> Res
     if !is_table {
         return Ok(Json(Found::new(found, order)).into_response());
     }
-    let (now, next, complete) = (state.now(), found.next, found.stats.complete);
+    let (now, next, complete, notes) = (state.now(), found.next, found.stats.complete, found.stats.notes.clone());
     let table =
         in_background(move || csv::file("traces", now, csv::texts(TRACE_COLUMNS, found.traces.into_iter().map(trace_line)))).await?;
-    Ok(csv::page(table, next, complete))
+    Ok(csv::page(table, next, complete, &notes))
 }
 
 /// `GET /api/v1/traces/histogram`
