@@ -18,7 +18,7 @@ pub struct Operation {
 /// The operations of a trace, as far as they can be told apart at a glance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Operations {
-    /// Those that take longest, the longest first, at most as many as were asked for.
+    /// Those that take longest, the longest first, as many as can be told apart.
     pub longest: Vec<Operation>,
     /// How many there are in all.
     pub all: usize,
@@ -27,8 +27,12 @@ pub struct Operations {
 // === impl Operations ===
 
 impl Operations {
+    pub(super) fn of(spans: &[Brief], names: &[String]) -> Self {
+        Self::most(spans, names, MOST)
+    }
+
     /// A trace may have as many names as spans; `most` of them are kept.
-    pub(super) fn of(spans: &[Brief], names: &[String], most: usize) -> Self {
+    fn most(spans: &[Brief], names: &[String], most: usize) -> Self {
         let mut known: Vec<Operation> = (0..).zip(names).map(|(name, _)| Operation { name, count: 0, total: 0 }).collect();
         for span in spans {
             if let Some(one) = known.get_mut(span.name as usize) {
@@ -47,6 +51,9 @@ impl Operations {
         Self { longest: known, all }
     }
 }
+
+/// As many as there are colours that can be told apart.
+const MOST: usize = 12;
 
 #[cfg(test)]
 mod tests {
@@ -73,7 +80,7 @@ mod tests {
         let names = ["b", "a", "unused", "c"].map(str::to_owned);
         let spans = [brief(0, 5), brief(3, 9), brief(0, 5), brief(1, 10)];
         let told = |most: usize| {
-            let operations = Operations::of(&spans, &names, most);
+            let operations = Operations::most(&spans, &names, most);
             (operations.longest.iter().map(|one| (one.name, one.count, one.total)).collect::<Vec<_>>(), operations.all)
         };
         assert_eq!(told(9), (vec![(1, 1, 10), (0, 2, 10), (3, 1, 9)], 3), "of equal ones by name");

@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use crate::memo::SERVICE_SLOTS;
 use crate::model::{Resource, SpanId, SpanKind, StatusCode, TraceId, UnixNanos};
 
 use super::{Finding, Operations, Section, Skew, Trace, Tree, alike, critical_path, findings, own_times, self_times, skew};
@@ -278,10 +277,10 @@ impl Sheet {
         self.lasting.get_or_init(|| findings::lasting(self))
     }
 
-    /// The operations that take longest, as many as there are colours.
+    /// The operations that take longest.
     #[must_use]
     pub fn operations(&self) -> &Operations {
-        self.operations.get_or_init(|| Operations::of(&self.spans, &self.names, SERVICE_SLOTS))
+        self.operations.get_or_init(|| Operations::of(&self.spans, &self.names))
     }
 
     /// The place of the first name that is like this one but for its numbers.

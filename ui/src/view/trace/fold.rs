@@ -176,13 +176,11 @@ impl<'a> Folding<'a> {
         let lifted = |veil: &super::hiding::Veil| Cow::Owned(veil.lifted(self.scene.sheet.tree(), siblings));
         let siblings = self.scene.veil.as_ref().map_or(Cow::Borrowed(siblings), lifted);
         let is_kept = |place: &&usize| self.kept.as_ref().is_none_or(|kept| kept.get(**place).copied().unwrap_or(false));
-        let siblings = siblings.iter().filter(is_kept);
+        let rows: Vec<Spans> = siblings.iter().filter(is_kept).copied().map(Spans::One).collect();
         if self.kept.is_some() || self.scene.wanted.is_ungrouped {
-            return siblings.copied().map(Spans::One).collect();
+            return rows;
         }
-        let siblings: Vec<usize> = siblings.copied().collect();
         let sheet = &self.scene.sheet;
-        let rows = siblings.into_iter().map(Spans::One).collect();
         gathered(gathered(rows, SIMILAR, |place| key(sheet, place)), ALIKE, |place| key_alike(sheet, place))
     }
 
@@ -285,4 +283,4 @@ const OPEN_LEVELS: usize = 3;
 pub(super) const SIMILAR: usize = 10;
 
 /// Names that differ in numbers may be steps that a reader tells apart; nobody does so with more than these.
-const ALIKE: usize = 250;
+const ALIKE: usize = 300;
