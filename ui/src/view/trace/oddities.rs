@@ -60,6 +60,7 @@ fn before_parents(scene: &Scene) -> Option<Note> {
         why: "Times or parents were mixed up, or a clock was set meanwhile. A trace lasts from its first start on, whichever span that is of.",
         action: "Show it",
         href: scene.to_span(place),
+        ..Note::default()
     })
 }
 
