@@ -151,7 +151,7 @@ async fn file(client: &Client, arguments: &Query, of: &List, mut out: impl Write
         let bytes = answer.bytes(MAX_ANSWER_BYTES).await?;
         let head = bytes.windows(2).position(|pair| pair == b"\r\n").map_or(bytes.len(), |end| end + 2);
         out.write_all(bytes.get(if is_first { 0 } else { head }..).unwrap_or_default())?;
-        left = left.saturating_sub(left.min(of.page));
+        left = left.saturating_sub(lines(&bytes).saturating_sub(1));
         is_first = false;
         cursor = Some(next).filter(|next| !next.is_empty());
         if cursor.is_none() {
@@ -167,6 +167,16 @@ async fn file(client: &Client, arguments: &Query, of: &List, mut out: impl Write
     }
     say_of_more(arguments, cursor.is_some());
     Ok(exit_code(complete))
+}
+
+/// Lines of CSV: what stands in quotes may be several.
+fn lines(csv: &[u8]) -> u32 {
+    let mut in_quotes = false;
+    let ends = csv.iter().filter(|byte| {
+        in_quotes ^= **byte == b'"';
+        **byte == b'\n' && !in_quotes
+    });
+    u32::try_from(ends.count()).unwrap_or(u32::MAX)
 }
 
 /// The address of a page of a list.
@@ -256,3 +266,13 @@ const LOGS: List = List {
 
 /// Of one page.
 const MAX_ANSWER_BYTES: usize = 1 << 30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_csv_may_hold_several() {
+        assert_eq!(lines(b"time,body\r\n1,\"one\ntwo \"\"three\"\"\r\n\"\r\n2,x\r\n"), 3);
+    }
+}
