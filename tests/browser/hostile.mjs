@@ -59,9 +59,9 @@ async function places({ traceId, spanId, service, bad, key }) {
   ];
 }
 
-// The elements of a page with the names of their attributes; where a word may break depends on the word, whether a name or a value that is
+// The elements of a page with the names of their attributes; where a word may break or be cut depends on the word, whether a name or a value that is
 // cut tells all of itself on its length, and what is offered to choose from on which services there are by then.
-const skeleton = () => [...document.querySelectorAll("main :not(wbr, i.gap-in:empty, tspan, option, .cut, .cut > summary, .cut > summary *)")]
+const skeleton = () => [...document.querySelectorAll("main :not(wbr, bdi, i.gap-in:empty, tspan, option, .cut, .cut > summary, .cut > summary *)")]
   .map((one) => `${one.localName} ${one.getAttributeNames().filter((name) => name !== "title" || !one.matches(".chip-name")).join(" ")}`);
 
 async function look(page, path) {
