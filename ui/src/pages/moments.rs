@@ -19,7 +19,7 @@ pub(super) fn address(params: &Params, path: &str, links: &Links, (now, zone): (
         _ => {}
     }
     let is_end = |name: &str| name == "from" || name == "to";
-    let moment = |name, text| is_end(name).then(|| by_clock(text, now, zone)).flatten();
+    let moment = |name: &str, text: &str| is_end(name).then(|| by_clock(text, now, zone)).flatten();
     if !params.pairs().any(|(name, text)| moment(name, text).is_some()) {
         return None;
     }

@@ -159,7 +159,7 @@ fn slower(failures: &[Failure<'_>], compared: &Compared<'_>, links: &Links, pale
             class: "slow",
             text: rise.clone(),
             href: links.traces(&term("service", &service.name)).with("sort", "slowest").href(),
-            evidence: plain(format!("against the window before{with}")),
+            evidence: plain(format!("of {}, against the window before{with}", format::counted(service.requests, "request", "requests"))),
         }
     };
     slow.iter().filter(|(service, _)| is_cause(service)).map(item).collect()

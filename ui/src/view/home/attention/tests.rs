@@ -201,7 +201,7 @@ fn who_waits_for_a_slow_service_is_told_with_it() {
     let now = [service("web", 50, 0, 99_000_000), service("store", 50, 0, 90_000_000)];
     let items = told(Compared { now: &now, before: &before, edges: &[edge("web", "store")], ..Compared::default() });
     assert_eq!(items.iter().map(|item| item.chip.name.as_str()).collect::<Vec<_>>(), ["store"]);
-    assert_eq!(evidence(&items[0]), "against the window before, and with it web");
+    assert_eq!(evidence(&items[0]), "of 50 requests, against the window before, and with it web");
     assert!(asks_who_waits(&Compared { now: &now, before: &before, ..Compared::default() }));
     let alone = Compared { now: &now[1..], before: &before, ..Compared::default() };
     assert!(!asks_who_waits(&alone) && !asks_who_waits(&Compared { now: &now, ..Compared::default() }), "one alone waits for nobody");
