@@ -2,7 +2,7 @@
 //
 // Usage: keys.mjs BASE_URL CHROMIUM     Ends with 1 and says why when something is not so.
 
-import { base, check, failingCheckout, watched, withBrowser } from "./site.mjs";
+import { base, check, failingCheckout, heatOf, watched, withBrowser } from "./site.mjs";
 
 // A box that was ticked by the pointer is no field that is typed into.
 async function goesOnAfterABox(context) {
@@ -118,7 +118,26 @@ async function chartsSayTheirParts(context) {
   await page.close();
 }
 
+// What a cell of the heat map holds, or a point, is told at the pointer and under the arrow keys, to who sees and to who hears.
+async function cellsSayWhatTheyHold(context) {
+  const page = await watched(context);
+  await page.goto(`${base}/traces?from=now-5m`);
+  await page.locator("html[data-ready]").waitFor();
+  const { cells, at } = await heatOf(page), tip = page.locator("p.flash");
+  await page.mouse.move(...at(cells[0]));
+  await tip.waitFor({ timeout: 5_000 }).catch(() => check(false, "a cell says nothing under the pointer"));
+  await page.mouse.move(2, 600);
+  await tip.waitFor({ state: "detached", timeout: 2_000 }).catch(() => check(false, "what a cell says stays when the pointer is elsewhere"));
+  await page.locator("svg[data-heat]").focus();
+  await page.keyboard.press("ArrowRight");
+  const [seen, heard] = [await tip.innerText(), await page.locator("#say").textContent()];
+  check(seen === heard && /\d spans?, \d+ failed$|^Nothing here$/.test(seen), `under the arrow keys a cell says "${seen}", and "${heard}" to screen readers`);
+  await page.keyboard.press("Escape");
+  check((await tip.count()) === 0, "Escape does not take away what a cell says");
+  await page.close();
+}
+
 await withBrowser(async (browser) => {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
-  for (const act of [goesOnAfterABox, runsWithMeta, typesWithOption, findsFromEveryReading, letsGoOfTheMinimap, chartsSayTheirParts]) await act(context);
+  for (const act of [goesOnAfterABox, runsWithMeta, typesWithOption, findsFromEveryReading, letsGoOfTheMinimap, chartsSayTheirParts, cellsSayWhatTheyHold]) await act(context);
 });
