@@ -78,7 +78,22 @@ impl Config {
     }
 
     /// What is said at start of settings that can be used and promise more than there is.
-    pub(crate) fn warning(&self) -> Option<String> {
+    pub(crate) fn warnings(&self) -> impl Iterator<Item = String> {
+        [self.too_many_questions(), self.too_little_kept_free()].into_iter().flatten()
+    }
+
+    fn too_little_kept_free(&self) -> Option<String> {
+        let (wanted, least) = (self.storage.min_free_bytes, self.storage.least_free_bytes());
+        (wanted < least).then(|| {
+            let least = least.div_ceil(1 << 20);
+            format!(
+                "min_free_bytes is {wanted}, and {least} MiB are kept free all the same: so much may be needed to write memory to files, without \
+                 which nothing could be freed any more; set it to {least}MiB or more, or lower buffer_bytes"
+            )
+        })
+    }
+
+    fn too_many_questions(&self) -> Option<String> {
         let (wanted, limit) = (self.storage.concurrent_queries, self.storage.memory_limit_bytes?);
         let room = self.storage.questions_with_room(self.collector.in_flight_bytes).filter(|room| *room < wanted)?;
         Some(format!(

@@ -73,7 +73,7 @@ fn run(command: Command) -> ExitCode {
 /// Builds the parts, says where they listen, runs them until a signal, and lets them finish.
 fn serve(config: Config) -> anyhow::Result<ExitCode> {
     telemetry::start(&config.log);
-    if let Some(warning) = config.warning() {
+    for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
     let runtime = runtime()?;

@@ -41,7 +41,7 @@ pub(crate) const SETTINGS: [Setting; 29] = [
     setting("buffer_bytes", "", "SIZE", "Data in memory at which a flush to disk begins [default: by memory, at most 56MiB]"),
     setting("max_buffer_bytes", "", "SIZE", "Data in memory at which senders wait [default: four times buffer-bytes]"),
     setting("flush_interval", "60s", "TIME", "Age of data in memory at which a flush to disk begins"),
-    setting("min_free_bytes", "512MiB", "SIZE", "Free disk below which data is refused and pages go on"),
+    setting("min_free_bytes", "512MiB", "SIZE", "Free disk below which data is refused and pages go on; at least what a flush of buffer_bytes may need"),
     setting(
         "concurrent_queries",
         "",

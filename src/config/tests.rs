@@ -36,17 +36,25 @@ fn more_questions_at_once_than_memory_has_room_for_are_told_and_the_defaults_nev
         config.storage.memory_limit_bytes = Some(mib << 20);
         (config.storage.max_buffer_bytes, config.storage.query_memory_bytes) = (4 * shares.buffer, shares.query);
         (config.storage.concurrent_queries, config.collector.in_flight_bytes) = (shares.questions, shares.in_flight);
-        assert_eq!(config.warning(), None, "{mib} MiB");
+        assert_eq!(config.warnings().next(), None, "{mib} MiB");
         if mib == 512 {
             config.storage.concurrent_queries = 3;
-            assert_eq!(config.warning(), None);
+            assert_eq!(config.warnings().next(), None);
             config.storage.concurrent_queries = 4;
-            let warning = config.warning().unwrap();
+            let warning = config.warnings().next().unwrap();
             assert!(warning.starts_with("concurrent_queries is 4, and 512 MiB of memory have room for 3 at once"), "{warning}");
         }
     }
     (config.storage.memory_limit_bytes, config.storage.concurrent_queries) = (None, 1_000);
-    assert_eq!(config.warning(), None, "without a limit there is room");
+    assert_eq!(config.warnings().next(), None, "without a limit there is room");
+}
+
+#[test]
+fn less_free_disk_than_a_flush_may_need_is_told_with_what_is_kept() {
+    let told = |least: &str| load("", &[], &[("buffer_bytes", "8MiB"), ("min_free_bytes", least)]).unwrap().warnings().collect::<Vec<_>>();
+    let [warning] = told("1MiB").try_into().unwrap();
+    assert!(warning.starts_with("min_free_bytes is 1048576, and 9 MiB are kept free all the same"), "{warning}");
+    assert!(told("9MiB").is_empty());
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::query::questions_within;
 use crate::retention::Retention;
+use crate::wal::LEAST_FILE_BYTES;
 
 /// Settings of a [`crate::Store`]. Every field has a default that suits one machine with two cores.
 #[derive(Clone, Debug)]
@@ -21,7 +22,7 @@ pub struct Config {
     pub flush_interval: Duration,
     /// Bytes in memory, flushing ones included, at which appends wait. Default four times `buffer_bytes`.
     pub max_buffer_bytes: usize,
-    /// Below this much free disk, appends are refused and reads go on. Default 512 MiB.
+    /// Below this much free disk, appends are refused and reads go on; never less than [`Self::least_free_bytes`]. Default 512 MiB.
     pub min_free_bytes: u64,
     /// Bytes that the data folder may take; before it would take more, the oldest segments go. `None` for what the disk has.
     pub max_disk_bytes: Option<u64>,
@@ -76,6 +77,18 @@ impl Config {
     /// Bytes that what is remembered of requests may take on disk: all that is remembered with the default buffer, less with a smaller one.
     pub(crate) fn requests_bytes(&self) -> u64 {
         (self.buffer_bytes as u64 / 4).clamp(64 << 10, 8 << 20)
+    }
+
+    /// What is kept free in any case: what is in memory must fit into segments before the log can give room back, and a log that has taken
+    /// the last of the disk could never be emptied. One lot, of which segments take a part, and the smallest file of the log.
+    #[must_use]
+    pub fn least_free_bytes(&self) -> u64 {
+        (self.buffer_bytes as u64).saturating_add(LEAST_FILE_BYTES)
+    }
+
+    /// Free disk below which nothing is taken in.
+    pub(crate) fn kept_free(&self) -> u64 {
+        self.min_free_bytes.max(self.least_free_bytes())
     }
 
     /// The smallest `max_disk_bytes` that goes with the other settings: room for the log, for one flush and for merging it.

@@ -106,7 +106,7 @@ impl Inner {
     /// room for another file and there still is none. Nobody may send any more, so that this must end without a request.
     pub(super) fn stuck(&self) -> Option<String> {
         let no_room = || match self.wal.refusal() {
-            Some(Refusal::NoRoom(reason)) if self.disk.free_bytes() < LEAST_FILE_BYTES => Some(reason),
+            Some(Refusal::NoRoom(reason)) if !self.disk.has_room_for(LEAST_FILE_BYTES) => Some(reason),
             _ => None,
         };
         self.health.stuck().map(|why| stuck(&why)).or_else(no_room)

@@ -27,7 +27,7 @@ use crate::memo::Memo;
 use crate::metrics::Registry;
 use crate::query::Engine;
 use crate::requests::Requests;
-use crate::wal::{self, Notice, Options, Replayed, Writer};
+use crate::wal::{self, Notice, Options, Refusal, Replayed, Writer};
 
 use super::append::Pending;
 use super::merge::Merger;
@@ -114,7 +114,7 @@ pub(super) fn prepare(
     let wal = Arc::new(wal);
     wal.release(contents.wal_through);
     let health = Arc::new(Health::default());
-    let disk = Arc::new(Disk::new(folder.clone(), config.min_free_bytes, meters.disk_free.clone()));
+    let disk = Arc::new(Disk::new(folder.clone(), config.kept_free(), meters.disk_free.clone()));
     let flusher = Flusher {
         tables: tables.clone(),
         keeper: keeper.clone(),
@@ -196,7 +196,7 @@ fn log_options(config: &Config, file_bytes: u64, keeper: &Arc<Keeper>, requests:
         }
         Ok(()) => Ok(()),
     });
-    let keep_free = config.min_free_bytes;
+    let keep_free = config.kept_free();
     Options { folder: folder.wal(), store: folder.id(), sync: config.sync, file_bytes, keep_free, before_removal, before_use }
 }
 
@@ -261,6 +261,10 @@ impl Flusher {
         }
         let through = self.tables.flushed_through();
         self.wal.release(through);
+        // The last file of the log goes too, which may be what takes the room for another one.
+        if matches!(self.wal.refusal(), Some(Refusal::NoRoom(_))) {
+            self.wal.rotate();
+        }
         Ok(through)
     }
 }

@@ -320,6 +320,14 @@ async fn a_full_disk_refuses_writes_and_keeps_reads() {
 }
 
 #[tokio::test]
+async fn what_a_flush_may_need_is_kept_free_whatever_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_with(Config { min_free_bytes: 0, buffer_bytes: 1 << 50, ..config(dir.path()) }).await.unwrap();
+    let error = store.append(Signal::Logs, logs(0, 1)).await.unwrap_err();
+    assert!(error.to_string().contains("1073741825 MiB are kept free"), "{error}");
+}
+
+#[tokio::test]
 async fn a_sender_that_hangs_up_leaves_its_request_whole_or_absent() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).await;

@@ -123,3 +123,29 @@ fn with_an_interval_records_are_acknowledged_before_they_are_synced() {
     writer.stop();
     assert_eq!(faulty.found(), [1]);
 }
+
+#[test]
+fn no_file_for_records_begins_in_what_is_kept_free_and_another_one_makes_room() {
+    let mut faulty = Faulty::new(SyncPolicy::Group, 600);
+    faulty.options.keep_free = u64::MAX;
+    let (writer, mut log) = faulty.begun();
+    let kept = (0..10).take_while(|_| keeps(&writer, &mut log, &[b'x'; 100])).count();
+    assert!((1..10).contains(&kept), "{kept}");
+    assert!(matches!(writer.refusal(), Some(Refusal::NoRoom(_))), "{:?}", writer.refusal());
+    assert!(!keeps(&writer, &mut log, b"x"), "it is looked up again");
+    writer.release(kept as u64);
+    assert_eq!(writer.files().len(), 1);
+    writer.rotate();
+    assert!(log.step());
+    assert_eq!(writer.files(), [(kept as u64 + 1, FILE_HEADER as u64)]);
+    assert!(keeps(&writer, &mut log, b"x"));
+    drop((writer, log));
+    faulty.disk.kill();
+    let (mut found, expected) = (Vec::new(), Expected { through: kept as u64, ..Expected::default() });
+    let replayed = crate::wal::verify(&faulty.folder, STORE, expected, &mut |frame| {
+        found.push(frame.seq);
+        Ok(())
+    });
+    assert!(replayed.is_ok());
+    assert_eq!(found, [kept as u64 + 1]);
+}

@@ -185,10 +185,10 @@ impl<T> Log<T> {
     }
 
     fn write(&mut self, group: &[Entry<T>], bytes: u64) -> Result<(), Fault> {
-        if self.active.as_ref().is_some_and(|a| a.written > FILE_HEADER as u64 && a.written + bytes > a.most) {
+        let goes_on = self.active.as_ref().is_some_and(|a| a.written == FILE_HEADER as u64 || a.written + bytes <= a.most);
+        if !goes_on {
+            self.look_for_room()?;
             self.retire()?;
-        }
-        if self.active.is_none() {
             self.start_file()?;
         }
         let Some(active) = self.active.as_mut() else { return Ok(()) };
@@ -261,10 +261,23 @@ impl<T> Log<T> {
         Ok(())
     }
 
+    /// Whether another file for records leaves free what is kept free, which writing memory to segments may need. Looked up for each file: many
+    /// of them begin in a second.
+    fn look_for_room(&self) -> Result<(), Fault> {
+        let (free, most) = self.next_file();
+        let fits = free >= most.saturating_add(self.options.keep_free);
+        if fits { Ok(()) } else { Err(Fault::NoRoom(io::ErrorKind::StorageFull.into())) }
+    }
+
+    /// Bytes that are free, and those that another file takes of them.
+    fn next_file(&self) -> (u64, u64) {
+        let free = self.options.folder.free_bytes().unwrap_or(u64::MAX);
+        (free, file::share(self.options.file_bytes, free.saturating_sub(self.options.keep_free)))
+    }
+
     fn start_file(&mut self) -> Result<(), Fault> {
-        let Options { folder, store, file_bytes, keep_free, before_use, .. } = &self.options;
-        let free = folder.free_bytes().unwrap_or(u64::MAX);
-        let most = file::share(*file_bytes, free.saturating_sub(*keep_free));
+        let (_, most) = self.next_file();
+        let Options { folder, store, before_use, .. } = &self.options;
         let file = file::create(folder, self.next_seq, *store, most).map_err(Fault::NoRoom)?;
         if let Err(error) = before_use.tell(self.next_seq) {
             // Gives back what was set aside. The header stays: the file may be recorded all the same.
