@@ -22,6 +22,7 @@ mod builder;
 mod codec;
 mod derive;
 mod notes;
+mod powers;
 mod roll;
 mod unit;
 

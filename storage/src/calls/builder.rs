@@ -56,6 +56,7 @@ impl Gathered {
         }
         for call in run.calls() {
             self.sums.errors += u64::from(call.error);
+            self.sums.powers.add(call.duration);
             let sample = Sample::of(call);
             self.slowest = self.slowest.max(Some(sample));
             if call.error {

@@ -9,12 +9,15 @@
 //! system. Then count of cells, per cell: minutes after the cell before; what it is about (0 service with name, 1 edge with position, 2
 //! calls by somebody unknown with name and end in parts of 15 s after its minute, 3 answers with address and name); for services rows,
 //! errors and buckets, for calls errors, buckets, count of samples, per sample twice its duration (plus 1 when it failed), 16 bytes of
-//! trace and 8 of span id; for answers rows. Nothing follows.
+//! trace and 8 of span id; for answers rows. Behind them, for each cell with a duration: the sum of its durations, and how much the sum of
+//! their squares is more than that of as many equal ones (`calls/powers.rs`). In older segments these are missing, which is not known then.
+//! Nothing follows.
 //!
 //! What does not fit together is no roll-up.
 
 use std::sync::Arc;
 
+use super::powers::Powers;
 use super::unit::{MAX_APART, MAX_CELLS, MAX_NAMES};
 use super::{Cell, Name, Party, Sample, Subject, Sums, Unit, UnitHead, Way, slot_of};
 use crate::rollup::{Buckets, MINUTE, Reader, put, put_buckets, put_texts};
@@ -106,7 +109,27 @@ pub(super) fn encode(unit: &Unit) -> Vec<u8> {
             }
         }
     }
+    put_powers(&mut out, &unit.cells);
     out
+}
+
+/// All or nothing.
+fn put_powers(out: &mut Vec<u8>, cells: &[Cell]) {
+    let known = cells.iter().map(|cell| &cell.sums).filter(|sums| sums.durations.count() > 0);
+    let parts: Option<Vec<_>> = known.map(|sums| sums.powers.parts(sums.durations.count())).collect();
+    for (sum, more) in parts.into_iter().flatten() {
+        put(out, sum);
+        put(out, more);
+    }
+}
+
+fn read_powers(reader: &mut Reader<'_>, cells: &mut [Cell]) -> Option<()> {
+    let is_known = !reader.is_empty();
+    for sums in cells.iter_mut().map(|cell| &mut cell.sums).filter(|sums| sums.durations.count() > 0) {
+        let parts = if is_known { Some((reader.number()?, reader.number()?)) } else { None };
+        sums.powers = parts.map_or(Powers::UNKNOWN, |parts| Powers::from_parts(parts, sums.durations.count()));
+    }
+    Some(())
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Option<Unit> {
@@ -134,6 +157,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Unit> {
         }
         (sums.errors <= sums.durations.count()).then(|| cells.push(Cell { minute, subject, sums }))?;
     }
+    read_powers(&mut reader, &mut cells)?;
     reader.is_empty().then(|| Unit::new(names, edges, cells))
 }
 

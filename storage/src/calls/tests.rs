@@ -69,6 +69,30 @@ fn taking_over_units_equals_writing_their_rows_again() {
 }
 
 #[test]
+fn units_of_older_segments_are_read_and_tell_durations_by_their_buckets() {
+    let (heads, cells) = written(7);
+    let roll = CallRoll::decode(&heads).unwrap().unwrap();
+    for head in &roll.units {
+        let bytes = cells_of(head, &cells);
+        let unit = codec::decode(bytes).unwrap();
+        let is_timed = |cell: &&Cell| cell.sums.durations.count() > 0;
+        let mut more = Vec::new();
+        for sums in unit.cells.iter().filter(is_timed).map(|cell| &cell.sums) {
+            let (sum, squares) = sums.powers.parts(sums.durations.count()).unwrap();
+            crate::rollup::put(&mut more, sum);
+            crate::rollup::put(&mut more, squares);
+        }
+        assert!(bytes.ends_with(&more) && !more.is_empty());
+        let older = codec::decode(&bytes[..bytes.len() - more.len()]).unwrap();
+        assert_eq!(older.cells.len(), unit.cells.len());
+        for sums in older.cells.iter().filter(is_timed).map(|cell| &cell.sums) {
+            assert_eq!(sums.quantile(0.95), sums.durations.quantile(0.95));
+        }
+        assert!(codec::decode(&bytes[..bytes.len() - 1]).is_none(), "half of it is damage");
+    }
+}
+
+#[test]
 fn damaged_blobs_are_no_roll_ups_and_never_break() {
     let (heads, cells) = written(5);
     for len in 0..heads.len() {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use super::powers::Powers;
 use super::{Instance, Name, Party, Way};
 use crate::rollup::Buckets;
 
@@ -46,6 +47,8 @@ pub(crate) struct Sums {
     pub(crate) errors: u64,
     /// Of calls and requests, which are as many.
     pub(crate) durations: Buckets,
+    /// Of the same.
+    pub(crate) powers: Powers,
     /// Some of the calls.
     pub(crate) samples: Vec<Sample>,
 }
@@ -114,8 +117,19 @@ impl Sums {
     pub(crate) fn merge(&mut self, other: &Self) {
         self.rows += other.rows;
         self.errors += other.errors;
-        self.durations.merge(&other.durations);
+        self.merge_durations(other);
         self.samples.extend_from_slice(&other.samples);
+    }
+
+    /// Adds only how long the calls took.
+    pub(crate) fn merge_durations(&mut self, other: &Self) {
+        self.durations.merge(&other.durations);
+        self.powers.merge(other.powers);
+    }
+
+    /// The duration that the share `q` of all does not exceed.
+    pub(crate) fn quantile(&self, q: f64) -> u64 {
+        self.powers.quantile(q, &self.durations)
     }
 
     /// Keeps no more than `max` samples: from the fastest to the slowest, and the slowest failed one.

@@ -156,7 +156,7 @@ impl Tally {
             };
             sums.rows += cell.sums.rows;
             sums.errors += cell.sums.errors;
-            sums.durations.merge(&cell.sums.durations);
+            sums.merge_durations(&cell.sums);
             sums.samples.extend(cell.sums.samples.iter().filter(|sample| !apart.contains(&sample.trace)));
             bound(sums);
         }
@@ -192,6 +192,7 @@ fn ended(call: &Instance) -> u64 {
 fn count(sums: &mut Sums, call: &Instance) {
     sums.errors += u64::from(call.error);
     sums.durations.add(bucket_of(call.duration), 1);
+    sums.powers.add(call.duration);
 }
 
 fn add(sums: &mut Sums, call: &Instance) {
@@ -202,7 +203,9 @@ fn add(sums: &mut Sums, call: &Instance) {
 
 fn discount(sums: &mut Sums, call: &Instance) {
     sums.errors = sums.errors.saturating_sub(u64::from(call.error));
-    sums.durations.remove(bucket_of(call.duration), 1);
+    if sums.durations.remove(bucket_of(call.duration), 1) {
+        sums.powers.remove(call.duration);
+    }
 }
 
 fn bound(sums: &mut Sums) {

@@ -90,6 +90,23 @@ fn a_call_through_inner_spans_is_one_edge_and_a_true_root_is_called_by_the_user(
 }
 
 #[test]
+fn one_call_two_and_equal_ones_have_exact_quantiles_wherever_they_lie() {
+    for durations in [vec![500_000_000], vec![500_000_000; 7], vec![55_435_001, 500_000_000], vec![500_000_000, 400_000_001]] {
+        let call = |(trace, duration): (u64, &u64)| {
+            let mut span = fixtures::span(trace, 1, 0, "web", "x", 1_000, *duration);
+            span.kind = Server;
+            span
+        };
+        let map = map_of(&(1..).zip(&durations).map(call).collect::<Vec<_>>());
+        let (shortest, longest) = (*durations.iter().min().unwrap(), *durations.iter().max().unwrap());
+        let [node] = map.nodes.iter().filter(|node| node.name == "web").collect::<Vec<_>>()[..] else { panic!("{map:?}") };
+        assert_eq!((node.requests, node.p50, node.p95, node.p99), (durations.len() as u64, shortest, longest, longest));
+        let [edge] = map.edges.as_slice() else { panic!("{map:?}") };
+        assert_eq!((edge.p50, edge.p95, edge.p99), (shortest, longest, longest));
+    }
+}
+
+#[test]
 fn consumers_by_parent_by_link_and_in_other_traces_hang_on_the_topic() {
     let by_parent = |id| span(1, id, 1, "mail", Consumer);
     let by_link = |trace, id| {

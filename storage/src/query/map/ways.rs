@@ -81,8 +81,7 @@ fn kind(way: Way) -> EdgeKind {
 }
 
 fn edge(mut sums: Sums, from: Named, to: Named, kind: EdgeKind) -> Edge {
-    let quantile = |q| sums.durations.quantile(q);
-    let (p50, p95, p99) = (quantile(0.5), quantile(0.95), quantile(0.99));
+    let (p50, p95, p99) = (sums.quantile(0.5), sums.quantile(0.95), sums.quantile(0.99));
     sums.samples.sort_unstable();
     let nearest = |wanted: u64| sums.samples.iter().min_by_key(|sample| sample.duration.abs_diff(wanted)).copied();
     let (slowest, failed) = (sums.samples.last().copied(), sums.samples.iter().rfind(|sample| sample.error).copied());

@@ -29,7 +29,7 @@ impl Tally {
                     }
                     if called {
                         sum.errors += sums.errors;
-                        sum.durations.merge(&sums.durations);
+                        sum.merge_durations(&sums);
                     }
                 }
             }
@@ -119,7 +119,6 @@ impl Tally {
 }
 
 fn node(sums: &Sums, name: String, kind: NodeKind, system: String) -> Node {
-    let durations = &sums.durations;
-    let (p50, p95, p99) = (durations.quantile(0.5), durations.quantile(0.95), durations.quantile(0.99));
-    Node { name, kind, system, requests: durations.count(), errors: sums.errors, p50, p95, p99 }
+    let (p50, p95, p99) = (sums.quantile(0.5), sums.quantile(0.95), sums.quantile(0.99));
+    Node { name, kind, system, requests: sums.durations.count(), errors: sums.errors, p50, p95, p99 }
 }
