@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use arrow::array::{Array, BinaryViewArray, RecordBatch};
 use arrow::buffer::BooleanBuffer;
@@ -48,8 +49,6 @@ pub struct FieldCount {
 /// Rows that are looked at before it is said that there are more.
 const MAX_ROWS: u64 = 200_000;
 const MAX_FIELDS: usize = 5_000;
-/// Rows, or resources and scopes, that say what the values of attributes are.
-const TYPED_ROWS: u64 = 2_000;
 
 /// Columns that are fields, with the field; null where a row has none.
 const SPANS: [(&str, Field); 14] = [
@@ -134,37 +133,27 @@ struct Found {
 struct Keys {
     field: FieldOf,
     counts: Counts,
-    kinds: HashMap<String, &'static str>,
-    begun: u64,
+    /// Of the values of each, by its place among those that are counted: of all of them, so that it is no matter where rows lie.
+    kinds: Vec<&'static str>,
 }
 
 impl Keys {
     fn new(field: FieldOf) -> Self {
-        Self { field, counts: Counts::default(), kinds: HashMap::new(), begun: 0 }
+        Self { field, counts: Counts::default(), kinds: Vec::new() }
     }
 
     fn begin(&mut self, weight: u64) {
-        self.begun += 1;
         self.counts.begin(weight);
     }
 
     /// An attribute without a value, which has no kind, is as good as missing.
     fn add(&mut self, key: &str, kind: Option<&'static str>) {
         let Some(kind) = kind else { return };
-        let known = self.counts.different();
-        self.counts.add(key);
-        // Later rows tell only of keys that none before them had.
-        if self.begun > TYPED_ROWS && self.counts.different() == known {
-            return;
-        }
-        match self.kinds.get_mut(key) {
+        let Some(place) = self.counts.added(key) else { return };
+        match self.kinds.get_mut(place) {
             Some(known) if *known == kind => {}
             Some(known) => *known = "mixed",
-            None => {
-                if self.kinds.len() < MAX_FIELDS {
-                    self.kinds.insert(key.to_owned(), kind);
-                }
-            }
+            None => self.kinds.push(kind),
         }
     }
 
@@ -173,10 +162,11 @@ impl Keys {
     }
 
     fn finish(self) -> impl Iterator<Item = FieldCount> {
-        let Self { field, counts, kinds, .. } = self;
+        let Self { field, counts, kinds } = self;
+        let kinds: HashMap<Arc<str>, &'static str> = counts.values().cloned().zip(kinds).collect();
         let counted = counts.most_frequent(usize::MAX).into_iter().filter(|(key, _)| !key.is_empty());
         counted.map(move |(key, rows)| {
-            let kind = kinds.get(&key).copied().unwrap_or("text");
+            let kind = kinds.get(key.as_str()).copied().unwrap_or("text");
             FieldCount { name: field(key).to_string(), rows, kind }
         })
     }

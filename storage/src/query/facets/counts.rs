@@ -98,7 +98,8 @@ impl Counts {
         self.recent_numbers.get_mut(at).into_iter().for_each(|recent| *recent = place.map(|place| (number, place)));
     }
 
-    fn added(&mut self, value: &str) -> Option<usize> {
+    /// As [`Self::add`]; says the place of the value among those of [`Self::values`].
+    pub(super) fn added(&mut self, value: &str) -> Option<usize> {
         self.has_value = true;
         if let Counting::Rank(frequent) = &mut self.counting {
             frequent.add(value.as_bytes(), self.weight.cast_signed(), self.mark);
@@ -189,9 +190,9 @@ impl Counts {
         self.bytes + self.values.len() * VALUE_BYTES
     }
 
-    /// How many different values there are.
-    pub(super) fn different(&self) -> usize {
-        self.values.len()
+    /// Every value that is counted, by place.
+    pub(super) fn values(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.values.iter().map(|value| &value.text)
     }
 
     pub(super) fn is_full(&self) -> bool {

@@ -320,6 +320,33 @@ fn an_attribute_that_few_rows_have_has_the_kind_that_it_has_there() {
 }
 
 #[test]
+fn the_kind_of_a_field_is_that_of_all_its_values_wherever_the_rows_lie() {
+    let spans: Vec<Span> = (1..=6_000)
+        .map(|i| {
+            let mut span = fixtures::span(i, i, 0, "a", "x", i, 1);
+            let value = if i % 2 == 0 { Value::Int(7) } else { Value::String("ra".to_owned()) };
+            let rare = (i > 2_500 && i < 2_504).then(|| KeyValue { key: "rare".to_owned(), value: value.clone() });
+            let late = if i == 5_999 { value } else { Value::Double(0.5) };
+            span.attributes = rare.into_iter().chain([KeyValue { key: "late".to_owned(), value: late }]).collect();
+            span
+        })
+        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let backwards: Vec<Span> = spans.iter().rev().cloned().collect();
+    let in_segment = fixtures::snapshot(folder.path(), Signal::Traces, vec![], vec![vec![fixtures::spans(&spans)]]);
+    let in_memory = [spans, backwards].map(|spans| {
+        let mut snapshot = Snapshot::default();
+        snapshot.spans.buffered = spans.chunks(1_000).map(fixtures::spans).collect();
+        snapshot
+    });
+    for snapshot in in_memory.iter().chain([&in_segment]) {
+        let found = fields(snapshot, Signal::Traces, "", TimeRange::ALL, &control()).unwrap();
+        let kind = |name: &str| found.fields.iter().find(|field| field.name == name).unwrap().kind;
+        assert_eq!([kind("attr.rare"), kind("attr.late")], ["mixed", "mixed"]);
+    }
+}
+
+#[test]
 fn fields_of_logs_are_counted_too() {
     let mut snapshot = Snapshot::default();
     let mut records: Vec<LogRecord> = (1..=5).map(|id| fixtures::log(id, "api", "text", id)).collect();
