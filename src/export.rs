@@ -73,22 +73,24 @@ fn draft_of(file: &Path) -> anyhow::Result<PathBuf> {
     Ok(file.with_file_name(name))
 }
 
+/// Writes all that can be read: where some of one signal cannot, the other comes all the same, and what is missing is told then.
 async fn lines(client: &Client, arguments: &Export, mut out: impl Write) -> anyhow::Result<Written> {
     let mut written = Written::default();
     let mut progress = Progress::new("exported", "bytes");
+    let mut missing = Vec::new();
     for signal in [Signal::Traces, Signal::Logs] {
         if arguments.signal.is_some_and(|only| only != signal) {
             continue;
         }
-        let pairs = [
+        let wanted = [
             ("signal", Some(signal.as_str())),
             ("q", arguments.query.as_deref()),
             ("trace", arguments.trace.as_deref()),
             ("from", arguments.window.from.as_deref()),
             ("to", arguments.window.to.as_deref()),
         ];
-        let pairs: Vec<(&str, &str)> = pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-        let answer = client.get(&path("/api/v1/export", &pairs)).await?;
+        let wanted: Vec<(&str, &str)> = wanted.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+        let answer = client.get(&path("/api/v1/export", &wanted)).await?;
         let mut line = Vec::new();
         answer
             .each(|piece| -> anyhow::Result<()> {
@@ -96,8 +98,13 @@ async fn lines(client: &Client, arguments: &Export, mut out: impl Write) -> anyh
                 for part in piece.split_inclusive(|byte| *byte == b'\n') {
                     line.extend_from_slice(part);
                     if part.ends_with(b"\n") {
-                        written.bytes += put(&line, signal, arguments.format, &mut out)?;
-                        written.messages += 1;
+                        match error_of(&line) {
+                            Some(error) => missing.push(format!("{}: {error}", signal.as_str())),
+                            None => {
+                                written.bytes += put(&line, signal, arguments.format, &mut out)?;
+                                written.messages += 1;
+                            }
+                        }
                         line.clear();
                     }
                 }
@@ -107,15 +114,23 @@ async fn lines(client: &Client, arguments: &Export, mut out: impl Write) -> anyh
         anyhow::ensure!(line.is_empty(), "the answer of {} ends within a line", client.name());
     }
     out.flush().context("cannot write")?;
+    let advice = if missing.iter().any(|missing| missing.contains("not everything is there")) { ADVICE } else { "" };
+    anyhow::ensure!(missing.is_empty(), "{} ({} messages came){advice}", missing.join("; "), written.messages);
     Ok(written)
+}
+
+/// What to do where data is damaged.
+const ADVICE: &str =
+    "; `throughline check` says what is damaged, `throughline repair` keeps all that can be read of it, after which an export is whole";
+
+/// What the last line of an answer says that is not whole.
+fn error_of(line: &[u8]) -> Option<String> {
+    let error: serde_json::Value = line.starts_with(b"{\"error\"").then(|| serde_json::from_slice(line).unwrap_or_default())?;
+    Some(error.pointer("/error/message").and_then(serde_json::Value::as_str).unwrap_or("the server broke off").to_owned())
 }
 
 /// Writes one line, or the message that it stands for, and says how many bytes that were.
 fn put(line: &[u8], signal: Signal, format: ExportFormat, out: &mut impl Write) -> anyhow::Result<usize> {
-    if line.starts_with(b"{\"error\"") {
-        let error: serde_json::Value = serde_json::from_slice(line).unwrap_or_default();
-        anyhow::bail!("{}", error.pointer("/error/message").and_then(serde_json::Value::as_str).unwrap_or("the server broke off"));
-    }
     match format {
         ExportFormat::Json => {
             out.write_all(line)?;

@@ -229,6 +229,7 @@ async fn a_damaged_segment_is_named_by_check_and_the_rest_is_served() {
     let mut server = Server::start(data.path(), &[]);
     let body = otlp::traces("whole", vec![otlp::span([5; 16], [1; 8], "a")]);
     post(server.http, "/v1/traces", "application/x-protobuf", body).await.unwrap();
+    post(server.http, "/v1/logs", "application/x-protobuf", otlp::logs("whole", vec![otlp::log("kept")])).await.unwrap();
     server.terminate(Duration::from_secs(20)).expect("it did not stop");
     let segment = find(&data.path().join("seg/traces"), "parquet").expect("no segment was written");
     let mut bytes = fs::read(&segment).unwrap();
@@ -253,6 +254,21 @@ async fn a_damaged_segment_is_named_by_check_and_the_rest_is_served() {
     commands_tell_of_damage(&["--url", &format!("http://{}", server.ui)], name);
     server.kill();
     commands_tell_of_damage(&["--data-dir", data.path().to_str().unwrap()], name);
+    an_export_keeps_what_can_be_read(data.path().to_str().unwrap());
+}
+
+/// Of both signals, under a name that says that it is not whole, and the way to a whole one is told.
+fn an_export_keeps_what_can_be_read(data: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("all");
+    let output = run(&["export", "--data-dir", data, "--output", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(
+        ["all.partial", "throughline repair", "(1 messages came)"].iter().all(|word| said(&output).contains(word)),
+        "{}",
+        said(&output)
+    );
+    assert!(!file.exists() && fs::read_to_string(folder.path().join("all.partial")).unwrap().contains("kept"));
 }
 
 /// What cannot be read is named beside every answer, and the exit code says that it is missing.
