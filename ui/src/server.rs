@@ -22,6 +22,7 @@ use crate::{Config, api, error, jaeger, ops, pages};
 mod connection;
 mod doors;
 mod guard;
+mod heads;
 mod stray;
 
 use self::doors::Doors;

@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::doors::Place;
+use super::heads::Told;
 use super::stray;
 use crate::state::AppState;
 
@@ -34,7 +35,7 @@ pub(super) async fn serve(stream: TcpStream, place: Place, app: Router, state: A
     let served = if is_http2 {
         timeout(place.patience(), refuse(stream, &state, watcher)).await.unwrap_or(Ok(()))
     } else {
-        watcher.watch(place.builder().serve_connection(TokioIo::new(stream), TowerToHyperService::new(app))).await
+        watcher.watch(place.builder().serve_connection(TokioIo::new(Told::new(stream)), TowerToHyperService::new(app))).await
     };
     if let Err(error) = served {
         broken();

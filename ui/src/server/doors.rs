@@ -85,8 +85,8 @@ const MAX_CONNECTIONS: usize = 2_048;
 /// Connections beyond them; still further ones wait.
 const MAX_HASTY: usize = 64;
 
-/// Request line and headers. Queries travel in the URL.
-const MAX_HEAD_BYTES: usize = 64 << 10;
+/// Request line and headers. Queries travel in the URL, of which the HTTP library reads 64 KiB.
+const MAX_HEAD_BYTES: usize = 80 << 10;
 
 /// How long a client may take to send the head of its next request.
 const IDLE: Duration = Duration::from_secs(30);

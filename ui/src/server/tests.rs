@@ -187,3 +187,28 @@ async fn connections_that_only_stand_open_keep_nobody_out() {
     stop.cancel();
     serving.await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_is_too_long_for_an_address_is_told_what_takes_it() {
+    let app = App::empty().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let state = AppState::new(Config::new(addr, "0.0.0-test"), app.store().clone(), Registry::default());
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(Server { listener, addr, state }.serve(stop.clone()));
+    let ask = async |bytes: usize| {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        let path = format!("/api/v1/sql?query=select%201%20--{}", "x".repeat(bytes));
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        tokio::time::timeout(Duration::from_secs(10), stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+        answer
+    };
+    let fits = ask(65_000).await;
+    assert!(fits.starts_with("HTTP/1.1 200"), "{fits}");
+    let long = ask(66_000).await;
+    assert!(long.starts_with("HTTP/1.1 414 ") && long.contains("POST /api/v1/sql"), "{long}");
+    stop.cancel();
+    serving.await.unwrap();
+}
