@@ -115,8 +115,9 @@ impl Config {
             _ => value::duration(text).map(SyncPolicy::Interval).map_err(|_| "neither `group` nor a duration such as `200ms`".to_owned()),
         });
         storage.buffer_bytes = written.read("buffer_bytes", value::optional(value::bytes)).unwrap_or(shares.buffer);
-        storage.max_buffer_bytes =
-            written.read("max_buffer_bytes", value::optional(value::bytes)).unwrap_or(storage.buffer_bytes.saturating_mul(4));
+        storage.max_buffer_bytes = written
+            .read("max_buffer_bytes", value::optional(value::bytes))
+            .unwrap_or_else(|| memory::rows(storage.buffer_bytes, max_disk_bytes));
         storage.flush_interval = written.read("flush_interval", value::duration);
         storage.min_free_bytes = written.read("min_free_bytes", value::bytes64);
         storage.retention = Self::retention(written);

@@ -40,6 +40,13 @@ impl Shares {
     }
 }
 
+/// Rows in memory at which senders wait, where a flush begins with `buffer` bytes of them: four times as many, and less on a small disk, where
+/// what the log may take of them is set aside.
+pub(crate) fn rows(buffer: usize, disk: Option<u64>) -> usize {
+    let part = disk.map_or(usize::MAX, |disk| usize::try_from(disk / 6).unwrap_or(usize::MAX));
+    buffer.saturating_mul(4).min(part).max(buffer.saturating_mul(2))
+}
+
 /// Bytes that this process may take; `None` when the system does not say.
 pub(crate) fn limit() -> Option<u64> {
     [version2(Path::new("/")), version1(Path::new("/")), total(Path::new("/"))].into_iter().flatten().min()
@@ -122,5 +129,6 @@ mod tests {
         assert!(4 * small.buffer + small.in_flight + small.query < 128 << 20, "{small:?}");
         assert_eq!((small.in_flight, small.message), (32 << 20, 32 << 20));
         assert_eq!(Shares::of(None, Some(64 * MIB)).buffer, 2 << 20);
+        assert_eq!([(1, None), (1, Some(24)), (2, Some(24)), (2, Some(6))].map(|(buffer, disk)| rows(buffer, disk)), [4, 4, 4, 4]);
     }
 }

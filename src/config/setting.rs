@@ -39,9 +39,19 @@ pub(crate) const SETTINGS: [Setting; 29] = [
     ),
     setting("max_disk_bytes", "", "SIZE", "All that the data folder may take; the oldest data goes first [default: what the disk has]"),
     setting("buffer_bytes", "", "SIZE", "Data in memory at which a flush to disk begins [default: by memory, at most 56MiB]"),
-    setting("max_buffer_bytes", "", "SIZE", "Data in memory at which senders wait [default: four times buffer-bytes]"),
+    setting(
+        "max_buffer_bytes",
+        "",
+        "SIZE",
+        "Data in memory at which senders wait [default: four times buffer-bytes, down to twice where max-disk-bytes is small]",
+    ),
     setting("flush_interval", "60s", "TIME", "Age of data in memory at which a flush to disk begins"),
-    setting("min_free_bytes", "512MiB", "SIZE", "Free disk below which data is refused and pages go on; at least what a flush of buffer_bytes may need"),
+    setting(
+        "min_free_bytes",
+        "512MiB",
+        "SIZE",
+        "Free disk below which data is refused and pages go on; at least what a flush of buffer_bytes may need",
+    ),
     setting(
         "concurrent_queries",
         "",

@@ -50,6 +50,17 @@ fn more_questions_at_once_than_memory_has_room_for_are_told_and_the_defaults_nev
 }
 
 #[test]
+fn most_of_a_byte_budget_is_for_data_also_with_another_buffer() {
+    for (disk, buffer) in [("24MiB", None), ("24MiB", Some("2MiB")), ("64MiB", Some("4MiB")), ("2GiB", Some("1MiB")), ("2GiB", None)] {
+        let flags: Vec<_> =
+            [("max_disk_bytes", Some(disk)), ("buffer_bytes", buffer)].into_iter().filter_map(|(k, v)| Some((k, v?))).collect();
+        let storage = load("", &[], &flags).unwrap().storage;
+        let (max, set_aside) = (storage.max_disk_bytes.unwrap(), storage.smallest_disk() - 3 * storage.buffer_bytes as u64);
+        assert!((max - set_aside) * 10 >= max * 6, "{disk} {buffer:?}: {set_aside}");
+    }
+}
+
+#[test]
 fn less_free_disk_than_a_flush_may_need_is_told_with_what_is_kept() {
     let told = |least: &str| load("", &[], &[("buffer_bytes", "8MiB"), ("min_free_bytes", least)]).unwrap().warnings().collect::<Vec<_>>();
     let [warning] = told("1MiB").try_into().unwrap();

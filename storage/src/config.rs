@@ -20,7 +20,7 @@ pub struct Config {
     pub run_rows: usize,
     /// Oldest row in memory at which a flush begins. Default 60 s.
     pub flush_interval: Duration,
-    /// Bytes in memory, flushing ones included, at which appends wait. Default four times `buffer_bytes`.
+    /// Bytes in memory, flushing ones included, at which appends wait; a byte budget sets as much aside for the log. Default four times `buffer_bytes`.
     pub max_buffer_bytes: usize,
     /// Below this much free disk, appends are refused and reads go on; never less than [`Self::least_free_bytes`]. Default 512 MiB.
     pub min_free_bytes: u64,
@@ -69,9 +69,10 @@ impl Config {
         }
     }
 
-    /// Bytes of one file of the log: as large as the buffer, within bounds.
+    /// Bytes of one file of the log: as large as the buffer, within bounds, and half of it where two of them are set aside of a byte budget.
     pub(crate) fn log_file_bytes(&self) -> u64 {
-        (self.buffer_bytes as u64).clamp(MIN_LOG_FILE, MAX_LOG_FILE)
+        let part = if self.max_disk_bytes.is_some() { 2 } else { 1 };
+        (self.buffer_bytes as u64 / part).clamp(MIN_LOG_FILE, MAX_LOG_FILE)
     }
 
     /// Bytes that what is remembered of requests may take on disk: all that is remembered with the default buffer, less with a smaller one.
