@@ -52,6 +52,8 @@ struct SignalMeters {
     /// Rows that were written to segments before this process started, by what wrote them.
     before: [u64; 3],
     stored: Counter,
+    /// Rows that came back from the log when this process started.
+    read_back: Counter,
     let_go: [Counter; 4],
     buffer_rows: Gauge,
     segments: [Gauge; 3],
@@ -108,6 +110,11 @@ impl Meters {
     /// Counts rows that became durable and visible.
     pub(crate) fn stored(&self, signal: Signal, rows: usize) {
         self.signal(signal).stored.add(rows as u64);
+    }
+
+    /// Counts rows that are in memory again, which another process has counted as stored.
+    pub(crate) fn read_back(&self, signal: Signal, rows: usize) {
+        self.signal(signal).read_back.add(rows as u64);
     }
 
     /// Counts rows that a flush wrote to a segment.
@@ -171,8 +178,8 @@ impl Meters {
 impl SignalMeters {
     fn writes_per_100_rows(&self) -> u64 {
         let [flushed_before, ..] = self.before;
-        // The log has what is stored once. What is read back from it at a start is counted as stored, and was in no segment before.
-        let stored = flushed_before.saturating_add(self.stored.get());
+        // The log has what is stored once. What was read back from it at the start was in no segment before.
+        let stored = flushed_before.saturating_add(self.stored.get()).saturating_add(self.read_back.get());
         let counted = self.before.into_iter().chain(self.written_rows.iter().map(Counter::get));
         let written = counted.fold(stored, u64::saturating_add);
         written.saturating_mul(100).checked_div(stored).unwrap_or(0)
@@ -194,6 +201,11 @@ impl SignalMeters {
         Self {
             before: before.of(signal),
             stored: registry.counter("throughline_stored_items_total", "Spans and log records stored by this process.", &labels),
+            read_back: registry.counter(
+                "throughline_read_back_items_total",
+                "Spans and log records that were read back from the log when this process started: stored before, and in no segment yet.",
+                &labels,
+            ),
             let_go: ["duplicate", "age", "budget", "deleted"].map(let_go),
             buffer_rows: registry.gauge("throughline_buffer_rows", "Rows in memory that are in no segment yet.", &labels),
             segments: [level("0"), level("1"), level("2")],

@@ -119,6 +119,15 @@ impl Tables {
         })
     }
 
+    /// The same of rows that were read back from the log.
+    pub(crate) fn insert_again(&self, (seq, signal, entry): (u64, Signal, Entry)) -> bool {
+        self.change(|state| {
+            self.meters.read_back(signal, entry.batch.num_rows());
+            state.buffer.insert(seq, signal, entry);
+            state.buffer.is_due()
+        })
+    }
+
     /// What a flush has to write next; the same again when the flush before did not succeed.
     pub(crate) fn next_rows(&self, reach: Reach) -> Option<Rows> {
         let mut state = self.state.lock();

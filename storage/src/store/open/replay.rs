@@ -117,7 +117,7 @@ impl Replay<'_> {
             }
             appended.flaws = decoded.flaws;
             let room = self.room.force(estimated_bytes(record.raw_len as usize, rows));
-            let is_due = self.tables.insert([(seq, record.signal, Entry { batch: decoded.batch, room })]);
+            let is_due = self.tables.insert_again((seq, record.signal, Entry { batch: decoded.batch, room }));
             if is_due && !self.flush_failed.get() {
                 self.flush();
             }

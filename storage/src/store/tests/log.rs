@@ -196,3 +196,23 @@ async fn a_log_that_was_never_begun_is_not_missed() {
     assert_eq!(contents(&store)[1], once(0..10));
     store.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn what_is_read_back_is_not_counted_as_stored_once_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    append(&store, Signal::Logs, logs(0, 30)).await;
+    append(&store, Signal::Traces, spans(0, 20)).await;
+    let copy = crash(dir.path());
+    let registry = Registry::default();
+    let store = Store::open(config(copy.path()), Clock::held_at(NOW), registry.clone()).await.unwrap();
+    append(&store, Signal::Logs, logs(30, 5)).await;
+    store.flush().await.unwrap();
+    let counted = |name: &str| {
+        ["traces", "logs"]
+            .map(|signal| registry.values().into_iter().find(|(known, labels, _)| *known == name && labels.contains(signal)).unwrap().2)
+    };
+    assert_eq!(counted("throughline_stored_items_total"), [0, 5]);
+    assert_eq!(counted("throughline_read_back_items_total"), [20, 30]);
+    assert_eq!(counted("throughline_writes_per_100_rows"), [200, 200], "once to the log, once to a segment");
+}
