@@ -1,5 +1,6 @@
 //! What became of a load, for people as a table and for programs as JSON.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ pub struct SignalReport {
     pub client_cpu_seconds: Option<f64>,
     /// From first sending a request to its acknowledgement, in milliseconds, retries included.
     pub ack_ms: Latency,
-    /// The first few reasons that the receiver gave for refusing, at most three.
+    /// What the receiver gave as reasons for refusing, with how many records: at most three, those with most of them.
     pub reasons: Vec<String>,
 }
 
@@ -63,7 +64,8 @@ pub(super) struct Tally {
     rejected: u64,
     retries: u64,
     latencies: Vec<Duration>,
-    reasons: Vec<String>,
+    /// By what tells reasons apart: how many records, and the last words.
+    reasons: BTreeMap<String, (u64, String)>,
 }
 
 // === impl Report ===
@@ -128,13 +130,13 @@ impl Tally {
         self.rejected += rejected;
         self.latencies.push(took);
         if rejected > 0 {
-            self.reason(message);
+            self.reason(rejected, message);
         }
     }
 
     /// A request that will not be tried again.
     pub(super) fn refuse(&mut self, items: u64, reason: &str) {
-        self.reason(format!("{items} records: {reason}"));
+        self.reason(items, reason.to_owned());
     }
 
     pub(super) fn retry(&mut self) {
@@ -146,13 +148,15 @@ impl Tally {
         self.rejected += other.rejected;
         self.retries += other.retries;
         self.latencies.extend(other.latencies);
-        for reason in other.reasons {
-            self.reason(reason);
+        for (items, reason) in other.reasons.into_values() {
+            self.reason(items, reason);
         }
     }
 
     pub(super) fn report(mut self, asked: u64, wall: Duration, client_cpu_seconds: Option<f64>) -> SignalReport {
         self.latencies.sort_unstable();
+        let mut reasons: Vec<(u64, String)> = std::mem::take(&mut self.reasons).into_values().collect();
+        reasons.sort_by_key(|(items, _)| std::cmp::Reverse(*items));
         let wall_seconds = wall.as_secs_f64();
         SignalReport {
             asked,
@@ -165,7 +169,7 @@ impl Tally {
             per_second: per_second(self.acknowledged, wall_seconds),
             client_cpu_seconds,
             ack_ms: Latency { p50: self.quantile(500), p99: self.quantile(990), p999: self.quantile(999), max: self.quantile(1_000) },
-            reasons: self.reasons,
+            reasons: reasons.into_iter().take(TOLD).map(|(items, reason)| told(items, &reason)).collect(),
         }
     }
 
@@ -174,15 +178,27 @@ impl Tally {
         self.latencies.get(rank - 1).map_or(0.0, |latency| latency.as_secs_f64() * 1e3)
     }
 
-    fn reason(&mut self, reason: String) {
-        if self.reasons.len() < MAX_REASONS {
-            self.reasons.push(reason);
+    /// Reasons that differ in numbers alone are one: what is left of a disk, or a request's size, differs each time.
+    fn reason(&mut self, items: u64, reason: String) {
+        let mut kind: Vec<char> = reason.chars().map(|letter| if letter.is_ascii_digit() { '0' } else { letter }).collect();
+        kind.dedup_by(|a, b| *a == '0' && *b == '0');
+        let kind = String::from_iter(kind);
+        if self.reasons.len() < MAX_REASONS || self.reasons.contains_key(&kind) {
+            let (all, last) = self.reasons.entry(kind).or_default();
+            *all += items;
+            *last = reason;
         }
     }
 }
 
-/// Reasons kept in a report.
-const MAX_REASONS: usize = 3;
+/// Different reasons that are counted.
+const MAX_REASONS: usize = 64;
+/// Reasons in a report.
+const TOLD: usize = 3;
+
+fn told(items: u64, reason: &str) -> String {
+    format!("{} {}: {reason}", grouped(items), if items == 1 { "record" } else { "records" })
+}
 
 #[expect(clippy::cast_precision_loss, reason = "a rate is read by people")]
 fn per_second(count: u64, seconds: f64) -> f64 {
@@ -238,6 +254,23 @@ mod tests {
         report.logs = Some(tally.report(10, Duration::from_secs(1), None));
         assert!(!report.is_complete());
         assert!(report.to_json().contains("one is too old"));
-        assert!(report.to_string().contains("reason: one is too old"));
+        assert!(report.to_string().contains("reason: 1 record: one is too old"));
+    }
+
+    #[test]
+    fn a_reason_is_one_line_with_its_sum_and_the_most_frequent_come_first() {
+        let mut tally = Tally::default();
+        tally.refuse(10, "cannot connect");
+        let mut other = Tally::default();
+        for left in [118, 99, 7] {
+            other.refuse(1_000, &format!("HTTP 503: the disk has {left} MiB left"));
+        }
+        tally.merge(other);
+        for number in 0..100 {
+            tally.refuse(1, &"x".repeat(number));
+        }
+        let report = tally.report(4_000, Duration::from_secs(1), None);
+        assert_eq!(report.reasons[..2], ["3,000 records: HTTP 503: the disk has 7 MiB left", "10 records: cannot connect"]);
+        assert_eq!(report.reasons.len(), TOLD);
     }
 }

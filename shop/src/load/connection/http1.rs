@@ -60,9 +60,9 @@ impl OverHttp {
             StatusCode::OK => Answer::read(signal, &body),
             StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
                 let after = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-                Answer::Later { after: after.map(Duration::from_secs), reason: format!("HTTP {}", head.status) }
+                Answer::Later { after: after.map(Duration::from_secs), reason: said(head.status, &body) }
             }
-            status => Answer::Refused(format!("HTTP {status}: {}", words(&body))),
+            status => Answer::Refused(said(status, &body)),
         })
     }
 
@@ -82,4 +82,37 @@ impl OverHttp {
     }
 }
 
+/// A status and the words that came with it, if any.
+fn said(status: StatusCode, body: &[u8]) -> String {
+    match words(body) {
+        words if words.is_empty() => format!("HTTP {status}"),
+        words => format!("HTTP {status}: {words}"),
+    }
+}
+
 const MAX_ANSWER_BYTES: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_refusal_for_now_is_told_with_the_words_of_the_receiver() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut connection = OverHttp::to(listener.local_addr().unwrap().to_string());
+        let answering = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = [0; 4096];
+            let _ = stream.read(&mut asked).await.unwrap();
+            let answer = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 2\r\ncontent-length: 9\r\n\r\nmake room";
+            stream.write_all(answer).await.unwrap();
+        });
+        let answer = connection.send(Signal::Traces, Bytes::from_static(b"x")).await.unwrap();
+        answering.await.unwrap();
+        let Answer::Later { after, reason } = answer else { panic!("{answer:?}") };
+        assert_eq!((after, reason.as_str()), (Some(Duration::from_secs(2)), "HTTP 503 Service Unavailable: make room"));
+        assert_eq!(said(StatusCode::BAD_GATEWAY, b""), "HTTP 502 Bad Gateway");
+    }
+}
