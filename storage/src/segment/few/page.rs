@@ -9,7 +9,7 @@ use super::asked::Passing;
 use super::dictionary::Dictionary;
 use super::header::{self, Header};
 use super::sink::Sink;
-use super::sums::sums;
+use super::sums::{some_sums, sums};
 use super::walk::{Walk, bits};
 
 /// A page, decompressed.
@@ -207,11 +207,7 @@ impl<'a> Page<'a> {
                 let mut places = wanted.iter().cloned().flatten();
                 places.try_for_each(|at| each(self.values.get(at * width..(at + 1) * width)?))
             }
-            (Encoding::DELTA_BINARY_PACKED, Type::INT64) => {
-                let mut place = Place::new(wanted);
-                sums(self.values, end, |number| if place.is_wanted() { each(&number.to_le_bytes()) } else { Some(()) })?;
-                place.is_at(end)
-            }
+            (Encoding::DELTA_BINARY_PACKED, Type::INT64) => some_sums(self.values, wanted, |number| each(&number.to_le_bytes())),
             (Encoding::DELTA_LENGTH_BYTE_ARRAY, Type::BYTE_ARRAY) => behind_lengths(self.values, wanted, each),
             _ => None,
         }
