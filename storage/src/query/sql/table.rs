@@ -165,6 +165,8 @@ fn read(
 ) -> Result<Vec<String>, QueryError> {
     let control = Control::new(READ_TIMEOUT);
     let predicate = narrowing(texts);
+    // What the predicate asks is not asked again.
+    let others: Vec<&(Column, String)> = texts.iter().filter(|(column, text)| column.stored(text).is_none()).collect();
     let mut sources: Vec<&'static str> = columns.iter().filter_map(Column::source).collect();
     columns.iter().for_each(|column| sources.extend(column.sources()));
     sources.extend(texts.iter().filter_map(|(column, _)| column.source()));
@@ -177,7 +179,7 @@ fn read(
         |rows| {
             // Ids and words cost more than the rest: they are written for rows alone that can be wanted.
             let mut wanted = rows.alive.clone();
-            for (column, text) in texts {
+            for (column, text) in &others {
                 wanted = column.having(text, rows.batch, wanted)?;
             }
             let batch = match wanted.count_set_bits() {
