@@ -178,17 +178,17 @@ async fn a_full_disk_refuses_requests_serves_reads_survives_being_killed_and_hea
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_without_room_for_a_file_is_not_ready_until_there_is_room() {
+async fn a_disk_without_room_for_what_is_kept_free_is_not_ready_until_there_is_room() {
     let folder = tempfile::tempdir().unwrap();
     let Some(disk) = SmallDisk::mount(folder.path().join("disk"), "900k") else {
         let _ = std::io::Write::write_all(&mut std::io::stderr(), b"skipped: a small file system cannot be mounted here\n");
         return;
     };
-    let server = Server::start(&disk.0.join("data"), &["--min-free-bytes", "16KiB"]);
+    let server = Server::start(&disk.0.join("data"), &["--min-free-bytes", "16KiB", "--buffer-bytes", "1MiB"]);
     let answer = post(server.http, "/v1/traces", "application/x-protobuf", one_span()).await.unwrap();
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{}", answer.text());
     let ready = get(server.ui, "/readyz").await;
-    assert!(ready.status == StatusCode::SERVICE_UNAVAILABLE && ready.text().contains("no room"), "{}", ready.text());
+    assert!(ready.status == StatusCode::SERVICE_UNAVAILABLE && ready.text().contains("2 MiB are kept free"), "{}", ready.text());
     disk.grow("40m");
     // By itself: what is not ready is sent nothing.
     let begun = Instant::now();

