@@ -238,7 +238,8 @@ fn cell(scene: &Scene, block: &Block, whole: u64) -> Option<Cell> {
         y: block.depth * ROW,
         width: format::position(length, whole),
         class: scene.colour(block.place),
-        label: label(&format!("{name}{many}"), length, whole),
+        // About seven pixels a letter on a thousand pixels. A name that is longer is cut by its cell: its accessible name has to hold what is written.
+        label: if u128::from(length) * 100 >= u128::from(whole) * 3 { format!("{name}{many}") } else { String::new() },
         title: format!(
             "{}, {name}{many}: {} ({}){failed}",
             format::name(sheet.service(block.place)),
@@ -249,19 +250,6 @@ fn cell(scene: &Scene, block: &Block, whole: u64) -> Option<Cell> {
         is_error: block.errors > 0,
         is_rest: false,
     })
-}
-
-/// What is written on a cell: all of a name where there is room on wide screens, else the end of it that fits on others too.
-fn label(name: &str, length: u64, whole: u64) -> String {
-    let letters =
-        |of_whole: u64| usize::try_from(u128::from(length) * u128::from(of_whole) / u128::from(whole.max(1))).unwrap_or(usize::MAX);
-    if letters(NARROW) < LEAST {
-        String::new()
-    } else if name.chars().count() <= letters(WIDE) {
-        name.to_owned()
-    } else {
-        format::ending(name, letters(NARROW))
-    }
 }
 
 /// Stretches of narrow blocks of one level, those that touch drawn as one.
@@ -338,10 +326,6 @@ const ROW: usize = 20;
 const MAX_DEPTH: usize = 48;
 /// Narrower cells than a part of so many are drawn together.
 const COLUMNS: u128 = 500;
-/// Letters on a line as wide as the graph, on wide screens and on narrow ones, and how many a label has room for at least.
-const WIDE: u64 = 190;
-const NARROW: u64 = 140;
-const LEAST: usize = 4;
 /// Cells that are drawn on their own.
 const MAX_CELLS: usize = 400;
 /// Stretches of narrow cells per level.
