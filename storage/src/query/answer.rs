@@ -3,10 +3,16 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::model::{LogRecord, Span, SpanId, TimeRange, TraceId, UnixNanos};
+use crate::model::{LogRecord, Span, TraceId, UnixNanos};
 use crate::segment::{GRANULE_ROWS, SegmentMeta};
 
 use super::Cursor;
+
+mod map;
+mod sql;
+
+pub use self::map::{Edge, EdgeKind, Node, NodeKind, ServiceMap};
+pub use self::sql::{SqlAnswer, SqlColumn, SqlMeaning};
 
 /// One page of found traces.
 #[derive(Clone, Debug, Default)]
@@ -209,128 +215,6 @@ pub struct Operation {
     pub total: u64,
 }
 
-/// Who calls whom in a window.
-#[derive(Clone, Debug, Default)]
-pub struct ServiceMap {
-    /// The window.
-    pub range: Option<TimeRange>,
-    /// Sorted by name.
-    pub nodes: Vec<Node>,
-    /// Sorted by caller, callee, kind.
-    pub edges: Vec<Edge>,
-    /// From service to service past a queue that is a node itself, in the same order: where the consumer descends from the sender, or
-    /// nobody else sends to the queue. What they count is among the edges already, as messages from the queue.
-    pub relays: Vec<Edge>,
-    /// What it took.
-    pub stats: QueryStats,
-}
-
-/// A service, or something that services call.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Node {
-    /// Unique within the map together with `kind`.
-    pub name: String,
-    /// What it is.
-    pub kind: NodeKind,
-    /// `db.system.name` or `messaging.system` where known, else empty.
-    pub system: String,
-    /// Calls that came in.
-    pub requests: u64,
-    /// Those that failed.
-    pub errors: u64,
-    /// Median, 95th and 99th percentile in nanoseconds.
-    pub p50: u64,
-    /// See `p50`.
-    pub p95: u64,
-    /// See `p50`.
-    pub p99: u64,
-}
-
-/// What a node of the map is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum NodeKind {
-    /// Sends spans.
-    Service,
-    /// A database that spans name.
-    Database,
-    /// A queue or topic that spans name.
-    Queue,
-    /// Another system that spans name.
-    External,
-    /// Who calls root server spans.
-    User,
-}
-
-/// Calls from one node to another.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Edge {
-    /// Name and kind of the calling node.
-    pub from: (String, NodeKind),
-    /// Name and kind of the called node.
-    pub to: (String, NodeKind),
-    /// How they talk.
-    pub kind: EdgeKind,
-    /// Calls.
-    pub calls: u64,
-    /// Calls where either side failed.
-    pub errors: u64,
-    /// Median, 95th and 99th percentile in nanoseconds; within 1 %.
-    pub p50: u64,
-    /// See `p50`.
-    pub p95: u64,
-    /// See `p50`.
-    pub p99: u64,
-    /// Up to four calls to look at: a median one, a slow one, the slowest, a failed one. Trace and span id.
-    pub examples: Vec<(TraceId, SpanId)>,
-}
-
-/// How two nodes talk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EdgeKind {
-    /// The caller waits.
-    Call,
-    /// Through a queue; the caller does not wait.
-    Message,
-}
-
-/// The rows of an SQL statement, already encoded.
-#[derive(Clone, Debug, Default)]
-pub struct SqlAnswer {
-    /// Columns in order.
-    pub columns: Vec<SqlColumn>,
-    /// One JSON object per row, 64-bit integers beyond 2^53 as text, bytes as hex.
-    pub rows: Vec<serde_json::Map<String, serde_json::Value>>,
-    /// Whether rows beyond the limit were left out.
-    pub truncated: bool,
-    /// Why stored rows are missing from what the statement saw, one sentence each; empty when it saw everything.
-    pub notes: Vec<String>,
-    /// Time on the server.
-    pub elapsed: Duration,
-}
-
-/// What the numbers of a column are; times and durations are nanoseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SqlMeaning {
-    /// Numbers, texts, or times of a type of their own.
-    #[default]
-    Plain,
-    /// Since 1970.
-    Time,
-    /// How long something took.
-    Duration,
-}
-
-/// A column of an SQL answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SqlColumn {
-    /// Name as written in the SELECT.
-    pub name: String,
-    /// Type in SQL words.
-    pub sql_type: String,
-    /// What its numbers are.
-    pub meaning: SqlMeaning,
-}
-
 impl QueryStats {
     /// Notes which rows of a segment are left to be looked at, in order.
     pub(super) fn prune<'a>(&mut self, meta: &SegmentMeta, left: impl Iterator<Item = &'a Range<u32>>) {
@@ -374,31 +258,6 @@ impl QueryStats {
             if !self.notes.contains(&note) {
                 self.notes.push(note);
             }
-        }
-    }
-}
-
-impl NodeKind {
-    /// The word used in pages and APIs.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Service => "service",
-            Self::Database => "database",
-            Self::Queue => "queue",
-            Self::External => "external",
-            Self::User => "user",
-        }
-    }
-}
-
-impl EdgeKind {
-    /// The word used in pages and APIs.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Call => "call",
-            Self::Message => "message",
         }
     }
 }
