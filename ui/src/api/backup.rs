@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use tokio::sync::Semaphore;
@@ -32,10 +32,12 @@ pub(super) async fn stream_of(State(state): State<AppState>, params: Params, bod
         send(backup.stream(known), &sender, || stopping.is_cancelled());
         drop(permit);
     });
-    let body = Body::from_stream(stream::unfold(pieces, |mut pieces| async move {
+    let pieces = stream::unfold(pieces, |mut pieces| async move {
         let piece = pieces.recv().await?;
         Some((Ok::<Bytes, Infallible>(piece), pieces))
-    }));
+    });
+    // Who compresses asks once more after the end.
+    let body = Body::from_stream(pieces.fuse());
     Ok(([(CONTENT_TYPE, "application/octet-stream")], body).into_response())
 }
 

@@ -5,7 +5,7 @@
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use http::header::CONTENT_TYPE;
 use storage::{ExportPart, QueryError, Signal, TimeRange};
 use tokio::sync::mpsc::Receiver;
@@ -38,10 +38,12 @@ pub(super) async fn lines(State(state): State<AppState>, params: Params) -> Resu
     };
     let parts = state.store().export(signal, &query, range(&state, &params)?)?;
     let reading = Reading { parts, stopping: state.stopping().clone(), ended: false };
-    let body = Body::from_stream(stream::unfold(reading, |mut reading| async move {
+    let lines = stream::unfold(reading, |mut reading| async move {
         let line = reading.next().await?;
         Some((Ok::<_, std::convert::Infallible>(line), reading))
-    }));
+    });
+    // Who compresses asks once more after the end.
+    let body = Body::from_stream(lines.fuse());
     Ok(([(CONTENT_TYPE, "application/x-ndjson")], body).into_response())
 }
 

@@ -82,6 +82,19 @@ async fn large_answers_are_compressed_for_those_who_take_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn answers_that_come_in_pieces_end_well_when_they_are_compressed() {
+    let app = App::filled().await;
+    for (method, path) in [(Method::GET, "/api/v1/export"), (Method::GET, "/api/v1/export?signal=logs"), (Method::POST, "/api/v1/backup")] {
+        for coding in ["gzip", "zstd"] {
+            let request =
+                Request::builder().method(method.clone()).uri(path).header("accept-encoding", coding).body(Body::empty()).unwrap();
+            let answer = app.send(request).await;
+            assert_eq!((answer.status, answer.header("content-encoding")), (StatusCode::OK, coding), "{path}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn readiness_names_the_part_that_is_not_ready() {
     let app = App::with(|config| config.readiness = vec![Part::new("receiver", || Err("port 4317 is not open yet".to_owned()))]).await;
     let answer = app.get("/readyz").await;
