@@ -5,7 +5,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 
 use super::super::predicate::{Hints, Prune, Shown};
-use super::typed::NUMBER;
+use super::typed::{NUMBER, ORDER};
 use crate::model::{TimeRange, TraceId, UnixNanos};
 use crate::schema;
 use crate::store::Signal;
@@ -165,8 +165,10 @@ fn uncast(expr: &Expr) -> &Expr {
         Expr::Alias(alias) => uncast(&alias.expr),
         Expr::Cast(cast) => uncast(&cast.expr),
         Expr::TryCast(cast) => uncast(&cast.expr),
-        // So is it left by what reads a number, and by what turns one value into NULL.
-        Expr::ScalarFunction(function) if ["nullif", NUMBER].contains(&function.name()) => function.args.first().map_or(expr, uncast),
+        // So is it left by what reads a number or compares it, and by what turns one value into NULL.
+        Expr::ScalarFunction(function) if ["nullif", NUMBER, ORDER].contains(&function.name()) => {
+            function.args.first().map_or(expr, uncast)
+        }
         other => other,
     }
 }

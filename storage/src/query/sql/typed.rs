@@ -25,6 +25,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 
 mod kind;
 mod meeting;
+mod order;
 mod reading;
 mod seen;
 
@@ -33,6 +34,9 @@ use self::seen::{
     FROM_MOMENTS, OF_BOTH, OF_NUMBERS, bare, gives_time, has_attribute, has_comparison, has_value, is_arithmetic, is_attribute,
     is_comparison, is_moment, is_moment_type, is_number, is_one_named, is_time,
 };
+
+/// The name of the function that compares with whole numbers.
+pub(super) const ORDER: &str = order::NAME;
 
 /// The name of the function that reads a number.
 pub(super) const NUMBER: &str = reading::Form::Number.name();

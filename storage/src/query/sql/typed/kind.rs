@@ -5,6 +5,7 @@ use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::TryCast;
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable as _};
 
+use super::order;
 use super::reading::{Form, is_text};
 
 /// What an expression gives, as far as meetings are concerned.
@@ -14,6 +15,8 @@ pub(super) enum Kind {
     /// A text that stands in the statement.
     Written,
     Number,
+    /// A whole number that doubles may not tell from others.
+    Whole,
     /// A number that the planner would make another decimal of when it meets one with a point that floats.
     Decimal,
     Truth,
@@ -38,12 +41,13 @@ impl Kind {
     pub(super) fn of(expr: &Expr, read: &DFSchema) -> Self {
         match expr.get_type(read).map_or(Self::Other, |data_type| Self::of_type(&data_type)) {
             Self::Text if is_written(expr) => Self::Written,
+            Self::Number if is_whole(expr, read) => Self::Whole,
             kind => kind,
         }
     }
 
     pub(super) fn is_number(&self) -> bool {
-        matches!(self, Self::Number | Self::Decimal)
+        matches!(self, Self::Number | Self::Whole | Self::Decimal)
     }
 
     /// Whether attributes show it as a text.
@@ -62,7 +66,7 @@ impl Kind {
     /// A text read as one of this.
     pub(super) fn read(&self, text: Expr) -> Result<Expr> {
         match self {
-            Self::Number | Self::Decimal => Form::Number.of(text),
+            Self::Number | Self::Whole | Self::Decimal => Form::Number.of(text),
             Self::Truth => Form::Truth.of(text),
             Self::Time(data_type) => Ok(Expr::TryCast(TryCast::new(Box::new(text), data_type.clone()))),
             Self::Text | Self::Written | Self::Other => Ok(text),
@@ -77,7 +81,7 @@ impl Kind {
     /// One of this as a text.
     pub(super) fn shown(&self, expr: Expr) -> Result<Expr> {
         match self {
-            Self::Number | Self::Decimal | Self::Truth => Form::Shown.of(expr),
+            Self::Number | Self::Whole | Self::Decimal | Self::Truth => Form::Shown.of(expr),
             Self::Time(_) => Ok(Expr::Cast(Cast::new(Box::new(expr), DataType::Utf8))),
             Self::Text | Self::Written | Self::Other => Ok(expr),
         }
@@ -89,5 +93,13 @@ fn is_written(expr: &Expr) -> bool {
         Expr::Literal(..) => true,
         Expr::Alias(alias) => is_written(&alias.expr),
         _ => false,
+    }
+}
+
+fn is_whole(expr: &Expr, read: &DFSchema) -> bool {
+    match expr {
+        Expr::Alias(alias) => is_whole(&alias.expr, read),
+        Expr::Literal(value, _) => value.data_type().is_integer() && !order::is_small(value),
+        other => other.get_type(read).is_ok_and(|data_type| data_type.is_integer()),
     }
 }

@@ -9,9 +9,10 @@ use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::{InList, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Between, BinaryExpr, Case, Expr, LogicalPlan, Operator, not};
+use datafusion::logical_expr::{Between, BinaryExpr, Case, Expr, LogicalPlan, Operator, lit, not};
 
 use super::kind::Kind;
+use super::order::order;
 use super::reading::Form;
 
 mod subqueries;
@@ -54,14 +55,9 @@ fn met(expr: Expr, read: &DFSchema) -> Result<Expr> {
                 }
                 _ => compared(*left, op, *right, &kinds)?,
             };
-            Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))
+            binary(left, op, right)
         }
-        Expr::Between(Between { expr, negated, low, high }) => {
-            let mut all = [*expr, *low, *high];
-            read_all(&mut all, read)?;
-            let [expr, low, high] = all;
-            Expr::Between(Between::new(Box::new(expr), negated, Box::new(low), Box::new(high)))
-        }
+        Expr::Between(between) => within(between, read)?,
         Expr::InList(list) => one_of(list, read)?,
         Expr::InSubquery(found) => one_found(found, read)?,
         Expr::SetComparison(found) => any_found(found, read)?,
@@ -77,6 +73,24 @@ fn met(expr: Expr, read: &DFSchema) -> Result<Expr> {
         Expr::IsNotUnknown(inner) => Expr::IsNotUnknown(Box::new(truth(*inner, read)?)),
         other => other,
     })
+}
+
+fn within(Between { expr, negated, low, high }: Between, read: &DFSchema) -> Result<Expr> {
+    let mut all = [*expr, *low, *high];
+    let kinds = kinds(&all, read);
+    if kinds.contains(&Kind::Whole) && kinds.iter().any(Kind::is_text) {
+        let [expr, low, high] = all;
+        let least = met(binary(expr.clone(), Operator::GtEq, low), read)?;
+        let both = least.and(met(binary(expr, Operator::LtEq, high), read)?);
+        return Ok(if negated { not(both) } else { both });
+    }
+    read_all(&mut all, read)?;
+    let [expr, low, high] = all;
+    Ok(Expr::Between(Between::new(Box::new(expr), negated, Box::new(low), Box::new(high))))
+}
+
+fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
+    Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))
 }
 
 fn truth(expr: Expr, read: &DFSchema) -> Result<Expr> {
@@ -113,6 +127,9 @@ fn beside(text: Expr, op: Operator, other: Expr, kind: &Kind) -> Result<(Operato
         Operator::Eq | Operator::IsDistinctFrom | Operator::IsNotDistinctFrom if kind.is_shown() => (op, text, kind.shown(other)?),
         // What is no truth value is not another one.
         Operator::NotEq if *kind == Kind::Truth => (Operator::Eq, text, kind.shown(opposite(other))?),
+        Operator::NotEq | Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq if *kind == Kind::Whole => {
+            (op, order(text, other), lit(0_i64))
+        }
         Operator::Eq
         | Operator::NotEq
         | Operator::Lt
@@ -174,12 +191,33 @@ fn one_of(InList { expr, list, negated }: InList, read: &DFSchema) -> Result<Exp
     let is_alike = listed().all(Kind::is_number) || listed().all(|kind| *kind == Kind::Truth);
     // What is no number is not another one.
     if negated && is_alike && kinds.first() == Some(&Kind::Text) {
+        if kinds.contains(&Kind::Whole) {
+            return none_of(all, &kinds);
+        }
         read_all(&mut all, read)?;
     } else {
         equal_all(&mut all, read)?;
     }
     let expr = all.remove(0);
     Ok(Expr::InList(InList::new(Box::new(expr), all, negated)))
+}
+
+/// A text that reads as a number that is none of these.
+fn none_of(mut all: Vec<Expr>, kinds: &[Kind]) -> Result<Expr> {
+    let text = all.remove(0);
+    let mut parts = Vec::with_capacity(all.len());
+    for (number, kind) in all.into_iter().zip(kinds.iter().skip(1)) {
+        let (op, left, right) = beside(text.clone(), Operator::NotEq, number, kind)?;
+        parts.push(binary(left, op, right));
+    }
+    // In pairs, and pairs of these: long lists are no deeper than they have to be.
+    while parts.len() > 1 {
+        let mut rest = std::mem::take(&mut parts).into_iter();
+        while let Some(part) = rest.next() {
+            parts.push(rest.next().into_iter().fold(part, Expr::and));
+        }
+    }
+    Ok(parts.pop().unwrap_or_else(|| lit(true)))
 }
 
 fn chosen(Case { expr, when_then_expr, else_expr }: Case, read: &DFSchema) -> Result<Expr> {
