@@ -1,8 +1,10 @@
 //! Says of a search that found nothing which of its attributes nothing has, and what was perhaps meant.
 //!
-//! Asks the catalogues of segments and looks through memory, both bounded; where they cannot tell, nothing is said.
+//! Asks the catalogues of segments and looks through memory; where a catalogue cannot tell, nothing is said.
 
 use std::collections::BTreeSet;
+
+use arrow::array::RecordBatch;
 
 use super::columns;
 use super::language::{Field, Node, Query, equivalents, nearest};
@@ -14,7 +16,7 @@ use crate::segment::Owner;
 use crate::snapshot::{Snapshot, TableSnapshot};
 use crate::store::Signal;
 
-/// Rows in memory that are looked through.
+/// Rows in memory of which all keys are listed; of the others it is only known whether they have what is asked for.
 const MAX_ROWS: usize = 200_000;
 /// Attributes of one query that are looked for.
 const MAX_FIELDS: usize = 8;
@@ -24,14 +26,16 @@ pub(super) fn notes(snapshot: &Snapshot, query: &Query) -> Result<Vec<String>, Q
     let mut fields = Vec::new();
     attributes(&query.root, &mut fields);
     let table = snapshot.table(query.signal);
+    fields.truncate(MAX_FIELDS);
+    let asked: Vec<String> = fields.iter().filter_map(|field| owners(field)).flat_map(|(_, key)| equivalents(key)).collect();
     let mut known: Vec<(Owner, Option<BTreeSet<String>>)> = Vec::new();
     let mut notes = Vec::new();
-    for field in fields.into_iter().take(MAX_FIELDS) {
+    for field in fields {
         let Some((owners, key)) = owners(field) else { continue };
         let mut keys: Option<BTreeSet<&str>> = Some(BTreeSet::new());
         for owner in owners {
             if !known.iter().any(|(known, _)| known == owner) {
-                known.push((*owner, keys_of(table, *owner)?));
+                known.push((*owner, keys_of(table, *owner, &asked, MAX_ROWS)?));
             }
         }
         for (_, of_owner) in known.iter().filter(|(known, _)| owners.contains(known)) {
@@ -82,8 +86,9 @@ fn renamed(field: &Field, key: &str) -> Field {
     }
 }
 
-/// All keys of an owner; `None` when not all are known.
-fn keys_of(table: &TableSnapshot, owner: Owner) -> Result<Option<BTreeSet<String>>, QueryError> {
+/// All keys of an owner that segments and so many rows in memory have, and which of those that are asked for the rest has; `None` when
+/// these are not all known.
+fn keys_of(table: &TableSnapshot, owner: Owner, asked: &[String], rows: usize) -> Result<Option<BTreeSet<String>>, QueryError> {
     let mut keys = BTreeSet::new();
     for segment in &table.segments {
         let catalogue = segment.attributes().and_then(|attributes| attributes.catalogue()).filter(|catalogue| catalogue.is_complete(owner));
@@ -94,35 +99,40 @@ fn keys_of(table: &TableSnapshot, owner: Owner) -> Result<Option<BTreeSet<String
             }
         }
     }
-    if table.buffered.iter().map(|batch| batch.num_rows()).sum::<usize>() > MAX_ROWS {
-        return Ok(None);
-    }
-    let mut add = |key: &str| {
-        if !keys.contains(key) {
-            keys.insert(key.to_owned());
-        }
-    };
+    let mut left = rows;
     for batch in &table.buffered {
-        if owner == Owner::Record {
-            let attributes = Attributes::of(batch)?;
-            (0..batch.num_rows()).for_each(|row| attributes.all(row).for_each(|(key, _)| add(key)));
-            continue;
-        }
-        let envelopes = columns::binary(batch, if owner == Owner::Resource { column::RESOURCE } else { column::SCOPE })?;
-        // Neighbours mostly share one.
-        let mut last = None;
-        for (row, view) in envelopes.views().iter().enumerate() {
-            if last.replace(*view) == Some(*view) {
-                continue;
+        let is_listed = batch.num_rows() <= left;
+        left = if is_listed { left - batch.num_rows() } else { 0 };
+        keys_in(batch, owner, |key| {
+            if (is_listed || asked.iter().any(|asked| asked == key)) && !keys.contains(key) {
+                keys.insert(key.to_owned());
             }
-            if owner == Owner::Resource {
-                encoded::resource_attributes(envelopes.value(row)).for_each(|(key, _)| add(key));
-            } else {
-                encoded::scope_attributes(envelopes.value(row)).for_each(|(key, _)| add(key));
-            }
-        }
+        })?;
     }
     Ok(Some(keys))
+}
+
+/// Keys that the rows of a batch have, each many times.
+fn keys_in(batch: &RecordBatch, owner: Owner, mut add: impl FnMut(&str)) -> Result<(), QueryError> {
+    if owner == Owner::Record {
+        let attributes = Attributes::of(batch)?;
+        (0..batch.num_rows()).for_each(|row| attributes.all(row).for_each(|(key, _)| add(key)));
+        return Ok(());
+    }
+    let envelopes = columns::binary(batch, if owner == Owner::Resource { column::RESOURCE } else { column::SCOPE })?;
+    // Neighbours mostly share one.
+    let mut last = None;
+    for (row, view) in envelopes.views().iter().enumerate() {
+        if last.replace(*view) == Some(*view) {
+            continue;
+        }
+        if owner == Owner::Resource {
+            encoded::resource_attributes(envelopes.value(row)).for_each(|(key, _)| add(key));
+        } else {
+            encoded::scope_attributes(envelopes.value(row)).for_each(|(key, _)| add(key));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -155,5 +165,21 @@ mod tests {
         );
         // What is there under another name, and what has other values, is known.
         assert_eq!(of("http.method:PUT attr.retries:2 service.name:y event.zzz:1"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn of_very_many_rows_in_memory_it_is_known_whether_they_have_what_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = spans();
+        let snapshot =
+            fixtures::snapshot(folder.path(), Signal::Traces, vec![fixtures::spans(&[old]), fixtures::spans(&[new])], Vec::new());
+        let keys = |rows, asked: &str| {
+            let found = keys_of(snapshot.table(Signal::Traces), Owner::Record, &[asked.to_owned()], rows).unwrap().unwrap();
+            found.into_iter().collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(keys(2, ""), "customer http.request.method retries");
+        assert_eq!(keys(1, ""), "http.request.method retries");
+        assert_eq!(keys(1, "customer"), "customer http.request.method retries");
+        assert_eq!(keys(0, "customer"), "customer");
     }
 }
