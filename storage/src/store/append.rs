@@ -102,14 +102,18 @@ impl Inner {
         self.disk.refusal().or_else(|| self.budget_refusal())
     }
 
-    /// Why the store is not ready although single requests may still be taken: memory is full of what cannot be written, or the log had no
-    /// room for another file and there still is none. Nobody may send any more, so that this must end without a request.
+    /// Why the store is not ready although single requests may still be taken: memory is full of what cannot be written, the log had no
+    /// room for another file and there still is none, or far too much is yet to be merged. Nobody may send any more, so that this must end
+    /// without a request.
     pub(super) fn stuck(&self) -> Option<String> {
         let no_room = || match self.wal.refusal() {
             Some(Refusal::NoRoom(reason)) if !self.disk.has_room_for(LEAST_FILE_BYTES) => Some(reason),
             _ => None,
         };
-        self.health.stuck().map(|why| stuck(&why)).or_else(no_room)
+        let unmerged = || {
+            [Signal::Traces, Signal::Logs].into_iter().find_map(|signal| backlog::refusal(*self.tables.unmerged(signal).borrow(), signal))
+        };
+        self.health.stuck().map(|why| stuck(&why)).or_else(no_room).or_else(unmerged)
     }
 
     /// Files that were let go may still be read, so that the next file of the log would not fit.
@@ -160,7 +164,7 @@ impl Inner {
     async fn wait_for_merges(&self, signal: Signal) -> Result<(), AppendError> {
         backlog::wait(self.tables.unmerged(signal)).await.map_err(|count| {
             let why = self.health.error().map_or_else(String::new, |why| format!("; {why}"));
-            let reason = format!("{count} segments of {} wait to be merged{why}", signal.as_str());
+            let reason = format!("{}{why}", backlog::reason(count, signal));
             AppendError::Busy { reason, retry_after: RETRY_AFTER }
         })
     }

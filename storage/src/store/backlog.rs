@@ -8,6 +8,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::Signal;
+
 /// Unmerged segments of a table beyond which a request takes a moment longer, unless there are fewer before that is over.
 const MANY: usize = 64;
 /// With so many a request waits until there are fewer.
@@ -26,6 +28,16 @@ pub(super) async fn wait(mut unmerged: watch::Receiver<usize>) -> Result<(), usi
     let fewer = timeout(PATIENCE, unmerged.wait_for(|count| *count < TOO_MANY)).await.is_ok();
     let count = *unmerged.borrow();
     if fewer { Ok(()) } else { Err(count) }
+}
+
+/// Why requests of a signal are not taken with so many unmerged segments; `None` when they are.
+pub(super) fn refusal(count: usize, signal: Signal) -> Option<String> {
+    (count >= TOO_MANY).then(|| reason(count, signal))
+}
+
+/// What waits.
+pub(super) fn reason(count: usize, signal: Signal) -> String {
+    format!("{count} segments of {} wait to be merged", signal.as_str())
 }
 
 #[cfg(test)]

@@ -153,18 +153,20 @@ impl Merger {
         Ok(())
     }
 
-    /// Merges or stacks one group of segments; false when there is none, or no room for it.
+    /// Merges or stacks one group of segments; false when there is none, or no room for any of it.
     fn merge(&mut self) -> Result<bool, KeepError> {
         // Where more waits comes first.
         let mut signals = SIGNALS;
         signals.sort_by_key(|signal| std::cmp::Reverse(*self.tables.unmerged(*signal).borrow()));
         for signal in signals {
             let Some(job) = compaction::plan(&self.mergeable(signal), signal, self.clock.now()) else { continue };
-            let (Job::Merge(inputs) | Job::Stack(inputs)) = &job;
-            if matches!(job, Job::Stack(_)) && renew_older_texts(inputs) {
+            if let Job::Stack(inputs) = &job
+                && renew_older_texts(inputs)
+            {
                 return Ok(true);
             }
-            let Some(_share) = self.spare_room(inputs) else { continue };
+            let Some((job, _share)) = self.room_for(job) else { continue };
+            let (Job::Merge(inputs) | Job::Stack(inputs)) = &job;
             match self.work(&job, signal) {
                 Ok(outputs) => self.keeper.replace(inputs, outputs, LetGo::Duplicate)?,
                 Err(error) if error.kind == SegmentErrorKind::Stopped => return Ok(false),
@@ -228,6 +230,25 @@ impl Merger {
         }
         segment.note_compared(is_whole);
         !is_whole
+    }
+
+    /// As much of this as there is room for, from its first segments on. Where a byte budget is nearly full that is less than the whole: merging
+    /// must go on, or flushes pile up until senders are refused.
+    fn room_for(&self, mut job: Job<Arc<Segment>>) -> Option<(Job<Arc<Segment>>, Share)> {
+        loop {
+            let (inputs, least) = match &mut job {
+                Job::Merge(inputs) => (inputs, 1),
+                Job::Stack(inputs) => (inputs, 2),
+            };
+            if let Some(share) = self.spare_room(inputs) {
+                return Some((job, share));
+            }
+            let fewer = inputs.len() / 2;
+            if fewer < least {
+                return None;
+            }
+            inputs.truncate(fewer);
+        }
     }
 
     /// Room for what these are written into, when there is some for which nothing has to go.
