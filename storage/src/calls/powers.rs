@@ -4,13 +4,13 @@
 //! them, because calls are taken off again; sums can. So one call, two, and calls that all took the same are told exactly, however the rows
 //! lie; of others quantiles are within 1 %.
 
-use crate::rollup::{Buckets, rank};
+use crate::rollup::{Buckets, bucket_of, rank};
 
 /// The sum of some durations and that of their squares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Powers(Option<Both>);
 
-/// Both wrap, which leaves every check right but for one in 2^128.
+/// Both wrap, so that others than these may look like them: durations that are made for it, by chance one in 2^128.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Both {
     sum: u128,
@@ -47,7 +47,11 @@ impl Powers {
     pub(crate) fn quantile(self, q: f64, durations: &Buckets) -> u64 {
         let count = durations.count();
         let of_ends = |(shortest, longest)| if rank(q, count) == 0 { shortest } else { longest };
-        self.ends(count).map_or_else(|| durations.quantile(q), of_ends)
+        // Sums wrap, and a sender may choose durations for it; buckets do not.
+        let (first, last) = (durations.iter().next(), durations.iter().last());
+        let is_in = |bucket: Option<(u16, u64)>, duration| bucket.is_some_and(|(bucket, _)| bucket == bucket_of(duration));
+        let agree = |(shortest, longest): &(u64, u64)| is_in(first, *shortest) && is_in(last, *longest);
+        self.ends(count).filter(agree).map_or_else(|| durations.quantile(q), of_ends)
     }
 
     /// As they are written: the sum, and how much the squares are more than those of so many equal durations.
@@ -91,7 +95,6 @@ fn equal(sum: u128, count: u64) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rollup::bucket_of;
 
     fn of(durations: &[u64]) -> (Powers, Buckets) {
         let (mut powers, mut buckets) = (Powers::default(), Buckets::default());
@@ -120,6 +123,16 @@ mod tests {
         }
         let (powers, buckets) = of(&[]);
         assert_eq!(powers.quantile(0.5, &buckets), 0);
+    }
+
+    #[test]
+    fn sums_that_wrap_make_no_equal_durations_of_others() {
+        for (each, long) in [(32, 1 << 62), (128, 1 << 61)] {
+            let durations: Vec<u64> = [0, long].into_iter().flat_map(|duration| vec![duration; each]).collect();
+            let (powers, buckets) = of(&durations);
+            assert_eq!(powers.ends(2 * each as u64), Some((long / 2, long / 2)), "the sums alone are taken in");
+            assert_eq!((powers.quantile(0.5, &buckets), powers.quantile(0.99, &buckets)), (0, buckets.quantile(0.99)));
+        }
     }
 
     #[test]
