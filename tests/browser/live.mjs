@@ -42,10 +42,9 @@ async function nothingMovesUnderThePointer(page, server, query) {
   await pill(page).waitFor({ state: "visible", timeout: 30_000 });
   check((await top(page)) === before, `/logs${query}: a row under the pointer moved from ${before} to ${await top(page)}`);
   const first = await rows(page).first().getAttribute("id");
-  if (query) {
-    await page.mouse.move(2, 400);
-    await sendRecords(server, 1);
-  } else await pill(page).click();
+  // What was held back comes once the rows are left, without another record.
+  if (query) await page.mouse.move(2, 400);
+  else await pill(page).click();
   await page.waitForFunction((known) => document.querySelector("#list [data-row]")?.id !== known, first, { timeout: 30_000 });
 }
 

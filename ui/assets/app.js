@@ -698,7 +698,7 @@
     lost.className = "news lost";
     lost.hidden = true;
     pill.before(lost);
-    let stream = null, heard = "No connection · trying again", missing = 0;
+    let stream = null, heard = "No connection · trying again", missing = 0, held = "";
     const close = () => { clearTimeout(missing); missing = 0; if (stream) stream.close(); stream = null; };
     const open = () => {
       close();
@@ -729,6 +729,7 @@
       const isFree = !isUsed && scrollY < 200 && getSelection().isCollapsed;
       const isOnly = element.dataset.refresh === "only";
       if (element.hasAttribute("data-refresh") && (isOnly || isFree)) { refresh(); return; }
+      held = news;
       pill.textContent = `${news} – show`;
       if (pill.hidden) say(news);
       pill.hidden = false;
@@ -739,6 +740,7 @@
       if (first) first.focus({ preventScroll: true });
     }
     async function refresh(isAsked = false) {
+      held = "";
       if (region().hasAttribute("data-again")) { location.reload(); return; }
       // Getting started stands at the address of Home until something arrives.
       const content = await fragment("page", region().dataset.page ?? location.href);
@@ -755,6 +757,8 @@
       pill.hidden = true;
     }
     pill.addEventListener("click", () => { if (!region().hasAttribute("data-again")) scrollTo(0, 0); refresh(true); });
+    // What was held back comes when the reader has left the rows.
+    for (const moved of ["mouseover", "focusin"]) document.addEventListener(moved, () => { if (held) tell(held); });
     addEventListener("pagehide", close);
     document.addEventListener("visibilitychange", open);
     open();
