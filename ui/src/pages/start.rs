@@ -86,16 +86,19 @@ fn sender(visit: &Visit, arrival: &Arrival) -> Sender {
     Sender { chip, said: format!("last seen {heard}"), href: page.href(), ..Sender::default() }
 }
 
-/// Leads to a trace of each sender: to its first one while nothing is older than what is looked at, else to its newest.
+/// Leads to a trace of each sender: to its first one while it has none from before what is looked at, else to its newest.
 async fn confirm(visit: &Visit, sent: &[Arrival], senders: &mut [Sender]) {
     let (store, now, clock) = (visit.state.store(), visit.state.now(), visit.clock());
-    let [spans, _] = store.status().signals;
-    let is_new = spans.time.is_some_and(|(oldest, _)| oldest >= now.minus(LATELY));
-    let order = if is_new { TraceOrder::Oldest } else { TraceOrder::Newest };
+    let find = async |service: &str, from, to, order| {
+        let search = TraceSearch { query: term("service", service), range: TimeRange { from, to }, order, limit: 1, cursor: None };
+        store.search_traces(search).await.unwrap_or_default()
+    };
     for (arrival, sender) in sent.iter().zip(senders) {
-        let range = TimeRange { from: arrival.newest.minus(LATELY), to: arrival.newest.max(now).plus(1) };
-        let search = TraceSearch { query: term("service", &arrival.service), range, order, limit: 1, cursor: None };
-        let found = store.search_traces(search).await.unwrap_or_default();
+        let (from, to) = (arrival.newest.minus(LATELY), arrival.newest.max(now).plus(1));
+        let before = find(&arrival.service, UnixNanos::new(0), from, TraceOrder::Newest).await;
+        let is_new = before.traces.is_empty() && before.stats.complete;
+        let order = if is_new { TraceOrder::Oldest } else { TraceOrder::Newest };
+        let found = find(&arrival.service, from, to, order).await;
         let Some(trace) = found.traces.first() else { continue };
         let word = if is_new { "Open its first trace" } else { "Open its newest trace" };
         sender.trace = (word, visit.links().trace(&trace.trace_id).href());
@@ -140,7 +143,7 @@ mod tests {
     use prost::Message as _;
 
     use super::*;
-    use crate::harness::{App, requests};
+    use crate::harness::{App, in_namespaces, requests};
 
     #[tokio::test(flavor = "multi_thread")]
     async fn what_arrived_leads_to_the_first_trace_of_a_sender_and_later_to_its_newest() {
@@ -155,6 +158,10 @@ mod tests {
         let later = told(app.get("/start").await.text());
         assert!(later.contains(&format!("href=\"/trace/{}\">Open its newest trace", "04".repeat(16))), "{later}");
         assert!(!later.contains("first span"), "{later}");
+        // Who sends for the first time is told so, whoever sent before.
+        app.append(Signal::Traces, in_namespaces(&[("fresh", "shop")]).encode_to_vec()).await;
+        let both = told(app.get("/start").await.text());
+        assert!(both.contains("first span ") && both.contains("Open its first trace") && both.contains("Open its newest trace"), "{both}");
     }
 
     #[test]
