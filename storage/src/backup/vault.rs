@@ -15,13 +15,14 @@
 use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ulid::Ulid;
 
 use super::{FORMAT, is_of_segment, known_name};
 use crate::check::{self, Watch};
 use crate::error::OpenError;
-use crate::files::Place;
+use crate::files::{File, Place};
 use crate::folder::{io_error, sync_above};
 use crate::model::UnixNanos;
 
@@ -193,11 +194,7 @@ impl Vault {
     /// # Errors
     /// When the folder cannot be written.
     pub fn receive(&self) -> Result<Receiver, OpenError> {
-        let mark = self.root.join(MARK);
-        let lock = mark.open().map_err(io_error("cannot open", &mark))?;
-        if !lock.try_lock().map_err(io_error("cannot lock", &mark))? {
-            return Err(io_error("another backup is being written to", &self.root)(io::ErrorKind::WouldBlock.into()));
-        }
+        let lock = self.lock()?;
         let points = self.root.join(POINTS);
         let is_left_over =
             |name: &&String| name.ends_with(PARTIAL) || (Ulid::from_string(name).is_ok() && !points.join(name).join(SUMS).is_there());
@@ -214,8 +211,11 @@ impl Vault {
     /// Removes all moments but the newest `keep`, and files of segments that none of those has. Returns how many moments went.
     ///
     /// # Errors
-    /// When something cannot be removed.
+    /// When something cannot be removed, when a backup is being written, whose files no moment has yet, or when a moment cannot be read: it may
+    /// be whole, and what it has is not known.
     pub fn prune(&self, keep: usize) -> Result<usize, OpenError> {
+        let _lock = self.lock()?;
+        self.must_be_readable()?;
         let points = self.points()?;
         let (old, kept) = points.split_at(points.len().saturating_sub(keep.max(1)));
         for point in old {
@@ -236,6 +236,28 @@ impl Vault {
             }
         }
         Ok(old.len())
+    }
+
+    /// Fails when the list of a moment is there and cannot be read.
+    fn must_be_readable(&self) -> Result<(), OpenError> {
+        let points = self.root.join(POINTS);
+        for name in listed(&points)? {
+            let sums = points.join(&name).join(SUMS);
+            if Ulid::from_string(&name).is_ok() && sums.is_there() {
+                sums.read().map_err(io_error("cannot read", &sums))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// For whoever writes or removes files.
+    fn lock(&self) -> Result<Arc<dyn File>, OpenError> {
+        let mark = self.root.join(MARK);
+        let lock = mark.open().map_err(io_error("cannot open", &mark))?;
+        if !lock.try_lock().map_err(io_error("cannot lock", &mark))? {
+            return Err(io_error("another backup is being written to", &self.root)(io::ErrorKind::WouldBlock.into()));
+        }
+        Ok(lock)
     }
 
     /// Where the file of a segment is kept.

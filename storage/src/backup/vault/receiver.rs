@@ -215,7 +215,7 @@ impl Receiver {
         let lasting = self.vault.root.join(POINTS).join(&self.kept.id);
         let finished = || -> io::Result<()> {
             write(&sums, sums::written(&self.sums).as_bytes())?;
-            for folder in ["wal", "manifest"] {
+            for folder in ["wal", "manifest", "memo"] {
                 if self.draft.join(folder).is_there() {
                     self.draft.join(folder).sync_folder()?;
                 }

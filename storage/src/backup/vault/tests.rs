@@ -141,3 +141,31 @@ fn old_moments_go_with_what_only_they_have() {
     assert_eq!(vault.root.join("seg/logs").names().unwrap().len(), 1);
     assert!(Vault::open(dir.path()).is_err(), "a folder of something else is not made one of backups");
 }
+
+#[test]
+fn nothing_goes_while_a_backup_is_written_or_a_moment_cannot_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let vault = vault(&dir);
+    for files in [&[("seg/logs/a.parquet", &b"a"[..], 0)][..], &[("seg/logs/b.parquet", b"b", 0)]] {
+        let mut receiver = vault.receive().unwrap();
+        receiver.push(&stream(files)).unwrap();
+        receiver.finish().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let files = || vault.root.join("seg/logs").names().unwrap().len();
+    let mut receiver = vault.receive().unwrap();
+    receiver.push(&stream(&[("seg/logs/c.parquet", b"c", 0)])).unwrap();
+    let refused = vault.prune(1).unwrap_err().to_string();
+    assert!(refused.contains("another backup is being written to"), "{refused}");
+    receiver.finish().unwrap();
+    assert_eq!(files(), 3);
+
+    // What should be a file is a folder: it is there, and cannot be read.
+    let points = vault.points().unwrap();
+    let sums = vault.root.join(POINTS).join(&points[1].id).join(SUMS);
+    sums.remove().unwrap();
+    sums.create_folder().unwrap();
+    let refused = vault.prune(1).unwrap_err().to_string();
+    assert!(refused.contains("cannot read") && refused.contains(SUMS), "{refused}");
+    assert_eq!((files(), vault.points().unwrap().len()), (3, 2), "neither moments nor files have gone");
+}
