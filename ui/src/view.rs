@@ -4,6 +4,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod attributes;
+pub(crate) mod chance;
 pub(crate) mod chart;
 pub(crate) mod colour;
 pub(crate) mod completion;

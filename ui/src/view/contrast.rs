@@ -1,5 +1,6 @@
 //! What tells one group of spans from another: values whose share differs most.
 
+use super::chance::{margin, share};
 use super::format;
 use super::link::{Links, term};
 
@@ -85,7 +86,7 @@ impl Contrast {
                 let of = |counts: &[(String, u64)]| counts.iter().find(|(known, _)| known == value).map_or(0, |(_, count)| *count);
                 let counts = (of(&field.selected).min(selected), of(&field.rest).min(rest));
                 let difference = share(counts.0, selected) - share(counts.1, rest);
-                if difference.abs() >= LEAST.max(CERTAIN * standard_error(counts, totals)) {
+                if difference.abs() >= LEAST.max(margin(counts, totals)) {
                     // One id of many explains something only when much of the selection has it.
                     let is_last = is_id && counts.0 < (selected / 5).max(FEW);
                     ranked.push(Ranked { is_last, difference, counts, field: &field.field, value });
@@ -126,20 +127,6 @@ fn place(field: &str) -> u8 {
     if field.starts_with("resource.") { 2 } else { u8::from(field.contains('.')) }
 }
 
-fn share(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { format::ratio(part, whole) }
-}
-
-/// How much two shares differ by chance: the standard error of their difference where both groups were taken from one.
-fn standard_error((of_selected, of_rest): (u64, u64), (selected, rest): (u64, u64)) -> f64 {
-    if selected == 0 || rest == 0 {
-        return 0.0;
-    }
-    let both = share(of_selected.saturating_add(of_rest), selected.saturating_add(rest));
-    let size = 1.0 / format::ratio(selected, 1) + 1.0 / format::ratio(rest, 1);
-    (both * (1.0 - both).max(0.0) * size).sqrt()
-}
-
 /// Values that as many spans have, as one row.
 fn row(alike: &[Ranked<'_>], (selected, rest): (u64, u64), query: &str, links: &Links) -> Option<ContrastRow> {
     let (first, others) = alike.split_first()?;
@@ -163,10 +150,6 @@ fn row(alike: &[Ranked<'_>], (selected, rest): (u64, u64), query: &str, links: &
 
 /// Smaller differences explain nothing.
 const LEAST: f64 = 0.05;
-
-/// Standard errors that a difference has at least. Of a hundred values that differ by chance alone five are beyond two and none beyond three,
-/// and hundreds are compared.
-const CERTAIN: f64 = 3.0;
 
 /// Fields with so many values may be ids, of which one must have so many spans.
 const MANY: usize = 10;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use storage::trace::{Sheet, critical_path};
 use storage::{SpanId, TraceId};
 
+use crate::view::chance::CERTAIN;
 use crate::view::colour::{Chip, Palette};
 use crate::view::format;
 use crate::view::link::Links;
@@ -93,7 +94,7 @@ impl Calls {
             let of = |group: &[Waits]| group.iter().map(|waits| waits.nanos(call)).collect::<Vec<u64>>();
             let (these, others) = (of(selected), of(rest));
             let more = mean(these.iter().copied(), these.len()).saturating_sub(mean(others.iter().copied(), others.len()));
-            if more > 0 && more >= whole / LEAST && certainty(&these, &others) >= super::CERTAIN {
+            if more > 0 && more >= whole / LEAST && certainty(&these, &others) >= CERTAIN {
                 ranked.push((more, call));
             }
         }
