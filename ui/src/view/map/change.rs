@@ -15,6 +15,8 @@ pub(crate) struct Change {
     pub(crate) p95: String,
     pub(crate) rate: String,
     pub(crate) is_worse: bool,
+    /// Whether it fails less.
+    pub(crate) is_mended: bool,
 }
 
 /// How often, how many failed, and how long they took.
@@ -30,14 +32,20 @@ struct Numbers {
 // === impl Change ===
 
 impl Change {
-    /// Each difference in words.
-    pub(crate) fn parts(&self) -> Vec<String> {
+    /// Each difference as class and words.
+    pub(crate) fn parts(&self) -> Vec<(&'static str, String)> {
         let new = if self.is_new { "new" } else { "" };
-        [new, &self.failed, &self.p95, &self.rate].into_iter().filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        let parts = [("", new), (self.failing(), &self.failed), ("", &self.p95), ("", &self.rate)];
+        parts.into_iter().filter(|(_, part)| !part.is_empty()).map(|(class, part)| (class, part.to_owned())).collect()
     }
 
     pub(crate) fn words(&self) -> String {
-        self.parts().join(", ")
+        self.parts().into_iter().map(|(_, part)| part).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The class of what became of failures: what got better is not in the colour of failure.
+    pub(super) fn failing(&self) -> &'static str {
+        if self.is_mended { "good" } else { "bad" }
     }
 
     /// `None` for what is as it was, or differs by chance.
@@ -46,7 +54,8 @@ impl Change {
         let is_many = now.calls >= FEWEST && old.calls >= FEWEST;
         if is_many && (now.fails_more(old) || old.fails_more(now)) {
             change.failed = format!("failed {} → {}", format::percent(old.errors, old.calls), format::percent(now.errors, now.calls));
-            change.is_worse |= now.fails_more(old);
+            change.is_mended = old.fails_more(now);
+            change.is_worse |= !change.is_mended;
         }
         if is_many && (now.is_slower(old) || old.is_slower(now)) {
             change.p95 = format!("p95 {} → {}", format::duration(old.p95), format::duration(now.p95));

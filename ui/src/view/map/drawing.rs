@@ -1,10 +1,11 @@
 //! From a map to a picture: boxes with what they say, arrows with their cards, and where all of it goes.
 
 use std::collections::HashMap;
-use std::fmt;
+use std::{fmt, iter};
 
-use storage::{Edge, EdgeKind, NodeKind, ServiceMap, TimeRange};
+use storage::{Edge, EdgeKind, Node, NodeKind, ServiceMap, TimeRange};
 
+pub(crate) use self::card::Card;
 use self::placing::Placing;
 use self::size::{NARROW, PAGE, Size, TOO_WIDE, USUAL};
 use super::change::{self, Change};
@@ -13,6 +14,7 @@ use crate::view::colour::Palette;
 use crate::view::format;
 use crate::view::link::{Address, Links};
 
+mod card;
 mod letters;
 mod path;
 mod placing;
@@ -72,9 +74,8 @@ pub(crate) struct Box {
     pub(crate) name: String,
     /// The name as it is shown, line by line with their heights.
     pub(crate) lines: Vec<(Px, String)>,
-    /// Its numbers, line by line with their heights.
-    pub(crate) facts: Vec<(Px, String)>,
-    pub(crate) is_failing: bool,
+    /// Its numbers, line by line: height, class and text.
+    pub(crate) facts: Vec<(Px, &'static str, String)>,
     /// In words.
     pub(crate) title: String,
 }
@@ -101,19 +102,6 @@ pub(crate) struct Arrow {
     pub(crate) title: String,
 }
 
-/// What stands on an arrow.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Card {
-    pub(crate) x: Px,
-    pub(crate) y: Px,
-    pub(crate) width: Px,
-    pub(crate) height: Px,
-    /// The middle of it, where its text is.
-    pub(crate) middle: Px,
-    /// Height within the card, class and text.
-    pub(crate) lines: Vec<(Px, &'static str, String)>,
-}
-
 impl Drawing {
     /// Draws every node that calls or is called; nothing when they are too many to be read. What would be scrolled on a common screen is drawn
     /// narrower, where it fits then.
@@ -130,7 +118,7 @@ impl Drawing {
         let keys = super::keys(picture.map);
         let boxes: Vec<Box> = keys.iter().map(|key| picture.node(key, links, palette, size)).collect();
         let edges = picture.map.edges.iter().filter_map(|edge| {
-            Some((keys.binary_search(&edge.from).ok()?, keys.binary_search(&edge.to).ok()?, picture.arrow(edge, links)))
+            Some((keys.binary_search(&edge.from).ok()?, keys.binary_search(&edge.to).ok()?, picture.arrow(edge, links, size)))
         });
         let placing = Placing { boxes, edges: edges.collect(), size };
         placing.drawn().unwrap_or_default()
@@ -156,15 +144,9 @@ impl Picture<'_> {
         };
         let called = shown(key, self.map);
         let lines = letters::lines(&called, letters::least(&called).clamp(size.name, USUAL.name));
-        let said = match self.node_facts(requests, errors, p95) {
-            said if said.is_empty() && *kind == NodeKind::Service => "no requests".to_owned(),
-            said => said,
-        };
-        let mut facts = broken(said, size.facts);
-        let change = self.before.zip(node).and_then(|(before, node)| change::of_node(node, before, self.length()));
-        facts.extend(change.map(|change| change.parts()).unwrap_or_default());
+        let facts = self.said(key, (requests, errors, p95), node, size);
         let names = lines.iter().map(|line| letters::width(line, 13.0, true) + 41.0);
-        let width = names.chain(facts.iter().map(|line| letters::width(line, 12.0, false) + 10.0)).fold(0.0, f64::max);
+        let width = names.chain(facts.iter().map(|(_, line)| letters::width(line, 12.0, false) + 10.0)).fold(0.0, f64::max);
         let extra = 16.0 * (lines.len().max(1) - 1) as f64;
         let below = 14.0 * (facts.len().max(1) - 1) as f64;
         Box {
@@ -186,10 +168,20 @@ impl Picture<'_> {
             title: format::text(&self.node_title(key, (requests, errors, p95))),
             name: name.clone(),
             lines: lines.into_iter().zip(0_u8..).map(|(line, place)| (Px(23.0 + 16.0 * f64::from(place)), line)).collect(),
-            facts: facts.into_iter().zip(0_u8..).map(|(line, place)| (Px(42.0 + extra + 14.0 * f64::from(place)), line)).collect(),
-            is_failing: errors > 0,
+            facts: card::below(facts, 42.0 + extra, 14.0),
             ..Box::default()
         }
+    }
+
+    /// What a box says below its name: its numbers, and what became of them.
+    fn said(&self, key: &Key, (requests, errors, p95): (u64, u64, u64), node: Option<&Node>, size: Size) -> Vec<card::Line> {
+        let said = match self.node_facts(requests, errors, p95) {
+            said if said.is_empty() && key.1 == NodeKind::Service => "no requests".to_owned(),
+            said => said,
+        };
+        let change = self.before.zip(node).and_then(|(before, node)| change::of_node(node, before, self.length()));
+        let lines = iter::once((if errors > 0 { "bad" } else { "" }, said)).chain(change.iter().flat_map(Change::parts));
+        lines.flat_map(|line| card::broken(line, size.facts)).collect()
     }
 
     fn node_facts(&self, requests: u64, errors: u64, p95: u64) -> String {
@@ -212,7 +204,7 @@ impl Picture<'_> {
     }
 
     /// What an arrow says; not yet where it is.
-    fn arrow(&self, edge: &Edge, links: &Links) -> Arrow {
+    fn arrow(&self, edge: &Edge, links: &Links, size: Size) -> Arrow {
         let facts = Facts::new(edge, (self.map, self.made), self.before, self.length());
         // What changed is told, however rare it is.
         let is_rare = is_rare(edge, self.made) && facts.change.is_empty();
@@ -227,7 +219,7 @@ impl Picture<'_> {
             (format!("{ends}: {}{failed}, the longest took {longest}", facts.calls), lines)
         } else {
             let change = if facts.change.is_empty() { String::new() } else { format!("; {} against the window before", facts.change) };
-            (format!("{ends}: {}, {} failed, p95 {}{change}", facts.rate, facts.errors, facts.p95), told(&facts))
+            (format!("{ends}: {}, {} failed, p95 {}{change}", facts.rate, facts.errors, facts.p95), card::told(&facts))
         };
         Arrow {
             class: match (edge.kind, facts.is_failing) {
@@ -242,48 +234,13 @@ impl Picture<'_> {
             is_selected: self.selected == Some((&edge.from, &edge.to)),
             is_worse: facts.is_worse,
             title: format::text(&title),
-            card: if is_rare { Card::default() } else { Card::new(lines) },
+            card: if is_rare { Card::default() } else { Card::new(lines, size.card) },
             ..Arrow::default()
         }
     }
 
     fn length(&self) -> u64 {
         self.range.to.since(self.range.from)
-    }
-}
-
-/// Numbers on one line, or on two where one would be too long.
-fn broken(facts: String, room: f64) -> Vec<String> {
-    if letters::width(&facts, 12.0, false) <= room {
-        return vec![facts];
-    }
-    match facts.rsplit_once(" · ") {
-        Some((first, last)) => vec![first.to_owned(), last.to_owned()],
-        None => vec![facts],
-    }
-}
-
-/// What stands on an arrow: how often, how many failed and how long, each with what it was before where it changed.
-fn told(facts: &Facts) -> Vec<(&'static str, String)> {
-    let Change { is_new, failed, p95, rate, .. } = &facts.changed;
-    let or = |changed: &String, now: String| if changed.is_empty() { now } else { changed.clone() };
-    let rate = or(rate, format!("{}{}", if *is_new { "new, " } else { "" }, facts.rate));
-    let failed = or(failed, if facts.is_failing { format!("{} ✕", facts.errors) } else { String::new() });
-    let lines = [("", rate), (if facts.is_failing { "bad" } else { "" }, failed), ("muted", or(p95, format!("p95 {}", facts.p95)))];
-    lines.into_iter().filter(|(_, text)| !text.is_empty()).collect()
-}
-
-// === impl Card ===
-
-impl Card {
-    fn new(lines: Vec<(&'static str, String)>) -> Self {
-        let mut card = Self::default();
-        for ((class, text), place) in lines.into_iter().zip(0_u8..) {
-            card.width = Px(card.width.0.max(letters::width(&text, 12.0, false) + 10.0));
-            card.lines.push((Px(13.0 + 13.5 * f64::from(place)), class, text));
-        }
-        card.height = Px(card.lines.last().map_or(0.0, |(y, _, _)| y.0 + 5.5));
-        card
     }
 }
 

@@ -46,20 +46,15 @@ fn minute() -> TimeRange {
 }
 
 fn draw(map: &ServiceMap) -> Drawing {
+    draw_beside(map, None)
+}
+
+fn draw_beside(map: &ServiceMap, before: Option<&ServiceMap>) -> Drawing {
     let page = Links::default().plain("/map");
     let groups = HashMap::new();
     let made = Made::of(map);
-    let picture = Picture {
-        map,
-        made: &made,
-        before: None,
-        range: minute(),
-        focus: None,
-        selected: None,
-        page: &page,
-        groups: &groups,
-        is_trace: false,
-    };
+    let picture =
+        Picture { map, made: &made, before, range: minute(), focus: None, selected: None, page: &page, groups: &groups, is_trace: false };
     Drawing::new(&picture, &Links::default(), &Palette::default())
 }
 
@@ -301,6 +296,30 @@ fn six_columns_fit_a_common_screen_and_many_more_keep_their_size() {
     let names: Vec<String> = (0..20).map(|n| format!("orders-service-{n}")).collect();
     let many = chain(&names.iter().map(String::as_str).collect::<Vec<_>>());
     assert!(many.boxes.iter().all(|b| b.facts.len() == 1));
+}
+
+#[test]
+fn a_map_fits_with_what_was_before_as_it_fits_without() {
+    let long = ["gateway-edge", "orders-service", "orders.cancelled", "shipping-labels", "api.parcelpost.example", "mongodb catalog"];
+    let pairs: Vec<(&str, &str)> = long.windows(2).map(|pair| (pair[0], pair[1])).collect();
+    let of = |requests, errors, p95| {
+        let mut map = map(&pairs);
+        map.nodes.iter_mut().for_each(|node| (node.requests, node.errors, node.p50, node.p95) = (requests, errors, p95 / 10 * 9, p95));
+        map.edges.iter_mut().for_each(|edge| (edge.calls, edge.errors, edge.p50, edge.p95) = (requests, errors, p95 / 10 * 9, p95));
+        map
+    };
+    let (now, before) = (of(3_400, 388, 834_000_000), of(1_600, 282, 263_000_000));
+    let (alone, beside) = (draw(&now), draw_beside(&now, Some(&before)));
+    assert!(alone.least.0 <= 1_250.0 && beside.least.0 <= 1_250.0, "{} and {}", alone.least, beside.least);
+    legible(&beside).unwrap();
+    let texts = |lines: &[(drawing::Px, &'static str, String)]| -> Vec<_> {
+        lines.iter().map(|(_, class, text)| (*class, text.replace('\u{202f}', " "))).collect()
+    };
+    let card = texts(&beside.arrows[0].card.lines);
+    assert_eq!(card.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>()[2..4], ["failed 17.6 %", "→ 11.4 %"], "{card:?}");
+    assert!(card[2..4].iter().all(|(class, _)| *class == "good"), "fewer fail: {card:?}");
+    let said = texts(&beside.boxes[1].facts);
+    assert!(said[0].0 == "bad" && said.contains(&("good", "failed 17.6 %".to_owned())), "{said:?}");
 }
 
 #[test]
