@@ -66,6 +66,7 @@ pub(super) fn compare_page(text: &str) -> String {
         Side::new(("B", "compared with A"), &other, String::new(), means),
     ];
     comparison(&mut page, [&sheet, &other], (Order::Tree, 0), means);
+    page.rows.iter_mut().for_each(|row| text.clone_into(&mut row.within));
     let spans = [sample::hostile(text).spans, sample::checkout().spans];
     let pairs: Vec<_> = spans[0].iter().zip(&spans[1]).map(|(a, b)| [a, b]).collect();
     page.values = values(&pairs, &palette).0;

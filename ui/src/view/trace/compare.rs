@@ -12,6 +12,7 @@ use crate::view::link::Links;
 use crate::view::outcome::Outcome;
 use crate::view::traces::Row as TraceRow;
 
+mod alike;
 mod unlike;
 mod ways;
 
@@ -80,6 +81,8 @@ pub(crate) struct Side {
 pub(crate) struct Row {
     pub(crate) chip: Chip,
     pub(crate) name: String,
+    /// What it is in, where others read like it; the tree shows that.
+    pub(crate) within: String,
     pub(crate) indent: usize,
     /// Own time on both sides, as text and as a bar in percent of the greatest.
     pub(crate) sides: [Amount; 2],
@@ -184,6 +187,10 @@ pub(crate) fn comparison(page: &mut ComparePage, [a, b]: [&Sheet; 2], (order, le
         page.small = format!("{} by less than {}", format::counted(small as u64, "row differs", "rows differ"), format::duration(least));
     }
     (page.rows, page.left_out) = rows(&list, [a, b], order, means);
+    if order != Order::Tree {
+        let places = alike::told(list.get(..page.rows.len()).unwrap_or_default(), &ways);
+        page.rows.iter_mut().zip(places).for_each(|(row, place)| row.within = place);
+    }
     let roots = a.main_root().zip(b.main_root()).map(|(a, b)| [a, b]);
     let mut pairs: Vec<[usize; 2]> = roots.into_iter().chain(ways.most_changed(MOST_CHANGED)).collect();
     // The root may be among those that differ most.
@@ -219,6 +226,7 @@ fn rows(ways: &[Way], sheets: [&Sheet; 2], order: Order, (links, _, palette): Me
         Row {
             chip: palette.chip(&way.service),
             name: format::name(&way.name),
+            within: String::new(),
             indent: if order == Order::Tree { way.depth.min(super::waterfall::MAX_INDENT) } else { 0 },
             sides: [amount(in_a, a), amount(in_b, b)],
             delta,

@@ -102,6 +102,39 @@ fn rows_come_in_the_order_that_is_asked_for_and_small_differences_stay_out() {
 }
 
 #[test]
+fn rows_that_would_read_alike_say_what_they_are_in() {
+    let mut spans = sample::checkout().spans;
+    // The same query in two steps, and of one of them in two halves of the same name.
+    for (id, parent, service, name) in [
+        (40, 1, "import", "step 0"),
+        (41, 1, "import", "step 1"),
+        (42, 40, "import", "SELECT"),
+        (43, 41, "import", "SELECT"),
+        (44, 40, "import", "half"),
+        (45, 41, "batch", "half"),
+        (46, 44, "import", "COMMIT"),
+        (47, 45, "import", "COMMIT"),
+        (48, 46, "import", "deep"),
+        (49, 47, "import", "deep"),
+        (50, 48, "import", "deep"),
+    ] {
+        spans.push(sample::span(id, parent, service, name, 91, 92));
+    }
+    let within = |order, name: &str| {
+        let page = compare(spans.clone(), order, 0);
+        let mut found: Vec<String> = page.rows.into_iter().filter(|row| row.name == name).map(|row| row.within).collect();
+        found.sort_unstable();
+        found
+    };
+    assert_eq!(within(Order::Change, "SELECT"), ["in step 0", "in step 1"]);
+    assert_eq!(within(Order::Own, "COMMIT"), ["in batch half", "in half"]);
+    assert_eq!(within(Order::Change, "half"), ["", ""], "their services differ");
+    assert_eq!(within(Order::Change, "deep"), ["in COMMIT, in batch half", "in COMMIT, in half", "in deep"]);
+    assert_eq!(within(Order::Change, "ChargeCard"), [""], "nothing reads like it");
+    assert_eq!(within(Order::Tree, "SELECT"), ["", ""], "the tree shows it");
+}
+
+#[test]
 fn a_difference_is_told_beside_what_it_is_a_part_of() {
     let plain = |a, b| relative(a, b).replace('\u{202f}', " ");
     assert_eq!(plain(100, 142), "+42.0 %");

@@ -85,6 +85,11 @@ impl Ways {
         (list, left_out)
     }
 
+    /// The way that leads to one of these.
+    pub(super) fn above(&self, way: &Way) -> Option<&Way> {
+        self.ways.get(way.parent?)
+    }
+
     /// The first spans, on both sides, of the ways that differ most.
     pub(super) fn most_changed(&self, most: usize) -> Vec<[usize; 2]> {
         let mut both: Vec<&Way> = self.ways.iter().filter(|way| way.change() > 0 && way.sums.iter().all(|sum| sum.count > 0)).collect();
