@@ -45,6 +45,12 @@ impl Disk {
         free
     }
 
+    /// Has the disk have so many free bytes from now on.
+    #[cfg(test)]
+    pub(super) fn pretend(&self, free: u64) {
+        *self.seen.lock() = Some((Instant::now() + Duration::from_secs(3_600), free));
+    }
+
     /// Whether so many bytes can be written without coming near to what is kept free.
     pub(crate) fn has_room_for(&self, bytes: u64) -> bool {
         self.free_bytes() >= self.min_free.saturating_add(bytes)

@@ -1,4 +1,5 @@
-//! Merging segments and letting rows go, one step at a time. What is past its age is in `merge/expire.rs`.
+//! Merging segments and letting rows go, one step at a time. What is past its age is in `merge/expire.rs`, writing segments anew without some of
+//! their rows in `merge/rewrite.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,8 +16,8 @@ use crate::flush::{KeepError, Keeper};
 use crate::model::UnixNanos;
 use crate::query::Control;
 use crate::retention::Retention;
-use crate::segment::{self, RowRanges, Segment, SegmentError, SegmentErrorKind, SegmentMeta, layout_before};
-use crate::snapshot::{Snapshot, TableSnapshot};
+use crate::segment::{self, Segment, SegmentError, SegmentErrorKind, SegmentMeta, layout_before};
+use crate::snapshot::TableSnapshot;
 use crate::wal::Writer;
 
 use super::append::Pending;
@@ -25,6 +26,7 @@ use super::reserve::RESERVE_BYTES;
 use super::{Disk, LetGo, Meters, Reserve, Signal, Tables};
 
 mod expire;
+mod rewrite;
 
 /// Does the work of the merging thread.
 pub(super) struct Merger {
@@ -44,6 +46,8 @@ pub(super) struct Merger {
     pub(super) unindexed: BTreeSet<Ulid>,
     /// When each segment was looked at for rows past their age: what was kept then is kept until it is past another.
     pub(super) looked_at: BTreeMap<Ulid, UnixNanos>,
+    /// Since when segments wait that could not be written anew, for want of room or because that failed. Others have their turn meanwhile.
+    pub(super) set_aside: BTreeMap<Ulid, UnixNanos>,
     /// Whether the byte budget had no room for the step before.
     pub(super) had_no_room: bool,
 }
@@ -86,62 +90,11 @@ impl Merger {
         Ok(has_worked || self.compare())
     }
 
-    /// Writes one segment anew whose rows were deleted, so that they are gone from the disk.
-    fn rewrite_hidden(&mut self) -> Result<bool, KeepError> {
-        let snapshot = self.tables.published().load_full();
-        let Some(segment) = self.next_hidden(&snapshot) else { return Ok(false) };
-        let outputs = if segment.visible_rows() == 0 {
-            Vec::new()
-        } else {
-            let written = self
-                .keeper
-                .make_room(scratch(std::slice::from_ref(segment)))
-                .and_then(|_share| self.written_without(segment, segment.hidden().clone()));
-            match written {
-                Err(KeepError::Segment(error)) if error.kind == SegmentErrorKind::Damaged => {
-                    tracing::error!(%error, "deleted rows cannot be removed from a segment; they stay hidden");
-                    self.leave(segment, &error.detail);
-                    return Ok(true);
-                }
-                written => written?,
-            }
-        };
-        self.keeper.replace(std::slice::from_ref(segment), outputs, LetGo::Deleted)?;
-        tracing::debug!(segment.id = %segment.meta().id, "a segment was written anew without deleted rows");
-        Ok(true)
-    }
-
-    /// The next segment to write anew: one of which nothing is left, which takes no space, else that which came first. What came later stays
-    /// while a segment with a time in common does: after a crash it says which spans the other holds older versions of.
-    fn next_hidden<'s>(&self, snapshot: &'s Snapshot) -> Option<&'s Arc<Segment>> {
-        let hiding = |segment: &&Arc<Segment>| !segment.hidden().is_empty() && !self.damaged.contains(&segment.meta().id);
-        let mut hidden: Vec<&Arc<Segment>> = SIGNALS.iter().flat_map(|signal| &snapshot.table(*signal).segments).filter(hiding).collect();
-        hidden.sort_unstable_by_key(|segment| segment.meta().id);
-        let is_free = |at: usize, meta: &SegmentMeta| {
-            let mut before = hidden.iter().take(at).map(|other| other.meta());
-            let meets = |other: &SegmentMeta| other.min_time <= meta.max_time && meta.min_time <= other.max_time;
-            meta.signal == Signal::Logs || !before.any(|other| other.signal == meta.signal && meets(other))
-        };
-        let free = hidden.iter().enumerate().filter(|(at, segment)| is_free(*at, segment.meta()));
-        free.min_by_key(|(_, segment)| segment.visible_rows() > 0).map(|(_, segment)| *segment)
-    }
-
     /// Leaves a segment that cannot be read as it is from now on.
     fn leave(&mut self, segment: &Segment, why: &str) {
         self.meters.background_errors.add(1);
         segment.note_damage(why);
         self.damaged.insert(segment.meta().id);
-    }
-
-    /// What a segment is without some rows, written and not listed yet. There must be room for it.
-    fn written_without(&self, segment: &Arc<Segment>, gone: RowRanges) -> Result<Vec<SegmentMeta>, KeepError> {
-        let meta = segment.meta();
-        let folder = self.keeper.folder();
-        let segments = folder.segments(meta.signal);
-        let view = Arc::new(Segment::open(&segments, meta.clone())?.hiding(gone));
-        let (tmp, _indexes) = (folder.tmp(), self.meters.merging.hold(index_bytes(std::slice::from_ref(segment))));
-        let target = Target { memory: self.meters.merging.clone(), ..Target::new(&tmp, &segments, self.wake.stopping()) };
-        Ok(compaction::rewrite(&view, target)?)
     }
 
     /// Notes which deletes are physically done; has the log let go of what holds the rest.

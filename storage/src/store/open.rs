@@ -176,6 +176,7 @@ fn merger(inner: &Inner) -> Merger {
         damaged: BTreeSet::new(),
         unindexed: BTreeSet::new(),
         looked_at: BTreeMap::new(),
+        set_aside: BTreeMap::new(),
         had_no_room: false,
     }
 }

@@ -8,20 +8,20 @@ use crate::flush::KeepError;
 use crate::model::UnixNanos;
 use crate::query::{Among, Control, QueryError};
 use crate::retention::{NEAR_NANOS, Verdict};
-use crate::segment::{RowRanges, Segment, SegmentErrorKind};
+use crate::segment::{RowRanges, Segment};
 use crate::snapshot::{Snapshot, TableSnapshot};
 
-use super::{LOOKING, LetGo, Merger, SIGNALS, Signal, scratch};
+use super::{LOOKING, LetGo, Merger, SIGNALS, Signal};
 
 /// A segment that was not merged yet will be soon, unless its newest row is so far in the future.
 const SOON_NANOS: u64 = 3_600_000_000_000;
 
 impl Merger {
-    /// Lets the oldest of what is past its age go. True when there may be more.
+    /// Lets go of what is past every age, then writes one segment anew of which some is. True when there may be more.
     pub(super) fn expire(&mut self) -> Result<bool, KeepError> {
         let snapshot = self.tables.published().load_full();
         let now = self.clock.now();
-        let mut old = Vec::new();
+        let (mut old, mut mixed) = (Vec::new(), Vec::new());
         for signal in SIGNALS {
             for segment in &snapshot.table(signal).segments {
                 let meta = segment.meta();
@@ -29,23 +29,31 @@ impl Merger {
                 match self.retention.judge(signal, (meta.min_time, meta.max_time), looked_at, now) {
                     Verdict::LetGo => old.push(segment.clone()),
                     // What hides rows is written anew first.
-                    Verdict::Look if segment.hidden().is_empty() && !self.damaged.contains(&meta.id) => {
-                        if self.look_at(segment, &snapshot, now)? {
-                            return Ok(true);
-                        }
-                    }
+                    Verdict::Look if segment.hidden().is_empty() && !self.damaged.contains(&meta.id) => mixed.push(segment),
                     Verdict::Look | Verdict::Keep => {}
                 }
             }
         }
         let listed = |id: &Ulid| SIGNALS.iter().any(|signal| snapshot.table(*signal).segments.iter().any(|known| known.meta().id == *id));
         self.looked_at.retain(|id, _| listed(id));
-        if !old.is_empty() {
-            let rows: u64 = old.iter().map(|segment| segment.visible_rows()).sum();
-            self.keeper.replace(&old, Vec::new(), LetGo::Age)?;
-            tracing::info!(segments = old.len(), rows, "segments older than the retention were removed");
+        self.set_aside.retain(|id, _| listed(id));
+        // First: it takes no room, and makes some.
+        self.let_go(&old)?;
+        for segment in mixed {
+            if !self.is_set_aside(segment) && self.look_at(segment, &snapshot, now)? {
+                return Ok(true);
+            }
         }
         Ok(false)
+    }
+
+    fn let_go(&self, old: &[Arc<Segment>]) -> Result<(), KeepError> {
+        if !old.is_empty() {
+            let rows: u64 = old.iter().map(|segment| segment.visible_rows()).sum();
+            self.keeper.replace(old, Vec::new(), LetGo::Age)?;
+            tracing::info!(segments = old.len(), rows, "segments older than the retention were removed");
+        }
+        Ok(())
     }
 
     /// Writes a segment anew without what is past its age. False when it was not looked at: it will be merged soon, or there is no room.
@@ -75,15 +83,8 @@ impl Merger {
         let outputs = if gone == segment.every_row() {
             Vec::new()
         } else {
-            let _share = share.map_or_else(|| self.keeper.make_room(scratch(std::slice::from_ref(segment))), Ok)?;
-            match self.written_without(segment, gone) {
-                Err(KeepError::Segment(error)) if error.kind == SegmentErrorKind::Damaged => {
-                    tracing::error!(%error, "what is past its age cannot be removed from a segment; it stays as it is");
-                    self.leave(segment, &error.detail);
-                    return Ok(true);
-                }
-                written => written?,
-            }
+            let Some(outputs) = self.write_anew(segment, gone, share)? else { return Ok(true) };
+            outputs
         };
         let ids: Vec<Ulid> = outputs.iter().map(|meta| meta.id).collect();
         self.keeper.replace(std::slice::from_ref(segment), outputs, LetGo::Age)?;

@@ -211,3 +211,23 @@ async fn what_cannot_be_meant_is_refused() {
     assert!(nothing.done.is_some() && nothing.spans == 0);
     assert_eq!(store.deletion("nothing"), None);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_segment_that_the_disk_has_no_room_to_write_anew_keeps_no_other_from_going() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::held_at(NOW));
+    let store = Store::open(config(dir.path()), clock.clone(), Registry::default()).await.unwrap();
+    for first in [0, 10] {
+        append(&store, Signal::Logs, logs(first, 10)).await;
+        store.flush().await.unwrap();
+    }
+    store.inner.disk.pretend(100);
+    let part = store.delete(logs_of(2..5)).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let whole = store.delete(logs_of(10..20)).await.unwrap();
+    done(&store, &whole).await;
+    assert_eq!((store.deletion(&part.id).unwrap().done, store.status().background_error), (None, None));
+    store.inner.disk.pretend(1 << 40);
+    clock.set(NOW.plus(61_000_000_000));
+    done(&store, &part).await;
+    assert_eq!(contents(&store)[1], without(10, 2..5));
+}

@@ -243,3 +243,50 @@ fn incompressible(first: u64, count: u64) -> Bytes {
     let resource = ResourceLogs { scope_logs: vec![scope], ..ResourceLogs::default() };
     ExportLogsServiceRequest { resource_logs: vec![resource] }.encode_to_vec().into()
 }
+
+/// A store with three segments of log records, of which one is past every age, one is past that of all its records, and a rule keeps one
+/// record of the newest.
+async fn of_three_ages(dir: &Path, clock: &Clock) -> Store {
+    let rules = vec![rule(Signal::Logs, "\"log line 300000000003\"", 600)];
+    let retention = Retention { traces: None, logs: Some(Duration::from_secs(60)), rules };
+    let store = Store::open(Config { retention, ..config(dir) }, clock.clone(), Registry::default()).await.unwrap();
+    for seconds in [0, 200, 300] {
+        append(&store, Signal::Logs, logs(seconds * SECOND, 10)).await;
+        store.flush().await.unwrap();
+    }
+    store
+}
+
+const AFTER_THREE_AGES: UnixNanos = NOW.plus(700 * SECOND);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_written_anew_keeps_nothing_else_from_going() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::held_at(NOW));
+    let store = of_three_ages(dir.path(), &clock).await;
+    let folder = dir.path().join("tmp");
+    fs::remove_dir_all(&folder).unwrap();
+    fs::write(&folder, "in the way").unwrap();
+    clock.set(AFTER_THREE_AGES);
+    wait_for("the failure to be told", || store.status().background_error.is_some()).await;
+    wait_for("the other two", || contents(&store)[1] == once(300 * SECOND..300 * SECOND + 10)).await;
+    fs::remove_file(&folder).unwrap();
+    fs::create_dir(&folder).unwrap();
+    clock.set(AFTER_THREE_AGES.plus(61 * SECOND));
+    wait_for("the rest", || contents(&store)[1] == once(300 * SECOND + 3..300 * SECOND + 4)).await;
+    wait_for("nothing to fail", || store.status().background_error.is_none()).await;
+    store.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_disk_has_no_room_to_write_anew_waits_and_the_rest_goes() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::held_at(NOW));
+    let store = of_three_ages(dir.path(), &clock).await;
+    store.inner.disk.pretend(100);
+    clock.set(AFTER_THREE_AGES);
+    wait_for("the other two", || contents(&store)[1] == once(300 * SECOND..300 * SECOND + 10)).await;
+    assert_eq!(store.status().background_error, None, "it is expected to pass");
+    store.inner.disk.pretend(1 << 40);
+    clock.set(AFTER_THREE_AGES.plus(61 * SECOND));
+    wait_for("the rest", || contents(&store)[1] == once(300 * SECOND + 3..300 * SECOND + 4)).await;
+    store.close().await.unwrap();
+}
