@@ -12,9 +12,10 @@ use ulid::Ulid;
 
 use crate::deletion::{DeleteError, DeleteReceipt, DeleteWhat, Deletion, MAX_PENDING};
 use crate::flush::KeepError;
+use crate::model::UnixNanos;
 use crate::query::{self, Among, Control, QueryError, Selected, Weight};
 use crate::segment::{RowRanges, Segment, union_rows};
-use crate::snapshot::TableSnapshot;
+use crate::snapshot::{Snapshot, TableSnapshot};
 
 use super::open::chain;
 use super::{Inner, Signal, Store};
@@ -23,6 +24,19 @@ use super::{Inner, Signal, Store};
 const ATTEMPTS: usize = 20;
 /// How long it may take at start to find the rows of one segment that were deleted.
 const FINDING_AGAIN: Duration = Duration::from_secs(600);
+
+/// What there was when a delete was asked for.
+#[derive(Debug)]
+pub(super) struct Before {
+    asked: UnixNanos,
+    /// The frame of the log up to which segments went.
+    through: u64,
+    /// Why some of it stayed in memory.
+    unwritten: Option<KeepError>,
+    segments: HashSet<Ulid>,
+}
+
+// === impl Store ===
 
 impl Store {
     /// Deletes what is stored of `what` now. When this returns no question finds it any more, and a crash does not bring it back; the
@@ -51,44 +65,62 @@ impl Store {
     }
 }
 
+// === impl Inner ===
+
 impl Inner {
     fn delete(&self, what: &DeleteWhat, control: &Control) -> Result<DeleteReceipt, DeleteError> {
         let pending = self.keeper.deletions().iter().filter(|deletion| deletion.done.is_none()).count();
         if pending >= MAX_PENDING {
             return Err(DeleteError::Unavailable(format!("{pending} deletes are still being carried out; try again later")));
         }
-        let asked = self.clock.now();
-        let (wal_through, unwritten) = self.flush_all();
-        let first: HashSet<Ulid> = self.segments().iter().map(|segment| segment.meta().id).collect();
+        let before = self.before();
         for _ in 0..ATTEMPTS {
-            // What a flush has added since holds nothing that was there when it was asked for; what was merged since may.
-            let mut segments = self.segments();
-            segments.retain(|segment| segment.meta().level > 0 || first.contains(&segment.meta().id));
-            let found = self.find(what, &segments, unwritten.as_ref(), control)?;
-            let mut deletion = Deletion {
-                id: self.keeper.folder().tmp().fresh_id(),
-                what: what.clone(),
-                asked,
-                rows: [rows(&found, Signal::Traces), rows(&found, Signal::Logs)],
-                segments: found.iter().map(|(segment, _)| segment.meta().id).collect(),
-                wal_through,
-                done: None,
-            };
-            if found.is_empty() {
-                deletion.done = Some(asked);
-            }
-            let hidden: Vec<_> =
-                found.into_iter().map(|(segment, rows)| (segment.clone(), union_rows(rows, segment.hidden().clone()))).collect();
-            if self.record(&deletion, &hidden).map_err(|error| unavailable(&error))? {
-                if deletion.done.is_none() {
-                    self.wal.rotate();
-                }
-                deletion.signals().for_each(|signal| self.requests.forget(signal));
-                tracing::info!(id = %deletion.id, spans = deletion.rows[0], logs = deletion.rows[1], "rows were deleted as asked");
+            if let Some(deletion) = self.attempt(what, &before, control)? {
                 return Ok(deletion.receipt());
             }
         }
         Err(DeleteError::Unavailable("segments are being merged all the time; try again".to_owned()))
+    }
+
+    /// Brings what is stored now to segments, and says which they are.
+    pub(super) fn before(&self) -> Before {
+        let asked = self.clock.now();
+        let (through, unwritten) = self.flush_all();
+        let snapshot = self.snapshot.load();
+        let segments = snapshot.spans.segments.iter().chain(&snapshot.logs.segments).map(|segment| segment.meta().id).collect();
+        Before { asked, through, unwritten, segments }
+    }
+
+    /// Finds the rows and records the delete; `None` when some of their segments were replaced meanwhile.
+    pub(super) fn attempt(&self, what: &DeleteWhat, before: &Before, control: &Control) -> Result<Option<Deletion>, DeleteError> {
+        // One moment of memory and segments: rows that could not be written at first are in one or the other whenever they are.
+        let snapshot = self.snapshot.load_full();
+        // Asked for after that, so that it goes as far as those segments.
+        let wal_through = if before.unwritten.is_some() { self.tables.flushed_through() } else { before.through };
+        let found = self.find(what, &snapshot, before, control)?;
+        let mut deletion = Deletion {
+            id: self.keeper.folder().tmp().fresh_id(),
+            what: what.clone(),
+            asked: before.asked,
+            rows: [rows(&found, Signal::Traces), rows(&found, Signal::Logs)],
+            segments: found.iter().map(|(segment, _)| segment.meta().id).collect(),
+            wal_through,
+            done: None,
+        };
+        if found.is_empty() {
+            deletion.done = Some(before.asked);
+        }
+        let hidden: Vec<_> =
+            found.into_iter().map(|(segment, rows)| (segment.clone(), union_rows(rows, segment.hidden().clone()))).collect();
+        if !self.record(&deletion, &hidden).map_err(|error| unavailable(&error))? {
+            return Ok(None);
+        }
+        if deletion.done.is_none() {
+            self.wal.rotate();
+        }
+        deletion.signals().for_each(|signal| self.requests.forget(signal));
+        tracing::info!(id = %deletion.id, spans = deletion.rows[0], logs = deletion.rows[1], "rows were deleted as asked");
+        Ok(Some(deletion))
     }
 
     /// Writes everything that is in memory now to segments, and says up to which frame of the log segments go, and why no further.
@@ -112,20 +144,14 @@ impl Inner {
         }
     }
 
-    fn segments(&self) -> Vec<Arc<Segment>> {
-        let snapshot = self.snapshot.load();
-        snapshot.spans.segments.iter().chain(&snapshot.logs.segments).cloned().collect()
-    }
-
     /// The rows of segments that a delete means. Rows in memory that could not be written must not be among them.
     fn find(
         &self,
         what: &DeleteWhat,
-        segments: &[Arc<Segment>],
-        unwritten: Option<&KeepError>,
+        snapshot: &Snapshot,
+        before: &Before,
         control: &Control,
     ) -> Result<Vec<(Arc<Segment>, RowRanges)>, DeleteError> {
-        let snapshot = self.snapshot.load_full();
         let unreadable = |signal: Signal| snapshot.table(signal).unreadable.first().cloned();
         let mut found = Vec::new();
         for signal in what.signals() {
@@ -134,16 +160,27 @@ impl Inner {
                     "some of it may be where nothing can be read: {why}; run `throughline check`"
                 )));
             }
-            let mine: Vec<Arc<Segment>> = segments.iter().filter(|segment| segment.meta().signal == *signal).cloned().collect();
-            let buffered = if unwritten.is_some() { snapshot.table(*signal).buffered.clone() } else { Vec::new() };
+            let mine: Vec<Arc<Segment>> =
+                snapshot.table(*signal).segments.iter().filter(|segment| before.may_hold(segment)).cloned().collect();
+            let buffered = if before.unwritten.is_some() { snapshot.table(*signal).buffered.clone() } else { Vec::new() };
             let table = TableSnapshot { buffered, segments: mine.clone(), ..TableSnapshot::default() };
             let mut selected = select(what, &Among::new(*signal, table, snapshot.versions.clone()), control)?;
-            if let Some(error) = unwritten.filter(|_| selected.in_memory) {
+            if let Some(error) = before.unwritten.as_ref().filter(|_| selected.in_memory) {
                 return Err(not_written(error));
             }
             found.extend(mine.into_iter().filter_map(|segment| selected.rows.remove(&segment.meta().id).map(|rows| (segment, rows))));
         }
         Ok(found)
+    }
+}
+
+// === impl Before ===
+
+impl Before {
+    /// Whether a segment may hold some of it. What a flush has added since does not, unless some of it was still in memory; what was merged
+    /// since may.
+    fn may_hold(&self, segment: &Segment) -> bool {
+        self.unwritten.is_some() || segment.meta().level > 0 || self.segments.contains(&segment.meta().id)
     }
 }
 

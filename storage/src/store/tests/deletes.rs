@@ -3,7 +3,7 @@
 use super::*;
 use crate::deletion::{DeleteReceipt, DeleteWhat};
 use crate::model::{TimeRange, TraceId};
-use crate::query::{LogOrder, LogSearch, SpanSearch, SqlQuery, TraceOrder, TraceSearch};
+use crate::query::{Control, LogOrder, LogSearch, SpanSearch, SqlQuery, TraceOrder, TraceSearch};
 
 const MARKER: &str = "the-name-to-be-forgotten";
 
@@ -230,4 +230,27 @@ async fn a_segment_that_the_disk_has_no_room_to_write_anew_keeps_no_other_from_g
     clock.set(NOW.plus(61_000_000_000));
     done(&store, &part).await;
     assert_eq!(contents(&store)[1], without(10, 2..5));
+}
+
+#[tokio::test]
+async fn rows_that_are_written_only_after_a_delete_was_asked_for_are_deleted_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    append(&store, Signal::Logs, logs(0, 10)).await;
+    let folder = dir.path().join("seg/logs");
+    fs::remove_dir(&folder).unwrap();
+    fs::write(&folder, "in the way").unwrap();
+    let before = store.inner.before();
+    let control = Control::new(Duration::from_secs(60));
+    let error = store.inner.attempt(&logs_of(2..5), &before, &control).unwrap_err();
+    assert!(error.to_string().contains("some of the rows are in memory"), "{error}");
+    fs::remove_file(&folder).unwrap();
+    fs::create_dir(&folder).unwrap();
+    // As the flush that is tried again does, at any time.
+    store.flush().await.unwrap();
+    let deletion = store.inner.attempt(&logs_of(2..5), &before, &control).unwrap().unwrap();
+    assert_eq!((deletion.rows, deletion.wal_through), ([0, 3], store.inner.tables.last_seq()));
+    assert_eq!(contents(&store)[1], without(10, 2..5));
+    let copy = crash(dir.path());
+    assert_eq!(contents(&open(copy.path()).await)[1], without(10, 2..5));
 }
