@@ -71,7 +71,7 @@ use self::index::Index;
 pub(crate) use self::indexes::{rebuild as rebuild_index, rebuild_beside as rebuild_index_beside};
 pub(crate) use self::order::SortColumns;
 pub(crate) use self::origin::{Origin, Part, Recorded};
-pub(crate) use self::output::{Limits, Output};
+pub(crate) use self::output::{Limits, Output, take_back};
 pub(crate) use self::promotion::{choose as choose_layout, layout_before, layout_next};
 #[cfg(test)]
 use self::rows::merged as merged_rows;

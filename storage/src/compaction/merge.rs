@@ -11,7 +11,7 @@ use ulid::Ulid;
 use crate::attributes::Layout;
 use crate::files::Place;
 use crate::metrics::{Gauge, Held};
-use crate::segment::{Limits, Origin, Output, Segment, SegmentError, SegmentMeta, SortColumns, choose_layout};
+use crate::segment::{Limits, Origin, Output, Segment, SegmentError, SegmentMeta, SortColumns, choose_layout, take_back};
 use crate::store::Signal;
 
 /// Rows gathered at a time.
@@ -71,8 +71,17 @@ impl<'a> Target<'a> {
 pub(crate) fn merge_stack(inputs: &[Arc<Segment>], target: &Target<'_>) -> Result<Vec<SegmentMeta>, SegmentError> {
     let mut inputs = inputs.to_vec();
     inputs.sort_unstable_by_key(|segment| (segment.meta().min_time, segment.meta().id));
-    let merged = inputs.chunks(super::MAX_INPUTS).map(|group| merge_to(super::LAST_LEVEL, group, target));
-    Ok(merged.collect::<Result<Vec<_>, _>>()?.concat())
+    let mut metas: Vec<SegmentMeta> = Vec::new();
+    for group in inputs.chunks(super::MAX_INPUTS) {
+        match merge_to(super::LAST_LEVEL, group, target) {
+            Ok(merged) => metas.extend(merged),
+            Err(error) => {
+                take_back(target.seg_dir, metas.iter().map(|meta| meta.id));
+                return Err(error);
+            }
+        }
+    }
+    Ok(metas)
 }
 
 /// Writes what is left of a segment whose rows are hidden in part: in its order, at its level, at least merged, with its layout.

@@ -289,3 +289,30 @@ fn no_row_is_written_more_than_four_times_whatever_comes_when() {
     assert!(writes.values().all(|writes| *writes <= 4));
     assert!(writes.values().any(|writes| *writes == 4) && metas.len() < 250, "{}", metas.len());
 }
+
+#[test]
+fn a_stack_of_several_parts_leaves_nothing_when_a_later_one_fails() {
+    let folders = Folders::new();
+    let mut shape = Shape { stray: false, ..Shape::default() };
+    let inputs: Vec<Arc<Segment>> = (0..17)
+        .map(|seed| {
+            shape.from += shape.width as i64;
+            folders.write(Signal::Logs, batches(Signal::Logs, seed, 40, shape))
+        })
+        .collect();
+    let stop = AtomicBool::new(false);
+    let (tmp, seg) = (folders.tmp(), folders.seg());
+    let target = Target::new(&tmp, &seg, &stop);
+    let names = seg.names().unwrap();
+    assert_eq!(names.len(), 34);
+    assert_eq!(merge_stack(&inputs[..16], &target).unwrap().len(), 1);
+    let path = inputs[16].meta().parquet_path(&seg);
+    let mut bytes = std::fs::read(path.path()).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[4..middle].fill(0xff);
+    std::fs::write(path.path(), bytes).unwrap();
+    let before = seg.names().unwrap();
+    assert_eq!(merge_stack(&inputs, &target).unwrap_err().kind, SegmentErrorKind::Damaged);
+    assert_eq!(seg.names().unwrap(), before);
+    assert!(tmp.names().unwrap().is_empty());
+}

@@ -52,7 +52,8 @@ impl Keeper {
         let _nothing_is_being_removed = self.removing.lock();
         let pending: Vec<Deletion> =
             self.manifest.lock().contents().deletions.values().filter(|deletion| deletion.done.is_none()).cloned().collect();
-        if pending.is_empty() {
+        // What was written in vain and could not be removed yet may hold their rows too.
+        if pending.is_empty() || !self.discarded.lock().is_empty() {
             return Ok(false);
         }
         // What could not be opened is there all the same.

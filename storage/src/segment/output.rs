@@ -148,13 +148,13 @@ impl<'a> Output<'a> {
     pub(crate) fn finish(mut self) -> Result<Vec<SegmentMeta>, SegmentError> {
         // Something was pushed after the cut before, if there was one.
         self.cut(true)?;
-        let mut metas = Vec::with_capacity(self.written.len());
+        let mut metas: Vec<SegmentMeta> = Vec::with_capacity(self.written.len());
         for written in self.written {
             let id = written.meta.id;
             match written.rename(self.seg_dir) {
                 Ok(meta) => metas.push(meta),
                 Err(error) => {
-                    take_back(self.seg_dir, &metas, id);
+                    take_back(self.seg_dir, metas.iter().map(|meta| meta.id).chain([id]));
                     return Err(SegmentError::io(id, format!("cannot rename its files: {error}")));
                 }
             }
@@ -162,7 +162,7 @@ impl<'a> Output<'a> {
         if let Some(meta) = metas.first()
             && let Err(error) = self.seg_dir.sync_folder()
         {
-            take_back(self.seg_dir, &metas, meta.id);
+            take_back(self.seg_dir, metas.iter().map(|meta| meta.id));
             return Err(SegmentError::io(meta.id, format!("cannot sync the folder {}: {error}", self.seg_dir.display())));
         }
         Ok(metas)
@@ -186,10 +186,10 @@ impl<'a> Output<'a> {
 }
 
 /// Removes what got its lasting name in vain, as far as it can: a start removes the rest.
-fn take_back(seg_dir: &Place, metas: &[SegmentMeta], last: Ulid) {
-    let names = metas.iter().flat_map(|meta| [meta.parquet_path(seg_dir), meta.index_path(seg_dir)]);
-    let last = ["idx", "parquet"].map(|extension| seg_dir.join(format!("{last}.{extension}")));
-    names.chain(last).for_each(|path| drop(path.remove()));
+pub(crate) fn take_back(seg_dir: &Place, ids: impl IntoIterator<Item = Ulid>) {
+    for id in ids {
+        ["idx", "parquet"].iter().for_each(|extension| drop(seg_dir.join(format!("{id}.{extension}")).remove()));
+    }
 }
 
 /// How many of the numbers below `len` satisfy `holds`, which is true for a first part of them and false for the rest.

@@ -26,7 +26,7 @@ use super::indexes::Indexes;
 use super::origin::{Origin, Part};
 use super::read::Footer;
 use super::writer::{self, Written};
-use super::{Limits, RowGroup, RowRanges, Segment, SegmentError, SegmentMeta, encoding, promotion};
+use super::{Limits, RowGroup, RowRanges, Segment, SegmentError, SegmentMeta, encoding, promotion, take_back};
 
 /// A segment being put together under temporary names.
 struct Stack {
@@ -47,7 +47,7 @@ struct Stack {
 const MIN_ROWS: usize = 32_768;
 
 /// Stacks segments of one table, which must have all their indexes. `None` when a span is in two of them, or when not all of their rows are
-/// to be kept, so that they have to be merged: nothing is left behind then. Both files are synced and have their lasting names when this returns.
+/// to be kept, so that they have to be merged. Nothing is left behind then, nor when it fails. Both files are synced and have their lasting names when this returns.
 pub(crate) fn stack(
     inputs: &[Arc<Segment>],
     tmp_dir: &Place,
@@ -69,7 +69,10 @@ pub(crate) fn stack(
     }
     let Some(written) = stack.finish(&origin)? else { return Ok(None) };
     let placed = written.rename(seg_dir).and_then(|meta| seg_dir.sync_folder().map(|()| meta));
-    placed.map(Some).map_err(|e| SegmentError::io(id, format!("cannot put its files in place: {e}")))
+    placed.map(Some).map_err(|e| {
+        take_back(seg_dir, [id]);
+        SegmentError::io(id, format!("cannot put its files in place: {e}"))
+    })
 }
 
 // === impl Stack ===

@@ -7,8 +7,9 @@ use super::super::fixture::{Dice, Shape, batch, batches, trace_id};
 use super::super::tests::{Folders, read};
 use super::super::{Owner, key_hash, value_hash};
 use super::*;
+use crate::files::{Mounted, Plan, Simulated};
 use crate::model::TraceId;
-use crate::segment::{BundleWriter, Scalar};
+use crate::segment::{BundleWriter, Scalar, write};
 
 fn all(segment: &Segment) -> RecordBatch {
     let table = schema::of(segment.meta().signal);
@@ -227,4 +228,32 @@ fn text_that_an_older_version_indexed_is_read_and_indexed_again_before_it_is_sta
     assert!(!inputs[1].renew_older_text() && !inputs[1].is_index_wanting());
     assert_eq!(blobs(&inputs[1]), before, "nothing of the older index is left");
     check(&stacked(&folders, &inputs).unwrap(), &inputs);
+}
+
+#[test]
+fn a_stack_that_cannot_be_put_in_place_leaves_nothing() {
+    let disk = Simulated::new(1);
+    let place = |path: &str| Place::on(Arc::new(Mounted(disk.clone())), path);
+    let (tmp, seg) = (place("/tmp"), place("/seg"));
+    tmp.create_folder().unwrap();
+    seg.create_folder().unwrap();
+    let mut shape = Shape { stray: false, ..Shape::default() };
+    let written = [1, 2].map(|seed| {
+        shape.from += shape.width as i64;
+        let metas = write(&tmp, &seg, Signal::Logs, 1, Origin::default(), batches(Signal::Logs, seed, 40, shape)).unwrap();
+        Arc::new(Segment::open(&seg, metas[0].clone()).unwrap())
+    });
+    let stacked = || stack(&written, &tmp, &seg, &AtomicBool::new(false));
+    let begun = disk.operations();
+    stacked().unwrap().unwrap();
+    let (operations, mut failed) = (disk.operations() - begun, 0);
+    for number in 1..=operations {
+        let before = seg.names().unwrap();
+        disk.plan(Plan { broken: vec![disk.operations() + number], ..Plan::default() });
+        if stacked().is_err() {
+            failed += 1;
+            assert_eq!(seg.names().unwrap(), before, "operation {number} of {operations}");
+        }
+    }
+    assert!(failed > 5, "{failed} of {operations}");
 }
