@@ -12,6 +12,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::arrivals::Arrivals;
 use crate::background::{Health, Threads, Wake};
@@ -94,7 +95,7 @@ struct Inner {
     flusher: open::Flusher,
     threads: Threads,
     wake: Arc<Wake>,
-    /// Appends in progress.
+    /// Appends in progress, and other changes of the data folder.
     tasks: TaskTracker,
     /// Permits to decode a large request.
     large: Semaphore,
@@ -182,7 +183,7 @@ impl Store {
         flushed.map(|_| ()).map_err(|source| OpenError::Io { action: "cannot flush", path, source: std::io::Error::other(source) })
     }
 
-    /// Writes what is in memory to segments, syncs, and stops the background work. Later appends are refused.
+    /// Writes what is in memory to segments, syncs, and stops the background work. Later appends, deletes and saved views are refused.
     ///
     /// # Errors
     /// When the last flush failed; nothing acknowledged is lost, the log still holds it.
@@ -239,6 +240,14 @@ impl Store {
 // === impl Inner ===
 
 impl Inner {
+    /// As long as this is held, the store does not close. `None` when it is closing already: then nothing may be written any more, since
+    /// another process may have the data folder soon.
+    fn stay_open(&self) -> Option<TaskTrackerToken> {
+        // Taken before `closing` is read: close waits for it.
+        let in_progress = self.tasks.token();
+        (!self.closing.load(Ordering::Acquire)).then_some(in_progress)
+    }
+
     /// Writes what is in memory to segments and lets the log forget it; says up to which frame. Blocks.
     fn flush(&self) -> Result<u64, crate::flush::KeepError> {
         self.flusher.flush(Reach::All)

@@ -73,7 +73,7 @@ impl Inner {
         if pending >= MAX_PENDING {
             return Err(DeleteError::Unavailable(format!("{pending} deletes are still being carried out; try again later")));
         }
-        let before = self.before();
+        let before = self.before()?;
         for _ in 0..ATTEMPTS {
             if let Some(deletion) = self.attempt(what, &before, control)? {
                 return Ok(deletion.receipt());
@@ -83,12 +83,13 @@ impl Inner {
     }
 
     /// Brings what is stored now to segments, and says which they are.
-    pub(super) fn before(&self) -> Before {
+    pub(super) fn before(&self) -> Result<Before, DeleteError> {
+        let _open = self.stay_open().ok_or_else(closing)?;
         let asked = self.clock.now();
         let (through, unwritten) = self.flush_all();
         let snapshot = self.snapshot.load();
         let segments = snapshot.spans.segments.iter().chain(&snapshot.logs.segments).map(|segment| segment.meta().id).collect();
-        Before { asked, through, unwritten, segments }
+        Ok(Before { asked, through, unwritten, segments })
     }
 
     /// Finds the rows and records the delete; `None` when some of their segments were replaced meanwhile.
@@ -112,6 +113,8 @@ impl Inner {
         }
         let hidden: Vec<_> =
             found.into_iter().map(|(segment, rows)| (segment.clone(), union_rows(rows, segment.hidden().clone()))).collect();
+        // Finding them may take long, which nobody who closes the store waits for.
+        let _open = self.stay_open().ok_or_else(closing)?;
         if !self.record(&deletion, &hidden).map_err(|error| unavailable(&error))? {
             return Ok(None);
         }
@@ -260,6 +263,10 @@ fn not_written(error: &KeepError) -> DeleteError {
         "some of the rows are in memory, which is written to segments before anything of it is deleted, and could not be: {why}; delete what is \
          older first, which makes room, with a window that ends a few minutes ago"
     ))
+}
+
+fn closing() -> DeleteError {
+    DeleteError::Unavailable("the store is closing".to_owned())
 }
 
 fn unavailable(error: &KeepError) -> DeleteError {

@@ -33,9 +33,14 @@ impl Store {
         let map = tokio::time::timeout(PATIENCE, self.service_map(lately)).await.ok().and_then(Result::ok).unwrap_or_default();
         let services = |edge: &&crate::query::Edge| edge.from.1 == NodeKind::Service && edge.to.1 == NodeKind::Service;
         let calls: Vec<(String, String)> = map.edges.iter().filter(services).map(|edge| (edge.from.0.clone(), edge.to.0.clone())).collect();
+        let Some(open) = self.inner.stay_open() else { return };
         let memo = self.inner.memo.clone();
-        let assigned = tokio::task::spawn_blocking(move || memo.assign(&names, &calls)).await;
-        if let Ok(Err(error)) = assigned {
+        let assigned = tokio::task::spawn_blocking(move || {
+            let assigned = memo.assign(&names, &calls);
+            drop(open);
+            assigned
+        });
+        if let Ok(Err(error)) = assigned.await {
             tracing::warn!(%error, "the slots of services could not be kept; they hold until this process ends");
         }
     }
@@ -68,9 +73,15 @@ impl Store {
         &self,
         change: impl FnOnce(&mut SavedViews) -> Result<T, SaveError> + Send + 'static,
     ) -> Result<T, SaveError> {
+        let closing = || SaveError::Io(std::io::Error::other("the store is closing"));
+        let open = self.inner.stay_open().ok_or_else(closing)?;
         let memo = self.inner.memo.clone();
-        let changed = tokio::task::spawn_blocking(move || memo.change_views(change)).await;
-        changed.unwrap_or_else(|error| Err(SaveError::Io(std::io::Error::other(error))))
+        let changed = tokio::task::spawn_blocking(move || {
+            let changed = memo.change_views(change);
+            drop(open);
+            changed
+        });
+        changed.await.unwrap_or_else(|error| Err(SaveError::Io(std::io::Error::other(error))))
     }
 }
 

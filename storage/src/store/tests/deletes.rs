@@ -240,7 +240,7 @@ async fn rows_that_are_written_only_after_a_delete_was_asked_for_are_deleted_too
     let folder = dir.path().join("seg/logs");
     fs::remove_dir(&folder).unwrap();
     fs::write(&folder, "in the way").unwrap();
-    let before = store.inner.before();
+    let before = store.inner.before().unwrap();
     let control = Control::new(Duration::from_secs(60));
     let error = store.inner.attempt(&logs_of(2..5), &before, &control).unwrap_err();
     assert!(error.to_string().contains("some of the rows are in memory"), "{error}");
@@ -253,4 +253,24 @@ async fn rows_that_are_written_only_after_a_delete_was_asked_for_are_deleted_too
     assert_eq!(contents(&store)[1], without(10, 2..5));
     let copy = crash(dir.path());
     assert_eq!(contents(&open(copy.path()).await)[1], without(10, 2..5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_closed_writes_nothing_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    append(&store, Signal::Logs, logs(0, 10)).await;
+    let before = store.inner.before().unwrap();
+    store.close().await.unwrap();
+    let manifest = || fs::read(dir.path().join("manifest/log")).unwrap();
+    // Another process has the folder now.
+    let (other, listed) = (open(dir.path()).await, manifest());
+    let control = Control::new(Duration::from_secs(60));
+    let late = store.inner.attempt(&logs_of(2..5), &before, &control).unwrap_err();
+    assert!(late.to_string().contains("closing"), "it began before: {late}");
+    assert!(store.delete(logs_of(2..5)).await.unwrap_err().to_string().contains("closing"));
+    assert!(store.save_view("mine", "/logs", false).await.is_err() && store.saved_views().all().is_empty());
+    assert_eq!(manifest(), listed);
+    other.close().await.unwrap();
+    assert_eq!(contents(&open(dir.path()).await)[1], once(0..10));
 }
