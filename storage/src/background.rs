@@ -2,6 +2,7 @@
 //!
 //! Owns when that work is done and what its failures are told. What it consists of is in `flush` and `compaction`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -47,10 +48,18 @@ pub(crate) struct Health {
     waits: Mutex<Option<(Instant, bool)>>,
     /// Flushes have failed for so long that memory is full.
     is_stuck: AtomicBool,
+    /// Work that ended because of a fault in this program.
+    ended: Mutex<BTreeSet<Work>>,
+}
+
+/// As long as this is held, some work goes on. Told when it panics: then nobody knows how far it came until the next start.
+pub(crate) struct Watch {
+    work: Work,
+    health: Arc<Health>,
 }
 
 /// Kinds of background work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Work {
     /// Memory to segments.
     Flush,
@@ -221,7 +230,40 @@ impl Health {
 
     /// What fails at the moment.
     pub(crate) fn error(&self) -> Option<String> {
-        self.flush.lock().clone().or_else(|| self.merge.lock().clone())
+        let ended = self.ended.lock().first().map(|work| work.ended().to_owned());
+        ended.or_else(|| self.flush.lock().clone()).or_else(|| self.merge.lock().clone())
+    }
+
+    /// Begins some work, of which it is told when it panics.
+    pub(crate) fn watch(self: &Arc<Self>, work: Work) -> Watch {
+        Watch { work, health: self.clone() }
+    }
+
+    /// Why memory is not written to segments any more until a restart; `None` when that is not so.
+    pub(crate) fn refusal(&self) -> Option<&'static str> {
+        self.ended.lock().get(&Work::Flush).map(|work| work.ended())
+    }
+}
+
+// === impl Work ===
+
+impl Work {
+    /// What is said when it panicked.
+    fn ended(self) -> &'static str {
+        match self {
+            Self::Flush => "writing memory to segments ended because of a fault in this program; writes stay off until a restart",
+            Self::Merge => "merging ended because of a fault in this program; nothing is merged, and nothing goes, until a restart",
+        }
+    }
+}
+
+// === impl Watch ===
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.health.ended.lock().insert(self.work);
+        }
     }
 }
 
@@ -241,61 +283,4 @@ const TOLD_AFTER: Duration = Duration::from_secs(3);
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
-mod tests {
-    use std::sync::mpsc;
-
-    use super::*;
-
-    #[test]
-    fn a_flush_that_failed_is_tried_again_until_it_succeeds() {
-        let wake = Arc::new(Wake::default());
-        let threads = Threads::new(wake.clone());
-        let (tried, tries) = mpsc::channel();
-        let failures = Mutex::new(1_u32);
-        let flush = move |reach| {
-            let mut failures = failures.lock();
-            let fails = *failures > 0;
-            *failures = failures.saturating_sub(1);
-            let _ = tried.send(reach);
-            if fails { Flushed::Failed } else { Flushed::Done }
-        };
-        threads.start(|| false, flush, || Some(false)).unwrap();
-        wake.flush(Reach::Full);
-        assert_eq!(tries.recv_timeout(AFTER_FAILURE).unwrap(), Reach::Full);
-        assert_eq!(tries.recv_timeout(AFTER_FAILURE * 3).unwrap(), Reach::Full);
-        assert!(tries.recv_timeout(AFTER_FAILURE + TICK * 2).is_err(), "after a success it is owed no more");
-        threads.stop();
-    }
-
-    #[test]
-    fn a_flush_that_waits_for_room_goes_on_as_soon_as_there_is_some() {
-        let wake = Arc::new(Wake::default());
-        let threads = Threads::new(wake.clone());
-        let (done, is_done) = mpsc::channel();
-        let waits = Mutex::new(4_u32);
-        let flush = move |_| {
-            let mut waits = waits.lock();
-            if *waits > 0 {
-                *waits -= 1;
-                return Flushed::Waits;
-            }
-            let _ = done.send(());
-            Flushed::Done
-        };
-        threads.start(|| false, flush, || Some(false)).unwrap();
-        wake.flush(Reach::Full);
-        assert!(is_done.recv_timeout(AFTER_FAILURE / 2).is_ok(), "a sender has no more patience than that");
-        threads.stop();
-    }
-
-    #[test]
-    fn waiting_for_room_is_told_once_and_only_when_it_lasts() {
-        let health = Health::default();
-        assert!(!health.note_waiting());
-        *health.waits.lock() = Some((Instant::now().checked_sub(TOLD_AFTER).unwrap(), false));
-        assert!(health.note_waiting());
-        assert!(!health.note_waiting());
-        health.note(Work::Flush, None);
-        assert!(!health.note_waiting());
-    }
-}
+mod tests;

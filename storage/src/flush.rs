@@ -74,6 +74,9 @@ pub(crate) enum KeepError {
     /// The byte budget has no room, and nothing is left to let go.
     #[error("the data folder would take more than max_disk_bytes although nothing older is left to let go; raise it")]
     TooSmall,
+    /// A flush panicked. What of its rows is in segments is known when the log is read back by the next start.
+    #[error("{0}")]
+    Fault(&'static str),
 }
 
 impl KeepError {

@@ -99,7 +99,7 @@ impl Inner {
         if self.keeper.has_failed() {
             return Some("the list of segments could not be written; writes stay off until a restart".to_owned());
         }
-        self.disk.refusal().or_else(|| self.budget_refusal())
+        self.health.refusal().map(ToOwned::to_owned).or_else(|| self.disk.refusal()).or_else(|| self.budget_refusal())
     }
 
     /// Why the store is not ready although single requests may still be taken: memory is full of what cannot be written, the log had no

@@ -60,6 +60,7 @@ const LOOKING: Duration = Duration::from_secs(600);
 impl Merger {
     /// One step: true when there may be more to do, `None` when it failed.
     pub(super) fn run(&mut self) -> Option<bool> {
+        let _watch = self.health.watch(Work::Merge);
         let done = self.step();
         self.keeper.remove_files();
         match done.and_then(|more| self.settle().map(|()| more)) {

@@ -240,6 +240,11 @@ pub(super) struct Flusher {
 impl Flusher {
     /// Writes what is in memory to segments and lets the log forget it; says up to which frame. Blocks.
     pub(super) fn flush(&self, reach: Reach) -> Result<u64, KeepError> {
+        // Done once more, rows may be in segments twice.
+        if let Some(why) = self.health.refusal() {
+            return Err(KeepError::Fault(why));
+        }
+        let _watch = self.health.watch(Work::Flush);
         let wanted = self.tables.last_seq();
         loop {
             let flushed = self.keeper.flush(reach, || self.next_record_id.load(Ordering::Relaxed));

@@ -28,6 +28,7 @@ mod backup;
 mod damage;
 mod deletes;
 mod empties;
+mod faults;
 mod keeping;
 mod log;
 mod merging;
