@@ -193,8 +193,13 @@ pub(super) fn counted(service: &ServiceSummary, compared: &Compared<'_>) -> Stri
     format!("{} of {}{}", format::exact(service.errors), format::exact(service.requests), then.unwrap_or_default())
 }
 
-/// How often what fails without its requests, or begins traces, failed of how many times; `None` where that was not asked for.
+/// How often what fails without its requests, or begins traces, failed of how many times; `None` where that was not asked for, or
+/// the number would be of more than what is told.
 fn how_often(failure: &Failure<'_>, own: &str, is_root: bool, compared: &Compared<'_>) -> Option<String> {
+    // Answers of one kind are not counted apart from those of others.
+    if failure.is_answered() && !(is_root && !failure.is_within) {
+        return None;
+    }
     let (_, operations) = compared.operations.iter().find(|(service, _)| service == failure.origin)?;
     let sum = |is_meant: &dyn Fn(&Operation) -> bool| {
         let meant = operations.iter().filter(|operation| is_meant(operation));
@@ -204,7 +209,7 @@ fn how_often(failure: &Failure<'_>, own: &str, is_root: bool, compared: &Compare
     let is_request = |operation: &Operation| matches!(operation.kind, "server" | "consumer");
     let ((failed, all), one, many) = if is_root && !failure.is_within {
         (sum(&|operation| operation.name == own && !is_call(operation)), "time", "times")
-    } else if failure.is_answered() || within(failure.origin, compared) == CALL {
+    } else if within(failure.origin, compared) == CALL {
         (sum(&is_call), "call that it makes", "calls that it makes")
     } else {
         (sum(&|operation| !is_request(operation)), "span within its requests", "spans within its requests")

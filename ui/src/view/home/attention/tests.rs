@@ -153,7 +153,7 @@ fn what_has_no_share_of_failed_requests_says_how_often_it_fails_of_how_many_time
         evidence(&told(compared)[0]).rsplit(" | ").next().unwrap().to_owned()
     };
     assert_eq!(last(&failed("gateway", "GET /cart", &[("gateway", 1)]), &[]), "3 of 40 times");
-    assert_eq!(last(&answered, &[]), "25 of 1,200 calls that it makes");
+    assert!(!last(&answered, &[]).contains("of 1,200"), "all failed calls are more than those with this answer");
     assert_eq!(last(&within, std::slice::from_ref(&call)), "25 of 1,200 calls that it makes");
     assert_eq!(last(&within, &[]), "26 of 1,207 spans within its requests");
     let payment = [service("payment", 40, 4, 1)];
