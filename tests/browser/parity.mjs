@@ -18,8 +18,8 @@ function shown() {
   // What the shop sends meanwhile is in answers of statements for all of time, and among the newest traces to compare with.
   const isForAllTime = !/start_time < \d{19}/.test(document.querySelector("#sql")?.value ?? "");
   for (const newer of main.querySelectorAll(isForAllTime ? ".sql tbody, .sql-chart, .more-counters .trace-lines" : ".more-counters .trace-lines")) newer.remove();
-  // What the script adds for itself: buttons that copy, lists of suggestions.
-  for (const extra of main.querySelectorAll("button.copy, .ways button, .completion, [data-tools]")) extra.remove();
+  // What the script adds for itself: buttons that copy, lists of suggestions. What paper says of the present second.
+  for (const extra of main.querySelectorAll("button.copy, .ways button, .completion, [data-tools], .paper")) extra.remove();
   // The order of parameters says nothing, when a list was seen is another moment at each look, and so is now.
   const isOver = ["from", "to"].every((end) => /^\d{19}$/.test(new URL(location.href).searchParams.get(end) ?? ""));
   const place = (link) => {
