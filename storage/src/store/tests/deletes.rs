@@ -270,7 +270,8 @@ async fn a_store_that_is_closed_writes_nothing_more() {
     assert!(late.to_string().contains("closing"), "it began before: {late}");
     assert!(store.delete(logs_of(2..5)).await.unwrap_err().to_string().contains("closing"));
     assert!(store.save_view("mine", "/logs", false).await.is_err() && store.saved_views().all().is_empty());
-    assert_eq!(manifest(), listed);
+    // The other one may add to it meanwhile.
+    assert!(manifest().starts_with(&listed));
     other.close().await.unwrap();
     assert_eq!(contents(&open(dir.path()).await)[1], once(0..10));
 }
