@@ -197,7 +197,7 @@ pub(super) fn counted(service: &ServiceSummary, compared: &Compared<'_>) -> Stri
 /// the number would be of more than what is told.
 fn how_often(failure: &Failure<'_>, own: &str, is_root: bool, compared: &Compared<'_>) -> Option<String> {
     // Answers of one kind are not counted apart from those of others.
-    if failure.is_answered() && !(is_root && !failure.is_within) {
+    if failure.is_answered() && (!is_root || failure.is_within) {
         return None;
     }
     let (_, operations) = compared.operations.iter().find(|(service, _)| service == failure.origin)?;
