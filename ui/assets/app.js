@@ -758,7 +758,7 @@
     }
     pill.addEventListener("click", () => { if (!region().hasAttribute("data-again")) scrollTo(0, 0); refresh(true); });
     // What was held back comes when the reader has left the rows.
-    for (const moved of ["mouseover", "focusin"]) document.addEventListener(moved, () => { if (held) tell(held); });
+    for (const moved of ["mouseover", "focusin"]) document.addEventListener(moved, () => { if (held && !pill.hidden && region().hasAttribute("data-refresh")) tell(held); });
     addEventListener("pagehide", close);
     document.addEventListener("visibilitychange", open);
     open();

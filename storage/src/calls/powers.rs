@@ -48,9 +48,8 @@ impl Powers {
         let count = durations.count();
         let of_ends = |(shortest, longest)| if rank(q, count) == 0 { shortest } else { longest };
         // Sums wrap, and a sender may choose durations for it; buckets do not.
-        let (first, last) = (durations.iter().next(), durations.iter().last());
         let is_in = |bucket: Option<(u16, u64)>, duration| bucket.is_some_and(|(bucket, _)| bucket == bucket_of(duration));
-        let agree = |(shortest, longest): &(u64, u64)| is_in(first, *shortest) && is_in(last, *longest);
+        let agree = |ends: &(u64, u64)| is_in(durations.iter().next(), ends.0) && is_in(durations.iter().last(), ends.1);
         self.ends(count).filter(agree).map_or_else(|| durations.quantile(q), of_ends)
     }
 

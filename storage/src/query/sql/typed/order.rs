@@ -4,10 +4,12 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arrow::array::{Array as _, ArrayRef, AsArray as _, Int64Array};
-use arrow::compute::{CastOptions, cast, cast_with_options};
+use arrow::compute::{cast, cast_with_options};
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type};
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+
+use super::reading::LENIENT;
 
 /// Its name.
 pub(super) const NAME: &str = "order_of";
@@ -17,9 +19,6 @@ const EXACT: i128 = 1 << 53;
 
 /// Any whole number of 64 bits.
 const WHOLE: DataType = DataType::Decimal128(38, 0);
-
-/// What cannot be read is NULL.
-const LENIENT: CastOptions<'static> = CastOptions { safe: true, format_options: arrow::util::display::FormatOptions::new() };
 
 /// Whether doubles compare with this whole number as well: no other number is rounded to it or past it.
 pub(super) fn is_small(value: &ScalarValue) -> bool {
