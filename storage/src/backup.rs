@@ -76,19 +76,20 @@ impl Backup {
     ) -> Result<Self, OpenError> {
         let folder = keeper.shared_folder();
         let wal = folder.wal();
-        let mut unopened: Option<BTreeSet<Ulid>> = None;
+        let mut missing: Option<BTreeSet<Ulid>> = None;
         for attempt in 0..ATTEMPTS {
             // An edit of the list, and what it lets go, waits meanwhile: list, log and segments are of one moment.
             let (contents, files, pinned) = keeper.at_one_moment(|contents| (contents.clone(), open_log(&wal, log()), snapshot()));
-            let both = pinned.spans.segments.iter().chain(&pinned.logs.segments);
-            let is_pinned: BTreeSet<Ulid> = both.map(|segment| segment.meta().id).collect();
+            let open = pinned.spans.segments.iter().chain(&pinned.logs.segments).map(|segment| segment.meta().id);
+            let unopened = pinned.spans.unopened.iter().chain(&pinned.logs.unopened).map(|meta| meta.id);
+            let is_pinned: BTreeSet<Ulid> = open.chain(unopened).collect();
             let others: BTreeSet<Ulid> = contents.segments.keys().filter(|id| !is_pinned.contains(id)).copied().collect();
-            // What was just listed is in the snapshot soon after; what could not be opened never is, and nobody removes it.
-            let never = unopened.as_ref().map_or(others.clone(), |before| before.intersection(&others).copied().collect());
+            // What was just listed is in the snapshot soon after. After a fault while it was written it never is, and nobody removes it.
+            let never = missing.as_ref().map_or(others.clone(), |before| before.intersection(&others).copied().collect());
             if others.is_empty() || (attempt >= PATIENCE && others == never) {
                 return Ok(Self { folder, contents, log: files?, _pinned: Some(pinned) });
             }
-            unopened = Some(never);
+            missing = Some(never);
             std::thread::sleep(BETWEEN);
         }
         let source = std::io::Error::other("the list of segments changes all the time; try again");
@@ -190,6 +191,6 @@ fn known_name(name: &str, bytes: u64, crc: u32) -> String {
 const FORMAT: &str = "FORMAT";
 /// How often a moment is tried to be held.
 const ATTEMPTS: u32 = 500;
-/// After so many attempts, what was in no snapshot at any of them is taken for what cannot be opened.
+/// After so many attempts, what was in no snapshot at any of them is taken for what never will be.
 const PATIENCE: u32 = 50;
 const BETWEEN: std::time::Duration = std::time::Duration::from_millis(10);

@@ -11,7 +11,7 @@ use arrow::datatypes::Int64Type;
 use crate::model::{TimeRange, UnixNanos};
 use crate::query::Versions;
 use crate::schema;
-use crate::segment::Segment;
+use crate::segment::{Segment, SegmentMeta};
 use crate::store::Signal;
 
 /// Both tables at one moment.
@@ -36,6 +36,8 @@ pub(crate) struct TableSnapshot {
     pub(crate) segments: Vec<Arc<Segment>>,
     /// Segments that could not be opened, one sentence each. Answers lack their rows and must say so.
     pub(crate) unreadable: Vec<String>,
+    /// What is listed of them. Their files stay as long as this does.
+    pub(crate) unopened: Vec<Arc<SegmentMeta>>,
 }
 
 impl Snapshot {

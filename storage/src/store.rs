@@ -53,7 +53,7 @@ pub(crate) use self::meters::LetGo;
 use self::meters::Meters;
 pub(crate) use self::open::payload;
 use self::reserve::Reserve;
-pub(crate) use self::tables::Tables;
+pub(crate) use self::tables::{Oldest, Tables};
 
 /// What a request holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

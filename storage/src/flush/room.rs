@@ -1,13 +1,15 @@
 //! Room for what is written: what the byte budget lets go for it, and when files are removed that nobody needs any more.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ulid::Ulid;
 
 use super::{KeepError, Keeper};
 use crate::budget::{Asked, InUse, Share};
+use crate::manifest::Change;
 use crate::segment::SegmentMeta;
-use crate::store::LetGo;
+use crate::store::{LetGo, Oldest};
 
 /// What was let go since it was last told.
 #[derive(Debug, Default)]
@@ -68,13 +70,29 @@ impl Keeper {
     /// False when there is no segment.
     fn let_oldest_go(&self) -> Result<bool, KeepError> {
         let Some(oldest) = self.tables.oldest() else { return Ok(false) };
-        let (id, rows) = (oldest.meta().id, oldest.visible_rows());
-        match self.replace(&[oldest], Vec::new(), LetGo::Budget) {
+        let (id, rows, gone) = match oldest {
+            Oldest::Open(segment) => (segment.meta().id, segment.visible_rows(), self.replace(&[segment], Vec::new(), LetGo::Budget)),
+            Oldest::Unopened(meta) => (meta.id, meta.rows, self.forget(&[meta], LetGo::Budget)),
+        };
+        match gone {
             Ok(()) => self.say_let_go(id, rows),
             Err(KeepError::Outdated) => {}
             Err(error) => return Err(error),
         }
         Ok(true)
+    }
+
+    /// Lets segments go that could not be opened. What is not listed any more is passed over: another thread let it go.
+    pub(crate) fn forget(&self, unopened: &[Arc<SegmentMeta>], why: LetGo) -> Result<(), KeepError> {
+        // Held until questions see it, so that a backup finds the files of what it lists.
+        let mut manifest = self.manifest.lock();
+        let listed = |meta: &&Arc<SegmentMeta>| manifest.contents().segments.contains_key(&meta.id);
+        let gone: Vec<Arc<SegmentMeta>> = unopened.iter().filter(listed).cloned().collect();
+        if !gone.is_empty() {
+            self.commit(&mut manifest, Change { remove: gone.iter().map(|meta| meta.id).collect(), ..Change::default() })?;
+            self.tables.forget(&gone, why);
+        }
+        Ok(())
     }
 
     /// Once a minute for people: a full folder lets go of segments as fast as rows come in.
@@ -108,11 +126,24 @@ impl Keeper {
         let _one_at_a_time = self.removing.lock();
         self.discarded.lock().retain(|meta| self.remove(meta).is_err());
         for segment in self.tables.removable() {
-            if let Err(error) = self.remove(segment.meta()) {
-                tracing::warn!(segment.id = %segment.meta().id, %error, "a file that is not needed any more could not be removed; it is tried again");
+            if !self.removes(segment.meta()) {
                 self.tables.retire_again(segment);
             }
         }
+        for meta in self.tables.removable_unopened() {
+            if !self.removes(&meta) {
+                self.tables.leave_again(meta);
+            }
+        }
+    }
+
+    /// Removes files, or tells that this failed.
+    fn removes(&self, meta: &SegmentMeta) -> bool {
+        let removed = self.remove(meta);
+        if let Err(error) = &removed {
+            tracing::warn!(segment.id = %meta.id, %error, "a file that is not needed any more could not be removed; it is tried again");
+        }
+        removed.is_ok()
     }
 
     fn remove(&self, meta: &SegmentMeta) -> std::io::Result<()> {

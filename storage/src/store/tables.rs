@@ -22,6 +22,10 @@ use crate::snapshot::{Snapshot, TableSnapshot};
 use super::Signal;
 use super::meters::{LetGo, Meters};
 
+mod unopened;
+
+pub(crate) use self::unopened::{Oldest, Unreadable};
+
 /// The tables and their current snapshot.
 #[derive(Debug)]
 pub(crate) struct Tables {
@@ -45,15 +49,6 @@ pub(crate) struct Rows {
     pub(crate) made: Held,
 }
 
-/// A segment of which rows are missing from answers.
-#[derive(Clone, Debug)]
-pub(crate) struct Unreadable {
-    pub(crate) signal: Signal,
-    pub(crate) id: Ulid,
-    /// In a sentence that names it.
-    pub(crate) why: String,
-}
-
 #[derive(Debug, Default)]
 struct State {
     buffer: Buffer,
@@ -62,6 +57,8 @@ struct State {
     /// Segments that are no longer listed, whose files go when no query reads them.
     retired: Vec<Arc<Segment>>,
     unreadable: Vec<Unreadable>,
+    /// Segments that could not be opened and are not listed any more, whose files are still there.
+    leaving: Vec<Arc<SegmentMeta>>,
     version: u64,
     versions: Arc<Versions>,
     /// Where segments keep dictionaries, once there is anybody to ask questions.
@@ -212,7 +209,7 @@ impl Tables {
             let SegmentMeta { signal, id, .. } = *segment.meta();
             if let Some(detail) = segment.damage().filter(|_| !damaged.iter().any(|known| known.id == id)) {
                 let why = format!("rows of {} are missing from answers: segment {id}: {detail}", signal.as_str());
-                damaged.push(Unreadable { signal, id, why });
+                damaged.push(Unreadable { signal, id, why, unopened: None });
             }
         }
         damaged
@@ -233,7 +230,8 @@ impl Tables {
     pub(crate) fn hold(&self, ids: &BTreeSet<Ulid>) -> bool {
         let state = self.state.lock();
         let hiding = state.all().filter(|segment| !segment.hidden().is_empty());
-        hiding.chain(&state.retired).any(|segment| ids.contains(&segment.meta().id))
+        let segments = hiding.chain(&state.retired).map(|segment| segment.meta().id);
+        segments.chain(state.leaving.iter().map(|meta| meta.id)).any(|id| ids.contains(&id))
     }
 
     /// Takes one view of each segment that is no longer listed and that nobody reads any more.
@@ -262,20 +260,17 @@ impl Tables {
         self.state.lock().retired.push(segment);
     }
 
-    /// Bytes of the files of all listed segments, and of those that are not listed any more and still there.
+    /// Bytes of the files of all listed segments, and of those that are not listed any more and still there. What could not be opened counts
+    /// as it is listed.
     pub(crate) fn disk_bytes(&self) -> (u64, u64) {
         let state = self.state.lock();
-        let bytes = |segment: &Arc<Segment>| segment.meta().parquet_bytes + segment.meta().index_bytes;
-        let listed: BTreeMap<Ulid, u64> = state.all().map(|segment| (segment.meta().id, bytes(segment))).collect();
-        let retired: BTreeMap<Ulid, u64> = state.retired.iter().map(|segment| (segment.meta().id, bytes(segment))).collect();
+        let bytes = |meta: &SegmentMeta| (meta.id, meta.parquet_bytes + meta.index_bytes);
+        let unopened = state.unopened().map(|meta| bytes(meta));
+        let listed: BTreeMap<Ulid, u64> = state.all().map(|segment| bytes(segment.meta())).chain(unopened).collect();
+        let leaving = state.leaving.iter().map(|meta| bytes(meta));
+        let retired: BTreeMap<Ulid, u64> = state.retired.iter().map(|segment| bytes(segment.meta())).chain(leaving).collect();
         let waiting = retired.iter().filter(|(id, _)| !listed.contains_key(id)).map(|(_, bytes)| bytes).sum();
         (listed.values().sum(), waiting)
-    }
-
-    /// The segment whose newest row is the oldest.
-    pub(crate) fn oldest(&self) -> Option<Arc<Segment>> {
-        let state = self.state.lock();
-        state.all().min_by_key(|segment| (segment.meta().max_time, segment.meta().id)).cloned()
     }
 
     /// The last frame whose rows were inserted.
@@ -305,6 +300,7 @@ impl Tables {
             buffered: state.buffer.batches(signal),
             segments: segments.clone(),
             unreadable: state.unreadable.iter().filter(|segment| segment.signal == signal).map(|segment| segment.why.clone()).collect(),
+            unopened: state.unopened().filter(|meta| meta.signal == signal).cloned().collect(),
         };
         let (spans, logs) = (table(Signal::Traces, &state.spans), table(Signal::Logs, &state.logs));
         let snapshot = Snapshot { spans, logs, version: state.version, versions: state.versions.clone() };

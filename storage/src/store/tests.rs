@@ -34,6 +34,7 @@ mod log;
 mod merging;
 mod repair;
 mod repeating;
+mod unopened;
 mod versions;
 
 const NOW: UnixNanos = UnixNanos::new(1_700_000_000_000_000_000);

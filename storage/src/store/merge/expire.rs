@@ -39,6 +39,7 @@ impl Merger {
         self.set_aside.retain(|id, _| listed(id));
         // First: it takes no room, and makes some.
         self.let_go(&old)?;
+        self.let_unopened_go(now)?;
         for segment in mixed {
             if !self.is_set_aside(segment) && self.look_at(segment, &snapshot, now)? {
                 return Ok(true);
@@ -52,6 +53,18 @@ impl Merger {
             let rows: u64 = old.iter().map(|segment| segment.visible_rows()).sum();
             self.keeper.replace(old, Vec::new(), LetGo::Age)?;
             tracing::info!(segments = old.len(), rows, "segments older than the retention were removed");
+        }
+        Ok(())
+    }
+
+    /// What could not be opened cannot be looked at, so it goes once it is past every age.
+    fn let_unopened_go(&self, now: UnixNanos) -> Result<(), KeepError> {
+        let mut old = self.tables.unopened();
+        old.retain(|meta| matches!(self.retention.judge(meta.signal, (meta.min_time, meta.max_time), None, now), Verdict::LetGo));
+        if !old.is_empty() {
+            let rows: u64 = old.iter().map(|meta| meta.rows).sum();
+            self.keeper.forget(&old, LetGo::Age)?;
+            tracing::info!(segments = old.len(), rows, "segments older than the retention were removed, which could not be opened");
         }
         Ok(())
     }

@@ -12,13 +12,14 @@ use crate::folder::Folder;
 use crate::manifest::Contents;
 use crate::segment::{Segment, SegmentError, SegmentMeta};
 
-/// Opens all segments. One that cannot be opened does not keep the others from being read; it stays listed and its files stay.
+/// Opens all segments. One that cannot be opened does not keep the others from being read; it stays listed, and its files stay until they
+/// are past their age or a byte budget needs the room.
 pub(super) fn open_segments(folder: &Folder, contents: &Contents) -> (Vec<Arc<Segment>>, Vec<Unreadable>) {
     let (mut segments, mut unreadable) = (Vec::new(), Vec::new());
     let mut missing = |meta: &SegmentMeta, error: &SegmentError| {
         tracing::error!(%error, rows = meta.rows, "a segment cannot be opened; answers lack its rows");
         let why = format!("{} rows of {} are missing from answers: {error}", meta.rows, meta.signal.as_str());
-        unreadable.push(Unreadable { signal: meta.signal, id: meta.id, why });
+        unreadable.push(Unreadable { signal: meta.signal, id: meta.id, why, unopened: Some(Arc::new(meta.clone())) });
     };
     let open = |meta: &SegmentMeta| Segment::open(&folder.segments(meta.signal), meta.clone());
     for meta in contents.segments.values() {
@@ -33,7 +34,7 @@ pub(super) fn open_segments(folder: &Folder, contents: &Contents) -> (Vec<Arc<Se
         // Without the rows that were deleted and are not gone from the disk yet; it is said when that hides more than it should.
         for (id, (rows, fault)) in hidden_before(signal, &mine, &contents.deletions).into_iter().filter(|(_, (rows, _))| !rows.is_empty()) {
             let Some(at) = segments.iter().position(|segment| segment.meta().id == id) else { continue };
-            faults.extend(fault.map(|why| Unreadable { signal, id, why }));
+            faults.extend(fault.map(|why| Unreadable { signal, id, why, unopened: None }));
             let meta = segments.remove(at).meta().clone();
             match open(&meta) {
                 Ok(segment) => segments.push(Arc::new(segment.hiding(rows))),
