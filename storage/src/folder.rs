@@ -305,6 +305,11 @@ pub(crate) fn raise_open_files() {
     }
 }
 
+/// How many files this process may have open; `None` when there is no limit.
+pub(crate) fn most_open_files() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
+
 /// Names in a folder, sorted.
 pub(crate) fn names(folder: &Place) -> Result<Vec<String>, OpenError> {
     folder.names().map_err(io_error("cannot list the folder", folder))

@@ -87,7 +87,7 @@ pub(super) fn prepare(
     let contents = manifest.contents().clone();
     let meters = Meters::new(&registry, contents.written);
     meters.bounds(&config);
-    let (segments, unreadable) = open_segments(&folder, &contents);
+    let (segments, unreadable) = open_segments(root, &folder, &contents)?;
     let all_readable = unreadable.is_empty();
     let tables = Tables::new(segments, unreadable, contents.wal_through, config.buffer_bytes, meters.clone());
     let keeper = Arc::new(Keeper::new(folder.clone(), tables.clone(), manifest, Budget::new(&config), config.run_rows));

@@ -7,14 +7,20 @@ use super::super::Signal;
 use super::super::delete::hidden_before;
 use super::super::tables::Unreadable;
 use crate::error::OpenError;
+use crate::files::Place;
 use crate::flush::Keeper;
-use crate::folder::Folder;
+use crate::folder::{Folder, most_open_files};
 use crate::manifest::Contents;
 use crate::segment::{Segment, SegmentError, SegmentMeta};
 
 /// Opens all segments. One that cannot be opened does not keep the others from being read; it stays listed, and its files stay until they
 /// are past their age or a byte budget needs the room.
-pub(super) fn open_segments(folder: &Folder, contents: &Contents) -> (Vec<Arc<Segment>>, Vec<Unreadable>) {
+///
+/// # Errors
+/// When this process may not have so many files open: answers would lack rows for no fault of the disk.
+pub(super) fn open_segments(root: &Place, folder: &Folder, contents: &Contents) -> Result<(Vec<Arc<Segment>>, Vec<Unreadable>), OpenError> {
+    let too_few = |detail| OpenError::Unsuitable { path: root.path().to_owned(), detail };
+    enough_files(contents.segments.len(), most_open_files()).map_err(too_few)?;
     let (mut segments, mut unreadable) = (Vec::new(), Vec::new());
     let mut missing = |meta: &SegmentMeta, error: &SegmentError| {
         tracing::error!(%error, rows = meta.rows, "a segment cannot be opened; answers lack its rows");
@@ -43,8 +49,24 @@ pub(super) fn open_segments(folder: &Folder, contents: &Contents) -> (Vec<Arc<Se
         }
     }
     unreadable.extend(faults);
-    (segments, unreadable)
+    Ok((segments, unreadable))
 }
+
+/// Says what to do when so many segments cannot be open where a process may have `most` files open.
+fn enough_files(segments: usize, most: Option<u64>) -> Result<(), String> {
+    let needed = FILES_OF_A_SEGMENT * segments as u64 + OTHER_FILES;
+    match most {
+        Some(most) if most < needed => Err(format!(
+            "its {segments} segments need {needed} open files and this process may have {most}; raise that limit (LimitNOFILE of systemd, \
+             --ulimit nofile of Docker, ulimit -Hn of a shell)"
+        )),
+        _ => Ok(()),
+    }
+}
+
+const FILES_OF_A_SEGMENT: u64 = 2;
+/// The least that a server works with: ports, the log, the list of segments, and those being written.
+const OTHER_FILES: u64 = 16;
 
 /// Removes files that no segment names. They stay while a segment cannot be read: it may have to be mended with them; and after a change
 /// of the list that failed: the list may name them when the power comes back.
@@ -67,4 +89,18 @@ pub(super) fn remove_orphans(folder: &Folder, keeper: &Keeper, all_readable: boo
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_few_open_files_are_told_before_segments_are_missing() {
+        for (segments, most) in [(504, Some(1_024)), (0, Some(16)), (1 << 20, None)] {
+            assert_eq!(enough_files(segments, most), Ok(()));
+        }
+        let refused = enough_files(505, Some(1_024)).unwrap_err();
+        assert!(refused.contains("505 segments need 1026 open files and this process may have 1024; raise that limit"), "{refused}");
+    }
 }
