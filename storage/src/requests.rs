@@ -5,7 +5,8 @@
 //! it is kept once. A delete has the requests before it forgotten: what is sent again after it is stored.
 //!
 //! A start finds them again: those whose frames are in the log by reading it, the others in `memo/requests`, which is written before a file of
-//! the log is removed.
+//! the log is removed. Words of answers are remembered only in memory, and only so many bytes of them: a request that is older than those is
+//! answered with its numbers.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -69,6 +70,10 @@ struct Table {
     known: HashMap<[u8; 16], State>,
     /// Durable ones in order of time.
     ages: VecDeque<KnownRequest>,
+    /// Those whose answer has words, in order of time, and the bytes of each answer.
+    worded: VecDeque<([u8; 16], usize)>,
+    /// The sum of these bytes.
+    words_bytes: usize,
     /// Deletes so far, of spans and of log records.
     deletes: [u64; 2],
 }
@@ -76,7 +81,8 @@ struct Table {
 #[derive(Debug)]
 enum State {
     InFlight(watch::Receiver<Option<Outcome>>),
-    Done(Signal, Appended),
+    /// With the answer, where it says more than numbers.
+    Done(KnownRequest, Option<Box<Appended>>),
 }
 
 // === impl Requests ===
@@ -102,7 +108,7 @@ impl Requests {
         let mut table = self.table.lock();
         table.forget_old(now);
         match table.known.get(&hash) {
-            Some(State::Done(_, appended)) => Claim::Done(appended.clone()),
+            Some(State::Done(request, answer)) => Claim::Done(answer.as_ref().map_or_else(|| appended(request), |known| (**known).clone())),
             Some(State::InFlight(outcome)) => Claim::InFlight(outcome.clone()),
             None => {
                 let (sender, receiver) = watch::channel(None);
@@ -115,7 +121,7 @@ impl Requests {
 
     /// Remembers a request that is durable.
     pub(crate) fn remember(&self, request: KnownRequest, appended: Appended) {
-        self.table.lock().remember(request, appended);
+        self.table.lock().remember(request, worded(appended));
     }
 
     /// Remembers what [`Requests::keep`] wrote and is younger than a few minutes at `now`. What came before a delete is not remembered:
@@ -126,7 +132,7 @@ impl Requests {
         for request in memo::read_requests(&folder.memo()) {
             let through = if request.signal == Signal::Traces { spans } else { logs };
             if now.since(request.time) <= REMEMBER_NANOS && through < request.seq {
-                table.remember(request, appended(&request));
+                table.remember(request, None);
             }
         }
     }
@@ -147,9 +153,11 @@ impl Requests {
     pub(crate) fn forget(&self, signal: Signal) {
         let mut table = self.table.lock();
         *table.deletes_of(signal) += 1;
-        let Table { known, ages, .. } = &mut *table;
-        known.retain(|_, state| !matches!(state, State::Done(of, _) if *of == signal));
+        let Table { known, ages, worded, words_bytes, .. } = &mut *table;
+        known.retain(|_, state| !matches!(state, State::Done(of, _) if of.signal == signal));
         ages.retain(|request| known.contains_key(&request.hash));
+        worded.retain(|(hash, _)| known.contains_key(hash));
+        *words_bytes = worded.iter().map(|(_, bytes)| bytes).sum();
     }
 }
 
@@ -176,7 +184,7 @@ impl Passing {
         let (accepted, rejected) = (number(appended.accepted), number(appended.rejected));
         let mut table = requests.table.lock();
         if *table.deletes_of(signal) == deletes {
-            table.remember(KnownRequest { hash, seq, time, signal, accepted, rejected }, appended);
+            table.remember(KnownRequest { hash, seq, time, signal, accepted, rejected }, worded(appended));
         }
     }
 }
@@ -201,11 +209,27 @@ impl Table {
         }
     }
 
-    fn remember(&mut self, request: KnownRequest, appended: Appended) {
-        if !matches!(self.known.insert(request.hash, State::Done(request.signal, appended)), Some(State::Done(..))) {
+    fn remember(&mut self, request: KnownRequest, answer: Option<Box<Appended>>) {
+        let bytes = answer.as_deref().map(words_bytes);
+        if !matches!(self.known.insert(request.hash, State::Done(request, answer)), Some(State::Done(..))) {
             self.ages.push_back(request);
         }
+        if let Some(bytes) = bytes {
+            self.worded.push_back((request.hash, bytes));
+            self.words_bytes += bytes;
+        }
         self.forget_old(request.time);
+        while self.words_bytes > MAX_WORDS_BYTES && self.forget_words() {}
+    }
+
+    /// Forgets the words of the oldest answer that has any; false when none has.
+    fn forget_words(&mut self) -> bool {
+        let Some((hash, bytes)) = self.worded.pop_front() else { return false };
+        self.words_bytes = self.words_bytes.saturating_sub(bytes);
+        if let Some(State::Done(_, answer)) = self.known.get_mut(&hash) {
+            *answer = None;
+        }
+        true
     }
 
     fn forget_old(&mut self, now: UnixNanos) {
@@ -213,7 +237,11 @@ impl Table {
             if now.since(oldest.time) <= REMEMBER_NANOS && self.ages.len() <= MAX_REMEMBERED {
                 break;
             }
-            self.known.remove(&oldest.hash);
+            let hash = oldest.hash;
+            if self.worded.front().is_some_and(|(worded, _)| *worded == hash) {
+                self.forget_words();
+            }
+            self.known.remove(&hash);
             self.ages.pop_front();
         }
     }
@@ -229,6 +257,18 @@ pub(crate) fn appended(request: &KnownRequest) -> Appended {
     appended
 }
 
+/// An answer, where it says more than numbers do.
+fn worded(answer: Appended) -> Option<Box<Appended>> {
+    let has_words = answer.rejected > 0 || answer.message.is_some() || !answer.flaws.is_empty();
+    has_words.then(|| Box::new(answer))
+}
+
+/// Bytes of memory that an answer with words takes.
+fn words_bytes(answer: &Appended) -> usize {
+    let lists = size_of_val(answer.rejected_by.as_slice()) + size_of_val(answer.flaws.as_slice());
+    size_of::<Appended>() + lists + answer.message.as_ref().map_or(0, String::len)
+}
+
 /// The reason of items that were refused when their request came in before.
 const REFUSED_BEFORE: &str = "refused_before";
 
@@ -237,111 +277,8 @@ pub(crate) const REMEMBER_NANOS: u64 = 300_000_000_000;
 
 const MAX_REMEMBERED: usize = 200_000;
 
+/// Bytes of answers with words: of eight thousand of the longest ones, and of many more usual ones.
+const MAX_WORDS_BYTES: usize = 8 << 20;
+
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::files::Place;
-
-    fn answer() -> Appended {
-        Appended { accepted: 2, rejected: 1, message: Some("one was refused".to_owned()), ..Appended::default() }
-    }
-
-    fn known(signal: Signal, hash: [u8; 16], time: UnixNanos) -> KnownRequest {
-        KnownRequest { hash, seq: 1, time, signal, accepted: 2, rejected: 1 }
-    }
-
-    /// What the way in does with a ticket.
-    fn take_in(ticket: Ticket, appended: Appended, now: UnixNanos) {
-        ticket.passing(appended.clone(), now).durable(1);
-        ticket.finish(Ok(appended));
-    }
-
-    #[test]
-    fn a_repeated_request_gets_the_first_ones_answer() {
-        let requests = Requests::new([1; 16]);
-        let hash = requests.hash(Signal::Logs, b"payload");
-        assert_ne!(hash, requests.hash(Signal::Traces, b"payload"));
-        assert_ne!(hash, Requests::new([2; 16]).hash(Signal::Logs, b"payload"));
-        let now = UnixNanos::new(10);
-        let Claim::New(ticket, _first) = requests.claim(Signal::Logs, hash, now) else { panic!("it is new") };
-        let Claim::InFlight(second) = requests.claim(Signal::Logs, hash, now) else { panic!("it is in flight") };
-        take_in(ticket, answer(), now);
-        assert_eq!(second.borrow().clone().unwrap().unwrap(), answer());
-        assert!(matches!(requests.claim(Signal::Logs, hash, now.plus(REMEMBER_NANOS)), Claim::Done(known) if known == answer()));
-        assert!(
-            matches!(requests.claim(Signal::Logs, hash, now.plus(REMEMBER_NANOS + 1)), Claim::New(..)),
-            "it is forgotten after a while"
-        );
-    }
-
-    #[test]
-    fn a_refused_or_abandoned_request_may_be_sent_again() {
-        let requests = Requests::new([1; 16]);
-        let now = UnixNanos::new(10);
-        let Claim::New(ticket, first) = requests.claim(Signal::Logs, [1; 16], now) else { panic!("it is new") };
-        ticket.finish(Err(AppendError::Malformed("no".to_owned())));
-        assert!(first.borrow().as_ref().unwrap().is_err());
-        let Claim::New(ticket, mut waiting) = requests.claim(Signal::Logs, [1; 16], now) else { panic!("it is new again") };
-        drop(ticket);
-        assert!(waiting.borrow_and_update().is_none() && waiting.has_changed().is_err());
-        let Claim::New(ticket, _) = requests.claim(Signal::Logs, [1; 16], now) else { panic!("it is new again") };
-        ticket.finish(Ok(Appended::default()));
-        assert!(matches!(requests.claim(Signal::Logs, [1; 16], now), Claim::New(..)), "nothing of it was stored");
-    }
-
-    #[test]
-    fn what_came_before_a_delete_may_be_sent_again_after_it() {
-        let requests = Requests::new([1; 16]);
-        let now = UnixNanos::new(10);
-        requests.remember(known(Signal::Logs, [1; 16], now), answer());
-        requests.remember(known(Signal::Traces, [2; 16], now), answer());
-        let Claim::New(in_flight, _) = requests.claim(Signal::Logs, [3; 16], now) else { panic!("it is new") };
-        requests.forget(Signal::Logs);
-        take_in(in_flight, answer(), now);
-        for hash in [[1; 16], [3; 16]] {
-            let Claim::New(ticket, _) = requests.claim(Signal::Logs, hash, now) else { panic!("it is forgotten") };
-            take_in(ticket, answer(), now);
-            assert!(matches!(requests.claim(Signal::Logs, hash, now), Claim::Done(_)), "it came after the delete");
-        }
-        assert!(matches!(requests.claim(Signal::Traces, [2; 16], now), Claim::Done(_)), "no spans were deleted");
-        assert_eq!(requests.table.lock().ages.len(), 3);
-    }
-
-    #[test]
-    fn the_table_is_bounded() {
-        let requests = Requests::new([1; 16]);
-        for number in 0..MAX_REMEMBERED as u128 + 10 {
-            requests.remember(known(Signal::Logs, number.to_be_bytes(), UnixNanos::new(1)), answer());
-        }
-        assert_eq!(requests.table.lock().known.len(), MAX_REMEMBERED);
-        assert!(matches!(requests.claim(Signal::Logs, 5u128.to_be_bytes(), UnixNanos::new(1)), Claim::New(..)));
-    }
-
-    #[test]
-    fn what_leaves_the_log_is_written_down_and_recalled_but_for_the_old_and_the_deleted() {
-        let dir = tempfile::tempdir().unwrap();
-        let folder = Folder::open(&Place::real(dir.path())).unwrap();
-        let requests = Requests::new([1; 16]);
-        let now = UnixNanos::new(10);
-        let frame = |seq: u64, signal, time| KnownRequest { seq, ..known(signal, [u8::try_from(seq).unwrap(); 16], time) };
-        for (seq, signal) in [(1, Signal::Logs), (2, Signal::Logs), (3, Signal::Traces), (4, Signal::Logs)] {
-            requests.remember(frame(seq, signal, now.plus(seq)), answer());
-        }
-        requests.keep(&folder, 3, u64::MAX).unwrap();
-        let recalled = |deleted_through, now| {
-            let again = Requests::new([1; 16]);
-            again.recall(&folder, now, deleted_through);
-            let table = again.table.lock();
-            table.ages.iter().map(|request| request.seq).collect::<Vec<_>>()
-        };
-        assert_eq!(recalled([0, 0], now), [1, 2, 3], "the log has the fourth");
-        assert_eq!(recalled([3, 1], now), [2]);
-        assert_eq!(recalled([0, 0], now.plus(REMEMBER_NANOS + 3)), [3]);
-        let again = Requests::new([1; 16]);
-        again.recall(&folder, now, [0, 0]);
-        let Claim::Done(known) = again.claim(Signal::Logs, [1; 16], now) else { panic!("it is known") };
-        assert_eq!((known.accepted, known.rejected, known.rejected_by), (2, 1, vec![("refused_before", 1)]));
-        requests.keep(&folder, 3, 2 * REQUEST_BYTES).unwrap();
-        assert_eq!(recalled([0, 0], now), [2, 3], "the newest, where there is not room for all");
-    }
-}
+mod tests;
