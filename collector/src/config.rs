@@ -12,7 +12,7 @@ pub struct Config {
     pub http: Option<SocketAddr>,
     /// The largest request, counted after decompression. Default 64 MiB.
     pub max_message_bytes: usize,
-    /// Bytes of all requests that are being received, expanded or stored. Default 256 MiB.
+    /// Bytes of all requests that are being received, expanded or stored. Windows of HTTP/2 follow from it. Default 256 MiB.
     pub in_flight_bytes: usize,
     /// How long a request waits for room among `in_flight_bytes` before it is refused. Default 4 s.
     pub admission_wait: Duration,
@@ -43,6 +43,14 @@ pub enum MetricsPolicy {
 }
 
 impl Config {
+    /// Bytes that a sender may have on their way to a connection of HTTP/2 before anybody reads them, and to one of its streams. They lie beside
+    /// `in_flight_bytes`, once for each connection, so they are a small part of it: 8 MiB and 1 MiB of 256.
+    pub(crate) fn windows(&self) -> (u32, u32) {
+        let part = u32::try_from(self.in_flight_bytes / 32).unwrap_or(u32::MAX);
+        let connection = part.clamp(256 << 10, 8 << 20);
+        (connection, (connection / 4).clamp(128 << 10, 1 << 20))
+    }
+
     /// Where requests of OTLP/gRPC are to be sent, in words.
     pub(crate) fn way_to_grpc(&self) -> String {
         way("OTLP/gRPC", self.grpc)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use storage::{Clock, Registry};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -86,13 +87,14 @@ impl Collector {
         self.ingest.refusals.reader()
     }
 
-    /// Answers requests until `stop`, then lets those under way finish, as long as the drain timeout allows.
+    /// Answers requests until `stop`, then lets those under way finish, as long as the drain timeout allows. It ends by itself when a port has
+    /// ended because of a fault: then nobody listens there any more.
     pub async fn serve(self, stop: CancellationToken) {
         let Self { ingest, grpc, http } = self;
         let room = Arc::new(Semaphore::new(ingest.config.max_connections));
         let drain_timeout = ingest.config.drain_timeout;
-        let cut = CancellationToken::new();
-        let mut acceptors = tokio::task::JoinSet::new();
+        let (cut, stop) = (CancellationToken::new(), stop.child_token());
+        let mut acceptors = JoinSet::new();
         let routes = grpc::routes(&ingest);
         let service = http::Service::new(Arc::clone(&ingest), Origins::new(&ingest.config.cors_origins));
         let ports = [(grpc, Transport::Grpc, Protocol::Grpc(routes)), (http, Transport::Http, Protocol::Http(service))];
@@ -101,7 +103,8 @@ impl Collector {
             let acceptor = Acceptor { ingest: Arc::clone(&ingest), transport, protocol, room: Arc::clone(&room) };
             acceptors.spawn(acceptor.run(listener, stop.clone(), cut.clone()));
         }
-        stop.cancelled().await;
+        until_stopped(&mut acceptors, &stop).await;
+        stop.cancel();
         let deadline = Instant::now() + drain_timeout;
         let drained = async {
             while acceptors.join_next().await.is_some() {}
@@ -112,6 +115,17 @@ impl Collector {
             tracing::warn!(requests = ingest.tasks.len(), "stopped before every request was answered; senders will send them again");
         }
         cut.cancel();
+    }
+}
+
+/// Waits for `stop`, or for a port that ended without it.
+async fn until_stopped(acceptors: &mut JoinSet<()>, stop: &CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        Some(ended) = acceptors.join_next() => {
+            let error = ended.err().map(|error| error.to_string());
+            tracing::error!(error, "a port for telemetry is not served any more because of a fault in this program");
+        }
     }
 }
 

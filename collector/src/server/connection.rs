@@ -24,6 +24,7 @@ use tower::Service as _;
 
 use super::accept::Protocol;
 use super::socket::{Phase, Socket};
+use crate::config::Config;
 use crate::error::Refusal;
 use crate::grpc;
 use crate::ingest::Ingest;
@@ -59,7 +60,7 @@ pub(super) async fn serve(stream: TcpStream, protocol: Protocol, ingest: &Ingest
         }
         (Speech::Http2, Protocol::Grpc(routes)) => {
             let (socket, way) = (Socket::new(stream, None, config), config.way_to_http());
-            serve_http2(socket, service_fn(move |request| answer_grpc(routes.clone(), request, way.clone())), stop).await
+            serve_http2(socket, config, service_fn(move |request| answer_grpc(routes.clone(), request, way.clone())), stop).await
         }
         (Speech::Http1, Protocol::Grpc(_)) => {
             let phase = Arc::new(Phase::default());
@@ -72,7 +73,7 @@ pub(super) async fn serve(stream: TcpStream, protocol: Protocol, ingest: &Ingest
         }
         (Speech::Http2, Protocol::Http(service)) => {
             let socket = Socket::new(stream, None, config);
-            serve_http2(socket, service_fn(move |request| service.clone().call(request)), stop).await
+            serve_http2(socket, config, service_fn(move |request| service.clone().call(request)), stop).await
         }
         (Speech::Http1, Protocol::Http(service)) => {
             let phase = Arc::new(Phase::default());
@@ -152,7 +153,7 @@ where
     served.map_err(Into::into)
 }
 
-async fn serve_http2<I, S, B>(socket: I, service: S, stop: CancellationToken) -> Result<(), BoxError>
+async fn serve_http2<I, S, B>(socket: I, config: &Config, service: S, stop: CancellationToken) -> Result<(), BoxError>
 where
     I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     TokioIo<I>: Read + Write,
@@ -161,12 +162,13 @@ where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
+    let (connection_window, stream_window) = config.windows();
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .initial_stream_window_size(stream_window)
+        .initial_connection_window_size(connection_window)
         .max_header_list_size(MAX_HEADER_LIST_BYTES)
         .keep_alive_interval(KEEPALIVE_INTERVAL)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT);
@@ -187,8 +189,6 @@ const PEEK_PAUSE: Duration = Duration::from_millis(20);
 const MAX_HEAD_BYTES: usize = 256 * 1024;
 const MAX_HEADER_LIST_BYTES: u32 = 64 * 1024;
 const MAX_STREAMS: u32 = 256;
-const STREAM_WINDOW_BYTES: u32 = 1 << 20;
-const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
 /// A dead peer is found within a minute and a half.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);

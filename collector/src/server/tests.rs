@@ -189,6 +189,54 @@ async fn stopping_answers_what_is_under_way_and_takes_nothing_new() {
 }
 
 #[tokio::test]
+async fn a_port_that_ends_by_itself_ends_serving() {
+    let stop = CancellationToken::new();
+    let mut ports = JoinSet::new();
+    ports.spawn(std::future::pending());
+    ports.spawn(async { panic!("as the test asks") });
+    tokio::time::timeout(Duration::from_secs(10), until_stopped(&mut ports, &stop)).await.unwrap();
+    let waits = tokio::time::timeout(Duration::from_millis(50), until_stopped(&mut ports, &stop)).await;
+    assert!(waits.is_err(), "the other port is served, and nobody said stop");
+    stop.cancel();
+    until_stopped(&mut ports, &stop).await;
+}
+
+/// The windows that a server offers in the first frames of HTTP/2: of the connection, and of each stream.
+async fn offered_windows(address: SocketAddr) -> (u32, u32) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    let (mut connection, mut of_stream) = (None, None);
+    while connection.is_none() || of_stream.is_none() {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.unwrap();
+        let mut body = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+        stream.read_exact(&mut body).await.unwrap();
+        let number = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().unwrap());
+        match head[3] {
+            4 => of_stream = of_stream.or(body.chunks(6).find(|setting| setting[..2] == [0, 4]).map(|setting| number(&setting[2..]))),
+            8 => connection = Some(number(&body) + 65_535),
+            _ => {}
+        }
+    }
+    (connection.unwrap(), of_stream.unwrap())
+}
+
+#[tokio::test]
+async fn windows_of_http2_follow_from_the_bytes_that_requests_may_take() {
+    for (mib, windows) in [(256, (8 << 20, 1 << 20)), (32, (1 << 20, 256 << 10)), (8, (256 << 10, 128 << 10))] {
+        let running = Running::start(|config| {
+            config.in_flight_bytes = mib << 20;
+            config.max_message_bytes = config.max_message_bytes.min(mib << 20);
+        })
+        .await;
+        for port in [running.grpc, running.http] {
+            let offered = tokio::time::timeout(Duration::from_secs(10), offered_windows(port)).await.unwrap();
+            assert_eq!(offered, windows, "{mib} MiB");
+        }
+    }
+}
+
+#[tokio::test]
 async fn another_protocol_on_a_port_is_shown_to_those_who_look_for_their_data() {
     let running = Running::start(|_| {}).await;
     for (port, transport) in [(running.grpc, "grpc"), (running.http, "http")] {
