@@ -125,6 +125,32 @@ fn with_an_interval_records_are_acknowledged_before_they_are_synced() {
 }
 
 #[test]
+fn what_a_full_disk_left_without_a_successor_goes_when_segments_hold_it() {
+    let faulty = Faulty::new(SyncPolicy::Group, 200);
+    let (writer, mut log) = faulty.begun();
+    assert!(keeps(&writer, &mut log, &[7; 500]));
+    // The file is synced, cut and synced first.
+    faulty.fill(3);
+    assert!(!keeps(&writer, &mut log, b"x"), "the next file cannot be begun");
+    writer.release(1);
+    assert_eq!(writer.files().len(), 1, "it is the last one");
+    writer.rotate();
+    assert!(log.step());
+    assert_eq!(writer.files(), [(2, FILE_HEADER as u64)]);
+    assert!(keeps(&writer, &mut log, b"x"));
+    assert_eq!(writer.refusal(), None);
+    drop((writer, log));
+    faulty.disk.kill();
+    let mut found = Vec::new();
+    let replayed = crate::wal::verify(&faulty.folder, STORE, Expected { through: 1, ..Expected::default() }, &mut |frame| {
+        found.push(frame.seq);
+        Ok(())
+    });
+    assert!(replayed.is_ok());
+    assert_eq!(found, [2]);
+}
+
+#[test]
 fn no_file_for_records_begins_in_what_is_kept_free_and_another_one_makes_room() {
     let mut faulty = Faulty::new(SyncPolicy::Group, 600);
     faulty.options.keep_free = u64::MAX;

@@ -164,13 +164,16 @@ impl<T> Log<T> {
         }
     }
 
-    /// Goes on in another file, unless there is nothing in this one.
+    /// Goes on in another file, unless there is nothing in the last one.
     fn rotate(&mut self) {
-        let written = self.active.as_ref().is_some_and(|active| active.written > FILE_HEADER as u64);
         if matches!(*self.shared.refusal.lock(), Some(Refusal::Failed(_))) {
             return;
         }
-        if written && let Err(fault) = self.retire().and_then(|()| self.start_file()) {
+        // Where nothing is being written, a full disk has ended the last file before it had a successor.
+        let last = || self.shared.files.lock().last().map(|(_, written)| *written);
+        let written = self.active.as_ref().map(|active| active.written).or_else(last);
+        let has_frames = written.is_some_and(|written| written > FILE_HEADER as u64);
+        if has_frames && let Err(fault) = self.retire().and_then(|()| self.start_file()) {
             return self.suffer(fault);
         }
         // Files before this one may have had no successor when they were released.
