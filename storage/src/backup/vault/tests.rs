@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::super::stream::{DAMAGED, END, FILE, MAGIC};
 use super::*;
+use crate::files::{Mounted, Simulated};
 
 /// A stream by hand: files with their contents and states.
 fn stream(files: &[(&str, &[u8], u8)]) -> Vec<u8> {
@@ -123,6 +124,26 @@ fn a_vault_keeps_moments_of_one_store() {
     let refused = of("00fe", 1).unwrap_err().to_string();
     assert!(refused.contains("another data folder (store 00ff, not 00fe)"), "{refused}");
     assert_eq!(vault.points().unwrap().len(), 2);
+}
+
+#[test]
+fn every_file_of_a_moment_outlives_a_power_failure() {
+    for seed in 0..30 {
+        let disk = Simulated::new(seed);
+        let open = || Vault::open_place(&Place::on(Arc::new(Mounted(disk.clone())), "/vault")).unwrap();
+        let mut receiver = open().receive().unwrap();
+        let names = ["FORMAT", "manifest/log", "wal/1.wal", "memo/services", "memo/views", "seg/logs/a.parquet"];
+        receiver.push(&stream(&names.map(|name| (name, name.as_bytes(), 0)))).unwrap();
+        receiver.finish().unwrap();
+        disk.stop();
+        disk.power_failure();
+        let vault = open();
+        let point = vault.points().unwrap().remove(0);
+        assert_eq!(point.files.len(), names.len());
+        for (name, _, crc) in &point.files {
+            assert_eq!(vault.file(&point, name, *crc).read().unwrap_or_default(), name.as_bytes(), "{name}, seed {seed}");
+        }
+    }
 }
 
 #[test]
