@@ -13,6 +13,9 @@ const CRITICAL_PERCENT: u64 = 30;
 /// without its root, or a message waits.
 pub(super) const IDLE_PERCENT: u64 = 20;
 
+/// A wait that is shorter is no cause, whatever its share of a trace that is over at once: 5 ms.
+const SHORT: u64 = 5_000_000;
+
 /// What an operation has of the critical path.
 #[derive(Clone, Copy, Debug)]
 struct Share {
@@ -63,7 +66,7 @@ pub(super) fn idle_gap(sheet: &Sheet, doubt: &Doubt) -> Option<Finding> {
         !doubt.reaches(length(section), shift.max(doubt.at(section.span)))
     };
     let waits = sheet.path().iter().filter(|section| !tree.children(section.span).is_empty());
-    let long = waits.filter(|section| percent(length(section), duration) >= IDLE_PERCENT);
+    let long = waits.filter(|section| length(section) >= SHORT && percent(length(section), duration) >= IDLE_PERCENT);
     let longest = long.filter(is_certain).max_by_key(|section| (length(section), Reverse(section.from)))?;
     let begins = |child: usize| Some((sheet.spans.get(child)?.start, child));
     let next = tree.children(longest.span).iter().filter_map(|child| begins(*child)).filter(|(start, _)| *start >= longest.to).min();

@@ -185,6 +185,15 @@ fn loops_over_one_call_are_told_once_with_their_sum() {
 }
 
 #[test]
+fn a_gap_of_a_trace_that_is_over_at_once_is_no_cause() {
+    let gap_of = |part: u64| {
+        let spans = vec![span("web", 1, 0, 0, 10 * part), span("a", 2, 1, 0, part), span("b", 3, 1, 6 * part, 4 * part)];
+        sentences(spans).iter().any(|told| told.contains("nothing below was traced"))
+    };
+    assert_eq!((gap_of(MS), gap_of(MS - 1)), (true, false), "of 5 ms, and of less");
+}
+
+#[test]
 fn a_gap_says_where_it_begins_and_what_ended_it() {
     let spans = vec![span("web", 1, 0, 0, 100 * MS), span("a", 2, 1, 0, 10 * MS), named("publish", span("b", 3, 1, 60 * MS, 40 * MS))];
     let said = sentences(spans);

@@ -258,7 +258,7 @@ fn doubt(scene: &Scene, finding: &storage::trace::Finding) -> Option<Note> {
             why: "Services send spans in batches, a few seconds after they end.",
             action: "Look again",
             href: scene.here().href(),
-            ..Note::default()
+            is_ahead: true,
         },
         _ => return None,
     })
