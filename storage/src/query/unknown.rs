@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array as _, RecordBatch};
 
 use super::columns;
 use super::language::{Field, Node, Query, equivalents, nearest};
@@ -72,6 +72,8 @@ fn owners(field: &Field) -> Option<(&'static [Owner], &str)> {
         Field::Attribute(key) => (&[Owner::Record], key),
         Field::Resource(key) => (&[Owner::Resource], key),
         Field::Scope(key) => (&[Owner::Scope], key),
+        Field::EventAttribute(key) => (&[Owner::Event], key),
+        Field::LinkAttribute(key) => (&[Owner::Link], key),
         Field::Either(key) => (&[Owner::Record, Owner::Resource], key),
         _ => return None,
     })
@@ -81,6 +83,8 @@ fn renamed(field: &Field, key: &str) -> Field {
     match field {
         Field::Resource(_) => Field::Resource(key.to_owned()),
         Field::Scope(_) => Field::Scope(key.to_owned()),
+        Field::EventAttribute(_) => Field::EventAttribute(key.to_owned()),
+        Field::LinkAttribute(_) => Field::LinkAttribute(key.to_owned()),
         Field::Either(_) if key.contains('.') => Field::Either(key.to_owned()),
         _ => Field::Attribute(key.to_owned()),
     }
@@ -119,33 +123,49 @@ fn keys_in(batch: &RecordBatch, owner: Owner, mut add: impl FnMut(&str)) -> Resu
         (0..batch.num_rows()).for_each(|row| attributes.all(row).for_each(|(key, _)| add(key)));
         return Ok(());
     }
-    let envelopes = columns::binary(batch, if owner == Owner::Resource { column::RESOURCE } else { column::SCOPE })?;
-    // Neighbours mostly share one.
+    let parts = columns::binary(batch, column_of(owner))?;
+    // Neighbours mostly share a resource and a scope.
     let mut last = None;
-    for (row, view) in envelopes.views().iter().enumerate() {
+    for (row, view) in parts.views().iter().enumerate().filter(|(row, _)| parts.is_valid(*row)) {
         if last.replace(*view) == Some(*view) {
             continue;
         }
-        if owner == Owner::Resource {
-            encoded::resource_attributes(envelopes.value(row)).for_each(|(key, _)| add(key));
-        } else {
-            encoded::scope_attributes(envelopes.value(row)).for_each(|(key, _)| add(key));
+        let part = parts.value(row);
+        match owner {
+            Owner::Resource => encoded::resource_attributes(part).for_each(|(key, _)| add(key)),
+            Owner::Event => encoded::event_attributes(part).for_each(|(key, _)| add(key)),
+            Owner::Link => encoded::link_attributes(part).for_each(|(key, _)| add(key)),
+            Owner::Record | Owner::Scope => encoded::scope_attributes(part).for_each(|(key, _)| add(key)),
         }
     }
     Ok(())
+}
+
+/// Where the attributes of an owner lie that is not the record itself.
+const fn column_of(owner: Owner) -> &'static str {
+    match owner {
+        Owner::Resource => column::RESOURCE,
+        Owner::Event => column::EVENTS,
+        Owner::Link => column::LINKS,
+        Owner::Record | Owner::Scope => column::SCOPE,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::fixtures;
     use super::*;
-    use crate::model::Span;
+    use crate::model::{Event, Link, Span};
 
     fn spans() -> (Span, Span) {
         let mut old = fixtures::span(1, 1, 0, "api", "x", 100, 1);
         old.attributes = vec![fixtures::text("http.request.method", "GET"), fixtures::text("retries", "1")];
+        let event = |key: &str| Event { attributes: vec![fixtures::text(key, "1")], ..Event::default() };
+        let link = |key: &str| Link { attributes: vec![fixtures::text(key, "1")], ..Link::default() };
+        (old.events, old.links) = (vec![event("reason")], vec![link("batch")]);
         let mut new = fixtures::span(2, 2, 0, "api", "x", 200, 1);
         new.attributes = vec![fixtures::text("customer", "7")];
+        (new.events, new.links) = (vec![event("attempt")], vec![link("cause")]);
         (old, new)
     }
 
@@ -163,8 +183,18 @@ mod tests {
             of("resource.service.nam:x scope.zzz:1"),
             ["no span has `resource.service.nam`; did you mean resource.service.name?", "no span has `scope.zzz`"]
         );
+        assert_eq!(
+            of("event.resaon:1 event.attemt:1 link.bach:1 link.zzz:1"),
+            [
+                "no span has `event.resaon`; did you mean event.reason?",
+                "no span has `event.attemt`; did you mean event.attempt?",
+                "no span has `link.bach`; did you mean link.batch?",
+                "no span has `link.zzz`"
+            ]
+        );
+        assert_eq!(of("event.attempt:1 link.cause:1 link.batch:2"), Vec::<String>::new());
         // What is there under another name, and what has other values, is known.
-        assert_eq!(of("http.method:PUT attr.retries:2 service.name:y event.zzz:1"), Vec::<String>::new());
+        assert_eq!(of("http.method:PUT attr.retries:2 service.name:y event.reason:z"), Vec::<String>::new());
     }
 
     #[test]

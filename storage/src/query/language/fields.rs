@@ -148,6 +148,8 @@ pub(super) fn resolve(signal: Signal, name: &str) -> Result<Field, Refusal> {
     let instead = match (signal, name) {
         (Signal::Traces, "error" | "failed" | "is_error") => "failed ones are status:error; ",
         (Signal::Logs, "error" | "failed" | "is_error") => "those of errors are severity>=error; ",
+        (Signal::Traces, "minDuration" | "min_duration") => "those that take a second or more are duration>=1s; ",
+        (Signal::Traces, "maxDuration" | "max_duration") => "those that take a second or less are duration<=1s; ",
         _ => "",
     };
     Err((

@@ -56,6 +56,7 @@ fn errors_point_at_the_characters_that_are_wrong() {
         error("service:a durration>5ms"),
         (10, 9, "spans have no field `durration`; for an attribute write attr.durration".to_owned())
     );
+    assert!(error("minDuration=1s").2.contains("those that take a second or more are duration>=1s"), "{}", error("minDuration=1s").2);
     assert_eq!(error("error=true").2, "spans have no field `error`; failed ones are status:error; for an attribute write attr.error");
     assert_eq!(spans("durration>5ms").unwrap_err().suggestions, ["duration"]);
     assert_eq!(error("duration>5").0, 9);
