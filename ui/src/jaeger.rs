@@ -13,6 +13,7 @@ use crate::error::Failure;
 use crate::params::{Params, wrong};
 use crate::state::AppState;
 
+pub(crate) mod addresses;
 mod convert;
 mod find;
 mod lists;

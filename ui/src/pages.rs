@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use crate::error::Failure;
+use crate::jaeger;
 use crate::state::AppState;
 
 mod ahead;
@@ -70,6 +71,8 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/help/shortcuts", get(help::shortcuts))
         .route("/help/query", get(help::query))
         .route("/preferences", get(preferences::set))
+        .route("/search", get(jaeger::addresses::search))
+        .route("/dependencies", get(jaeger::addresses::dependencies))
         .route("/a/{hash}/{file}", get(assets::file))
 }
 

@@ -78,7 +78,7 @@ async fn matching(state: &AppState, params: &Params) -> Result<Vec<TraceId>, Fai
 }
 
 /// `start` and `end`, where given; `end` is inside.
-fn window(params: &Params) -> Result<(Option<UnixNanos>, Option<UnixNanos>), Failure> {
+pub(super) fn window(params: &Params) -> Result<(Option<UnixNanos>, Option<UnixNanos>), Failure> {
     let start = epoch(params, "start", MICROSECOND)?.map(UnixNanos::new);
     let end = epoch(params, "end", MICROSECOND)?.map(|end| UnixNanos::new(end).plus(MICROSECOND));
     match (start, end) {
@@ -88,7 +88,7 @@ fn window(params: &Params) -> Result<(Option<UnixNanos>, Option<UnixNanos>), Fai
 }
 
 /// The query that the parameters make.
-fn query(params: &Params) -> Result<String, Failure> {
+pub(super) fn query(params: &Params) -> Result<String, Failure> {
     let mut filter = Filter::default();
     if let Some(service) = params.get("service") {
         filter.is("service", own_service(service));
