@@ -101,8 +101,9 @@ fn over(
     if from >= to {
         return Err(format!("No chart: there are no two values of {}.", along.name));
     }
-    let left_out = lines.len().saturating_sub(MAX_SERIES);
-    lines.truncate(MAX_SERIES);
+    let most = if are_services { MAX_SERVICES } else { MAX_SERIES };
+    let left_out = lines.len().saturating_sub(most);
+    lines.truncate(most);
     let series = lines.iter().map(|line| [format::line(&line.name, 60), line.class.clone()]);
     Ok(Chart {
         series: series.collect(),
@@ -309,6 +310,9 @@ const MAX_BARS: usize = 30;
 
 /// More lines, or bars of one row, are not drawn.
 const MAX_SERIES: usize = 4;
+
+/// More lines of services are not drawn: these have colours of their own.
+const MAX_SERVICES: usize = 8;
 
 #[cfg(test)]
 mod tests;

@@ -36,6 +36,15 @@ fn minute(n: u64) -> Value {
 }
 
 #[test]
+fn services_have_more_lines_than_what_has_no_colours_of_its_own() {
+    let rows: Vec<[Value; 3]> = (0..20).map(|n| [minute(n / 10), format!("w{}", n % 10).into(), 5.0.into()]).collect();
+    let rows: Vec<&[Value]> = rows.iter().map(<[Value; 3]>::as_slice).collect();
+    let of = |word: (&'static str, &'static str)| draw(&[TIME, word, N], &rows).unwrap();
+    assert_eq!((of(SERVICE).series.len(), of(SERVICE).left_out.as_str()), (8, "2\u{a0}lines with less are not drawn"));
+    assert_eq!((of(("word", "TEXT")).series.len(), of(("word", "TEXT")).left_out.as_str()), (4, "6\u{a0}lines with less are not drawn"));
+}
+
+#[test]
 fn words_become_bars() {
     let bars = draw(&[SERVICE, N], &[&["a".into(), 10.0.into()], &["b".into(), 5.0.into()]]).unwrap();
     assert_eq!(bars.series, [["n", "plain0"].map(str::to_owned)]);
