@@ -10,7 +10,7 @@ use crate::error::Failure;
 use crate::params::Window;
 use crate::view::chart::{Bars, SPANS, requests};
 use crate::view::frame::Place;
-use crate::view::home::{Compared, Home, SAMPLE, added_up, asks_how_often, asks_who_waits, attention, totals};
+use crate::view::home::{Compared, Home, SAMPLE, added_up, asks_how_often, asks_who_waits, attention, one_of_each, totals};
 use crate::view::link::Links;
 use crate::view::services::{Order, row};
 use crate::view::traces::Listing;
@@ -36,7 +36,7 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
         search("status:error", TraceOrder::Newest, SAMPLE),
         search(FAILED, TraceOrder::Newest, LISTED),
         search("root:true", TraceOrder::Newest, SAMPLE),
-        search("root:true", TraceOrder::Slowest, LISTED),
+        search("root:true", TraceOrder::Slowest, SLOW),
         errors(store, None, range),
         errors(store, None, before),
     );
@@ -95,6 +95,12 @@ fn home(visit: &Visit, window: &Window, order: Order, compared: Compared<'_>, [f
         let page = storage::TracePage { traces: traces.into_iter().take(LISTED).collect(), ..storage::TracePage::default() };
         traces::rows(&page, &Listing { order, list: "", links: &links, clock: &clock, palette: &palette })
     };
+    let looked_at = slow.len();
+    let (slow, alike): (Vec<TraceSummary>, Vec<usize>) = one_of_each(slow, LISTED).into_iter().unzip();
+    let mut slow = listed(slow, TraceOrder::Slowest);
+    for (row, count) in slow.iter_mut().zip(alike).filter(|(_, count)| *count > 1) {
+        row.alike = format!("{count} of the slowest {looked_at}");
+    }
     let mut services = now.to_vec();
     order.services(&mut services);
     let wide = |label: &str, from: &str| (label.to_owned(), links.plain("/").with("from", from).href());
@@ -109,7 +115,7 @@ fn home(visit: &Visit, window: &Window, order: Order, compared: Compared<'_>, [f
         orders: order.list("Requests", &links.windowed("/")),
         services: services.iter().map(|service| row(service, window.range, &links, &clock, &palette)).collect(),
         failed: listed(failed, TraceOrder::Newest),
-        slow: listed(slow, TraceOrder::Slowest),
+        slow,
         uncompared: String::new(),
         notes: Vec::new(),
         refused: refused(visit, window).map(|words| (words, links.plain("/status").href() + "#refused")),
@@ -168,6 +174,9 @@ pub(super) const FAILED: &str = "root:true status:error";
 
 /// Traces of a short list.
 const LISTED: usize = 5;
+
+/// Of so many the slowest of each kind are listed.
+const SLOW: usize = 50;
 
 /// Nanoseconds in which the spans of a trace that has ended are expected: exporters send in batches, and their services not at once.
 const ARRIVING: u64 = 15_000_000_000;

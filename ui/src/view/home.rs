@@ -1,7 +1,7 @@
 //! Home: how things are and what wants attention; or, while nothing has been received, how to begin.
 
 use askama::Template;
-use storage::{ServicePoint, ServiceSummary, TimeRange};
+use storage::{ServicePoint, ServiceSummary, TimeRange, TraceSummary};
 
 use super::chart::Bars;
 use super::format;
@@ -93,6 +93,20 @@ pub(crate) fn totals(services: &[ServiceSummary], range: TimeRange, history: Opt
     counted.into_iter().chain(history).collect()
 }
 
+/// The first of each kind of trace, up to so many, with how many of all are of its kind: one cause takes one line.
+pub(crate) fn one_of_each(traces: Vec<TraceSummary>, most: usize) -> Vec<(TraceSummary, usize)> {
+    let mut found: Vec<(TraceSummary, usize)> = Vec::new();
+    for trace in traces {
+        let is_alike = |known: &TraceSummary| (&known.root_service, &known.root_name) == (&trace.root_service, &trace.root_name);
+        match found.iter_mut().find(|(known, _)| is_alike(known)) {
+            Some((_, count)) => *count += 1,
+            None => found.push((trace, 1)),
+        }
+    }
+    found.truncate(most);
+    found
+}
+
 /// A duration that may break between its units where there is little room.
 fn in_words(nanos: u64) -> String {
     format::duration(nanos).replace('\u{a0}', " ")
@@ -126,6 +140,34 @@ mod tests {
         let sums = added_up(&[service(&[(1, 0), (2, 1)]), service(&[(5, 5)]), service(&[])]);
         assert_eq!(sums.iter().map(|sum| (sum.requests, sum.errors)).collect::<Vec<_>>(), [(6, 5), (2, 1)]);
         assert!(added_up(&[]).is_empty());
+    }
+
+    #[test]
+    fn of_slow_traces_each_kind_takes_one_line() {
+        let trace = |root: &str, duration| TraceSummary { root_name: root.to_owned(), duration, ..summary() };
+        let slow = ["a", "a", "b", "a", "c"].into_iter().zip(1..).map(|(root, place)| trace(root, 10 - place)).collect();
+        let told: Vec<(String, u64, usize)> =
+            one_of_each(slow, 2).into_iter().map(|(trace, count)| (trace.root_name, trace.duration, count)).collect();
+        assert_eq!(told, [("a".to_owned(), 9, 3), ("b".to_owned(), 7, 1)]);
+    }
+
+    fn summary() -> TraceSummary {
+        TraceSummary {
+            trace_id: storage::TraceId::from_slice(&[7; 16]).unwrap(),
+            root_service: String::new(),
+            root_name: String::new(),
+            has_root: true,
+            root_failed: false,
+            start: storage::UnixNanos::new(1),
+            duration: 1,
+            span_count: 1,
+            error_count: 0,
+            matched: 1,
+            key: 1,
+            services: Vec::new(),
+            first_error: None,
+            repeated: None,
+        }
     }
 
     #[test]

@@ -139,6 +139,8 @@ pub(crate) struct Row {
     pub(crate) remark: &'static str,
     /// `38 × SELECT stock`: calls that one span made again and again; empty for none.
     pub(crate) repeated: String,
+    /// `12 of the slowest 50`: how many of those that were looked at are of its kind; empty where that was not asked, or it is alone.
+    pub(crate) alike: String,
     /// Message of the first failed span; empty when none did.
     pub(crate) error: String,
     pub(crate) id: String,
@@ -300,6 +302,7 @@ fn row(trace: &TraceSummary, longest: u64, listing: &Listing<'_>) -> Row {
             (false, false) => "root not received",
         },
         repeated: trace.repeated.as_ref().map(repeated).unwrap_or_default(),
+        alike: String::new(),
         error: trace.first_error.as_deref().map(|message| format::message(message, 160)).unwrap_or_default(),
         short_id: id.chars().take(8).collect(),
         id,

@@ -80,7 +80,7 @@ pub(crate) fn attention(compared: Compared<'_>, range: TimeRange, (links, palett
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Weight {
     rank: Rank,
-    /// Failed requests times their share, as a power of two: what is about as bad keeps its place.
+    /// Failed requests times their share, as a power of two: what is about as bad keeps its place. One that failed of one is no outage.
     weight: Reverse<u32>,
 }
 
@@ -94,7 +94,7 @@ enum Rank {
 impl Weight {
     /// `failed` of `requests` over the whole window.
     fn new(rank: Rank, failed: u64, requests: u64) -> Self {
-        let weight = u128::from(failed) * u128::from(failed) * 1_000 / u128::from(requests.max(failed).max(1));
+        let weight = u128::from(failed) * u128::from(failed) * 1_000 / (u128::from(requests.max(failed)) + DOUBT);
         Self { rank, weight: Reverse(u128::BITS - weight.leading_zeros()) }
     }
 }
@@ -226,6 +226,9 @@ fn is_told(name: &str, failures: &[Failure<'_>]) -> bool {
 
 /// How many failed traces Home looks at, and how many of the newest.
 pub(crate) const SAMPLE: usize = 100;
+
+/// So many requests more count as answered where a share is weighed: of few it says little.
+const DOUBT: u128 = 10;
 
 /// Items of the list.
 const MAX_ITEMS: usize = 9;

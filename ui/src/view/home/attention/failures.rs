@@ -34,7 +34,7 @@ impl Failure<'_> {
     fn reaching(&self, root: &str, operation: &str) -> String {
         let request = format!("{} {}", term("service", root), term("name", operation));
         let succeeds = if self.is_within { " -status:error" } else { "" };
-        format!("root:({request}{succeeds}) {} status:error", term("service", self.origin))
+        format!("{} status:error root:({request}{succeeds})", term("service", self.origin))
     }
 
     /// What it weighs over the whole window: the failed requests of the service in which it starts. Of a service that begins traces, and of what
@@ -251,13 +251,14 @@ fn within(origin: &str, compared: &Compared<'_>) -> &'static str {
 
 const CALL: &str = "a call";
 
-/// What the failed spans of the origin say, new ones first; of failed requests those that say it of most of them.
+/// What the failed spans of the origin say, new ones first; of failed requests those that say it of most of them. Each kind is told before
+/// a second one of its like.
 pub(super) fn messages(origin: &str, compared: &Compared<'_>, of_requests: bool, links: &Links) -> Vec<Evidence> {
     let mut groups: Vec<&ErrorGroup> =
         compared.errors.iter().filter(|group| group.service == origin && !group.message.is_empty()).collect();
     let requests = |group: &ErrorGroup| if of_requests { group.requests } else { 0 };
     groups.sort_by_key(|group| std::cmp::Reverse((is_new(group, compared), requests(group), group.failures())));
-    let told = |group: &&ErrorGroup| {
+    let told = |group: &ErrorGroup| {
         let new = if is_new(group, compared) { "new: " } else { "" };
         let (counted, of) = match requests(group) {
             0 if of_requests => (group.failures(), if group.calls > 0 { " in calls it makes" } else { " in steps within" }),
@@ -267,12 +268,27 @@ pub(super) fn messages(origin: &str, compared: &Compared<'_>, of_requests: bool,
         let text = format!("{new}{} × {}{of}", format::exact(counted), format::message(&group.message, 70));
         Evidence { text, href: group.newest(links) }
     };
-    let mut listed: Vec<Evidence> = groups.iter().take(MAX_MESSAGES).map(told).collect();
+    let mut listed: Vec<Evidence> = one_of_each(&groups).into_iter().map(told).collect();
     let more = groups.len().saturating_sub(MAX_MESSAGES);
     if more > 0 {
         listed.push(Evidence { text: format!("and {more} more"), href: links.service(origin).with("tab", "errors").href() });
     }
     listed
+}
+
+/// The first of each kind, then others, as many as are told, in their order.
+fn one_of_each<'a>(groups: &[&'a ErrorGroup]) -> Vec<&'a ErrorGroup> {
+    let likeness = |group: &'a ErrorGroup| {
+        let word = group.message.split_whitespace().next().unwrap_or_default();
+        if group.kind.is_empty() { word } else { group.kind.as_str() }
+    };
+    let is_first =
+        |place: usize| groups.iter().position(|known| Some(likeness(known)) == groups.get(place).map(|own| likeness(own))) == Some(place);
+    let mut places: Vec<usize> = (0..groups.len()).collect();
+    places.sort_by_key(|place| !is_first(*place));
+    places.truncate(MAX_MESSAGES);
+    places.sort_unstable();
+    places.into_iter().filter_map(|place| groups.get(place).copied()).collect()
 }
 
 /// The requests that end in this failure, and in how many of the traces that were looked at.

@@ -320,3 +320,27 @@ fn lines_that_are_cut_say_how_many_and_lead_to_them() {
     let cut = items[0].evidence.iter().find(|one| one.text == "and 2 more").unwrap();
     assert_eq!(cut.href, "/services/s00?tab=errors");
 }
+
+#[test]
+fn one_that_failed_of_one_is_less_than_many_that_failed_of_very_many() {
+    let now = [service("alone", 1, 1, 1), service("busy", 5_000, 60, 1), service("down", 20, 20, 1)];
+    let items = told(Compared { now: &now, ..Compared::default() });
+    assert_eq!(items.iter().map(|item| item.chip.name.as_str()).collect::<Vec<_>>(), ["down", "busy", "alone"]);
+}
+
+#[test]
+fn each_kind_of_message_is_told_before_a_second_one_of_its_like() {
+    let now = [service("payment", 100, 9, 1)];
+    let of = |message: &str, kind: &str, count| ErrorGroup { kind: kind.to_owned(), ..error("payment", message, count) };
+    let told = |errors: &[ErrorGroup]| evidence(&told(Compared { now: &now, errors, ..Compared::default() })[0]);
+    let declined = |count| of("card declined", "", count);
+    let messages = [declined(9), of("card expired", "", 8), of("card unknown", "", 7), of("timed out after # ms", "", 6)];
+    assert!(
+        told(&messages).starts_with("9 × card declined | 8 × card expired | 6 × timed out after # ms | and 1 more"),
+        "{}",
+        told(&messages)
+    );
+    let kinds = [declined(9), of("no", "Refused", 8), of("never", "Refused", 7), of("no", "Timeout", 6)];
+    assert!(told(&kinds).starts_with("9 × card declined | 8 × no | 6 × no | and 1 more"), "{}", told(&kinds));
+    assert!(told(&messages[..3]).starts_with("9 × card declined | 8 × card expired | 7 × card unknown"), "{}", told(&messages[..3]));
+}
