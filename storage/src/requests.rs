@@ -119,6 +119,16 @@ impl Requests {
         }
     }
 
+    /// Bytes of memory that what is remembered takes, and how many it may take.
+    pub(crate) fn memory(&self) -> (usize, usize) {
+        let table = self.table.lock();
+        let rooms = [table.known.capacity(), table.ages.capacity(), table.worded.capacity()];
+        let sizes = [size_of::<([u8; 16], State)>(), size_of::<KnownRequest>(), size_of::<([u8; 16], usize)>()];
+        let bytes = |rooms: [usize; 3]| rooms.iter().zip(sizes).map(|(room, size)| room * size).sum::<usize>();
+        // Tables grow by doubling.
+        (bytes(rooms) + table.words_bytes, bytes([MAX_REMEMBERED.next_power_of_two(); 3]) + MAX_WORDS_BYTES)
+    }
+
     /// Remembers a request that is durable.
     pub(crate) fn remember(&self, request: KnownRequest, appended: Appended) {
         self.table.lock().remember(request, worded(appended));

@@ -70,6 +70,8 @@ fn the_table_is_bounded() {
         requests.remember(known(Signal::Logs, number.to_be_bytes(), UnixNanos::new(1)), answer());
     }
     assert_eq!(requests.table.lock().known.len(), MAX_REMEMBERED);
+    let (bytes, most) = requests.memory();
+    assert!(bytes > MAX_REMEMBERED * (16 + size_of::<KnownRequest>()) && bytes <= most, "{bytes} of {most}");
     assert!(matches!(requests.claim(Signal::Logs, 5u128.to_be_bytes(), UnixNanos::new(1)), Claim::New(..)));
 }
 

@@ -13,7 +13,8 @@ impl Store {
         used("rows").set(inner.room.used() as u64);
         used("sql").set(inner.engine.sql_memory_used());
         let snapshot = inner.snapshot.load_full();
-        for (consumer, (bytes, most)) in inner.engine.kept().into_iter().chain([("versions", snapshot.versions.memory())]) {
+        let others = [("versions", snapshot.versions.memory()), ("answers", inner.requests.memory())];
+        for (consumer, (bytes, most)) in inner.engine.kept().into_iter().chain(others) {
             used(consumer).set(bytes as u64);
             inner.meters.bound(consumer, most as u64);
         }

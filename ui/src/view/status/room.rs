@@ -92,13 +92,14 @@ pub(crate) fn consumers(counters: &Counters, resident: Option<u64>) -> Vec<Consu
 }
 
 /// What consumers of memory are called, in the order in which they are told.
-const WORDS: [(&str, &str); 12] = [
+const WORDS: [(&str, &str); 13] = [
     ("rows", "rows not yet in segments"),
     ("sql", "SQL"),
     ("questions", "other questions"),
     ("flushes", "writing segments"),
     ("merges", "merging segments"),
     ("decoders", "unpacking what is sent"),
+    ("answers", "answers to requests that may be sent again"),
     ("indexes", "indexes of segments"),
     ("dictionaries", "values of columns that are kept"),
     ("versions", "ids of spans that came more than once"),
