@@ -68,6 +68,7 @@ pub(crate) use self::sheet::{find as find_in_trace, open as open_trace, spans as
 pub(crate) use self::spans::search as search_spans;
 pub use self::sql::sql_tables;
 pub(crate) use self::traces::{search as search_traces, trace};
+pub(crate) use self::unknown::told as told_of_unknown;
 #[cfg(test)]
 pub(crate) use self::versions::Older;
 pub(crate) use self::versions::Versions;

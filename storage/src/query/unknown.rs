@@ -21,6 +21,11 @@ const MAX_ROWS: usize = 200_000;
 /// Attributes of one query that are looked for.
 const MAX_FIELDS: usize = 8;
 
+/// As [`notes`], of a query in words.
+pub(crate) fn told(snapshot: &Snapshot, signal: Signal, text: &str) -> Result<Vec<String>, QueryError> {
+    notes(snapshot, &Query::parse(signal, text).map_err(QueryError::Parse)?)
+}
+
 /// One sentence for each attribute that no row has.
 pub(super) fn notes(snapshot: &Snapshot, query: &Query) -> Result<Vec<String>, QueryError> {
     let mut fields = Vec::new();

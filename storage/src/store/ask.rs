@@ -67,6 +67,15 @@ impl Store {
         self.inner.engine.run("find_in_trace", Weight::Heavy, work).await
     }
 
+    /// One sentence for each attribute of a query that nothing has which is stored, with what was perhaps meant.
+    ///
+    /// # Errors
+    /// When the text is not a query; else see [`QueryError`].
+    pub async fn unknown_attributes(&self, signal: Signal, query: String) -> Result<Vec<String>, QueryError> {
+        let snapshot = self.snapshot();
+        self.inner.engine.run("unknown_attributes", Weight::Light, move |_| query::told_of_unknown(&snapshot, signal, &query)).await
+    }
+
     /// All log records of a trace in time order, at most `limit`; the page says when it was cut.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use axum::extract::Path;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use http::StatusCode;
 use storage::trace::{FindingKind, Sheet, attempts, findings as found};
-use storage::{OpenTrace, SpanId, TimeRange, TraceId, TraceOrder, TraceSearch, TraceSummary};
+use storage::{OpenTrace, Signal, SpanId, TimeRange, TraceId, TraceOrder, TraceSearch, TraceSummary};
 
 use super::Visit;
 use super::visit::{html, html_with};
@@ -169,10 +169,13 @@ async fn scene(visit: &Visit, id: TraceId, wanted: Wanted) -> Result<(OpenTrace,
     let means = (visit.links(), visit.clock(), visit.palette());
     let mut scene = heavy(move || Scene::new(sheet, records, wanted, means)).await?;
     if !find.is_empty() {
-        match store.find_in_trace(&open, find).await {
+        match store.find_in_trace(&open, find.clone()).await {
             Ok(matches) => scene.matches = matches,
             // The trace is shown all the same.
             Err(error) => scene.unfound = Some(Failure::from(error)),
+        }
+        if scene.matches.is_empty() && scene.unfound.is_none() {
+            scene.unknown = store.unknown_attributes(Signal::Traces, find).await.unwrap_or_default();
         }
     }
     Ok((open, scene))

@@ -145,6 +145,8 @@ pub(crate) struct Scene {
     pub(crate) matches: Arc<Vec<usize>>,
     /// Why the search was not answered.
     pub(crate) unfound: Option<Failure>,
+    /// Attributes that the search names and nothing has, one sentence each, where it found nothing.
+    pub(crate) unknown: Vec<String>,
     /// Log records by the place of their span.
     pub(crate) by_span: HashMap<usize, Vec<usize>>,
     /// The chosen span.
@@ -214,6 +216,7 @@ impl Scene {
             findings: Vec::new(),
             matches: Arc::default(),
             unfound: None,
+            unknown: Vec::new(),
             by_span,
             chosen,
             root,

@@ -70,6 +70,9 @@ async fn the_search_speaks_the_query_language_and_points_at_what_it_does_not_und
         let answer = page(find).await;
         assert_eq!((answer.status, found(&answer.text())), (StatusCode::OK, count), "{find}");
     }
+    let misspelt = page("attr.http.response.status_cod:500").await.text();
+    assert!(misspelt.contains("No span has “attr.http.response.status_cod”; did you mean attr.http.response.status_code?"), "{misspelt}");
+    assert!(!page("attr.http.response.status_code:99").await.text().contains("did you mean"), "it is there, with other values");
     let wrong = page("service:payment durration>1s").await;
     let text = wrong.text();
     assert_eq!(wrong.status, StatusCode::BAD_REQUEST);

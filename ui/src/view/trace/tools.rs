@@ -13,7 +13,7 @@ use super::{LogMarks, Only, Scene, View};
 use crate::view::colour::Chip;
 use crate::view::format;
 use crate::view::link::quoted;
-use crate::view::search::Problem;
+use crate::view::search::{Problem, sentence};
 
 /// What stands above the waterfall.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +30,8 @@ pub(crate) struct Tools {
     pub(crate) to_find: String,
     /// How many spans match; empty without search.
     pub(crate) found: String,
+    /// Why nothing matches, as far as attributes are to blame that nothing has.
+    pub(crate) unknown: Vec<String>,
     /// Why the search was not answered.
     pub(crate) problem: Option<Problem>,
     /// The page without search.
@@ -140,6 +142,7 @@ pub(crate) fn tools(scene: &Scene) -> Tools {
         } else {
             position(scene, &matches, scene.matches.len())
         },
+        unknown: scene.unknown.iter().map(|note| sentence(note)).collect(),
         problem: scene
             .unfound
             .as_ref()
