@@ -95,11 +95,10 @@ fn home(visit: &Visit, window: &Window, order: Order, compared: Compared<'_>, [f
         let page = storage::TracePage { traces: traces.into_iter().take(LISTED).collect(), ..storage::TracePage::default() };
         traces::rows(&page, &Listing { order, list: "", links: &links, clock: &clock, palette: &palette })
     };
-    let looked_at = slow.len();
     let (slow, alike): (Vec<TraceSummary>, Vec<usize>) = one_of_each(slow, LISTED).into_iter().unzip();
     let mut slow = listed(slow, TraceOrder::Slowest);
     for (row, count) in slow.iter_mut().zip(alike).filter(|(_, count)| *count > 1) {
-        row.alike = format!("{count} of the slowest {looked_at}");
+        row.alike = format!("{count} alike");
     }
     let mut services = now.to_vec();
     order.services(&mut services);

@@ -139,7 +139,7 @@ pub(crate) struct Row {
     pub(crate) remark: &'static str,
     /// `38 × SELECT stock`: calls that one span made again and again; empty for none.
     pub(crate) repeated: String,
-    /// `12 of the slowest 50`: how many of those that were looked at are of its kind; empty where that was not asked, or it is alone.
+    /// `12 alike`: how many of those that were looked at are of its kind; empty where that was not asked, or it is alone.
     pub(crate) alike: String,
     /// Message of the first failed span; empty when none did.
     pub(crate) error: String,
