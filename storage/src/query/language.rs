@@ -7,7 +7,7 @@
 //! any     = all { "OR" all }
 //! all     = one { [ "AND" ] one }
 //! one     = ( "NOT" | "-" ) one | "(" any ")" | test | text | "case:" text { "," text } | "*"
-//! text    = word, in which * stands for any letters | "quoted text"
+//! text    = word, in which * stands for any letters | "quoted text" | "\or", a word that joins elsewhere
 //! test    = field operator value { "," value }
 //! operator= ":" | "=" | "!=" | "<" | "<=" | ">" | ">=" | "~" | "!~"
 //! value   = bare word, where \ takes the next character as it is and * stands for any text after ":" | "quoted text"
@@ -26,7 +26,7 @@ pub use self::fields::nearest;
 pub(crate) use self::fields::{Field, Presence, ends, equivalents};
 pub(super) use self::parser::PATTERN_TOO_LARGE;
 pub(crate) use self::structure::{Quantity, Relation, Set, TraceNode, is_of_traces};
-pub(crate) use self::tree::{Literal, Node, Operand, Operator, Reach, SeverityTest, Test};
+pub(crate) use self::tree::{Literal, Node, Operand, Operator, Reach, SeverityTest, Test, is_joint};
 
 use self::structure::Part;
 use super::question::ParseError;
@@ -63,7 +63,16 @@ impl Asked {
 impl Query {
     /// Understands `text`; an empty text matches everything. What asks for whole traces is refused.
     pub(crate) fn parse(signal: Signal, text: &str) -> Result<Self, ParseError> {
-        match parser::parse(signal, text)? {
+        Self::of_rows(signal, parser::parse(signal, text)?, text)
+    }
+
+    /// As [`Query::parse`], of a text that was accepted before, perhaps by an earlier version: it means what it meant then.
+    pub(crate) fn parse_kept(signal: Signal, text: &str) -> Result<Self, ParseError> {
+        Self::of_rows(signal, parser::parse_kept(signal, text)?, text)
+    }
+
+    fn of_rows(signal: Signal, part: Part, text: &str) -> Result<Self, ParseError> {
+        match part {
             Part::Rows(root) => Ok(Self { signal, root }),
             Part::Trace(_) => {
                 let message = "this asks for whole traces, which only a search for traces can answer";

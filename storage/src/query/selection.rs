@@ -70,9 +70,9 @@ pub(crate) fn rows_of_traces(among: &Among, ids: Vec<TraceId>, control: &Control
     rows_of(among, TimeRange::ALL, &Predicate::traces(ids), true, control)
 }
 
-/// Rows that a search would match, with the older versions of such spans.
+/// Rows that a search would match, with the older versions of such spans. The query was accepted before, perhaps by an earlier version.
 pub(crate) fn rows_matching(among: &Among, query: &str, range: TimeRange, control: &Control) -> Result<Selected, QueryError> {
-    let query = Query::parse(among.signal, query).map_err(QueryError::Parse)?;
+    let query = Query::parse_kept(among.signal, query).map_err(QueryError::Parse)?;
     let mut selected = rows_of(among, range, &Predicate::new(&query), false, control)?;
     if among.signal == Signal::Traces && !selected.rows.is_empty() {
         let older = among.snapshot.versions.older_than(among.table(), &selected.rows, control)?.map_err(QueryError::Internal)?;

@@ -16,6 +16,10 @@ use crate::segment::Owner;
 use crate::snapshot::{Snapshot, TableSnapshot};
 use crate::store::Signal;
 
+use self::remarks::remarks;
+
+mod remarks;
+
 /// Rows in memory of which all keys are listed; of the others it is only known whether they have what is asked for.
 const MAX_ROWS: usize = 200_000;
 /// Attributes of one query that are looked for.
@@ -34,7 +38,7 @@ pub(super) fn notes(snapshot: &Snapshot, query: &Query) -> Result<Vec<String>, Q
     fields.truncate(MAX_FIELDS);
     let asked: Vec<String> = fields.iter().filter_map(|field| owners(field)).flat_map(|(_, key)| equivalents(key)).collect();
     let mut known: Vec<(Owner, Option<BTreeSet<String>>)> = Vec::new();
-    let mut notes = Vec::new();
+    let mut notes = remarks(query);
     for field in fields {
         let Some((owners, key)) = owners(field) else { continue };
         let mut keys: Option<BTreeSet<&str>> = Some(BTreeSet::new());
@@ -50,7 +54,7 @@ pub(super) fn notes(snapshot: &Snapshot, query: &Query) -> Result<Vec<String>, Q
             });
         }
         let Some(keys) = keys.filter(|keys| !equivalents(key).iter().any(|name| keys.contains(name.as_str()))) else { continue };
-        notes.push(sentence(query.signal, field, &nearest(key, keys.into_iter())));
+        notes.push(sentence(query.signal, field, &nearest(without_prefix(key), keys.into_iter())));
     }
     Ok(notes)
 }
@@ -60,6 +64,12 @@ fn sentence(signal: Signal, field: &Field, nearest: &[String]) -> String {
     let meant: Vec<String> = nearest.iter().map(|key| renamed(field, key).to_string()).collect();
     let hint = if meant.is_empty() { String::new() } else { format!("; did you mean {}?", meant.join(", ")) };
     format!("no {what} has `{field}`{hint}")
+}
+
+/// A key without what other systems put before it.
+fn without_prefix(key: &str) -> &str {
+    let prefixes = ["attributes.", "span_attributes.", "tags.", "resource_attributes.", "labels."];
+    prefixes.iter().find_map(|prefix| key.strip_prefix(prefix)).unwrap_or(key)
 }
 
 /// Fields of comparisons that name attributes, each once.
@@ -197,6 +207,8 @@ mod tests {
                 "no span has `link.zzz`"
             ]
         );
+        assert_eq!(of("attributes.retries:1"), ["no span has `attributes.retries`; did you mean attr.retries?"]);
+        assert_eq!(of("not here"), ["`not` was looked for as a word; conditions are joined by AND, OR and NOT in capital letters"]);
         assert_eq!(of("event.attempt:1 link.cause:1 link.batch:2"), Vec::<String>::new());
         // What is there under another name, and what has other values, is known.
         assert_eq!(of("http.method:PUT attr.retries:2 service.name:y event.reason:z"), Vec::<String>::new());

@@ -8,19 +8,30 @@ use super::super::question::ParseError;
 use super::fields::{self, Field};
 use super::lexer::{Lexer, complaint};
 use super::structure::{Part, joined};
-use super::tree::{Literal, Node, Operand, Operator, Pattern, Test, is_keyword};
+use super::tree::{Literal, Node, Operand, Operator, Pattern, Test, is_joint, is_keyword};
 use crate::store::Signal;
 
 mod braces;
+mod joints;
 mod meant;
 mod whole;
 
 /// Understands a whole text.
 pub(super) fn parse(signal: Signal, text: &str) -> Result<Part, ParseError> {
+    understood(signal, text, false)
+}
+
+/// As [`parse`], of a text that an earlier version may have understood: what is refused since is taken as it was then.
+pub(super) fn parse_kept(signal: Signal, text: &str) -> Result<Part, ParseError> {
+    understood(signal, text, true)
+}
+
+fn understood(signal: Signal, text: &str, is_kept: bool) -> Result<Part, ParseError> {
     if text.len() > MAX_TEXT_BYTES {
         return Err(complaint(MAX_TEXT_BYTES..text.len(), format!("a query has at most {MAX_TEXT_BYTES} bytes")));
     }
-    let mut parser = Parser { signal, lexer: Lexer::new(text), depth: 0, terms: 0, patterns: 0, sets: 0 };
+    let mut parser =
+        Parser { signal, lexer: Lexer::new(text), depth: 0, terms: 0, patterns: 0, sets: 0, follows_condition: false, is_kept };
     parser.lexer.skip_space();
     if parser.lexer.rest().is_empty() {
         return Ok(Part::Rows(Node::All));
@@ -50,6 +61,10 @@ struct Parser<'a> {
     patterns: usize,
     /// Conditions on traces.
     sets: usize,
+    /// Whether what was read last is a condition or a group, and no text.
+    follows_condition: bool,
+    /// Whether the text was accepted before.
+    is_kept: bool,
 }
 
 impl Parser<'_> {
@@ -106,20 +121,24 @@ impl Parser<'_> {
         if self.lexer.eat("-") {
             return self.one().map(Part::not);
         }
+        self.no_sign_of_exclusion(at)?;
         if let Some(group) = self.group(at)? {
-            return self.related(group, at);
+            let related = self.related(group, at);
+            self.follows_condition = true;
+            return related;
         }
         if let Some(comparison) = self.comparison(at)? {
+            self.follows_condition = true;
             return Ok(comparison);
         }
-        if self.lexer.peek() == Some('"') {
-            return self.quoted_text(at).map(Part::Rows);
-        }
-        self.word(at).map(Part::Rows)
+        let text = if self.lexer.peek() == Some('"') { self.quoted_text(at)? } else { self.word(at)? };
+        self.follows_condition = matches!(text, Node::Test(_));
+        Ok(Part::Rows(text))
     }
 
     /// What stands between a parenthesis that was just opened and the one that closes it.
     fn enclosed(&mut self, at: usize) -> Result<Part, ParseError> {
+        self.follows_condition = false;
         let part = self.any()?;
         self.lexer.skip_space();
         if !self.lexer.eat(")") {
@@ -139,6 +158,7 @@ impl Parser<'_> {
     }
 
     fn word(&mut self, at: usize) -> Result<Node, ParseError> {
+        self.no_brackets(at)?;
         let word = self.lexer.word();
         let mut end = self.lexer.at();
         // Keys of attributes may hold any character when they are quoted.
@@ -198,7 +218,11 @@ impl Parser<'_> {
             });
         }
         self.no_list(word, at)?;
+        self.no_like(word, at)?;
+        self.no_joint(word, at)?;
         self.count(at, end)?;
+        // A backslash keeps such a word from joining.
+        let word = word.strip_prefix('\\').filter(|rest| is_joint(rest)).unwrap_or(word);
         Ok(match words_with_gaps(word) {
             Literal::Glob(pieces) if pieces.iter().all(String::is_empty) => Node::All,
             text => Node::Text(text),

@@ -127,6 +127,21 @@ fn mistakes_of_other_languages_are_told_with_what_was_meant() {
         ("status:5xx", 0, 10, "http.response.status_code:500..599"),
         ("a attr.n IN (1)", 2, 13, "attr.n:1"),
         ("attr.n not in('a b',2 , \"c\") x", 0, 28, "-attr.n:\"a b\",2,\"c\""),
+        ("service NOT IN [a,'b c'] x", 0, 24, "-service:a,\"b c\""),
+        ("a name LIKE '%pay.x%' b", 2, 19, "name~\"pay\\.x\""),
+        ("status.message contains \"no route\"", 0, 34, "status.message~\"no route\""),
+        ("a attributes[\"order.id\"]:7", 2, 22, "attr.order.id"),
+        ("resource['a b']:*", 0, 15, "resource.\"a b\""),
+        ("service:a or status:error", 10, 2, "OR"),
+        ("a Or status:error", 2, 2, "OR"),
+        ("status:error and timeout", 13, 3, "AND"),
+        ("service:orders not status:error", 15, 3, "NOT"),
+        ("a not -(b c)", 2, 3, "NOT"),
+        ("status:error || duration>1s", 13, 2, "OR"),
+        ("(a && b)", 3, 2, "AND"),
+        ("service:a | count", 10, 1, ""),
+        ("a !status:error", 2, 1, "-"),
+        ("!(a b)", 0, 1, "-"),
         ("a level:error", 2, 11, "status:error or log:(level:error)"),
         ("severity>=warn", 0, 14, "log:(severity>=warn)"),
     ] {
@@ -139,6 +154,20 @@ fn mistakes_of_other_languages_are_told_with_what_was_meant() {
     assert!(logs("count(b)>2").message.contains("only be asked of traces"));
     // Words, and a group behind them.
     spans("logged in (status:error)").unwrap();
+    for text in [
+        "not found",
+        "service:a not found",
+        "refused or reset",
+        "or",
+        "status:error \"a or b\"",
+        "status:error \\or \\|| x",
+        "a ! b !! c",
+        "it contains \"x\"",
+        "tags[0] a[\"b\"]",
+    ] {
+        let understood = spans(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(spans(&understood.root.to_string()), Ok(understood), "{text}");
+    }
     // In quotes, and with a backslash, such values can be asked for.
     spans("x.y:\">=5\" x.y:\\=5 x.y~=a").unwrap();
 }
@@ -306,4 +335,16 @@ proptest! {
             Err(error) => prop_assert!(text.get(error.offset..error.offset + error.length).is_some(), "{error:?}"),
         }
     }
+}
+
+#[test]
+fn what_was_accepted_before_means_what_it_meant() {
+    for text in ["service:a or status:error", "service:a not status:error || x", "service:a !x"] {
+        assert!(Query::parse(Signal::Traces, text).is_err(), "{text}");
+        let kept = Query::parse_kept(Signal::Traces, text).unwrap();
+        assert!(matches!(&kept.root, Node::And(nodes) if nodes.len() > 2 || text.contains('!')), "{}", kept.root);
+    }
+    let kept = Query::parse_kept(Signal::Traces, "service:a or status:error").unwrap();
+    assert_eq!(kept.root.to_string(), "service:a \\or status:error");
+    assert_eq!(Query::parse(Signal::Traces, &kept.root.to_string()), Ok(kept));
 }

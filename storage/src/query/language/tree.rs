@@ -120,7 +120,8 @@ impl fmt::Display for Node {
                 f.write_str("NOT ")?;
                 inner(f, node)
             }
-            // As the lexer read it: a word of free text knows no escapes.
+            // As the lexer read it: a word of free text knows no escapes, but for words that join elsewhere.
+            Self::Text(Literal::Bare(word)) if is_joint(word) => write!(f, "\\{word}"),
             Self::Text(Literal::Bare(word)) => f.write_str(word),
             Self::Text(Literal::Glob(pieces)) => f.write_str(&pieces.join("*")),
             Self::Text(literal) => literal.fmt(f),
@@ -254,6 +255,11 @@ impl fmt::Display for Pattern {
 /// Words that join or negate.
 pub(super) fn is_keyword(word: &str) -> bool {
     matches!(word, "AND" | "OR" | "NOT")
+}
+
+/// Words of free text that join or negate in other languages.
+pub(crate) fn is_joint(word: &str) -> bool {
+    matches!(word, "||" | "&&" | "|") || (!is_keyword(word) && ["and", "or", "not"].iter().any(|joint| word.eq_ignore_ascii_case(joint)))
 }
 
 fn bare(f: &mut fmt::Formatter<'_>, text: &str, first: bool) -> fmt::Result {

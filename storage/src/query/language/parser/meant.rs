@@ -89,6 +89,27 @@ impl Parser<'_> {
         Err(ParseError { offset: at, length, message, suggestions: vec![format!("{}{word}:{values}", if is_negated { "-" } else { "" })] })
     }
 
+    /// Refuses `LIKE` and `contains` behind the name of a field, with a text.
+    pub(super) fn no_like(&self, word: &str, at: usize) -> Result<(), ParseError> {
+        let Some((text, length)) = text_behind_like(self.lexer.rest()) else { return Ok(()) };
+        if fields::resolve(self.signal, word).is_err() {
+            return Ok(());
+        }
+        let length = self.lexer.at() + length - at;
+        let message = "what a text holds is asked for by a regular expression after `~`".to_owned();
+        Err(ParseError { offset: at, length, message, suggestions: vec![format!("{word}~\"{}\"", regex::escape(&text))] })
+    }
+
+    /// Refuses `attributes["a.b"]`, as SQL and others name an attribute.
+    pub(super) fn no_brackets(&self, at: usize) -> Result<(), ParseError> {
+        let text = self.lexer.slice(at..at + self.lexer.rest().len());
+        let Some((prefix, key, length)) = key_in_brackets(text) else { return Ok(()) };
+        let is_plain = key.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
+        let meant = if is_plain { format!("{prefix}.{key}") } else { format!("{prefix}.\"{key}\"") };
+        let message = "the key of an attribute follows a dot, without brackets".to_owned();
+        Err(ParseError { offset: at, length, message, suggestions: vec![meant] })
+    }
+
     /// A status that is none of a span: numbers such as 500 and 5xx are those of HTTP, an attribute.
     pub(super) fn no_status(
         &self,
@@ -129,9 +150,40 @@ fn list_behind_in(text: &str) -> Option<(bool, String, &str)> {
     let after = |left: usize| text.get(text.len() - left..);
     let not = behind(text, "NOT").and_then(after).filter(|rest| rest.starts_with(char::is_whitespace));
     let list = behind(not.unwrap_or(text), "IN").and_then(after)?;
-    let (list, rest) = list.trim_start().strip_prefix('(')?.split_once(')')?;
+    let list = list.trim_start();
+    let (list, rest) = match list.strip_prefix('[') {
+        Some(list) => list.split_once(']')?,
+        None => list.strip_prefix('(')?.split_once(')')?,
+    };
     let values = list.split(',').map(|value| listed(value.trim())).collect::<Option<Vec<_>>>()?;
     Some((not.is_some(), values.join(","), rest))
+}
+
+/// The text of `LIKE "%a%"`, `contains 'a'` and the like without its signs, and where it ends. Signs within the text are left alone.
+fn text_behind_like(rest: &str) -> Option<(String, usize)> {
+    let text = rest.trim_start();
+    let word = ["ilike", "like", "contains"]
+        .into_iter()
+        .find(|word| text.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word)))?;
+    let quoted = text.get(word.len()..)?.trim_start();
+    let quote = quoted.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let (inner, after) = quoted.get(1..)?.split_once(quote)?;
+    let inner = inner.trim_matches('%');
+    (!inner.is_empty() && !inner.contains(['%', '"', '\\'])).then(|| (inner.to_owned(), rest.len() - after.len()))
+}
+
+/// Prefix, key and length of `attributes["a.b"]`.
+fn key_in_brackets(text: &str) -> Option<(&'static str, &str, usize)> {
+    let (name, rest) = text.split_once('[')?;
+    let prefix = match name {
+        "attributes" | "attribute" | "attr" | "tags" | "span_attributes" | "log_attributes" => "attr",
+        "resource" | "resources" | "resource_attributes" => "resource",
+        _ => return None,
+    };
+    let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let (key, after) = rest.get(1..)?.split_once(quote)?;
+    let after = after.strip_prefix(']')?;
+    (!key.is_empty() && !key.contains(['"', '\\'])).then(|| (prefix, key, text.len() - after.len()))
 }
 
 /// A value of such a list; `None` when it is something else.
