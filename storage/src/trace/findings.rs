@@ -2,6 +2,7 @@
 
 mod calls;
 mod doubt;
+mod errors;
 mod queued;
 mod sentence;
 mod target;
@@ -47,6 +48,13 @@ pub enum FindingKind {
         message: Option<String>,
         /// How many failures of the trace are like this one, itself included.
         count: usize,
+    },
+    /// The main root, which failed long after what failed below it and says something else of it.
+    FailsAfter {
+        /// What it says of its failure.
+        message: String,
+        /// From the end of the last failure below to its own.
+        after: u64,
     },
     /// Lasts longer than spans of its operation usually do.
     Slower {
@@ -169,10 +177,26 @@ pub struct Usual {
 }
 
 impl Usual {
-    /// Whether none of few spans took longer, as far as percentiles tell: of fewer than a hundred the 99th is the longest, within 1 %.
+    /// Than how many percent of them such a duration is longer for certain: 50, 95, 99, or 100 where none took longer. Percentiles are within
+    /// 1 % of the duration that they stand for, so what is not beyond that may be one of very many.
     #[must_use]
-    pub fn is_longest(&self, duration: u64) -> bool {
-        self.count < 100 && duration.saturating_add(duration / 100) >= self.p99
+    pub fn slower_than(&self, duration: u64) -> Option<u64> {
+        let is_beyond = |percentile: u64| duration > percentile.saturating_add(percentile / 99);
+        // Of fewer than a hundred the 99th is the longest.
+        let is_longest = self.count < 100 && duration.saturating_add(duration / 100) >= self.p99;
+        match () {
+            () if is_beyond(self.p95) && is_longest => Some(100),
+            () if is_beyond(self.p99) => Some(99),
+            () if is_beyond(self.p95) => Some(95),
+            () if is_beyond(self.p50) => Some(50),
+            () => None,
+        }
+    }
+
+    /// Whether a duration is shorter than the median for certain.
+    #[must_use]
+    pub fn is_faster_than_half(&self, duration: u64) -> bool {
+        duration.saturating_add(duration / 99) < self.p50
     }
 }
 
@@ -211,7 +235,8 @@ pub fn findings(sheet: &Sheet, usual: Option<Usual>, spans: &HashMap<usize, Span
 /// What stands out of the spans alone, whenever it is asked.
 pub(super) fn lasting(sheet: &Sheet) -> Vec<Finding> {
     let doubt = Doubt::of(sheet);
-    let mut findings = error_starts(sheet);
+    let mut findings = errors::error_starts(sheet);
+    findings.extend(errors::fails_after(sheet, &doubt, &findings));
     findings.extend(calls::retries(sheet, &doubt));
     let (repeated, told) = calls::repeated(sheet, &doubt);
     findings.extend(repeated);
@@ -224,36 +249,11 @@ pub(super) fn lasting(sheet: &Sheet) -> Vec<Finding> {
     findings
 }
 
-fn error_starts(sheet: &Sheet) -> Vec<Finding> {
-    let failed = |place: &usize| sheet.spans.get(*place).is_some_and(Brief::is_error);
-    let starts = (0..sheet.spans.len()).filter(|place| failed(place) && sheet.errors_below(*place) == 0);
-    let mut found: Vec<Finding> = Vec::new();
-    for place in starts {
-        let said = sheet.message(place);
-        let is_like = |finding: &Finding| finding.service == sheet.service(place) && finding.name == sheet.name(place);
-        let like = found.iter_mut().filter(|finding| is_like(finding)).find_map(|finding| match &mut finding.kind {
-            FindingKind::ErrorStart { message, count } if message.as_deref() == said => Some(count),
-            _ => None,
-        });
-        if let Some(count) = like {
-            *count += 1;
-        } else if found.len() < MOST_OF_A_KIND {
-            found.push(FindingKind::ErrorStart { message: said.map(str::to_owned), count: 1 }.at(sheet, place));
-        }
-    }
-    found
-}
-
 fn slower(sheet: &Sheet, usual: Option<Usual>) -> Option<Finding> {
     let usual = usual.filter(|usual| usual.count >= ENOUGH)?;
     let root = sheet.main_root()?;
     let duration = sheet.spans.get(root)?.duration();
-    let than_percent = match duration {
-        _ if duration > usual.p95 && usual.is_longest(duration) => 100,
-        _ if duration > usual.p99 => 99,
-        _ if duration > usual.p95 => 95,
-        _ => return None,
-    };
+    let than_percent = usual.slower_than(duration).filter(|percent| *percent >= 95)?;
     Some(FindingKind::Slower { than_percent, typical: usual.p50, of: usual.count }.at(sheet, root))
 }
 

@@ -16,6 +16,9 @@ impl Finding {
                     None => format!("The error starts in {service}, {name}{times}."),
                 }
             }
+            FindingKind::FailsAfter { message, after } => {
+                format!("{service}, {name} failed {} after that, and says of itself: {message}", human(*after))
+            }
             FindingKind::Slower { than_percent, typical, of } => {
                 let (of, median) = (grouped(*of), human(*typical));
                 format!("{} of the {of} spans of {name} within a day; their median is {median}.", slowness(*than_percent))

@@ -14,7 +14,7 @@ const CRITICAL_PERCENT: u64 = 30;
 pub(super) const IDLE_PERCENT: u64 = 20;
 
 /// A wait that is shorter is no cause, whatever its share of a trace that is over at once: 5 ms.
-const SHORT: u64 = 5_000_000;
+pub(super) const SHORT: u64 = 5_000_000;
 
 /// What an operation has of the critical path.
 #[derive(Clone, Copy, Debug)]

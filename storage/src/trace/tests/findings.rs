@@ -73,6 +73,34 @@ fn failures_that_are_alike_are_told_once_with_their_number() {
 }
 
 #[test]
+fn a_request_that_fails_by_itself_after_a_failure_below_is_told_too() {
+    let trace = |root: u64, said: &str| {
+        let call = failed("warming up", named("GET /recs", span("recs", 2, 1, 10 * MS, 20 * MS)));
+        sentences(vec![failed(said, named("GET /cart", span("web", 1, 0, 0, root * MS))), call])
+    };
+    let start = "The error starts in recs, GET /recs: warming up";
+    assert_eq!(
+        trace(290, "division by zero")[..2],
+        [start, "web, GET /cart failed 260 ms after that, and says of itself: division by zero"]
+    );
+    for (root, said) in [(32, "division by zero"), (290, "502"), (290, "call failed: warming up"), (290, "")] {
+        let told = trace(root, said);
+        assert!(told[0] == start && !told[1].contains("after that"), "{told:?}");
+    }
+}
+
+#[test]
+fn what_a_span_above_took_for_well_done_explains_no_failure() {
+    let ok = |span: Span| Span { status: Status { code: StatusCode::Ok, message: String::new() }, ..span };
+    let spans = vec![
+        failed("crashed", span("web", 1, 0, 0, 100 * MS)),
+        ok(span("web", 2, 1, 10 * MS, 30 * MS)),
+        failed("miss", span("cache", 3, 2, 10 * MS, 20 * MS)),
+    ];
+    assert_eq!(sentences(spans)[..2], ["The error starts in web, op1: crashed", "The error starts in cache, op3: miss"]);
+}
+
+#[test]
 fn slower_than_usual_is_said_only_when_enough_is_known_and_it_is_so() {
     let sheet = Sheet::of(&small(&[(1, 0, 0, 100 * MS), (2, 1, 0, 100 * MS)]));
     let say = |usual| {
@@ -85,6 +113,8 @@ fn slower_than_usual_is_said_only_when_enough_is_known_and_it_is_so() {
     assert_eq!(say(usual(62, 40, 100)).unwrap(), "As slow as the slowest of the 62 spans of op1 within a day; their median is 10.0 ms.");
     assert_eq!(say(usual(62, 40, 200)).unwrap(), "Slower than 95 % of the 62 spans of op1 within a day; their median is 10.0 ms.");
     assert_eq!(say(usual(412, 100, 200)), None);
+    assert_eq!(say(usual(412, 10, 10).map(|usual| Usual { p95: 99_100_000, p99: 99_100_000, ..usual })), None, "it may be one of many");
+    assert!(say(usual(412, 10, 10).map(|usual| Usual { p95: 98_900_000, p99: 98_900_000, ..usual })).is_some());
     assert_eq!(say(usual(19, 40, 60)), None);
     assert_eq!(say(None), None);
 }

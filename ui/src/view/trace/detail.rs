@@ -225,12 +225,13 @@ fn timing(scene: &Scene, place: usize, span: &Span) -> Vec<(&'static str, String
         rows.push(("Critical path", format!("the trace waited {} for this span", format::duration(critical))));
     }
     if let Some(usual) = scene.usual.filter(|usual| usual.count > 1) {
-        let place = match span.duration() {
-            duration if duration > usual.p95 && usual.is_longest(duration) => "as slow as the slowest",
-            duration if duration > usual.p99 => "slower than 99 %",
-            duration if duration > usual.p95 => "slower than 95 %",
-            duration if duration > usual.p50 => "slower than half",
-            _ => "faster than half",
+        let place = match usual.slower_than(span.duration()) {
+            Some(100) => "as slow as the slowest",
+            Some(99) => "slower than 99 %",
+            Some(95) => "slower than 95 %",
+            Some(_) => "slower than half",
+            None if usual.is_faster_than_half(span.duration()) => "faster than half",
+            None => "about the median",
         };
         rows.push(("Among its like", format!("{place} of {} spans of this operation within a day", format::count(usual.count))));
         let quantiles = [("p50", usual.p50), ("p95", usual.p95), ("p99", usual.p99)];

@@ -120,7 +120,7 @@ pub(crate) fn findings(scene: &Scene) -> Vec<Finding> {
     let told = scene.findings.iter().filter_map(|finding| {
         let (icon, class) = match finding.kind {
             FindingKind::ErrorStart { .. } if finding.span.is_some_and(|place| is_only_answered(scene, place)) => ("error", "warn"),
-            FindingKind::ErrorStart { .. } => ("error", "bad"),
+            FindingKind::ErrorStart { .. } | FindingKind::FailsAfter { .. } => ("error", "bad"),
             FindingKind::Slower { .. } => ("clock", "warn"),
             FindingKind::RepeatedCalls { matters: false, .. } => ("repeat", "plain"),
             FindingKind::RepeatedCalls { .. } | FindingKind::Retries { .. } => ("repeat", "warn"),
