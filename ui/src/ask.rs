@@ -48,7 +48,8 @@ impl ErrorGroup {
     }
 
     fn at(&self, began: UnixNanos, links: &Links) -> String {
-        links.plain("/open").with("failed", &self.service).with("at", &began.get().to_string()).href()
+        let address = links.plain("/open").with("failed", &self.service).with("at", &began.get().to_string());
+        address.with("says", &self.message.chars().take(MAX_SAID).collect::<String>()).href()
     }
 }
 
@@ -281,6 +282,9 @@ pub(crate) fn normalised(message: &str) -> String {
     out.trim_end().to_owned()
 }
 
+/// Letters of a message by which one of several errors of the same nanosecond is known.
+pub(crate) const MAX_SAID: usize = 60;
+
 /// Different messages that are read.
 const MAX_MESSAGES: usize = 2_000;
 
@@ -328,7 +332,7 @@ mod tests {
         let answer = app.get(&format!("/open?{href}")).await;
         assert_eq!(answer.header("location"), format!("/trace/{}?span=00f067aa0ba902b7#s00f067aa0ba902b7", crate::harness::TRACE));
         let first = page.split("data-label=\"First\"><a href=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
-        assert_eq!(first.replace("&#38;", "&"), format!("/open?failed=checkout&at={}", found[0].first.get()));
+        assert!(first.replace("&#38;", "&").starts_with(&format!("/open?failed=checkout&at={}&says=", found[0].first.get())), "{first}");
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,5 @@
 //! `/open?id=`: goes to what a pasted text names: a page of this server, a trace, a span, a service; does what a text after `>` says; else searches for
-//! it. `/open?failed=&at=`: goes to the span of a service that failed and began at that nanosecond.
+//! it. `/open?failed=&at=&says=`: goes to the span of a service that failed and began at that nanosecond; of several to one whose message begins so.
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use storage::trace::Sheet;
 use storage::{Signal, SpanId, SqlQuery, TimeRange, TraceId, TraceOrder, TraceSearch, UnixNanos};
 
 use super::Visit;
+use crate::ask::{MAX_SAID, normalised};
 use crate::error::Failure;
 use crate::params::shown;
 use crate::view::link::{Links, term};
@@ -70,23 +71,35 @@ fn trace_link(links: &Links, trace: &TraceId, span: Option<SpanId>) -> String {
     links.trace(trace).with("span", &span.map(|span| span.to_string()).unwrap_or_default()).href() + &anchor
 }
 
-/// The failed span of a service in its trace; a search where it is no longer there.
+/// The failed span of a service in its trace; a search where it is no longer there. Spans of several traces may have begun at that nanosecond:
+/// clocks of milliseconds are common.
 async fn failed_link(visit: &Visit, links: &Links, service: &str, at: UnixNanos) -> Result<String, Failure> {
     let (store, query) = (visit.state.store(), format!("{} status:error", term("service", service)));
     let range = TimeRange { from: at, to: at.plus(1) };
-    let search = TraceSearch { query: query.clone(), range, order: TraceOrder::Newest, limit: 1, cursor: None };
+    let search = TraceSearch { query: query.clone(), range, order: TraceOrder::Newest, limit: MAX_OF_A_MOMENT, cursor: None };
     let found = store.search_traces(search).await?;
-    let Some(trace) = found.traces.first() else { return Ok(links.traces(&query).href()) };
-    let open = store.open_trace(trace.trace_id).await?;
-    let is_it = |sheet: &Sheet, place: &usize| {
-        sheet.service(*place) == service && sheet.spans.get(*place).is_some_and(|span| span.is_error() && span.start == at)
-    };
-    let span = open.and_then(|open| {
+    let says = visit.params.get("says");
+    let mut first = None;
+    for trace in &found.traces {
+        let Some(open) = store.open_trace(trace.trace_id).await? else { continue };
         let sheet = open.sheet();
-        let place = (0..sheet.spans.len()).find(|place| is_it(sheet, place))?;
-        sheet.spans.get(place).map(|span| span.span_id)
-    });
-    Ok(trace_link(links, &trace.trace_id, span))
+        let of = |place: usize| sheet.spans.get(place).map(|span| trace_link(links, &trace.trace_id, Some(span.span_id)));
+        let mut failed = (0..sheet.spans.len()).filter(|place| has_failed(sheet, *place, service, at)).peekable();
+        first = first.or_else(|| failed.peek().and_then(|place| of(*place)));
+        if let Some(it) = failed.find(|place| says.is_none_or(|says| is_said(sheet, *place, says))).and_then(of) {
+            return Ok(it);
+        }
+    }
+    Ok(first.unwrap_or_else(|| links.traces(&query).href()))
+}
+
+fn has_failed(sheet: &Sheet, place: usize, service: &str, at: UnixNanos) -> bool {
+    sheet.service(place) == service && sheet.spans.get(place).is_some_and(|span| span.is_error() && span.start == at)
+}
+
+fn is_said(sheet: &Sheet, place: usize, says: &str) -> bool {
+    let message = normalised(sheet.message(place).unwrap_or_default());
+    message.chars().take(MAX_SAID).eq(says.chars().take(MAX_SAID))
 }
 
 async fn span_link(visit: &Visit, links: &Links, span: SpanId) -> Result<String, Failure> {
@@ -149,6 +162,9 @@ async fn beginning_link(visit: &Visit, links: &Links, digits: &str) -> Result<St
     ];
     Err(Failure { ways, ..Failure::not_found(message) })
 }
+
+/// Traces of one nanosecond in which a failure is looked for.
+const MAX_OF_A_MOMENT: usize = 20;
 
 /// How far back, and how long, traces are looked for by the beginning of their ids, and how many of them are listed.
 const A_DAY: u64 = 86_400_000_000_000;

@@ -1,6 +1,6 @@
 //! Failures by where they start: failed traces put together by their cause, each with what it reaches and what is said of it.
 
-use storage::{Operation, ServiceSummary, TraceSummary, UnixNanos};
+use storage::{Operation, ServiceSummary, TraceId, TraceSummary, UnixNanos};
 
 use super::{Attention, Compared, Evidence, MAX_FAILURES, Rank, SAMPLE, Weight, before, is_new, rise};
 use crate::ask::ErrorGroup;
@@ -19,8 +19,8 @@ pub(super) struct Failure<'a> {
     pub(super) reached: Vec<((&'a str, &'a str), u64)>,
     /// Services between, that fail with it.
     pub(super) through: Vec<&'a str>,
-    /// What failed traces say, for failures that have no message of their own.
-    says: Vec<&'a str>,
+    /// What failed traces say, for failures that have no message of their own, each with the newest that says it.
+    says: Vec<(&'a str, TraceId)>,
     /// Whether one of them says nothing.
     is_mute: bool,
     traces: u64,
@@ -68,7 +68,7 @@ impl Failure<'_> {
 
     /// Whether all that is known to fail are calls that were answered.
     fn is_answered(&self) -> bool {
-        !self.is_mute && !self.says.is_empty() && self.says.iter().all(|said| is_answer(said))
+        !self.is_mute && !self.says.is_empty() && self.says.iter().all(|(said, _)| is_answer(said))
     }
 }
 
@@ -126,7 +126,7 @@ pub(super) fn failures<'a>(compared: &Compared<'a>) -> Vec<Failure<'a>> {
             }
         }
         match trace.first_error.as_deref().filter(|message| !message.is_empty()) {
-            Some(message) if !failure.says.contains(&message) => failure.says.push(message),
+            Some(message) if !failure.says.iter().any(|(said, _)| *said == message) => failure.says.push((message, trace.trace_id)),
             Some(_) => {}
             None => failure.is_mute = true,
         }
@@ -164,8 +164,7 @@ pub(super) fn failing(failure: &Failure<'_>, compared: &Compared<'_>, links: &Li
     let mut evidence = if is_root { Vec::new() } else { messages(origin, compared, failed_share.is_some(), links) };
     if evidence.is_empty() && !is_answered {
         // The newest trace that says so, since what it says has no group of its own.
-        let newest = links.plain("/open").with("failed", origin).with("at", &failure.newest.get().to_string()).href();
-        let said = |said: &&str| Evidence { text: format::message(said, 90), href: newest.clone() };
+        let said = |(said, trace): &(&str, TraceId)| Evidence { text: format::message(said, 90), href: links.trace(trace).href() };
         evidence.extend(failure.says.iter().take(MAX_MESSAGES).map(said));
     }
     evidence.extend(reach(failure, compared.failed.len(), is_root, links));
@@ -234,7 +233,7 @@ pub(crate) fn asks_how_often(compared: &Compared<'_>) -> Vec<String> {
 
 /// Calls that were answered, where they are made.
 fn answered(failure: &Failure<'_>, operation: &str, is_root: bool) -> String {
-    let codes = failure.says.iter().take(MAX_MESSAGES).map(|said| format::message(said, 40)).collect::<Vec<_>>().join(", ");
+    let codes = failure.says.iter().take(MAX_MESSAGES).map(|(said, _)| format::message(said, 40)).collect::<Vec<_>>().join(", ");
     match (is_root, failure.is_within) {
         (true, true) => format!("a call within {} is answered {codes}, the request itself succeeds", format::line(operation, 90)),
         (true, false) => format!("{} is answered {codes}", format::line(operation, 90)),
