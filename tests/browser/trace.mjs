@@ -224,6 +224,32 @@ async function detail(page) {
     .catch(() => problems.push("the open detail does not follow the row"));
 }
 
+// A detail that was opened in place stays while rows are folded, unless its own is.
+async function kept(page) {
+  const row = (number) => page.locator(`#s${spanId(number)}`), chosen = () => new URL(page.url()).searchParams.get("span");
+  const open = async (number) => {
+    await row(number).locator("a[data-open]").press("Enter");
+    await page.waitForURL((url) => url.searchParams.get("span") === spanId(number));
+    await page.waitForLoadState("networkidle");
+  };
+  const foldRow = async (number) => {
+    const isFolded = page.waitForURL(/closed=/).catch(() => problems.push(`a row with an open detail elsewhere does not fold: ${page.url()}`));
+    await row(number).locator("a.caret").click();
+    await isFolded;
+    await page.locator("html[data-ready]").waitFor();
+  };
+  for (const before of ["", `?span=${spanId(200)}`]) {
+    await page.goto(`${base}/trace/${one}${before}`);
+    await open(300);
+    await foldRow(1);
+    check(chosen() === spanId(300) && (await page.locator("#panel h2").count()) === 1, `folding a row from ${before || "no span"} leads to ${page.url()}`);
+  }
+  await page.goto(`${base}/trace/${one}?span=${spanId(0)}`);
+  await open(300);
+  await foldRow(0);
+  check(chosen() === null && (await rows(page)) === 1, `folding the row above the chosen one leads to ${page.url()} with ${await rows(page)} rows`);
+}
+
 // Nothing lies over the value that is pointed at, and what can be done with it is in a menu beside it.
 async function values(page) {
   await page.goto(`${base}/trace/${one}?span=${spanId(300)}&tab=attributes`);
@@ -271,7 +297,7 @@ await withBrowser(async (browser) => {
   await sendLog(one, spanId(300), "no room left");
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
   const page = await watched(context);
-  for (const look of [fold, place, hide, columns, findAndZoom, readings, detail, values, compare]) {
+  for (const look of [fold, place, hide, columns, findAndZoom, readings, detail, kept, values, compare]) {
     await look(page).catch((error) => problems.push(`${look.name}: ${error.message.split("\n")[0]} at ${page.url()}`));
   }
   const narrow = await browser.newContext({ viewport: { width: 320, height: 700 } });

@@ -120,15 +120,19 @@
       if (input) input.value = value;
     }
   }
-  // The other links keep the part that is open, and those that change the picture the span.
+  // The rows above the chosen one, from below and by number, as far as they are loaded. Null when that row is not: then all rows came with it chosen.
+  let above = null;
+  // The other links keep the part that is open, and those that change the picture the span too: all but those that fold a row above it, and so its own.
   function keep(url) {
     const state = new URL(url, location.href).searchParams;
-    for (const link of $$("tr a[href], .findings a, .trust a, .minimap a")) {
-      const target = new URL(link.href.baseVal ?? link.href, location.href), said = target.searchParams;
+    for (let up; above && (up = $(`[data-row="${above.at(-1)}"]`, grid)); ) above.push(up.dataset.above);
+    for (const link of $$("tr[data-row] a[href], .findings a, .trust a, .minimap a, .fall p a[href*='at=']")) {
+      const target = new URL(link.href.baseVal ?? link.href, location.href), said = target.searchParams, row = rowOf(link);
       if (target.pathname !== location.pathname || panel.contains(link)) continue;
-      const isOwn = link.matches("[data-open]") || target.hash.startsWith("#s");
-      for (const name of isOwn ? (said.has("span") ? ["tab"] : []) : link.closest(".minimap, .trust") ? ["span", "tab"] : []) {
-        if (state.has(name)) said.set(name, state.get(name)); else said.delete(name);
+      const folds = row && target.hash === `#${row.id}`, hides = folds && row.ariaExpanded === "true" && above?.includes(row.dataset.row);
+      const isOwn = folds ? !above : link.matches("[data-open]") || target.hash.startsWith("#s");
+      for (const name of isOwn ? (said.has("span") ? ["tab"] : []) : ["span", "tab"]) {
+        if (state.has(name) && !hides) said.set(name, state.get(name)); else said.delete(name);
       }
       link.setAttribute("href", target.pathname + target.search + target.hash);
     }
@@ -151,6 +155,7 @@
       if (push) focusRow(row);
       row?.scrollIntoView({ block: "center" });
     }
+    above = !new URL(url, location.href).searchParams.has("span") ? [] : row ? [row.dataset.above] : isElsewhere ? null : above;
     keep(url);
     panel.replaceChildren(content);
     dress(panel);
@@ -266,7 +271,7 @@
     const number = (row) => Number(row.dataset.row);
     const shown = () => $$("[data-row]", body);
     const top = (element) => element.getBoundingClientRect().top;
-    let after, body, start, step, total, height, isBusy = false;
+    let after, source, body, start, step, total, height, isBusy = false;
     function keepFree(pixels) {
       height = Math.max(0, pixels);
       gap.style.height = `${height}px`;
@@ -304,13 +309,15 @@
       const said = [number(rows[0]), last, total].map((value) => value.toLocaleString("en"));
       $$("[data-place]").forEach((text) => { text.textContent = `rows ${said[0]}–${said[1]} of ${said[2]}`; });
       const chosen = new URL(location.href).searchParams.get("span");
-      if (chosen) select(document.getElementById("s" + chosen));
+      select(chosen && document.getElementById("s" + chosen));
+      keep(location.href);
       // The row that had the focus has it again.
       const row = document.activeElement === document.body && document.getElementById(left);
       if (row && opener(row)) opener(row).focus({ preventScroll: true });
     }
     async function rowsFrom(at) {
-      const target = new URL(after.href);
+      // With the span that decided what is folded, so that rows keep their numbers.
+      const target = new URL(source);
       target.searchParams.set("at", String(at));
       const of = body, content = await fragment("rows", target);
       return content && of === body && $("[data-row]", content) ? [...content.children] : null;
@@ -355,6 +362,7 @@
     begin = () => {
       stops();
       [after, body, height] = [$("a[data-load=after]"), $("tbody", grid), 0];
+      source = after?.href;
       [start, step, total] = [after && number(shown()[0]), shown().length, Number(grid.dataset.total)];
       fill();
     };
