@@ -13,13 +13,16 @@ const ends = { from: String(BigInt(now - 600_000) * 1_000_000n), to: String(BigI
 function shown() {
   const plain = (text) => text.replace(/\s+/g, " ")
     .replace(/\d+ (ns|µs|ms|s|min|h|d)( \d+ (s|min|h))? ago|just now/g, "").replace(/[\d.,]+ ?(ns|µs|ms|s) ?· ?[\d.,]+ ?[kMG]? ?rows? looked at/g, "")
-    .replace(/\d+ rows? · [\d.,]+ ?(ns|µs|ms|s)|Now it is [\d:.]+/g, "").trim();
+    .replace(/\d+ rows? · [\d.,]+ ?(ns|µs|ms|s)|Now it is [\d:.]+/g, "")
+    // How a trace compares with those of a day, to which the shop adds.
+    .replace(/(Slower than \d+ %|As slow as the slowest) of the [\d,]+( spans of .+? within a day; their median is )[\d.,]+ (ns|µs|ms|s|min|h)( [\d.]+ (s|min))?/g, "$2").trim();
   const main = document.querySelector("main").cloneNode(true);
   // What the shop sends meanwhile is in answers of statements for all of time, and among the newest traces to compare with.
   const isForAllTime = !/start_time < \d{19}/.test(document.querySelector("#sql")?.value ?? "");
   for (const newer of main.querySelectorAll(isForAllTime ? ".sql tbody, .sql-chart, .more-counters .trace-lines" : ".more-counters .trace-lines")) newer.remove();
-  // What the script adds for itself: buttons that copy, lists of suggestions. What paper says of the present second.
-  for (const extra of main.querySelectorAll("button.copy, .ways button, .completion, [data-tools], .paper")) extra.remove();
+  // What the script adds for itself: buttons that copy, lists of suggestions, and what cancels a statement, which is hidden until one runs for a
+  // second. What paper says of the present second.
+  for (const extra of main.querySelectorAll("button.copy, .ways button, .completion, [data-tools], .console [hidden], .paper")) extra.remove();
   // The order of parameters says nothing, when a list was seen is another moment at each look, and so is now.
   const isOver = ["from", "to"].every((end) => /^\d{19}$/.test(new URL(location.href).searchParams.get(end) ?? ""));
   const place = (link) => {
