@@ -146,7 +146,9 @@
     const parts = content ? $$("template[data-part]", content) : [];
     if (!parts.length) { location.assign(url); return; }
     if (isElsewhere) rowsOf = push ? Date.now() : history.state?.rowsOf ?? 0;
-    if (push) history[push === "replace" ? "replaceState" : "pushState"]({ panel: true, rowsOf }, "", url);
+    // What is there already is not there twice: Back would do nothing.
+    const [there, here] = [new URL(url, location.href), location].map(({ href }) => href.split("#")[0]);
+    if (push) history[push === "replace" || there === here ? "replaceState" : "pushState"]({ panel: true, rowsOf }, "", url);
     for (const part of parts) { part.remove(); renew(part); }
     if (isElsewhere) {
       grid = $("[role=treegrid]");

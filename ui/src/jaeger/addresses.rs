@@ -7,12 +7,21 @@ use crate::error::Failure;
 use crate::pages::Visit;
 use crate::params::{Params, encoded};
 
-/// `/search?service=&operation=&tags=&minDuration=&maxDuration=&start=&end=&lookback=`, of which only what leads to a list is read.
+/// `/search?service=&operation=&tags=&minDuration=&maxDuration=&start=&end=&lookback=&traceID=`, of which only what leads to a list is read.
 ///
 /// # Errors
 /// When a parameter has no meaning; the search without it would find something else.
 pub(crate) async fn search(visit: Visit) -> Result<Response, Failure> {
     let params = &without_all(&visit.params);
+    let named = params.all("traceID").take(MAX_TRACES).map(find::trace_id).collect::<Result<Vec<_>, _>>()?;
+    if let [trace] = named.as_slice() {
+        return Ok(Redirect::to(&visit.links().trace(trace).href()).into_response());
+    }
+    if !named.is_empty() {
+        let ids: Vec<String> = named.iter().map(ToString::to_string).collect();
+        let address = visit.links().plain("/traces").with("q", &format!("trace:{}", ids.join(","))).with("from", "0");
+        return Ok(Redirect::to(&address.href()).into_response());
+    }
     let query = find::query(params)?;
     let mut address = visit.links().plain("/traces").with("q", &query);
     let (start, end) = find::window(params)?;
@@ -43,6 +52,9 @@ fn is_span_of_time(text: &str) -> bool {
     !unit.is_empty() && (1..=4).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// Traces of one address.
+const MAX_TRACES: usize = 20;
+
 #[cfg(test)]
 mod tests {
     use crate::harness::App;
@@ -53,6 +65,8 @@ mod tests {
         for (asked, to) in [
             ("/search", "/traces"),
             ("/dependencies", "/map"),
+            ("/search?traceID=5b8efff798038103d269b633813fc60c", "/trace/5b8efff798038103d269b633813fc60c"),
+            ("/search?traceID=1&traceID=2", "/traces?q=trace%3A00000000000000000000000000000001%2C00000000000000000000000000000002&from=0"),
             ("/search?service=all&operation=all&lookback=custom&limit=20", "/traces"),
             (
                 "/search?service=checkout&operation=POST%20%2Fpay&minDuration=1.2ms&lookback=2d&limit=20",

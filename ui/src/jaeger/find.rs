@@ -157,7 +157,7 @@ fn limit(params: &Params) -> Result<usize, Failure> {
 }
 
 /// 1 to 32 hex digits, padded on the left, or 16 bytes in base64 as protobuf's JSON writes them.
-fn trace_id(text: &str) -> Result<TraceId, Failure> {
+pub(super) fn trace_id(text: &str) -> Result<TraceId, Failure> {
     // 22 or 24 characters of base64 may all be hex digits as well; hex has been there longer.
     let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if let (false, Some(id)) = (is_hex, from_base64(text)) {

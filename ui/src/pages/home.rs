@@ -56,13 +56,17 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
         errors_before: &errors_before,
         edges: &[],
         operations: &[],
+        operations_before: &[],
         arriving: Some(visit.state.now().minus(ARRIVING)),
     };
     // A trace of a million spans makes the map the dearest of all questions.
     let edges =
         if asks_who_waits(&compared) { store.service_map(range).await.map(|map| map.edges).unwrap_or_default() } else { Vec::new() };
-    let operations = operations(&visit, &compared, range).await;
-    let compared = Compared { edges: &edges, operations: &operations, ..compared };
+    let asked = asks_how_often(&compared);
+    let (operations, operations_before) = tokio::join!(operations(&visit, &asked, range), async {
+        if gap.is_some() { Vec::new() } else { operations(&visit, &asked, before).await }
+    });
+    let compared = Compared { edges: &edges, operations: &operations, operations_before: &operations_before, ..compared };
     let mut page = home(&visit, &window, order, compared, [failed, slow]);
     page.uncompared = gap.unwrap_or_default();
     if now.is_empty() {
@@ -78,11 +82,11 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
 }
 
 /// Operations of those services of which it matters how often they do what fails; without them a line says less.
-async fn operations(visit: &Visit, compared: &Compared<'_>, range: TimeRange) -> Vec<(String, Vec<Operation>)> {
+async fn operations(visit: &Visit, asked: &[String], range: TimeRange) -> Vec<(String, Vec<Operation>)> {
     let mut found = Vec::new();
-    for service in asks_how_often(compared) {
-        if let Ok(operations) = visit.state.store().operations(&service, range).await {
-            found.push((service, operations));
+    for service in asked {
+        if let Ok(operations) = visit.state.store().operations(service, range).await {
+            found.push((service.clone(), operations));
         }
     }
     found
@@ -103,14 +107,13 @@ fn home(visit: &Visit, window: &Window, order: Order, compared: Compared<'_>, [f
     let mut services = now.to_vec();
     order.services(&mut services);
     let wide = |label: &str, from: &str| (label.to_owned(), links.plain("/").with("from", from).href());
-    let (attention, more_attention) = attention(compared, window.range, (&links, &palette));
+    let [attention, more_attention] = attention(compared, window.range, (&links, &palette));
     Home {
         frame: visit.frame(Place::Home, "Home", Some(window)),
         totals: totals(now, window.range, history(visit), &links),
         requests: None,
         attention,
         more_attention,
-        all_attention: links.windowed("/services").with("sort", "failed").href(),
         orders: order.list("Requests", &links.windowed("/")),
         services: services.iter().map(|service| row(service, window.range, &links, &clock, &palette)).collect(),
         failed: listed(failed, TraceOrder::Newest),

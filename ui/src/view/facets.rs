@@ -13,6 +13,8 @@ use self::alternatives::{conditions, split};
 pub(crate) struct Group {
     pub(crate) title: String,
     pub(crate) values: Vec<Value>,
+    /// Whether there may be others, which are less frequent.
+    pub(crate) is_cut: bool,
     /// Whether the query names values of this field, without which all are counted here.
     pub(crate) is_narrowed: bool,
 }
@@ -41,6 +43,9 @@ pub(crate) enum Marks {
     /// They are, and the numbers of all values are those without them.
     ChosenOfAll,
 }
+
+/// Values of one field that are listed, the most frequent ones.
+pub(crate) const LISTED: usize = 10;
 
 /// Chosen values that are listed though they are not among the most frequent.
 pub(crate) const MAX_CHOSEN: usize = 24;
@@ -82,7 +87,12 @@ impl Group {
         let chosen = named.iter().filter(|_| ticks).flat_map(Alternatives::values);
         let unlisted = chosen.filter(|chosen| !counted.iter().any(|(text, _)| text == *chosen));
         values.extend(unlisted.take(MAX_CHOSEN).map(|text| value(text, None)));
-        Self { title: title.to_owned(), values, is_narrowed: marks == Marks::ChosenOfAll && named.is_some() }
+        Self {
+            title: title.to_owned(),
+            values,
+            is_cut: counted.len() >= LISTED,
+            is_narrowed: marks == Marks::ChosenOfAll && named.is_some(),
+        }
     }
 }
 

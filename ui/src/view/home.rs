@@ -24,9 +24,8 @@ pub(crate) struct Home {
     /// Requests of all services over time.
     pub(crate) requests: Option<Bars>,
     pub(crate) attention: Vec<Attention>,
-    /// How many more lines there would be, and where failing services are listed.
-    pub(crate) more_attention: usize,
-    pub(crate) all_attention: String,
+    /// Lines that come after those.
+    pub(crate) more_attention: Vec<Attention>,
     /// Why nothing is compared with the window before; empty when it is.
     pub(crate) uncompared: String,
     pub(crate) services: Vec<ServiceRow>,

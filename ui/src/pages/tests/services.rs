@@ -55,7 +55,7 @@ fn home_and_list(text: &str) -> Vec<String> {
     let home = Home {
         frame: frame(text),
         totals: totals(&known, range, Some(90), &links),
-        attention: attention(compared, range, (&links, &palette)).0,
+        attention: attention(compared, range, (&links, &palette)).into_iter().next().unwrap_or_default(),
         saved: vec![(text.to_owned(), "/".to_owned())],
         services: rows(),
         failed: lines(text),

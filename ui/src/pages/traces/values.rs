@@ -4,7 +4,7 @@
 use futures::StreamExt as _;
 use storage::{Grid, Moment, QueryError, Signal, Store, Survey, TimeRange};
 
-use crate::view::facets::{Alternatives, MAX_CHOSEN};
+use crate::view::facets::{Alternatives, LISTED, MAX_CHOSEN};
 
 /// Values with how many rows have them.
 type Values = Vec<(String, u64)>;
@@ -97,6 +97,3 @@ fn listed(found: Values, others: Option<Values>, chosen: Option<&Alternatives>) 
     counted.extend(rare);
     counted
 }
-
-/// Values of one field.
-const LISTED: usize = 8;

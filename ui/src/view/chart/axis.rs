@@ -105,9 +105,11 @@ pub(crate) fn ticks(range: TimeRange, clock: &Clockface) -> Vec<(String, String)
     let first = u64::try_from((-local).rem_euclid(i128::from(step))).unwrap_or(0);
     let places = (0..=MOST_TICKS).map(|place| first + place * step).filter(|at| at.saturating_mul(1_000) <= span.saturating_mul(985));
     let mut before = clock.offset_nanos(range.from);
+    // Parts of a minute have seconds, however many of them there are.
+    let said = if step < MINUTE { span.min(120 * SECOND) } else { span };
     let label = |at: u64| {
         let time = range.from.plus(at);
-        let (label, now) = (clock.tick(time, span), clock.offset_nanos(time));
+        let (label, now) = (clock.tick(time, said), clock.offset_nanos(time));
         // Where clocks were set, an hour is there twice or not at all.
         let is_set = std::mem::replace(&mut before, now) != now && step < DAY;
         (format::position(at, span), if is_set { format!("{label} ({})", clock.offset(time)) } else { label })
@@ -177,6 +179,7 @@ mod tests {
         assert_eq!(labels(60 * MINUTE, None), "12:10 12:20 12:30 12:40 12:50 13:00");
         assert_eq!(labels(24 * 60 * MINUTE, Some("Asia/Kolkata")), "18:00 00:00 06:00 12:00");
         assert_eq!(labels(10 * SECOND, None), "12:03:24 12:03:26 12:03:28 12:03:30", "none at the very edge");
+        assert_eq!(labels(3 * MINUTE, None), "12:03:30 12:04:00 12:04:30 12:05:00 12:05:30 12:06:00", "no minute twice");
         assert_eq!(labels(0, None), "");
         let night = TimeRange { from: UnixNanos::new(1_792_879_200_000_000_000), to: UnixNanos::new(1_792_900_800_000_000_000) };
         let told = ticks(night, &Clockface::new(night.to, Some("Europe/Berlin"))).into_iter().map(|(_, text)| text);

@@ -51,13 +51,15 @@ pub(crate) struct Compared<'a> {
     pub(crate) edges: &'a [Edge],
     /// Operations of services of which [`asks_how_often`] says that they matter.
     pub(crate) operations: &'a [(String, Vec<Operation>)],
+    /// The same in the window before.
+    pub(crate) operations_before: &'a [(String, Vec<Operation>)],
     /// From when on spans of a trace may still be on their way, so that where its failure starts is not known yet.
     pub(crate) arriving: Option<UnixNanos>,
 }
 
-/// What differs for the worse, and how much more there is than is listed: failures, by what they weigh; services slower than in the window
-/// before; loops over single calls; silent services.
-pub(crate) fn attention(compared: Compared<'_>, range: TimeRange, (links, palette): (&Links, &Palette)) -> (Vec<Attention>, usize) {
+/// What differs for the worse, and what comes after that: failures, by what they weigh; services slower than in the window before; loops over
+/// single calls; silent services.
+pub(crate) fn attention(compared: Compared<'_>, range: TimeRange, (links, palette): (&Links, &Palette)) -> [Vec<Attention>; 2] {
     let failures = failures(&compared);
     let weigh = |failure: &Failure<'_>| (failure.weight(&compared), is_told_of(failure.origin, failure, &failures));
     let mut weighed: Vec<((Weight, bool), Attention)> =
@@ -65,15 +67,14 @@ pub(crate) fn attention(compared: Compared<'_>, range: TimeRange, (links, palett
     weighed.extend(other_failing(&failures, &compared, links, palette));
     weighed.sort_by(|(a, told), (b, other)| (a, &told.chip.name, &told.text).cmp(&(b, &other.chip.name, &other.text)));
     let mut items: Vec<Attention> = weighed.into_iter().map(|(_, item)| item).collect();
-    let more = items.len().saturating_sub(MAX_FAILURES);
-    items.truncate(MAX_FAILURES);
+    let mut rest = items.split_off(items.len().min(MAX_FAILURES));
     items.extend(other_new_errors(&failures, &compared, links, palette));
     items.extend(slower(&failures, &compared, links, palette));
     items.extend(repeated(&compared, links, palette));
     items.extend(silent(&compared, range, links, palette));
-    let more = more + items.len().saturating_sub(MAX_ITEMS);
-    items.truncate(MAX_ITEMS);
-    (items, more)
+    rest.extend(items.split_off(items.len().min(MAX_ITEMS)));
+    rest.truncate(MAX_REST);
+    [items, rest]
 }
 
 /// What comes first: failures that reach callers, then those within requests that succeed, then answers; of each those that weigh most.
@@ -232,6 +233,9 @@ const DOUBT: u128 = 10;
 
 /// Items of the list.
 const MAX_ITEMS: usize = 9;
+
+/// Items after those.
+const MAX_REST: usize = 100;
 
 /// Failures among them.
 const MAX_FAILURES: usize = 5;

@@ -97,7 +97,8 @@ impl Wanted {
             span: id("span"),
             tab: params.word("tab", &TABS)?,
             first: params.get("first").and_then(|first| first.parse().ok()).unwrap_or_default(),
-            find: params.get("find").unwrap_or_default().chars().take(MAX_FIND).collect(),
+            // Links of Jaeger's pages call it otherwise.
+            find: params.get("find").or_else(|| params.get("uiFind")).unwrap_or_default().chars().take(MAX_FIND).collect(),
             only: params.word("only", &ONLY)?.unwrap_or_default(),
             is_dim: params.get("mode") == Some("dim"),
             marks: params.word("logs", &MARKS)?.unwrap_or_default(),
@@ -233,6 +234,7 @@ mod tests {
         let wanted = Wanted::read(&Params::parse(query)).unwrap();
         let written = wanted.write(Links::default().plain("/trace/x")).href();
         assert_eq!(written, format!("/trace/x?{}", query.replace(',', "%2C")));
+        assert_eq!(Wanted::read(&Params::parse("uiFind=stock")).unwrap().find, "stock");
         assert_eq!(Wanted::read(&Params::parse("")).unwrap().write(Links::default().plain("/")).href(), "/");
     }
 

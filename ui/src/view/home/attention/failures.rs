@@ -3,7 +3,7 @@
 use storage::{Operation, ServiceSummary, TraceId, TraceSummary, UnixNanos};
 
 use super::{Attention, Compared, Evidence, MAX_FAILURES, Rank, SAMPLE, Weight, before, is_new, rise};
-use crate::ask::ErrorGroup;
+use crate::ask::{ErrorGroup, normalised};
 use crate::view::answer::is_answer;
 use crate::view::colour::Palette;
 use crate::view::format;
@@ -164,7 +164,10 @@ pub(super) fn failing(failure: &Failure<'_>, compared: &Compared<'_>, links: &Li
     let mut evidence = if is_root { Vec::new() } else { messages(origin, compared, failed_share.is_some(), links) };
     if evidence.is_empty() && !is_answered {
         // The newest trace that says so, since what it says has no group of its own.
-        let said = |(said, trace): &(&str, TraceId)| Evidence { text: format::message(said, 90), href: links.trace(trace).href() };
+        let said = |(said, trace): &(&str, TraceId)| {
+            let new = if is_said_anew(origin, said, compared) { "new: " } else { "" };
+            Evidence { text: format!("{new}{}", format::message(said, 90)), href: links.trace(trace).href() }
+        };
         evidence.extend(failure.says.iter().take(MAX_MESSAGES).map(said));
     }
     evidence.extend(reach(failure, compared.failed.len(), is_root, links));
@@ -185,6 +188,12 @@ pub(super) fn failing(failure: &Failure<'_>, compared: &Compared<'_>, links: &Li
     }
 }
 
+/// Whether failed spans of a service say something that none did in the window before.
+fn is_said_anew(service: &str, said: &str, compared: &Compared<'_>) -> bool {
+    let said = normalised(said);
+    compared.errors.iter().any(|group| group.service == service && group.message == said && is_new(group, compared))
+}
+
 /// How many requests of a service failed of how many, and which share in the window before: that is told only beside the one of now.
 pub(super) fn counted(service: &ServiceSummary, compared: &Compared<'_>) -> String {
     let earlier = before(compared, &service.name).filter(|earlier| earlier.requests > 0);
@@ -199,21 +208,26 @@ fn how_often(failure: &Failure<'_>, own: &str, is_root: bool, compared: &Compare
     if failure.is_answered() && (!is_root || failure.is_within) {
         return None;
     }
-    let (_, operations) = compared.operations.iter().find(|(service, _)| service == failure.origin)?;
-    let sum = |is_meant: &dyn Fn(&Operation) -> bool| {
-        let meant = operations.iter().filter(|operation| is_meant(operation));
+    let of = |known: &[(String, Vec<Operation>)], is_meant: &dyn Fn(&Operation) -> bool| {
+        let operations = known.iter().filter(|(service, _)| service == failure.origin).flat_map(|(_, operations)| operations);
+        let meant = operations.filter(|operation| is_meant(operation));
         meant.fold((0_u64, 0_u64), |(failed, all), one| (failed.saturating_add(one.errors), all.saturating_add(one.count)))
     };
     let is_call = |operation: &Operation| matches!(operation.kind, "client" | "producer");
     let is_request = |operation: &Operation| matches!(operation.kind, "server" | "consumer");
-    let ((failed, all), one, many) = if is_root && !failure.is_within {
-        (sum(&|operation| operation.name == own && !is_call(operation)), "time", "times")
+    let is_own = |operation: &Operation| operation.name == own && !is_call(operation);
+    let is_inner = |operation: &Operation| !is_request(operation);
+    let (is_meant, one, many): (&dyn Fn(&Operation) -> bool, _, _) = if is_root && !failure.is_within {
+        (&is_own, "time", "times")
     } else if within(failure.origin, compared) == CALL {
-        (sum(&is_call), "call that it makes", "calls that it makes")
+        (&is_call, "call that the service makes", "calls that the service makes")
     } else {
-        (sum(&|operation| !is_request(operation)), "span within its requests", "spans within its requests")
+        (&is_inner, "span within requests to the service", "spans within requests to the service")
     };
-    (failed > 0).then(|| format!("{} of {}", format::exact(failed), format::counted(all, one, many)))
+    let (failed, all) = of(compared.operations, is_meant);
+    let then = Some(of(compared.operations_before, is_meant)).filter(|(_, all)| *all > 0);
+    let then = then.map(|(failed, all)| format!(", {} in the window before", format::percent(failed, all))).unwrap_or_default();
+    (failed > 0).then(|| format!("{} of {}{then}", format::exact(failed), format::counted(all, one, many)))
 }
 
 /// Services whose failures are told without a share of failed requests: of these is asked how often what fails is done.

@@ -64,7 +64,8 @@ fn edge(from: &str, to: &str) -> Edge {
 
 fn told(compared: Compared<'_>) -> Vec<Attention> {
     let range = TimeRange { from: UnixNanos::new(100), to: UnixNanos::new(200) };
-    attention(compared, range, (&Links::default(), &Palette::default())).0
+    let [first, _] = attention(compared, range, (&Links::default(), &Palette::default()));
+    first
 }
 
 fn evidence(item: &Attention) -> String {
@@ -143,19 +144,20 @@ fn what_has_no_share_of_failed_requests_says_how_often_it_fails_of_how_many_time
             operation("sign", "internal", 7, 1),
         ],
     )];
+    let before = [("gateway".to_owned(), vec![operation("GET /cart", "server", 8, 4), operation("GET /cart", "client", 5, 5)])];
     let within = TraceSummary { root_failed: false, ..failed("gateway", "GET /product", &[("gateway", 1)]) };
     let answered = TraceSummary { first_error: Some("404".to_owned()), ..within.clone() };
     let call = ErrorGroup { requests: 0, calls: 25, ..error("gateway", "", 25) };
     let last = |trace: &TraceSummary, errors: &[ErrorGroup]| {
         let traces = std::slice::from_ref(trace);
-        let compared = Compared { failed: traces, operations: &known, errors, ..Compared::default() };
+        let compared = Compared { failed: traces, operations: &known, operations_before: &before, errors, ..Compared::default() };
         assert_eq!(asks_how_often(&compared), ["gateway"]);
         evidence(&told(compared)[0]).rsplit(" | ").next().unwrap().to_owned()
     };
-    assert_eq!(last(&failed("gateway", "GET /cart", &[("gateway", 1)]), &[]), "3 of 40 times");
+    assert_eq!(last(&failed("gateway", "GET /cart", &[("gateway", 1)]), &[]), "3 of 40 times, 50.0\u{202f}% in the window before");
     assert!(!last(&answered, &[]).contains("of 1,200"), "all failed calls are more than those with this answer");
-    assert_eq!(last(&within, std::slice::from_ref(&call)), "25 of 1,200 calls that it makes");
-    assert_eq!(last(&within, &[]), "26 of 1,207 spans within its requests");
+    assert_eq!(last(&within, std::slice::from_ref(&call)), "25 of 1,200 calls that the service makes");
+    assert_eq!(last(&within, &[]), "26 of 1,207 spans within requests to the service");
     let payment = [service("payment", 40, 4, 1)];
     let reached = [failed("gateway", "POST /pay", &[("gateway", 1), ("payment", 1)])];
     assert!(asks_how_often(&Compared { now: &payment, failed: &reached, ..Compared::default() }).is_empty(), "its share is known");
@@ -315,8 +317,9 @@ fn lines_that_are_cut_say_how_many_and_lead_to_them() {
     let of = |message: &str| error("s00", message, 3);
     let errors = ["a", "b", "c", "d", "e"].map(of);
     let compared = Compared { now: &now, errors: &errors, ..Compared::default() };
-    let (items, more) = attention(compared, range, (&Links::default(), &Palette::default()));
-    assert_eq!((items.len(), more), (MAX_FAILURES, 12 - MAX_FAILURES));
+    let [items, rest] = attention(compared, range, (&Links::default(), &Palette::default()));
+    assert_eq!((items.len(), rest.len()), (MAX_FAILURES, 12 - MAX_FAILURES));
+    assert_eq!(rest[0].chip.name, format!("s{:02}", MAX_FAILURES), "in the same order");
     let cut = items[0].evidence.iter().find(|one| one.text == "and 2 more").unwrap();
     assert_eq!(cut.href, "/services/s00?tab=errors");
 }
