@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::config::value;
@@ -129,6 +130,9 @@ impl Cli {
     /// With what is to be printed: help, or what is wrong with the arguments of another command.
     pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
         let mut words: Vec<OsString> = words.into_iter().collect();
+        if let Some(error) = Self::unknown_flag_of_query(&words) {
+            return Err(error);
+        }
         let names = Self::command();
         let (mut first, mut mistakes) = (None, Vec::new());
         // Each turn takes a word out or is the last.
@@ -154,6 +158,21 @@ impl Cli {
             }
         }
     }
+
+    /// A question may begin with a minus, and so may a flag with a slip in it: what is written like a flag is one that does not exist.
+    fn unknown_flag_of_query(words: &[OsString]) -> Option<clap::Error> {
+        words.get(1).filter(|command| *command == "query")?;
+        let strict = Self::command().mut_subcommand("query", |query| query.mut_arg("text", |text| text.allow_hyphen_values(false)));
+        let error = strict.try_get_matches_from(words).err().filter(|error| error.kind() == ErrorKind::UnknownArgument)?;
+        let is_flag = matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(word)) if is_like_flag(word));
+        is_flag.then_some(error)
+    }
+}
+
+/// Whether it is written as flags are, `--name` or `--name=value`; a question `--x:y` and a comment of SQL are not.
+fn is_like_flag(word: &str) -> bool {
+    let name = word.strip_prefix("--").and_then(|rest| rest.split('=').next()).unwrap_or_default();
+    name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
 const AFTER_HELP: &str = "\
@@ -202,6 +221,31 @@ mod tests {
         assert!(said.contains("--json"), "{said}");
         let said = parse("--nonsense check").unwrap_err();
         assert!(said.contains("--nonsense"), "{said}");
+    }
+
+    #[test]
+    fn a_question_may_begin_with_a_minus_and_takes_no_flag_for_itself() {
+        // The second begins with the letter of the help.
+        for question in ["-service:cart", "-http.route:/pay", "-a=b", "--x:y", "-\"two words\"", "-- all\nSELECT 1"] {
+            for words in [["--url", "u", question].as_slice(), &[question, "--url", "u"], &["--url=u", "--limit", "5", question]] {
+                let words = ["throughline", "query"].iter().chain(words).map(OsString::from);
+                let Ok(Command::Query(query)) = Cli::read(words) else { panic!("{question}") };
+                assert_eq!((query.text.as_str(), query.source.url.as_deref()), (question, Some("u")));
+            }
+        }
+        let Ok(Command::Query(query)) = parse("query --url u -- --url") else { panic!() };
+        assert_eq!(query.text, "--url");
+        for wrong in
+            ["query --formt csv -a:b", "query -a:b --formt csv", "query --formt=csv", "query -http.x:1 --formt", "query --formt csv"]
+        {
+            let said = parse(wrong).unwrap_err();
+            assert!(said.contains("'--formt'") && said.contains("'--format'"), "{wrong}: {said}");
+        }
+        assert!(parse("query --help").unwrap_err().contains("Usage") && parse("query -h").unwrap_err().contains("Usage"));
+        let Ok(Command::Export(export)) = parse("export -q -http.route:/pay --signal traces") else { panic!() };
+        assert_eq!((export.query.as_deref(), export.signal), (Some("-http.route:/pay"), Some(Signal::Traces)));
+        let said = parse("export --query --signal traces").unwrap_err();
+        assert!(said.contains("`--signal` is a flag"), "{said}");
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &Export) -> anyhow::Result<ExitCode> {
 }
 
 async fn write(client: &Client, arguments: &Export) -> anyhow::Result<ExitCode> {
-    let Some(file) = &arguments.output else {
+    let Some(file) = arguments.output.as_deref().filter(|file| !is_stdout(file)) else {
         let written = lines(client, arguments, BufWriter::new(std::io::stdout())).await?;
         return Ok(report(arguments, &written, None));
     };
@@ -64,6 +64,11 @@ fn report(arguments: &Export, written: &Written, file: Option<&Path>) -> ExitCod
         (None, _) => {}
     }
     if *messages == 0 && arguments.trace.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// As other programs write it, and as `import` takes it.
+fn is_stdout(file: &Path) -> bool {
+    file == Path::new("-")
 }
 
 /// The name of a file that is not whole yet.

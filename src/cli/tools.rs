@@ -7,7 +7,7 @@ use clap::ValueEnum;
 
 use crate::config::value;
 
-use super::Workload;
+use super::{Workload, is_like_flag};
 
 /// Arguments of `health`.
 #[derive(Debug, clap::Args)]
@@ -131,7 +131,7 @@ pub(crate) struct Export {
     #[arg(long, value_enum)]
     pub(crate) signal: Option<Signal>,
     /// Only what matches, in the search language; needs --signal
-    #[arg(long, short = 'q', value_name = "QUERY", requires = "signal")]
+    #[arg(long, short = 'q', value_name = "QUERY", requires = "signal", allow_hyphen_values = true, value_parser = no_flag)]
     pub(crate) query: Option<String>,
     /// Only this trace: its spans and its log records
     #[arg(long, value_name = "ID")]
@@ -141,7 +141,7 @@ pub(crate) struct Export {
     /// How it is written
     #[arg(long, value_enum, default_value = "json")]
     pub(crate) format: ExportFormat,
-    /// Write to this file, which appears when it is whole [default: stdout]
+    /// Write to this file, which appears when it is whole; `-` is stdout [default: stdout]
     #[arg(long, short = 'o', value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }
@@ -196,7 +196,7 @@ pub(crate) struct Import {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Query {
     /// The question: the search language, or with --sql one statement
-    #[arg(value_name = "QUERY", default_value = "")]
+    #[arg(value_name = "QUERY", default_value = "", allow_hyphen_values = true)]
     pub(crate) text: String,
     #[command(flatten)]
     pub(crate) source: Where,
@@ -228,4 +228,9 @@ pub(crate) enum TableFormat {
     Ndjson,
     /// Columns for spreadsheets
     Csv,
+}
+
+/// A question, unless the next flag stands where it should be.
+fn no_flag(text: &str) -> Result<String, String> {
+    if is_like_flag(text) { Err(format!("`{text}` is a flag; give the query before it")) } else { Ok(text.to_owned()) }
 }
