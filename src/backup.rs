@@ -22,7 +22,7 @@ pub(crate) fn run(arguments: &cli::Backup) -> anyhow::Result<ExitCode> {
         (Some(url), [to]) => (Err(url), to),
         (None, [from, to]) => (Ok(from), to),
         _ => {
-            crate::say(&"name the data folder and the folder of backups, or --url and the folder of backups");
+            crate::say(&USE);
             return Ok(ExitCode::from(crate::USAGE));
         }
     };
@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &cli::Backup) -> anyhow::Result<ExitCode> {
 fn of_folder(folder: &Path, to: &Path) -> anyhow::Result<Kept> {
     must_be_data_folder(folder)?;
     must_be_beside(folder, to)?;
-    let how = "to back up what a server has open, give its pages with --url";
+    let how = "to back up what a server has open, give its pages instead, such as --url http://127.0.0.1:16686";
     let backup = Backup::of_folder(folder).map_err(|error| or_server(error.into(), how))?;
     let (vault, mut progress) = (Vault::open(to)?, Progress::new("copied", "bytes"));
     let mut receiver = vault.receive()?;
@@ -119,3 +119,7 @@ pub(crate) fn restore(arguments: &cli::Restore) -> anyhow::Result<ExitCode> {
     }
     Ok(if restored.damaged.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
+
+/// Said when neither or both of a folder and a server are named.
+const USE: &str = "name what is backed up and the folder of backups: `throughline backup DIR DEST` for a data folder, \
+                   `throughline backup --url http://127.0.0.1:16686 DEST` for a running server";

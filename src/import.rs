@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &Import) -> anyhow::Result<ExitCode> {
             Some(endpoint) => Target::receiver(endpoint)?,
             None => {
                 let folder = data_dir(arguments.data_dir.as_deref())?;
-                let how = "to send to the server that has it open, give its OTLP/HTTP port with --endpoint";
+                let how = "to send to the server that has it open, give its OTLP/HTTP port, such as --endpoint http://127.0.0.1:4318";
                 Target::Folder(open_store(&folder).await.map_err(|error| or_server(error, how))?)
             }
         };

@@ -78,8 +78,8 @@ impl Source {
             return Err(NothingNamed(folder).into());
         }
         must_be_data_folder(&folder)?;
-        let store =
-            open_store(&folder).await.map_err(|error| or_server(error, "to ask the server that has it open, give its pages with --url"))?;
+        let how = "to ask the server that has it open, give its pages, such as --url http://127.0.0.1:16686";
+        let store = open_store(&folder).await.map_err(|error| or_server(error, how))?;
         let client = Client::of_store(store.clone(), folder.display().to_string(), env!("CARGO_PKG_VERSION"));
         Ok(Self { client, store: Some(store) })
     }

@@ -119,6 +119,22 @@ fn a_question_that_is_asked_wrongly_ends_with_2_and_says_how_to_ask() {
 }
 
 #[test]
+fn a_dash_is_standard_output_and_a_minus_begins_a_query() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"), &[]);
+    let [pages, receiver] = [server.ui, server.http].map(|address| format!("http://{address}"));
+    expect(0, &["load", "--endpoint", &receiver, "--spans", "100", "--seed", "1"]);
+    let output = command().current_dir(folder.path()).args(["export", "-o", "-", "--url", &pages]).output().unwrap();
+    assert!(output.status.success() && output.stdout.starts_with(b"{\"resourceSpans\""), "{}", said(&output));
+    assert!(!folder.path().join("-").exists() && !folder.path().join("-.partial").exists());
+    for query in ["-service:nobody", "-http.route:/nowhere"] {
+        assert!(expect(0, &["query", query, "--url", &pages]).lines().count() > 1);
+    }
+    let refused = expect(2, &["backup", &pages]);
+    assert!(refused.contains("--url http://127.0.0.1:16686"), "{refused}");
+}
+
+#[test]
 fn a_reader_that_has_read_enough_is_no_failure() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
