@@ -157,10 +157,11 @@ impl Config {
 
     fn retention(written: &mut Written) -> Retention {
         let all = written.read("retention", value::age);
-        let of = |written: &mut Written, key| written.read(key, value::optional(value::age)).unwrap_or(all);
+        let of = |written: &mut Written, key| written.read(key, |text| Ok(value::optional(value::age)(text)?.unwrap_or(all)));
         let (traces, logs) = (of(written, "retention_traces"), of(written, "retention_logs"));
-        let retention = Retention { traces: traces.0, logs: logs.0, rules: written.read("retention_keep", value::keep_rules) };
-        if let Err(what) = retention.check() {
+        let rules = written.read_each("retention_keep", value::rules, value::keep_rule);
+        let retention = Retention { traces: traces.0, logs: logs.0, rules };
+        for what in retention.mistakes() {
             written.mistake("retention_keep", what);
         }
         retention

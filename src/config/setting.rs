@@ -95,6 +95,12 @@ impl Setting {
     }
 }
 
+/// The port of the address that `key` is by default.
+pub(super) fn usual_port(key: &str) -> u16 {
+    let of_key = SETTINGS.iter().find(|setting| setting.key == key);
+    of_key.and_then(|setting| setting.default.rsplit_once(':')?.1.parse().ok()).unwrap_or_default()
+}
+
 /// What all variables begin with.
 pub(crate) const VARIABLE_PREFIX: &str = "THROUGHLINE_";
 

@@ -158,6 +158,20 @@ fn a_file_that_is_no_text_is_one_mistake() {
 }
 
 #[test]
+fn an_address_without_its_machine_is_answered_with_the_one_that_was_meant() {
+    for (key, written, meant) in [
+        ("ui", "16686", "127.0.0.1:16686 or 0.0.0.0:16686"),
+        ("ui", ":9000", "127.0.0.1:9000 or"),
+        ("ui", "here", "127.0.0.1:16686 or"),
+        ("otlp_http", "everywhere", "127.0.0.1:4318 or 0.0.0.0:4318, nor `off`"),
+        ("otlp_grpc", "99999", "127.0.0.1:4317 or"),
+    ] {
+        let said = load("", &[], &[(key, written)]).unwrap_err();
+        assert!(said.contains(&format!("`{written}` is not an address such as {meant}")), "{said}");
+    }
+}
+
+#[test]
 fn origins_of_browsers_are_a_scheme_and_a_host() {
     let origins =
         "https://app.example.com, http://localhost:*, https://*.example.com:8443/, http://[::1]:3000, chrome-extension://abcdef, *";
@@ -207,6 +221,9 @@ fn lists_may_be_written_as_lists_or_with_commas() {
         load("cors_origins = [\"https://a.example\", \"https://b.example\"]\n", &[("THROUGHLINE_ALLOWED_HOSTS", "a, b")], &[]).unwrap();
     assert_eq!(config.collector.cors_origins, ["https://a.example", "https://b.example"]);
     assert_eq!(config.pages.allowed_hosts, ["a", "b"]);
+    // As docker-compose.yml advises.
+    let config = load("", &[("THROUGHLINE_ALLOWED_HOSTS", "localhost,throughline")], &[]).unwrap();
+    assert_eq!(config.pages.allowed_hosts, ["localhost", "throughline"]);
 }
 
 #[test]
@@ -227,6 +244,12 @@ fn retention_is_written_once_per_signal_or_by_rule() {
         let said = load("retention = \"30d\"\n", &[], &[("retention_keep", rules)]).unwrap_err();
         assert!(said.contains(part) && said.contains("--retention-keep"), "{said}");
     }
+    // Each that is wrong is told, and only those.
+    let rules = "nonsense; traces: status=error for 1y; traces: status= for 1y; logs: a for soon; traces: b for 1d";
+    let said = load("retention = \"30d\"\n", &[], &[("retention_keep", rules)]).unwrap_err();
+    assert_eq!(said.matches("--retention-keep: ").count(), 4, "{said}");
+    let said = load("retention_logs = \"soon\"\n", &[], &[("retention_keep", "logs: a for 1y")]).unwrap_err();
+    assert!(said.contains("toml:1: `retention_logs`: `soon`") && said.lines().count() == 2, "{said}");
     load("retention = \"30d\"\n", &[], &[("retention_keep", "logs: \"waited for 5s now\" for 90d")]).unwrap();
 }
 

@@ -25,8 +25,15 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// How long something is kept; for ever when nothing is in it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Age(pub(crate) Option<Duration>);
+
+impl Default for Age {
+    /// Stands in for one that is wrong: with no time at all, rules that keep longer are not called wrong too.
+    fn default() -> Self {
+        Self(Some(Duration::ZERO))
+    }
+}
 
 /// `30d`, `1y` or `forever`.
 pub(crate) fn age(text: &str) -> Result<Age, String> {
@@ -38,12 +45,13 @@ pub(crate) fn age(text: &str) -> Result<Age, String> {
     }
 }
 
-/// `traces: status=error for 90d; logs: severity>=error for 1y`.
-pub(crate) fn keep_rules(text: &str) -> Result<Vec<KeepRule>, String> {
-    text.split(';').map(str::trim).filter(|rule| !rule.is_empty()).map(keep_rule).collect()
+/// The parts of a list such as `traces: status=error for 90d; logs: severity>=error for 1y`.
+pub(crate) fn rules(text: &str) -> Vec<&str> {
+    text.split(';').map(str::trim).filter(|rule| !rule.is_empty()).collect()
 }
 
-fn keep_rule(text: &str) -> Result<KeepRule, String> {
+/// `traces: status=error for 90d`.
+pub(crate) fn keep_rule(text: &str) -> Result<KeepRule, String> {
     let wanted = || format!("`{text}` is not a rule such as `traces: status=error for 90d`");
     let (signal, rest) = text.split_once(':').ok_or_else(wanted)?;
     let signal = match signal.trim() {
@@ -103,15 +111,16 @@ pub(crate) fn switch(text: &str) -> Result<bool, String> {
     text.parse().map_err(|_| format!("`{text}` is neither `true` nor `false`"))
 }
 
-/// `127.0.0.1:4317`, `[::1]:4317`, `localhost:4317`.
-pub(crate) fn address(text: &str) -> Result<Option<SocketAddr>, String> {
+/// `127.0.0.1:4317`, `[::1]:4317`, `localhost:4317`. What is said of others names `usual_port`, or the port that was written.
+pub(crate) fn address(text: &str, usual_port: u16) -> Result<Option<SocketAddr>, String> {
     let numeric = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
-    numeric.parse().map(Some).map_err(|_| format!("`{text}` is not an address such as 127.0.0.1:4317 or 0.0.0.0:4317"))
+    let port = text.trim_start_matches(':').parse().unwrap_or(usual_port);
+    numeric.parse().map(Some).map_err(|_| format!("`{text}` is not an address such as 127.0.0.1:{port} or 0.0.0.0:{port}"))
 }
 
 /// An address, or `off`.
-pub(crate) fn address_or_off(text: &str) -> Result<Option<SocketAddr>, String> {
-    if text == "off" { Ok(None) } else { address(text).map_err(|wanted| format!("{wanted}, nor `off`")) }
+pub(crate) fn address_or_off(text: &str, usual_port: u16) -> Result<Option<SocketAddr>, String> {
+    if text == "off" { Ok(None) } else { address(text, usual_port).map_err(|wanted| format!("{wanted}, nor `off`")) }
 }
 
 /// A folder; not empty.

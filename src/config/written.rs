@@ -15,7 +15,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::cli::Flags;
 use crate::config::nearest::nearest;
-use crate::config::setting::{SETTINGS, VARIABLE_PREFIX};
+use crate::config::setting::{self, SETTINGS, VARIABLE_PREFIX};
 
 /// The texts of all layers, the later over the earlier.
 #[derive(Debug, Default)]
@@ -85,6 +85,13 @@ impl Written {
         }
     }
 
+    /// What each of several parts of setting `key` means; every part that means nothing is a mistake of its own.
+    pub(super) fn read_each<T>(&mut self, key: &'static str, parts: fn(&str) -> Vec<&str>, read: fn(&str) -> Result<T, String>) -> Vec<T> {
+        let text = self.text(key).unwrap_or_default().to_owned();
+        let each = parts(&text).into_iter().map(read);
+        each.filter_map(|read| read.map_err(|what| self.mistake(key, what)).ok()).collect()
+    }
+
     /// The file of the settings, when there is one.
     pub(super) fn file_read(&self) -> Option<&Path> {
         self.file.as_deref()
@@ -100,10 +107,10 @@ impl Written {
         &mut self,
         key: &'static str,
         host_all: bool,
-        read: impl Fn(&str) -> Result<Option<SocketAddr>, String>,
+        read: impl Fn(&str, u16) -> Result<Option<SocketAddr>, String>,
     ) -> Option<SocketAddr> {
         let by_default = matches!(self.values.get(key), Some((_, Place::Default(_))));
-        let mut address = self.read(key, read)?;
+        let mut address = self.read(key, |text| read(text, setting::usual_port(key)))?;
         if host_all && by_default {
             address.set_ip(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         }

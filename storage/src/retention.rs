@@ -53,22 +53,23 @@ pub(crate) enum Verdict {
 // === impl Retention ===
 
 impl Retention {
-    /// Says what is wrong with the rules.
-    ///
-    /// # Errors
-    /// With the first rule that cannot be used.
-    pub fn check(&self) -> Result<(), String> {
+    /// What is wrong with the rules: a sentence for each that cannot be used.
+    #[must_use]
+    pub fn mistakes(&self) -> Vec<String> {
         if self.rules.len() > MAX_RULES {
-            return Err(format!("{} rules are too many; write at most {MAX_RULES}", self.rules.len()));
+            return vec![format!("{} rules are too many; write at most {MAX_RULES}", self.rules.len())];
         }
-        for rule in &self.rules {
-            query::check(rule.signal, &rule.query).map_err(|error| format!("`{}`: {error}", rule.query))?;
-            let Some(base) = self.of(rule.signal) else {
-                return Err(format!("`{}`: {} are kept for ever anyway; set their retention", rule.query, rule.signal.as_str()));
-            };
-            if rule.keep.is_some_and(|keep| keep <= base) {
-                return Err(format!("`{}`: it keeps no longer than the retention of {}", rule.query, rule.signal.as_str()));
-            }
+        let wrong = |rule| self.check(rule).err().map(|what| format!("`{}`: {what}", rule.query));
+        self.rules.iter().filter_map(wrong).collect()
+    }
+
+    fn check(&self, rule: &KeepRule) -> Result<(), String> {
+        query::check(rule.signal, &rule.query).map_err(|error| error.to_string())?;
+        let Some(base) = self.of(rule.signal) else {
+            return Err(format!("{} are kept for ever anyway; set their retention", rule.signal.as_str()));
+        };
+        if rule.keep.is_some_and(|keep| keep <= base) {
+            return Err(format!("it keeps no longer than the retention of {}", rule.signal.as_str()));
         }
         Ok(())
     }
@@ -239,10 +240,13 @@ mod tests {
 
     #[test]
     fn rules_that_cannot_matter_are_refused() {
-        let with = |rule| Retention { traces: Some(DAY), logs: None, rules: vec![rule] }.check();
-        with(rule("status=error", Some(2 * DAY))).unwrap();
-        assert!(with(rule("status=", None)).is_err());
-        assert!(with(rule("status=error", Some(DAY))).unwrap_err().contains("no longer"));
-        assert!(with(KeepRule { signal: Signal::Logs, ..rule("a", None) }).unwrap_err().contains("for ever"));
+        let right = rule("status=error", Some(2 * DAY));
+        let wrong = [rule("status=", None), rule("status=error", Some(DAY)), KeepRule { signal: Signal::Logs, ..rule("a", None) }];
+        let rules = std::iter::once(right).chain(wrong).collect();
+        let mistakes = Retention { traces: Some(DAY), logs: None, rules }.mistakes();
+        assert_eq!(mistakes.len(), 3, "{mistakes:?}");
+        for (said, part) in mistakes.iter().zip(["`status=`: ", "no longer", "for ever"]) {
+            assert!(said.contains(part), "{said}");
+        }
     }
 }
