@@ -83,7 +83,7 @@ pub(super) async fn asked_by_url(State(state): State<AppState>, headers: HeaderM
     answer(&state, sql, &headers, &params).await
 }
 
-/// `POST /api/v1/sql`: the body is the statement, or JSON or a form with the parameters.
+/// `POST /api/v1/sql`: the body is the statement, or JSON or a form with the parameters. A statement that is called a form is one, too.
 pub(super) async fn asked_by_body(
     State(state): State<AppState>,
     headers: HeaderMap,
@@ -91,17 +91,36 @@ pub(super) async fn asked_by_body(
     body: String,
 ) -> Result<Response, Failure> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let params = if content_type.starts_with("application/json") {
-        from_json(&body)?
-    } else if content_type.starts_with("application/x-www-form-urlencoded") {
-        Params::read(&body)?
+    let (statement, given) = if content_type.starts_with("application/json") {
+        (None, from_json(&body)?)
+    } else if content_type.starts_with("application/x-www-form-urlencoded") && !begins_with_words(&body) {
+        let given = Params::read(&body)?;
+        (encoded_statement(&given), given)
     } else {
-        refuse_unknown(&params)?;
-        return answer(&state, body, &headers, &params).await;
+        (Some(body), Params::default())
     };
+    let params = if statement.is_some() { params } else { given };
     refuse_unknown(&params)?;
-    let sql = params.get("query").unwrap_or_default().to_owned();
+    let sql = statement.unwrap_or_else(|| params.get("query").unwrap_or_default().to_owned());
     answer(&state, sql, &headers, &params).await
+}
+
+/// Whether a form is none but a statement, as `curl -d 'SELECT …'` sends it: what would be its first name has several words.
+fn begins_with_words(form: &str) -> bool {
+    form.split(['=', '&']).next().is_some_and(has_words)
+}
+
+/// The statement of `curl --data-urlencode 'SELECT …'`: a name of several words, and nothing else.
+fn encoded_statement(form: &Params) -> Option<String> {
+    let mut pairs = form.pairs();
+    match (pairs.next(), pairs.next()) {
+        (Some((name, "")), None) if has_words(name) => Some(name.to_owned()),
+        _ => None,
+    }
+}
+
+fn has_words(name: &str) -> bool {
+    name.trim().contains(char::is_whitespace)
 }
 
 fn refuse_unknown(params: &Params) -> Result<(), Failure> {

@@ -277,6 +277,28 @@ async fn rows_are_given_as_json_lines_or_tables() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_is_called_a_form_is_a_statement() {
+    let app = App::filled().await;
+    let ask = |body: &'static str| app.call(Method::POST, "/api/v1/sql?format=ndjson", "application/x-www-form-urlencoded", body);
+    for statement in ["SELECT 2+1 AS three", "\nSELECT\n3 AS three", "SELECT%203%20AS%20three", "SELECT+3+AS+three"] {
+        assert_eq!(ask(statement).await.text(), "{\"three\":3}\n", "{statement}");
+    }
+    // Signs that divide forms, and what would be encoded in one, are those of the statement.
+    let divided = ask("SELECT 'a&b=%ff' AS text FROM spans WHERE 1=1 AND name='charge' LIMIT 1").await;
+    assert_eq!(divided.text(), "{\"text\":\"a&b=%ff\"}\n");
+    let form = ask("query=SELECT 3 AS three").await.json();
+    assert_eq!(form["rows"][0]["three"], 3, "a form has all parameters: {form}");
+    for wrong in ["querry=SELECT+1", "SELECT", "max_rows=1&a+b"] {
+        let refused = ask(wrong).await;
+        assert_eq!(
+            (refused.status, refused.json()["error"]["code"].as_str()),
+            (StatusCode::BAD_REQUEST, Some("unknown_parameter")),
+            "{wrong}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn jaeger_clients_find_name_and_miss_traces() {
     let app = App::filled().await;
     assert_eq!(app.json("/api/services").await["data"], json!(["checkout", "payment"]));
