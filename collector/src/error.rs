@@ -50,7 +50,7 @@ pub(crate) enum Refusal {
     #[error("content-encoding {got}; send gzip, zstd, deflate or none")]
     Coding { got: String },
     #[error("nothing is served at {path}; send spans to /v1/traces and log records to /v1/logs{hint}")]
-    NotFound { path: String, hint: &'static str },
+    NotFound { path: String, hint: String },
     #[error("there is no method {path}; the only one of this service is Export")]
     Call { path: String },
     #[error(

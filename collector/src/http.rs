@@ -126,12 +126,7 @@ impl Service {
             "/v1/metrics" => Err(Refusal::Signal { signal: "metrics", variable: "OTEL_METRICS_EXPORTER" }),
             "/v1development/profiles" => Err(Refusal::Signal { signal: "profiles", variable: "OTEL_PROFILES_EXPORTER" }),
             call if call.starts_with("/opentelemetry.proto.collector.") => Err(self.misdirected()),
-            _ => {
-                let rest = path.strip_prefix("/v1/traces").or_else(|| path.strip_prefix("/v1/logs"));
-                let is_twice = rest.is_some_and(|rest| rest.starts_with("/v1/"));
-                let hint = if is_twice { "; OTEL_EXPORTER_OTLP_ENDPOINT is the address without a path" } else { "" };
-                Err(Refusal::NotFound { path: bounded(path.escape_default().to_string(), 128), hint })
-            }
+            _ => Err(Refusal::NotFound { path: bounded(path.escape_default().to_string(), 128), hint: hint(path) }),
         }
     }
 
@@ -157,6 +152,18 @@ impl Service {
         let body = collect(request.into_body(), limit, &self.ingest.config, &mut lease, |_| Ok(0)).await?;
         Ok(Parcel { encoding, coding, body, lease, began })
     }
+}
+
+/// What is said beside the addresses of OTLP to who asks for `path`.
+fn hint(path: &str) -> String {
+    let rest = path.strip_prefix("/v1/traces").or_else(|| path.strip_prefix("/v1/logs"));
+    if rest.is_some_and(|rest| rest.starts_with("/v1/")) {
+        return "; OTEL_EXPORTER_OTLP_ENDPOINT is the address without a path".to_owned();
+    }
+    let other = OTHER_FORMS.iter().find(|(end, ..)| path.ends_with(end));
+    other.map_or_else(String::new, |(_, form, receiver)| {
+        format!("; the form of {form} is not taken: an OpenTelemetry Collector translates it to OTLP, with its receiver `{receiver}`")
+    })
 }
 
 fn coding_of(headers: &HeaderMap) -> Result<Coding, Refusal> {
@@ -226,6 +233,10 @@ fn respond(status: StatusCode, encoding: Encoding, body: Bytes) -> Answer {
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
+
+/// Where senders of other forms send to, what their form is called, and what a Collector takes it in with.
+const OTHER_FORMS: [(&str, &str, &str); 3] =
+    [("/api/v2/spans", "Zipkin", "zipkin"), ("/api/traces", "Jaeger", "jaeger"), ("/loki/api/v1/push", "Loki", "loki")];
 
 const ALLOWED: HeaderValue = HeaderValue::from_static("POST, OPTIONS");
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");

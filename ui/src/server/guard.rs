@@ -138,7 +138,7 @@ fn is_too_long(error: &axum::Error) -> bool {
 pub(super) async fn nothing_here(State(state): State<AppState>, uri: Uri) -> Failure {
     // Whoever sends to such an address is answered before; this is for people who look what is there.
     if stray::is_of_otlp(uri.path()) {
-        return Failure::not_found(stray::told(state.config()));
+        return Failure::not_found(stray::told(state.config(), uri.path()));
     }
     if matches!(uri.path(), "/api/v1" | "/api/v1/" | "/api" | "/api/") {
         return Failure::not_found(format!("what can be asked is described at {}/api/v1/openapi.json", state.base_path()));

@@ -30,6 +30,16 @@ async fn refusals_take_the_form_of_their_audience() {
     assert!(sent.json()["error"]["message"].as_str().is_some_and(|said| said.contains("over OTLP/other ports")), "{}", sent.text());
     let named = app.get("/v1/traces").await;
     assert!(named.status == StatusCode::NOT_FOUND && named.text().contains("over OTLP/other ports"), "{}", named.text());
+    for (path, form, receiver) in [
+        ("/api/v2/spans", "application/json", "zipkin"),
+        ("/api/traces?format=jaeger.thrift", "application/x-thrift", "jaeger"),
+        ("/loki/api/v1/push", "application/x-protobuf", "loki"),
+    ] {
+        let sent = app.call(Method::POST, path, form, "x").await;
+        let (said, receiver) = (sent.text(), format!("receiver `{receiver}`"));
+        assert!(sent.status == StatusCode::NOT_FOUND && said.contains("over OTLP/other ports; an OpenTelemetry Collector"), "{said}");
+        assert!(said.contains(&receiver), "{said}");
+    }
     let wrong_method = app.call(Method::DELETE, "/api/v1/traces", "text/plain", "").await;
     assert_eq!(
         (wrong_method.status, wrong_method.json()["error"]["code"].as_str()),

@@ -101,6 +101,13 @@ async fn paths_methods_and_types_are_told_apart() {
     }
     let heard = running.post("/v1/traces/v1/logs", JSON, T1.as_bytes()).await;
     assert!(heard.status == 404 && heard.json()["message"].as_str().unwrap().contains("OTEL_EXPORTER_OTLP_ENDPOINT"), "{heard:?}");
+    for (path, receiver) in [("/api/v2/spans", "zipkin"), ("/api/traces?format=jaeger.thrift", "jaeger"), ("/loki/api/v1/push", "loki")] {
+        let heard = running.post(path, "content-type: application/x-thrift\r\n", b"x").await;
+        let message = heard.json()["message"].as_str().unwrap().to_owned();
+        let whole =
+            message.contains("/v1/traces") && message.contains(&format!("Collector translates it to OTLP, with its receiver `{receiver}`"));
+        assert!(heard.status == 404 && whole, "{message}");
+    }
     for method in ["GET", "PUT", "PATCH", "DELETE", "HEAD", "TRACE", "NONSENSE"] {
         let heard = running.say(format!("{method} /v1/traces HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n").as_bytes()).await;
         assert!(heard.status == 405 && heard.has("allow: post, options"), "{heard:?}");
