@@ -23,7 +23,7 @@ mod structure;
 mod tree;
 
 pub use self::fields::nearest;
-pub(crate) use self::fields::{Field, Presence, ends, equivalents};
+pub(crate) use self::fields::{Field, Presence, duration, ends, equivalents};
 pub(super) use self::parser::PATTERN_TOO_LARGE;
 pub(crate) use self::structure::{Quantity, Relation, Set, TraceNode, is_of_traces};
 pub(crate) use self::tree::{Literal, Node, Operand, Operator, Reach, SeverityTest, Test, is_joint};

@@ -2,8 +2,8 @@
 //!
 //! Owns what a statement may do, its bounds and the form of its answer. `columns` has the tables as people see them, `table` how they
 //! are read, `typed` what a comparison with an attribute means, `exact` what becomes of whole numbers that grow too large, `keys` what
-//! joins are told their keys by, `meaning` which columns hold times and durations. There is no disk
-//! behind a statement: what does not fit into the memory of queries is refused.
+//! joins are told their keys by, `meaning` which columns hold times and durations, `mistake` how an error is told, `advice` what a statement
+//! without one hardly means. There is no disk behind a statement: what does not fit into the memory of queries is refused.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -29,6 +29,7 @@ use crate::config::Config;
 use crate::snapshot::Snapshot;
 use crate::store::Signal;
 
+mod advice;
 mod bounds;
 mod columns;
 mod exact;
@@ -122,12 +123,19 @@ async fn answer(snapshot: Arc<Snapshot>, runtime: Arc<RuntimeEnv>, sql: String, 
         return Err(QueryError::Invalid(READ_ONLY.to_owned()));
     }
     bounds::check_plan(&plan)?;
-    let plan = typed::rewrite_plan(plan).map_err(|error| explain(&error))?;
-    let meanings = meaning::of(&plan);
-    let frame = context.execute_logical_plan(limited(plan, max_rows + 1).map_err(|error| explain(&error))?).await;
-    let mut answer = collect(frame.map_err(|error| explain(&error))?, &meanings, max_rows).await?;
+    let advice = advice::of(&plan);
+    let answered = run(&context, plan, max_rows).await;
+    let mut answer = answered.map_err(|error| mistake::locate(&error, sql, before, &state))?;
     answer.notes = std::mem::take(&mut *notes.lock());
+    answer.advice = advice;
     Ok(answer)
+}
+
+async fn run(context: &SessionContext, plan: LogicalPlan, max_rows: usize) -> Result<SqlAnswer, DataFusionError> {
+    let plan = typed::rewrite_plan(plan)?;
+    let meanings = meaning::of(&plan);
+    let frame = context.execute_logical_plan(limited(plan, max_rows + 1)?).await?;
+    collect(frame, &meanings, max_rows).await
 }
 
 fn session(snapshot: &Arc<Snapshot>, runtime: Arc<RuntimeEnv>, notes: &Notes) -> Result<SessionContext, DataFusionError> {
@@ -155,7 +163,7 @@ fn limited(plan: LogicalPlan, rows: usize) -> Result<LogicalPlan, DataFusionErro
     }
 }
 
-async fn collect(frame: DataFrame, meanings: &[SqlMeaning], max_rows: usize) -> Result<SqlAnswer, QueryError> {
+async fn collect(frame: DataFrame, meanings: &[SqlMeaning], max_rows: usize) -> Result<SqlAnswer, DataFusionError> {
     let mut names = json::Names::default();
     let meanings = meanings.iter().copied().chain(std::iter::repeat(SqlMeaning::Plain));
     let columns = frame.schema().fields().iter().zip(meanings).map(|(field, meaning)| SqlColumn {
@@ -166,11 +174,11 @@ async fn collect(frame: DataFrame, meanings: &[SqlMeaning], max_rows: usize) -> 
     let columns: Vec<SqlColumn> = columns.collect();
     let mut answer = SqlAnswer { columns, ..SqlAnswer::default() };
     let tasks = Arc::new(frame.task_ctx());
-    let plan = frame.create_physical_plan().await.and_then(yielding).map_err(|error| explain(&error))?;
-    let mut stream = execute_stream(plan, tasks).map_err(|error| explain(&error))?;
+    let plan = frame.create_physical_plan().await.and_then(yielding)?;
+    let mut stream = execute_stream(plan, tasks)?;
     let mut bytes = 0;
     while let Some(batch) = stream.next().await {
-        let batch = batch.map_err(|error| explain(&error))?;
+        let batch = batch?;
         let room = max_rows - answer.rows.len();
         bytes += batch.get_array_memory_size();
         if batch.num_rows() > room || bytes > MAX_ANSWER_BYTES {
@@ -249,7 +257,7 @@ fn uncast(line: &str) -> Option<String> {
     let shown = if end < value.len() { format!("{}…", value.get(..end)?) } else { value.to_owned() };
     let name = to.trim_end_matches(" type");
     let name = SQL_NAMES.iter().find(|(known, _)| *known == name).map_or(name, |(_, name)| name);
-    Some(format!("CAST met `{shown}`, which it cannot read as {name}; TRY_CAST gives NULL for what cannot be read"))
+    Some(format!("{CAST_MET}{shown}`, which it cannot read as {name}; TRY_CAST gives NULL for what cannot be read"))
 }
 
 /// Whether the engine or a function of it could not compile a pattern within its bound.
@@ -281,6 +289,9 @@ fn one_line(error: &DataFusionError) -> String {
 
 /// What is said to statements that would change something.
 const READ_ONLY: &str = "only SELECT, EXPLAIN, SHOW TABLES and DESCRIBE are allowed; nothing can be changed by SQL";
+
+/// How it begins what is said of a value that is none of a type.
+const CAST_MET: &str = "CAST met `";
 
 /// Bytes of a value in a message.
 const MAX_SHOWN: usize = 100;

@@ -24,7 +24,7 @@ struct Answer<'a> {
     row_count: usize,
     truncated: bool,
     complete: bool,
-    notes: &'a [String],
+    notes: Vec<&'a str>,
 }
 
 /// One row as an object, its members in the order of the SELECT.
@@ -138,13 +138,19 @@ async fn answer(state: &AppState, sql: String, headers: &HeaderMap, params: &Par
     let query = SqlQuery { sql, max_rows: params.number("max_rows", 1_000, 100_000)?, timeout: timeout(params)? };
     let answer = state.store().sql(query).await?;
     let (truncated, complete) = (answer.truncated, answer.notes.is_empty());
-    let (notes, now) = (answer.notes.clone(), state.now());
+    let notes: Vec<String> = notes(&answer).map(str::to_owned).collect();
+    let now = state.now();
     let response = match format {
         Format::Json => written(move || to_json(&Answer::from(&answer))).await?,
         Format::Ndjson => with_type(written(move || lines(&answer)).await?, "application/x-ndjson"),
         Format::Csv => in_background(move || csv::file("sql", now, csv::table(&answer))).await?,
     };
     Ok(csv::marked(response, truncated, complete, &notes))
+}
+
+/// Why rows are missing, and what the statement hardly means.
+fn notes(answer: &SqlAnswer) -> impl Iterator<Item = &str> {
+    answer.notes.iter().chain(&answer.advice).map(String::as_str)
 }
 
 fn timeout(params: &Params) -> Result<Duration, Failure> {
@@ -222,7 +228,7 @@ impl<'a> From<&'a SqlAnswer> for Answer<'a> {
             row_count: answer.rows.len(),
             truncated: answer.truncated,
             complete: answer.notes.is_empty(),
-            notes: &answer.notes,
+            notes: notes(answer).collect(),
         }
     }
 }
@@ -232,3 +238,16 @@ const PARAMETERS: [&str; 4] = ["query", "max_rows", "timeout", "format"];
 const DEFAULT_TIMEOUT: Duration = MAX_TIMEOUT;
 
 const MAX_TIMEOUT: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_is_among_the_notes_of_an_answer_that_is_complete() {
+        let advised = SqlAnswer { advice: vec!["no row has it".to_owned()], ..SqlAnswer::default() };
+        assert_eq!((Answer::from(&advised).complete, Answer::from(&advised).notes), (true, vec!["no row has it"]));
+        let missing = SqlAnswer { notes: vec!["a segment".to_owned()], ..advised };
+        assert_eq!((Answer::from(&missing).complete, Answer::from(&missing).notes), (false, vec!["a segment", "no row has it"]));
+    }
+}

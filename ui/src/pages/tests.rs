@@ -153,8 +153,14 @@ fn plain(text: &str) -> Vec<String> {
     let column = SqlColumn { name: text.to_owned(), sql_type: text.to_owned(), ..SqlColumn::default() };
     let mut row = serde_json::Map::new();
     row.insert(text.to_owned(), text.into());
-    let answer =
-        SqlAnswer { columns: vec![column], rows: vec![row], truncated: true, notes: vec![text.to_owned()], ..SqlAnswer::default() };
+    let answer = SqlAnswer {
+        columns: vec![column],
+        rows: vec![row],
+        truncated: true,
+        notes: vec![text.to_owned()],
+        advice: vec![text.to_owned()],
+        ..SqlAnswer::default()
+    };
     let sql = Sql {
         frame: frame(text),
         sql: text.to_owned(),

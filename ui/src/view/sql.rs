@@ -59,6 +59,8 @@ pub(crate) struct Table {
     pub(crate) is_truncated: bool,
     /// Why rows are missing.
     pub(crate) notes: Vec<String>,
+    /// What the statement hardly means.
+    pub(crate) advice: Vec<String>,
 }
 
 /// The head of a column.
@@ -137,6 +139,7 @@ pub(crate) fn table(answer: &SqlAnswer, links: &Links, clock: &Clockface) -> Tab
         rows,
         is_truncated: answer.truncated,
         notes: answer.notes.iter().map(|note| format::text(note)).collect(),
+        advice: answer.advice.iter().map(|sentence| format::text(sentence)).collect(),
     }
 }
 
@@ -212,9 +215,8 @@ mod tests {
         let answer = SqlAnswer {
             columns: vec![column("trace_id", "Utf8"), column("n", "Int64"), column("x", "Utf8")],
             rows: vec![row.as_object().unwrap().clone()],
-            truncated: false,
-            notes: Vec::new(),
             elapsed: Duration::from_millis(2),
+            ..SqlAnswer::default()
         };
         let clock = Clockface::new(UnixNanos::new(1_795_176_300_000_000_000), None);
         let table = table(&answer, &Links::default(), &clock);

@@ -13,6 +13,8 @@ pub struct SqlAnswer {
     pub truncated: bool,
     /// Why stored rows are missing from what the statement saw, one sentence each; empty when it saw everything.
     pub notes: Vec<String>,
+    /// What the statement hardly means as it is written, one sentence each; its answer is whole all the same.
+    pub advice: Vec<String>,
     /// Time on the server.
     pub elapsed: Duration,
 }

@@ -13,8 +13,8 @@ mod values;
 
 pub(crate) use self::aliases::equivalents;
 pub use self::near::nearest;
-pub(crate) use self::values::ends;
 pub(super) use self::values::operand;
+pub(crate) use self::values::{duration, ends};
 
 /// Something of a record that can be compared.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,10 @@ use datafusion::execution::context::SessionState;
 
 use super::super::language::nearest;
 use super::super::question::{ParseError, QueryError};
-use super::TABLES;
+use super::{TABLES, columns};
+
+mod amount;
+mod written;
 
 /// What is known of a mistake besides its place.
 #[derive(Debug, Default)]
@@ -20,30 +23,39 @@ struct Words {
     is_last_part: bool,
 }
 
-/// An error of reading or planning `sql`, with its place when that is known. `before` bytes stood before it, `state` knows the functions.
+/// An error of `sql`, with its place when that is known. `before` bytes stood before it, `state` knows the functions.
 pub(super) fn locate(error: &DataFusionError, sql: &str, before: usize, state: &SessionState) -> QueryError {
     let explained = super::explain(error);
     let QueryError::Invalid(line) = explained else { return explained };
+    if let Some(piece) = written::wrong(&line, sql, state) {
+        let (offset, length) = (before + piece.place.start, piece.place.len());
+        return QueryError::Parse(ParseError { offset, length, message: piece.message, suggestions: piece.suggestions });
+    }
     let said = error.diagnostic();
     let span = said.and_then(|diagnostic| diagnostic.span);
     let place = match span {
         Some(span) => range(sql, (span.start.line, span.start.column), Some((span.end.line, span.end.column))),
         None => place_in_words(&line).and_then(|start| range(sql, start, None)),
     };
-    let words = words(error.find_root(), said.map(|diagnostic| diagnostic.message.as_str()), &line, state);
+    let unknown = unknown(error.find_root(), &line);
+    let in_statement = |field: &Column| written::column(&field.name, sql, state).map(|place| (place.start, place.len()));
+    let place = place.or_else(|| in_statement(unknown?.0));
     let place = place.or_else(|| line.contains("found: EOF").then_some((sql.len(), 0)));
-    match place {
-        Some((offset, length)) => {
-            if let Some(error) = duration(sql, before, offset, length) {
-                return QueryError::Parse(error);
-            }
-            let shown = sql.get(offset..offset + length).unwrap_or_default();
-            let skipped = if words.is_last_part { shown.rfind('.').map_or(0, |point| point + 1) } else { 0 };
-            let (offset, length) = (offset + skipped, length - skipped);
-            QueryError::Parse(ParseError { offset: before + offset, length, message: words.message, suggestions: words.suggestions })
+    let words = match unknown {
+        Some((field, known)) => {
+            let text = place.and_then(|(offset, length)| text_in_its_place(sql, offset, length, field));
+            text.map_or_else(|| no_column(field, known, sql, state), |is_key| no_text(field, known, is_key))
         }
-        None => QueryError::Invalid(words.message),
+        None => words(error.find_root(), said.map(|diagnostic| diagnostic.message.as_str()), &line, state),
+    };
+    let Some((offset, length)) = place else { return QueryError::Invalid(words.message) };
+    if let Some(error) = duration(sql, before, offset, length) {
+        return QueryError::Parse(error);
     }
+    let shown = sql.get(offset..offset + length).unwrap_or_default();
+    let skipped = if words.is_last_part { shown.rfind('.').map_or(0, |point| point + 1) } else { 0 };
+    let (offset, length) = (before + offset + skipped, length - skipped);
+    QueryError::Parse(ParseError { offset, length, message: words.message, suggestions: words.suggestions })
 }
 
 /// A mistake from one line and column of `sql` to another. `before` bytes stood before it.
@@ -54,11 +66,6 @@ pub(super) fn at(sql: &str, before: usize, start: (u64, u64), end: (u64, u64), m
 
 /// Says it in the words of this program where the planner's are not enough.
 fn words(root: &DataFusionError, said: Option<&str>, line: &str, state: &SessionState) -> Words {
-    if let DataFusionError::SchemaError(schema, _) = root
-        && let SchemaError::FieldNotFound { field, valid_fields } = schema.as_ref()
-    {
-        return no_column(field, valid_fields);
-    }
     if let Some(table) = said.and_then(|said| quoted(said.strip_prefix("table ")?)).filter(|_| line.contains("not found")) {
         let suggestions = known_as(&TABLES_ELSEWHERE, table, |_| true);
         let suggestions = suggestions.unwrap_or_else(|| nearest(&table.to_lowercase(), TABLES.iter().map(|(name, _)| *name)));
@@ -100,27 +107,57 @@ fn twice(root: &DataFusionError, line: &str) -> Option<String> {
 
 /// A number with a unit, as durations are written in searches: the unit is where the parser stops.
 fn duration(sql: &str, before: usize, offset: usize, length: usize) -> Option<ParseError> {
-    let digits = sql.get(..offset)?.bytes().rev().take_while(u8::is_ascii_digit).count();
-    let number: i64 = sql.get(offset - digits..offset)?.parse().ok()?;
-    let scale = match sql.get(offset..offset + length)? {
-        "ns" => 1,
-        "us" => 1_000,
-        "ms" => 1_000_000,
-        "s" => 1_000_000_000,
-        "m" => 60_000_000_000,
-        "h" => 3_600_000_000_000,
-        _ => return None,
-    };
-    let nanos = number.checked_mul(scale)?.to_string();
-    let message = format!("durations are numbers of nanoseconds here: {nanos}");
-    Some(ParseError { offset: before + offset - digits, length: digits + length, message, suggestions: vec![nanos] })
+    let unit = sql.get(offset..offset + length)?;
+    let beside = sql.get(..offset)?;
+    // One letter after a space is rather a name.
+    let number_and_space = if unit.len() > 2 { beside.trim_end() } else { beside };
+    let digits = number_and_space.bytes().rev().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
+    let start = number_and_space.len() - digits;
+    let number = number_and_space.get(start..).filter(|number| !number.is_empty())?;
+    let nanos = amount::nanos(&format!("{number}{unit}"))?;
+    let message = amount::said(nanos);
+    Some(ParseError { offset: before + start, length: offset + length - start, message, suggestions: vec![nanos.to_string()] })
 }
 
-fn no_column(field: &Column, known: &[Column]) -> Words {
+/// The column that is not known, and those that are.
+fn unknown<'a>(root: &'a DataFusionError, line: &str) -> Option<(&'a Column, &'a [Column])> {
+    let DataFusionError::SchemaError(schema, _) = root else { return None };
+    let SchemaError::FieldNotFound { field, valid_fields } = schema.as_ref() else { return None };
+    // Of columns that the engine made itself another thing was said.
+    line.starts_with("No field named").then_some((field, valid_fields))
+}
+
+/// Whether a text was meant by what was read as a column, because of double quotes or between the brackets of attributes, and then whether
+/// it is a key of these.
+fn text_in_its_place(sql: &str, offset: usize, length: usize, field: &Column) -> Option<bool> {
+    let before = sql.get(..offset)?.trim_end();
+    let map = before.strip_suffix('[').map(|map| map.trim_end().to_lowercase());
+    let is_key = map.is_some_and(|map| ["attributes", "resource"].iter().any(|name| map.ends_with(name)));
+    let is_quoted = field.relation.is_none() && sql.get(offset..offset + length)?.starts_with('"');
+    (is_key || is_quoted).then_some(is_key)
+}
+
+fn no_text(field: &Column, known: &[Column], is_key: bool) -> Words {
     let name = field.flat_name();
-    let columns: BTreeSet<&str> = known.iter().map(Column::name).collect();
-    let suggestions = known_as(&COLUMNS_ELSEWHERE, &field.name, |name| columns.contains(name));
-    let suggestions = suggestions.unwrap_or_else(|| nearest(&field.name.to_lowercase(), columns.iter().copied()));
+    let text = format!("'{}'", name.replace('\'', "''"));
+    let what = if is_key { "a key" } else { "a text" };
+    let message = format!("there is no column `{name}`; {what} is written in single quotes: {text}");
+    let near = if is_key { Vec::new() } else { nearest(&name.to_lowercase(), known.iter().map(Column::name)) };
+    // In other letters it is a column.
+    let is_column = near.first().is_some_and(|near| near.eq_ignore_ascii_case(&name));
+    let mut suggestions = near;
+    suggestions.insert(usize::from(is_column), text);
+    Words { message, suggestions, ..Words::default() }
+}
+
+fn no_column(field: &Column, known: &[Column], sql: &str, state: &SessionState) -> Words {
+    let name = field.flat_name();
+    let mut suggestions = called(&field.name, &known.iter().map(Column::name).collect());
+    if suggestions.is_empty() {
+        // Where rows are sorted, only the columns that were selected are known.
+        let all = written::tables(sql, state).into_iter().flat_map(columns::of).map(|column| column.name);
+        suggestions = called(&field.name, &all.collect());
+    }
     let is_table = |table: &str| TABLES.iter().any(|(name, _)| *name == table) || known.iter().any(|column| is_of(column, table));
     if let Some(relation) = &field.relation
         && !is_table(relation.table())
@@ -131,6 +168,12 @@ fn no_column(field: &Column, known: &[Column]) -> Words {
     }
     let list = if suggestions.is_empty() { "; DESCRIBE spans and DESCRIBE logs list them" } else { "" };
     Words { message: format!("there is no column `{name}`{list}"), suggestions, is_last_part: field.relation.is_some() }
+}
+
+/// The columns that a name may mean.
+fn called(name: &str, columns: &BTreeSet<&str>) -> Vec<String> {
+    let suggestions = known_as(&COLUMNS_ELSEWHERE, name, |name| columns.contains(name));
+    suggestions.unwrap_or_else(|| nearest(&name.to_lowercase(), columns.iter().copied()))
 }
 
 /// What is called so elsewhere, if it is known here.

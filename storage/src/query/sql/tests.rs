@@ -1,12 +1,15 @@
 use super::super::fixtures;
+use super::super::question::ParseError;
 use super::*;
 use crate::metrics::Registry;
 use crate::model::{KeyValue, Span, SpanKind, StatusCode, Value};
 
+mod advice;
 mod bounds;
 mod exact;
 mod exceptions;
 mod meaning;
+mod mistake;
 mod subqueries;
 mod typed;
 

@@ -31,9 +31,9 @@ mod seen;
 
 pub(super) use self::meeting::rewrite as rewrite_plan;
 use self::seen::{
-    FROM_MOMENTS, OF_BOTH, OF_NUMBERS, bare, gives_time, has_attribute, has_comparison, has_value, is_arithmetic, is_attribute,
-    is_comparison, is_moment, is_moment_type, is_number, is_one_named, is_time,
+    FROM_MOMENTS, OF_BOTH, OF_NUMBERS, has_attribute, has_comparison, has_value, is_attribute, is_moment, is_moment_type, is_number,
 };
+pub(super) use self::seen::{NUMBERS, bare, gives_time, is_arithmetic, is_comparison, is_one_named, is_time};
 
 /// The name of the function that compares with whole numbers.
 pub(super) const ORDER: &str = order::NAME;

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use storage::SqlColumn;
 
 use super::*;
@@ -9,13 +7,7 @@ fn answer(columns: &[(&str, &str)], rows: &[&[Value]]) -> SqlAnswer {
     let column =
         |(name, sql_type): &(&str, &str)| SqlColumn { name: (*name).to_owned(), sql_type: (*sql_type).to_owned(), ..SqlColumn::default() };
     let row = |row: &&[Value]| columns.iter().zip(*row).map(|((name, _), value)| ((*name).to_owned(), value.clone())).collect();
-    SqlAnswer {
-        columns: columns.iter().map(column).collect(),
-        rows: rows.iter().map(row).collect(),
-        truncated: false,
-        notes: Vec::new(),
-        elapsed: Duration::ZERO,
-    }
+    SqlAnswer { columns: columns.iter().map(column).collect(), rows: rows.iter().map(row).collect(), ..SqlAnswer::default() }
 }
 
 fn draw(columns: &[(&str, &str)], rows: &[&[Value]]) -> Result<Chart, String> {

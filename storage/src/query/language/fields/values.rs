@@ -137,7 +137,8 @@ impl Typed<'_> {
     }
 }
 
-fn duration(text: &str) -> Result<u64, Refusal> {
+/// Nanoseconds of a duration as searches write it.
+pub(crate) fn duration(text: &str) -> Result<u64, Refusal> {
     const UNITS: [(&str, u64); 8] = [
         ("ns", 1),
         ("us", 1_000),

@@ -52,7 +52,8 @@ pub(super) const OF_NUMBERS: [&str; 35] = [
 pub(super) const OF_BOTH: [&str; 2] = ["min", "max"];
 
 /// Columns that are numbers.
-const NUMBERS: [&str; 8] = ["duration", "start_time", "end_time", "time", "observed_time", "record_id", "severity_number", "flags"];
+pub(in super::super) const NUMBERS: [&str; 8] =
+    ["duration", "start_time", "end_time", "time", "observed_time", "record_id", "severity_number", "flags"];
 
 /// Columns of times.
 const TIMES: [&str; 4] = ["start_time", "end_time", "time", "observed_time"];
@@ -88,17 +89,17 @@ pub(super) const FROM_MOMENTS: [&str; 11] = [
     "to_local_time",
 ];
 
-pub(super) fn is_comparison(op: &BinaryOperator) -> bool {
+pub(in super::super) fn is_comparison(op: &BinaryOperator) -> bool {
     use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
     matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq)
 }
 
-pub(super) fn is_arithmetic(op: &BinaryOperator) -> bool {
+pub(in super::super) fn is_arithmetic(op: &BinaryOperator) -> bool {
     use BinaryOperator::{Divide, Minus, Modulo, Multiply, Plus};
     matches!(op, Plus | Minus | Multiply | Divide | Modulo)
 }
 
-pub(super) fn is_time(expr: &Expr) -> bool {
+pub(in super::super) fn is_time(expr: &Expr) -> bool {
     match bare(expr) {
         Expr::Identifier(name) => is_one_of(name, &TIMES),
         Expr::CompoundIdentifier(names) => names.last().is_some_and(|name| is_one_of(name, &TIMES)),
@@ -107,7 +108,7 @@ pub(super) fn is_time(expr: &Expr) -> bool {
 }
 
 /// Whether it is a time in nanoseconds: a column of times, the first or the last of them.
-pub(super) fn gives_time(expr: &Expr) -> bool {
+pub(in super::super) fn gives_time(expr: &Expr) -> bool {
     match bare(expr) {
         Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) => {
             let is_kept = |arg: &FunctionArg| matches!(arg, FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) if is_time(expr));
@@ -179,7 +180,7 @@ fn is_one_of(name: &Ident, names: &[&str]) -> bool {
 }
 
 /// Whether a name is one of those, whatever the case of its letters.
-pub(super) fn is_one_named(name: &str, names: &[&str]) -> bool {
+pub(in super::super) fn is_one_named(name: &str, names: &[&str]) -> bool {
     names.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
@@ -206,7 +207,7 @@ fn is_numeric(data_type: &DataType) -> bool {
 }
 
 /// Without parentheses.
-pub(super) fn bare(expr: &Expr) -> &Expr {
+pub(in super::super) fn bare(expr: &Expr) -> &Expr {
     match expr {
         Expr::Nested(inner) => bare(inner),
         other => other,
