@@ -91,6 +91,14 @@ impl Retention {
         Some(longest)
     }
 
+    /// How long the log may have rows in one file: half as long as a row may be past the shortest age, so that it is gone from there as well when
+    /// that is over. `None` for as long as there is room in it.
+    pub(crate) fn log_file_age(&self) -> Option<Duration> {
+        // Rules only keep longer.
+        let shortest = [self.traces, self.logs].into_iter().flatten().min()?;
+        Some((most_over(shortest) / 2).max(LEAST_LOG_FILE_AGE))
+    }
+
     /// What is to be done with a segment whose rows have times from `oldest` to `newest`, and which was last looked at then. Where some rows are
     /// not past an age, it is looked at when others have been for a while: each look may write it anew.
     pub(crate) fn judge(
@@ -191,6 +199,8 @@ pub(crate) fn nanos(age: Duration) -> u64 {
 }
 
 const MOST_OVER: Duration = Duration::from_secs(3_600);
+/// No more files of the log are begun than one in so long.
+const LEAST_LOG_FILE_AGE: Duration = Duration::from_secs(10);
 /// Spans of one trace that lie further apart than this are judged apart: an hour.
 pub(crate) const NEAR_NANOS: u64 = 3_600_000_000_000;
 const MAX_RULES: usize = 100;
@@ -236,6 +246,17 @@ mod tests {
         assert_eq!(judge(60, Some(now.minus(hours(1)))), Verdict::Keep, "an hour ago, what a rule kept was kept");
         assert_eq!(judge(60, Some(now.minus(hours(2)))), Verdict::Look);
         assert_eq!(most_over(Duration::from_secs(80)), Duration::from_secs(10));
+    }
+
+    #[test]
+    fn the_log_lets_rows_go_in_half_the_time_that_they_may_be_past_the_shortest_age() {
+        let of = |traces: Option<u64>, logs: Option<u64>| {
+            let [traces, logs] = [traces, logs].map(|hours| hours.map(|hours| Duration::from_secs(hours * 3_600)));
+            Retention { traces, logs, rules: vec![rule("status=error", Some(90 * DAY))] }.log_file_age().map(|age| age.as_secs())
+        };
+        assert_eq!([of(None, None), of(Some(720), None), of(Some(720), Some(4))], [None, Some(1_800), Some(900)]);
+        let short = Retention { logs: Some(Duration::from_secs(60)), ..Retention::default() };
+        assert_eq!(short.log_file_age(), Some(Duration::from_secs(10)));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Merging segments and letting rows go, one step at a time. What is past its age is in `merge/expire.rs`, writing segments anew without some of
-//! their rows in `merge/rewrite.rs`.
+//! Merging segments and letting rows go, one step at a time. What is past its age is in `merge/expire.rs`, and of the log in `merge/log.rs`; writing
+//! segments anew without some of their rows in `merge/rewrite.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,6 +26,7 @@ use super::reserve::RESERVE_BYTES;
 use super::{Disk, LetGo, Meters, Reserve, Signal, Tables};
 
 mod expire;
+mod log;
 mod rewrite;
 
 /// Does the work of the merging thread.
@@ -48,6 +49,8 @@ pub(super) struct Merger {
     pub(super) looked_at: BTreeMap<Ulid, UnixNanos>,
     /// Since when segments wait that could not be written anew, for want of room or because that failed. Others have their turn meanwhile.
     pub(super) set_aside: BTreeMap<Ulid, UnixNanos>,
+    /// The file of the log that is being written, and since when.
+    pub(super) log_file: Option<log::LogFile>,
     /// Whether the byte budget had no room for the step before.
     pub(super) had_no_room: bool,
 }
@@ -86,6 +89,7 @@ impl Merger {
         if self.reserve.is_wanting() && self.disk.has_room_for(RESERVE_BYTES) {
             self.reserve.set_aside();
         }
+        self.renew_log();
         self.keeper.let_go_ahead();
         let has_worked = self.expire()? || self.rewrite_hidden()? || self.merge()? || self.reindex()?;
         Ok(has_worked || self.compare())

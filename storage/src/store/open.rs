@@ -177,6 +177,7 @@ fn merger(inner: &Inner) -> Merger {
         unindexed: BTreeSet::new(),
         looked_at: BTreeMap::new(),
         set_aside: BTreeMap::new(),
+        log_file: None,
         had_no_room: false,
     }
 }

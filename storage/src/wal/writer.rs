@@ -14,7 +14,7 @@ use crate::files::Place;
 use crate::metrics::{Gauge, Registry};
 
 use super::file;
-use super::frame::Record;
+use super::frame::{FILE_HEADER, Record};
 use super::replay::Replayed;
 
 mod log;
@@ -172,6 +172,11 @@ impl<T: Send + 'static> Writer<T> {
     /// The first frame that may still be in a file; `None` when there is no file.
     pub(crate) fn oldest_seq(&self) -> Option<u64> {
         self.shared.files.lock().first().map(|(first, _)| *first)
+    }
+
+    /// The first frame of the file that is being written; `None` when nothing is in it yet.
+    pub(crate) fn file_with_frames(&self) -> Option<u64> {
+        self.shared.files.lock().last().filter(|(_, bytes)| *bytes > FILE_HEADER as u64).map(|(first, _)| *first)
     }
 
     /// Files with their first frames and the bytes that are written, in order. All that was acknowledged is among these bytes.

@@ -290,3 +290,35 @@ async fn what_the_disk_has_no_room_to_write_anew_waits_and_the_rest_goes() {
     wait_for("the rest", || contents(&store)[1] == once(300 * SECOND + 3..300 * SECOND + 4)).await;
     store.close().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_leave_the_log_in_time_though_few_come_and_stay_in_it_without_an_age() {
+    let [dir, other_dir] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let clock = Clock::held_at(NOW);
+    let retention = Retention { logs: Some(Duration::from_secs(3_600)), ..Retention::default() };
+    let store = Store::open(Config { retention, ..config(dir.path()) }, clock.clone(), Registry::default()).await.unwrap();
+    let other = Store::open(config(other_dir.path()), clock.clone(), Registry::default()).await.unwrap();
+    let file_of = |store: &Store| store.inner.wal.file_with_frames();
+    for store in [&store, &other] {
+        append(store, Signal::Logs, logs(0, 10)).await;
+    }
+    assert_eq!([file_of(&store), file_of(&other)], [Some(1), Some(1)]);
+    // Long enough for the store to see that there is something in the file, far too short for a flush.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    clock.set(NOW.plus(220 * SECOND));
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!((file_of(&store), store.inner.wal.oldest_seq()), (Some(1), Some(1)), "it is not time yet");
+    clock.set(NOW.plus(226 * SECOND));
+    // One request is in segments, and the file that comes next is empty.
+    wait_for("the log to let it go", || (file_of(&store), store.inner.wal.oldest_seq()) == (None, Some(2))).await;
+    wait_for("the file to be gone", || fs::read_dir(dir.path().join("wal")).unwrap().count() == 1).await;
+    assert_eq!(store.status().signals[1].segment_rows, 10);
+    assert_eq!(contents(&store)[1], once(0..10));
+    clock.set(NOW.plus(3_000 * SECOND));
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    assert_eq!(store.inner.wal.oldest_seq(), Some(2), "nothing came");
+    assert_eq!((file_of(&other), other.inner.wal.oldest_seq()), (Some(1), Some(1)), "it has no age");
+    store.close().await.unwrap();
+    other.close().await.unwrap();
+    assert!(check(dir.path(), &mut |_| ()).unwrap().is_ok());
+}
