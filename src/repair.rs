@@ -45,6 +45,7 @@ fn word(outcome: RepairOutcome) -> &'static str {
     match outcome {
         RepairOutcome::Rebuilt => "rebuilt",
         RepairOutcome::SetAside => "set aside",
+        RepairOutcome::Kept => "kept",
         RepairOutcome::Lost => "LOST",
     }
 }

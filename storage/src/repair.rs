@@ -24,6 +24,7 @@ use crate::wal::Expected;
 mod deletes;
 mod examine;
 mod judge;
+mod kept;
 mod known;
 mod log;
 mod plan;
@@ -61,6 +62,8 @@ pub enum RepairOutcome {
     Rebuilt,
     /// It was moved, and nothing of it is missing elsewhere.
     SetAside,
+    /// It is there, and a copy of it was put aside: it may hold some of what is lost, and will not be there for long.
+    Kept,
     /// Some of what it held is gone.
     Lost,
 }
@@ -76,6 +79,8 @@ struct Repair<'a> {
     to_write: usize,
     /// Said of rows that the log may hold still.
     unless_replayed: &'static str,
+    /// From which frames the segments came of which rows are lost; `None` where that is not known.
+    lost_from: Vec<Option<(u64, u64)>>,
 }
 
 /// Repairs a data folder that no process has open. With `dry_run` it writes nothing and says what it would do. Blocks.
@@ -96,7 +101,8 @@ pub(crate) fn repair_place(root: &Place, dry_run: bool, watch: Watch<'_>) -> Res
         }
         plan::carry_out(root)?;
     }
-    let mut repair = Repair { plan: Plan::new(root), folder, root, dry_run, report, to_write: 0, unless_replayed: "" };
+    let mut repair =
+        Repair { plan: Plan::new(root), folder, root, dry_run, report, to_write: 0, unless_replayed: "", lost_from: Vec::new() };
     if let Some(problem) = format_problem {
         repair.rebuild_format(&problem)?;
     }
@@ -148,6 +154,7 @@ impl Repair<'_> {
         let is_listed = known.problem.is_none() || !contents.segments.is_empty() || must.last_file > 0;
         let had_log = !pristine && (is_listed || self.folder.was_served()?);
         contents.log_begun = log::mend(self, must, had_log, watch)?;
+        self.keep_log(&held, wal_through)?;
         contents.log_ended = if ended { known.contents.log_ended } else { 0 };
         if known.problem.is_some() {
             contents.written = Written::at_most(contents.segments.values());
@@ -190,6 +197,9 @@ impl Repair<'_> {
         let again = if judge::is_flush(segment) { self.unless_replayed } else { "" };
         let what = format!("{why}; {} rows of {} were saved, {lost} are lost{again}", saved.rows, segment.signal.as_str());
         self.report.push(segment.meta.parquet_path(&place), RepairOutcome::Lost, what);
+        if lost > 0 || !segment.readable {
+            self.lost_from.push(segment.origin.frames);
+        }
         self.plan.set_segment_aside(&self.folder, segment);
         contents.next_record_id = contents.next_record_id.max(saved.next_record_id);
         deletes::follow(&mut contents.deletions, segment.id, &saved.metas);
@@ -241,6 +251,7 @@ impl Repair<'_> {
             let again = if meta.level == 0 { self.unless_replayed } else { "" };
             let what = format!("it is missing; its {} rows of {} are lost{again}", meta.rows, meta.signal.as_str());
             self.report.push(meta.parquet_path(&self.folder.segments(meta.signal)), RepairOutcome::Lost, what);
+            self.lost_from.push(None);
         }
     }
 

@@ -3,12 +3,12 @@
 use crate::check::Watch;
 use crate::error::OpenError;
 use crate::folder::Folder;
+use crate::model::UnixNanos;
 use crate::otlp;
 use crate::store::{context_of, payload};
 use crate::wal::{self, Expected, Frame, NewLog, Replayed};
 
-use super::plan;
-use super::{Repair, RepairOutcome};
+use super::{Repair, RepairOutcome, kept, plan};
 
 /// What is said of a log that is gone.
 const MAY_HAVE_BEEN: &str = "requests that were acknowledged and not yet in segments may have been in the log that is gone: whether there were any, and how \
@@ -21,6 +21,8 @@ pub(super) struct Held {
     pub(super) first: Option<u64>,
     /// First and last of frames that follow each other, all of them whole.
     ranges: Vec<(u64, u64)>,
+    /// When the first of them came in.
+    pub(super) since: Option<UnixNanos>,
 }
 
 // === impl Held ===
@@ -29,25 +31,36 @@ impl Held {
     pub(super) fn read(folder: &Folder) -> Result<Self, OpenError> {
         let wal = folder.wal();
         let first = plan::names(&wal)?.iter().filter_map(|name| wal::first_seq(name)).min();
-        let mut ranges: Vec<(u64, u64)> = Vec::new();
+        let (mut ranges, mut since): (Vec<(u64, u64)>, _) = (Vec::new(), None);
         wal::salvage(&wal, folder.id(), Expected::default(), &mut |frame| {
+            since.get_or_insert(frame.record.ingest_time);
             match ranges.last_mut() {
                 Some((_, last)) if *last + 1 == frame.seq => *last = frame.seq,
                 _ => ranges.push((frame.seq, frame.seq)),
             }
             Ok(())
         })?;
-        Ok(Self { first, ranges })
+        Ok(Self { first, ranges, since })
     }
 
     #[cfg(test)]
     pub(super) fn of(first: u64, ranges: &[(u64, u64)]) -> Self {
-        Self { first: Some(first), ranges: ranges.to_vec() }
+        Self { first: Some(first), ranges: ranges.to_vec(), since: None }
     }
 
     /// Whether all of these are there.
     pub(super) fn all(&self, first: u64, last: u64) -> bool {
         self.ranges.iter().any(|(from, to)| *from <= first && last <= *to)
+    }
+
+    /// Whether one of these is there.
+    pub(super) fn any(&self, first: u64, last: u64) -> bool {
+        self.ranges.iter().any(|(from, to)| *from <= last && first <= *to)
+    }
+
+    /// How many there are up to this one.
+    pub(super) fn until(&self, last: u64) -> u64 {
+        self.ranges.iter().map(|(from, to)| (last.min(*to) + 1).saturating_sub(*from)).sum()
     }
 }
 
@@ -76,7 +89,7 @@ pub(super) fn mend(repair: &mut Repair<'_>, must: Expected, had_log: bool, watch
     let names = plan::names(&folder)?;
     let last = names.iter().filter_map(|name| wal::first_seq(name)).max();
     for name in names.iter().filter(|name| wal::first_seq(name).is_some()) {
-        repair.plan.set_aside(&folder.join(name), &format!("wal-{name}"));
+        repair.plan.set_aside(&folder.join(name), &format!("{}/wal/{name}", kept::FOLDER));
     }
     let mut log = NewLog::new(repair.folder.id(), must.through + 1);
     let mut odd = Vec::new();

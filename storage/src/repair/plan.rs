@@ -62,6 +62,11 @@ impl Plan {
         self.away.is_empty() && self.into_place.is_empty()
     }
 
+    /// Whether a file will be moved out of the way.
+    pub(super) fn is_set_aside(&self, file: &Place) -> bool {
+        self.away.iter().any(|(from, _)| from.path() == file.path())
+    }
+
     /// Moves a file out of the way, if it is there.
     pub(super) fn set_aside(&mut self, from: &Place, name: &str) {
         if from.is_there() {

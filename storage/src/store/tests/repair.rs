@@ -291,3 +291,67 @@ async fn an_index_is_made_again_under_its_name() {
     assert_eq!(report.lines.iter().map(|line| (&line.path, line.outcome)).collect::<Vec<_>>()[0], (&index, RepairOutcome::Rebuilt));
     assert!(index.exists() && report.set_aside.unwrap().join(format!("traces-{}", index.file_name().unwrap().to_str().unwrap())).exists());
 }
+
+/// A folder whose merged log records are damaged, while the log holds the requests still.
+async fn damaged_while_the_log_has_it() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    five_flushes(&store).await;
+    store.inner.clock.set(AFTER_THE_BUCKET);
+    wait_until(&store, merged).await;
+    append(&store, Signal::Logs, logs(50, 5)).await;
+    let copy = crash(dir.path());
+    store.close().await.unwrap();
+    let listed = store.inner.snapshot.load().logs.segments.iter().find(|segment| segment.meta().level == 1).unwrap().meta().id;
+    fs::write(copy.path().join(format!("seg/logs/{listed}.parquet")), "nothing of it is left").unwrap();
+    copy
+}
+
+#[tokio::test]
+async fn the_log_is_kept_where_it_may_hold_rows_that_are_lost() {
+    type More = fn(&Path);
+    let more: [(&str, More); 2] = [
+        ("the log is whole", |_| ()),
+        ("the log is damaged too", |dir| {
+            // The header: frames are found without it.
+            flip(&of_kind(dir, "wal", "wal")[0], 3);
+        }),
+    ];
+    let damaged = damaged_while_the_log_has_it().await;
+    for (name, hurt) in more {
+        let copy = crash(damaged.path());
+        hurt(copy.path());
+        let report = mend(copy.path());
+        let kept = report.lines.iter().find(|line| line.outcome == RepairOutcome::Kept);
+        let kept = kept.unwrap_or_else(|| panic!("{name}: {report:#?}"));
+        assert!(kept.detail.contains("10 requests") && kept.detail.contains("2023-11-14 22:13:20 UTC"), "{name}: {report:#?}");
+        let aside = report.set_aside.clone().unwrap().join("log");
+        assert!(kept.detail.contains(&format!("`throughline repair {}`", aside.display())), "{name}: {report:#?}");
+        let store = open(copy.path()).await;
+        assert_eq!(contents(&store)[0], once(0..50), "{name}");
+        assert!(!contents(&store)[1].contains_key(&0), "{name}");
+        store.close().await.unwrap();
+        // A start lets go of the log; what was put aside is a folder of its own.
+        repair(&aside, false, &mut |_| ()).unwrap();
+        let store = open(&aside).await;
+        assert_eq!(contents(&store)[0], once(0..50), "{name}");
+        assert!((0..50).all(|number| contents(&store)[1].get(&number) == Some(&1)), "{name}");
+        store.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_log_without_the_requests_that_are_lost_is_not_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    append(&store, Signal::Logs, logs(0, 20)).await;
+    store.close().await.unwrap();
+    let store = open(dir.path()).await;
+    append(&store, Signal::Logs, logs(20, 20)).await;
+    let copy = crash(dir.path());
+    store.close().await.unwrap();
+    fs::remove_file(&of_kind(copy.path(), "seg/logs", "parquet")[0]).unwrap();
+    let report = mend(copy.path());
+    assert!(!report.is_lossless(), "{report:#?}");
+    assert!(report.lines.iter().all(|line| line.outcome != RepairOutcome::Kept), "{report:#?}");
+}
