@@ -117,6 +117,12 @@ pub(crate) fn restore(arguments: &cli::Restore) -> anyhow::Result<ExitCode> {
     for name in &restored.damaged {
         writeln!(out, "DAMAGED  {name} is damaged in the backup")?;
     }
+    for name in &restored.indexes {
+        writeln!(
+            out,
+            "rebuilt  {name} is damaged in the backup; the next start makes it again from its rows, or `throughline repair` does"
+        )?;
+    }
     Ok(if restored.damaged.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

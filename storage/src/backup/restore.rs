@@ -23,6 +23,8 @@ pub struct Restored {
     pub bytes: u64,
     /// Files of the moment that are damaged or missing in the vault, and therefore in the folder.
     pub damaged: Vec<String>,
+    /// Indexes that are damaged or missing in the vault. Nothing is lost: a start makes them again from the rows of their segments.
+    pub indexes: Vec<String>,
 }
 
 /// Makes a data folder of a moment. `into` must be absent, empty, or begun by the same restore. Blocks.
@@ -46,11 +48,13 @@ pub(crate) fn restore_place(vault: &Vault, point: &Point, root: &Place, watch: W
         if is(&to, *bytes, *crc) || copy(&from, &to, *bytes, *crc)? {
             restored.files += 1;
             restored.bytes += bytes;
-        } else if !is_index(name) {
-            // It is made again; anything else is missed.
+        } else if is_index(name) {
+            restored.indexes.push(name.clone());
+        } else {
             restored.damaged.push(name.clone());
         }
     }
+    restored.indexes.extend(left_out(point));
     let mark = root.join(RESTORING);
     // As a stopped server leaves it, for those who only look.
     root.join("LOCK").open_or_create().map_err(io_error("cannot create the lock of", root))?;
@@ -64,6 +68,13 @@ pub(crate) fn restore_place(vault: &Vault, point: &Point, root: &Place, watch: W
 /// Whether a file of this name is made of others.
 fn is_index(name: &str) -> bool {
     is_of_segment(name) && name.ends_with(".idx")
+}
+
+/// Indexes that were damaged when the moment was taken, and are not in it.
+fn left_out(point: &Point) -> impl Iterator<Item = String> {
+    let names: BTreeSet<&str> = point.files.iter().map(|(name, _, _)| name.as_str()).collect();
+    let rows = names.clone().into_iter().filter(|name| is_of_segment(name)).filter_map(|name| name.strip_suffix(".parquet"));
+    rows.map(|segment| format!("{segment}.idx")).filter(move |index| !names.contains(index.as_str()))
 }
 
 /// Makes durable which folders there are and what is in them: a file may be of a run that ended before its folder was synced.

@@ -88,3 +88,47 @@ async fn a_draft_that_a_power_failure_left_as_another_name_of_a_file_takes_nothi
     assert_eq!(restore(&vault, &point, &restored, &mut |_| ()).unwrap().damaged, [""; 0]);
     assert!(check(&restored, &mut |_| ()).unwrap().is_ok());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_is_damaged_or_missing_in_a_backup_is_named_and_made_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let kept = dir.path().join("vault");
+    let vault = Vault::open(&kept).unwrap();
+    let store = open(&dir.path().join("data")).await;
+    append(&store, Signal::Logs, logs(0, 50)).await;
+    append(&store, Signal::Traces, spans(0, 20)).await;
+    store.flush().await.unwrap();
+    let back_up = |stream: crate::backup::Stream| {
+        let mut receiver = vault.receive().unwrap();
+        stream.for_each(|piece| receiver.push(&piece).unwrap());
+        receiver.finish().unwrap();
+    };
+    let one_of = |folder: std::path::PathBuf| {
+        let mut files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        files.find(|path| path.to_string_lossy().contains(".idx")).unwrap()
+    };
+    back_up(store.backup().await.unwrap().stream(HashSet::new()));
+    let index = one_of(kept.join("seg/logs"));
+    let mut bytes = fs::read(&index).unwrap();
+    bytes[9] ^= 1;
+    fs::write(&index, bytes).unwrap();
+    // Another moment does not have it at all, because it was damaged where it was read.
+    fs::write(one_of(dir.path().join("data/seg/logs")), "not one").unwrap();
+    std::thread::sleep(Duration::from_millis(2));
+    back_up(store.backup().await.unwrap().stream(HashSet::new()));
+    store.close().await.unwrap();
+    let name = index.file_name().unwrap().to_str().unwrap().split('-').next().unwrap().to_owned();
+    for (number, point) in vault.points().unwrap().iter().enumerate() {
+        let folder = dir.path().join(format!("restored-{number}"));
+        for _ in 0..2 {
+            let restored = restore(&vault, point, &folder, &mut |_| ()).unwrap();
+            assert_eq!((restored.damaged, restored.indexes), (Vec::new(), vec![format!("seg/logs/{name}")]));
+        }
+        assert!(!check(&folder, &mut |_| ()).unwrap().is_ok());
+        let store = open(&folder).await;
+        wait_until(&store, |_| store.inner.meters.reindexed.get() == 1).await;
+        assert_eq!(contents(&store), [once(0..20), once(0..50)]);
+        store.close().await.unwrap();
+        assert!(check(&folder, &mut |_| ()).unwrap().is_ok());
+    }
+}
