@@ -153,8 +153,10 @@ pub struct SignalStatus {
     pub segment_bytes: u64,
     /// Segments not yet merged.
     pub level0_segments: usize,
-    /// Merged segments.
+    /// Merged segments that are not stacked yet.
     pub level1_segments: usize,
+    /// Stacked segments.
+    pub level2_segments: usize,
     /// Oldest and newest time stored.
     pub time: Option<(UnixNanos, UnixNanos)>,
 }

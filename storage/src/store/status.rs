@@ -57,14 +57,15 @@ impl Store {
         let (buffered_rows, buffered_bytes) = self.inner.tables.buffered(signal);
         let snapshot = self.inner.snapshot.load_full();
         let metas: Vec<&SegmentMeta> = snapshot.table(signal).segments.iter().map(|segment| segment.meta()).collect();
-        let level0_segments = metas.iter().filter(|meta| meta.level == 0).count();
+        let of_level = |level| metas.iter().filter(|meta| meta.level == level).count();
         SignalStatus {
             buffered_rows,
             buffered_bytes,
             segment_rows: snapshot.table(signal).segments.iter().map(|segment| segment.visible_rows()).sum(),
             segment_bytes: metas.iter().map(|meta| meta.parquet_bytes + meta.index_bytes).sum(),
-            level0_segments,
-            level1_segments: metas.len() - level0_segments,
+            level0_segments: of_level(0),
+            level1_segments: of_level(1),
+            level2_segments: of_level(2),
             time: snapshot.table(signal).time_bounds(signal),
         }
     }

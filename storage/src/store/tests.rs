@@ -144,7 +144,7 @@ async fn wait_until(store: &Store, what: impl Fn(&StoreStatus) -> bool) {
 }
 
 fn merged(status: &StoreStatus) -> bool {
-    status.signals.iter().all(|signal| signal.level0_segments == 0 && signal.level1_segments > 0)
+    status.signals.iter().all(|signal| signal.level0_segments == 0 && signal.level1_segments + signal.level2_segments > 0)
 }
 
 const AFTER_THE_BUCKET: UnixNanos = NOW.plus(1_200_000_000_000);

@@ -77,6 +77,7 @@ struct SignalJson {
     segment_bytes: u64,
     level0_segments: usize,
     level1_segments: usize,
+    level2_segments: usize,
     oldest: Option<String>,
     newest: Option<String>,
 }
@@ -157,6 +158,7 @@ impl SignalJson {
             segment_bytes: status.segment_bytes,
             level0_segments: status.level0_segments,
             level1_segments: status.level1_segments,
+            level2_segments: status.level2_segments,
             oldest: status.time.map(|(oldest, _)| oldest.get().to_string()),
             newest: status.time.map(|(_, newest)| newest.get().to_string()),
         }

@@ -59,7 +59,7 @@ async fn rows_go_through_log_flush_merge_and_stack_and_are_written_four_times() 
     assert!(store.status().signals.iter().all(|signal| signal.level1_segments > 1));
     assert_eq!(value("throughline_writes_per_100_rows", ""), [300, 300]);
     store.inner.clock.set(NOW.plus(25 * 3_600_000_000_000));
-    wait_until(&store, |status| status.signals.iter().all(|signal| signal.level1_segments == 1)).await;
+    wait_until(&store, |status| status.signals.iter().all(|signal| (signal.level1_segments, signal.level2_segments) == (0, 1))).await;
     assert_eq!(contents(&store), [once(0..100), once(0..100)]);
     assert_eq!(value("throughline_writes_per_100_rows", ""), [400, 400]);
     for stage in ["flush", "merge", "stack"] {
@@ -95,13 +95,15 @@ async fn a_flush_of_many_rows_is_a_run_that_is_stacked_as_it_is() {
     let config = Config { run_rows: 10, ..config(dir.path()) };
     let store = Store::open(config, Clock::held_at(NOW), registry.clone()).await.unwrap();
     five_flushes(&store).await;
-    let levels = |status: &StoreStatus| status.signals.clone().map(|signal| [signal.level0_segments, signal.level1_segments]);
-    assert_eq!(levels(&store.status()), [[0, 5], [0, 5]]);
+    let levels = |status: &StoreStatus| {
+        status.signals.clone().map(|signal| [signal.level0_segments, signal.level1_segments, signal.level2_segments])
+    };
+    assert_eq!(levels(&store.status()), [[0, 5, 0], [0, 5, 0]]);
     // The text of logs is indexed when there is time.
     wait_until(&store, |_| store.inner.meters.reindexed.get() == 5).await;
     assert!(!store.inner.snapshot.load().logs.segments.iter().any(|segment| segment.is_index_wanting()));
     store.inner.clock.set(NOW.plus(25 * 3_600_000_000_000));
-    wait_until(&store, |status| levels(status) == [[0, 1], [0, 1]]).await;
+    wait_until(&store, |status| levels(status) == [[0, 0, 1], [0, 0, 1]]).await;
     assert_eq!(contents(&store), [once(0..50), once(0..50)]);
     for signal in ["traces", "logs"] {
         let written = registry.values().into_iter().filter(|(name, _, _)| *name == "throughline_written_rows_total");

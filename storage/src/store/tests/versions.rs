@@ -72,7 +72,7 @@ async fn what_came_last_counts_in_memory_in_segments_late_and_after_restarts() {
     store.flush().await.unwrap();
     wait_until(&store, |status| status.signals[0].level0_segments == 0).await;
     store.inner.clock.set(NOW.plus(25 * 3_600_000_000_000));
-    wait_until(&store, |status| status.signals[0].level1_segments == 1).await;
+    wait_until(&store, |status| (status.signals[0].level1_segments, status.signals[0].level2_segments) == (0, 1)).await;
     append(&store, Signal::Traces, named(1..6, "late")).await;
     let expected = [("late", 5), ("new", 2), ("old", 1), ("other", 4), ("third", 1)];
     ask(&store, &expected).await;
