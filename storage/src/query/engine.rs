@@ -152,12 +152,12 @@ impl Engine {
         .await
     }
 
-    /// Runs an SQL statement on the query threads.
-    pub(crate) async fn run_async<T: Send + 'static>(
+    /// Runs an SQL statement on the query threads. It asks its [`Control`] where it would not pause otherwise.
+    pub(crate) async fn run_async<T: Send + 'static, F: Future<Output = Result<T, QueryError>> + Send + 'static>(
         &self,
         kind: &'static str,
         timeout: Duration,
-        work: impl Future<Output = Result<T, QueryError>> + Send + 'static,
+        work: impl FnOnce(Arc<Control>) -> F,
     ) -> Result<T, QueryError> {
         let allowed = timeout.min(self.timeout);
         self.measured(kind, async {
@@ -165,6 +165,8 @@ impl Engine {
             let statement = self.statements.enter(allowed).await?;
             let (permit, control) = self.enter(Weight::Heavy, allowed.saturating_sub(begun.elapsed())).await?;
             let left = allowed.saturating_sub(begun.elapsed());
+            let _cancel = CancelOnDrop(control.clone());
+            let work = work(control.clone());
             let task = self.threads(Weight::Heavy)?.spawn(async move {
                 let result = tokio::time::timeout(left, work).await;
                 drop((permit, statement));

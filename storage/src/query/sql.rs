@@ -2,22 +2,21 @@
 //!
 //! Owns what a statement may do, its bounds and the form of its answer. `columns` has the tables as people see them, `table` how they
 //! are read, `typed` what a comparison with an attribute means, `exact` what becomes of whole numbers that grow too large, `keys` what
-//! joins are told their keys by, `meaning` which columns hold times and durations, `mistake` how an error is told, `advice` what a statement
-//! without one hardly means. There is no disk behind a statement: what does not fit into the memory of queries is refused.
+//! joins are told their keys by, `pausing` how joins end with their statement, `meaning` which columns hold times and durations, `mistake` how
+//! an error is told, `advice` what a statement without one hardly means. There is no disk behind a statement: what does not fit into the
+//! memory of queries is refused.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use datafusion::common::DataFusionError;
-use datafusion::common::tree_node::{Transformed, TreeNode as _};
 use datafusion::execution::context::{SQLOptions, SessionContext};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
-use datafusion::physical_plan::coop::CooperativeExec;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{DataFrame, SessionConfig};
 use futures::StreamExt as _;
 
@@ -25,6 +24,7 @@ use super::answer::{SqlAnswer, SqlColumn, SqlMeaning};
 use super::engine::Engine;
 use super::language::PATTERN_TOO_LARGE;
 use super::question::{QueryError, SqlQuery};
+use super::scan::Control;
 use crate::config::Config;
 use crate::snapshot::Snapshot;
 use crate::store::Signal;
@@ -38,6 +38,7 @@ mod json;
 mod keys;
 mod meaning;
 mod mistake;
+mod pausing;
 mod table;
 mod typed;
 
@@ -99,14 +100,20 @@ impl Engine {
             Err(error) => return Err(QueryError::Internal(error.clone())),
         };
         let started = Instant::now();
-        let work = answer(snapshot, runtime, query.sql, query.max_rows.clamp(1, MAX_ROWS));
+        let work = |control| answer(snapshot, runtime, query.sql, query.max_rows.clamp(1, MAX_ROWS), control);
         let mut found = self.run_async("sql", query.timeout.max(Duration::from_millis(1)), work).await?;
         found.elapsed = started.elapsed();
         Ok(found)
     }
 }
 
-async fn answer(snapshot: Arc<Snapshot>, runtime: Arc<RuntimeEnv>, sql: String, max_rows: usize) -> Result<SqlAnswer, QueryError> {
+async fn answer(
+    snapshot: Arc<Snapshot>,
+    runtime: Arc<RuntimeEnv>,
+    sql: String,
+    max_rows: usize,
+    control: Arc<Control>,
+) -> Result<SqlAnswer, QueryError> {
     if sql.len() > MAX_SQL_BYTES {
         return Err(QueryError::Invalid(format!("an SQL statement has at most {MAX_SQL_BYTES} bytes")));
     }
@@ -124,18 +131,18 @@ async fn answer(snapshot: Arc<Snapshot>, runtime: Arc<RuntimeEnv>, sql: String, 
     }
     bounds::check_plan(&plan)?;
     let advice = advice::of(&plan);
-    let answered = run(&context, plan, max_rows).await;
+    let answered = run(&context, plan, max_rows, &control).await;
     let mut answer = answered.map_err(|error| mistake::locate(&error, sql, before, &state))?;
     answer.notes = std::mem::take(&mut *notes.lock());
     answer.advice = advice;
     Ok(answer)
 }
 
-async fn run(context: &SessionContext, plan: LogicalPlan, max_rows: usize) -> Result<SqlAnswer, DataFusionError> {
+async fn run(context: &SessionContext, plan: LogicalPlan, max_rows: usize, control: &Arc<Control>) -> Result<SqlAnswer, DataFusionError> {
     let plan = typed::rewrite_plan(plan)?;
     let meanings = meaning::of(&plan);
     let frame = context.execute_logical_plan(limited(plan, max_rows + 1)?).await?;
-    collect(frame, &meanings, max_rows).await
+    collect(frame, &meanings, max_rows, control).await
 }
 
 fn session(snapshot: &Arc<Snapshot>, runtime: Arc<RuntimeEnv>, notes: &Notes) -> Result<SessionContext, DataFusionError> {
@@ -163,7 +170,7 @@ fn limited(plan: LogicalPlan, rows: usize) -> Result<LogicalPlan, DataFusionErro
     }
 }
 
-async fn collect(frame: DataFrame, meanings: &[SqlMeaning], max_rows: usize) -> Result<SqlAnswer, DataFusionError> {
+async fn collect(frame: DataFrame, meanings: &[SqlMeaning], max_rows: usize, control: &Arc<Control>) -> Result<SqlAnswer, DataFusionError> {
     let mut names = json::Names::default();
     let meanings = meanings.iter().copied().chain(std::iter::repeat(SqlMeaning::Plain));
     let columns = frame.schema().fields().iter().zip(meanings).map(|(field, meaning)| SqlColumn {
@@ -174,7 +181,7 @@ async fn collect(frame: DataFrame, meanings: &[SqlMeaning], max_rows: usize) -> 
     let columns: Vec<SqlColumn> = columns.collect();
     let mut answer = SqlAnswer { columns, ..SqlAnswer::default() };
     let tasks = Arc::new(frame.task_ctx());
-    let plan = frame.create_physical_plan().await.and_then(yielding)?;
+    let plan = frame.create_physical_plan().await.and_then(|plan| pausing::pausing(plan, control))?;
     let mut stream = execute_stream(plan, tasks)?;
     let mut bytes = 0;
     while let Some(batch) = stream.next().await {
@@ -195,18 +202,6 @@ async fn collect(frame: DataFrame, meanings: &[SqlMeaning], max_rows: usize) -> 
     Ok(answer)
 }
 
-/// The plan with every join pausing now and then. A join makes many batches of one and never waits meanwhile: whoever consumes them would
-/// neither notice that its time is over nor let others run.
-fn yielding(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
-    let paused = plan.transform_up(|node| {
-        if node.children().len() < 2 {
-            return Ok(Transformed::no(node));
-        }
-        Ok(Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<dyn ExecutionPlan>))
-    });
-    paused.map(|paused| paused.data)
-}
-
 /// An error for the one who wrote the statement.
 fn explain(error: &DataFusionError) -> QueryError {
     match error.find_root() {
@@ -221,9 +216,10 @@ fn explain(error: &DataFusionError) -> QueryError {
             tracing::warn!(%error, "the SQL engine could not answer a statement");
             QueryError::Invalid(format!("the SQL engine cannot answer this: {}", one_line(error)))
         }
-        // What reading the tables says is of this type; anything else is what a function says of what it was called with, such as a pattern.
+        // What reading the tables says, and what ends a statement, is of this type; anything else is what a function says of what it was called with, such as a pattern.
         DataFusionError::External(cause) => match cause.downcast_ref() {
             Some(QueryError::Timeout(allowed)) => QueryError::Timeout(*allowed),
+            Some(QueryError::Crowded) => QueryError::Crowded,
             Some(_) => QueryError::Internal(one_line(error)),
             None => invalid(error),
         },

@@ -48,7 +48,7 @@ async fn statements_leave_places_to_searches_and_waiting_is_a_part_of_the_time_a
     for _ in 0..6 {
         let engine = engine.clone();
         let never = std::future::pending::<Result<(), QueryError>>();
-        statements.push(tokio::spawn(async move { engine.run_async("sql", Duration::from_millis(300), never).await }));
+        statements.push(tokio::spawn(async move { engine.run_async("sql", Duration::from_millis(300), |_| never).await }));
     }
     while engine.statements.waiting.load(Ordering::Relaxed) < 4 {
         tokio::task::yield_now().await;

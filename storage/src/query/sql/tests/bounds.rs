@@ -72,3 +72,56 @@ async fn a_statement_ends_when_nobody_waits_for_it_any_more() {
     let next = tokio::time::timeout(Duration::from_secs(10), engine.sql(snapshot, asked("SELECT count(*) AS n FROM spans"))).await;
     assert_eq!(serde_json::to_string(&next.expect("the place was not given back").unwrap().rows).unwrap(), r#"[{"n":3000}]"#);
 }
+
+/// Nothing comes out of these for far longer than a test may take.
+const SILENT: [&str; 5] = [
+    "SELECT sum(a.duration % 7) FROM spans a, spans b WHERE a.duration % 1000 < b.duration % 1000 - 1000 AND a.name <> b.name",
+    "SELECT count(*) FROM spans a JOIN spans b ON a.kind = b.kind WHERE regexp_like(a.trace_id || b.trace_id, 'x.*y')",
+    "SELECT count(*) FROM (SELECT unnest(a.exception_types) FROM spans a JOIN spans b ON a.kind = b.kind)",
+    "SELECT count(*) FROM spans a WHERE NOT EXISTS (SELECT 1 FROM spans b WHERE b.kind = a.kind AND b.duration + a.duration < 0)",
+    "SELECT count(*) FROM spans a LEFT JOIN spans b ON a.kind = b.kind AND a.start_time + b.duration < 0",
+];
+
+#[tokio::test]
+async fn a_join_that_finds_nothing_ends_with_its_time_and_with_its_reader() {
+    let folder = tempfile::tempdir().unwrap();
+    let spans: Vec<Span> = (1..=40_000).map(|i| fixtures::span(i, i, 0, "api", "x", i, i)).collect();
+    let snapshot = fixtures::snapshot(folder.path(), Signal::Traces, spans.chunks(10_000).map(fixtures::spans).collect(), Vec::new());
+    let mut config = Config::new(folder.path().to_owned());
+    config.concurrent_queries = 1;
+    let (engine, snapshot) = (Engine::new(&config, &Registry::default()), Arc::new(snapshot));
+    let place_is_free = async |sql: &str| {
+        let next = tokio::time::timeout(Duration::from_secs(5), engine.sql(snapshot.clone(), asked("SELECT 1 AS n"))).await;
+        next.unwrap_or_else(|_| panic!("{sql} keeps its place")).unwrap();
+    };
+    for sql in SILENT {
+        let late = engine.sql(snapshot.clone(), SqlQuery { timeout: Duration::from_millis(700), ..asked(sql) }).await;
+        assert!(matches!(late, Err(QueryError::Timeout(_))), "{sql}: {late:?}");
+        place_is_free(sql).await;
+        let left = tokio::time::timeout(Duration::from_millis(700), engine.sql(snapshot.clone(), asked(sql))).await;
+        assert!(left.is_err(), "{sql} was too quick to be left: {left:?}");
+        place_is_free(sql).await;
+    }
+}
+
+#[tokio::test]
+async fn a_join_that_finds_nothing_lets_others_have_the_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let spans: Vec<Span> = (1..=40_000).map(|i| fixtures::span(i, i, 0, "api", "x", i, i)).collect();
+    let snapshot = fixtures::snapshot(folder.path(), Signal::Traces, spans.chunks(10_000).map(fixtures::spans).collect(), Vec::new());
+    let mut config = Config::new(folder.path().to_owned());
+    config.concurrent_queries = 4;
+    let (engine, snapshot) = (Engine::new(&config, &Registry::default()), Arc::new(snapshot));
+    for sql in SILENT {
+        let beside = async {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            let begun = Instant::now();
+            engine.sql(snapshot.clone(), asked("SELECT 1 AS n")).await.unwrap();
+            begun.elapsed()
+        };
+        tokio::select! {
+            ended = engine.sql(snapshot.clone(), asked(sql)) => panic!("{sql} ended: {ended:?}"),
+            waited = beside => assert!(waited < Duration::from_secs(5), "{sql}: {waited:?}"),
+        }
+    }
+}
