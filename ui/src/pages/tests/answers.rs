@@ -162,7 +162,7 @@ async fn who_is_new_is_shown_first_where_one_waits_for_it() {
     let page = app.get("/start").await.text();
     let listed: Vec<&str> = page.split("href=\"/services/").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     assert_eq!(listed, ["i", "h", "g", "f", "e", "d", "c", "b"], "{page}");
-    assert!(page.contains("1 more, seen in the last ten minutes too") && !page.contains("seen here earlier"), "{page}");
+    assert!(page.contains("1 more</a>, seen in the last ten minutes too") && !page.contains("seen here earlier"), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
