@@ -192,7 +192,7 @@ mod tests {
             fixtures::snapshot(folder.path(), Signal::Traces, vec![fixtures::spans(&[new])], vec![vec![fixtures::spans(&[old])]]);
         let of = |text: &str| notes(&snapshot, &Query::parse(Signal::Traces, text).unwrap()).unwrap();
         assert_eq!(of("attr.retrys:1"), ["no span has `attr.retrys`; did you mean attr.retries?"]);
-        assert_eq!(of("-attr.custmer:1 OR name:y"), ["no span has `attr.custmer`; did you mean attr.customer?"]);
+        assert_eq!(of("-attr.custmer:1 OR kind:server"), ["no span has `attr.custmer`; did you mean attr.customer?"]);
         assert_eq!(of("http.request.methd:GET"), ["no span has `http.request.methd`; did you mean http.request.method?"]);
         assert_eq!(
             of("resource.service.nam:x scope.zzz:1"),

@@ -174,6 +174,7 @@ const MOST: usize = 20;
 #[cfg(test)]
 mod tests {
     use http::StatusCode;
+    use prost::Message as _;
 
     use crate::harness::{App, TRACE};
 
@@ -182,6 +183,22 @@ mod tests {
         let app = App::filled().await;
         let answer = app.get(&format!("/open?id={}", &TRACE[..8])).await;
         assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, format!("/trace/{TRACE}").as_str()));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn of_errors_of_one_nanosecond_the_one_that_is_meant_is_shown() {
+        let app = App::empty().await;
+        let mut sent = crate::harness::requests(&[(1, 60, 1, true), (2, 60, 1, true)]);
+        for (span, message) in sent.resource_spans[0].scope_spans[0].spans.iter_mut().zip(["alpha exploded", "beta exploded"]) {
+            span.status.as_mut().unwrap().message = message.to_owned();
+        }
+        app.append(storage::Signal::Traces, sent.encode_to_vec()).await;
+        let page = app.get("/services/checkout?tab=errors&from=0").await.text().replace("&#38;", "&");
+        for (message, trace) in [("alpha", "01"), ("beta", "02")] {
+            let link = page.split('"').find(|link| link.starts_with("/open?") && link.contains(message)).unwrap();
+            let to = app.get(link).await.header("location").to_owned();
+            assert!(to.starts_with(&format!("/trace/{}?span=", trace.repeat(16))), "{link}: {to}");
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -144,7 +144,7 @@ fn what_has_no_share_of_failed_requests_says_how_often_it_fails_of_how_many_time
             operation("sign", "internal", 7, 1),
         ],
     )];
-    let before = [("gateway".to_owned(), vec![operation("GET /cart", "server", 8, 4), operation("GET /cart", "client", 5, 5)])];
+    let before = [("gateway".to_owned(), vec![operation("GET /cart", "server", 8, 4)])];
     let within = TraceSummary { root_failed: false, ..failed("gateway", "GET /product", &[("gateway", 1)]) };
     let answered = TraceSummary { first_error: Some("404".to_owned()), ..within.clone() };
     let call = ErrorGroup { requests: 0, calls: 25, ..error("gateway", "", 25) };
