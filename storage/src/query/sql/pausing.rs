@@ -4,7 +4,7 @@
 //! or one that only marks which rows have a partner, has no batch for as long as it takes, which may be hours: the statement would not
 //! notice that its time is over, its place would not be free, and no other statement would get this thread. So the finished plan
 //! gets a [`Pausing`] above each of them, which lets others run when it was asked for long enough, and one below the side that a join reads
-//! row by row, which gives it so few rows at a time that it comes back soon. Conditions of joins are [`Guarded`]: many rows may have the same key, and
+//! row by row, which gives it so few rows at a time that it comes back soon. Conditions of joins are `guarded`: many rows may have the same key, and
 //! even one row may have more partners than there is time for.
 //!
 //! What remains is one evaluation of a condition, of at most a batch of pairs.
