@@ -6,12 +6,13 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::vault::{Point, Vault};
 use super::{FORMAT, is_of_segment};
 use crate::check::Watch;
 use crate::error::OpenError;
-use crate::files::Place;
+use crate::files::{File, Place};
 use crate::folder::{io_error, sync_above};
 
 /// What a restore did.
@@ -95,8 +96,16 @@ fn begin(root: &Place, point: &Point) -> Result<(), OpenError> {
     root.create_folder().map_err(io_error("cannot create the folder", root))?;
     let mark = root.join(RESTORING);
     let names = root.names().map_err(io_error("cannot list the folder", root))?;
+    let written = |file: io::Result<Arc<dyn File>>| {
+        let file = file?;
+        file.write_all_at(point.id.as_bytes(), 0)?;
+        file.sync_all()?;
+        root.sync_folder()
+    };
+    let failed = io_error("cannot write", &mark);
     if mark.read().is_ok_and(|bytes| bytes == point.id.as_bytes()) {
-        return Ok(());
+        // The run that wrote it may have ended before it was durable: then a power failure would leave files that nothing tells from others.
+        return written(mark.open_or_create()).map_err(failed);
     }
     // It may have ended at its very end.
     let is_there = |(name, bytes, crc): &(String, u64, u32)| {
@@ -111,13 +120,7 @@ fn begin(root: &Place, point: &Point) -> Result<(), OpenError> {
         let detail = "it is not empty; restore into a folder that is, or go on with the restore that was begun there".to_owned();
         return Err(OpenError::Unsuitable { path: root.path().to_owned(), detail });
     }
-    let written = || {
-        let file = mark.create()?;
-        file.write_all_at(point.id.as_bytes(), 0)?;
-        file.sync_all()?;
-        root.sync_folder()
-    };
-    written().map_err(io_error("cannot write", &mark))
+    written(mark.create()).map_err(failed)
 }
 
 /// Whether a file is there and is this one.

@@ -1,8 +1,9 @@
 use proptest::prelude::*;
 
+use super::super::restore::restore_place;
 use super::super::stream::{DAMAGED, END, FILE, MAGIC};
 use super::*;
-use crate::files::{Mounted, Simulated};
+use crate::files::{Mounted, Plan, Simulated};
 
 /// A stream by hand: files with their contents and states.
 fn stream(files: &[(&str, &[u8], u8)]) -> Vec<u8> {
@@ -143,6 +144,33 @@ fn every_file_of_a_moment_outlives_a_power_failure() {
         for (name, _, crc) in &point.files {
             assert_eq!(vault.file(&point, name, *crc).read().unwrap_or_default(), name.as_bytes(), "{name}, seed {seed}");
         }
+    }
+}
+
+#[test]
+fn a_restore_that_failed_anywhere_goes_on_after_a_power_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || vault(&dir);
+    let mut receiver = open().receive().unwrap();
+    let names = ["FORMAT", "manifest/log", "wal/1.wal"];
+    receiver.push(&stream(&names.map(|name| (name, name.as_bytes(), 0)))).unwrap();
+    receiver.finish().unwrap();
+    let vault = open();
+    let point = vault.points().unwrap().remove(0);
+    for (first, second) in (0..20).flat_map(|first| (0..20).map(move |second| (first, second))) {
+        let disk = Simulated::new(first * 100 + second);
+        let root = Place::on(Arc::new(Mounted(disk.clone())), "/data");
+        let failing = |after| Plan { broken: vec![disk.operations() + after], ..Plan::default() };
+        let restored = || restore_place(&vault, &point, &root, &mut |_| ());
+        disk.plan(failing(first));
+        let _ = restored();
+        disk.kill();
+        disk.plan(failing(second));
+        let _ = restored();
+        disk.stop();
+        disk.power_failure();
+        disk.plan(Plan::default());
+        restored().unwrap_or_else(|error| panic!("{first}, {second}: {error}"));
     }
 }
 
