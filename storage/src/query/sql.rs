@@ -60,7 +60,7 @@ const MAX_ROWS: usize = 1_000_000;
 /// Bytes of columns in an answer.
 const MAX_ANSWER_BYTES: usize = 128 << 20;
 /// Largest consumers that an error about memory names.
-const CONSUMERS_NAMED: NonZeroUsize = NonZeroUsize::new(3).unwrap();
+const CONSUMERS_NAMED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2);
 
 /// The tables that statements can name, each column with whether it can be NULL.
 #[must_use]

@@ -339,7 +339,14 @@ proptest! {
 
 #[test]
 fn what_was_accepted_before_means_what_it_meant() {
-    for text in ["service:a or status:error", "service:a not status:error || x", "service:a !x"] {
+    for text in [
+        "service:a or status:error",
+        "service:a not status:error || x",
+        "service:a !x",
+        "name contains \"x\"",
+        "service IN [a, b]",
+        "attributes[\"k\"] x",
+    ] {
         assert!(Query::parse(Signal::Traces, text).is_err(), "{text}");
         let kept = Query::parse_kept(Signal::Traces, text).unwrap();
         assert!(matches!(&kept.root, Node::And(nodes) if nodes.len() > 2 || text.contains('!')), "{}", kept.root);

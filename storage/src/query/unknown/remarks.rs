@@ -1,19 +1,18 @@
 //! What was perhaps meant by parts of a query that was understood and found nothing. Nothing that is stored is looked at.
 
 use super::super::language::{Field, Literal, Node, Operand, Operator, Query, Test, is_joint};
-use crate::store::Signal;
 
 /// One sentence for each part that is often meant otherwise.
 pub(super) fn remarks(query: &Query) -> Vec<String> {
     let mut told = Vec::new();
-    add(query.signal, &query.root, &mut told);
+    add(&query.root, &mut told);
     told.truncate(MAX_REMARKS);
     told
 }
 
-fn add(signal: Signal, node: &Node, told: &mut Vec<String>) {
+fn add(node: &Node, told: &mut Vec<String>) {
     let remark = match node {
-        Node::And(nodes) | Node::Or(nodes) => return nodes.iter().for_each(|node| add(signal, node, told)),
+        Node::And(nodes) | Node::Or(nodes) => return nodes.iter().for_each(|node| add(node, told)),
         Node::Text(Literal::Bare(word)) if is_joint(word) => {
             format!("`{word}` was looked for as a word; conditions are joined by AND, OR and NOT in capital letters")
         }
@@ -26,9 +25,7 @@ fn add(signal: Signal, node: &Node, told: &mut Vec<String>) {
         },
         _ => return,
     };
-    if signal == Signal::Traces || !remark.starts_with("name:") {
-        told.push(remark);
-    }
+    told.push(remark);
 }
 
 fn is_trace_id(word: &str) -> bool {
@@ -41,6 +38,7 @@ const MAX_REMARKS: usize = 4;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Signal;
 
     #[test]
     fn what_is_often_meant_otherwise_is_told() {

@@ -80,7 +80,7 @@ impl Parser<'_> {
 
     /// Refuses a list behind `IN`, as SQL has it, when what stands before it is the name of a field and not a word to be found.
     pub(super) fn no_list(&self, word: &str, at: usize) -> Result<(), ParseError> {
-        let Some((is_negated, values, rest)) = list_behind_in(self.lexer.rest()) else { return Ok(()) };
+        let Some((is_negated, values, rest)) = list_behind_in(self.lexer.rest(), !self.is_kept) else { return Ok(()) };
         if fields::resolve(self.signal, word).is_err() {
             return Ok(());
         }
@@ -91,7 +91,7 @@ impl Parser<'_> {
 
     /// Refuses `LIKE` and `contains` behind the name of a field, with a text.
     pub(super) fn no_like(&self, word: &str, at: usize) -> Result<(), ParseError> {
-        let Some((text, length)) = text_behind_like(self.lexer.rest()) else { return Ok(()) };
+        let Some((text, length)) = text_behind_like(self.lexer.rest()).filter(|_| !self.is_kept) else { return Ok(()) };
         if fields::resolve(self.signal, word).is_err() {
             return Ok(());
         }
@@ -103,7 +103,7 @@ impl Parser<'_> {
     /// Refuses `attributes["a.b"]`, as SQL and others name an attribute.
     pub(super) fn no_brackets(&self, at: usize) -> Result<(), ParseError> {
         let text = self.lexer.slice(at..at + self.lexer.rest().len());
-        let Some((prefix, key, length)) = key_in_brackets(text) else { return Ok(()) };
+        let Some((prefix, key, length)) = key_in_brackets(text).filter(|_| !self.is_kept) else { return Ok(()) };
         let is_plain = key.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
         let meant = if is_plain { format!("{prefix}.{key}") } else { format!("{prefix}.\"{key}\"") };
         let message = "the key of an attribute follows a dot, without brackets".to_owned();
@@ -141,7 +141,7 @@ impl Parser<'_> {
 }
 
 /// What `IN (1, 'a')` or `NOT IN (…)` lists, as values are written here, whether it is negated, and what follows.
-fn list_behind_in(text: &str) -> Option<(bool, String, &str)> {
+fn list_behind_in(text: &str, may_be_in_brackets: bool) -> Option<(bool, String, &str)> {
     let behind = |text: &'_ str, word: &str| {
         let text = text.trim_start();
         let is_it = text.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
@@ -151,7 +151,7 @@ fn list_behind_in(text: &str) -> Option<(bool, String, &str)> {
     let not = behind(text, "NOT").and_then(after).filter(|rest| rest.starts_with(char::is_whitespace));
     let list = behind(not.unwrap_or(text), "IN").and_then(after)?;
     let list = list.trim_start();
-    let (list, rest) = match list.strip_prefix('[') {
+    let (list, rest) = match list.strip_prefix('[').filter(|_| may_be_in_brackets) {
         Some(list) => list.split_once(']')?,
         None => list.strip_prefix('(')?.split_once(')')?,
     };

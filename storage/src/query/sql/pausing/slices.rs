@@ -9,7 +9,7 @@ use super::TURN;
 /// Rows of the first slice, and of the smallest. One row may have as many partners as the other side has rows.
 const FEWEST: usize = 16;
 /// More rows are given next time where all that were given took less.
-const SHORT: Duration = TURN.checked_div(4).unwrap();
+const SHORT: Duration = Duration::from_micros(2_500);
 
 /// A batch that is handed out in parts, and how long they take.
 #[derive(Debug)]
