@@ -66,8 +66,9 @@ pub use self::query::{
     HistogramBucket, LogContext, LogContextSearch, LogOrder, LogPage, LogSearch, Measure, Measured, Node, NodeKind, OpenTrace, Operation,
     ParseError, Point as SpanPoint, Points as SpanPoints, QueryError, QueryStats, RepeatedCalls, SameOrigin, ServiceInTrace, ServiceMap,
     ServicePoint, ServiceSummary, SpanPage, SpanSearch, SqlAnswer, SqlColumn, SqlMeaning, SqlQuery, Statistic, Survey, Surveyed,
-    TraceOrder, TracePage, TraceSearch, TraceSummary, nearest, sql_tables,
+    TraceFailure, TraceOrder, TracePage, TraceSearch, TraceSummary, nearest, sql_tables,
 };
 pub use self::repair::{RepairLine, RepairOutcome, RepairReport, repair};
 pub use self::retention::{KeepRule, Retention};
 pub use self::store::{Appended, Moment, Signal, SignalStatus, Store, StoreStatus};
+pub use self::text::quiet;

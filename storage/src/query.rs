@@ -42,7 +42,7 @@ pub(crate) use self::aggregate::aggregate;
 pub use self::aggregate::{Aggregate, AggregateGroup, Aggregation, Bar, Measure, Measured, Statistic};
 pub use self::answer::{
     Edge, EdgeKind, Histogram, HistogramBucket, LogPage, Node, NodeKind, Operation, QueryStats, RepeatedCalls, ServiceInTrace, ServiceMap,
-    ServicePoint, ServiceSummary, SpanPage, SqlAnswer, SqlColumn, SqlMeaning, TracePage, TraceSummary,
+    ServicePoint, ServiceSummary, SpanPage, SqlAnswer, SqlColumn, SqlMeaning, TraceFailure, TracePage, TraceSummary,
 };
 pub(crate) use self::engine::Engine;
 pub(crate) use self::engine::Weight;

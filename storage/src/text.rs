@@ -4,27 +4,24 @@
 //! between `_`, and the parts at changes of case (`HTTPServer`: `httpserver`, `http`, `server`); words longer than 64 bytes are not taken
 //! apart. The index knows tokens by their first 64 bytes and is only a hint: [`Needle::matches`] decides. What people look for in Chinese,
 //! Japanese and Korean is a part of a word: it is found wherever it is, and the index knows each two of their characters as a token too.
+//! What colours a body on a terminal is not there for any of them, see [`quiet`].
 
 use std::ops::Range;
 use std::sync::OnceLock;
 
 mod index;
+mod quiet;
 mod tokenizer;
 mod unspaced;
 mod wildcard;
 
 pub(crate) use self::index::{Comparison as TextComparison, Index, IndexBuilder, Stack};
+pub use self::quiet::quiet;
 use self::tokenizer::Tokenizer;
 pub(crate) use self::wildcard::{Exact, Wildcard};
 
-/// Changes when the tokenizer or the index does; an index of a version that is not read is not used, and made again.
-pub(crate) const VERSION: u32 = 6;
-/// The oldest version that is read: its units have one part each.
-const OLDEST_VERSION: u32 = 4;
-/// Since this version units have parts.
-const PARTS_SINCE: u32 = 5;
-/// Since this version pairs of characters of scripts without spaces are tokens.
-const PAIRS_SINCE: u32 = 6;
+/// Changes when the tokenizer or the index does; an index of another version is not used, and made again.
+pub(crate) const VERSION: u32 = 7;
 const MAX_TERM_BYTES: usize = 64;
 
 /// What a search looks for in a body.
@@ -53,7 +50,7 @@ enum Form {
 #[cfg(test)]
 pub(crate) fn terms(text: &str) -> Vec<String> {
     let mut terms = Vec::new();
-    Tokenizer::of_version(VERSION).each(text, |token| {
+    Tokenizer::default().each(text, |token| {
         terms.push(truncated(token).to_owned());
         true
     });

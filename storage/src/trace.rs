@@ -6,6 +6,7 @@
 
 mod alike;
 mod critical;
+mod failing;
 mod findings;
 mod operations;
 mod own;
@@ -20,7 +21,9 @@ use crate::model::{Span, TraceId};
 
 pub use self::alike::unnumbered;
 pub use self::critical::{Section, critical_path};
+pub(crate) use self::failing::{Failing, Fails, Reach, is_early};
 pub use self::findings::{Finding, FindingKind, Usual, attempts, findings, insert_queued, queued, takers};
+pub(crate) use self::findings::{are_alike, is_long_after};
 pub use self::operations::{Operation, Operations};
 use self::own::own_times;
 pub use self::own::self_times;

@@ -57,8 +57,22 @@ pub struct TraceSummary {
     /// that have one which is not a number alone. Where none has, that of the one that ended first, else its `error.type` or the type of its
     /// exception.
     pub first_error: Option<String>,
+    /// Where the failure starts that is told of it; `None` without failed span, and of traces of more than 1,000 spans.
+    pub failure: Option<TraceFailure>,
     /// The call that one of its spans made most often, when that was more than ten times.
     pub repeated: Option<RepeatedCalls>,
+}
+
+/// Where the failure of a trace starts: in a failed span that no failed one below explains, of several in one that reaches the root, was not
+/// survived for long, and ended first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceFailure {
+    /// Service of that span.
+    pub service: String,
+    /// What says why: its message, else that of the nearest span that fails with it; `None` where nothing is said.
+    pub message: Option<String>,
+    /// Other services that fail with it, from there up to the service of the root, which is not among them.
+    pub through: Vec<String>,
 }
 
 /// Equal calls that one span made: a loop over single calls.

@@ -99,31 +99,14 @@ impl Segment {
         self.scan_for_trace(id).map(|rows| self.visible(rows))
     }
 
-    /// Logs: rows whose body may contain every term (terms as `text::terms` makes them); `None` when there is no text index, or no term that
-    /// it knows.
+    /// Logs: rows whose body may contain every term (terms as `text::terms` makes them); `None` when there is no text index, or no term.
     pub(crate) fn text_rows(&self, terms: &[String]) -> Result<Option<RowRanges>, SegmentError> {
         let Some(index) = &self.index else { return Ok(None) };
         if terms.is_empty() {
             return Ok(None);
         }
         let Some(text) = self.text(index) else { return Ok(None) };
-        let terms = text.known(terms);
-        if terms.is_empty() {
-            return Ok(None);
-        }
-        Ok(self.usable("ft", text.rows(&terms)).map(|rows| self.visible(rows)))
-    }
-
-    /// Has the index bundle made again when its text was indexed by an older version, since then it cannot be put behind others. Says whether
-    /// that is so.
-    pub(crate) fn renew_older_text(&self) -> bool {
-        let is_older = self.has_older_text();
-        self.wanting.fetch_or(is_older, Ordering::Relaxed);
-        is_older
-    }
-
-    pub(super) fn has_older_text(&self) -> bool {
-        self.index.as_ref().and_then(|index| self.text(index)).is_some_and(|text| !text.is_of_now())
+        Ok(self.usable("ft", text.rows(terms)).map(|rows| self.visible(rows)))
     }
 
     /// Logs: rows whose body may have a term with this beginning; `None` when there is no text index or there are too many such terms.

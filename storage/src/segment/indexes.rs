@@ -61,10 +61,7 @@ pub(crate) fn rebuild_beside(segment: &Segment, seg_dir: &Place, into: &Place) -
 
 fn build(segment: &Segment, tmp_dir: &Place, seg_dir: &Place, stop: &AtomicBool) -> Result<(SegmentMeta, SyncedFile), SegmentError> {
     let meta = segment.meta();
-    let lacks_text_alone = |bundle: &Bundle| match lacking(bundle, meta) {
-        None => segment.has_older_text(),
-        lacking => lacking == Some(Lacking::Text),
-    };
+    let lacks_text_alone = |bundle: &Bundle| lacking(bundle, meta) == Some(Lacking::Text);
     if let Some(index) = segment.index.as_ref().filter(|index| lacks_text_alone(&index.bundle)) {
         match add_text(segment, &index.bundle, tmp_dir, stop) {
             Err(error) if error.kind != SegmentErrorKind::Stopped => {

@@ -118,11 +118,6 @@ impl Merger {
         signals.sort_by_key(|signal| std::cmp::Reverse(*self.tables.unmerged(*signal).borrow()));
         for signal in signals {
             let Some(job) = compaction::plan(&self.mergeable(signal), signal, self.clock.now()) else { continue };
-            if let Job::Stack(inputs) = &job
-                && renew_older_texts(inputs)
-            {
-                return Ok(true);
-            }
             let Some((job, _share)) = self.room_for(job) else { continue };
             let (Job::Merge(inputs) | Job::Stack(inputs)) = &job;
             match self.work(&job, signal) {
@@ -272,15 +267,6 @@ impl Merger {
             .filter(|segment| segment.hidden().is_empty() && !self.damaged.contains(&segment.meta().id));
         TableSnapshot { segments: segments.cloned().collect(), ..TableSnapshot::default() }
     }
-}
-
-/// Has what an older version indexed indexed again; says whether there is such. Until then these are not planned to be stacked.
-fn renew_older_texts(inputs: &[Arc<Segment>]) -> bool {
-    let mut any = false;
-    for segment in inputs {
-        any |= segment.renew_older_text();
-    }
-    any
 }
 
 /// Bytes of memory for the indexes of what segments are written into, which are made while it is written: about those of the segments, and what

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use crate::segment::{Blob, Bundle, RowRanges, bundle_damaged};
 
-use super::{OLDEST_VERSION, PAIRS_SINCE, PARTS_SINCE, VERSION, truncated, unspaced};
+use super::{VERSION, truncated};
 
 mod blocks;
 mod builder;
@@ -36,7 +36,6 @@ use self::words::Words;
 #[derive(Debug)]
 pub(crate) struct Index {
     bundle: Bundle,
-    version: u32,
     units: Vec<Arc<Unit>>,
 }
 
@@ -54,21 +53,13 @@ const BLOCK_ROWS: u32 = 16;
 /// So that the number of a block has 17 bits: two million rows.
 const MAX_BLOCKS: u32 = 1 << 17;
 
-fn prefix(version: u32) -> String {
-    format!("ft/v{version}/")
+fn prefix() -> String {
+    format!("ft/v{VERSION}/")
 }
 
 /// The name of a file of the unit that begins at a row.
 fn blob_name(first_row: u32, file: &str) -> String {
-    format!("{}{first_row}/{file}", prefix(VERSION))
-}
-
-/// The version of the index in a bundle; `None` when there is none that is read.
-fn version_in(bundle: &Bundle) -> Option<u32> {
-    (OLDEST_VERSION..=VERSION).rev().find(|version| {
-        let prefix = prefix(*version);
-        bundle.blobs().iter().any(|blob| blob.name.starts_with(&prefix))
-    })
+    format!("{}{first_row}/{file}", prefix())
 }
 
 // === impl Index ===
@@ -79,15 +70,15 @@ impl Index {
         name.starts_with("ft/")
     }
 
-    /// Whether a bundle has one of a version that is read.
+    /// Whether a bundle has one of this version.
     pub(crate) fn is_in(bundle: &Bundle) -> bool {
-        version_in(bundle).is_some()
+        let prefix = prefix();
+        bundle.blobs().iter().any(|blob| blob.name.starts_with(&prefix))
     }
 
-    /// The index in a bundle; `None` when there is none of a version that is read.
+    /// The index in a bundle; `None` when there is none of this version.
     pub(crate) fn open(bundle: &Bundle) -> io::Result<Option<Self>> {
-        let Some(version) = version_in(bundle) else { return Ok(None) };
-        let prefix = prefix(version);
+        let prefix = prefix();
         let mut units: BTreeMap<u32, Vec<(String, Blob)>> = BTreeMap::new();
         for blob in bundle.blobs() {
             let place = blob.name.strip_prefix(&prefix).and_then(|rest| rest.split_once('/'));
@@ -97,19 +88,9 @@ impl Index {
                 units.entry(first_row).or_default().push((file.to_owned(), blob.clone()));
             }
         }
-        let open = |(first_row, files)| Unit::open(bundle, version, first_row, files).map(Arc::new);
+        let open = |(first_row, files)| Unit::open(bundle, first_row, files).map(Arc::new);
         let units: Vec<Arc<Unit>> = units.into_iter().map(open).collect::<io::Result<_>>()?;
-        Ok((!units.is_empty()).then(|| Self { bundle: bundle.clone(), version, units }))
-    }
-
-    /// Whether it has all that an index of this program has. One that has not is not put behind others.
-    pub(crate) fn is_of_now(&self) -> bool {
-        self.version >= PAIRS_SINCE
-    }
-
-    /// Those of `terms` that it has wherever rows have them.
-    pub(crate) fn known(&self, terms: &[String]) -> Vec<String> {
-        terms.iter().filter(|term| self.is_of_now() || !term.contains(unspaced::is_one)).cloned().collect()
+        Ok((!units.is_empty()).then(|| Self { bundle: bundle.clone(), units }))
     }
 
     /// Rows that may have every term, ascending.
@@ -155,10 +136,10 @@ impl Index {
 // === impl Unit ===
 
 impl Unit {
-    fn open(bundle: &Bundle, version: u32, first_row: u32, files: Vec<(String, Blob)>) -> io::Result<Self> {
+    fn open(bundle: &Bundle, first_row: u32, files: Vec<(String, Blob)>) -> io::Result<Self> {
         let (ids, words): (Vec<_>, Vec<_>) = files.into_iter().partition(|(name, _)| name == ids::FILE);
         let [(_, blob)] = ids.as_slice() else { return Err(bundle_damaged(format!("the unit of row {first_row} lacks its ids"))) };
-        let ids = Ids::open(&Source::Blob(bundle, blob), version)?;
+        let ids = Ids::open(&Source::Blob(bundle, blob))?;
         let words = Words::new(words, ids.blocks());
         Ok(Self { first_row, ids, ids_blob: blob.clone(), words })
     }

@@ -21,6 +21,12 @@ fn words_are_kept_whole_and_taken_apart() {
 }
 
 #[test]
+fn what_colours_a_word_on_a_terminal_is_no_part_of_it() {
+    assert_eq!(tokens("\u{1b}[31merror\u{1b}[39m: db \u{1b}[1;33mdown\u{1b}[0m"), ["error", "db", "down"]);
+    assert_eq!(tokens("\u{1b}[32mIn\u{1b}[1mfo über"), ["info", "über"]);
+}
+
+#[test]
 fn long_words_are_known_by_their_first_64_bytes_but_told_apart_by_all() {
     let long = "a".repeat(70);
     assert_eq!(tokens(&long), ["a".repeat(64)]);

@@ -1,12 +1,10 @@
 //! Takes texts apart: the same for the index and for who looks for words.
 
-use super::{MAX_TERM_BYTES, PAIRS_SINCE, is_token, is_word, unspaced};
+use super::{MAX_TERM_BYTES, is_token, is_word, quiet, unspaced};
 
 /// Takes a text apart, token by token, without allocating for each.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tokenizer {
-    /// Whether pairs of characters of scripts without spaces are tokens.
-    pairs: bool,
     /// The word being read, folded.
     word: String,
     /// Where case changes within it.
@@ -57,14 +55,10 @@ fn kind(byte: u8) -> u8 {
 // === impl Tokenizer ===
 
 impl Tokenizer {
-    /// As an index of this version has tokens.
-    pub(super) fn of_version(version: u32) -> Self {
-        Self { pairs: version >= PAIRS_SINCE, ..Self::default() }
-    }
-
     /// Visits the tokens of `text` in order until `visit` says false.
     pub(super) fn each(&mut self, text: &str, mut visit: impl FnMut(&str) -> bool) {
         self.clear();
+        let text = &*quiet(text);
         if text.is_ascii() {
             return self.each_ascii(text, visit);
         }
@@ -117,7 +111,7 @@ impl Tokenizer {
         self.word.push(folded);
         self.last = case;
         let last_start = std::mem::replace(&mut self.last_start, at);
-        let is_unspaced = self.pairs && unspaced::is_one(folded);
+        let is_unspaced = unspaced::is_one(folded);
         let is_pair = std::mem::replace(&mut self.last_is_unspaced, is_unspaced) && is_unspaced;
         !is_pair || visit(self.word.get(last_start..).unwrap_or_default())
     }

@@ -12,6 +12,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use self::doubt::Doubt;
+pub(crate) use self::errors::{are_alike, is_long_after};
 pub use self::queued::{insert as insert_queued, queued, takers};
 use self::waits::IDLE_PERCENT;
 use super::{Brief, Sheet, Skew};
@@ -48,6 +49,8 @@ pub enum FindingKind {
         message: Option<String>,
         /// How many failures of the trace are like this one, itself included.
         count: usize,
+        /// Whether its request did not fail with it.
+        survived: bool,
     },
     /// The main root, which failed long after what failed below it and says something else of it.
     FailsAfter {
@@ -77,6 +80,8 @@ pub enum FindingKind {
         total: u64,
         /// The share of the critical path that is in them or in what they called, in percent.
         percent: u64,
+        /// How many of one parent ran at the same time, where that saved it more than half of their durations; otherwise 1.
+        at_once: usize,
         /// Whether they called anything.
         has_calls: bool,
         /// Whether they take much of the trace, or are very many.
@@ -214,22 +219,34 @@ pub fn attempts(sheet: &Sheet) -> Vec<usize> {
 /// place; `now` tells what may still arrive.
 #[must_use]
 pub fn findings(sheet: &Sheet, usual: Option<Usual>, spans: &HashMap<usize, Span>, now: UnixNanos) -> Vec<Finding> {
-    let mut retries = 0;
-    let mut is_so = |finding: &&Finding| match &finding.kind {
-        FindingKind::Retries { attempts, .. } => {
-            let is_so = retries < MOST_OF_A_KIND && target::is_one(attempts, spans);
-            retries += usize::from(is_so);
-            is_so
+    let mut findings: Vec<Finding> = Vec::new();
+    for finding in sheet.lasting() {
+        match &finding.kind {
+            FindingKind::Retries { attempts, .. } => findings.extend(calls::judged(sheet, attempts, spans)),
+            FindingKind::RepeatedCalls { count, .. } if are_attempts(&findings, finding, *count) => {}
+            _ => findings.push(finding.clone()),
         }
-        _ => true,
-    };
-    let mut findings: Vec<Finding> = sheet.lasting().iter().filter(&mut is_so).cloned().collect();
+    }
+    let is_retry = |finding: &Finding| matches!(finding.kind, FindingKind::Retries { .. });
+    let mut retries = 0;
+    findings.retain(|finding| {
+        retries += usize::from(is_retry(finding));
+        !is_retry(finding) || retries <= MOST_OF_A_KIND
+    });
     if let Some(slower) = slower(sheet, usual) {
         let errors = findings.iter().take_while(|finding| matches!(finding.kind, FindingKind::ErrorStart { .. })).count();
         findings.insert(errors, slower);
     }
     findings.extend(still_arriving(sheet, now));
     findings
+}
+
+/// Whether most of so many equal calls are told as attempts at one thing.
+fn are_attempts(told: &[Finding], calls: &Finding, count: usize) -> bool {
+    told.iter().any(|finding| {
+        let FindingKind::Retries { attempts, .. } = &finding.kind else { return false };
+        (&finding.service, &finding.name) == (&calls.service, &calls.name) && attempts.len() * 2 > count
+    })
 }
 
 /// What stands out of the spans alone, whenever it is asked.
@@ -292,8 +309,16 @@ fn still_arriving(sheet: &Sheet, now: UnixNanos) -> Option<Finding> {
     })
 }
 
+/// Whole percent, of which each is reached: what is asked whether it is much.
 fn percent(part: u64, whole: u64) -> u64 {
     u64::try_from(u128::from(part) * 100 / u128::from(whole.max(1))).unwrap_or(100)
+}
+
+/// The nearest whole percent, as it is told: 100 is all, and 0 is less than a half.
+fn told_percent(part: u64, whole: u64) -> u64 {
+    let (part, whole) = (u128::from(part), u128::from(whole.max(1)));
+    let nearest = u64::try_from((part * 100 + whole / 2) / whole).unwrap_or(100);
+    if part < whole { nearest.min(99) } else { nearest }
 }
 
 impl FindingKind {

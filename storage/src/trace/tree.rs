@@ -3,7 +3,7 @@
 use crate::model::SpanId;
 
 use super::Brief;
-use super::parents::Parents;
+use super::parents::{Kin, Parents};
 
 /// The spans of a trace as a forest. Indices are places in the slice of spans it was made from, which is ordered by start.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +33,11 @@ impl Tree {
     /// Builds the forest. Parents that are missing, and loops, make roots; a loop is cut at its earliest span.
     #[must_use]
     pub fn new(spans: &[Brief]) -> Self {
+        Self::of(spans)
+    }
+
+    /// As [`Tree::new`], of whatever says where spans stand.
+    pub(crate) fn of(spans: &[impl Kin]) -> Self {
         let parents = Parents::new(spans);
         let mut tree = Self { reused: parents.reused(spans), parents, nodes: vec![Node::default(); spans.len()], ..Self::default() };
         tree.link_children();

@@ -42,6 +42,8 @@ pub(super) struct Summary {
     sort_key: String,
     services: Vec<ServiceShare>,
     first_error: Option<String>,
+    failure_service: Option<String>,
+    failure_message: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -113,7 +115,10 @@ impl Summary {
             span_count: service.span_count,
             error_count: service.error_count,
         };
+        let (failure_service, failure_message) = trace.failure.map(|failure| (failure.service, failure.message)).unzip();
         Self {
+            failure_service,
+            failure_message: failure_message.flatten(),
             trace_id: trace.trace_id.to_string(),
             root_service: trace.root_service,
             root_name: trace.root_name,
@@ -131,7 +136,7 @@ impl Summary {
 }
 
 /// Columns of a list of traces.
-pub(super) const TRACE_COLUMNS: [&str; 10] = [
+pub(super) const TRACE_COLUMNS: [&str; 12] = [
     "trace_id",
     "root_service",
     "root_name",
@@ -142,11 +147,14 @@ pub(super) const TRACE_COLUMNS: [&str; 10] = [
     "error_count",
     "services",
     "first_error",
+    "failure_service",
+    "failure_message",
 ];
 
 /// A trace as a line of a table.
-pub(super) fn trace_line(trace: TraceSummary) -> [String; 10] {
+pub(super) fn trace_line(trace: TraceSummary) -> [String; 12] {
     let services = trace.services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(" ");
+    let (failed_in, failed_with) = trace.failure.map(|failure| (failure.service, failure.message)).unwrap_or_default();
     [
         trace.trace_id.to_string(),
         trace.root_service,
@@ -158,6 +166,8 @@ pub(super) fn trace_line(trace: TraceSummary) -> [String; 10] {
         trace.error_count.to_string(),
         services,
         trace.first_error.unwrap_or_default(),
+        failed_in,
+        failed_with.unwrap_or_default(),
     ]
 }
 

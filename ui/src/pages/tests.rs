@@ -116,6 +116,7 @@ fn summary(text: &str) -> TraceSummary {
         key: 4,
         services: vec![ServiceInTrace { name: text.to_owned(), span_count: 3, error_count: 1, spans: vec![(0, 9)] }],
         first_error: Some(text.to_owned()),
+        failure: Some(storage::TraceFailure { service: text.to_owned(), message: Some(text.to_owned()), through: vec![text.to_owned()] }),
         repeated: Some(storage::RepeatedCalls { service: text.to_owned(), name: text.to_owned(), count: 12 }),
     }
 }

@@ -14,8 +14,8 @@ use crate::error::Failure;
 use crate::view::format;
 use crate::view::frame::{Frame, Place};
 use crate::view::trace::{
-    MAX_LOGS, PanelPart, PanelTab, Plan, RowsPart, Scene, SpanPage, TracePage, View, Wanted, back, controls, failed, findings, flame,
-    header, json, minimap, mute_failures, notes, panel, plan, said, shares, speakers, table, tabs, tools, trace_map, waterfall,
+    MAX_LOGS, PanelPart, PanelTab, Plan, RowsPart, Scene, SpanPage, TracePage, View, Wanted, back, controls, failed, failures_told,
+    findings, flame, header, json, minimap, notes, panel, plan, said, shares, speakers, table, tabs, tools, trace_map, waterfall,
 };
 
 mod compare;
@@ -79,9 +79,9 @@ pub(super) async fn page(visit: Visit, Path(id): Path<String>) -> Result<Respons
         View::Spans => scene.details.extend(visit.state.store().trace_spans(&open, failed(&scene)).await?),
         _ => {}
     }
-    let mute: Vec<usize> = mute_failures(&scene.findings).filter(|place| !scene.details.contains_key(place)).collect();
-    if !mute.is_empty() {
-        scene.details.extend(visit.state.store().trace_spans(&open, mute).await?);
+    let starts: Vec<usize> = failures_told(&scene.findings).filter(|place| !scene.details.contains_key(place)).collect();
+    if !starts.is_empty() {
+        scene.details.extend(visit.state.store().trace_spans(&open, starts).await?);
     }
     let text = if scene.wanted.view == View::Json { indented(&visit, id, &scene.sheet).await? } else { None };
     let head = header(&scene);

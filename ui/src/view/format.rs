@@ -2,7 +2,6 @@
 //!
 //! Durations have three significant digits and a unit chosen per value, joined by a narrow no-break space.
 
-mod quiet;
 mod time;
 mod words;
 

@@ -92,18 +92,25 @@ pub(crate) fn totals(services: &[ServiceSummary], range: TimeRange, history: Opt
     counted.into_iter().chain(history).collect()
 }
 
-/// The first of each kind of trace, up to so many, with how many of all are of its kind: one cause takes one line.
+/// The first of each kind of trace, up to so many, with how many of all are of its kind: one cause takes one line. Lines that are left over
+/// are taken by further ones of these kinds, in their order.
 pub(crate) fn one_of_each(traces: Vec<TraceSummary>, most: usize) -> Vec<(TraceSummary, usize)> {
-    let mut found: Vec<(TraceSummary, usize)> = Vec::new();
-    for trace in traces {
+    let mut found: Vec<(usize, (TraceSummary, usize))> = Vec::new();
+    let mut further: Vec<(usize, TraceSummary)> = Vec::new();
+    for (place, trace) in traces.into_iter().enumerate() {
         let is_alike = |known: &TraceSummary| (&known.root_service, &known.root_name) == (&trace.root_service, &trace.root_name);
-        match found.iter_mut().find(|(known, _)| is_alike(known)) {
-            Some((_, count)) => *count += 1,
-            None => found.push((trace, 1)),
+        match found.iter_mut().find(|(_, (known, _))| is_alike(known)) {
+            Some((_, (_, count))) => {
+                *count += 1;
+                further.push((place, trace));
+            }
+            None => found.push((place, (trace, 1))),
         }
     }
     found.truncate(most);
-    found
+    found.extend(further.into_iter().map(|(place, trace)| (place, (trace, 1))).take(most - found.len()));
+    found.sort_by_key(|(place, _)| *place);
+    found.into_iter().map(|(_, listed)| listed).collect()
 }
 
 /// A duration that may break between its units where there is little room.
@@ -144,10 +151,14 @@ mod tests {
     #[test]
     fn of_slow_traces_each_kind_takes_one_line() {
         let trace = |root: &str, duration| TraceSummary { root_name: root.to_owned(), duration, ..summary() };
-        let slow = ["a", "a", "b", "a", "c"].into_iter().zip(1..).map(|(root, place)| trace(root, 10 - place)).collect();
-        let told: Vec<(String, u64, usize)> =
-            one_of_each(slow, 2).into_iter().map(|(trace, count)| (trace.root_name, trace.duration, count)).collect();
-        assert_eq!(told, [("a".to_owned(), 9, 3), ("b".to_owned(), 7, 1)]);
+        let told = |slow: &str, most| -> String {
+            let slow = slow.chars().zip(1..).map(|(root, place)| trace(&root.to_string(), 10 - place)).collect();
+            let listed = one_of_each(slow, most).into_iter();
+            listed.map(|(trace, count)| format!("{}{} ×{count}", trace.root_name, trace.duration)).collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(told("aabac", 2), "a9 ×3, b7 ×1");
+        assert_eq!(told("aabaa", 4), "a9 ×4, a8 ×1, b7 ×1, a6 ×1", "further ones take lines that are left over");
+        assert_eq!(told("aa", 4), "a9 ×2, a8 ×1");
     }
 
     fn summary() -> TraceSummary {
@@ -165,6 +176,7 @@ mod tests {
             key: 1,
             services: Vec::new(),
             first_error: None,
+            failure: None,
             repeated: None,
         }
     }

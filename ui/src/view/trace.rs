@@ -49,7 +49,7 @@ pub(crate) use self::detail::Group;
 pub(crate) use self::detail::{Panel, panel};
 pub(crate) use self::flame::{Flame, flame};
 pub(crate) use self::fold::{Plan, plan};
-pub(crate) use self::header::{Finding, Header, Note, findings, header, mute_failures, notes};
+pub(crate) use self::header::{Finding, Header, Note, failures_told, findings, header, notes};
 pub(crate) use self::json::{Json, MAX_SPANS as MAX_JSON_SPANS, json};
 pub(crate) use self::map::{TraceMap, trace_map};
 pub(crate) use self::minimap::{Minimap, controls, minimap};

@@ -303,7 +303,7 @@ fn row(trace: &TraceSummary, longest: u64, listing: &Listing<'_>) -> Row {
         },
         repeated: trace.repeated.as_ref().map(repeated).unwrap_or_default(),
         alike: String::new(),
-        error: trace.first_error.as_deref().map(|message| format::message(message, 160)).unwrap_or_default(),
+        error: why(trace).map(|message| format::message(message, 160)).unwrap_or_default(),
         short_id: id.chars().take(8).collect(),
         id,
         start: clock.moment(start),
@@ -321,6 +321,12 @@ fn row(trace: &TraceSummary, longest: u64, listing: &Listing<'_>) -> Row {
         lanes: lanes(&by_size, trace.duration, palette),
         picture: format!("spans per service: {}", format::line(&picture, 200)),
     }
+}
+
+/// What says why a trace failed, where its failure starts; else what its first failed span says.
+pub(crate) fn why(trace: &TraceSummary) -> Option<&str> {
+    let of_start = trace.failure.as_ref().and_then(|failure| failure.message.as_deref());
+    of_start.or(trace.first_error.as_deref()).filter(|message| !message.is_empty())
 }
 
 fn repeated(calls: &RepeatedCalls) -> String {

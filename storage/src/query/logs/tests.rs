@@ -236,3 +236,23 @@ fn words_are_found_page_by_page_in_many_segments_and_every_row_is_accounted_for(
         }
     }
 }
+
+#[test]
+fn bodies_are_searched_as_they_are_shown_without_the_colours_of_a_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let body = |number: u64| match number % 3 {
+        0 => format!("\u{1b}[31merror\u{1b}[39m: db down {number}"),
+        1 => format!("error: db down {number}"),
+        _ => "all is well".to_owned(),
+    };
+    let snapshot =
+        stored(folder.path(), &(0..300).map(|number| fixtures::log(number, "shop", &body(number), 1_000 + number)).collect::<Vec<_>>());
+    let found = |query: &str| {
+        let search = LogSearch { query: query.to_owned(), range: TimeRange::ALL, order: LogOrder::Newest, limit: 1_000, cursor: None };
+        super::search(&snapshot, &search, &control()).unwrap().records.len()
+    };
+    for query in ["error", "\"error: db\"", "err*", "body~\"^error: db down \\\\d+$\"", "\"\u{1b}[31merror\u{1b}[39m: db\""] {
+        assert_eq!(found(query), 200, "{query}");
+    }
+    assert_eq!((found("31merror"), found("-error")), (0, 100));
+}

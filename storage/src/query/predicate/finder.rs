@@ -1,7 +1,7 @@
 //! What a piece of free text looks for.
 
 use super::super::language::Literal;
-use crate::text::{Exact, Needle, Wildcard};
+use crate::text::{Exact, Needle, Wildcard, quiet};
 
 /// Decides whether a text is found in another.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ impl Finder {
     pub(super) fn new(literal: &Literal) -> Option<Self> {
         match literal {
             Literal::Bare(word) => Some(Self::Needle(Needle::word(word))),
-            Literal::Quoted(phrase) if !phrase.is_empty() => Some(Self::Needle(Needle::phrase(phrase))),
+            Literal::Quoted(phrase) if !phrase.is_empty() => Some(Self::Needle(Needle::phrase(&quiet(phrase)))),
             Literal::Quoted(_) => None,
             Literal::Glob(pieces) => Some(Self::Wildcard(Wildcard::new(pieces))),
         }
@@ -29,7 +29,7 @@ impl Finder {
     pub(super) fn exact(literal: &Literal) -> Option<Self> {
         match literal {
             Literal::Bare(word) => Some(Self::Exact(Exact::word(std::slice::from_ref(word)))),
-            Literal::Quoted(phrase) if !phrase.is_empty() => Some(Self::Exact(Exact::phrase(phrase))),
+            Literal::Quoted(phrase) if !phrase.is_empty() => Some(Self::Exact(Exact::phrase(&quiet(phrase)))),
             Literal::Quoted(_) => None,
             Literal::Glob(pieces) => Some(Self::Exact(Exact::word(pieces))),
         }
@@ -53,7 +53,9 @@ impl Finder {
         }
     }
 
+    /// Looks for it as it is shown: what colours a text on a terminal is not part of it.
     pub(super) fn matches(&self, text: &str) -> bool {
+        let text = &*quiet(text);
         match self {
             Self::Needle(needle) => needle.matches(text),
             Self::Wildcard(wildcard) => wildcard.matches(text),

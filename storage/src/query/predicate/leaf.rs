@@ -18,6 +18,7 @@ use crate::attributes::Values;
 use crate::model::{Severity, SpanId, TraceId};
 use crate::schema::column;
 use crate::store::Signal;
+use crate::text::quiet;
 
 /// One condition.
 #[derive(Debug)]
@@ -51,6 +52,8 @@ pub(super) enum Leaf {
     AnyOf(Vec<Self>),
     /// The body of a log record contains the text.
     Body(Finder),
+    /// A whole text, as it is shown.
+    Shown(&'static str, ValueTest),
     /// Any text of a span contains the text.
     SpanText(Finder),
     /// The text occurs in a span, whatever holds it.
@@ -166,7 +169,7 @@ impl Leaf {
             Self::Envelope(_) => 6,
             Self::Attribute(..) | Self::Exception(..) => 20,
             Self::Nested(_) => 30,
-            Self::Body(_) => 40,
+            Self::Body(_) | Self::Shown(..) => 40,
             Self::SpanText(_) => 80,
             Self::Anywhere(_) => 100,
         }
@@ -175,6 +178,7 @@ impl Leaf {
     pub(super) fn needs<'a>(&'a self, into: &mut Needs<'a>) {
         match self {
             Self::Text(name, _)
+            | Self::Shown(name, _)
             | Self::Lines(name, _)
             | Self::Long(name, _)
             | Self::Int(name, _)
@@ -208,6 +212,10 @@ impl Leaf {
             Self::Text(name, test) => {
                 let array = columns::text(batch, name)?;
                 keep(alive, |row| array.is_valid(row) && test.text(array.value(row)))
+            }
+            Self::Shown(name, test) => {
+                let array = columns::text(batch, name)?;
+                keep(alive, |row| array.is_valid(row) && test.text(&quiet(array.value(row))))
             }
             Self::Lines(name, test) => {
                 let array = columns::text(batch, name)?;
@@ -301,8 +309,11 @@ fn attribute(
     }))
 }
 
-/// `:` on the body searches inside it, as free text does; everything else compares the whole body.
+/// `:` on the body searches inside it, as free text does, and a regular expression sees what is shown; everything else compares the whole body.
 fn body(operator: Operator, operand: &Operand) -> Leaf {
+    if matches!(operator, Operator::Match | Operator::NotMatch) {
+        return Leaf::Shown(column::BODY, ValueTest::new(operator, operand));
+    }
     let Operand::Text(literals) = operand else { return Leaf::Text(column::BODY, ValueTest::new(operator, operand)) };
     if operator != Operator::Is {
         return Leaf::Text(column::BODY, ValueTest::new(operator, operand));

@@ -13,6 +13,7 @@ use super::value::ValueTest;
 use super::{Eval, Predicate};
 use crate::schema::column;
 use crate::segment::{Owner, RowRanges, Segment, union_rows};
+use crate::text::quiet;
 
 /// A condition that every matching row meets.
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +88,7 @@ impl<'a> Rest<'a> {
 impl Leaf {
     fn is_stored(&self) -> bool {
         match self {
-            Self::Text(..) | Self::Lines(..) | Self::Int(..) | Self::Long(..) | Self::Attribute(..) => true,
+            Self::Text(..) | Self::Shown(..) | Self::Lines(..) | Self::Int(..) | Self::Long(..) | Self::Attribute(..) => true,
             // A row without a resource has one without attributes.
             Self::Envelope(envelope) => !envelope.holds(&[]),
             _ => false,
@@ -103,6 +104,7 @@ impl Stored<'_> {
     pub(crate) fn rows(self, segment: &Segment, rows: &RowRanges) -> Option<(RowRanges, bool)> {
         let found = match self.0 {
             Leaf::Text(name, test) => segment.rows_passing(name, rows, |value| text(value).is_some_and(|text| test.text(text))),
+            Leaf::Shown(name, test) => segment.rows_passing(name, rows, |value| text(value).is_some_and(|text| test.text(&quiet(text)))),
             Leaf::Lines(name, test) => {
                 segment.rows_passing(name, rows, |value| text(value).is_some_and(|text| text.lines().any(|line| test.text(line))))
             }

@@ -6,20 +6,20 @@ use std::collections::{HashMap, HashSet};
 use arrow::array::RecordBatch;
 use arrow::buffer::BooleanBuffer;
 
-use super::super::answer::{QueryStats, ServiceInTrace, TraceSummary};
+use super::super::answer::{ServiceInTrace, TraceFailure, TraceSummary};
 use super::super::columns;
-use super::super::predicate::Predicate;
 use super::super::question::{QueryError, TraceOrder, TraceSearch};
-use super::super::scan::{Control, Scan, Wanted, of_map};
-use crate::attributes::{Found, Values};
+use super::super::scan::of_map;
 use crate::model::{SpanKind, StatusCode, TimeRange, TraceId, UnixNanos};
 use crate::schema::column;
-use crate::snapshot::Snapshot;
 use crate::spread::Spread;
-use crate::store::Signal;
 
+mod failure;
+mod naming;
 mod siblings;
 
+use self::failure::{Stand, Stands};
+pub(super) use self::naming::name_errors;
 use self::siblings::Siblings;
 
 /// Columns that [`gather`] reads besides those of the query.
@@ -60,6 +60,9 @@ pub(super) struct Gathered {
     root: Option<Root>,
     /// What says why, of those the first.
     first_error: Option<((bool, Failed), Option<String>)>,
+    stands: Stands,
+    /// Where its failure starts, once all its spans are there.
+    failure: Option<(Failed, TraceFailure)>,
     services: Vec<Service>,
     siblings: Siblings,
 }
@@ -92,7 +95,8 @@ struct Service {
 
 /// Bytes that so many traces with so many spans take, about: of each span that it was seen, of each trace a few services.
 pub(super) fn bytes(traces: &HashMap<TraceId, Gathered, Spread>, spans: usize) -> usize {
-    of_map(traces) + spans * 2 * size_of::<(u64, i32, u64)>() + traces.len() * SERVICES * (size_of::<Service>() + SPANS_SHOWN * 16)
+    let stands = spans.min(traces.len() * failure::MAX_SPANS) * size_of::<Stand>();
+    of_map(traces) + stands + spans * 2 * size_of::<(u64, i32, u64)>() + traces.len() * SERVICES * (size_of::<Service>() + SPANS_SHOWN * 16)
 }
 
 /// Adds the alive rows of a batch to their traces.
@@ -126,6 +130,7 @@ pub(super) fn gather(
             service: services.value(row),
             kind: kinds.value(row),
             parent: columns::span_id(parents, row).map(|parent| u64::from_be_bytes(*parent.as_bytes())),
+            status: statuses.value(row),
             is_error: statuses.value(row) == StatusCode::Error.number(),
             matches: matching.value(row),
         };
@@ -137,70 +142,6 @@ pub(super) fn gather(
         }
     }
     Ok(())
-}
-
-/// What an error is called by.
-const ERROR_TYPE: &str = "error.type";
-
-/// First errors of traces in which none has a message are called by their `error.type`, else by the type of their exception.
-pub(super) fn name_errors(
-    snapshot: &Snapshot,
-    traces: &mut HashMap<TraceId, Gathered, Spread>,
-    control: &Control,
-) -> Result<QueryStats, QueryError> {
-    const READ: [&str; 7] = [
-        column::TRACE_ID,
-        column::SPAN_ID,
-        column::START_TIME,
-        column::END_TIME,
-        column::KIND,
-        column::STATUS_CODE,
-        column::EXCEPTION_TYPE,
-    ];
-    let is_mute = |gathered: &Gathered| gathered.first_error.as_ref().is_some_and(|(_, message)| message.is_none());
-    let mute: Vec<TraceId> = traces.iter().filter(|(_, gathered)| is_mute(gathered)).map(|(id, _)| *id).collect();
-    if mute.is_empty() {
-        return Ok(QueryStats { complete: true, ..QueryStats::default() });
-    }
-    let of_traces = Predicate::traces(mute);
-    let mut scan = Scan::new(snapshot, Signal::Traces, TimeRange::ALL, &of_traces.hints, control)?;
-    scan.run(
-        Wanted { columns: &READ, keys: &[ERROR_TYPE.to_owned()], predicate: &of_traces },
-        |_| false,
-        |rows| {
-            let ids = columns::id(rows.batch, column::TRACE_ID)?;
-            let spans = columns::id(rows.batch, column::SPAN_ID)?;
-            let (starts, ends) = (columns::long(rows.batch, column::START_TIME)?, columns::long(rows.batch, column::END_TIME)?);
-            let (kinds, statuses) = (columns::int(rows.batch, column::KIND)?, columns::int(rows.batch, column::STATUS_CODE)?);
-            let exceptions = columns::text(rows.batch, column::EXCEPTION_TYPE)?;
-            let types = Values::of(rows.batch, ERROR_TYPE)?;
-            for row in rows.alive.set_indices().filter(|row| statuses.value(*row) == StatusCode::Error.number()) {
-                let (Some(trace), Some(span)) = (columns::trace_id(ids, row), columns::span_id(spans, row)) else { continue };
-                let place = order(columns::nanos(starts, row), u64::from_be_bytes(*span.as_bytes()), kinds.value(row));
-                let rank = failed(columns::nanos(ends, row), place);
-                if let Some(((_, first), message @ None)) = traces.get_mut(&trace).and_then(|gathered| gathered.first_error.as_mut())
-                    && *first == rank
-                {
-                    *message = error_type(&types, row)
-                        .or_else(|| Some(columns::text_or_empty(exceptions, row)).filter(|text| !text.is_empty()))
-                        .map(str::to_owned);
-                }
-            }
-            Ok(())
-        },
-    )?;
-    Ok(scan.stats)
-}
-
-fn error_type<'a>(types: &Values<'a>, row: usize) -> Option<&'a str> {
-    let mut found = None;
-    types.any(row, |value| {
-        if let Found::Text(text) = value {
-            found = Some(text).filter(|text| !text.is_empty());
-        }
-        found.is_some()
-    });
-    found
 }
 
 /// A server that shares its id with a client is what that client calls.
@@ -229,6 +170,7 @@ struct Row<'a> {
     kind: i32,
     /// `None` for a root.
     parent: Option<u64>,
+    status: i32,
     is_error: bool,
     matches: bool,
 }
@@ -258,15 +200,19 @@ impl Gathered {
         if let Some(parent) = row.parent {
             self.siblings.add(parent, (row.service, row.name, row.kind));
         }
+        let message = if row.is_error { message() } else { None };
         if row.is_error {
             self.error_count += 1;
-            let message = message();
             let rank = (message.is_none_or(is_code), failed(row.end, place));
             if self.first_error.as_ref().is_none_or(|(first, _)| rank < *first) {
                 self.first_error = Some((rank, message.map(str::to_owned)));
             }
         }
-        self.service(row.service, place).add(row, place);
+        let at = self.service(row.service, place);
+        if let Some(service) = self.services.get_mut(at) {
+            service.add(row, place);
+        }
+        self.stands.add(row.stand(place, at), message);
     }
 
     fn count(&mut self, start: u64) -> u64 {
@@ -275,13 +221,29 @@ impl Gathered {
         TraceOrder::weight_of(count + 1, newest.max(start))
     }
 
-    fn service(&mut self, name: &str, first: Order) -> &mut Service {
-        let at = self.services.iter().position(|service| service.name == name).unwrap_or_else(|| {
+    /// The place of a service.
+    fn service(&mut self, name: &str, first: Order) -> usize {
+        self.services.iter().position(|service| service.name == name).unwrap_or_else(|| {
             self.services.push(Service { name: name.to_owned(), first, span_count: 0, error_count: 0, longest: Vec::new() });
             self.services.len() - 1
-        });
-        #[expect(clippy::indexing_slicing, reason = "the position was found or made above")]
-        &mut self.services[at]
+        })
+    }
+
+    /// Finds out where its failure starts, now that all its spans are there.
+    fn settle(&mut self) {
+        let Some((rank, message, services)) = self.stands.origin() else { return };
+        let name = |at: u32| self.services.get(at as usize).map(|service| service.name.clone());
+        let mut services = services.into_iter().filter_map(name);
+        let Some(service) = services.next() else { return };
+        let root = self.root.as_ref().map_or("", |root| root.service.as_str());
+        let mut through: Vec<String> = Vec::new();
+        for above in services.filter(|above| *above != service && above != root) {
+            if !through.contains(&above) {
+                through.push(above);
+            }
+        }
+        self.failure = Some((rank, TraceFailure { service, message, through }));
+        self.stands = Stands::default();
     }
 
     pub(super) fn finish(mut self, trace_id: TraceId, key: u64) -> TraceSummary {
@@ -302,7 +264,23 @@ impl Gathered {
             key,
             services: self.services.into_iter().map(|service| service.finish(start)).collect(),
             first_error: self.first_error.and_then(|(_, message)| message),
+            failure: self.failure.map(|(_, failure)| failure),
             repeated: self.siblings.most(),
+        }
+    }
+}
+
+impl Row<'_> {
+    fn stand(&self, place: Order, service: usize) -> Stand {
+        Stand {
+            place,
+            id: self.id,
+            parent: self.parent,
+            kind: SpanKind::from(self.kind),
+            status: StatusCode::from(self.status),
+            ended: (self.end.max(self.start), self.duration),
+            service: u32::try_from(service).unwrap_or(u32::MAX),
+            said: None,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::segment::BundleWriter;
 
-use super::super::{Tokenizer, VERSION, truncated};
+use super::super::{Tokenizer, truncated};
 use super::ids::{self, IdsBuilder};
 use super::words::{self, WordsBuilder, Written};
 use super::{BLOCK_ROWS, UNIT_ROWS, blob_name};
@@ -38,14 +38,7 @@ pub(super) struct WrittenUnit {
 impl IndexBuilder {
     /// Starts a new unit after so many rows.
     pub(crate) fn with_unit_rows(unit_rows: u32) -> Self {
-        let tokenizer = Tokenizer::of_version(VERSION);
-        Self { tokenizer, unit: UnitBuilder::default(), next_row: 0, unit_rows: unit_rows.min(UNIT_ROWS) }
-    }
-
-    /// With the tokens that an older version had.
-    #[cfg(test)]
-    pub(crate) fn of_version(version: u32) -> Self {
-        Self { tokenizer: Tokenizer::of_version(version), ..Self::default() }
+        Self { tokenizer: Tokenizer::default(), unit: UnitBuilder::default(), next_row: 0, unit_rows: unit_rows.min(UNIT_ROWS) }
     }
 
     /// Adds the body of the next row.

@@ -6,7 +6,7 @@ use super::super::Tokenizer;
 use super::builder::{UnitBuilder, WrittenUnit};
 use super::ids::{self, Ids, Source};
 use super::words::Written;
-use super::{Index, Unit, VERSION};
+use super::{Index, Unit};
 
 /// An index, and the bodies so far.
 #[derive(Debug)]
@@ -23,8 +23,7 @@ pub(crate) struct Comparison {
 
 impl Comparison {
     pub(crate) fn new(index: Index) -> Self {
-        let tokenizer = Tokenizer::of_version(index.version);
-        Self { index, unit: 0, made: Vec::new(), builder: UnitBuilder::default(), tokenizer, is_equal: true }
+        Self { index, unit: 0, made: Vec::new(), builder: UnitBuilder::default(), tokenizer: Tokenizer::default(), is_equal: true }
     }
 
     /// Adds the body of the next row.
@@ -55,8 +54,8 @@ impl Comparison {
 fn is_made_again(made: Vec<WrittenUnit>, unit: &Unit, index: &Index) -> io::Result<bool> {
     let made = joined(made)?;
     let stored = index.bundle.read_blob(&unit.ids_blob)?;
-    let ids = Ids::open(&Source::Bytes(&made.ids), VERSION)?;
-    // What follows is how many rows they are, which is known, and other versions write it in another way.
+    let ids = Ids::open(&Source::Bytes(&made.ids))?;
+    // What follows is how many rows they are, which is known.
     let is_same = made.ids.get(..ids.content()) == stored.get(..unit.ids.content());
     let words = unit.words.reader(&index.bundle)?;
     Ok(is_same && made.words.reader(unit.ids.blocks())?.equals(&words)?)
@@ -70,7 +69,7 @@ fn joined(mut parts: Vec<WrittenUnit>) -> io::Result<WrittenUnit> {
         return Ok(part);
     }
     let sources: Vec<Source<'_>> = parts.iter().map(|part| Source::Bytes(&part.ids)).collect();
-    let of_parts: Vec<Ids> = sources.iter().map(|source| Ids::open(source, VERSION)).collect::<io::Result<_>>()?;
+    let of_parts: Vec<Ids> = sources.iter().map(Ids::open).collect::<io::Result<_>>()?;
     let mut file = Vec::new();
     ids::join(&of_parts.iter().zip(sources).collect::<Vec<_>>(), &mut file)?;
     let words = Written::join(&parts.iter().map(|part| part.words.index().clone()).collect::<Vec<_>>())?;

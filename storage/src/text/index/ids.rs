@@ -8,7 +8,6 @@
 //! - the parts of the unit: rows of each u32;
 //! - parts u32, pages u32, crc32c of the directory, the parts and these two u32.
 //!
-//! In version 4 there are rows of the unit u32 in place of the parts and how many these are.
 //!
 //! Equal bodies make equal bytes, and equal units that are joined (`ids/join.rs`) as well.
 
@@ -19,7 +18,7 @@ use std::ops::{Range, RangeInclusive};
 use crate::segment::{Blob, Bundle, bundle_damaged};
 
 use super::blocks::{self, Blocks};
-use super::{BLOCK_ROWS, MAX_BLOCKS, PARTS_SINCE, UNIT_ROWS};
+use super::{BLOCK_ROWS, MAX_BLOCKS, UNIT_ROWS};
 
 mod builder;
 mod file;
@@ -88,15 +87,14 @@ impl Source<'_> {
 // === impl Ids ===
 
 impl Ids {
-    pub(super) fn open(source: &Source<'_>, version: u32) -> io::Result<Self> {
+    pub(super) fn open(source: &Source<'_>) -> io::Result<Self> {
         let short = || source.damaged("is too short");
         let end = u32::try_from(source.len()).map_err(|_| source.damaged("is too long"))?;
         let tail_at = end.checked_sub(TAIL_BYTES).ok_or_else(short)?;
         let tail = source.read(tail_at, TAIL_BYTES as usize)?;
         let number =
             |bytes: &[u8], at: usize| bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u32::from_le_bytes(*bytes));
-        let (rows, pages, crc) = (number(&tail, 0), number(&tail, 4), number(&tail, 8));
-        let parts = if version < PARTS_SINCE { 0 } else { rows };
+        let (parts, pages, crc) = (number(&tail, 0), number(&tail, 4), number(&tail, 8));
         let directory_bytes = (pages as usize).checked_mul(ENTRY_BYTES).ok_or_else(short)?;
         let parts_bytes = (parts as usize).checked_mul(PART_BYTES).ok_or_else(short)?;
         let length = directory_bytes.checked_add(parts_bytes).filter(|bytes| *bytes <= tail_at as usize).ok_or_else(short)?;
@@ -113,7 +111,7 @@ impl Ids {
         let (entries, _) = directory.as_chunks::<ENTRY_BYTES>();
         let directory: Vec<(u64, u32)> = entries.iter().filter_map(entry).collect();
         let (parts, _) = parts.as_chunks::<PART_BYTES>();
-        let parts = if version < PARTS_SINCE { vec![rows] } else { parts.iter().copied().map(u32::from_le_bytes).collect() };
+        let parts: Vec<u32> = parts.iter().copied().map(u32::from_le_bytes).collect();
         let blocks = blocks::count_all(&parts);
         let is_sorted = directory.is_sorted() && directory.last().is_none_or(|(_, at)| *at <= directory_at);
         if !is_sorted || parts.iter().any(|rows| *rows > UNIT_ROWS) || blocks > MAX_BLOCKS {

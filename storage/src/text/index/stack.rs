@@ -37,11 +37,8 @@ const MAX_WORDS_BYTES: u64 = 16 << 20;
 // === impl Index ===
 
 impl Index {
-    /// All units, to be put behind those of other segments. The error is that this index cannot be read, or is none of now.
+    /// All units, to be put behind those of other segments. The error is that this index cannot be read.
     pub(crate) fn parts(&self) -> io::Result<Vec<Part>> {
-        if !self.is_of_now() {
-            return Err(io::Error::other("it was written by an older version"));
-        }
         let part = |unit: &Arc<Unit>| {
             self.bundle.read_blob(&unit.ids_blob)?;
             Ok(Part { bundle: self.bundle.clone(), unit: Arc::clone(unit), words: unit.words.load(&self.bundle)? })

@@ -103,68 +103,6 @@ proptest! {
     }
 }
 
-/// The bundle of an index as an older version wrote it.
-fn of_version(version: u32, bodies: &[Option<String>]) -> (tempfile::TempDir, Bundle) {
-    let folder = tempfile::tempdir().unwrap();
-    let place = Place::real(folder.path());
-    let written = |name: &str, write: &dyn Fn(&mut BundleWriter)| {
-        let mut bundle = BundleWriter::create(place.join("tmp")).unwrap();
-        write(&mut bundle);
-        let synced = bundle.finish().unwrap();
-        let len = synced.len;
-        synced.rename(&place.join(name)).unwrap();
-        Bundle::open(&place.join(name), len).unwrap()
-    };
-    let new = written("new", &|bundle| {
-        let mut builder = IndexBuilder::of_version(version);
-        bodies.iter().for_each(|body| builder.push(body.as_deref(), bundle).unwrap());
-        builder.finish(bundle).unwrap();
-    });
-    // Version 4 had rows in place of parts and their number.
-    let without_parts = |bytes: &[u8]| {
-        let (rest, tail) = bytes.split_at(bytes.len() - 16);
-        let pages = u32::from_le_bytes(tail[8..12].try_into().unwrap()) as usize;
-        let directory = [&rest[rest.len() - 12 * pages..], &tail[..4], &tail[8..12]].concat();
-        [&rest[..rest.len() - 12 * pages], &directory[..], &crc32c::crc32c(&directory).to_le_bytes()[..]].concat()
-    };
-    let old = written("old", &|bundle| {
-        for blob in new.blobs() {
-            let (name, bytes) = (blob.name.replace(&format!("/v{VERSION}/"), &format!("/v{version}/")), new.read_blob(blob).unwrap());
-            let bytes = if version < PARTS_SINCE && name.ends_with("/ids") { without_parts(&bytes) } else { bytes };
-            bundle.add(&*name, &bytes).unwrap();
-        }
-    });
-    (folder, old)
-}
-
-#[test]
-fn indexes_of_older_versions_are_read_and_not_asked_for_what_they_do_not_know() {
-    let bodies: Vec<Option<String>> = (0..100).map(|row| Some(format!("order number{row} paid 注文{row}が超時 {}超時", row % 2))).collect();
-    let terms = |text: &str| Needle::phrase(text).hint_terms();
-    for version in OLDEST_VERSION..=VERSION {
-        let (_folder, bundle) = of_version(version, &bodies);
-        let index = Index::open(&bundle).unwrap().unwrap();
-        let found = |term: &str| {
-            let found = index.rows(&[term.to_owned()]).unwrap();
-            found.into_iter().map(|rows| (rows.start, rows.end)).collect::<Vec<_>>()
-        };
-        for (term, rows) in [("number7", (0, 16)), ("number99", (96, 100)), ("paid", (0, 100))] {
-            assert_eq!(found(term), [rows], "{term} of version {version}");
-        }
-        let is_of_now = version == VERSION;
-        assert_eq!((index.is_of_now(), index.parts().is_ok()), (is_of_now, is_of_now));
-        // Nothing is left out of what it is asked for.
-        let wanted = [terms("が超時"), terms("x number7 超時"), terms("注文")].concat();
-        let known = index.known(&wanted);
-        assert_eq!(known.contains(&"超時".to_owned()), is_of_now);
-        assert!(known.contains(&"number7".to_owned()));
-        for term in &known {
-            assert!(found(term).iter().any(|(from, to)| *from <= 7 && 7 < *to), "{term} of version {version}");
-        }
-        assert!(compare(index, &bodies), "version {version}");
-    }
-}
-
 #[test]
 fn a_unit_that_lacks_a_part_is_damaged_and_older_indexes_do_not_count() {
     let folder = tempfile::tempdir().unwrap();

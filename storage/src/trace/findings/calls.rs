@@ -1,12 +1,12 @@
 //! Equal calls of one parent: loops over single calls, and attempts after failures.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BinaryHeap, HashMap};
 
-use crate::model::SpanKind;
+use crate::model::{Span, SpanKind, UnixNanos};
 
 use super::waits::length;
-use super::{Brief, Doubt, Finding, FindingKind, MOST_OF_A_KIND, Sheet, percent};
+use super::{Brief, Doubt, Finding, FindingKind, MOST_OF_A_KIND, Sheet, target, told_percent};
 
 /// Equal siblings that look like a loop over single calls.
 const REPEATED: usize = 5;
@@ -20,6 +20,8 @@ const MUCH: u64 = 10;
 const MOST_LOOPS: usize = 16;
 /// What may be attempts is compared for so many parents, most of which may ask for other things each time.
 const MOST_RETRIES: usize = 8;
+/// And for so many calls of one of them, among which are others.
+const MOST_ASKED: usize = 20;
 /// More attempts than this are a loop in which much fails, not a retry.
 const MAX_ATTEMPTS: usize = 10;
 
@@ -45,6 +47,10 @@ struct Loop {
     parents: usize,
     /// Durations of all added up.
     total: u64,
+    /// Of each parent the time from the begin of its first call to the end of the last, added up.
+    passed: u64,
+    /// How many of one parent ran at the same time.
+    at_once: usize,
     /// Of the parent whose calls take most: how long, the first of them, and how many.
     greatest: (u64, Reverse<usize>, usize),
 }
@@ -64,6 +70,7 @@ impl Loop {
             below_one,
             total: self.total,
             percent,
+            at_once: if self.total / 2 > self.passed { self.at_once } else { 1 },
             has_calls: has_calls(),
             matters: is_much || below_one >= VERY_MANY,
         })
@@ -91,7 +98,17 @@ fn loops(sheet: &Sheet, doubt: &Doubt) -> Vec<Loop> {
         let Some((first, span)) = places.first().and_then(|first| Some((*first, sheet.spans.get(*first)?))) else { continue };
         let total = briefs(sheet, &places).fold(0_u64, |sum, span| sum.saturating_add(span.duration()));
         let greatest = (total, Reverse(first), places.len());
-        let one = loops.entry((span.service, span.name, span.kind)).or_insert(Loop { places: Vec::new(), parents: 0, total: 0, greatest });
+        let one = loops.entry((span.service, span.name, span.kind)).or_insert(Loop {
+            places: Vec::new(),
+            parents: 0,
+            total: 0,
+            passed: 0,
+            at_once: 1,
+            greatest,
+        });
+        let (passed, at_once) = side_by_side(sheet, &places);
+        one.passed = one.passed.saturating_add(passed);
+        one.at_once = one.at_once.max(at_once);
         one.places.extend(places);
         one.parents += 1;
         one.total = one.total.saturating_add(total);
@@ -102,14 +119,49 @@ fn loops(sheet: &Sheet, doubt: &Doubt) -> Vec<Loop> {
     loops
 }
 
-/// Calls that failed and were made again, as far as their times and names say: see [`super::target`].
+/// How long these calls took from the first to the last, and how many of them ran at the same time.
+fn side_by_side(sheet: &Sheet, places: &[usize]) -> (u64, usize) {
+    let mut ends: BinaryHeap<Reverse<UnixNanos>> = BinaryHeap::new();
+    let mut calls: Vec<(UnixNanos, UnixNanos)> = briefs(sheet, places).map(|span| (span.start, span.end.max(span.start))).collect();
+    calls.sort_unstable();
+    let mut most = 1;
+    for (start, end) in &calls {
+        while ends.peek().is_some_and(|Reverse(end)| end <= start) {
+            ends.pop();
+        }
+        ends.push(Reverse(*end));
+        most = most.max(ends.len());
+    }
+    let passed = calls.first().zip(calls.iter().map(|(_, end)| *end).max()).map_or(0, |((begin, _), end)| end.since(*begin));
+    (passed, most)
+}
+
+/// Calls that perhaps failed and were made again: only what they ask for says which of them, see [`judged`], and fills in the numbers. First
+/// those that are attempts by their times, all of them.
 pub(super) fn retries(sheet: &Sheet, doubt: &Doubt) -> Vec<Finding> {
-    let found = groups(sheet).into_iter().filter_map(|places| {
-        let (succeeded, lost) = attempts(sheet, &places, doubt)?;
+    let failed = |place: &usize| sheet.spans.get(*place).is_some_and(Brief::is_error);
+    let mut groups: Vec<Vec<usize>> = groups(sheet)
+        .into_iter()
+        .filter(|places| places.len() <= MOST_ASKED && places.split_last().is_some_and(|(_, before)| before.iter().any(failed)))
+        .collect();
+    groups.sort_by_key(|places| attempts(sheet, places, doubt).is_none());
+    groups.truncate(MOST_RETRIES);
+    let candidate = |places: Vec<usize>| {
+        let first = *places.first()?;
+        Some(FindingKind::Retries { attempts: places, succeeded: false, lost: 0 }.at(sheet, first))
+    };
+    groups.into_iter().filter_map(candidate).collect()
+}
+
+/// The attempts among calls that [`retries`] found, of each thing that was asked for; none where it is not said what that is.
+pub(super) fn judged(sheet: &Sheet, calls: &[usize], spans: &HashMap<usize, Span>) -> Vec<Finding> {
+    let doubt = Doubt::of(sheet);
+    let told = |places: Vec<usize>| {
+        let (succeeded, lost) = attempts(sheet, &places, &doubt).filter(|_| places.len() > 1)?;
         let first = *places.first()?;
         Some(FindingKind::Retries { attempts: places, succeeded, lost }.at(sheet, first))
-    });
-    found.take(MOST_RETRIES).collect()
+    };
+    target::parted(calls, spans).into_iter().filter_map(told).collect()
 }
 
 /// Whether equal calls are attempts at one thing: one after the other, and all before the last failed. Then whether the last went well,
@@ -147,7 +199,7 @@ fn critical_percent(sheet: &Sheet, places: &[usize], doubt: &Doubt) -> u64 {
         after.checked_sub(1).and_then(|at| rows.get(at)).is_some_and(|(_, end)| row < *end)
     };
     let nanos = length(sheet.path().iter().filter(|section| is_inside(section.span)));
-    percent(nanos, duration)
+    told_percent(nanos, duration)
 }
 
 fn briefs<'a>(sheet: &'a Sheet, places: &'a [usize]) -> impl Iterator<Item = &'a Brief> {

@@ -9,13 +9,7 @@ impl Finding {
     pub fn sentence(&self) -> String {
         let Self { service, name, .. } = self;
         match &self.kind {
-            FindingKind::ErrorStart { message, count } => {
-                let times = if *count > 1 { format!(" ({} times)", grouped(*count)) } else { String::new() };
-                match message {
-                    Some(message) => format!("The error starts in {service}, {name}{times}: {message}"),
-                    None => format!("The error starts in {service}, {name}{times}."),
-                }
-            }
+            FindingKind::ErrorStart { message, count, survived } => self.error_start(message.as_deref(), *count, *survived),
             FindingKind::FailsAfter { message, after } => {
                 format!("{service}, {name} failed {} after that, and says of itself: {message}", human(*after))
             }
@@ -23,11 +17,12 @@ impl Finding {
                 let (of, median) = (grouped(*of), human(*typical));
                 format!("{} of the {of} spans of {name} within a day; their median is {median}.", slowness(*than_percent))
             }
-            FindingKind::RepeatedCalls { count, parents, total, percent, has_calls, .. } => {
+            FindingKind::RepeatedCalls { count, parents, total, percent, at_once, has_calls, .. } => {
                 let below = if *has_calls { "with what they called " } else { "" };
                 let share = if *percent > 0 { format!(", {below}{percent} % of the critical path") } else { String::new() };
                 let under = if *parents > 1 { format!("{} parents", grouped(*parents)) } else { "one parent".to_owned() };
-                format!("{service}, {name} ran {} times under {under}: {} in all{share}.", grouped(*count), human(*total))
+                let beside = if *at_once > 1 { format!(", up to {} at once", grouped(*at_once)) } else { String::new() };
+                format!("{service}, {name} ran {} times under {under}{beside}: {} in all{share}.", grouped(*count), human(*total))
             }
             FindingKind::Retries { attempts, succeeded, lost } => {
                 let end = if *succeeded { "the last attempt went well" } else { "all attempts failed" };
@@ -75,6 +70,17 @@ impl Finding {
             FindingKind::StillArriving { has_root: false, ago } => {
                 format!("The root has not arrived yet; the last span ended {} ago.", human(*ago))
             }
+        }
+    }
+
+    fn error_start(&self, message: Option<&str>, count: usize, survived: bool) -> String {
+        let Self { service, name, .. } = self;
+        let times = if count > 1 { format!(" ({} times)", grouped(count)) } else { String::new() };
+        let said = message.map_or_else(|| ".".to_owned(), |message| format!(": {message}"));
+        if survived {
+            format!("{service}, {name} failed{times} without failing its request{said}")
+        } else {
+            format!("The error starts in {service}, {name}{times}{said}")
         }
     }
 }

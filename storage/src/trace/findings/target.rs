@@ -38,12 +38,23 @@ const PARAMETERS: &str = "db.query.parameter.";
 /// The client's own word that it sends again.
 const RESENT: [&str; 2] = ["http.request.resend_count", "http.resend_count"];
 
-/// Whether the spans at these places ask for one thing. What is not among `spans`, or does not say what it asks for, does not.
-pub(super) fn is_one(places: &[usize], spans: &HashMap<usize, Span>) -> bool {
-    let all: Option<Vec<&Span>> = places.iter().map(|place| spans.get(place)).collect();
-    let Some((first, others)) = all.as_deref().and_then(<[_]>::split_first) else { return false };
-    let says = TELLING.iter().any(|key| first.attribute(key).is_some());
-    others.iter().all(|other| is_resent(other)) || says && others.iter().all(|other| is_alike(first, other))
+/// The spans at these places, in their order, parted by what they ask for. Those that do not say it are in no part, but for one that is sent
+/// again: it asks for the same as the one before.
+pub(super) fn parted(places: &[usize], spans: &HashMap<usize, Span>) -> Vec<Vec<usize>> {
+    let mut parts: Vec<(&Span, Vec<usize>)> = Vec::new();
+    let mut last = None;
+    for place in places {
+        let Some(span) = spans.get(place) else { continue };
+        let says = TELLING.iter().any(|key| span.attribute(key).is_some());
+        let known = if says { parts.iter().position(|(first, _)| is_alike(first, span)) } else { last.filter(|_| is_resent(span)) };
+        let part = known.unwrap_or(parts.len());
+        match parts.get_mut(part) {
+            Some((_, part)) => part.push(*place),
+            None => parts.push((span, vec![*place])),
+        }
+        last = Some(part);
+    }
+    parts.into_iter().map(|(_, part)| part).collect()
 }
 
 fn is_resent(span: &Span) -> bool {

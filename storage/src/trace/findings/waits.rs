@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use super::super::Section;
 use super::super::critical::is_handed_over;
-use super::{Brief, Doubt, Finding, FindingKind, Sheet, percent};
+use super::{Brief, Doubt, Finding, FindingKind, Sheet, percent, told_percent};
+use crate::model::UnixNanos;
 
 /// Share of the critical path, in percent, that is worth a word.
 const CRITICAL_PERCENT: u64 = 30;
@@ -53,7 +54,7 @@ pub(super) fn critical_share(sheet: &Sheet, doubt: &Doubt, told: &[usize]) -> Op
     let greatest = shares.into_values().max_by_key(|share| (share.untold, share.longest))?;
     let Share { nanos, untold, spans, longest: (_, Reverse(place)) } = greatest;
     let is_news = percent(untold, duration) >= CRITICAL_PERCENT;
-    is_news.then(|| FindingKind::CriticalShare { percent: percent(nanos, duration), nanos, spans }.at(sheet, place))
+    is_news.then(|| FindingKind::CriticalShare { percent: told_percent(nanos, duration), nanos, spans }.at(sheet, place))
 }
 
 /// The longest wait of a span with children for none of them. What may be the work of a clock is none.
@@ -61,17 +62,38 @@ pub(super) fn idle_gap(sheet: &Sheet, doubt: &Doubt) -> Option<Finding> {
     let (_, duration) = busy_root(sheet)?;
     let tree = sheet.tree();
     let length = |section: &Section| section.to.since(section.from);
-    let is_certain = |section: &&Section| {
+    let is_certain = |section: &Section| {
         let shift = tree.children(section.span).iter().map(|child| doubt.at(*child)).max().unwrap_or(0);
         !doubt.reaches(length(section), shift.max(doubt.at(section.span)))
     };
     let waits = sheet.path().iter().filter(|section| !tree.children(section.span).is_empty());
-    let long = waits.filter(|section| length(section) >= SHORT && percent(length(section), duration) >= IDLE_PERCENT);
+    let is_long = |section: &Section| length(section) >= SHORT && percent(length(section), duration) >= IDLE_PERCENT;
+    let long = waits.filter(|section| is_long(section)).map(|section| untraced(sheet, doubt, section)).filter(is_long);
     let longest = long.filter(is_certain).max_by_key(|section| (length(section), Reverse(section.from)))?;
     let begins = |child: usize| Some((sheet.spans.get(child)?.start, child));
     let next = tree.children(longest.span).iter().filter_map(|child| begins(*child)).filter(|(start, _)| *start >= longest.to).min();
     let before = next.map(|(_, child)| sheet.name(child).to_owned());
-    Some(FindingKind::IdleGap { nanos: length(longest), at: longest.from.since(sheet.start()), before }.at(sheet, longest.span))
+    Some(FindingKind::IdleGap { nanos: length(&longest), at: longest.from.since(sheet.start()), before }.at(sheet, longest.span))
+}
+
+/// The longest stretch of a section in which nothing below its span ran either that it did not wait for, such as a consumer. What a clock in
+/// doubt says of that does not count.
+fn untraced(sheet: &Sheet, doubt: &Doubt, section: &Section) -> Section {
+    let row = sheet.rank(section.span);
+    let below = sheet.tree().preorder().get(row + 1..row + sheet.tree().subtree_size(section.span)).unwrap_or_default();
+    let certain = below.iter().filter(|place| doubt.at(**place) == 0);
+    let beside = certain.filter_map(|place| sheet.spans.get(*place)).filter(|span| span.start < section.to && span.end > section.from);
+    let mut busy: Vec<(UnixNanos, UnixNanos)> = beside.map(|span| (span.start, span.end)).collect();
+    busy.sort_unstable();
+    busy.push((section.to, section.to));
+    let (mut from, mut longest) = (section.from, Section { to: section.from, ..*section });
+    for (start, end) in busy {
+        if start.since(from) > length([longest].iter()) {
+            longest = Section { from, to: start, ..*section };
+        }
+        from = from.max(end);
+    }
+    longest
 }
 
 /// That the trace goes on for long after its root, which the path ends with.

@@ -61,7 +61,10 @@ fn a_lone_span_gives_no_findings() {
 fn the_error_starts_where_nothing_below_failed() {
     let spans = vec![failed("outer", span("a", 1, 0, 0, 100)), failed("inner", span("b", 2, 1, 1, 9)), span("c", 3, 2, 2, 5)];
     let found = findings(&Sheet::of(&trace(spans)), None, &HashMap::new(), LATE);
-    assert_eq!((found[0].kind.clone(), found[0].span), (FindingKind::ErrorStart { message: Some("inner".to_owned()), count: 1 }, Some(1)));
+    assert_eq!(
+        (found[0].kind.clone(), found[0].span),
+        (FindingKind::ErrorStart { message: Some("inner".to_owned()), count: 1, survived: false }, Some(1))
+    );
     assert_eq!(found.iter().filter(|finding| matches!(finding.kind, FindingKind::ErrorStart { .. })).count(), 1);
 }
 
@@ -212,6 +215,84 @@ fn loops_over_one_call_are_told_once_with_their_sum() {
     let told = said(&spans);
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told[1].starts_with("db, SELECT makes up 7"), "{told:?}");
+}
+
+#[test]
+fn what_a_request_answered_well_does_not_explain_the_failure_above_it_where_something_else_does() {
+    let kind = |kind, span: Span| Span { kind, ..span };
+    let server = |name: &str, span: Span| kind(SpanKind::Server, named(name, span));
+    // The cache of profile is down, and profile answers; what fails is the price.
+    let mut spans = vec![
+        failed("502", server("POST /book", span("edge", 1, 0, 0, 100 * MS))),
+        kind(SpanKind::Client, named("GET", span("edge", 2, 1, MS, 20 * MS))),
+        server("GET /profile", span("profile", 3, 2, 2 * MS, 18 * MS)),
+        failed("refused", kind(SpanKind::Client, named("HGET", span("profile", 4, 3, 3 * MS, 2 * MS)))),
+        failed("500", kind(SpanKind::Client, named("POST", span("edge", 5, 1, 30 * MS, 69 * MS)))),
+        failed("no scale for JPY", server("POST /price", span("pricing", 6, 5, 31 * MS, 67 * MS))),
+    ];
+    let errors = |spans: &[Span]| {
+        sentences(spans.to_vec()).into_iter().filter(|said| said.contains("refused") || said.contains("JPY")).collect::<Vec<_>>()
+    };
+    let survived = "profile, HGET failed without failing its request: refused";
+    assert_eq!(errors(&spans), ["The error starts in pricing, POST /price: no scale for JPY", survived]);
+    spans.truncate(5);
+    spans[4].status = Status { code: StatusCode::Unset, message: String::new() };
+    assert_eq!(errors(&spans), ["The error starts in profile, HGET: refused"], "nothing else says why");
+    spans[0].status = Status { code: StatusCode::Unset, message: String::new() };
+    assert_eq!(errors(&spans), [survived]);
+    spans[0].parent_span_id = Some(spans[3].span_id);
+    spans[3].parent_span_id = Some(id(9));
+    assert_eq!(errors(&spans), ["The error starts in profile, HGET: refused"], "how far it reaches is not known");
+}
+
+#[test]
+fn who_takes_a_message_fails_without_its_sender() {
+    let kind = |kind, span: Span| Span { kind, ..span };
+    let spans = vec![
+        failed("no stock", span("shop", 1, 0, 0, 50 * MS)),
+        kind(SpanKind::Producer, named("send", span("shop", 2, 1, MS, MS))),
+        failed("no such address", kind(SpanKind::Consumer, named("take", span("mail", 3, 2, 10 * MS, 5 * MS)))),
+    ];
+    let said = sentences(spans);
+    assert_eq!(said[0], "The error starts in shop, op1: no stock");
+    assert_eq!(said[1], "mail, take failed without failing its request: no such address");
+}
+
+#[test]
+fn calls_that_run_beside_each_other_are_no_loop_of_one_after_another() {
+    let fan = |step: u64| {
+        let mut spans = vec![span("web", 1, 0, 0, 1_000 * MS)];
+        spans.extend((0..25).map(|n| named("GET part", span("parts", 10 + n, 1, n * step, 30 * MS))));
+        sentences(spans).into_iter().find(|said| said.contains("ran 25 times")).unwrap()
+    };
+    assert_eq!(fan(MS), "parts, GET part ran 25 times under one parent, up to 25 at once: 750 ms in all, 3 % of the critical path.");
+    assert_eq!(fan(10 * MS), "parts, GET part ran 25 times under one parent, up to 3 at once: 750 ms in all, 27 % of the critical path.");
+    assert_eq!(fan(30 * MS), "parts, GET part ran 25 times under one parent: 750 ms in all, 75 % of the critical path.");
+}
+
+#[test]
+fn a_gap_is_where_nothing_below_ran_that_the_span_did_not_wait_for_either() {
+    let kind = |kind, span: Span| Span { kind, ..span };
+    let gap = |worked: u64| {
+        let spans = vec![
+            span("web", 1, 0, 0, 100 * MS),
+            kind(SpanKind::Producer, named("send", span("web", 2, 1, 0, 2 * MS))),
+            kind(SpanKind::Consumer, named("take", span("mail", 3, 2, 3 * MS, worked * MS))),
+        ];
+        sentences(spans).into_iter().find(|said| said.contains("nothing below was traced"))
+    };
+    assert_eq!(gap(90), None, "the consumer ran");
+    assert_eq!(gap(27).unwrap(), "In web, op1, nothing below was traced for 70.0 ms from 30.0 ms on.");
+}
+
+#[test]
+fn shares_are_told_by_the_nearest_percent_and_as_all_only_where_they_are() {
+    let share = |nanos: u64| {
+        let told = sentences(vec![span("web", 1, 0, 0, 3_000 * MS), named("work", span("db", 2, 1, 0, nanos))]);
+        told.into_iter().find(|said| said.contains("db, work makes up")).unwrap()
+    };
+    assert!(share(2_000 * MS).contains("67 %"));
+    assert!(share(2_999 * MS).contains("99 %"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::quiet::quiet;
+use storage::quiet;
 
 /// Text from outside as it may be shown: control characters and marks that reorder text become visible signs.
 pub(crate) fn text(raw: &str) -> String {

@@ -264,7 +264,7 @@ fn relative(a: u64, b: u64) -> String {
     match b.checked_div(a) {
         None => String::new(),
         Some(_) if a == b => String::new(),
-        Some(times) if times >= 10 => format!("×{}", format::exact(times)),
+        Some(times) if times >= 10 => format!("×{}", format::exact(times + u64::from(b % a >= a - a / 2))),
         Some(_) => format!("{}{}", if b > a { '+' } else { '−' }, format::percent(a.abs_diff(b), a)),
     }
 }

@@ -1,5 +1,6 @@
 //! What a trace is, in one glance, what stands out in it, and how far the picture can be trusted.
 
+use storage::SpanKind;
 use storage::trace::{Brief, FindingKind};
 
 use super::fold::SIMILAR;
@@ -119,6 +120,7 @@ fn logs(scene: &Scene, id: &str) -> String {
 pub(crate) fn findings(scene: &Scene) -> Vec<Finding> {
     let told = scene.findings.iter().filter_map(|finding| {
         let (icon, class) = match finding.kind {
+            FindingKind::ErrorStart { survived: true, .. } => ("error", "warn"),
             FindingKind::ErrorStart { .. } if finding.span.is_some_and(|place| is_only_answered(scene, place)) => ("error", "warn"),
             FindingKind::ErrorStart { .. } | FindingKind::FailsAfter { .. } => ("error", "bad"),
             FindingKind::Slower { .. } => ("clock", "warn"),
@@ -183,15 +185,33 @@ fn is_only_answered(scene: &Scene, place: usize) -> bool {
     !scene.answer(place).is_empty() && !sheet.tree().parent(place).is_some_and(is_error)
 }
 
-/// The spans at which an error starts and of which nothing is known but that: their attributes say more.
-pub(crate) fn mute_failures(findings: &[storage::trace::Finding]) -> impl Iterator<Item = usize> {
-    let is_mute = |finding: &&storage::trace::Finding| matches!(finding.kind, FindingKind::ErrorStart { message: None, .. });
-    findings.iter().filter(is_mute).filter_map(|finding| finding.span)
+/// The spans at which an error starts: their attributes say more than is told of them.
+pub(crate) fn failures_told(findings: &[storage::trace::Finding]) -> impl Iterator<Item = usize> {
+    let is_start = |finding: &&storage::trace::Finding| matches!(finding.kind, FindingKind::ErrorStart { .. });
+    findings.iter().filter(is_start).filter_map(|finding| finding.span)
 }
+
+/// Whom a call asks, where it is known: the service that answers, else what its attributes say.
+fn asked(scene: &Scene, place: usize) -> Option<&str> {
+    let sheet = &scene.sheet;
+    sheet.spans.get(place).filter(|span| span.kind == SpanKind::Client)?;
+    let own = sheet.service(place);
+    let answers = sheet.tree().children(place).iter().map(|child| sheet.service(*child)).find(|service| *service != own);
+    let said = |key: &&str| scene.details.get(&place)?.attribute(key)?.as_str();
+    answers.or_else(|| ASKED.iter().find_map(said)).filter(|asked| !asked.is_empty())
+}
+
+/// Attributes that name whom a call asks.
+const ASKED: [&str; 5] = ["peer.service", "service.peer.name", "server.address", "net.peer.name", "db.system.name"];
 
 /// The finding in words; of a failure also what its span and its service's log records say of it.
 fn sentence(scene: &Scene, finding: &storage::trace::Finding) -> String {
-    let mut told = finding.sentence();
+    let is_one_call = matches!(finding.kind, FindingKind::ErrorStart { .. } | FindingKind::Retries { .. });
+    let asked = finding.span.filter(|_| is_one_call).and_then(|place| asked(scene, place));
+    let mut told = match asked.filter(|asked| !finding.name.contains(asked)) {
+        Some(asked) => storage::trace::Finding { name: format!("{} → {asked}", finding.name), ..finding.clone() }.sentence(),
+        None => finding.sentence(),
+    };
     let (FindingKind::ErrorStart { message, .. }, Some(place)) = (&finding.kind, finding.span) else { return told };
     if message.is_none()
         && let Some(kind) = scene.details.get(&place).and_then(|span| span.attribute("error.type")).and_then(storage::Value::as_str)

@@ -83,11 +83,19 @@ pub(crate) fn trace_map(scene: &Scene) -> TraceMap {
         }),
         calls,
         summary: format!(
-            "{}, {}",
+            "{}, {}{}",
             format::counted(services.len() as u64, "service", "services"),
-            format::counted(map.edges.len() as u64, "dependency", "dependencies")
+            format::counted(map.edges.len() as u64, "dependency", "dependencies"),
+            if asks_others(scene) { "; what sends no spans itself, such as a database, is on the service map" } else { "" }
         ),
     }
+}
+
+/// Whether a call of the trace ends in none of its services.
+fn asks_others(scene: &Scene) -> bool {
+    let sheet = &scene.sheet;
+    let is_call = |kind| matches!(kind, SpanKind::Client | SpanKind::Producer);
+    sheet.spans.iter().enumerate().any(|(place, span)| is_call(span.kind) && sheet.tree().children(place).is_empty())
 }
 
 fn service_map(scene: &Scene, sums: &mut BTreeMap<(u32, u32, bool), Sum>) -> ServiceMap {

@@ -74,6 +74,7 @@ mod tests {
             key: 100 - u64::from(n),
             services: Vec::new(),
             first_error: None,
+            failure: None,
             repeated: None,
         };
         (1..=count).map(summary).collect()

@@ -19,6 +19,7 @@ fn summary() -> TraceSummary {
         key: 500,
         services: vec![service("gateway", vec![(0, 1_000)]), service("payment", vec![(250, 500), (800, 0)])],
         first_error: Some("card declined\nat line 2".to_owned()),
+        failure: None,
         repeated: Some(RepeatedCalls { service: "payment".to_owned(), name: "SELECT card".to_owned(), count: 1_200 }),
     }
 }

@@ -145,7 +145,7 @@ mod tests {
 
     fn joined(files: &[Vec<u8>]) -> io::Result<Vec<u8>> {
         let sources: Vec<Source<'_>> = files.iter().map(|file| Source::Bytes(file)).collect();
-        let ids = sources.iter().map(|source| Ids::open(source, crate::text::VERSION)).collect::<io::Result<Vec<_>>>()?;
+        let ids = sources.iter().map(Ids::open).collect::<io::Result<Vec<_>>>()?;
         let mut file = Vec::new();
         join(&ids.iter().zip(sources).collect::<Vec<_>>(), &mut file)?;
         Ok(file)
@@ -153,7 +153,7 @@ mod tests {
 
     fn found(file: &[u8], token: &str) -> Vec<u32> {
         let source = Source::Bytes(file);
-        let ids = Ids::open(&source, crate::text::VERSION).unwrap();
+        let ids = Ids::open(&source).unwrap();
         let mut found = Blocks::new(ids.blocks());
         ids.collect(&source, token, &mut found).unwrap();
         found.iter().collect()
@@ -183,7 +183,7 @@ mod tests {
             let files: Vec<Vec<u8>> = units.iter().map(|rows| unit(rows)).collect();
             let file = joined(&files).unwrap();
             prop_assert_eq!(&file, &joined(&files).unwrap());
-            let ids = Ids::open(&Source::Bytes(&file), crate::text::VERSION).unwrap();
+            let ids = Ids::open(&Source::Bytes(&file)).unwrap();
             prop_assert_eq!(ids.parts(), sizes.iter().map(|size| u32::try_from(*size).unwrap()).collect::<Vec<_>>());
             let absent = ["user99999".to_owned(), "0f0f0f0f0f0f".to_owned()];
             let some = units.iter().flat_map(|rows| rows.iter().step_by(17).flatten()).chain(&absent);
@@ -220,7 +220,7 @@ mod tests {
         let token = |unit: u64, row: u64| format!("{:016x}", (unit * 100_000 + row).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let files: Vec<Vec<u8>> = (0..8).map(|of| unit(&(0..20_000).map(|row| vec![token(of, row)]).collect::<Vec<_>>())).collect();
         let file = joined(&files).unwrap();
-        let ids = Ids::open(&Source::Bytes(&file), crate::text::VERSION).unwrap();
+        let ids = Ids::open(&Source::Bytes(&file)).unwrap();
         assert!(ids.directory.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[1].1 - pair[0].1 < 5_000));
         assert!(file.len() < files.iter().map(Vec::len).sum::<usize>() * 21 / 20);
         let wrong: usize = (0..1_000).map(|row| found(&file, &token(9, row)).len()).sum();

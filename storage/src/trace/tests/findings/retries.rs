@@ -58,6 +58,32 @@ fn what_says_that_it_is_sent_again_is_believed() {
 }
 
 #[test]
+fn attempts_are_found_among_calls_of_their_name_that_ask_for_something_else() {
+    let call = |number: u64, url: &str| {
+        let start = number * 20 * MS;
+        with("url.full", url, of_kind(SpanKind::Client, named("POST", span("booking", number, 1, start, 10 * MS))))
+    };
+    let spans = |last: &dyn Fn(Span) -> Span| {
+        let mut spans = vec![span("booking", 1, 0, 0, 200 * MS), call(2, "http://pricing/price")];
+        spans.extend((3..7).map(|number| failed("503", call(number, "http://seats/hold"))));
+        spans.push(last(call(7, "http://seats/hold")));
+        spans
+    };
+    let told =
+        |spans| sentences(spans).into_iter().filter(|said| said.contains("booking, POST") && !said.contains("error")).collect::<Vec<_>>();
+    let tried = |end: &str| vec![format!("booking, POST was tried 5 times, {end}; 80.0 ms passed before the last one.")];
+    assert_eq!(told(spans(&|span| span)), tried("the last attempt went well"), "and no loop besides");
+    assert_eq!(told(spans(&|span| failed("503", span))), tried("all attempts failed"));
+    let mut loops = spans(&|span| span);
+    loops.iter_mut().skip(1).for_each(|span| span.attributes.clear());
+    assert_eq!(
+        told(loops),
+        ["booking, POST ran 6 times under one parent: 60.0 ms in all, 30 % of the critical path."],
+        "it is not said what for"
+    );
+}
+
+#[test]
 fn many_calls_that_look_like_attempts_do_not_hide_those_that_are() {
     let mut spans = vec![span("web", 1, 0, 0, 1_000 * MS)];
     for number in 0..5 {

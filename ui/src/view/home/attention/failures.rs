@@ -8,6 +8,7 @@ use crate::view::answer::is_answer;
 use crate::view::colour::Palette;
 use crate::view::format;
 use crate::view::link::{Links, term};
+use crate::view::traces::why;
 
 /// Failed traces whose failure starts in the same place.
 pub(super) struct Failure<'a> {
@@ -72,8 +73,8 @@ impl Failure<'_> {
     }
 }
 
-/// Failed traces by the service in which their failure starts: the failing one that is called last. Where that is the service of the
-/// request itself, each of its operations is a cause of its own, and so is what fails within it while it succeeds. A trace of which spans may
+/// Failed traces by the service in which their failure starts; where that is not known, the failing one that is called last. Where that is
+/// the service of the request itself, each of its operations is a cause of its own, and so is what fails within it while it succeeds. A trace of which spans may
 /// still be on their way is taken for a failure that others show further down.
 pub(super) fn failures<'a>(compared: &Compared<'a>) -> Vec<Failure<'a>> {
     let mut found: Vec<Failure<'a>> = Vec::new();
@@ -84,7 +85,8 @@ pub(super) fn failures<'a>(compared: &Compared<'a>) -> Vec<Failure<'a>> {
     for (place, trace) in whole.iter().chain(&young).enumerate().filter(|(_, trace)| trace.has_root) {
         let (root, operation) = (trace.root_service.as_str(), trace.root_name.as_str());
         let failing = || trace.services.iter().filter(|service| service.error_count > 0).map(|service| service.name.as_str());
-        let origin = failing().next_back().unwrap_or(root);
+        let start = trace.failure.as_ref();
+        let origin = start.map(|failure| failure.service.as_str()).or_else(|| failing().next_back()).unwrap_or(root);
         let is_within = origin == root && !trace.root_failed;
         if is_young(place)
             && let Some(known) = found.iter_mut().find(|known| known.goes_through(origin, (root, operation)))
@@ -120,12 +122,12 @@ pub(super) fn failures<'a>(compared: &Compared<'a>) -> Vec<Failure<'a>> {
             Some((_, count)) => *count += 1,
             None => failure.reached.push(((root, operation), 1)),
         }
-        for service in failing().filter(|name| *name != origin && *name != root) {
+        for service in start.iter().flat_map(|failure| &failure.through).map(String::as_str) {
             if !failure.through.contains(&service) {
                 failure.through.push(service);
             }
         }
-        match trace.first_error.as_deref().filter(|message| !message.is_empty()) {
+        match why(trace) {
             Some(message) if !failure.says.iter().any(|(said, _)| *said == message) => failure.says.push((message, trace.trace_id)),
             Some(_) => {}
             None => failure.is_mute = true,

@@ -38,6 +38,7 @@ fn failed(root: &str, operation: &str, services: &[(&str, usize)]) -> TraceSumma
         key: 1,
         services: services.iter().map(part).collect(),
         first_error: Some("502".to_owned()),
+        failure: None,
         repeated: None,
     }
 }
@@ -109,6 +110,30 @@ fn what_fails_within_a_request_is_not_told_as_the_request_and_both_links_find_th
     assert!(items[0].href.contains("-status%3Aerror"), "{}", items[0].href);
     let failing = [failed("gateway", "POST /login", &[("gateway", 1), ("users", 0)])];
     assert_eq!(told(Compared { failed: &failing, ..compared })[0].text, "POST /login fails");
+}
+
+#[test]
+fn a_failure_is_told_where_it_starts_and_with_the_services_that_fail_with_it() {
+    let now = [service("shop", 60, 30, 0), service("recs", 60, 60, 0), service("stock", 60, 60, 0)];
+    let of = |origin: &str, message: &str, through: &[&str]| TraceSummary {
+        failure: Some(storage::TraceFailure {
+            service: origin.to_owned(),
+            message: Some(message.to_owned()),
+            through: through.iter().map(|name| (*name).to_owned()).collect(),
+        }),
+        ..failed("shop", "GET /cart", &[("shop", 2), ("recs", 1), ("stock", 1)])
+    };
+    let lines = |traces: &[TraceSummary]| -> Vec<String> {
+        let items = told(Compared { now: &now, failed: traces, ..Compared::default() });
+        items.iter().map(|item| format!("{}: {} ({})", item.chip.name, item.text, evidence(item))).collect()
+    };
+    let own = of("shop", "division by zero", &[]);
+    let told = lines(&[own.clone(), own]);
+    assert!(told.contains(&"shop: GET /cart fails (division by zero | 2 traces)".to_owned()), "{told:?}");
+    assert!(told.iter().any(|line| line.starts_with("recs: 100\u{202f}% of requests fail (60 of 60")), "it was survived: {told:?}");
+    let told = lines(&[of("stock", "full", &["recs"])]);
+    assert!(told[0].starts_with("stock: 100\u{202f}% of requests fail (full | 1 trace of shop GET /cart through recs"), "{told:?}");
+    assert_eq!(told.len(), 1, "{told:?}");
 }
 
 #[test]
