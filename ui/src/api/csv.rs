@@ -208,7 +208,7 @@ mod tests {
         assert!(lines[1].contains(",2027-01-15T07:59:30.000000000Z,10000,"), "{text}");
         assert_eq!(traces.header("content-disposition"), "attachment; filename=\"throughline-traces-20270115T080000Z.csv\"");
         assert!(lines[1].starts_with(&format!("{TRACE},checkout,POST /pay,true,")), "{text}");
-        assert!(lines[1].ends_with(",3,1,checkout payment,card declined,payment,card declined") && lines.len() == 2, "{text}");
+        assert!(lines[1].ends_with(",3,1,checkout payment,card declined,checkout,card declined") && lines.len() == 2, "{text}");
         let logs = app.get("/api/v1/logs?from=0&format=csv&limit=1&order=oldest").await;
         assert_eq!((logs.header("x-throughline-truncated"), logs.header("x-throughline-complete")), ("true", "true"));
         let next = format!("/api/v1/logs?from=0&format=otlp&limit=1&order=oldest&cursor={}", logs.header("x-throughline-next"));

@@ -27,6 +27,17 @@ pub(super) async fn gap(store: &Store, signal: Signal, earlier: TimeRange, clock
     Some(sentence(earlier, (filled, parts), begin, clock))
 }
 
+/// Two parts of a window in whose time data begins, and when the later begins: what takes longer than before is seen there as well. `None`
+/// where they would be too short.
+pub(super) fn parts(store: &Store, range: TimeRange) -> Option<[TimeRange; 2]> {
+    let begin = store.status().signals.iter().filter_map(|signal| signal.time.map(|(oldest, _)| oldest)).min()?;
+    let from = begin.max(range.from);
+    let from = from.minus(from.get() % MINUTE);
+    let minutes = range.to.since(from) / MINUTE;
+    let at = from.plus(minutes / 2 * MINUTE);
+    (minutes >= FEWEST).then_some([TimeRange { from, to: at }, TimeRange { from: at, to: range.to }])
+}
+
 fn filled(counted: &Histogram) -> usize {
     counted.buckets.iter().filter(|bucket| bucket.counts.iter().any(|count| *count > 0)).count()
 }
@@ -41,6 +52,9 @@ fn sentence(earlier: TimeRange, (filled, parts): (usize, usize), begin: Option<U
 }
 
 const MINUTE: u64 = 60_000_000_000;
+
+/// So many minutes are parted.
+const FEWEST: u64 = 6;
 
 /// Parts in which the window before is looked at; three quarters of them must hold something.
 const PARTS: usize = 8;
@@ -71,6 +85,8 @@ mod tests {
             let page = app.get(path).await.text();
             assert!(page.contains("Nothing is compared with the window before"), "{path}: {page}");
         }
+        let halves = app.get("/?from=now-20m").await.text();
+        assert!(halves.contains("How long requests take is compared with the time before"), "{halves}");
         for path in ["/?from=now-10m", "/map?from=now-10m&change=1"] {
             let page = app.get(path).await.text();
             assert!(!page.contains("Nothing is compared with the window before"), "{path}: {page}");

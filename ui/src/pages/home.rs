@@ -1,7 +1,7 @@
 //! `/`: Home, or *Getting started* while nothing has been received.
 
 use axum::response::Response;
-use storage::{Operation, Signal, TimeRange, TraceOrder, TraceSearch, TraceSummary, UnixNanos};
+use storage::{Operation, ServiceSummary, Signal, Store, TimeRange, TraceOrder, TraceSearch, TraceSummary, UnixNanos};
 
 use super::visit::html;
 use super::{Visit, ahead, behind, earlier};
@@ -9,8 +9,9 @@ use crate::ask::errors;
 use crate::error::Failure;
 use crate::params::Window;
 use crate::view::chart::{Bars, SPANS, requests};
+use crate::view::format::Clockface;
 use crate::view::frame::Place;
-use crate::view::home::{Compared, Home, SAMPLE, added_up, asks_how_often, asks_who_waits, attention, one_of_each, totals};
+use crate::view::home::{Compared, Home, Parts, SAMPLE, added_up, asks_how_often, asks_who_waits, attention, one_of_each, totals};
 use crate::view::link::Links;
 use crate::view::services::{Order, row};
 use crate::view::traces::Listing;
@@ -47,9 +48,12 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let slow = slow.map(|page| page.traces).unwrap_or_default();
     // Without the errors before, every error would seem new.
     let (errors, errors_before) = errors.ok().zip(errors_before.ok()).unwrap_or_default();
+    let halves = if gap.is_some() { parts_of(store, range, &clock).await } else { None };
+    let compared_parts = halves.as_ref().map(|([earlier, later], at)| Parts { later, earlier, at });
     let compared = Compared {
         now: &now,
         before: &earlier,
+        parts: compared_parts,
         failed: &failing,
         newest: &newest,
         errors: &errors,
@@ -69,6 +73,9 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let compared = Compared { edges: &edges, operations: &operations, operations_before: &operations_before, ..compared };
     let mut page = home(&visit, &window, order, compared, [failed, slow]);
     page.uncompared = gap.unwrap_or_default();
+    if let Some(parts) = compared_parts {
+        page.uncompared.push_str(&format!(" How long requests take is compared with the time before {}.", parts.at));
+    }
     if now.is_empty() {
         page.ahead = ahead::told(&visit, Signal::Traces).await;
         if page.ahead.is_none() {
@@ -79,6 +86,13 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let bars = Bars::new(&requests(&added_up(&now), parted), parted, &SPANS, ("request", "requests"), &clock, &links.plain("/"));
     page.requests = Some(bars).filter(|bars| !bars.is_empty);
     Ok(html(&page))
+}
+
+/// Services in two parts of a window, and the time between them in words.
+async fn parts_of(store: &Store, range: TimeRange, clock: &Clockface) -> Option<([Vec<ServiceSummary>; 2], String)> {
+    let [earlier, later] = earlier::parts(store, range)?;
+    let (before, after) = tokio::join!(store.services(earlier, 1), store.services(later, 1));
+    Some(([before.ok()?, after.ok()?], clock.second(later.from)))
 }
 
 /// Operations of those services of which it matters how often they do what fails; without them a line says less.

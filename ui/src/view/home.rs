@@ -12,7 +12,7 @@ use super::traces::Row as TraceRow;
 
 mod attention;
 
-pub(crate) use self::attention::{Attention, Compared, SAMPLE, asks_how_often, asks_who_waits, attention};
+pub(crate) use self::attention::{Attention, Compared, Parts, SAMPLE, asks_how_often, asks_who_waits, attention};
 
 /// `/`.
 #[derive(Debug, Default, Template)]

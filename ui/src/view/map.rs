@@ -23,7 +23,7 @@ mod spokes;
 
 pub(crate) use self::change::{compared, gone};
 pub(crate) use self::drawing::{Drawing, Picture};
-pub(crate) use self::edge::{EdgePanel, panel};
+pub(crate) use self::edge::{EdgePanel, address, panel};
 pub(crate) use self::facts::Facts;
 pub(crate) use self::groups::{Grouped, grouped};
 pub(crate) use self::made::Made;

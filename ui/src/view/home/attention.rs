@@ -9,6 +9,7 @@ use crate::ask::ErrorGroup;
 use crate::view::colour::{Chip, Palette};
 use crate::view::format;
 use crate::view::link::{Links, term};
+use crate::view::map::address;
 
 mod failures;
 mod repeated;
@@ -41,6 +42,8 @@ pub(crate) struct Evidence {
 pub(crate) struct Compared<'a> {
     pub(crate) now: &'a [ServiceSummary],
     pub(crate) before: &'a [ServiceSummary],
+    /// What durations are compared by where the window before cannot be.
+    pub(crate) parts: Option<Parts<'a>>,
     /// The newest failed traces.
     pub(crate) failed: &'a [TraceSummary],
     /// The newest traces, whether they failed or not.
@@ -55,6 +58,15 @@ pub(crate) struct Compared<'a> {
     pub(crate) operations_before: &'a [(String, Vec<Operation>)],
     /// From when on spans of a trace may still be on their way, so that where its failure starts is not known yet.
     pub(crate) arriving: Option<UnixNanos>,
+}
+
+/// Two parts of this window.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parts<'a> {
+    pub(crate) later: &'a [ServiceSummary],
+    pub(crate) earlier: &'a [ServiceSummary],
+    /// The time between them, in words.
+    pub(crate) at: &'a str,
 }
 
 /// What differs for the worse, and what comes after that: failures, by what they weigh; services slower than in the window before; loops over
@@ -100,9 +112,12 @@ impl Weight {
     }
 }
 
-/// Messages that no failed span had in the window before, of services that no failure above is told of.
+/// Messages that no failed span had in the window before, of services that have no line of their own above and no failure is told of.
 fn other_new_errors(failures: &[Failure<'_>], compared: &Compared<'_>, links: &Links, palette: &Palette) -> Vec<Attention> {
-    let is_other = |group: &&ErrorGroup| !group.message.is_empty() && is_new(group, compared) && !is_told(&group.service, failures);
+    let has_own = |name: &str| compared.now.iter().any(|service| service.name == name && service.errors > 0);
+    let is_other = |group: &&ErrorGroup| {
+        !group.message.is_empty() && is_new(group, compared) && !is_told(&group.service, failures) && !has_own(&group.service)
+    };
     let item = |group: &ErrorGroup| Attention {
         chip: palette.chip(&group.service),
         class: "new",
@@ -135,9 +150,9 @@ fn other_failing(failures: &[Failure<'_>], compared: &Compared<'_>, links: &Link
     failing.map(item).collect()
 }
 
-/// Whether it matters who calls whom: only where several services became slower does one of them perhaps wait for another.
+/// Whether it matters who calls whom: where a service became slower it perhaps waits for another.
 pub(crate) fn asks_who_waits(compared: &Compared<'_>) -> bool {
-    compared.now.iter().filter(|service| rise(service, compared).is_some()).nth(1).is_some()
+    compared.now.iter().any(|service| rise(service, compared).is_some())
 }
 
 /// Services that became slower, without those that call one of them: they wait for it.
@@ -155,15 +170,28 @@ fn slower(failures: &[Failure<'_>], compared: &Compared<'_>, links: &Links, pale
         let waiting: Vec<String> =
             slow.iter().filter(|(other, _)| calls(&other.name, &service.name)).map(|(other, _)| format::line(&other.name, 40)).collect();
         let with = if waiting.is_empty() { String::new() } else { format!(", and with it {}", waiting.join(", ")) };
+        let against = compared.parts.map_or_else(|| "the window before".to_owned(), |parts| format!("the time before {}", parts.at));
+        let mut evidence =
+            plain(format!("of {}, against {against}{with}", format::counted(service.requests, "request", "requests")));
+        evidence.extend(awaited(service, compared, links));
         Attention {
             chip: palette.chip(&service.name),
             class: "slow",
             text: rise.clone(),
             href: links.traces(&term("service", &service.name)).with("sort", "slowest").href(),
-            evidence: plain(format!("of {}, against the window before{with}", format::counted(service.requests, "request", "requests"))),
+            evidence,
         }
     };
     slow.iter().filter(|(service, _)| is_cause(service)).map(item).collect()
+}
+
+/// What a service waits for most, where that takes half of its own time or more.
+fn awaited(service: &ServiceSummary, compared: &Compared<'_>, links: &Links) -> Option<Evidence> {
+    let calls = compared.edges.iter().filter(|edge| edge.from.0 == service.name && edge.from.1 == NodeKind::Service);
+    let slowest = calls.filter(|edge| edge.to != edge.from).max_by_key(|edge| edge.p95)?;
+    let text = format!("its calls to {} take {} at p95", format::line(&slowest.to.0, 60), format::duration(slowest.p95));
+    let is_much = slowest.p95.saturating_mul(2) >= service.p95;
+    is_much.then(|| Evidence { text, href: address(&links.windowed("/map"), slowest) })
 }
 
 /// Services that sent requests in the window before and nothing in this one.
@@ -199,7 +227,9 @@ fn before<'a>(compared: &Compared<'a>, name: &str) -> Option<&'a ServiceSummary>
 
 /// `p95 rose from … to …`, when it did and there are enough requests to tell.
 fn rise(service: &ServiceSummary, compared: &Compared<'_>) -> Option<String> {
-    let earlier = before(compared, &service.name)?;
+    let (later, earlier) = compared.parts.map_or((compared.now, compared.before), |parts| (parts.later, parts.earlier));
+    let service = later.iter().find(|known| known.name == service.name)?;
+    let earlier = earlier.iter().find(|known| known.name == service.name)?;
     let is_slower = service.p95 > earlier.p95.saturating_mul(3) / 2 && service.p95 > earlier.p95.saturating_add(5_000_000);
     let is_many = service.requests >= 20 && earlier.requests >= 20;
     (is_slower && is_many).then(|| format!("p95 rose from {} to {}", format::duration(earlier.p95), format::duration(service.p95)))

@@ -175,29 +175,34 @@ impl Picture<'_> {
 
     /// What a box says below its name: its numbers, and what became of them.
     fn said(&self, key: &Key, (requests, errors, p95): (u64, u64, u64), node: Option<&Node>, size: Size) -> Vec<card::Line> {
-        let said = match self.node_facts(requests, errors, p95) {
-            said if said.is_empty() && key.1 == NodeKind::Service => "no requests".to_owned(),
+        let change = self.before.zip(node).and_then(|(before, node)| change::of_node(node, before, self.length())).unwrap_or_default();
+        let said = match self.node_facts((requests, errors, p95), &change) {
+            said if said.is_empty() && requests == 0 && key.1 == NodeKind::Service => "no requests".to_owned(),
             said => said,
         };
-        let change = self.before.zip(node).and_then(|(before, node)| change::of_node(node, before, self.length()));
-        let lines = iter::once((if errors > 0 { "bad" } else { "" }, said)).chain(change.iter().flat_map(Change::parts));
+        let is_bad = errors > 0 && change.failed.is_empty();
+        let lines = iter::once((if is_bad { "bad" } else { "" }, said)).filter(|(_, said)| !said.is_empty()).chain(change.parts());
         lines.flat_map(|line| card::broken(line, size.facts)).collect()
     }
 
-    fn node_facts(&self, requests: u64, errors: u64, p95: u64) -> String {
-        let rate = format::rate(requests, self.length());
-        match (requests, errors) {
-            _ if self.is_trace => format!("{} · max {}", format::counted(requests, "entry", "entries"), format::duration(p95)),
-            (0, _) => String::new(),
-            (_, 0) => format!("{rate} · p95 {}", format::duration(p95)),
-            _ => format!("{rate} · {} · {}", format::percent(errors, requests), format::duration(p95)),
+    /// Its numbers, but for those that a change tells.
+    fn node_facts(&self, (requests, errors, p95): (u64, u64, u64), change: &Change) -> String {
+        if self.is_trace {
+            return format!("{} · max {}", format::counted(requests, "entry", "entries"), format::duration(p95));
         }
+        if requests == 0 {
+            return String::new();
+        }
+        let rate = change.rate.is_empty().then(|| format::rate(requests, self.length()));
+        let failed = (errors > 0 && change.failed.is_empty()).then(|| format!("{} ✕", format::percent(errors, requests)));
+        let p95 = change.p95.is_empty().then(|| format!("p95 {}", format::duration(p95)));
+        [rate, failed, p95].into_iter().flatten().collect::<Vec<_>>().join(" · ")
     }
 
     fn node_title(&self, key: &Key, (requests, errors, p95): (u64, u64, u64)) -> String {
         let (name, kind) = (shown(key, self.map), key.1);
         if self.is_trace {
-            return format!("{name}: {}", self.node_facts(requests, errors, p95));
+            return format!("{name}: {}", self.node_facts((requests, errors, p95), &Change::default()));
         }
         let rate = format::rate(requests, self.length());
         format!("{} {name}: {rate} in, {} failed, p95 {}", kind.as_str(), format::percent(errors, requests), format::duration(p95))

@@ -326,7 +326,8 @@ fn reach(failure: &Failure<'_>, sample: usize, is_root: bool, links: &Links) -> 
     }
     if more > 0 && !is_root {
         let query = format!("{} status:error", term("service", failure.origin));
-        told.push(Evidence { text: format!("and {more} more requests"), href: links.traces(&query).href() });
+        let text = format!("and {more} more {}", if more == 1 { "request" } else { "requests" });
+        told.push(Evidence { text, href: links.traces(&query).href() });
     }
     told
 }

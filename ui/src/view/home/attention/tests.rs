@@ -1,4 +1,4 @@
-use storage::{RepeatedCalls, ServiceInTrace, TraceId, UnixNanos};
+use storage::{RepeatedCalls, ServiceInTrace, TraceFailure, TraceId, UnixNanos};
 
 use super::*;
 
@@ -24,6 +24,12 @@ fn failed(root: &str, operation: &str, services: &[(&str, usize)]) -> TraceSumma
         error_count: *error_count,
         spans: Vec::new(),
     };
+    let mut failing = services.iter().filter(|(_, errors)| *errors > 0).map(|(name, _)| (*name).to_owned()).rev();
+    let failure = failing.next().map(|service| TraceFailure {
+        service,
+        message: Some("502".to_owned()),
+        through: failing.filter(|name| name != root).collect(),
+    });
     TraceSummary {
         trace_id: TraceId::from_slice(&[7; 16]).unwrap(),
         root_service: root.to_owned(),
@@ -38,7 +44,7 @@ fn failed(root: &str, operation: &str, services: &[(&str, usize)]) -> TraceSumma
         key: 1,
         services: services.iter().map(part).collect(),
         first_error: Some("502".to_owned()),
-        failure: None,
+        failure,
         repeated: None,
     }
 }
@@ -116,7 +122,7 @@ fn what_fails_within_a_request_is_not_told_as_the_request_and_both_links_find_th
 fn a_failure_is_told_where_it_starts_and_with_the_services_that_fail_with_it() {
     let now = [service("shop", 60, 30, 0), service("recs", 60, 60, 0), service("stock", 60, 60, 0)];
     let of = |origin: &str, message: &str, through: &[&str]| TraceSummary {
-        failure: Some(storage::TraceFailure {
+        failure: Some(TraceFailure {
             service: origin.to_owned(),
             message: Some(message.to_owned()),
             through: through.iter().map(|name| (*name).to_owned()).collect(),
@@ -140,6 +146,7 @@ fn a_failure_is_told_where_it_starts_and_with_the_services_that_fail_with_it() {
 fn calls_that_were_answered_are_told_as_that_and_after_what_fails() {
     let of = |operation: &str, said: Option<&str>| TraceSummary {
         first_error: said.map(str::to_owned),
+        failure: None,
         root_failed: said == Some("502"),
         ..failed("gateway", operation, &[("gateway", 1)])
     };
@@ -151,7 +158,7 @@ fn calls_that_were_answered_are_told_as_that_and_after_what_fails() {
     let answered = "answer: a call within GET /product is answered 404, the request itself succeeds";
     assert_eq!(told(&traces), ["error: POST /pay fails", answered]);
     assert!(told(&[of("GET /product", Some("404")), of("GET /product", None)])[0].starts_with("error: "), "one says nothing");
-    let within = TraceSummary { first_error: Some("422".to_owned()), ..failed("gateway", "POST /items", &[("gateway", 0), ("cart", 1)]) };
+    let within = TraceSummary { first_error: Some("422".to_owned()), failure: None, ..failed("gateway", "POST /items", &[("gateway", 0), ("cart", 1)]) };
     assert_eq!(told(&[within]), ["answer: a call within it is answered 422, requests to it succeed"]);
 }
 
@@ -171,7 +178,7 @@ fn what_has_no_share_of_failed_requests_says_how_often_it_fails_of_how_many_time
     )];
     let before = [("gateway".to_owned(), vec![operation("GET /cart", "server", 8, 4)])];
     let within = TraceSummary { root_failed: false, ..failed("gateway", "GET /product", &[("gateway", 1)]) };
-    let answered = TraceSummary { first_error: Some("404".to_owned()), ..within.clone() };
+    let answered = TraceSummary { first_error: Some("404".to_owned()), failure: None, ..within.clone() };
     let call = ErrorGroup { requests: 0, calls: 25, ..error("gateway", "", 25) };
     let last = |trace: &TraceSummary, errors: &[ErrorGroup]| {
         let traces = std::slice::from_ref(trace);
@@ -223,6 +230,32 @@ fn failing_slow_and_silent_services_come_in_this_order() {
 }
 
 #[test]
+fn what_became_slower_within_a_window_is_told_where_the_window_before_is_not_compared() {
+    let now = [service("seats", 300, 0, 900_000_000)];
+    let (earlier, later) = ([service("seats", 150, 0, 15_000_000)], [service("seats", 150, 0, 1_200_000_000)]);
+    let parts = Some(Parts { later: &later, earlier: &earlier, at: "11:19:00" });
+    let compared = Compared { now: &now, parts, ..Compared::default() };
+    assert!(asks_who_waits(&compared));
+    let slow = Edge { to: ("res-corvid".to_owned(), NodeKind::Database), p95: 1_350_000_000, ..edge("seats", "") };
+    let edges = [edge("seats", "pricing"), slow];
+    let items = told(Compared { edges: &edges, ..compared });
+    assert_eq!(items[0].text.replace('\u{202f}', " "), "p95 rose from 15.0 ms to 1.20 s");
+    let told_of = evidence(&items[0]).replace('\u{202f}', " ");
+    assert_eq!(told_of, "of 300 requests, against the time before 11:19:00 | its calls to res-corvid take 1.35 s at p95");
+    assert!(items[0].evidence[1].href.contains("callee="), "{}", items[0].evidence[1].href);
+    assert_eq!(told(Compared { edges: &edges[..1], ..compared })[0].evidence.len(), 1, "they take little of it");
+}
+
+#[test]
+fn new_messages_of_a_service_with_a_line_of_its_own_are_not_told_again() {
+    let now = [service("seats", 100, 40, 1)];
+    let errors = [error("seats", "pool exhausted", 40)];
+    let items = told(Compared { now: &now, before: &[service("seats", 90, 0, 1)], errors: &errors, ..Compared::default() });
+    assert_eq!(items.len(), 1, "{items:?}");
+    assert!(evidence(&items[0]).starts_with("new: 40 × pool exhausted"), "{items:?}");
+}
+
+#[test]
 fn who_waits_for_a_slow_service_is_told_with_it() {
     let before = [service("web", 50, 0, 10_000_000), service("store", 50, 0, 10_000_000)];
     let now = [service("web", 50, 0, 99_000_000), service("store", 50, 0, 90_000_000)];
@@ -231,7 +264,8 @@ fn who_waits_for_a_slow_service_is_told_with_it() {
     assert_eq!(evidence(&items[0]), "of 50 requests, against the window before, and with it web");
     assert!(asks_who_waits(&Compared { now: &now, before: &before, ..Compared::default() }));
     let alone = Compared { now: &now[1..], before: &before, ..Compared::default() };
-    assert!(!asks_who_waits(&alone) && !asks_who_waits(&Compared { now: &now, ..Compared::default() }), "one alone waits for nobody");
+    assert!(asks_who_waits(&alone), "it may wait for a database");
+    assert!(!asks_who_waits(&Compared { now: &now, ..Compared::default() }), "nothing is compared");
     let ring = [edge("web", "store"), edge("store", "web")];
     assert_eq!(told(Compared { now: &now, before: &before, edges: &ring, ..Compared::default() }).len(), 2, "neither waits alone");
 }

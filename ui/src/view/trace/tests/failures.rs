@@ -9,9 +9,9 @@ fn a_failure_without_message_is_told_by_its_type_and_what_was_logged_of_it() {
         vec![storage::KeyValue { key: "error.type".to_owned(), value: storage::Value::String("card_declined".to_owned()) }];
     let mut scene = scene(&trace, Wanted::default());
     assert_eq!(failures_told(&scene.findings).collect::<Vec<_>>(), [3]);
-    assert_eq!(findings(&scene)[0].text, "The error starts in payment, ChargeCard: card_declined");
+    assert_eq!(findings(&scene)[0].text, "payment, ChargeCard failed without failing its request: card_declined");
     scene.logs[0].severity_number = 17;
-    assert_eq!(findings(&scene)[0].text, "The error starts in payment, ChargeCard: card_declined – “card declined”");
+    assert_eq!(findings(&scene)[0].text, "payment, ChargeCard failed without failing its request: card_declined – “card declined”");
 }
 
 #[test]
