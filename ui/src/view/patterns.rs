@@ -1,7 +1,7 @@
 //! Patterns of log records: texts that are alike as one line with holes, found in one pass over a sample.
 //!
-//! Words that hold digits, addresses and what stands in quotes are holes from the start. A text joins the first pattern of as many words that
-//! begins alike and has at least half of its words; words that differ become holes.
+//! Words that hold digits, addresses and what stands in quotes are holes from the start; of JSON the keys and the words of texts stay. A text
+//! joins the first pattern of as many words that begins alike and has at least half of its words; words that differ become holes.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -15,7 +15,7 @@ use super::logs::{body, letter_of};
 
 mod words;
 
-use self::words::{Word, is_alike, words};
+use self::words::{Word, is_alike, regex, words};
 
 /// One pattern as a row.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +32,7 @@ pub(crate) struct PatternRow {
     pub(crate) severities: Vec<(&'static str, &'static str, String)>,
     pub(crate) services: Vec<Chip>,
     pub(crate) last: Moment,
-    /// Its records, and what finds them.
+    /// Its records, and what finds them; empty where no word is fixed, so that nothing would.
     pub(crate) href: String,
     pub(crate) query: String,
     /// Whether no record before was like it; only told where there are records to tell by.
@@ -73,7 +73,8 @@ pub(crate) fn rows(
     let row = |pattern: &Pattern| {
         let peak = pattern.over_time.iter().copied().max().unwrap_or(0);
         let step = format::duration(Parts::new(range, POINTS).step);
-        let matching = super::facets::with(query, &format!("body~\"{}\"", pattern.regex().replace('"', "\\\"")));
+        let is_fixed = pattern.words.iter().any(|word| !word.is_hole());
+        let matching = super::facets::with(query, &format!("body~\"{}\"", regex(&pattern.words).replace('"', "\\\"")));
         PatternRow {
             parts: pattern.parts(),
             count: format::count(pattern.count),
@@ -84,9 +85,9 @@ pub(crate) fn rows(
             severities: pattern.severities(),
             services: pattern.services.iter().map(|name| palette.chip(name)).collect(),
             last: clock.moment(pattern.last),
-            href: page.clone().with("q", &matching).with("view", "").href(),
-            is_new: known.as_ref().is_some_and(|known| !known.holds(&pattern.words)),
-            query: matching,
+            href: if is_fixed { page.clone().with("q", &matching).with("view", "").href() } else { String::new() },
+            is_new: is_fixed && known.as_ref().is_some_and(|known| !known.holds(&pattern.words)),
+            query: if is_fixed { matching } else { String::new() },
         }
     };
     patterns.iter().take(MAX_ROWS).map(row).collect()
@@ -181,24 +182,22 @@ impl Pattern {
 
     fn parts(&self) -> Vec<String> {
         let mut parts: Vec<String> = Vec::new();
+        let mut is_joined = false;
         for word in &self.words {
             match (word.text(), parts.last_mut()) {
-                (Some(word), Some(last)) if !last.is_empty() => {
-                    last.push(' ');
-                    last.push_str(&format::said(word));
+                (Some(text), Some(last)) if !last.is_empty() => {
+                    if !(is_joined || word.is_between()) {
+                        last.push(' ');
+                    }
+                    last.push_str(&format::said(text));
                 }
-                (Some(word), _) => parts.push(format::said(word)),
+                (Some(text), _) => parts.push(format::said(text)),
                 (None, Some(last)) if last.is_empty() => {}
                 (None, _) => parts.push(String::new()),
             }
+            is_joined = word.is_between();
         }
         parts
-    }
-
-    /// Finds records of this pattern by the beginning of their text.
-    fn regex(&self) -> String {
-        let words: Vec<String> = self.words.iter().map(Word::regex).collect();
-        format!(r"^\s*{}", words.join(r"\s+"))
     }
 }
 

@@ -89,8 +89,12 @@ pub(super) fn lists(text: &str) -> Vec<String> {
         detail.context = vec![logs::row(&sample::record(text), String::new(), false, &links, &clock, &palette)];
     }
     let mut alike = patterns::rows((&[sample::record(text)], Some(&[])), window().range, (text, &links.plain("/logs")), &clock, &palette);
-    // Which words are holes depends on the text; their tags must not.
-    alike.iter_mut().for_each(|pattern| pattern.parts = vec![text.to_owned(), String::new()]);
+    // Which words are holes, and whether there are others to search for, depends on the text; their tags must not.
+    let linked = links.plain("/logs").with("q", text).href();
+    for pattern in &mut alike {
+        (pattern.parts, pattern.href, pattern.is_new) = (vec![text.to_owned(), String::new()], linked.clone(), true);
+    }
+    alike.extend(alike.clone().into_iter().map(|pattern| patterns::PatternRow { href: String::new(), ..pattern }));
     let sampled = Some((text.to_owned(), "/".to_owned()));
     let patterns = Logs { frame: frame(text), period: text.to_owned(), patterns: alike, sampled, ..Logs::default() };
     let field = storage::FieldCount { name: format!("attr.{text}"), rows: 1, kind: "text" };

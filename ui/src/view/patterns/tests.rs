@@ -76,6 +76,37 @@ fn what_stands_in_quotes_is_one_hole_however_many_words_it_has() {
 }
 
 #[test]
+fn a_pattern_without_a_fixed_word_leads_nowhere() {
+    let found = shown(&["=HYPERLINK(\"http://e\")", "17", "18"]);
+    assert_eq!(found, [(vec![String::new()], "3".to_owned(), String::new())]);
+}
+
+#[test]
+fn of_json_the_keys_and_the_words_of_its_texts_stay() {
+    let found = shown(&[
+        r#"{"level":"info","msg":"done 3","n":3}"#,
+        r#"{"level":"info","msg":"done 44","n":-1}"#,
+        r#"{"level":"info","msg":"cart is cold","n":3}"#,
+        r#"{"level":"info","n":3}"#,
+        r#"{"level": "warn", "said": "a \"quoted\" word", "of": [true, {"x": ""}]}"#,
+    ]);
+    let told: Vec<_> = found.iter().map(|(parts, count, _)| (parts.join("*").replace("**", "*"), count.as_str())).collect();
+    let expected = [
+        (r#"{"level":"info","msg":"done**","n":**}"#, "2"),
+        (r#"{"level":"info","msg":"cart is cold","n":**}"#, "1"),
+        (r#"{"level":"info","n":**}"#, "1"),
+        (r#"{"level": "warn", "said": "a**word", "of": [true, {"x": ""}]}"#, "1"),
+    ];
+    for (text, count) in expected {
+        let text = text.replace("**", "*");
+        assert!(told.iter().any(|(known, times)| *known == text && *times == count), "{text}: {told:?}");
+    }
+    let value = r#"(?:[^\s\"\\]|\\.)+"#;
+    let query = format!(r#"body~"^\s*\{{\"level\":\"\s*info\s*\",\"msg\":\"\s*done\s+{value}\s*\",\"n\":\s*{value}\s*\}}""#);
+    assert_eq!(found[0].2, Links::default().plain("/logs").with("q", &query).href());
+}
+
+#[test]
 fn new_patterns_are_put_first() {
     let row = |count: &str, is_new| PatternRow { count: count.to_owned(), is_new, ..PatternRow::default() };
     let mut rows = [row("9", false), row("5", true), row("3", false), row("1", true)];

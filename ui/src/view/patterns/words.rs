@@ -1,9 +1,13 @@
 //! Texts as words, of which some only fill a place: numbers, ids, addresses, and what stands in quotes.
 
+mod json;
+
 /// A word of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Word {
     Text(String),
+    /// What stands between the values of a JSON object: keys and signs.
+    Between(String),
     /// Any word.
     Hole,
     /// Any word, or several in quotes.
@@ -22,7 +26,11 @@ impl Word {
     }
 
     pub(super) fn text(&self) -> Option<&str> {
-        if let Self::Text(text) = self { Some(text) } else { None }
+        if let Self::Text(text) | Self::Between(text) = self { Some(text) } else { None }
+    }
+
+    pub(super) fn is_between(&self) -> bool {
+        matches!(self, Self::Between(_))
     }
 
     pub(super) fn is_hole(&self) -> bool {
@@ -36,19 +44,36 @@ impl Word {
         }
     }
 
-    /// What finds it in a text.
-    pub(super) fn regex(&self) -> String {
+    /// What finds it in a text; a word of JSON ends with its value.
+    fn regex(&self, is_json: bool) -> String {
         match self {
-            Self::Text(text) => escaped(text),
+            Self::Text(text) | Self::Between(text) => escaped(text),
+            Self::Hole if is_json => r#"(?:[^\s"\\]|\\.)+"#.to_owned(),
             Self::Hole => r"\S+".to_owned(),
             Self::Quoted => r#"(?:[^\s"]*"[^"]*"\S*|\S+)"#.to_owned(),
         }
     }
 }
 
-/// The first line as words; what stands in quotes belongs to one word.
+/// What finds texts that begin with these words.
+pub(super) fn regex(words: &[Word]) -> String {
+    let is_json = words.iter().any(Word::is_between);
+    let mut regex = r"^\s*".to_owned();
+    for (place, word) in words.iter().enumerate() {
+        if let Some(before) = place.checked_sub(1).and_then(|before| words.get(before)) {
+            regex.push_str(if before.is_between() || word.is_between() { r"\s*" } else { r"\s+" });
+        }
+        regex.push_str(&word.regex(is_json));
+    }
+    regex
+}
+
+/// The first line as words; what stands in quotes belongs to one word, save in JSON, of which the keys are words and so are those of its texts.
 pub(super) fn words(text: &str) -> Vec<Word> {
     let line: String = text.trim_start().lines().next().unwrap_or_default().chars().take(MAX_TEXT).collect();
+    if json::is_object(&line) {
+        return json::words(&line, MAX_WORDS);
+    }
     let mut words = Vec::new();
     let mut rest = line.trim_start();
     while !rest.is_empty() && words.len() < MAX_WORDS {
@@ -73,10 +98,14 @@ fn length(text: &str) -> usize {
     text.len()
 }
 
-/// Whether a text is like a pattern: of as many words, of which at least half are the same.
+/// Whether a text is like a pattern: of as many words, of which at least half are the same. JSON has the same keys too, which say nothing of
+/// how much of the rest is the same.
 pub(super) fn is_alike(pattern: &[Word], words: &[Word]) -> bool {
-    let same = pattern.iter().zip(words).filter(|(a, b)| a == b || (a.is_hole() && b.is_hole())).count();
-    pattern.len() == words.len() && same * 2 >= words.len()
+    let pairs = || pattern.iter().zip(words);
+    let has_same_keys = pairs().all(|(a, b)| a == b || !(a.is_between() || b.is_between()));
+    let between = pattern.iter().filter(|word| word.is_between()).count();
+    let same = pairs().filter(|(a, b)| a == b || (a.is_hole() && b.is_hole())).count();
+    pattern.len() == words.len() && has_same_keys && same.saturating_sub(between) * 2 >= words.len() - between
 }
 
 /// A word as a regular expression takes it.
