@@ -163,7 +163,13 @@ async fn fill(page: &mut Logs, visit: &Visit, found: &LogPage, asked: &Asked, wi
         page.summary = format!("{}{new} in {records}", format::counted(page.patterns.len() as u64, "pattern", "patterns"));
         return;
     }
-    page.summary = if found.next.is_some() { listed(&records, page.total, window.bars(BUCKETS).0 == window.range) } else { records };
+    let is_later = visit.params.get("cursor").is_some_and(|cursor| !cursor.is_empty());
+    page.summary = if found.next.is_some() {
+        listed(&records, page.total, window.bars(BUCKETS).0 == window.range)
+    } else {
+        let (records, end) = format::of_page(found.records.len() as u64, "record", "records", is_later, false);
+        format!("{records}{end}")
+    };
     let here = address
         .clone()
         .with("cursor", visit.params.get("cursor").unwrap_or_default())

@@ -198,9 +198,9 @@ fn fill(page: &mut Traces, visit: &Visit, found: &TracePage, asked: &Asked, addr
     }
     page.notes = found.stats.notes.iter().map(|note| sentence(note)).collect();
     page.effort = effort(&found.stats);
-    let more = if found.next.is_some() { ", more follow" } else { "" };
     let listed = asked.matched(visit).listed(found.traces.len() == 1, asked.order);
-    page.summary = format!("{} {listed}{more}", format::counted(found.traces.len() as u64, "trace", "traces"));
+    let (traces, more) = format::of_page(found.traces.len() as u64, "trace", "traces", asked.cursor.is_some(), found.next.is_some());
+    page.summary = format!("{traces} {listed}{more}");
     if found.traces.is_empty() {
         page.otherwise = otherwise(&links, &page.query);
         page.hints = of_nothing(Signal::Traces, &page.query, &visit.state.store().service_names(), &links);

@@ -6,7 +6,7 @@ mod time;
 mod words;
 
 pub(crate) use self::time::{Clockface, Moment};
-pub(crate) use self::words::{ending, hex, line, message, name, offered, original, pieces, said, text};
+pub(crate) use self::words::{begun, ending, hex, line, message, name, offered, original, pieces, said, text};
 
 /// A duration in nanoseconds: `812 ns`, `41.3 µs`, `2.10 ms`, `1.24 s`, `2 min 05 s`, `3 h 12 min`, `4 d 02 h`.
 pub(crate) fn duration(nanos: u64) -> String {
@@ -108,6 +108,17 @@ pub(crate) fn exact(n: u64) -> String {
 /// A count with its noun: `1 span`, `12.4 k spans`.
 pub(crate) fn counted(n: u64, one: &str, many: &str) -> String {
     if n == 1 { format!("1{NBSP}{one}") } else { format!("{}{NBSP}{many}", count(n)) }
+}
+
+/// What one page of a list holds: on later pages `50 more traces`, and `the last of them` where none follow.
+pub(crate) fn of_page(n: u64, one: &str, many: &str, is_later: bool, has_more: bool) -> (String, &'static str) {
+    let more = if is_later { format!("more{NBSP}") } else { String::new() };
+    let end = match (has_more, is_later) {
+        (true, _) => ", more follow",
+        (false, true) if n > 0 => ", the last of them",
+        (false, _) => "",
+    };
+    (counted(n, &format!("{more}{one}"), &format!("{more}{many}")), end)
 }
 
 /// Events per time: `12.4/s`, below a tenth per second `4.20/min`, below that per hour. Less than a hundred events have no more digits than

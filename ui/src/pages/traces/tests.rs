@@ -96,6 +96,23 @@ async fn an_order_that_leaves_traces_out_says_so_and_leads_to_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn later_pages_say_that_others_went_before_and_the_last_that_it_is_the_last() {
+    let app = App::empty().await;
+    app.append(Signal::Traces, requests(&[(1, 20, 5, false), (2, 50, 1, false), (3, 40, 5, true)]).encode_to_vec()).await;
+    let mut cursor = String::new();
+    for said in [
+        "1 trace with a span in this window, more follow",
+        "1 more trace with a span in this window, more follow",
+        "1 more trace with a span in this window, the last of them",
+    ] {
+        let asked = format!("{}&limit=1{cursor}", window());
+        let page = app.get(&format!("/traces?{asked}")).await.text().replace('\u{a0}', " ");
+        assert!(page.contains(&format!("<strong>{said}</strong>")), "{said}: {page}");
+        cursor = format!("&cursor={}", app.json(&format!("/api/v1/traces?{asked}")).await["next"].as_str().unwrap_or_default());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_oldest_stand_first_page_by_page_and_pages_and_api_know_the_order_by_each_others_name() {
     let app = App::empty().await;
     app.append(Signal::Traces, requests(&[(1, 20, 5, false), (2, 50, 1, false), (3, 40, 5, true)]).encode_to_vec()).await;

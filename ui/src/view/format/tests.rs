@@ -5,6 +5,18 @@ fn plain(text: &str) -> String {
 }
 
 #[test]
+fn a_page_of_a_list_says_whether_it_is_a_later_one_and_whether_it_is_the_last() {
+    let told = |n, is_later, has_more| {
+        let (records, end) = of_page(n, "record", "records", is_later, has_more);
+        format!("{records}{end}").replace(NBSP, " ")
+    };
+    assert_eq!(told(3, false, false), "3 records");
+    assert_eq!(told(50, true, true), "50 more records, more follow");
+    assert_eq!(told(1, true, false), "1 more record, the last of them");
+    assert_eq!(told(0, true, false), "0 more records");
+}
+
+#[test]
 fn durations_in_queries_are_exact() {
     let cases = [
         (0, "0ns"),

@@ -60,9 +60,18 @@ pub(crate) fn line(raw: &str, max: usize) -> String {
     out
 }
 
+/// As [`line`], with `…` when other lines follow too.
+pub(crate) fn begun(raw: &str, max: usize) -> String {
+    let mut shown = line(raw, max);
+    if raw.trim().lines().nth(1).is_some() && !shown.ends_with('…') {
+        shown.push('…');
+    }
+    shown
+}
+
 /// A name as shown; an empty one is said to be empty.
 pub(crate) fn name(raw: &str) -> String {
-    if raw.trim().is_empty() { "(no name)".to_owned() } else { line(raw, MAX_NAME) }
+    if raw.trim().is_empty() { "(no name)".to_owned() } else { begun(raw, MAX_NAME) }
 }
 
 /// A name of at most `max` characters: of a longer one the end, where names of one family differ, and before it a first word such as `GET`.

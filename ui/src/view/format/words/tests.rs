@@ -11,7 +11,7 @@ fn marks_that_reorder_text_and_control_characters_become_visible() {
     assert_eq!(text("a\u{202e}b\u{1b}[31m\u{0}"), "a\u{fffd}b␛[31m␀");
     assert_eq!(line("one\ntwo", 10), "one");
     assert_eq!(line("abcdef", 3), "abc…");
-    assert_eq!(name("  "), "(no name)");
+    assert_eq!(["  ", "one\n", "\none\r\ntwo"].map(name), ["(no name)", "one", "one…"]);
 }
 
 #[test]
