@@ -169,8 +169,9 @@ fn build(visit: &Visit, window: &Window, asked: &Asked, shown: &Shown) -> Map {
         orders: asked.order.list(&address),
         panel: asked.chosen(whole).map(detail),
         is_compared: asked.is_compared,
-        compared: before.and_then(|before| compared(whole, before, length, &visit.clock().range(earlier::before(range)))),
-        gone: before.map(|before| gone(whole, before)).unwrap_or_default(),
+        // What is said is of what is shown.
+        compared: before.and_then(|before| compared(&part, before, length, &visit.clock().range(earlier::before(range)))),
+        gone: before.map(|before| gone(whole, &around(before, shown.focus.as_ref(), asked.hops))).unwrap_or_default(),
         switches: asked.switches(&links),
         open: asked.folds(&links),
         tray: if shown.focus.is_none() { tray(whole, &links, &palette) } else { Vec::new() },
@@ -296,3 +297,6 @@ const MANY: usize = 60;
 
 /// Namespaces that may be open.
 const MAX_OPEN: usize = 50;
+
+#[cfg(test)]
+mod tests;

@@ -204,8 +204,14 @@ impl Picture<'_> {
         if self.is_trace {
             return format!("{name}: {}", self.node_facts((requests, errors, p95), &Change::default()));
         }
+        // Who calls from outside is called what it is.
+        let named = if kind == NodeKind::User { name } else { format!("{} {name}", kind.as_str()) };
         let rate = format::rate(requests, self.length());
-        format!("{} {name}: {rate} in, {} failed, p95 {}", kind.as_str(), format::percent(errors, requests), format::duration(p95))
+        match (requests, kind) {
+            (0, NodeKind::User) => named,
+            (0, _) => format!("{named}: no requests"),
+            _ => format!("{named}: {rate} in, {} failed, p95 {}", format::percent(errors, requests), format::duration(p95)),
+        }
     }
 
     /// What an arrow says; not yet where it is.

@@ -255,6 +255,20 @@ fn a_database_says_what_it_is() {
 }
 
 #[test]
+fn who_calls_from_outside_is_called_once_and_nobody_has_percentiles_of_nothing() {
+    let mut whole = map(&[("user", "web"), ("web", "idle")]);
+    whole.edges[0].from.1 = NodeKind::User;
+    for node in &mut whole.nodes {
+        node.requests = if node.name == "web" { 60 } else { 0 };
+        node.kind = if node.name == "user" { NodeKind::User } else { NodeKind::Service };
+    }
+    let mut titles: Vec<String> = draw(&whole).boxes.into_iter().map(|one| one.title).collect();
+    titles.sort();
+    assert_eq!((titles[0].as_str(), titles[2].as_str()), ("service idle: no requests", "user"));
+    assert!(titles[1].starts_with("service web: ") && titles[1].contains(" in, "), "{titles:?}");
+}
+
+#[test]
 fn the_table_comes_in_the_order_that_is_asked_for() {
     let mut known = map(&[("web", "cart"), ("web", "orders"), ("orders", "mail")]);
     (known.edges[0].calls, known.edges[0].p95) = (90, 9);
