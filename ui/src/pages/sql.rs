@@ -58,8 +58,7 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Failure> {
                         page.toggle_chart = at(&sql, !is_drawn, &sorting.map(Sorting::written).unwrap_or_default());
                         page.chart = Some(chart).filter(|_| is_drawn);
                     }
-                    Err(why) if is_drawn => page.no_chart = why,
-                    Err(_) => {}
+                    Err(why) => page.no_chart = why,
                 }
                 if let Some(sorting) = sorting {
                     sorting.sort(&mut answer);
@@ -167,10 +166,15 @@ mod tests {
         assert!(!plain.contains("sql-chart") && plain.contains(&format!("{}&#38;past=", drawn.replace('&', "&#38;"))), "{plain}");
         let page = app.get(&drawn).await.text();
         assert!(page.contains("sql-chart") && page.contains(">No chart</a>") && page.contains("name=\"chart\" value=\"1\""), "{page}");
-        // Where there is none, whoever did not ask for one is not told why.
+        // Where there is none, it is said why in the place of the button.
         let no_amounts = "SELECT%20trace_id%2C%20duration%20FROM%20spans";
-        assert!(!app.get(&format!("/query?sql={no_amounts}")).await.text().contains("No chart"));
-        assert!(app.get(&format!("/query?sql={no_amounts}&chart=1")).await.text().contains("No chart: "));
+        for address in [format!("/query?sql={no_amounts}"), format!("/query?sql={no_amounts}&chart=1")] {
+            let page = app.get(&address).await.text();
+            let actions =
+                page.split("class=\"row-actions\"><button class=\"primary\"").nth(1).and_then(|rest| rest.split("</p>").next()).unwrap();
+            assert!(actions.contains("No chart: ") && !actions.contains(">Chart</a>"), "{address}: {actions}");
+        }
+        assert!(!plain.contains("No chart"), "{plain}");
     }
 
     #[tokio::test(flavor = "multi_thread")]

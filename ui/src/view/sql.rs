@@ -27,7 +27,7 @@ pub(crate) struct Sql {
     pub(crate) is_drawn: bool,
     /// The page with the picture, or without; empty where there is nothing to draw.
     pub(crate) toggle_chart: String,
-    /// Why there is no chart although it was asked for.
+    /// Why there is no chart; empty where there is one, and where nobody expects one.
     pub(crate) no_chart: String,
     /// How the statement is carried out.
     pub(crate) explain: String,

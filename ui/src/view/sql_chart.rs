@@ -44,7 +44,7 @@ pub(crate) struct Bars {
     pub(crate) parts: Vec<[String; 3]>,
 }
 
-/// Draws an answer, or says why there is nothing to draw; says nothing where nobody expects a chart.
+/// Draws an answer, or says why there is nothing to draw; says nothing where there is nothing to compare.
 pub(crate) fn chart(answer: &SqlAnswer, palette: &Palette, clock: &Clockface) -> Result<Chart, String> {
     let columns = columns(answer);
     let of = |role: Role| columns.iter().filter(|column| column.role == role).collect::<Vec<_>>();
@@ -90,6 +90,7 @@ fn over(
     let are_services = matches!(words, [only] if SERVICES.contains(&only.name));
     for (place, line) in lines.iter_mut().enumerate() {
         line.class = if are_services { palette.chip(&line.name).class } else { neutral(place) };
+        line.name = shown(&line.name);
     }
     let alike = |line: &Line| line.points.windows(2).any(|pair| matches!(pair, [a, b] if a.0 >= b.0));
     if lines.iter().any(alike) {
@@ -104,7 +105,7 @@ fn over(
     let most = if are_services { MAX_SERVICES } else { MAX_SERIES };
     let left_out = lines.len().saturating_sub(most);
     lines.truncate(most);
-    let series = lines.iter().map(|line| [format::line(&line.name, 60), line.class.clone()]);
+    let series = lines.iter().map(|line| [line.name.clone(), line.class.clone()]);
     Ok(Chart {
         series: series.collect(),
         panels: panels(&lines, (from, to)),
@@ -141,6 +142,7 @@ fn by_column(along: &Column<'_>, amounts: &[&Column<'_>]) -> Vec<Line> {
 /// A line for each word, those with most first.
 fn by_words(along: &Column<'_>, words: &[&Column<'_>], amounts: &[&Column<'_>]) -> Vec<Line> {
     let Some(amount) = amounts.first() else { return Vec::new() };
+    // Names that are cut or go on in another line may read the same.
     let mut lines: std::collections::BTreeMap<String, Vec<Point>> = std::collections::BTreeMap::new();
     for (row, (place, number)) in along.numbers.iter().zip(&amount.numbers).enumerate() {
         if let (Some(place), Some(number)) = (place, number) {
@@ -218,7 +220,12 @@ fn label(words: &[&Column<'_>], row: usize) -> String {
         Some(Some(Value::String(text))) => text.clone(),
         Some(Some(other)) => other.to_string(),
     });
-    format::line(&texts.collect::<Vec<_>>().join(" · "), 60)
+    texts.collect::<Vec<_>>().join(" · ")
+}
+
+/// A text beside its line or bar.
+fn shown(text: &str) -> String {
+    if text.trim().is_empty() { "(empty)".to_owned() } else { format::begun(text, 60) }
 }
 
 fn path(points: &[Point], (from, to): Point, top: f64) -> String {
@@ -269,7 +276,7 @@ fn bars(amounts: &[&Column<'_>], texts: &[String]) -> Vec<Bars> {
             let percent = value / greatest(column.unit).max(f64::MIN_POSITIVE) * 100.0;
             Some([neutral(place), format!("{percent:.2}"), short(value, column.unit)])
         };
-        Bars { label: text.clone(), parts: amounts.iter().enumerate().filter_map(part).collect() }
+        Bars { label: shown(text), parts: amounts.iter().enumerate().filter_map(part).collect() }
     };
     texts.iter().enumerate().take(MAX_BARS).map(row).collect()
 }
@@ -302,7 +309,7 @@ fn short(value: f64, unit: &str) -> String {
     format!("{}{sign}", written.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// Columns that hold names of services.
+/// Columns that hold names of services, which are words however long they are.
 const SERVICES: [&str; 2] = ["service_name", "service"];
 
 /// More rows have no bars.

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use storage::{SqlAnswer, SqlMeaning, UnixNanos};
 
+use super::SERVICES;
 use crate::params::parse_time;
 
 /// What a column holds.
@@ -77,7 +78,7 @@ fn role(name: &str, sql_type: &str, is_number: bool, values: &[Option<&Value>], 
         TIMESTAMP => Role::Time,
         "BOOLEAN" => Role::Word,
         _ if texts.peek().is_some() && texts.clone().all(is_id) => Role::Other,
-        _ if texts.all(|text| !text.is_empty() && text.len() <= LONGEST_WORD) => Role::Word,
+        _ if SERVICES.contains(&name) || texts.all(|text| text.len() <= LONGEST_WORD) => Role::Word,
         _ => Role::Other,
     }
 }

@@ -82,6 +82,18 @@ fn a_line_of_a_service_has_its_colour_and_no_other_line_has() {
 }
 
 #[test]
+fn names_are_told_apart_by_what_is_not_shown_of_them_too() {
+    let long = "a".repeat(300);
+    let names_of = ["", "two\nlines", "two\nothers", &long];
+    let rows: Vec<[Value; 3]> = (0..8).map(|n| [minute(n / 4), names_of[(n % 4) as usize].into(), (9 - n % 4).into()]).collect();
+    let rows: Vec<&[Value]> = rows.iter().map(<[Value; 3]>::as_slice).collect();
+    let drawn = draw(&[TIME, SERVICE, N], &rows).unwrap();
+    assert_eq!(names(&drawn), ["(empty)", "two…", "two…", &format!("{}…", "a".repeat(60))]);
+    let bars = draw(&[SERVICE, N], &[&["two\nlines".into(), 1.into()], &["two\nothers".into(), 2.into()]]).unwrap();
+    assert_eq!(bars.bars.len(), 2);
+}
+
+#[test]
 fn rows_that_are_spans_of_their_own_are_no_lines() {
     let row = |at, n: u64| [minute(at), "5b8efff798038103d269b633813fc60c".into(), n.into()];
     let rows = [row(0, 5), row(1, 7)];
