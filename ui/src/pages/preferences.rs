@@ -20,7 +20,7 @@ pub(super) async fn page(visit: Visit) -> Response {
         zone: wrong.clone().unwrap_or_else(|| clock.label().to_owned()),
         problem: wrong.map(|zone| format!("No time zone is called {zone}.")).unwrap_or_default(),
         keys: vec![visit.choice("keys", "On", "on", !visit.quiet_keys()), visit.choice("keys", "Off", "off", visit.quiet_keys())],
-        zones: ZONES.into_iter().map(|zone| visit.choice("zone", zone, zone, clock.label() == zone)).collect(),
+        zones: ZONES.into_iter().map(|zone| visit.choice("zone", zone, zone, is_called(clock.label(), zone))).collect(),
         limits: limits(&visit.state),
         now: clock.moment(clock.now()),
         frame: visit.frame(Place::Elsewhere, "Settings", None),
@@ -58,12 +58,26 @@ pub(super) async fn set(visit: Visit) -> Result<Response, Failure> {
     Ok(response)
 }
 
+/// Whether a zone is meant by a name, which may be one of before.
+fn is_called(name: &str, zone: &str) -> bool {
+    name == zone || OLD_NAMES.iter().any(|(now, old)| *now == zone && old.contains(&name))
+}
+
 fn is_zone(name: &str) -> bool {
     name.len() < 64 && jiff::tz::TimeZone::get(name).is_ok()
 }
 
 /// Offered besides the field that takes any.
 const ZONES: [&str; 6] = ["UTC", "Europe/Berlin", "Europe/London", "America/New_York", "America/Los_Angeles", "Asia/Kolkata"];
+
+/// Names that browsers still give to zones that are offered.
+const OLD_NAMES: [(&str, &[&str]); 5] = [
+    ("UTC", &["Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu", "UCT", "Universal", "Zulu"]),
+    ("Europe/London", &["GB", "GB-Eire"]),
+    ("America/New_York", &["US/Eastern"]),
+    ("America/Los_Angeles", &["US/Pacific"]),
+    ("Asia/Kolkata", &["Asia/Calcutta"]),
+];
 
 /// A path of this site and nothing else: no host, no backslash, no control character.
 pub(super) fn is_local(back: &str) -> bool {
@@ -88,6 +102,18 @@ mod tests {
         let page = app.get(place.trim_end_matches("#zone")).await.text();
         assert!(page.contains("No time zone is called Mars/Base.") && page.contains("value=\"Mars/Base\""), "{page}");
         assert_eq!(app.get("/preferences?zone=Europe/Berlin&back=/traces").await.header("location"), "/traces");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_zone_is_marked_by_its_old_name_too() {
+        let app = crate::harness::App::empty().await;
+        for (kept, marked) in [("Asia/Calcutta", "Asia/Kolkata"), ("US/Eastern", "America/New_York"), ("Europe/Paris", "")] {
+            let request = http::Request::get("/settings").header("cookie", format!("zone={kept}")).body(axum::body::Body::empty()).unwrap();
+            let page = app.send(request).await.text();
+            let zones = page.split("aria-label=\"Time zone\"").nth(1).and_then(|rest| rest.split("</ul>").next()).unwrap();
+            let current = zones.split("aria-current=\"true\">").nth(1).and_then(|rest| rest.split('<').next()).unwrap_or_default();
+            assert_eq!(current, marked, "{zones}");
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]
