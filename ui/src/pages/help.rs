@@ -89,7 +89,7 @@ pub(super) async fn shortcuts(visit: Visit) -> Response {
                     ("o", "open it in a new tab"),
                     ("x, X", "mark a trace; compare the two that are marked"),
                     ("p", "show what is new by itself, or stop that"),
-                    ("w", "wrap long log lines"),
+                    ("w, x", "wrap long log lines; show what was logged around the open one"),
                     ("1 to 5, m", "parts of a service, and its place on the map"),
                     ("1 to 9", "lines of Attention on Home"),
                 ],

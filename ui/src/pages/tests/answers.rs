@@ -194,6 +194,21 @@ async fn links_that_only_show_records_in_another_way_keep_the_open_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_shows_what_was_logged_around_the_open_record_and_hides_it() {
+    let app = App::filled().await;
+    let list = app.get("/logs?from=0").await.text();
+    let row = list.split("row=").nth(1).and_then(|rest| rest.split(['"', '&', '#']).next()).unwrap();
+    let way = async |asked: &str| {
+        let page = app.get(&format!("/logs?from=0&row={row}{asked}")).await.text();
+        assert_eq!(page.matches("data-key=\"x\"").count(), 1, "{page}");
+        page.split("data-key=\"x\"").next().and_then(|before| before.rsplit("href=\"").next()?.split('"').next()).unwrap().to_owned()
+    };
+    let open = way("").await;
+    assert!(open.contains("ctx=") && open.contains("by=instance"), "{open}");
+    assert!(!way("&ctx=5&by=service").await.contains("ctx="), "it closes what is shown, whoever logged it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_kept_is_told_by_day_when_that_is_asked_for() {
     let app = App::filled().await;
     assert!(!app.get("/status").await.text().contains("Table of days"));
