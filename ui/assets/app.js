@@ -973,8 +973,10 @@
   const chosen = grid && $("[aria-selected=true]", grid);
   // On a narrow screen its detail stands above the rows.
   const isAbove = chosen && panel && panel.childElementCount && getComputedStyle(panel).position === "static";
+  // What is in sight from the top of the page is shown from there.
+  const isNear = chosen && !isAbove && chosen.getBoundingClientRect().bottom + scrollY < innerHeight - 60;
   if (isAbove) panel.scrollIntoView({ block: "start" });
-  else if (chosen) chosen.scrollIntoView({ block: "center" });
+  else if (chosen && !isNear) chosen.scrollIntoView({ block: "center" });
   // Whoever folds, unfolds or opens a row by key, or comes back to it, goes on from the same row.
   const back = !grid && history.state?.row;
   const last = (back && $$("[data-row]").find((row) => opener(row) && rowKey(row) === back)) || $("[data-near]")
@@ -983,6 +985,7 @@
   if (grid) history.replaceState(history.state, "", nearTo(location.href));
   // Only after the browser went to the fragment, which takes the focus away.
   if (last && last.matches("[data-row]")) addEventListener("load", () => setTimeout(() => {
+    if (isNear && last === chosen) scrollTo(0, 0);
     focusRow(last);
     // An open record is shown with what is below it.
     if (!location.hash && last.matches(".open")) last.scrollIntoView({ block: "center" });
