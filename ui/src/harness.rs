@@ -204,6 +204,20 @@ pub(crate) fn in_namespaces(services: &[(&str, &str)]) -> ExportTraceServiceRequ
     ExportTraceServiceRequest { resource_spans: services.iter().enumerate().map(of).collect() }
 }
 
+/// Pairs of services of which one hands a message of a topic of its own over to the other.
+pub(crate) fn handed_over(pairs: u8) -> ExportTraceServiceRequest {
+    let of_pair = |pair: u8| {
+        let of_topic = |span: Span| {
+            let topic = attribute("messaging.destination.name", text(&format!("topic-{pair}")));
+            Span { trace_id: vec![pair + 1; 16], attributes: vec![attribute("messaging.system", text("kafka")), topic], ..span }
+        };
+        let sent = of_topic(Span { kind: 4, ..span("00f067aa0ba902b7", "", "publish", 30, 1) });
+        let taken = of_topic(Span { kind: 5, ..span("00f067aa0ba902b8", "00f067aa0ba902b7", "process", 28, 1) });
+        [of_service(&format!("sender-{pair}"), vec![sent]), of_service(&format!("taker-{pair}"), vec![taken])]
+    };
+    ExportTraceServiceRequest { resource_spans: (0..pairs).flat_map(of_pair).collect() }
+}
+
 /// What the checkout says of it.
 pub(crate) fn logs() -> ExportLogsServiceRequest {
     let record = |age: u64, number: i32, body: &str| LogRecord {

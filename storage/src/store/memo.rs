@@ -32,7 +32,9 @@ impl Store {
         // Without a map in time, any free slot will do.
         let map = tokio::time::timeout(PATIENCE, self.service_map(lately)).await.ok().and_then(Result::ok).unwrap_or_default();
         let services = |edge: &&crate::query::Edge| edge.from.1 == NodeKind::Service && edge.to.1 == NodeKind::Service;
-        let calls: Vec<(String, String)> = map.edges.iter().filter(services).map(|edge| (edge.from.0.clone(), edge.to.0.clone())).collect();
+        // Who hands over through a queue is beside who takes it up, although the queue stands between them on the map.
+        let beside = map.edges.iter().chain(&map.relays).filter(services);
+        let calls: Vec<(String, String)> = beside.map(|edge| (edge.from.0.clone(), edge.to.0.clone())).collect();
         let Some(open) = self.inner.stay_open() else { return };
         let memo = self.inner.memo.clone();
         let assigned = tokio::task::spawn_blocking(move || {

@@ -72,7 +72,10 @@ fn the_error_starts_where_nothing_below_failed() {
 fn failures_that_are_alike_are_told_once_with_their_number() {
     let call = |number: u64, message: &str| failed(message, named("Charge", span("pay", number, 1, number, 1)));
     let said = sentences(vec![span("web", 1, 0, 0, 100), call(2, "busy"), call(3, "busy"), call(4, "refused"), call(5, "busy")]);
-    assert_eq!(said.get(..2).unwrap(), ["The error starts in pay, Charge (3 times): busy", "The error starts in pay, Charge: refused"]);
+    let survived = |times: &str, said: &str| format!("pay, Charge failed{times} without failing its request: {said}");
+    assert_eq!(said[..2], [survived(" (3 times)", "busy"), survived("", "refused")]);
+    let said = sentences(vec![failed("503", span("web", 1, 0, 0, 100)), call(2, "busy"), call(3, "busy"), call(4, "refused")]);
+    assert_eq!(said[..2], ["The error starts in pay, Charge (2 times): busy", "The error starts in pay, Charge: refused"]);
 }
 
 #[test]
@@ -100,7 +103,7 @@ fn what_a_span_above_took_for_well_done_explains_no_failure() {
         ok(span("web", 2, 1, 10 * MS, 30 * MS)),
         failed("miss", span("cache", 3, 2, 10 * MS, 20 * MS)),
     ];
-    assert_eq!(sentences(spans)[..2], ["The error starts in web, op1: crashed", "The error starts in cache, op3: miss"]);
+    assert_eq!(sentences(spans)[..2], ["The error starts in web, op1: crashed", "cache, op3 failed without failing its request: miss"]);
 }
 
 #[test]

@@ -216,3 +216,15 @@ async fn what_is_kept_is_told_by_day_when_that_is_asked_for() {
     let table = page.split("Table of days").nth(1).and_then(|rest| rest.split("</table>").next()).unwrap();
     assert!(table.contains("data-label=\"Spans\">3<") && table.contains("data-label=\"Log records\">2<"), "{table}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_that_hand_over_through_a_queue_have_colours_of_their_own() {
+    let app = App::empty().await;
+    app.append(Signal::Traces, crate::harness::handed_over(48).encode_to_vec()).await;
+    app.get("/services?from=0").await;
+    let slots = app.store().service_slots();
+    for pair in 0..48 {
+        let [sender, taker] = ["sender", "taker"].map(|name| slots.get(&format!("{name}-{pair}")).unwrap());
+        assert_ne!(sender, taker, "pair {pair}");
+    }
+}

@@ -171,8 +171,7 @@ fn slower(failures: &[Failure<'_>], compared: &Compared<'_>, links: &Links, pale
             slow.iter().filter(|(other, _)| calls(&other.name, &service.name)).map(|(other, _)| format::line(&other.name, 40)).collect();
         let with = if waiting.is_empty() { String::new() } else { format!(", and with it {}", waiting.join(", ")) };
         let against = compared.parts.map_or_else(|| "the window before".to_owned(), |parts| format!("the time before {}", parts.at));
-        let mut evidence =
-            plain(format!("of {}, against {against}{with}", format::counted(service.requests, "request", "requests")));
+        let mut evidence = plain(format!("of {}, against {against}{with}", format::counted(service.requests, "request", "requests")));
         evidence.extend(awaited(service, compared, links));
         Attention {
             chip: palette.chip(&service.name),

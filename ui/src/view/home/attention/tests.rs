@@ -158,7 +158,11 @@ fn calls_that_were_answered_are_told_as_that_and_after_what_fails() {
     let answered = "answer: a call within GET /product is answered 404, the request itself succeeds";
     assert_eq!(told(&traces), ["error: POST /pay fails", answered]);
     assert!(told(&[of("GET /product", Some("404")), of("GET /product", None)])[0].starts_with("error: "), "one says nothing");
-    let within = TraceSummary { first_error: Some("422".to_owned()), failure: None, ..failed("gateway", "POST /items", &[("gateway", 0), ("cart", 1)]) };
+    let within = TraceSummary {
+        first_error: Some("422".to_owned()),
+        failure: None,
+        ..failed("gateway", "POST /items", &[("gateway", 0), ("cart", 1)])
+    };
     assert_eq!(told(&[within]), ["answer: a call within it is answered 422, requests to it succeed"]);
 }
 
