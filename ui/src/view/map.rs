@@ -203,7 +203,7 @@ pub(crate) fn calls(
     let call = |edge: &&Edge| Call {
         facts: Facts::new(edge, (map, made), before, window),
         example: super::services::example(edge, links),
-        panel: edge::address(page, edge),
+        panel: address(page, edge),
     };
     edges.iter().take(MAX_CALLS).map(call).collect()
 }
