@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 
-use storage::{Edge, NodeKind, Operation, ServiceSummary, TimeRange, TraceSummary, UnixNanos};
+use storage::{Edge, EdgeKind, NodeKind, Operation, ServiceSummary, TimeRange, TraceSummary, UnixNanos};
 
 use crate::ask::ErrorGroup;
 use crate::view::colour::{Chip, Palette};
@@ -184,11 +184,18 @@ fn slower(failures: &[Failure<'_>], compared: &Compared<'_>, links: &Links, pale
     slow.iter().filter(|(service, _)| is_cause(service)).map(item).collect()
 }
 
-/// What a service waits for most, where that takes half of its own time or more.
+/// What a service waits for longest, where that takes half of its own time or more. Calls that fewer than one in twenty requests makes do
+/// not move what one in twenty takes.
 fn awaited(service: &ServiceSummary, compared: &Compared<'_>, links: &Links) -> Option<Evidence> {
-    let calls = compared.edges.iter().filter(|edge| edge.from.0 == service.name && edge.from.1 == NodeKind::Service);
-    let slowest = calls.filter(|edge| edge.to != edge.from).max_by_key(|edge| edge.p95)?;
-    let text = format!("its calls to {} take {} at p95", format::line(&slowest.to.0, 60), format::duration(slowest.p95));
+    let is_awaited = |edge: &&Edge| {
+        edge.kind == EdgeKind::Call
+            && (edge.from.0.as_str(), edge.from.1) == (service.name.as_str(), NodeKind::Service)
+            && edge.to != edge.from
+            && edge.calls.saturating_mul(20) >= service.requests
+    };
+    let slowest = compared.edges.iter().filter(is_awaited).max_by_key(|edge| edge.p95)?;
+    let kind = if slowest.to.1 == NodeKind::Database { "the database " } else { "" };
+    let text = format!("its calls to {kind}{} take {} at p95", format::line(&slowest.to.0, 60), format::duration(slowest.p95));
     let is_much = slowest.p95.saturating_mul(2) >= service.p95;
     is_much.then(|| Evidence { text, href: address(&links.windowed("/map"), slowest) })
 }
