@@ -10,13 +10,13 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 mod index;
-mod quiet;
+mod terminal;
 mod tokenizer;
 mod unspaced;
 mod wildcard;
 
 pub(crate) use self::index::{Comparison as TextComparison, Index, IndexBuilder, Stack};
-pub use self::quiet::quiet;
+pub use self::terminal::quiet;
 use self::tokenizer::Tokenizer;
 pub(crate) use self::wildcard::{Exact, Wildcard};
 

@@ -60,7 +60,7 @@ pub(crate) fn line(raw: &str, max: usize) -> String {
     out
 }
 
-/// As [`line`], with `…` when other lines follow too.
+/// As [`line()`], with `…` when other lines follow too.
 pub(crate) fn begun(raw: &str, max: usize) -> String {
     let mut shown = line(raw, max);
     if raw.trim().lines().nth(1).is_some() && !shown.ends_with('…') {
