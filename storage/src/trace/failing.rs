@@ -1,7 +1,7 @@
 //! Where failures start and how far they reach, by who stands above whom.
 //!
 //! Owns the rules, for pages and lists alike: a failed span explains the nearest one above it that says how it ended; what a service answered
-//! without failing itself, what a span above took for well done and what a message set off fail nothing above.
+//! without failing itself, what a span above took for well done, and what was set off and began after that had ended fail nothing above.
 
 use crate::model::{SpanKind, StatusCode};
 
@@ -41,19 +41,22 @@ pub(crate) struct Start {
 /// What is known of a failure at the place of a span.
 #[derive(Clone, Copy, Debug, Default)]
 struct Fate {
-    /// The nearest span above that says how it ended.
-    judge: Option<u32>,
+    /// The nearest span above that says how it ended, and the child of that through which the way up leads.
+    judge: Option<(u32, u32)>,
     /// Whether a request in between did not fail.
     is_across: bool,
     reach: Reach,
+    /// Whether that child ended long before its parent failed.
     is_early: bool,
+    /// Whether that is so anywhere on the way up.
+    is_early_above: bool,
 }
 
 /// Failures of one trace.
 #[derive(Debug)]
 pub(crate) struct Failing {
     fates: Vec<Fate>,
-    /// Those that reach the root first, of them those that nothing survived, each in the order of the spans.
+    /// Those that reach the root first, of them those that nothing survived, each in the order in which they ended.
     pub(crate) starts: Vec<Start>,
 }
 
@@ -81,8 +84,9 @@ impl Failing {
         // Parents come before their children.
         for place in tree.preorder() {
             let fate = fate(spans, tree, &fates, *place);
-            let is_failed = spans.get(*place).is_some_and(|span| span.status() == StatusCode::Error);
-            if let Some(explained) = fate.judge.filter(|_| is_failed).and_then(|judge| is_explained.get_mut(judge as usize)) {
+            // What was answered well and came long before explains nothing.
+            let explains = spans.get(*place).is_some_and(|span| span.status() == StatusCode::Error) && !(fate.is_across && fate.is_early);
+            if let Some(explained) = fate.judge.filter(|_| explains).and_then(|(judge, _)| is_explained.get_mut(judge as usize)) {
                 *explained = true;
             }
             if let Some(known) = fates.get_mut(*place) {
@@ -91,23 +95,29 @@ impl Failing {
         }
         let failed = spans.iter().enumerate().filter(|(_, span)| span.status() == StatusCode::Error);
         let unexplained = failed.filter(|(place, _)| is_explained.get(*place) == Some(&false));
-        let start = |(place, _)| fates.get(place).map(|fate: &Fate| Start { place, reach: fate.reach, is_early: fate.is_early });
+        let start = |(place, _)| fates.get(place).map(|fate: &Fate| Start { place, reach: fate.reach, is_early: fate.is_early_above });
         let mut starts: Vec<Start> = unexplained.filter_map(start).collect();
         if starts.iter().all(|start| start.reach != Reach::Root) {
             // The root failed, and nothing else says why.
             starts.iter_mut().filter(|start| start.reach == Reach::Perhaps).for_each(|start| start.reach = Reach::Root);
         }
-        starts.sort_by_key(|start| (start.reach, start.is_early));
+        let end = |place: usize| spans.get(place).map(|span| span.ended().0);
+        starts.sort_by_key(|start| (start.reach, start.is_early, end(start.place), start.place));
         Self { fates, starts }
     }
 
     /// The failed spans that the one at `place` explains, itself first, each the nearest above the one before.
     pub(crate) fn chain(&self, place: usize, spans: &[impl Fails]) -> Vec<usize> {
         let above = |place: &usize| {
-            let judge = self.fates.get(*place)?.judge? as usize;
+            let judge = self.fates.get(*place)?.judge?.0 as usize;
             spans.get(judge).filter(|span| span.status() == StatusCode::Error).map(|_| judge)
         };
         std::iter::successors(Some(place), above).collect()
+    }
+
+    /// Whether the next of the chain above the span at `place` failed long after what led to it had ended.
+    pub(crate) fn is_early(&self, place: usize) -> bool {
+        self.fates.get(place).is_some_and(|fate| fate.is_early)
     }
 }
 
@@ -120,25 +130,38 @@ fn fate(spans: &[impl Fails], tree: &Tree, fates: &[Fate], place: usize) -> Fate
         let is_known = !tree.is_unattached(place) && span.status() != StatusCode::Error;
         return if is_known { nothing } else { Fate::default() };
     };
-    if (above.kind(), span.kind()) == (SpanKind::Producer, SpanKind::Consumer) {
+    if is_set_off(span, above) {
         return nothing;
     }
     let (judge, is_across) = match above.status() {
-        StatusCode::Error | StatusCode::Ok => (u32::try_from(parent).ok(), false),
+        StatusCode::Error | StatusCode::Ok => (u32::try_from(parent).ok().zip(u32::try_from(place).ok()), false),
         _ => (of_above.judge, of_above.is_across || matches!(above.kind(), SpanKind::Server | SpanKind::Consumer)),
     };
-    let judging = judge.and_then(|judge| Some((spans.get(judge as usize)?, fates.get(judge as usize)?)));
-    let (reach, is_early) = match judging {
-        None => (of_above.reach, false),
-        Some((judge, _)) if judge.status() == StatusCode::Ok => (Reach::Within, false),
-        Some((_, fate)) if is_across && fate.reach == Reach::Root => (Reach::Perhaps, fate.is_early),
-        Some((judge, fate)) => (fate.reach, fate.is_early || is_early(span, judge)),
+    let judging = judge.and_then(|(judge, step)| {
+        let of_judge = fates.get(judge as usize)?;
+        Some((spans.get(judge as usize)?, spans.get(step as usize)?, of_judge))
+    });
+    let Some((judge_of, step, of_judge)) = judging else {
+        return Fate { judge, is_across, reach: of_above.reach, ..Fate::default() };
     };
-    Fate { judge, is_across, reach, is_early }
+    if judge_of.status() == StatusCode::Ok {
+        return Fate { judge, is_across, ..nothing };
+    }
+    let is_early = is_early(step, judge_of);
+    let reach = if is_across && of_judge.reach == Reach::Root { Reach::Perhaps } else { of_judge.reach };
+    Fate { judge, is_across, reach, is_early, is_early_above: is_early || of_judge.is_early_above }
 }
 
-/// Whether a failed span ended so long before one above it failed that this was perhaps not for it. Clocks of two services may differ.
-pub(crate) fn is_early(span: &impl Fails, above: &impl Fails) -> bool {
+/// Whether nobody above waits for a span: who takes a message, and what begins after the span above it has ended, as far as one clock tells.
+fn is_set_off(span: &impl Fails, above: &impl Fails) -> bool {
+    let (end, duration) = span.ended();
+    let is_after = end.saturating_sub(duration) >= above.ended().0;
+    let (is_taken, is_sent) = (span.kind() == SpanKind::Consumer, above.kind() == SpanKind::Producer);
+    is_taken && is_sent || is_after && (is_taken || is_sent || span.service() == above.service())
+}
+
+/// Whether a span ended so long before the one above it failed that this was perhaps not for it. Clocks of two services may differ.
+fn is_early(span: &impl Fails, above: &impl Fails) -> bool {
     let ((end, _), (failed, duration)) = (span.ended(), above.ended());
     span.service() == above.service() && is_long_after(failed.saturating_sub(end), duration)
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::model::{Resource, SpanId, SpanKind, StatusCode, TraceId, UnixNanos};
 
-use super::{Finding, Operations, Section, Skew, Trace, Tree, alike, critical_path, findings, own_times, self_times, skew};
+use super::{Failing, Finding, Operations, Section, Skew, Trace, Tree, alike, critical_path, findings, own_times, self_times, skew};
 
 mod collector;
 
@@ -124,6 +124,20 @@ impl Sheet {
     #[must_use]
     pub fn rank(&self, span: usize) -> usize {
         self.rank.get(span).map_or(0, |rank| *rank as usize)
+    }
+
+    /// Where failures start, as far as no failed span below explains them: those that fail their request first.
+    #[must_use]
+    pub fn failure_starts(&self) -> Vec<usize> {
+        Failing::of(&self.spans, &self.tree).starts.into_iter().map(|start| start.place).collect()
+    }
+
+    /// Where the failure starts that the failed span at `place` fails with; `None` where it starts there, or that is not known.
+    #[must_use]
+    pub fn failure_below(&self, place: usize) -> Option<usize> {
+        let failing = Failing::of(&self.spans, &self.tree);
+        let explains = |start: &usize| *start != place && failing.chain(*start, &self.spans).contains(&place);
+        failing.starts.iter().map(|start| start.place).find(explains)
     }
 
     /// The span with this id; of a client and a server that share one, the earlier.

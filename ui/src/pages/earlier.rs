@@ -27,15 +27,17 @@ pub(super) async fn gap(store: &Store, signal: Signal, earlier: TimeRange, clock
     Some(sentence(earlier, (filled, parts), begin, clock))
 }
 
-/// Two parts of a window in whose time data begins, and when the later begins: what takes longer than before is seen there as well. `None`
-/// where they would be too short.
+/// Two parts of the time since data begins: its first quarter, and the later half of the window or of what is in it. What takes longer than at
+/// first is seen there as well, for as long as it does. `None` where they would be too short.
 pub(super) fn parts(store: &Store, range: TimeRange) -> Option<[TimeRange; 2]> {
     let begin = store.status().signals.iter().filter_map(|signal| signal.time.map(|(oldest, _)| oldest)).min()?;
-    let from = begin.max(range.from);
+    let from = begin.max(before(range).from);
     let from = from.minus(from.get() % MINUTE);
     let minutes = range.to.since(from) / MINUTE;
-    let at = from.plus(minutes / 2 * MINUTE);
-    (minutes >= FEWEST).then_some([TimeRange { from, to: at }, TimeRange { from: at, to: range.to }])
+    let first = TimeRange { from, to: from.plus(minutes.div_ceil(4) * MINUTE) };
+    let middle = range.to.minus(range.to.since(range.from.max(from)) / 2);
+    let later = TimeRange { from: middle.minus(middle.get() % MINUTE), to: range.to };
+    (minutes >= FEWEST && first.to <= later.from).then_some([first, later])
 }
 
 fn filled(counted: &Histogram) -> usize {
@@ -65,6 +67,18 @@ mod tests {
 
     use super::*;
     use crate::harness::{App, NOW, requests};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_compared_within_a_window_is_the_first_quarter_of_what_there_is_and_the_later_half() {
+        let app = App::empty().await;
+        app.append(Signal::Traces, requests(&[(1, 40 * 60, 1, false)]).encode_to_vec()).await;
+        let ago = |minutes: u64| UnixNanos::new(NOW / MINUTE * MINUTE - minutes * MINUTE);
+        let within = |minutes: u64| parts(app.store(), TimeRange { from: ago(minutes), to: ago(0) });
+        let first = TimeRange { from: ago(40), to: ago(30) };
+        assert_eq!(within(60), Some([first, TimeRange { from: ago(20), to: ago(0) }]));
+        assert_eq!(within(30), Some([first, TimeRange { from: ago(15), to: ago(0) }]), "data begins in the window before");
+        assert_eq!(within(5), None, "too short");
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_window_that_data_begins_in_is_not_compared() {

@@ -1,5 +1,7 @@
 //! `/`: Home, or *Getting started* while nothing has been received.
 
+use std::collections::HashSet;
+
 use axum::response::Response;
 use storage::{Operation, ServiceSummary, Signal, Store, TimeRange, TraceOrder, TraceSearch, TraceSummary, UnixNanos};
 
@@ -92,7 +94,7 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
 async fn parts_of(store: &Store, range: TimeRange, clock: &Clockface) -> Option<([Vec<ServiceSummary>; 2], String)> {
     let [earlier, later] = earlier::parts(store, range)?;
     let (before, after) = tokio::join!(store.services(earlier, 1), store.services(later, 1));
-    Some(([before.ok()?, after.ok()?], clock.second(later.from)))
+    Some(([before.ok()?, after.ok()?], clock.second(earlier.to)))
 }
 
 /// Operations of those services of which it matters how often they do what fails; without them a line says less.
@@ -114,6 +116,8 @@ fn home(visit: &Visit, window: &Window, order: Order, compared: Compared<'_>, [f
         traces::rows(&page, &Listing { order, list: "", links: &links, clock: &clock, palette: &palette })
     };
     let (slow, alike): (Vec<TraceSummary>, Vec<usize>) = one_of_each(slow, LISTED).into_iter().unzip();
+    let kinds: HashSet<(&str, &str)> = slow.iter().map(|trace| (trace.root_service.as_str(), trace.root_name.as_str())).collect();
+    let is_one_of_each = kinds.len() == slow.len();
     let mut slow = listed(slow, TraceOrder::Slowest);
     for (row, count) in slow.iter_mut().zip(alike).filter(|(_, count)| *count > 1) {
         row.alike = format!("{count} alike");
@@ -132,6 +136,7 @@ fn home(visit: &Visit, window: &Window, order: Order, compared: Compared<'_>, [f
         services: services.iter().map(|service| row(service, window.range, &links, &clock, &palette)).collect(),
         failed: listed(failed, TraceOrder::Newest),
         slow,
+        is_one_of_each,
         uncompared: String::new(),
         notes: Vec::new(),
         refused: refused(visit, window).map(|words| (words, links.plain("/status").href() + "#refused")),

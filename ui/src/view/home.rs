@@ -33,6 +33,8 @@ pub(crate) struct Home {
     pub(crate) orders: Vec<(&'static str, String, bool)>,
     pub(crate) failed: Vec<TraceRow>,
     pub(crate) slow: Vec<TraceRow>,
+    /// Whether the slow ones are all of different operations.
+    pub(crate) is_one_of_each: bool,
     pub(crate) notes: Vec<String>,
     /// That requests of senders were refused lately, and where they are listed.
     pub(crate) refused: Option<super::hints::Hint>,

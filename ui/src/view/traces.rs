@@ -323,10 +323,13 @@ fn row(trace: &TraceSummary, longest: u64, listing: &Listing<'_>) -> Row {
     }
 }
 
-/// What says why a trace failed, where its failure starts; else what its first failed span says.
+/// What says why a trace failed, where its failure starts; what its first failed span says where that is not known.
 pub(crate) fn why(trace: &TraceSummary) -> Option<&str> {
-    let of_start = trace.failure.as_ref().and_then(|failure| failure.message.as_deref());
-    of_start.or(trace.first_error.as_deref()).filter(|message| !message.is_empty())
+    let said = match &trace.failure {
+        Some(failure) => failure.message.as_deref(),
+        None => trace.first_error.as_deref(),
+    };
+    said.filter(|message| !message.is_empty())
 }
 
 fn repeated(calls: &RepeatedCalls) -> String {

@@ -7,9 +7,12 @@ use crate::trace::failing::{Failing, Reach, Start};
 /// Failed spans that no failed span below explains, alike ones together: first those that fail their request.
 pub(super) fn error_starts(sheet: &Sheet) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
-    for Start { place, reach, .. } in Failing::of(&sheet.spans, sheet.tree()).starts {
+    let starts = Failing::of(&sheet.spans, sheet.tree()).starts;
+    // What another one came long after, which fails the request, was survived.
+    let is_certain = starts.first().is_some_and(|start| start.reach == Reach::Root && !start.is_early);
+    for Start { place, reach, is_early } in starts {
         let said = sheet.message(place);
-        let survived = reach != Reach::Root;
+        let survived = reach != Reach::Root || is_certain && is_early;
         let is_like = |finding: &Finding| finding.service == sheet.service(place) && finding.name == sheet.name(place);
         let like = found.iter_mut().filter(|finding| is_like(finding)).find_map(|finding| match &mut finding.kind {
             FindingKind::ErrorStart { message, count, survived: known } if message.as_deref() == said && *known == survived => Some(count),

@@ -249,6 +249,60 @@ fn what_a_request_answered_well_does_not_explain_the_failure_above_it_where_some
 }
 
 #[test]
+fn what_begins_after_the_span_above_has_ended_fails_nothing_above() {
+    use SpanKind::{Client, Consumer, Internal, Producer, Server};
+    let kind = |kind, span: Span| Span { kind, ..span };
+    let after = |above: SpanKind, below: SpanKind, service: &str| {
+        let spans = vec![
+            failed("quota", kind(Server, named("POST /pay", span("shop", 1, 0, 0, 50 * MS)))),
+            kind(above, named("send", span("shop", 2, 1, MS, MS))),
+            failed("smtp down", kind(below, named("mail", span(service, 3, 2, 5_000 * MS, 5 * MS)))),
+        ];
+        sentences(spans).remove(0)
+    };
+    let own = "The error starts in shop, POST /pay: quota";
+    for (above, below, service) in
+        [(Client, Consumer, "mail"), (Internal, Consumer, "mail"), (Producer, Internal, "mail"), (Internal, Internal, "shop")]
+    {
+        assert_eq!(after(above, below, service), own, "{above:?} {below:?}");
+    }
+    assert!(after(Client, Server, "mail").contains("smtp down"), "clocks of two services may differ");
+}
+
+#[test]
+fn what_was_answered_well_long_before_does_not_explain_a_root_that_fails_by_itself() {
+    let kind = |kind, span: Span| Span { kind, ..span };
+    let spans = |said: &str| {
+        vec![
+            failed(said, kind(SpanKind::Server, named("GET /cart", span("edge", 1, 0, 0, 300 * MS)))),
+            kind(SpanKind::Client, named("GET recs", span("edge", 2, 1, 10 * MS, 42 * MS))),
+            kind(SpanKind::Server, named("recs", span("recs", 3, 2, 12 * MS, 38 * MS))),
+            failed("timeout", kind(SpanKind::Client, named("SELECT recs", span("recs", 4, 3, 15 * MS, 25 * MS)))),
+        ]
+    };
+    let survived = "recs, SELECT recs failed without failing its request: timeout";
+    assert_eq!(sentences(spans("invalid voucher"))[..2], ["The error starts in edge, GET /cart: invalid voucher", survived]);
+    assert_eq!(sentences(spans(""))[..2], ["The error starts in edge, GET /cart.", survived]);
+    let sheet = Sheet::of(&trace(spans("invalid voucher")));
+    assert_eq!((sheet.failure_starts(), sheet.failure_below(0)), (vec![0, 3], None));
+}
+
+#[test]
+fn a_failure_that_another_came_long_after_was_survived() {
+    let call = |number: u64, name: &str, start: u64| named(name, span("edge", number, 1, start * MS, 10 * MS));
+    let spans = vec![
+        failed("declined", span("edge", 1, 0, 0, 300 * MS)),
+        failed("refused", call(2, "GET redis", 3)),
+        failed("deadlock", call(3, "SELECT", 285)),
+    ];
+    let sheet = Sheet::of(&trace(spans.clone()));
+    assert_eq!((sheet.failure_starts(), sheet.failure_below(0)), (vec![2, 1], Some(2)));
+    let said = sentences(spans);
+    let survived = "edge, GET redis failed without failing its request: refused";
+    assert_eq!(said[..2], ["The error starts in edge, SELECT: deadlock", survived]);
+}
+
+#[test]
 fn who_takes_a_message_fails_without_its_sender() {
     let kind = |kind, span: Span| Span { kind, ..span };
     let spans = vec![

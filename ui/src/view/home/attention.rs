@@ -170,8 +170,10 @@ fn slower(failures: &[Failure<'_>], compared: &Compared<'_>, links: &Links, pale
         let waiting: Vec<String> =
             slow.iter().filter(|(other, _)| calls(&other.name, &service.name)).map(|(other, _)| format::line(&other.name, 40)).collect();
         let with = if waiting.is_empty() { String::new() } else { format!(", and with it {}", waiting.join(", ")) };
+        let later = compared.parts.and_then(|parts| parts.later.iter().find(|known| known.name == service.name));
+        let requests = later.unwrap_or(service).requests;
         let against = compared.parts.map_or_else(|| "the window before".to_owned(), |parts| format!("the time before {}", parts.at));
-        let mut evidence = plain(format!("of {}, against {against}{with}", format::counted(service.requests, "request", "requests")));
+        let mut evidence = plain(format!("of {}, against {against}{with}", format::counted(requests, "request", "requests")));
         evidence.extend(awaited(service, compared, links));
         Attention {
             chip: palette.chip(&service.name),

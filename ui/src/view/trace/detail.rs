@@ -172,16 +172,11 @@ pub(crate) fn panel(scene: &Scene, place: usize) -> Option<Panel> {
     })
 }
 
-/// Of a failed span with failures below it: the first of them that has none below itself.
+/// Of a failed span where its failure starts, when that is below it.
 fn cause(scene: &Scene, place: usize) -> Option<(String, String)> {
     let sheet = &scene.sheet;
-    let failed = |place: &usize| sheet.spans.get(*place).is_some_and(Brief::is_error);
-    if !failed(&place) || sheet.errors_below(place) == 0 {
-        return None;
-    }
-    let (first, size) = (sheet.rank(place), sheet.tree().subtree_size(place));
-    let below = sheet.tree().preorder().iter().copied().skip(first).take(size);
-    let begin = below.filter(|place| failed(place) && sheet.errors_below(*place) == 0).min()?;
+    let is_failed = sheet.spans.get(place).is_some_and(Brief::is_error);
+    let begin = if is_failed && sheet.errors_below(place) > 0 { sheet.failure_below(place)? } else { return None };
     let said = sheet.message(begin).map(|message| format!(": {}", format::message(message, 160))).unwrap_or_default();
     let text = format!("it began in {}, {}{said}", format::name(sheet.service(begin)), format::name(sheet.name(begin)));
     Some((text, scene.to_span(begin)))

@@ -1,6 +1,6 @@
 //! What stands above the waterfall: search, the ways to errors and matches, filters, and the readings of the trace.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use storage::trace::Brief;
 
@@ -254,7 +254,8 @@ fn ways(scene: &Scene, errors: &[usize], matches: &[usize]) -> Vec<(&'static str
 
 /// Errors in the order in which they are counted: that of rows, around the end, from where a failure began.
 fn from_begin(scene: &Scene, errors: &[usize]) -> Vec<usize> {
-    let begin = errors.iter().copied().filter(|place| scene.sheet.errors_below(*place) == 0).min();
+    let known: HashSet<usize> = errors.iter().copied().collect();
+    let begin = scene.sheet.failure_starts().into_iter().find(|place| known.contains(place));
     let at = begin.and_then(|begin| errors.iter().position(|place| *place == begin)).unwrap_or(0);
     let (passed_on, from) = errors.split_at_checked(at).unwrap_or((&[], errors));
     [from, passed_on].concat()

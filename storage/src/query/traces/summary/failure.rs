@@ -4,7 +4,7 @@
 
 use super::{Failed, Order, is_code};
 use crate::model::{SpanKind, StatusCode};
-use crate::trace::{Failing, Fails, Kin, Reach, Tree, are_alike, is_early};
+use crate::trace::{Failing, Fails, Kin, Reach, Tree, are_alike};
 
 /// Spans of one trace of which it is kept where they stand.
 pub(super) const MAX_SPANS: usize = 1_000;
@@ -109,7 +109,7 @@ impl Stands {
         let first = failing.starts.iter().min_by_key(|start| (start.reach, start.is_early, rank(start.place)))?;
         let mut chain = failing.chain(first.place, &self.spans);
         if first.reach == Reach::Root
-            && let Some(by_itself) = self.by_itself(&chain)
+            && let Some(by_itself) = self.by_itself(&failing, &chain)
         {
             chain.drain(..by_itself);
         }
@@ -118,21 +118,20 @@ impl Stands {
     }
 
     /// Which span of a chain failed by itself: long after what failed below, and saying something else than that.
-    fn by_itself(&self, chain: &[usize]) -> Option<usize> {
+    fn by_itself(&self, failing: &Failing, chain: &[usize]) -> Option<usize> {
         let is_own = |step: usize| {
             let (below, above) = (chain.get(step - 1)?, chain.get(step)?);
             let said = self.message(*above).filter(|said| said.contains(char::is_alphabetic))?;
             let before = chain.get(..step)?.iter().filter_map(|place| self.message(*place));
             let is_new = before.into_iter().all(|other| !are_alike(other, said));
-            let is_late = is_early(self.spans.get(*below)?, self.spans.get(*above)?);
-            (is_new && is_late).then_some(step)
+            (is_new && failing.is_early(*below)).then_some(step)
         };
         (1..chain.len()).rev().find_map(is_own)
     }
 
-    /// The first message along a chain which is not a number alone, else the first.
+    /// The first message along a chain which is not a number alone, else the number that its first span says.
     fn why(&self, chain: &[usize]) -> Option<&str> {
-        let said = || chain.iter().filter_map(|place| self.message(*place));
-        said().find(|message| !is_code(message)).or_else(|| said().next())
+        let mut said = chain.iter().filter_map(|place| self.message(*place));
+        said.find(|message| !is_code(message)).or_else(|| self.message(*chain.first()?))
     }
 }

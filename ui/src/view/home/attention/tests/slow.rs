@@ -14,7 +14,7 @@ fn what_became_slower_within_a_window_is_told_where_the_window_before_is_not_com
     let items = told(Compared { edges: &edges, ..compared });
     assert_eq!(items[0].text.replace('\u{202f}', " "), "p95 rose from 15.0 ms to 1.20 s");
     let told_of = evidence(&items[0]).replace('\u{202f}', " ");
-    assert_eq!(told_of, "of 300 requests, against the time before 11:19:00 | its calls to the database res-corvid take 1.35 s at p95");
+    assert_eq!(told_of, "of 150 requests, against the time before 11:19:00 | its calls to the database res-corvid take 1.35 s at p95");
     assert!(items[0].evidence[1].href.contains("callee="), "{}", items[0].evidence[1].href);
     let rare = Edge { calls: 14, ..edges[1].clone() };
     for edges in [&edges[..1], &[rare]] {
