@@ -77,7 +77,7 @@ mod tests {
         let first = TimeRange { from: ago(40), to: ago(30) };
         assert_eq!(within(60), Some([first, TimeRange { from: ago(20), to: ago(0) }]));
         assert_eq!(within(30), Some([first, TimeRange { from: ago(15), to: ago(0) }]), "data begins in the window before");
-        assert_eq!(within(5), None, "too short");
+        assert_eq!(within(2), None, "too short");
     }
 
     #[tokio::test(flavor = "multi_thread")]

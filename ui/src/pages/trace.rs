@@ -14,8 +14,9 @@ use crate::error::Failure;
 use crate::view::format;
 use crate::view::frame::{Frame, Place};
 use crate::view::trace::{
-    MAX_LOGS, PanelPart, PanelTab, Plan, RowsPart, Scene, SpanPage, TracePage, View, Wanted, back, controls, failed, failures_told,
-    findings, flame, header, json, minimap, notes, panel, plan, said, shares, speakers, table, tabs, tools, trace_map, waterfall,
+    MAX_LINKED, MAX_LOGS, PanelPart, PanelTab, Plan, RowsPart, Scene, SpanPage, TracePage, View, Wanted, back, controls, failed,
+    failures_told, findings, flame, header, json, minimap, notes, panel, plan, said, shares, speakers, table, tabs, tools, trace_map,
+    waterfall,
 };
 
 mod compare;
@@ -239,9 +240,6 @@ fn parse_id(text: &str) -> Result<TraceId, Failure> {
 
 /// Nanoseconds by which a span that links may have begun before the one that it links to.
 const LINKED_BEFORE: u64 = 3_600_000_000_000;
-
-/// Traces that link to a span, as far as they are listed.
-const MAX_LINKED: usize = 20;
 
 #[cfg(test)]
 mod tests;

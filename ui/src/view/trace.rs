@@ -46,7 +46,7 @@ pub(crate) use self::back::{Back, back};
 pub(crate) use self::compare::{ComparePage, Order, Side, comparison, records, values};
 #[cfg(test)]
 pub(crate) use self::detail::Group;
-pub(crate) use self::detail::{Panel, panel};
+pub(crate) use self::detail::{MAX_LINKED, Panel, panel};
 pub(crate) use self::flame::{Flame, flame};
 pub(crate) use self::fold::{Plan, plan};
 pub(crate) use self::header::{Finding, Header, Note, failures_told, findings, header, notes};

@@ -101,7 +101,7 @@ impl Calls {
         ranked.sort_by_key(|(more, call)| (std::cmp::Reverse(*more), *call));
         let rows: Vec<CallRow> = ranked.into_iter().take(MAX_ROWS).map(|(_, call)| row(call, (selected, rest), links, palette)).collect();
         let looked = format!("{} of the selection and {} of the rest", format::counted(selected.len() as u64, "span", "spans"), rest.len());
-        let found = if rows.is_empty() { "; no call takes longer in the selection by more than chance" } else { "" };
+        let found = if rows.is_empty() { "; among these no call takes longer in the selection by more than chance" } else { "" };
         Self { rows, remark: format!("Calls: looked at {looked}, and what each of them waited for{found}.") }
     }
 }
@@ -195,7 +195,10 @@ mod tests {
         assert_eq!(told(&selected, &rest), [["SELECT orders", "487 ms", "in 12 of 14", "3.00 ms", "in 16 of 16"].map(str::to_owned)]);
         assert_eq!(told(&rest, &selected), Vec::<[String; 5]>::new());
         let remark = |groups: (&[Waits], &[Waits])| Calls::new(groups, &Links::default(), &Palette::default()).remark;
-        assert!(remark((&rest, &selected)).contains("; no call takes longer in the selection"), "what was looked at has a result");
+        assert!(
+            remark((&rest, &selected)).contains("; among these no call takes longer in the selection"),
+            "what was looked at has a result"
+        );
         assert!(!remark((&selected, &rest)).contains("no call"));
         // One span that waits for minutes says nothing of the others.
         let mut one = rest.clone();

@@ -167,9 +167,7 @@ fn slower(failures: &[Failure<'_>], compared: &Compared<'_>, links: &Links, pale
     };
     let is_cause = |service: &ServiceSummary| !waits(&service.name) && !failures.iter().any(|failure| failure.origin == service.name);
     let item = |(service, rise): &(&ServiceSummary, String)| {
-        let waiting: Vec<String> =
-            slow.iter().filter(|(other, _)| calls(&other.name, &service.name)).map(|(other, _)| format::line(&other.name, 40)).collect();
-        let with = if waiting.is_empty() { String::new() } else { format!(", and with it {}", waiting.join(", ")) };
+        let with = with_it(service, compared);
         let later = compared.parts.and_then(|parts| parts.later.iter().find(|known| known.name == service.name));
         let requests = later.unwrap_or(service).requests;
         let against = compared.parts.map_or_else(|| "the window before".to_owned(), |parts| format!("the time before {}", parts.at));
@@ -184,6 +182,18 @@ fn slower(failures: &[Failure<'_>], compared: &Compared<'_>, links: &Links, pale
         }
     };
     slow.iter().filter(|(service, _)| is_cause(service)).map(item).collect()
+}
+
+/// Who became slower with a service: who calls it, and nothing slower that became slower too. Needs [`Compared::edges`].
+fn with_it(service: &ServiceSummary, compared: &Compared<'_>) -> String {
+    let calls = |from: &str, to: &str| from != to && services_only(compared.edges).any(|edge| edge.from.0 == from && edge.to.0 == to);
+    let slow: Vec<&ServiceSummary> = compared.now.iter().filter(|known| rise(known, compared).is_some()).collect();
+    let waits_elsewhere = |other: &ServiceSummary| {
+        slow.iter().any(|third| third.name != service.name && third.p95 > service.p95 && calls(&other.name, &third.name))
+    };
+    let waiting = slow.iter().filter(|other| calls(&other.name, &service.name) && !waits_elsewhere(other));
+    let waiting: Vec<String> = waiting.map(|other| format::line(&other.name, 40)).collect();
+    if waiting.is_empty() { String::new() } else { format!(", and with it {}", waiting.join(", ")) }
 }
 
 /// What a service waits for longest, where that takes half of its own time or more. Calls that fewer than one in twenty requests makes do

@@ -9,6 +9,7 @@ use crate::view::colour::Chip;
 use crate::view::format::{self, Moment};
 use crate::view::link::term;
 use crate::view::logs::{self, Row as LogRow};
+use crate::view::outcome::Outcome;
 
 mod events;
 mod frames;
@@ -19,7 +20,8 @@ mod windows;
 use self::events::{EventView, event_view};
 pub(crate) use self::groups::Group;
 use self::groups::groups;
-use self::links::{LinkView, link_view, linked};
+pub(crate) use self::links::MAX_LINKED;
+use self::links::{LinkView, all_linked, link_view, linked};
 use self::windows::{Cut, Windows};
 
 /// The detail of a span.
@@ -52,7 +54,9 @@ pub(crate) struct Panel {
     pub(crate) events: Vec<EventView>,
     pub(crate) links: Vec<LinkView>,
     /// Traces with a link to this span: address, service, operation, and when they began.
-    pub(crate) linked: Vec<(String, Chip, String, Moment)>,
+    pub(crate) linked: Vec<(String, Outcome, Chip, String, Moment)>,
+    /// All of them, where there may be more.
+    pub(crate) all_linked: String,
     pub(crate) logs: Vec<LogRow>,
     /// Which rows of the long parts these are.
     pub(crate) windows: Windows,
@@ -157,6 +161,7 @@ pub(crate) fn panel(scene: &Scene, place: usize) -> Option<Panel> {
         events,
         links,
         linked: linked(scene),
+        all_linked: all_linked(scene, span),
         logs,
         resource,
         origin: origin(span),

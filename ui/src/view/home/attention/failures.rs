@@ -2,7 +2,7 @@
 
 use storage::{Operation, ServiceSummary, TraceId, TraceSummary, UnixNanos};
 
-use super::{Attention, Compared, Evidence, MAX_FAILURES, Rank, SAMPLE, Weight, before, is_new, rise};
+use super::{Attention, Compared, Evidence, MAX_FAILURES, Rank, SAMPLE, Weight, before, is_new, rise, with_it};
 use crate::ask::{ErrorGroup, normalised};
 use crate::view::answer::is_answer;
 use crate::view::colour::Palette;
@@ -178,8 +178,9 @@ pub(super) fn failing(failure: &Failure<'_>, compared: &Compared<'_>, links: &Li
         None => how_often(failure, own, is_root, compared),
     };
     evidence.extend(counted.map(|text| Evidence { text, href: String::new() }));
-    if let Some(rise) = service.and_then(|service| rise(service, compared)).filter(|_| !is_root) {
-        evidence.push(Evidence { text: rise, href: links.traces(&term("service", origin)).with("sort", "slowest").href() });
+    if let Some((rise, service)) = service.and_then(|service| rise(service, compared).zip(Some(service))).filter(|_| !is_root) {
+        let text = format!("{rise}{}", with_it(service, compared));
+        evidence.push(Evidence { text, href: links.traces(&term("service", origin)).with("sort", "slowest").href() });
     }
     Attention {
         chip: palette.chip(origin),

@@ -1,12 +1,13 @@
 //! The links of a span: what they lead to, and who leads here.
 
-use storage::{Link, SpanId, TraceId, TraceSummary, UnixNanos};
+use storage::{Link, Span, SpanId, TraceId, TraceSummary, UnixNanos};
 
 use super::super::{LinkedSpan, Scene};
 use super::events::{MAX_ATTRIBUTES, left_out};
 use crate::view::attributes::{self, Asked, Row as Attribute};
 use crate::view::colour::Chip;
 use crate::view::format::{self, Moment};
+use crate::view::outcome::Outcome;
 
 /// A link of a span.
 #[derive(Clone, Debug, Default)]
@@ -104,11 +105,23 @@ fn target(scene: &Scene, (service, name): (&str, &str), (start, duration): (Unix
     }
 }
 
+/// So many traces that link to a span are listed.
+pub(crate) const MAX_LINKED: usize = 20;
+
+/// All traces with a link to the chosen span, where there may be more than are listed.
+pub(super) fn all_linked(scene: &Scene, span: &Span) -> String {
+    // The trace itself may have been among them.
+    if scene.linked.len() + 1 < MAX_LINKED {
+        return String::new();
+    }
+    scene.links.traces(&format!("link.trace:{} link.span:{}", scene.sheet.id, span.span_id)).with("from", "0").href()
+}
+
 /// Traces with a link to the chosen span.
-pub(super) fn linked(scene: &Scene) -> Vec<(String, Chip, String, Moment)> {
+pub(super) fn linked(scene: &Scene) -> Vec<(String, Outcome, Chip, String, Moment)> {
     let row = |trace: &TraceSummary| {
         let Target { chip, operation, start, .. } = summed_up(scene, trace);
-        (to_trace(scene, trace.trace_id, None), chip, operation, start)
+        (to_trace(scene, trace.trace_id, None), Outcome::of_summary(trace), chip, operation, start)
     };
     scene.linked.iter().map(row).collect()
 }

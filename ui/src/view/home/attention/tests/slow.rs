@@ -23,6 +23,21 @@ fn what_became_slower_within_a_window_is_told_where_the_window_before_is_not_com
 }
 
 #[test]
+fn who_waits_for_two_slow_services_is_told_with_the_slower() {
+    let before = ["quote", "geo", "recs"].map(|name| service(name, 50, 0, 10_000_000));
+    let now = [service("quote", 50, 0, 999_000_000), service("geo", 50, 0, 900_000_000), service("recs", 50, 0, 90_000_000)];
+    let edges = [edge("quote", "geo"), edge("quote", "recs")];
+    let items = told(Compared { now: &now, before: &before, edges: &edges, ..Compared::default() });
+    let with: Vec<(&str, bool)> =
+        items.iter().map(|item| (item.chip.name.as_str(), evidence(item).contains("and with it quote"))).collect();
+    assert_eq!(with, [("geo", true), ("recs", false)]);
+    let failing = [service("quote", 50, 0, 999_000_000), service("geo", 50, 5, 900_000_000), service("recs", 50, 0, 90_000_000)];
+    let traces = [failed("quote", "GET /", &[("quote", 1), ("geo", 1)])];
+    let items = told(Compared { now: &failing, before: &before, edges: &edges, failed: &traces, ..Compared::default() });
+    assert!(evidence(&items[0]).contains("and with it quote"), "{items:?}");
+}
+
+#[test]
 fn who_waits_for_a_slow_service_is_told_with_it() {
     let before = [service("web", 50, 0, 10_000_000), service("store", 50, 0, 10_000_000)];
     let now = [service("web", 50, 0, 99_000_000), service("store", 50, 0, 90_000_000)];
