@@ -240,6 +240,8 @@ fn what_a_request_answered_well_does_not_explain_the_failure_above_it_where_some
     assert_eq!(errors(&spans), ["The error starts in pricing, POST /price: no scale for JPY", survived]);
     spans.truncate(5);
     spans[4].status = Status { code: StatusCode::Unset, message: String::new() };
+    assert_eq!(errors(&spans), [survived], "it was answered long before");
+    spans[1].end = UnixNanos::new(99 * MS);
     assert_eq!(errors(&spans), ["The error starts in profile, HGET: refused"], "nothing else says why");
     spans[0].status = Status { code: StatusCode::Unset, message: String::new() };
     assert_eq!(errors(&spans), [survived]);

@@ -121,7 +121,7 @@ async fn a_join_that_finds_nothing_lets_others_have_the_threads() {
         };
         tokio::select! {
             ended = engine.sql(snapshot.clone(), asked(sql)) => panic!("{sql} ended: {ended:?}"),
-            waited = beside => assert!(waited < Duration::from_secs(5), "{sql}: {waited:?}"),
+            waited = beside => assert!(waited < Duration::from_secs(25), "{sql}: {waited:?}"),
         }
     }
 }
