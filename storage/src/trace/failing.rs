@@ -109,7 +109,8 @@ impl Failing {
     /// The failed spans that the one at `place` explains, itself first, each the nearest above the one before.
     pub(crate) fn chain(&self, place: usize, spans: &[impl Fails]) -> Vec<usize> {
         let above = |place: &usize| {
-            let judge = self.fates.get(*place)?.judge?.0 as usize;
+            let fate = self.fates.get(*place).filter(|fate| !(fate.is_across && fate.is_early))?;
+            let judge = fate.judge?.0 as usize;
             spans.get(judge).filter(|span| span.status() == StatusCode::Error).map(|_| judge)
         };
         std::iter::successors(Some(place), above).collect()
