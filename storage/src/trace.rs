@@ -21,7 +21,7 @@ use crate::model::{Span, TraceId};
 
 pub use self::alike::unnumbered;
 pub use self::critical::{Section, critical_path};
-pub(crate) use self::failing::{Failing, Fails, Reach};
+pub(crate) use self::failing::{Failing, Fails};
 pub use self::findings::{Finding, FindingKind, Usual, attempts, findings, insert_queued, queued, takers};
 pub(crate) use self::findings::{are_alike, is_long_after};
 pub use self::operations::{Operation, Operations};

@@ -75,13 +75,14 @@ pub(super) fn is_handed_over(parent: &Brief, child: &Brief) -> bool {
     parent.kind == SpanKind::Producer && child.kind == SpanKind::Consumer
 }
 
-/// Start and end of every span as far as it lies inside all of its ancestors.
+/// Start and end of every span as far as it lies inside all of those above it that wait for it.
 fn clamp(spans: &[Brief], tree: &Tree) -> Vec<(u64, u64)> {
     let mut clamped = vec![(0, 0); spans.len()];
     for place in tree.preorder() {
         let Some(span) = spans.get(*place) else { continue };
         let (start, end) = (span.start.get(), span.end.get().max(span.start.get()));
-        let (from, to) = tree.parent(*place).and_then(|parent| clamped.get(parent).copied()).unwrap_or((start, end));
+        let above = tree.parent(*place).filter(|parent| waits(spans, *parent, *place));
+        let (from, to) = above.and_then(|parent| clamped.get(parent).copied()).unwrap_or((start, end));
         if let Some(slot) = clamped.get_mut(*place) {
             *slot = (start.clamp(from, to), end.clamp(from, to));
         }

@@ -51,6 +51,8 @@ pub enum FindingKind {
         count: usize,
         /// Whether its request did not fail with it.
         survived: bool,
+        /// How long before its request it failed, where that was long and the request failed by itself.
+        before: Option<u64>,
     },
     /// The main root, which failed long after what failed below it and says something else of it.
     FailsAfter {
@@ -122,6 +124,8 @@ pub enum FindingKind {
         root: u64,
         /// How long the trace lasts.
         whole: u64,
+        /// The operation that the one who took it up last mostly waited for: service, name and percent of its time.
+        mostly: Option<(String, String, u64)>,
     },
     /// A consumer that began long after its producer had ended; no other waited longer.
     HandOver {
@@ -144,6 +148,8 @@ pub enum FindingKind {
         known: usize,
         /// How many spans are linked to by consumers: the producers of their messages, and what else they name.
         linked: usize,
+        /// How often the message was taken up before in the same way, as far as whoever asks has counted it: then it did not wait all the time.
+        before: u64,
     },
     /// Its clock contradicts its caller's.
     ClockSkew {
@@ -296,7 +302,9 @@ fn missing_parents(sheet: &Sheet) -> Option<Finding> {
 
 /// What ended a moment ago may have siblings on their way; what has no root has an ancestor on its way, for a while.
 fn still_arriving(sheet: &Sheet, now: UnixNanos) -> Option<Finding> {
-    let has_root = sheet.spans.iter().any(|span| span.parent_span_id.is_none());
+    // Spans that are their own ancestors wait for nobody.
+    let is_waited_for = |place: usize| sheet.tree().is_unattached(place);
+    let has_root = sheet.spans.iter().any(|span| span.parent_span_id.is_none()) || !(0..sheet.spans.len()).any(is_waited_for);
     let end = sheet.start().plus(sheet.duration());
     let ago = now.since(end);
     // A clock that is ahead of ours says nothing about what is on its way.

@@ -129,15 +129,25 @@ impl Sheet {
     /// Where failures start, as far as no failed span below explains them: those that fail their request first.
     #[must_use]
     pub fn failure_starts(&self) -> Vec<usize> {
-        Failing::of(&self.spans, &self.tree).starts.into_iter().map(|start| start.place).collect()
+        self.failing().starts.into_iter().map(|start| start.place).collect()
     }
 
     /// Where the failure starts that the failed span at `place` fails with; `None` where it starts there, or that is not known.
     #[must_use]
     pub fn failure_below(&self, place: usize) -> Option<usize> {
-        let failing = Failing::of(&self.spans, &self.tree);
+        let failing = self.failing();
         let explains = |start: &usize| *start != place && failing.chain(*start, &self.spans).contains(&place);
         failing.starts.iter().map(|start| start.place).find(explains)
+    }
+
+    pub(super) fn failing(&self) -> Failing {
+        Failing::of(&self.spans, &self.tree, |place| self.message(place))
+    }
+
+    /// The first failed span that the one at `place` explains and that says something of its failure.
+    #[must_use]
+    pub fn said_above(&self, place: usize) -> Option<usize> {
+        self.failing().chain(place, &self.spans).into_iter().skip(1).find(|above| self.message(*above).is_some())
     }
 
     /// The span with this id; of a client and a server that share one, the earlier.

@@ -2,6 +2,7 @@
 
 use crate::model::{Resource, SpanKind};
 
+use super::critical::is_handed_over;
 use super::{Brief, Tree};
 
 /// What tells one clock from another, the most exact first.
@@ -19,20 +20,20 @@ pub struct Skew {
 /// A call whose two sides contradict each other in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Jump {
-    /// The client span.
+    /// The client span, or the producer.
     pub client: usize,
-    /// The server span.
+    /// The server span, or the consumer.
     pub server: usize,
     /// Nanoseconds by which the server's clock is behind the client's; negative when it is ahead.
     pub delta: i64,
-    /// By how much `delta` may be wrong in either direction: the server may lie anywhere inside the client. `None` when the server lasts
-    /// longer than the client, so that nothing bounds it.
+    /// By how much `delta` may be wrong in either direction: the server may lie anywhere inside the client. `None` when nothing bounds it: the
+    /// server lasts longer than the client, or a message was taken before it was sent.
     pub uncertainty: Option<u64>,
     /// Whether `delta` is small enough to be believed.
     pub applied: bool,
 }
 
-/// Estimates skew at calls from client to server spans on different hosts. Estimates above `max` nanoseconds are only reported.
+/// Estimates skew at calls from client to server spans on different hosts, and where messages are taken before they are sent. Estimates above `max` nanoseconds are only reported.
 #[must_use]
 pub fn skew(spans: &[Brief], tree: &Tree, max: u64) -> Skew {
     let mut skew = Skew { offsets: vec![0; spans.len()], jumps: Vec::new() };
@@ -49,6 +50,13 @@ pub fn skew(spans: &[Brief], tree: &Tree, max: u64) -> Skew {
             if delta != 0 {
                 let uncertainty = above.duration().checked_sub(span.duration()).map(|slack| slack / 2);
                 skew.jumps.push(Jump { client: parent, server: *place, delta, uncertainty, applied });
+            }
+            if applied { delta } else { 0 }
+        } else if is_handed_over(above, span) {
+            let delta = taken_early(above, inherited, span);
+            let applied = delta.unsigned_abs() <= max;
+            if delta != 0 {
+                skew.jumps.push(Jump { client: parent, server: *place, delta, uncertainty: None, applied });
             }
             if applied { delta } else { 0 }
         } else {
@@ -74,6 +82,12 @@ fn estimate(client: &Brief, moved: i64, server: &Brief) -> i64 {
         client_start + (client_duration - server_duration) / 2 - server_start
     };
     i64::try_from(delta).unwrap_or(if delta > 0 { i64::MAX } else { i64::MIN })
+}
+
+/// How far a consumer must move at least, so that it does not begin before its message was begun to be sent.
+fn taken_early(producer: &Brief, moved: i64, consumer: &Brief) -> i64 {
+    let early = i128::from(producer.start.get()) + i128::from(moved) - i128::from(consumer.start.get());
+    i64::try_from(early.max(0)).unwrap_or(i64::MAX)
 }
 
 /// What tells the clock of a resource from others.

@@ -305,7 +305,7 @@ const MINUTE: u64 = 60_000_000_000;
 const DAY: u64 = 1_440 * MINUTE;
 
 /// Parameters that say how the reader came here, and nothing of what is shown: they are not shared.
-const HISTORY: [&str; 4] = ["past", "list", "near", "go"];
+const HISTORY: [&str; 5] = ["past", "list", "near", "go", "via"];
 
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let cookies = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());

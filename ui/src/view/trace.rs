@@ -24,6 +24,7 @@ mod colours;
 mod columns;
 mod compare;
 mod detail;
+mod findings;
 mod flame;
 mod fold;
 mod header;
@@ -47,9 +48,10 @@ pub(crate) use self::compare::{ComparePage, Order, Side, comparison, records, va
 #[cfg(test)]
 pub(crate) use self::detail::Group;
 pub(crate) use self::detail::{MAX_LINKED, Panel, panel};
+pub(crate) use self::findings::{Finding, failures_told, findings, takers};
 pub(crate) use self::flame::{Flame, flame};
 pub(crate) use self::fold::{Plan, plan};
-pub(crate) use self::header::{Finding, Header, Note, failures_told, findings, header, notes};
+pub(crate) use self::header::{Header, Note, header, notes};
 pub(crate) use self::json::{Json, MAX_SPANS as MAX_JSON_SPANS, json};
 pub(crate) use self::map::{TraceMap, trace_map};
 pub(crate) use self::minimap::{Minimap, controls, minimap};

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use arrow::array::RecordBatch;
 use arrow::buffer::BooleanBuffer;
@@ -280,9 +281,17 @@ impl Row<'_> {
             status: StatusCode::from(self.status),
             ended: (self.end.max(self.start), self.duration),
             service: u32::try_from(service).unwrap_or(u32::MAX),
+            name: hashed(self.name),
             said: None,
         }
     }
+}
+
+/// Equal names have equal numbers.
+fn hashed(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Service {

@@ -2,26 +2,31 @@
 
 use super::waits::{IDLE_PERCENT, SHORT};
 use super::{Brief, Doubt, Finding, FindingKind, MOST_OF_A_KIND, Sheet, percent};
-use crate::trace::failing::{Failing, Reach, Start};
+use crate::trace::failing::{Reach, Start};
 
 /// Failed spans that no failed span below explains, alike ones together: first those that fail their request.
 pub(super) fn error_starts(sheet: &Sheet) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
-    let starts = Failing::of(&sheet.spans, sheet.tree()).starts;
+    let failing = sheet.failing();
+    let starts = &failing.starts;
     // What another one came long after, which fails the request, was survived.
     let is_certain = starts.first().is_some_and(|start| start.reach == Reach::Root && !start.is_early);
-    for Start { place, reach, is_early } in starts {
+    for Start { place, reach, is_early } in starts.iter().copied() {
         let said = sheet.message(place);
         let survived = reach != Reach::Root || is_certain && is_early;
+        let long = failing.before(place, &sheet.spans).filter(|_| survived && reach == Reach::Root);
         let is_like = |finding: &Finding| finding.service == sheet.service(place) && finding.name == sheet.name(place);
         let like = found.iter_mut().filter(|finding| is_like(finding)).find_map(|finding| match &mut finding.kind {
-            FindingKind::ErrorStart { message, count, survived: known } if message.as_deref() == said && *known == survived => Some(count),
+            FindingKind::ErrorStart { message, count, survived: known, before } if message.as_deref() == said && (!*known || survived) => {
+                Some((count, before))
+            }
             _ => None,
         });
-        if let Some(count) = like {
+        if let Some((count, before)) = like {
             *count += 1;
+            *before = before.zip(long).map(|(before, long)| before.min(long));
         } else if found.len() < MOST_OF_A_KIND {
-            found.push(FindingKind::ErrorStart { message: said.map(str::to_owned), count: 1, survived }.at(sheet, place));
+            found.push(FindingKind::ErrorStart { message: said.map(str::to_owned), count: 1, survived, before: long }.at(sheet, place));
         }
     }
     found

@@ -57,7 +57,7 @@ pub fn queued(sheet: &Sheet, spans: &HashMap<usize, Span>, others: &[&Sheet]) ->
     let producer = other.spans.get(above)?.span_id;
     let from = (other.service(above).to_owned(), other.name(above).to_owned());
     let is_much = percent(nanos, sheet.duration()) >= IDLE_PERCENT;
-    let kind = FindingKind::Queued { from, trace: other.id, producer, nanos, known: known.len(), linked: linked.len() };
+    let kind = FindingKind::Queued { from, trace: other.id, producer, nanos, known: known.len(), linked: linked.len(), before: 0 };
     is_much.then(|| kind.at(sheet, place))
 }
 

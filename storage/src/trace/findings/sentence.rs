@@ -9,7 +9,9 @@ impl Finding {
     pub fn sentence(&self) -> String {
         let Self { service, name, .. } = self;
         match &self.kind {
-            FindingKind::ErrorStart { message, count, survived } => self.error_start(message.as_deref(), *count, *survived),
+            FindingKind::ErrorStart { message, count, survived, before } => {
+                self.error_start(message.as_deref(), *count, (*survived, *before))
+            }
             FindingKind::FailsAfter { message, after } => {
                 format!("{service}, {name} failed {} after that, and says of itself: {message}", human(*after))
             }
@@ -40,11 +42,14 @@ impl Finding {
                 let until = before.as_ref().map_or_else(String::new, |name| format!(", until {name} began"));
                 format!("In {service}, {name}, nothing below was traced for {} from {} on{until}.", human(*nanos), human(*at))
             }
-            FindingKind::GoesOn { after, root, whole } => {
-                let (covered, whole) = (human(*root), human(*whole));
+            FindingKind::GoesOn { after, root, whole, mostly } => {
+                let (after, covered, whole) = (human(*after), human(*root), human(*whole));
+                let most = mostly
+                    .as_ref()
+                    .map(|(service, name, percent)| format!(" What came last waited {percent} % of its time for {service}, {name}."));
                 format!(
-                    "The trace goes on for {} after its root ended, until {service}, {name} did: the critical path covers {covered} of {whole}.",
-                    human(*after)
+                    "The trace goes on for {after} after its root ended, until {service}, {name} did: the critical path covers {covered} of {whole}.{}",
+                    most.unwrap_or_default()
                 )
             }
             FindingKind::HandOver { from: (producer, message), nanos } => {
@@ -53,6 +58,7 @@ impl Finding {
                     human(*nanos)
                 )
             }
+            FindingKind::Queued { from, nanos, before: times, .. } if *times > 0 => self.taken_again(from, *nanos, *times),
             FindingKind::Queued { from: (producer, message), nanos, known, linked, .. } => {
                 let among = among(*known, *linked);
                 format!("Waited {} in the queue between {producer}, {message} and {service}, {name}{among}.", human(*nanos))
@@ -73,11 +79,22 @@ impl Finding {
         }
     }
 
-    fn error_start(&self, message: Option<&str>, count: usize, survived: bool) -> String {
+    fn taken_again(&self, (producer, message): &(String, String), nanos: u64, times: u64) -> String {
+        let Self { service, name, .. } = self;
+        let times = if times == 1 { "once".to_owned() } else { format!("{} times", grouped(times)) };
+        format!(
+            "{service}, {name} took up what {producer}, {message} had sent {} before: it had been taken up {times} by then.",
+            human(nanos)
+        )
+    }
+
+    fn error_start(&self, message: Option<&str>, count: usize, (survived, before): (bool, Option<u64>)) -> String {
         let Self { service, name, .. } = self;
         let times = if count > 1 { format!(" ({} times)", grouped(count)) } else { String::new() };
         let said = message.map_or_else(|| ".".to_owned(), |message| format!(": {message}"));
-        if survived {
+        if let Some(before) = before {
+            format!("{service}, {name} failed{times} {} before its request did{said}", human(before))
+        } else if survived {
             format!("{service}, {name} failed{times} without failing its request{said}")
         } else {
             format!("The error starts in {service}, {name}{times}{said}")

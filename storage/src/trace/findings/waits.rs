@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::super::Section;
-use super::super::critical::is_handed_over;
+use super::super::critical::{critical_path, is_handed_over};
 use super::{Brief, Doubt, Finding, FindingKind, Sheet, percent, told_percent};
 use crate::model::UnixNanos;
 
@@ -103,13 +103,38 @@ pub(super) fn goes_on(sheet: &Sheet, doubt: &Doubt) -> Option<Finding> {
     let (place, last) = sheet.spans.iter().enumerate().max_by_key(|(place, span)| (ends(span), Reverse(*place)))?;
     let (after, whole) = (ends(last).since(ends(root)), sheet.duration());
     let is_long = percent(after, whole) >= IDLE_PERCENT && !doubt.reaches(after, doubt.at(place));
-    is_long.then(|| FindingKind::GoesOn { after, root: root.duration(), whole }.at(sheet, place))
+    let mostly = || taker(sheet, place).and_then(|taker| mostly(sheet, taker));
+    is_long.then(|| FindingKind::GoesOn { after, root: root.duration(), whole, mostly: mostly() }.at(sheet, place))
+}
+
+/// The consumer that a span works for.
+fn taker(sheet: &Sheet, place: usize) -> Option<usize> {
+    let parent = |place: usize| sheet.tree().parent(place);
+    let is_taken = |place: &usize| {
+        let above = parent(*place).and_then(|above| sheet.spans.get(above));
+        above.zip(sheet.spans.get(*place)).is_some_and(|(above, span)| is_handed_over(above, span))
+    };
+    std::iter::successors(Some(place), |place| parent(*place)).find(is_taken)
+}
+
+/// The operation below a span that makes up most of its time, when it is much.
+fn mostly(sheet: &Sheet, top: usize) -> Option<(String, String, u64)> {
+    let duration = sheet.spans.get(top)?.duration();
+    let mut shares: HashMap<(u32, u32), (u64, Reverse<usize>)> = HashMap::new();
+    for section in critical_path(&sheet.spans, sheet.tree(), top) {
+        let Some(span) = sheet.spans.get(section.span).filter(|_| section.span != top) else { continue };
+        let share = shares.entry((span.service, span.name)).or_insert((0, Reverse(section.span)));
+        share.0 = share.0.saturating_add(length([section].iter()));
+    }
+    let (nanos, Reverse(place)) = shares.into_values().max()?;
+    let told = (sheet.service(place).to_owned(), sheet.name(place).to_owned(), told_percent(nanos, duration));
+    (percent(nanos, duration) >= CRITICAL_PERCENT).then_some(told)
 }
 
 /// The longest that a message waited.
 pub(super) fn hand_over(sheet: &Sheet, doubt: &Doubt) -> Option<Finding> {
     let waited = |place: usize| {
-        let producer = sheet.tree().parent(place)?;
+        let producer = sheet.tree().parent(place).filter(|producer| !is_taken_again(sheet, *producer, place))?;
         let (above, span) = (sheet.spans.get(producer)?, sheet.spans.get(place)?);
         is_handed_over(above, span).then(|| (span.start.since(above.end.max(above.start)), Reverse(place), producer))
     };
@@ -117,6 +142,14 @@ pub(super) fn hand_over(sheet: &Sheet, doubt: &Doubt) -> Option<Finding> {
     let (nanos, Reverse(place), producer) = certain.max()?;
     let from = || (sheet.service(producer).to_owned(), sheet.name(producer).to_owned());
     (nanos > 0 && percent(nanos, sheet.duration()) >= IDLE_PERCENT).then(|| FindingKind::HandOver { from: from(), nanos }.at(sheet, place))
+}
+
+/// Whether a consumer of the same name failed on what a producer sent before this one took it.
+fn is_taken_again(sheet: &Sheet, producer: usize, place: usize) -> bool {
+    let Some(span) = sheet.spans.get(place) else { return false };
+    let others = sheet.tree().children(producer).iter().filter_map(|other| sheet.spans.get(*other));
+    let mut alike = others.filter(|other| (other.kind, other.service, other.name) == (span.kind, span.service, span.name));
+    alike.any(|other| other.is_error() && other.end <= span.start)
 }
 
 /// The main root, when something happens below it.

@@ -4,6 +4,7 @@ use super::*;
 
 mod beside;
 mod doubt;
+mod failures;
 mod queued;
 mod retries;
 
@@ -55,55 +56,6 @@ fn what_stands_out_is_named_the_most_telling_first() {
 #[test]
 fn a_lone_span_gives_no_findings() {
     assert!(sentences(vec![span("a", 1, 0, 0, 100)]).is_empty());
-}
-
-#[test]
-fn the_error_starts_where_nothing_below_failed() {
-    let spans = vec![failed("outer", span("a", 1, 0, 0, 100)), failed("inner", span("b", 2, 1, 1, 9)), span("c", 3, 2, 2, 5)];
-    let found = findings(&Sheet::of(&trace(spans)), None, &HashMap::new(), LATE);
-    assert_eq!(
-        (found[0].kind.clone(), found[0].span),
-        (FindingKind::ErrorStart { message: Some("inner".to_owned()), count: 1, survived: false }, Some(1))
-    );
-    assert_eq!(found.iter().filter(|finding| matches!(finding.kind, FindingKind::ErrorStart { .. })).count(), 1);
-}
-
-#[test]
-fn failures_that_are_alike_are_told_once_with_their_number() {
-    let call = |number: u64, message: &str| failed(message, named("Charge", span("pay", number, 1, number, 1)));
-    let said = sentences(vec![span("web", 1, 0, 0, 100), call(2, "busy"), call(3, "busy"), call(4, "refused"), call(5, "busy")]);
-    let survived = |times: &str, said: &str| format!("pay, Charge failed{times} without failing its request: {said}");
-    assert_eq!(said[..2], [survived(" (3 times)", "busy"), survived("", "refused")]);
-    let said = sentences(vec![failed("503", span("web", 1, 0, 0, 100)), call(2, "busy"), call(3, "busy"), call(4, "refused")]);
-    assert_eq!(said[..2], ["The error starts in pay, Charge (2 times): busy", "The error starts in pay, Charge: refused"]);
-}
-
-#[test]
-fn a_request_that_fails_by_itself_after_a_failure_below_is_told_too() {
-    let trace = |root: u64, said: &str| {
-        let call = failed("warming up", named("GET /recs", span("recs", 2, 1, 10 * MS, 20 * MS)));
-        sentences(vec![failed(said, named("GET /cart", span("web", 1, 0, 0, root * MS))), call])
-    };
-    let start = "The error starts in recs, GET /recs: warming up";
-    assert_eq!(
-        trace(290, "division by zero")[..2],
-        [start, "web, GET /cart failed 260 ms after that, and says of itself: division by zero"]
-    );
-    for (root, said) in [(32, "division by zero"), (290, "502"), (290, "call failed: warming up"), (290, "")] {
-        let told = trace(root, said);
-        assert!(told[0] == start && !told[1].contains("after that"), "{told:?}");
-    }
-}
-
-#[test]
-fn what_a_span_above_took_for_well_done_explains_no_failure() {
-    let ok = |span: Span| Span { status: Status { code: StatusCode::Ok, message: String::new() }, ..span };
-    let spans = vec![
-        failed("crashed", span("web", 1, 0, 0, 100 * MS)),
-        ok(span("web", 2, 1, 10 * MS, 30 * MS)),
-        failed("miss", span("cache", 3, 2, 10 * MS, 20 * MS)),
-    ];
-    assert_eq!(sentences(spans)[..2], ["The error starts in web, op1: crashed", "cache, op3 failed without failing its request: miss"]);
 }
 
 #[test]
@@ -221,103 +173,6 @@ fn loops_over_one_call_are_told_once_with_their_sum() {
 }
 
 #[test]
-fn what_a_request_answered_well_does_not_explain_the_failure_above_it_where_something_else_does() {
-    let kind = |kind, span: Span| Span { kind, ..span };
-    let server = |name: &str, span: Span| kind(SpanKind::Server, named(name, span));
-    // The cache of profile is down, and profile answers; what fails is the price.
-    let mut spans = vec![
-        failed("502", server("POST /book", span("edge", 1, 0, 0, 100 * MS))),
-        kind(SpanKind::Client, named("GET", span("edge", 2, 1, MS, 20 * MS))),
-        server("GET /profile", span("profile", 3, 2, 2 * MS, 18 * MS)),
-        failed("refused", kind(SpanKind::Client, named("HGET", span("profile", 4, 3, 3 * MS, 2 * MS)))),
-        failed("500", kind(SpanKind::Client, named("POST", span("edge", 5, 1, 30 * MS, 69 * MS)))),
-        failed("no scale for JPY", server("POST /price", span("pricing", 6, 5, 31 * MS, 67 * MS))),
-    ];
-    let errors = |spans: &[Span]| {
-        sentences(spans.to_vec()).into_iter().filter(|said| said.contains("refused") || said.contains("JPY")).collect::<Vec<_>>()
-    };
-    let survived = "profile, HGET failed without failing its request: refused";
-    assert_eq!(errors(&spans), ["The error starts in pricing, POST /price: no scale for JPY", survived]);
-    spans.truncate(5);
-    spans[4].status = Status { code: StatusCode::Unset, message: String::new() };
-    assert_eq!(errors(&spans), [survived], "it was answered long before");
-    spans[1].end = UnixNanos::new(99 * MS);
-    assert_eq!(errors(&spans), ["The error starts in profile, HGET: refused"], "nothing else says why");
-    spans[0].status = Status { code: StatusCode::Unset, message: String::new() };
-    assert_eq!(errors(&spans), [survived]);
-    spans[0].parent_span_id = Some(spans[3].span_id);
-    spans[3].parent_span_id = Some(id(9));
-    assert_eq!(errors(&spans), ["The error starts in profile, HGET: refused"], "how far it reaches is not known");
-}
-
-#[test]
-fn what_begins_after_the_span_above_has_ended_fails_nothing_above() {
-    use SpanKind::{Client, Consumer, Internal, Producer, Server};
-    let kind = |kind, span: Span| Span { kind, ..span };
-    let after = |above: SpanKind, below: SpanKind, service: &str| {
-        let spans = vec![
-            failed("quota", kind(Server, named("POST /pay", span("shop", 1, 0, 0, 50 * MS)))),
-            kind(above, named("send", span("shop", 2, 1, MS, MS))),
-            failed("smtp down", kind(below, named("mail", span(service, 3, 2, 5_000 * MS, 5 * MS)))),
-        ];
-        sentences(spans).remove(0)
-    };
-    let own = "The error starts in shop, POST /pay: quota";
-    for (above, below, service) in
-        [(Client, Consumer, "mail"), (Internal, Consumer, "mail"), (Producer, Internal, "mail"), (Internal, Internal, "shop")]
-    {
-        assert_eq!(after(above, below, service), own, "{above:?} {below:?}");
-    }
-    assert!(after(Client, Server, "mail").contains("smtp down"), "clocks of two services may differ");
-}
-
-#[test]
-fn what_was_answered_well_long_before_does_not_explain_a_root_that_fails_by_itself() {
-    let kind = |kind, span: Span| Span { kind, ..span };
-    let spans = |said: &str| {
-        vec![
-            failed(said, kind(SpanKind::Server, named("GET /cart", span("edge", 1, 0, 0, 300 * MS)))),
-            kind(SpanKind::Client, named("GET recs", span("edge", 2, 1, 10 * MS, 42 * MS))),
-            kind(SpanKind::Server, named("recs", span("recs", 3, 2, 12 * MS, 38 * MS))),
-            failed("timeout", kind(SpanKind::Client, named("SELECT recs", span("recs", 4, 3, 15 * MS, 25 * MS)))),
-        ]
-    };
-    let survived = "recs, SELECT recs failed without failing its request: timeout";
-    assert_eq!(sentences(spans("invalid voucher"))[..2], ["The error starts in edge, GET /cart: invalid voucher", survived]);
-    assert_eq!(sentences(spans(""))[..2], ["The error starts in edge, GET /cart.", survived]);
-    let sheet = Sheet::of(&trace(spans("invalid voucher")));
-    assert_eq!((sheet.failure_starts(), sheet.failure_below(0)), (vec![0, 3], None));
-}
-
-#[test]
-fn a_failure_that_another_came_long_after_was_survived() {
-    let call = |number: u64, name: &str, start: u64| named(name, span("edge", number, 1, start * MS, 10 * MS));
-    let spans = vec![
-        failed("declined", span("edge", 1, 0, 0, 300 * MS)),
-        failed("refused", call(2, "GET redis", 3)),
-        failed("deadlock", call(3, "SELECT", 285)),
-    ];
-    let sheet = Sheet::of(&trace(spans.clone()));
-    assert_eq!((sheet.failure_starts(), sheet.failure_below(0)), (vec![2, 1], Some(2)));
-    let said = sentences(spans);
-    let survived = "edge, GET redis failed without failing its request: refused";
-    assert_eq!(said[..2], ["The error starts in edge, SELECT: deadlock", survived]);
-}
-
-#[test]
-fn who_takes_a_message_fails_without_its_sender() {
-    let kind = |kind, span: Span| Span { kind, ..span };
-    let spans = vec![
-        failed("no stock", span("shop", 1, 0, 0, 50 * MS)),
-        kind(SpanKind::Producer, named("send", span("shop", 2, 1, MS, MS))),
-        failed("no such address", kind(SpanKind::Consumer, named("take", span("mail", 3, 2, 10 * MS, 5 * MS)))),
-    ];
-    let said = sentences(spans);
-    assert_eq!(said[0], "The error starts in shop, op1: no stock");
-    assert_eq!(said[1], "mail, take failed without failing its request: no such address");
-}
-
-#[test]
 fn calls_that_run_beside_each_other_are_no_loop_of_one_after_another() {
     let fan = |step: u64| {
         let mut spans = vec![span("web", 1, 0, 0, 1_000 * MS)];
@@ -383,6 +238,7 @@ fn what_may_still_arrive_is_said_for_a_while() {
     assert_eq!(say(&[(1, 0, 0, 0)], 3 * seconds).unwrap(), "The last span ended 3.00 s ago: more may still arrive.");
     assert_eq!(say(&[(1, 0, 0, 0)], 10 * seconds), None);
     assert_eq!(say(&[(2, 1, 0, 0)], 60 * seconds).unwrap(), "The root has not arrived yet; the last span ended 1 min 00 s ago.");
+    assert_eq!(say(&[(2, 2, 0, 0)], 60 * seconds), None, "who is its own parent waits for nobody");
     assert_eq!(say(&[(2, 1, 0, 0)], 120 * seconds), None);
     assert_eq!(say(&[(1, 0, 5, 0)], 4), None, "a clock ahead of ours says nothing");
 }

@@ -4,7 +4,7 @@
 
 use super::{Failed, Order, is_code};
 use crate::model::{SpanKind, StatusCode};
-use crate::trace::{Failing, Fails, Kin, Reach, Tree, are_alike};
+use crate::trace::{Failing, Fails, Kin, Tree};
 
 /// Spans of one trace of which it is kept where they stand.
 pub(super) const MAX_SPANS: usize = 1_000;
@@ -33,6 +33,8 @@ pub(super) struct Stand {
     pub(super) ended: (u64, u64),
     /// Place among the services of the trace.
     pub(super) service: u32,
+    /// Of its name.
+    pub(super) name: u64,
     /// Place among what is said.
     pub(super) said: Option<u16>,
 }
@@ -65,6 +67,10 @@ impl Fails for Stand {
 
     fn service(&self) -> u32 {
         self.service
+    }
+
+    fn name(&self) -> u64 {
+        self.name
     }
 }
 
@@ -104,29 +110,11 @@ impl Stands {
             return None;
         }
         self.spans.sort_unstable_by_key(|span| span.place);
-        let failing = Failing::of(&self.spans, &Tree::of(&self.spans));
-        let rank = |place: usize| self.spans.get(place).map(|span| super::failed(span.ended.0, span.place));
-        let first = failing.starts.iter().min_by_key(|start| (start.reach, start.is_early, rank(start.place)))?;
-        let mut chain = failing.chain(first.place, &self.spans);
-        if first.reach == Reach::Root
-            && let Some(by_itself) = self.by_itself(&failing, &chain)
-        {
-            chain.drain(..by_itself);
-        }
+        let failing = Failing::of(&self.spans, &Tree::of(&self.spans), |place| self.message(place));
+        let chain = failing.chain(failing.starts.first()?.place, &self.spans);
+        let first = self.spans.get(*chain.first()?)?;
         let services = chain.iter().filter_map(|place| Some(self.spans.get(*place)?.service)).collect();
-        Some((rank(*chain.first()?)?, self.why(&chain).map(str::to_owned), services))
-    }
-
-    /// Which span of a chain failed by itself: long after what failed below, and saying something else than that.
-    fn by_itself(&self, failing: &Failing, chain: &[usize]) -> Option<usize> {
-        let is_own = |step: usize| {
-            let (below, above) = (chain.get(step - 1)?, chain.get(step)?);
-            let said = self.message(*above).filter(|said| said.contains(char::is_alphabetic))?;
-            let before = chain.get(..step)?.iter().filter_map(|place| self.message(*place));
-            let is_new = before.into_iter().all(|other| !are_alike(other, said));
-            (is_new && failing.is_early(*below)).then_some(step)
-        };
-        (1..chain.len()).rev().find_map(is_own)
+        Some((super::failed(first.ended.0, first.place), self.why(&chain).map(str::to_owned), services))
     }
 
     /// The first message along a chain which is not a number alone, else the number that its first span says.

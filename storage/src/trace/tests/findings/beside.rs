@@ -38,3 +38,25 @@ fn only_the_longest_wait_is_named_and_short_ones_are_not() {
     let told = sentences(spans);
     assert!(!told.iter().any(|said| said.contains("longest wait") || said.contains("goes on")), "{told:?}");
 }
+
+#[test]
+fn what_goes_on_says_what_it_mostly_waited_for() {
+    let mut spans = job();
+    spans.push(named("render ticket", span("worker", 4, 3, 510 * MS, 380 * MS)));
+    let most = " What came last waited 95 % of its time for worker, render ticket.";
+    assert!(sentences(spans.clone())[0].ends_with(most), "{:?}", sentences(spans));
+    let sheet = Sheet::of(&trace(job()));
+    let consumer = sheet.place_of(id(3)).unwrap();
+    let path = critical_path(&sheet.spans, sheet.tree(), consumer);
+    assert_eq!(path.iter().map(|section| (section.span, section.to.since(section.from))).collect::<Vec<_>>(), [(consumer, 400 * MS)]);
+}
+
+#[test]
+fn a_message_that_is_taken_again_after_a_failure_did_not_wait() {
+    let take = |number: u64, start: u64| of_kind(SpanKind::Consumer, named("process", span("worker", number, 2, start * MS, 30 * MS)));
+    let mut spans = job();
+    spans.truncate(2);
+    spans.extend([failed("busy", take(3, 320)), take(4, 900)]);
+    let told: Vec<String> = sentences(spans).into_iter().filter(|said| said.contains("longest wait")).collect();
+    assert_eq!(told, ["worker, process began 300 ms after web, enqueue had ended: the longest wait between a producer and its consumer."]);
+}

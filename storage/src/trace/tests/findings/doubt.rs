@@ -50,3 +50,15 @@ fn an_end_after_the_root_is_not_said_when_the_clock_made_it() {
     let told = sentences(vec![span("front", 1, 0, 0, 100 * MS), call, serve(900)]);
     assert!(!told.iter().any(|said| said.contains("goes on")), "{told:?}");
 }
+
+#[test]
+fn a_message_that_is_taken_before_it_is_sent_tells_of_a_clock() {
+    let told = |start: u64| {
+        let take = of_kind(SpanKind::Consumer, named("take", span("mail", 3, 2, start * MS, 90 * MS)));
+        let sent = of_kind(SpanKind::Producer, named("send", span("shop", 2, 1, 1_020 * MS, 5 * MS)));
+        sentences(vec![span("shop", 1, 0, 1_000 * MS, 100 * MS), sent, take])
+    };
+    let behind = "The clock of mail seems to be 520 ms behind the clock of shop or more.".to_owned();
+    assert!(told(500).contains(&behind), "{:?}", told(500));
+    assert!(!told(1_021).iter().any(|said| said.contains("clock")), "while it is being sent, it may be taken");
+}

@@ -38,6 +38,19 @@ fn a_message_that_waited_for_a_consumer_of_another_trace_is_said_with_both_ends(
 }
 
 #[test]
+fn a_message_that_was_taken_up_before_did_not_wait_all_the_time() {
+    let mut found = told(&taking(&[(7, 2)]), &[&sending(7)]).unwrap();
+    let mut told = |times: u64| {
+        if let FindingKind::Queued { before, .. } = &mut found.kind {
+            *before = times;
+        }
+        found.sentence()
+    };
+    assert_eq!(told(59), "stock, take took up what shop, send had sent 480 ms before: it had been taken up 59 times by then.");
+    assert!(told(1).ends_with("it had been taken up once by then."));
+}
+
+#[test]
 fn of_several_messages_the_one_that_waited_longest_is_named() {
     let mut late = sending(8);
     late.spans[1].start = late.spans[1].start.plus(300 * MS);

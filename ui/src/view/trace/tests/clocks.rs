@@ -51,7 +51,7 @@ fn corrected_times_are_those_of_every_reading() {
     };
     let (critical, bar, said) = told(true);
     assert_eq!((critical, bar.as_str()), (vec!["60.0 ms".to_owned(), "40.0 ms".to_owned()], "M200 1h600"));
-    assert_eq!(said, ["pay, serve makes up 60 % of the critical path (60.0 ms)."]);
+    assert_eq!(said, ["pay, serve makes up 60 % of the critical path (60.0 ms) – “card declined”"]);
     let (_, bar, said) = told(false);
     assert_eq!((bar.as_str(), said), ("", Vec::new()), "nothing that the clock may have made");
 }

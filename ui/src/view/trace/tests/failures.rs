@@ -15,6 +15,20 @@ fn a_failure_without_message_is_told_by_its_type_and_what_was_logged_of_it() {
 }
 
 #[test]
+fn of_what_makes_up_the_path_the_worst_warning_is_quoted() {
+    let mut scene = scene(&sample::checkout(), Wanted::default());
+    let place =
+        scene.findings.iter().find(|one| matches!(one.kind, storage::trace::FindingKind::CriticalShare { .. })).unwrap().span.unwrap();
+    let share = |scene: &Scene| findings(scene).into_iter().find(|finding| finding.icon == "path").unwrap().text;
+    scene.by_span = [(place, vec![0])].into();
+    scene.logs[0].severity_number = 9;
+    let plain = share(&scene);
+    assert!(plain.ends_with("critical path (50.0 ms)."), "{plain}");
+    scene.logs[0].severity_number = 13;
+    assert_eq!(share(&scene), format!("{} – “card declined”", plain.trim_end_matches('.')));
+}
+
+#[test]
 fn a_call_that_was_answered_is_marked_with_its_code_and_fails_nothing_above_it() {
     let mut trace = sample::checkout();
     trace.spans[3].kind = storage::SpanKind::Client;
