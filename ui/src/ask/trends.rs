@@ -6,7 +6,7 @@ use storage::{QueryError, SqlQuery, Store, TimeRange};
 
 use super::{KIND_OF_ERROR, TIMEOUT, normalised, number, quoted, text, within};
 
-/// Failed spans of a service by type and message, as [`super::errors`] tells them, in parts of the window that are `step` nanoseconds wide;
+/// Failed spans of a service by type and message, as [`super::errors()`] tells them, in parts of the window that are `step` nanoseconds wide;
 /// nothing where there are too many different ones.
 pub(crate) async fn of_errors(
     store: &Store,

@@ -1,6 +1,6 @@
 //! `/`: Home, or *Getting started* while nothing has been received.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use axum::response::Response;
 use storage::{Operation, ServiceSummary, Signal, Store, TimeRange, TraceOrder, TraceSearch, TraceSummary, UnixNanos};
@@ -14,7 +14,7 @@ use crate::view::chart::{Bars, SPANS, requests};
 use crate::view::format::Clockface;
 use crate::view::frame::Place;
 use crate::view::home::{Compared, Home, Parts, SAMPLE, added_up, asks_how_often, asks_who_waits, attention, one_of_each, totals};
-use crate::view::link::Links;
+use crate::view::link::{Links, term};
 use crate::view::services::{Order, row};
 use crate::view::traces::Listing;
 use crate::view::{format, traces};
@@ -32,22 +32,20 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
     let (parted, parts) = window.parts(POINTS);
     let search =
         |query: &str, order, limit| store.search_traces(TraceSearch { query: query.to_owned(), range, order, limit, cursor: None });
-    let (now, earlier, gap, failing, failed, newest, slow, errors, errors_before) = tokio::join!(
+    let (now, earlier, gap, failing, newest, slow, errors, errors_before) = tokio::join!(
         store.services(parted, parts),
         store.services(before, 1),
         earlier::gap(store, Signal::Traces, before, &clock),
-        search("status:error", TraceOrder::Newest, SAMPLE),
-        search(FAILED, TraceOrder::Newest, LISTED),
+        failing(store, range),
         search("root:true", TraceOrder::Newest, SAMPLE),
-        search("root:true", TraceOrder::Slowest, SLOW),
+        slowest(store, range),
         errors(store, None, range),
         errors(store, None, before),
     );
     let (now, earlier) = (now?, if gap.is_some() { Vec::new() } else { earlier? });
-    let failing = failing.map(|page| page.traces).unwrap_or_default();
-    let failed = failed.map(|page| page.traces).unwrap_or_default();
+    let failed: Vec<TraceSummary> = failing.iter().filter(|trace| trace.root_failed).take(LISTED).cloned().collect();
     let newest = newest.map(|page| page.traces).unwrap_or_default();
-    let slow = slow.map(|page| page.traces).unwrap_or_default();
+    let failing = with_unseen(store, range, failing, &now).await;
     // Without the errors before, every error would seem new.
     let (errors, errors_before) = errors.ok().zip(errors_before.ok()).unwrap_or_default();
     let halves = if gap.is_some() { parts_of(store, range, &clock).await } else { None };
@@ -108,6 +106,79 @@ async fn operations(visit: &Visit, asked: &[String], range: TimeRange) -> Vec<(S
     found
 }
 
+/// Failed traces to find causes in: the newest, and where these are not all some of each part of the time before them, so that an outage is
+/// seen that others came after. Then the newest of those that succeed with errors inside.
+async fn failing(store: &Store, range: TimeRange) -> Vec<TraceSummary> {
+    let search = |query: &str, range, limit| {
+        store.search_traces(TraceSearch { query: query.to_owned(), range, order: TraceOrder::Newest, limit, cursor: None })
+    };
+    let (failed, inside) = tokio::join!(search(FAILED, range, SAMPLE), search("status:error", range, SAMPLE));
+    let mut found = failed.map(|page| page.traces).unwrap_or_default();
+    let oldest = found.iter().map(|trace| trace.start).min().filter(|_| found.len() >= SAMPLE);
+    let before = TimeRange { from: range.from, to: oldest.unwrap_or(range.from) };
+    let step = before.to.since(before.from) / EARLIER as u64;
+    let part = |number: u64| TimeRange { from: before.from.plus(step * number), to: before.from.plus(step * (number + 1)) };
+    let parts = (0..EARLIER as u64).rev().filter(|_| step > 0).map(|number| search(FAILED, part(number), SAMPLE / EARLIER));
+    let pages = futures::future::join_all(parts).await;
+    let inside = inside.into_iter().flat_map(|page| page.traces).filter(|trace| !trace.root_failed);
+    for trace in pages.into_iter().flatten().flat_map(|page| page.traces).chain(inside) {
+        if !found.iter().any(|known| known.trace_id == trace.trace_id) {
+            found.push(trace);
+        }
+    }
+    found
+}
+
+/// Failed traces with some of each service whose requests fail in none of them: what failed shortly beside much else.
+async fn with_unseen(store: &Store, range: TimeRange, mut found: Vec<TraceSummary>, now: &[ServiceSummary]) -> Vec<TraceSummary> {
+    let is_seen = |service: &ServiceSummary| {
+        found
+            .iter()
+            .any(|trace| trace.root_failed && trace.services.iter().any(|known| known.name == service.name && known.error_count > 0))
+    };
+    let mut unseen: Vec<&ServiceSummary> = now.iter().filter(|service| service.errors > 0 && !is_seen(service)).collect();
+    unseen.sort_by_key(|service| std::cmp::Reverse(service.errors));
+    let search = |service: &ServiceSummary| {
+        let query = format!("{} kind:server,consumer status:error", term("service", &service.name));
+        store.search_traces(TraceSearch { query, range, order: TraceOrder::Newest, limit: SAMPLE / EARLIER, cursor: None })
+    };
+    let pages = futures::future::join_all(unseen.into_iter().take(UNSEEN).map(search)).await;
+    for trace in pages.into_iter().flatten().flat_map(|page| page.traces) {
+        if !found.iter().any(|known| known.trace_id == trace.trace_id) {
+            found.push(trace);
+        }
+    }
+    found
+}
+
+/// The slowest requests: where one kind fills what is read, those of other kinds too, until there are as many kinds as lines.
+async fn slowest(store: &Store, range: TimeRange) -> Vec<TraceSummary> {
+    let mut found: Vec<TraceSummary> = Vec::new();
+    let mut query = "root:true".to_owned();
+    for _ in 0..LISTED {
+        let search = TraceSearch { query: query.clone(), range, order: TraceOrder::Slowest, limit: SLOW, cursor: None };
+        let Ok(page) = store.search_traces(search).await else { break };
+        let new = kinds(&page.traces);
+        let is_all = page.traces.len() < SLOW;
+        // A trace with several roots can be found again by another of them.
+        let is_known = |trace: &&TraceSummary| found.iter().any(|known| known.trace_id == trace.trace_id);
+        let further: Vec<TraceSummary> = page.traces.iter().filter(|trace| !is_known(trace)).cloned().collect();
+        found.extend(further);
+        if is_all || kinds(&found).len() >= LISTED {
+            break;
+        }
+        for (service, name) in new {
+            query.push_str(&format!(" -({} {})", term("service", service), term("name", name)));
+        }
+    }
+    found
+}
+
+/// The different kinds of requests of a list.
+fn kinds(traces: &[TraceSummary]) -> BTreeSet<(&str, &str)> {
+    traces.iter().map(|trace| (trace.root_service.as_str(), trace.root_name.as_str())).collect()
+}
+
 fn home(visit: &Visit, window: &Window, order: Order, compared: Compared<'_>, [failed, slow]: [Vec<TraceSummary>; 2]) -> Home {
     let now = compared.now;
     let (links, clock, palette) = (visit.links(), visit.clock(), visit.palette());
@@ -116,8 +187,7 @@ fn home(visit: &Visit, window: &Window, order: Order, compared: Compared<'_>, [f
         traces::rows(&page, &Listing { order, list: "", links: &links, clock: &clock, palette: &palette })
     };
     let (slow, alike): (Vec<TraceSummary>, Vec<usize>) = one_of_each(slow, LISTED).into_iter().unzip();
-    let kinds: HashSet<(&str, &str)> = slow.iter().map(|trace| (trace.root_service.as_str(), trace.root_name.as_str())).collect();
-    let is_one_of_each = kinds.len() == slow.len();
+    let is_one_of_each = kinds(&slow).len() == slow.len();
     let mut slow = listed(slow, TraceOrder::Slowest);
     for (row, count) in slow.iter_mut().zip(alike).filter(|(_, count)| *count > 1) {
         row.alike = format!("{count} alike");
@@ -196,7 +266,13 @@ pub(super) const FAILED: &str = "root:true status:error";
 /// Traces of a short list.
 const LISTED: usize = 5;
 
-/// Of so many the slowest of each kind are listed.
+/// Parts of the time before the newest failed traces.
+const EARLIER: usize = 5;
+
+/// So many services at most are looked for by themselves.
+const UNSEEN: usize = 6;
+
+/// Of so many at once the slowest of each kind are listed.
 const SLOW: usize = 50;
 
 /// Nanoseconds in which the spans of a trace that has ended are expected: exporters send in batches, and their services not at once.
@@ -207,3 +283,6 @@ const LATELY: u64 = 3_600_000_000_000;
 
 /// Without `from`.
 const DEFAULT_WINDOW: &str = "now-1h";
+
+#[cfg(test)]
+mod tests;

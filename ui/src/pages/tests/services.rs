@@ -145,6 +145,7 @@ fn error(text: &str) -> ErrorGroup {
         service: text.to_owned(),
         kind: text.to_owned(),
         message: text.to_owned(),
+        shown: text.to_owned(),
         count: 3,
         requests: 2,
         calls: 1,

@@ -13,10 +13,12 @@ use crate::view::map::address;
 
 mod failures;
 mod repeated;
+mod told;
 
-pub(crate) use self::failures::asks_how_often;
-use self::failures::{Failure, counted, failing, failures, messages};
+use self::failures::{Failure, failures};
 use self::repeated::repeated;
+pub(crate) use self::told::asks_how_often;
+use self::told::{counted, failing, messages};
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,7 +46,7 @@ pub(crate) struct Compared<'a> {
     pub(crate) before: &'a [ServiceSummary],
     /// What durations are compared by where the window before cannot be.
     pub(crate) parts: Option<Parts<'a>>,
-    /// The newest failed traces.
+    /// Failed traces: all, or the newest and some of each part of the time before them.
     pub(crate) failed: &'a [TraceSummary],
     /// The newest traces, whether they failed or not.
     pub(crate) newest: &'a [TraceSummary],
@@ -75,7 +77,7 @@ pub(crate) fn attention(compared: Compared<'_>, range: TimeRange, (links, palett
     let failures = failures(&compared);
     let weigh = |failure: &Failure<'_>| (failure.weight(&compared), is_told_of(failure.origin, failure, &failures));
     let mut weighed: Vec<((Weight, bool), Attention)> =
-        failures.iter().map(|failure| (weigh(failure), failing(failure, &compared, links, palette))).collect();
+        failures.iter().map(|failure| (weigh(failure), failing(failure, &failures, &compared, (links, palette)))).collect();
     weighed.extend(other_failing(&failures, &compared, links, palette));
     weighed.sort_by(|(a, told), (b, other)| (a, &told.chip.name, &told.text).cmp(&(b, &other.chip.name, &other.text)));
     let mut items: Vec<Attention> = weighed.into_iter().map(|(_, item)| item).collect();
@@ -121,7 +123,7 @@ fn other_new_errors(failures: &[Failure<'_>], compared: &Compared<'_>, links: &L
     let item = |group: &ErrorGroup| Attention {
         chip: palette.chip(&group.service),
         class: "new",
-        text: format!("new error: {}", format::line(&group.message, 90)),
+        text: format!("new error: {}", format::line(&group.shown, 90)),
         href: group.newest(links),
         evidence: plain(format!("{}, none in the window before", format::counted(group.failures(), "time", "times"))),
     };
@@ -173,6 +175,7 @@ fn slower(failures: &[Failure<'_>], compared: &Compared<'_>, links: &Links, pale
         let against = compared.parts.map_or_else(|| "the window before".to_owned(), |parts| format!("the time before {}", parts.at));
         let mut evidence = plain(format!("of {}, against {against}{with}", format::counted(requests, "request", "requests")));
         evidence.extend(awaited(service, compared, links));
+        evidence.extend(slow_ones(service, compared, links));
         Attention {
             chip: palette.chip(&service.name),
             class: "slow",
@@ -182,6 +185,18 @@ fn slower(failures: &[Failure<'_>], compared: &Compared<'_>, links: &Links, pale
         }
     };
     slow.iter().filter(|(service, _)| is_cause(service)).map(item).collect()
+}
+
+/// Leads to what the requests that take longer than one in twenty did before have, and the others have not.
+fn slow_ones(service: &ServiceSummary, compared: &Compared<'_>, links: &Links) -> Option<Evidence> {
+    let earlier = match compared.parts {
+        Some(parts) => parts.earlier.iter().find(|known| known.name == service.name),
+        None => before(compared, &service.name),
+    };
+    let than = earlier.map(|earlier| earlier.p95).filter(|p95| *p95 > 0)?;
+    let all = format!("{} kind:server,consumer", term("service", &service.name));
+    let href = links.windowed("/traces/compare-groups").with("q", &all).with("with", &format!("duration>{}", format::written(than)));
+    Some(Evidence { text: format!("compare those over {} with the others", format::duration(than)), href: href.href() })
 }
 
 /// Who became slower with a service: who calls it, and nothing slower that became slower too. Needs [`Compared::edges`].
@@ -256,7 +271,7 @@ fn rise(service: &ServiceSummary, compared: &Compared<'_>) -> Option<String> {
 /// Whether another failure is told that reaches this service or goes through it: what starts there comes after that, of what weighs as much.
 fn is_told_of(name: &str, own: &Failure<'_>, failures: &[Failure<'_>]) -> bool {
     let mut others = failures.iter().filter(|failure| failure.origin != own.origin);
-    others.any(|failure| failure.through.contains(&name) || failure.reached.iter().any(|((root, _), _)| *root == name))
+    others.any(|failure| failure.meets(name))
 }
 
 /// Whether no failed span said so in the window before, while its service was there.
@@ -267,10 +282,7 @@ fn is_new(group: &ErrorGroup, compared: &Compared<'_>) -> bool {
 
 /// Whether a failure is told that starts in this service, reaches it or goes through it.
 fn is_told(name: &str, failures: &[Failure<'_>]) -> bool {
-    let is_in = |failure: &Failure<'_>| {
-        failure.origin == name || failure.through.contains(&name) || failure.reached.iter().any(|((root, _), _)| *root == name)
-    };
-    failures.iter().any(is_in)
+    failures.iter().any(|failure| failure.origin == name || failure.meets(name))
 }
 
 /// How many failed traces Home looks at, and how many of the newest.

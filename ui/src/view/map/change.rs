@@ -133,13 +133,21 @@ pub(super) fn of_node(node: &Node, before: &ServiceMap, window: u64) -> Option<C
     Change::between(old.into(), node.into(), window)
 }
 
+/// By how much more of an edge fails than before.
+fn risen(edge: &Edge, before: &ServiceMap) -> f64 {
+    let failed = |edge: &Edge| Numbers::from(edge).failed();
+    failed(edge) - twin(edge, before).map_or(0.0, failed)
+}
+
 /// What became of all dependencies in words, and whether any is worse; `when` is the window before.
 pub(crate) fn compared(map: &ServiceMap, before: &ServiceMap, window: u64, when: &str) -> Option<(String, bool)> {
     if before.edges.is_empty() {
         return None;
     }
     let changes: Vec<(&Edge, Change)> = map.edges.iter().filter_map(|edge| Some((edge, change(edge, before, window)?))).collect();
-    let worse: Vec<&(&Edge, Change)> = changes.iter().filter(|(_, change)| change.is_worse).collect();
+    let mut worse: Vec<&(&Edge, Change)> = changes.iter().filter(|(_, change)| change.is_worse).collect();
+    // What fails more than before comes first, as far as it does: nearest to where that starts the share is the greatest.
+    worse.sort_by(|(a, _), (b, _)| risen(b, before).total_cmp(&risen(a, before)));
     let named = |(edge, change): &&(&Edge, Change)| {
         let how = if edge.kind == EdgeKind::Message { "sends to" } else { "calls" };
         format!("{} {how} {} ({})", shown(&edge.from, map), shown(&edge.to, map), change.words())

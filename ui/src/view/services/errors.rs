@@ -84,7 +84,7 @@ fn steps(group: &ErrorGroup) -> u64 {
 pub(crate) fn error_rows(groups: &[ErrorGroup], order: ErrorOrder, trends: &Trends, (links, clock): (&Links, &Clockface)) -> Vec<ErrorRow> {
     let row = |group: &ErrorGroup| ErrorRow {
         kind: if group.message.is_empty() { String::new() } else { format::message(&group.kind, 120) },
-        message: match (group.message.as_str(), group.kind.as_str()) {
+        message: match (group.shown.as_str(), group.kind.as_str()) {
             ("", "") => "(says nothing of why)".to_owned(),
             ("", said) => format::message(said, 120),
             (said, _) => format::message(said, 300),
@@ -117,6 +117,7 @@ mod tests {
             service: "payment".to_owned(),
             kind: kind.to_owned(),
             message: message.to_owned(),
+            shown: message.to_owned(),
             count: 3,
             requests,
             calls: 0,

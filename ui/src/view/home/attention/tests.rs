@@ -1,7 +1,9 @@
 use storage::{RepeatedCalls, ServiceInTrace, TraceFailure, TraceId, UnixNanos};
 
+use super::told::CONTRAST;
 use super::*;
 
+mod reach;
 mod slow;
 
 fn service(name: &str, requests: u64, errors: u64, p95: u64) -> ServiceSummary {
@@ -57,6 +59,7 @@ fn error(service: &str, message: &str, count: u64) -> ErrorGroup {
         service: service.to_owned(),
         kind: String::new(),
         message: message.to_owned(),
+        shown: message.to_owned(),
         count,
         requests: count,
         calls: 0,
@@ -78,7 +81,8 @@ fn told(compared: Compared<'_>) -> Vec<Attention> {
 }
 
 fn evidence(item: &Attention) -> String {
-    item.evidence.iter().map(|one| one.text.replace('\u{a0}', " ")).collect::<Vec<_>>().join(" | ")
+    let told = item.evidence.iter().filter(|one| !one.text.starts_with("compare "));
+    told.map(|one| one.text.replace('\u{a0}', " ")).collect::<Vec<_>>().join(" | ")
 }
 
 #[test]
@@ -92,6 +96,10 @@ fn one_cause_is_one_line_with_what_it_reaches() {
     assert_eq!(lines, [("payment", "10.0 % of requests fail".to_owned()), ("gateway", "POST /login fails".to_owned())]);
     assert_eq!(evidence(&items[0]), "3 × card declined | 4 traces of gateway POST /pay through orders | 4 of 40");
     assert_eq!(evidence(&items[1]), "502 | 1 trace");
+    let contrast = |item: &Attention| item.evidence.iter().find(|one| one.text == CONTRAST).unwrap().href.clone();
+    let compared = |q: &str| Links::default().plain("/traces/compare-groups").with("q", q).with("with", "status:error").href();
+    assert_eq!(contrast(&items[0]), compared("service:payment kind:server,consumer"));
+    assert_eq!(contrast(&items[1]), compared("service:gateway name:\"POST /login\" root:true"));
     assert_eq!(items[0].href, "/traces?q=service%3Apayment%20status%3Aerror");
 }
 
@@ -221,7 +229,7 @@ fn traces_are_counted_of_those_that_were_looked_at() {
         evidence(&told(Compared { failed: &traces, ..Compared::default() })[0])
     };
     assert_eq!(told(SAMPLE - 1), format!("502 | {} traces of gateway POST /pay", SAMPLE - 1));
-    assert_eq!(told(SAMPLE), "502 | 100 of the newest 100 failed traces of gateway POST /pay");
+    assert_eq!(told(SAMPLE), "502 | gateway POST /pay: 100 of the 100 failed traces looked at");
 }
 
 #[test]

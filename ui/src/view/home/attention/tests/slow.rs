@@ -16,9 +16,13 @@ fn what_became_slower_within_a_window_is_told_where_the_window_before_is_not_com
     let told_of = evidence(&items[0]).replace('\u{202f}', " ");
     assert_eq!(told_of, "of 150 requests, against the time before 11:19:00 | its calls to the database res-corvid take 1.35 s at p95");
     assert!(items[0].evidence[1].href.contains("callee="), "{}", items[0].evidence[1].href);
+    let compare = &items[0].evidence[2];
+    assert_eq!(compare.text.replace('\u{202f}', " "), "compare those over 15.0 ms with the others");
+    let asked = Links::default().plain("/traces/compare-groups").with("q", "service:seats kind:server,consumer");
+    assert_eq!(compare.href, asked.with("with", "duration>15ms").href());
     let rare = Edge { calls: 14, ..edges[1].clone() };
     for edges in [&edges[..1], &[rare]] {
-        assert_eq!(told(Compared { edges, ..compared })[0].evidence.len(), 1, "they take little of it, or are few");
+        assert_eq!(told(Compared { edges, ..compared })[0].evidence.len(), 2, "they take little of it, or are few");
     }
 }
 
