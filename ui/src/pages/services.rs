@@ -198,6 +198,9 @@ async fn fill_errors(page: &mut Service, visit: &Visit, name: &str, window: &Win
     let mut groups = groups?;
     let (links, clock) = (visit.links(), visit.clock());
     let here = links.service(name).with("tab", Tab::Errors.as_str()).with("sort", visit.params.get("sort").unwrap_or_default());
+    let all = if page.row.as_ref().is_some_and(|row| row.is_failing) { " kind:server,consumer" } else { "" };
+    let all = format!("{}{all}", term("service", name));
+    page.contrast = links.windowed("/traces/compare-groups").with("q", &all).with("with", "status:error").href();
     page.first_ever = here.clone().with("ever", "1").href();
     page.is_ever = visit.params.get("ever") == Some("1");
     let here = here.with("ever", if page.is_ever { "1" } else { "" });

@@ -27,7 +27,7 @@ mod ways;
 pub(super) use self::contrast::page as contrast;
 use self::counting::Counting;
 pub(super) use self::values::{ValuesOf, facets};
-use self::ways::{api_links, composed, kept, orders, otherwise, reference, word_of};
+use self::ways::{against_rest, api_links, composed, kept, orders, otherwise, reference, word_of};
 
 /// What is asked for: the query, the part of the heat map that is selected, and which page of what is found.
 #[derive(Clone, Debug)]
@@ -81,6 +81,9 @@ pub(super) async fn page(mut visit: Visit) -> Result<Response, Failure> {
                 }
             }
             page.in_logs = in_logs;
+            if !page.rows.is_empty() && asked.selected.is_none() {
+                page.contrast = against_rest(&asked.query, &links);
+            }
             chart::told(&mut page, &counting, grid.as_ref());
             chart::fill(&mut page, &visit, (grid, points), &asked, (&address, &counting));
             let (query, at) = (asked.narrowable(), address.clone().with("sel", &asked.part_written()));

@@ -5,6 +5,7 @@ use super::format;
 use super::link::{Links, term};
 
 pub(crate) mod calls;
+pub(crate) mod numbers;
 
 /// Values by how much their shares differ.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -110,6 +111,11 @@ impl Contrast {
             rest: format::counted(rest, "span", "spans"),
         }
     }
+}
+
+/// Whether a field is the one that a query names, which may leave the place of an attribute open.
+pub(crate) fn is_same(field: &str, named: &str) -> bool {
+    field == named || ["attr.", "resource."].iter().any(|place| field.strip_prefix(place) == Some(named))
 }
 
 /// A value with how many spans of each side have it.

@@ -200,6 +200,31 @@ pub(crate) fn ratio(a: u64, b: u64) -> f64 {
     a as f64 / b as f64
 }
 
+/// A plain number: whole ones in full as far as a double holds them, others with four digits.
+pub(crate) fn number(value: f64) -> String {
+    let size = value.abs();
+    if size >= 1e15 || (size < 1e-4 && value != 0.0) {
+        return format!("{value:.3e}");
+    }
+    if size >= 10_000.0 || value.fract() == 0.0 {
+        let sign = if value <= -0.5 { "−" } else { "" };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rounded, and below 10^15")]
+        return format!("{sign}{}", exact(size.round() as u64));
+    }
+    let decimals = if size >= 1_000.0 {
+        0
+    } else if size >= 100.0 {
+        1
+    } else if size >= 10.0 {
+        2
+    } else if size >= 1.0 {
+        3
+    } else {
+        4
+    };
+    trimmed(&format!("{value:.decimals$}")).replace('-', "−")
+}
+
 fn three_digits(value: f64) -> String {
     if value >= 99.95 {
         format!("{value:.0}")

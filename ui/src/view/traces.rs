@@ -6,6 +6,7 @@ use storage::{RepeatedCalls, ServiceInTrace, Store, TraceOrder, TracePage, Trace
 use super::colour::{Chip, Palette};
 use super::contrast::Contrast;
 use super::contrast::calls::Calls;
+use super::contrast::numbers::Numbers;
 use super::facets::Group;
 use super::format::{self, Clockface, Moment};
 use super::frame::Frame;
@@ -38,6 +39,8 @@ pub(crate) struct Traces {
     pub(crate) heat: Option<Heat>,
     /// What is selected of it in words, the address without it, and its comparison with the rest.
     pub(crate) selection: Option<(String, String, String)>,
+    /// Where what is found is compared with the rest; empty where nothing says what that is.
+    pub(crate) contrast: String,
     pub(crate) facets: Vec<Group>,
     /// That chart and values count other spans than those of the list; empty when they do not.
     pub(crate) counted: String,
@@ -94,6 +97,8 @@ pub(crate) struct ContrastPage {
     pub(crate) contrast: Contrast,
     /// What the selected spans wait for.
     pub(crate) calls: Calls,
+    /// Attributes that are numbers.
+    pub(crate) numbers: Numbers,
     /// Fields that were compared.
     pub(crate) fields: String,
     /// What was not compared, and why.

@@ -42,7 +42,20 @@ pub(super) fn contrast(text: &str) -> String {
                 example: Links::default().traces(text).href(),
                 ..CallRow::default()
             }],
+            failed: vec![FailedRow {
+                chip: Palette::default().chip(text),
+                name: text.to_owned(),
+                said: text.to_owned(),
+                href: Links::default().operation(text, text).href(),
+                example: Links::default().traces(text).href(),
+                ..FailedRow::default()
+            }],
             remark: text.to_owned(),
+        },
+        numbers: Numbers {
+            rows: vec![NumberRow { field: text.to_owned(), href: Links::default().traces(text).href(), ..NumberRow::default() }],
+            remark: text.to_owned(),
+            ..Numbers::default()
         },
         contrast: Contrast::new(&[counted], (9, 9), text, &Links::default()),
         fields: text.to_owned(),

@@ -6,8 +6,7 @@ use storage::{Facets, QueryError, Signal, Store, Survey, TimeRange};
 
 use super::{DEFAULT_WINDOW, Selection, Visit, charted, html_with, with};
 use crate::error::Failure;
-use crate::view::contrast::calls::Calls;
-use crate::view::contrast::{Contrast, Counted};
+use crate::view::contrast::{Contrast, Counted, is_same};
 use crate::view::frame::Place;
 use crate::view::search::Problem;
 use crate::view::traces::ContrastPage;
@@ -59,12 +58,15 @@ async fn fill(page: &mut ContrastPage, visit: &Visit, groups: &Groups) -> Result
     let made_by = store.query_fields(Signal::Traces, &groups.condition).unwrap_or_default();
     let is_parted = inside > 0 && inside < all;
     let by_value = async { counted(store, groups, fields(store, groups, &made_by).await).await };
-    let by_call = async { if is_parted { calls::told(visit, groups).await } else { Calls::default() } };
-    let (counted, calls) = tokio::join!(by_value, by_call);
-    page.calls = calls;
-    let (counted, identifying): (Vec<Counted>, Vec<Counted>) = counted.into_iter().partition(|counted| !counted.is_identifying());
-    if !identifying.is_empty() {
-        let names = identifying.iter().map(|counted| counted.field.as_str()).collect::<Vec<_>>().join(", ");
+    let by_call = async { if is_parted { calls::told(visit, groups, &made_by).await } else { Default::default() } };
+    let (counted, (numbers, calls)) = tokio::join!(by_value, by_call);
+    (page.numbers, page.calls) = (numbers, calls);
+    // Of numbers that are told by their medians single ones say nothing more.
+    let counted = counted.into_iter().filter(|counted| !page.numbers.rows.iter().any(|row| row.field == counted.field));
+    let (counted, identifying): (Vec<Counted>, Vec<Counted>) = counted.partition(|counted| !counted.is_identifying());
+    let unlike = identifying.iter().map(|counted| counted.field.as_str()).filter(|field| !page.numbers.has_compared(field));
+    let names = unlike.collect::<Vec<_>>().join(", ");
+    if !names.is_empty() {
         page.left_out = format!("Left out, since no two spans of the selection share a value: {names}.");
     }
     page.fields = counted.iter().map(|counted| counted.field.as_str()).collect::<Vec<_>>().join(", ");
@@ -110,11 +112,6 @@ async fn fields(store: &Store, groups: &Groups, made_by: &[String]) -> Vec<Strin
     let found = store.fields(Signal::Traces, &groups.inner, groups.part).await.unwrap_or_default();
     let is_new = |name: &String| !made_by.iter().any(|known| is_same(name, known));
     found.fields.into_iter().map(|field| field.name).filter(|name| is_shared(name) && is_new(name)).take(FIELDS).collect()
-}
-
-/// Whether a field is the one that a query names, which may leave the place of an attribute open.
-fn is_same(field: &str, named: &str) -> bool {
-    field == named || ["attr.", "resource."].iter().any(|place| field.strip_prefix(place) == Some(named))
 }
 
 /// Whether spans can have the same value: neither ids nor durations.

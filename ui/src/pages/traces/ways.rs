@@ -4,6 +4,7 @@ use storage::TraceOrder;
 
 use super::{Asked, Visit};
 use crate::params::{TRACE_ORDERS, Window};
+use crate::view::conditions::{conditions, without};
 use crate::view::link::{Address, Links};
 use crate::view::search::Builder;
 
@@ -74,3 +75,29 @@ pub(super) fn composed(visit: &Visit, links: &Links) -> String {
 
 /// Parameters that decide what a list holds.
 const REFERRED: [&str; 7] = ["q", "from", "to", "sort", "sel", "cursor", "limit"];
+
+/// Where the spans that a query finds are compared with those that it finds without its one condition on how they ended, or how long they took.
+pub(super) fn against_rest(query: &str, links: &Links) -> String {
+    let Some(all) = conditions(query) else { return String::new() };
+    let is_outcome = |condition: &&str| *condition == "status:error" || condition.starts_with("duration>");
+    let mut outcomes = all.iter().enumerate().filter(|(_, condition)| is_outcome(condition));
+    let (Some((place, condition)), None) = (outcomes.next(), outcomes.next()) else { return String::new() };
+    links.windowed("/traces/compare-groups").with("q", &without(&all, place)).with("with", condition).href()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_or_took_long_is_compared_with_the_rest_of_the_same() {
+        let links = Links::default();
+        let compared = |q: &str, with: &str| links.plain("/traces/compare-groups").with("q", q).with("with", with).href();
+        assert_eq!(against_rest("service:pay status:error root:true", &links), compared("service:pay root:true", "status:error"));
+        assert_eq!(against_rest("status:error", &links), compared("", "status:error"));
+        assert_eq!(against_rest("name:\"GET /a\" duration>=1s", &links), compared("name:\"GET /a\"", "duration>=1s"));
+        for nothing in ["", "service:pay", "status:error OR duration>1s", "status:error duration>1s", "-status:error"] {
+            assert_eq!(against_rest(nothing, &links), "", "{nothing}");
+        }
+    }
+}

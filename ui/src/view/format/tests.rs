@@ -121,3 +121,10 @@ fn sizes_are_binary() {
     assert_eq!(plain(&bytes(4_200)), "4.10 KiB");
     assert_eq!(plain(&bytes(3 << 30)), "3.00 GiB");
 }
+
+#[test]
+fn plain_numbers_have_four_digits() {
+    let all = [0.0, 3.0, -2.0, 0.35, 0.123_456, 12.345_6, 123.456, 1_234.56, 123_456.7, 1e18, 0.000_001, -0.5];
+    let expected = ["0", "3", "−2", "0.35", "0.1235", "12.35", "123.5", "1235", "123,457", "1.000e18", "1.000e-6", "−0.5"];
+    assert_eq!(all.map(number), expected);
+}

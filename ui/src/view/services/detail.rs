@@ -57,6 +57,8 @@ pub(crate) struct Service {
     /// Whether they say when they were first seen of all that is kept, and where they do.
     pub(crate) is_ever: bool,
     pub(crate) first_ever: String,
+    /// What failed against what did not.
+    pub(crate) contrast: String,
     pub(crate) instances: Vec<InstanceRow>,
     pub(crate) failures: Vec<TraceRow>,
     pub(crate) logs: Vec<LogRow>,

@@ -1,4 +1,5 @@
-//! What the selected spans waited for, and what others did: some spans of each side, each read with its trace.
+//! What the selected spans waited for, and what others did: some spans of each side, each read with its trace. Numbers are those of more of them,
+//! which need no trace.
 //!
 //! Owns how much is read for it, and no longer than a reader waits.
 
@@ -11,24 +12,31 @@ use storage::{QueryError, Span, SpanSearch, Store, TimeRange, TraceId, TraceOrde
 
 use super::{Groups, Visit, with};
 use crate::view::contrast::calls::{Calls, Waits};
+use crate::view::contrast::numbers::Numbers;
 
-/// Calls of both groups; why there are none where they cannot be compared.
-pub(super) async fn told(visit: &Visit, groups: &Groups) -> Calls {
-    let not = |why: &str| Calls { rows: Vec::new(), remark: format!("Calls are not compared: {why}.") };
+/// Calls and numbers of both groups; why there are none where they cannot be compared.
+pub(super) async fn told(visit: &Visit, groups: &Groups, made_by: &[String]) -> (Numbers, Calls) {
+    let not = |why: &str| Calls { remark: format!("Calls are not compared: {why}."), ..Calls::default() };
     let store = visit.state.store();
     if store.asks_for_whole_traces(&groups.inner) {
-        return not("the search is one for whole traces");
+        return (Numbers::default(), not("the search is one for whole traces"));
     }
-    match tokio::time::timeout(PATIENCE, ask(store, groups)).await {
+    let mut numbers = Numbers::default();
+    let asked = async {
+        let (selected, rest) = tokio::join!(newest(store, &groups.inner, groups.part), others(store, groups));
+        let (selected, rest) = (selected?, rest?);
+        numbers = Numbers::new((&selected, &rest), made_by, &groups.base, &visit.links());
+        waited(store, spread(selected, SELECTED), spread(rest, REST)).await
+    };
+    let calls = match tokio::time::timeout(PATIENCE, asked).await {
         Ok(Ok((selected, rest))) => Calls::new((&selected, &rest), &visit.links(), &visit.palette()),
         Ok(Err(_)) => not("some traces could not be read"),
         Err(_) => not("it would have taken too long to read traces; choose a shorter time"),
-    }
+    };
+    (numbers, calls)
 }
 
-async fn ask(store: &Store, groups: &Groups) -> Result<(Vec<Waits>, Vec<Waits>), QueryError> {
-    let (selected, rest) = tokio::join!(newest(store, &groups.inner, groups.part), others(store, groups));
-    let (selected, rest) = (spread(selected?, SELECTED), spread(rest?, REST));
+async fn waited(store: &Store, selected: Vec<Span>, rest: Vec<Span>) -> Result<(Vec<Waits>, Vec<Waits>), QueryError> {
     let small = small(store, selected.iter().chain(&rest).map(|span| span.trace_id).collect()).await?;
     Ok((read(store, selected, &small).await, read(store, rest, &small).await))
 }
