@@ -1,7 +1,8 @@
 //! Patterns of log records: texts that are alike as one line with holes, found in one pass over a sample.
 //!
 //! Words that hold digits, addresses and what stands in quotes are holes from the start; of JSON the keys and the words of texts stay. A text
-//! joins the first pattern of as many words that begins alike and has at least half of its words; words that differ become holes.
+//! joins the first pattern of as many words that begins alike and has at least half of its words; words that differ become holes. A hole that is
+//! filled alike in all of them is shown filled.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -15,7 +16,7 @@ use super::logs::{body, letter_of};
 
 mod words;
 
-use self::words::{Word, is_alike, regex, words};
+use self::words::{Word, beginning, is_alike, is_whole, regex, spelled, words};
 
 /// One pattern as a row.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +44,10 @@ pub(crate) struct PatternRow {
 #[derive(Clone, Debug, Default)]
 struct Pattern {
     words: Vec<Word>,
+    /// Each word as it is written in all of them; `None` where they differ.
+    written: Vec<Option<String>>,
+    /// Whether a text has more words than these.
+    is_cut: bool,
     count: u64,
     /// Records by severity; `None` has none.
     severities: BTreeMap<Option<Severity>, u64>,
@@ -74,7 +79,7 @@ pub(crate) fn rows(
         let peak = pattern.over_time.iter().copied().max().unwrap_or(0);
         let step = format::duration(Parts::new(range, POINTS).step);
         let is_fixed = pattern.words.iter().any(|word| !word.is_hole());
-        let matching = super::facets::with(query, &format!("body~\"{}\"", regex(&pattern.words).replace('"', "\\\"")));
+        let matching = super::facets::with(query, &format!("body~\"{}\"", regex(&pattern.words, !pattern.is_cut).replace('"', "\\\"")));
         PatternRow {
             parts: pattern.parts(),
             count: format::count(pattern.count),
@@ -132,19 +137,22 @@ fn find(records: &[LogRecord], range: TimeRange) -> Vec<Pattern> {
     // By number of words and the first of them.
     let mut alike: HashMap<(usize, String), Vec<usize>> = HashMap::new();
     for record in records {
-        let words = words(&body(&record.body, &record.event_name));
+        let text = body(&record.body, &record.event_name);
+        let (words, written): (Vec<Word>, Vec<&str>) = spelled(beginning(&text)).into_iter().unzip();
         let key = (words.len(), words.first().and_then(Word::text).unwrap_or_default().to_owned());
         let places = alike.entry(key).or_default();
         let known = places.iter().copied().find(|place| patterns.get(*place).is_some_and(|pattern| is_alike(&pattern.words, &words)));
         let place = known.unwrap_or_else(|| {
             if patterns.len() < MAX_PATTERNS {
-                patterns.push(Pattern { words: words.clone(), over_time: vec![0; POINTS], ..Pattern::default() });
+                let written = written.iter().map(|word| Some((*word).to_owned())).collect();
+                patterns.push(Pattern { words: words.clone(), written, over_time: vec![0; POINTS], ..Pattern::default() });
                 places.push(patterns.len() - 1);
             }
             patterns.len() - 1
         });
         if let Some(pattern) = patterns.get_mut(place) {
-            pattern.take(record, &words, range);
+            pattern.is_cut |= !is_whole(&text, words.len()) || pattern.words.len() != words.len();
+            pattern.take(record, (&words, &written), range);
         }
     }
     patterns
@@ -153,9 +161,12 @@ fn find(records: &[LogRecord], range: TimeRange) -> Vec<Pattern> {
 // === impl Pattern ===
 
 impl Pattern {
-    fn take(&mut self, record: &LogRecord, words: &[Word], range: TimeRange) {
+    fn take(&mut self, record: &LogRecord, (words, written): (&[Word], &[&str]), range: TimeRange) {
         for (mine, other) in self.words.iter_mut().zip(words) {
             mine.widen(other);
+        }
+        for (mine, other) in self.written.iter_mut().zip(written) {
+            *mine = mine.take().filter(|mine| mine == other);
         }
         self.count += 1;
         *self.severities.entry(Severity::from_number(record.severity_number)).or_default() += 1;
@@ -183,8 +194,8 @@ impl Pattern {
     fn parts(&self) -> Vec<String> {
         let mut parts: Vec<String> = Vec::new();
         let mut is_joined = false;
-        for word in &self.words {
-            match (word.text(), parts.last_mut()) {
+        for (word, written) in self.words.iter().zip(&self.written) {
+            match (word.text().or(written.as_deref()), parts.last_mut()) {
                 (Some(text), Some(last)) if !last.is_empty() => {
                     if !(is_joined || word.is_between()) {
                         last.push(' ');

@@ -55,8 +55,8 @@ impl Word {
     }
 }
 
-/// What finds texts that begin with these words.
-pub(super) fn regex(words: &[Word]) -> String {
+/// What finds texts whose first line has these words, and no more where they are all of it.
+pub(super) fn regex(words: &[Word], is_whole: bool) -> String {
     let is_json = words.iter().any(Word::is_between);
     let mut regex = r"^\s*".to_owned();
     for (place, word) in words.iter().enumerate() {
@@ -65,20 +65,39 @@ pub(super) fn regex(words: &[Word]) -> String {
         }
         regex.push_str(&word.regex(is_json));
     }
+    if is_whole {
+        regex.push_str(END);
+    }
     regex
 }
 
-/// The first line as words; what stands in quotes belongs to one word, save in JSON, of which the keys are words and so are those of its texts.
+/// The words of the first line.
 pub(super) fn words(text: &str) -> Vec<Word> {
-    let line: String = text.trim_start().lines().next().unwrap_or_default().chars().take(MAX_TEXT).collect();
-    if json::is_object(&line) {
-        return json::words(&line, MAX_WORDS);
+    spelled(beginning(text)).into_iter().map(|(word, _)| word).collect()
+}
+
+/// Whether so many words of a text are all that its first line has.
+pub(super) fn is_whole(text: &str, words: usize) -> bool {
+    words < MAX_WORDS && text.trim_start().lines().next().is_none_or(|line| beginning(text).len() == line.trim_end().len())
+}
+
+/// As much of the first line as is looked at.
+pub(super) fn beginning(text: &str) -> &str {
+    let line = text.trim_start().lines().next().unwrap_or_default();
+    line.char_indices().nth(MAX_TEXT).map_or(line, |(end, _)| line.get(..end).unwrap_or(line)).trim_end()
+}
+
+/// A line as words, each as it is written; what stands in quotes belongs to one word, save in JSON, of which the keys are words and so are those
+/// of its texts.
+pub(super) fn spelled(line: &str) -> Vec<(Word, &str)> {
+    if json::is_object(line) {
+        return json::words(line, MAX_WORDS);
     }
     let mut words = Vec::new();
     let mut rest = line.trim_start();
     while !rest.is_empty() && words.len() < MAX_WORDS {
         let (word, after) = rest.split_at(length(rest));
-        words.push(Word::new(word));
+        words.push((Word::new(word), word));
         rest = after.trim_start();
     }
     words
@@ -119,6 +138,9 @@ fn escaped(word: &str) -> String {
     }
     out
 }
+
+/// The end of a line.
+const END: &str = r"[^\S\r\n]*(?:$|[\r\n])";
 
 const MAX_TEXT: usize = 400;
 const MAX_WORDS: usize = 40;

@@ -7,8 +7,8 @@ pub(super) fn is_object(line: &str) -> bool {
     line.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with('"'))
 }
 
-/// At most `most` words of an object, which may be cut anywhere.
-pub(super) fn words(line: &str, most: usize) -> Vec<Word> {
+/// At most `most` words of an object, which may be cut anywhere, each as it is written.
+pub(super) fn words(line: &str, most: usize) -> Vec<(Word, &str)> {
     let mut words = Vec::new();
     let mut between = String::new();
     let mut rest = line;
@@ -22,21 +22,21 @@ pub(super) fn words(line: &str, most: usize) -> Vec<Word> {
             Some(value) if value.trim().is_empty() || after.trim_start().starts_with(':') => between.push_str(piece),
             Some(value) => {
                 between.push('"');
-                words.push(Word::Between(std::mem::take(&mut between)));
-                words.extend(value.split_whitespace().map(word));
+                words.push((Word::Between(std::mem::take(&mut between)), ""));
+                words.extend(value.split_whitespace().map(|one| (word(one), one)));
                 if piece.len() > value.len() + 1 {
                     between.push('"');
                 }
             }
             None if first.is_whitespace() || SIGNS.contains(first) => between.push_str(piece),
             None => {
-                words.push(Word::Between(std::mem::take(&mut between)));
-                words.push(word(piece));
+                words.push((Word::Between(std::mem::take(&mut between)), ""));
+                words.push((word(piece), piece));
             }
         }
     }
     if !between.is_empty() {
-        words.push(Word::Between(between));
+        words.push((Word::Between(between), ""));
     }
     words.truncate(most);
     words
