@@ -64,6 +64,26 @@ async function findsFromEveryReading(context) {
   await page.close();
 }
 
+// What is asked for over a slow line comes while its reader types the next thing, and takes neither the words nor the place for them.
+async function typesOnWhileAnswersCome(context) {
+  const page = await watched(context);
+  // With a search already there, other forms of the page hold it too.
+  await page.goto(`${base}/trace/${(await failingCheckout()).id}?find=status%3Aerror`);
+  await page.locator("html[data-ready]").waitFor();
+  await page.route(/\/trace\//, async (route) => { await new Promise((done) => setTimeout(done, 400)); await route.continue(); });
+  const answered = page.waitForResponse(/\/trace\/.*span=/, { timeout: 10_000 });
+  await page.keyboard.press("e");
+  await page.keyboard.press("f");
+  await page.locator("#find").selectText();
+  await page.keyboard.type("kind:cl");
+  await answered;
+  await page.locator("#panel h2").waitFor({ timeout: 10_000 });
+  await page.keyboard.type("ient 4");
+  const [value, has] = await page.evaluate(() => [document.querySelector("#find")?.value, document.activeElement?.id]);
+  check(value === "kind:client 4" && has === "find", `what was typed while an answer came is "${value}", and "${has}" has the focus at ${page.url()}`);
+  await page.close();
+}
+
 // A touch of the minimap that the browser takes for a scroll is over for the page: what is dragged afterwards zooms nothing.
 async function letsGoOfTheMinimap(context) {
   const page = await watched(context);
@@ -139,5 +159,5 @@ async function cellsSayWhatTheyHold(context) {
 
 await withBrowser(async (browser) => {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
-  for (const act of [goesOnAfterABox, runsWithMeta, typesWithOption, findsFromEveryReading, letsGoOfTheMinimap, chartsSayTheirParts, cellsSayWhatTheyHold]) await act(context);
+  for (const act of [goesOnAfterABox, runsWithMeta, typesWithOption, findsFromEveryReading, typesOnWhileAnswersCome, letsGoOfTheMinimap, chartsSayTheirParts, cellsSayWhatTheyHold]) await act(context);
 });

@@ -66,7 +66,8 @@
   }
   function focusRow(row) {
     const link = row && opener(row);
-    if (!link) return;
+    // Who began to type in the meantime goes on with it.
+    if (!link || isTyping(document.activeElement)) return;
     link.focus({ preventScroll: true });
     row.scrollIntoView({ block: "nearest" });
   }
@@ -113,11 +114,18 @@
     const known = document.getElementById(part.dataset.part);
     // What the reader is typing stays.
     const typed = $$("input[type=search], input:not([type])", known).map((input) => [input.name, input.value, input.defaultValue]);
+    const field = (name) => $(`[name="${name}"]:not([type=hidden])`, document.getElementById(part.dataset.part));
+    const held = known.contains(document.activeElement) && document.activeElement, at = held.selectionStart;
     known.replaceWith(part.content);
     completeAll(document.getElementById(part.dataset.part));
     for (const [name, value, before] of typed) {
-      const input = value !== before && $(`[name="${name}"]`, document.getElementById(part.dataset.part));
+      const input = value !== before && field(name);
       if (input) input.value = value;
+    }
+    const again = held && isTyping(held) && field(held.name);
+    if (again) {
+      again.focus({ preventScroll: true });
+      if (at != null) again.setSelectionRange(at, at);
     }
   }
   // The rows above the chosen one, from below and by number, as far as they are loaded. Null when that row is not: then all rows came with it chosen.

@@ -44,7 +44,7 @@ struct Watch {
     _permit: OwnedSemaphorePermit,
 }
 
-/// `/live?for=start|traces|failures|logs&q=&since=`; `since` is the time at which the page was made. `/live?for=trace&trace=&spans=` for the spans of
+/// `/live?for=start|traces|failures|logs&q=&since=&told=`; `since` is the time at which the page was made, `told` what *Getting started* shows. `/live?for=trace&trace=&spans=` for the spans of
 /// one trace beyond those that the page has.
 pub(super) async fn stream(visit: Visit) -> Result<Response, Failure> {
     let topic = topic(&visit.params)?;
@@ -56,7 +56,7 @@ pub(super) async fn stream(visit: Visit) -> Result<Response, Failure> {
         let message = "too many pages are live; this one shows news when it is loaded again";
         return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message));
     };
-    let told = if matches!(topic, Topic::Start) { start::state_of(&visit.state) } else { String::new() };
+    let told = told(topic, &visit.params, &visit.state);
     let stopping = visit.state.stopping().clone();
     let clock = visit.clock();
     let watch = Watch { state: visit.state, topic, query, since, told, left: MAX_LOOKS, clock, _permit: permit };
@@ -65,6 +65,14 @@ pub(super) async fn stream(visit: Visit) -> Result<Response, Failure> {
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response();
     response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     Ok(response)
+}
+
+/// What the page knows already: of *Getting started* it says so, since something may have come between the page and its stream.
+fn told(topic: Topic, params: &Params, state: &AppState) -> String {
+    if !matches!(topic, Topic::Start) {
+        return String::new();
+    }
+    params.get("told").map_or_else(|| start::state_of(state), str::to_owned)
 }
 
 fn topic(params: &Params) -> Result<Topic, Failure> {
@@ -160,6 +168,18 @@ mod tests {
         assert_eq!(app.get("/live?for=logs&q=%28").await.status, StatusCode::BAD_REQUEST);
         assert_eq!(app.get("/live?for=nothing").await.status, StatusCode::BAD_REQUEST);
         assert_eq!(app.get("/live?for=trace&trace=xyz").await.status, StatusCode::BAD_REQUEST);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_came_between_a_page_and_its_stream_is_told() {
+        let app = App::empty().await;
+        let page = app.get("/start").await.text().replace("&#38;", "&");
+        let live = page.split("data-live=\"/live?").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        let params = Params::parse(live);
+        let state = AppState::new(Config::new(([127, 0, 0, 1], 0).into(), "0"), app.store().clone(), Registry::default());
+        let known = told(topic(&params).unwrap(), &params, &state);
+        assert_eq!(known, start::state_of(&state), "{live}");
+        assert_eq!(told(Topic::Start, &Params::parse("for=start&told=before"), &state), "before");
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -20,6 +20,8 @@ pub(super) async fn page(visit: Visit) -> Response {
     let config = visit.state.config();
     let (links, clock) = (visit.links(), visit.clock());
     let receivers = Receivers::new(config.otlp_grpc, config.otlp_http, visit.host());
+    // What comes while the page is made is told by its stream.
+    let told = state_of(&visit.state);
     let sent = lately(&visit).await;
     let refused = recent(&visit.state.refused(), &clock);
     let mut senders: Vec<Sender> = sent.iter().take(LISTED).map(|arrival| sender(&visit, arrival)).collect();
@@ -37,7 +39,7 @@ pub(super) async fn page(visit: Visit) -> Response {
         more: sent.len().saturating_sub(LISTED),
         earlier: all.saturating_sub(sent.len()),
         all: links.plain("/services").with("from", "0").href(),
-        live: links.plain("/live").with("for", "start").href(),
+        live: links.plain("/live").with("for", "start").with("told", &told).href(),
         receivers,
     })
 }
