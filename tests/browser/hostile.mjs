@@ -129,7 +129,7 @@ async function longNamesWidenNothing(browser) {
     "/", "/services", ...["operations", "dependencies", "errors", "instances", "logs"].map((tab) => `/services/${service}?tab=${tab}`), `/services/${service}/ops/${name}`,
     `/traces?q=trace:${traceId}`, `/trace/${traceId}`, ...tabs.map((tab) => `/trace/${traceId}?span=${spanId}&tab=${tab}`), ...["flame", "services", "spans", "logs", "map"].map((view) => `/trace/${traceId}?view=${view}`),
     `/trace/${traceId}/span/${spanId}`, `/logs?q=trace:${traceId}`, `/logs?q=trace:${traceId}&cols=a${name}`, "/logs?view=patterns", `/logs?view=fields&q=trace:${traceId}`,
-    "/map", `/map?caller=${service}&callee=${name}`, `/compare?a=typical&b=${traceId}`, `/traces/compare-groups?q=root:true&with=status:error`, "/start", "/status",
+    "/map", `/map?focus=${service}`, `/map?caller=${service}&callee=${name}`, `/compare?a=typical&b=${traceId}`, `/traces/compare-groups?q=root:true&with=status:error`, "/start", "/status",
   ];
   for (const width of isWhole ? [1440, 390, 320] : [1440, 320]) {
     const page = await watched(await browser.newContext({ viewport: { width, height: 900 } }));

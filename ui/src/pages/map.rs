@@ -192,6 +192,7 @@ fn build(visit: &Visit, window: &Window, asked: &Asked, shown: &Shown) -> Map {
             _ => String::new(),
         },
         focus: asked.focus.clone(),
+        short: format::ending(&asked.focus, SHORT),
         hops: asked.hops,
         ..Map::default()
     }
@@ -287,6 +288,9 @@ fn kept(visit: &Visit) -> Vec<(String, String)> {
     let names = ["from", "to", "change", "view", "peers", "rare", "group", "open", "sort"];
     visit.params.pairs().filter(|(name, _)| names.contains(name)).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
+
+/// Letters of a name on a button.
+const SHORT: usize = 32;
 
 fn title(focus: &str) -> String {
     if focus.is_empty() { "Map".to_owned() } else { format!("{} – Map", format::name(focus)) }

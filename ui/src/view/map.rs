@@ -66,6 +66,8 @@ pub(crate) struct Map {
     pub(crate) orders: Vec<(&'static str, String, bool)>,
     /// The node in focus, and how far around it the map reaches.
     pub(crate) focus: String,
+    /// Its name as far as a button has room for it.
+    pub(crate) short: String,
     pub(crate) hops: usize,
     /// The page of the service in focus; empty for none.
     pub(crate) service: String,

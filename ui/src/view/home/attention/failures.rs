@@ -55,6 +55,34 @@ pub(super) struct Reached<'a> {
 // === impl Failure ===
 
 impl<'a> Failure<'a> {
+    fn new(origin: &'a str, (is_within, is_survived): (bool, bool), newest: UnixNanos) -> Self {
+        let (reached, says) = (Vec::new(), Vec::new());
+        Self { origin, is_within, is_survived, survived: 0, reached, says, is_mute: false, traces: 0, newest }
+    }
+
+    fn add(&mut self, trace: &'a TraceSummary) {
+        self.traces += 1;
+        self.newest = self.newest.max(trace.start);
+        let request = (trace.root_service.as_str(), trace.root_name.as_str());
+        let place = self.reached.iter().position(|reached| reached.request == request).unwrap_or_else(|| {
+            self.reached.push(Reached { request, traces: 0, ids: Vec::new(), through: Vec::new() });
+            self.reached.len() - 1
+        });
+        if let Some(reached) = self.reached.get_mut(place) {
+            reached.traces += 1;
+            reached.ids.push(trace.trace_id);
+            for service in trace.failure.iter().flat_map(|failure| &failure.through).map(String::as_str) {
+                if !reached.through.contains(&service) {
+                    reached.through.push(service);
+                }
+            }
+        }
+        match why(trace) {
+            Some(message) => self.hear(message, trace.trace_id),
+            None => self.is_mute = true,
+        }
+    }
+
     fn hear(&mut self, message: &'a str, trace: TraceId) {
         let like = normalised(message);
         match self.says.iter_mut().find(|said| said.like == like) {
@@ -145,7 +173,9 @@ pub(super) fn failures<'a>(compared: &Compared<'a>) -> Vec<Failure<'a>> {
             known.traces += 1;
             continue;
         }
-        if is_survived && let Some(known) = found.iter_mut().find(|known| known.origin == origin && known.has_failed_requests()) {
+        if is_survived
+            && let Some(known) = found.iter_mut().find(|known| known.origin == origin && known.has_failed_requests() && !known.is_root())
+        {
             known.survived += 1;
             continue;
         }
@@ -156,41 +186,12 @@ pub(super) fn failures<'a>(compared: &Compared<'a>) -> Vec<Failure<'a>> {
         let place = match found.iter().position(same) {
             Some(place) => place,
             None => {
-                let new = Failure {
-                    origin,
-                    is_within,
-                    is_survived,
-                    survived: 0,
-                    reached: Vec::new(),
-                    says: Vec::new(),
-                    is_mute: false,
-                    traces: 0,
-                    newest: trace.start,
-                };
-                found.push(new);
+                found.push(Failure::new(origin, (is_within, is_survived), trace.start));
                 found.len() - 1
             }
         };
         let Some(failure) = found.get_mut(place) else { continue };
-        failure.traces += 1;
-        failure.newest = failure.newest.max(trace.start);
-        let place = failure.reached.iter().position(|reached| reached.request == (root, operation)).unwrap_or_else(|| {
-            failure.reached.push(Reached { request: (root, operation), traces: 0, ids: Vec::new(), through: Vec::new() });
-            failure.reached.len() - 1
-        });
-        if let Some(reached) = failure.reached.get_mut(place) {
-            reached.traces += 1;
-            reached.ids.push(trace.trace_id);
-            for service in start.iter().flat_map(|failure| &failure.through).map(String::as_str) {
-                if !reached.through.contains(&service) {
-                    reached.through.push(service);
-                }
-            }
-        }
-        match why(trace) {
-            Some(message) => failure.hear(message, trace.trace_id),
-            None => failure.is_mute = true,
-        }
+        failure.add(trace);
     }
     // What was answered is told after what is out of order.
     found.sort_by_key(|failure| (failure.is_answered(), std::cmp::Reverse((failure.traces, failure.newest))));

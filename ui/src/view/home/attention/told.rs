@@ -204,6 +204,7 @@ fn one_of_each<'a>(groups: &[&'a ErrorGroup]) -> Vec<&'a ErrorGroup> {
 fn reach(failure: &Failure<'_>, failures: &[Failure<'_>], (compared, is_root): (&Compared<'_>, bool), links: &Links) -> Vec<Evidence> {
     let is_of = |trace: &&TraceSummary| trace.has_root && trace.root_failed == failure.has_failed_requests();
     let sample = compared.failed.iter().filter(is_of).count();
+    let is_all = if failure.has_failed_requests() { sample < SAMPLE } else { compared.failed.len() < SAMPLE };
     let looked = if failure.has_failed_requests() {
         format!("of the {sample} failed traces looked at")
     } else {
@@ -215,7 +216,7 @@ fn reach(failure: &Failure<'_>, failures: &[Failure<'_>], (compared, is_root): (
         let passed = through.iter().map(|name| format::line(name, 40)).collect::<Vec<_>>().join(", ");
         let through = if passed.is_empty() { String::new() } else { format!(" through {passed}") };
         let request = format!("{} {}{through}", format::line(root, 40), format::line(operation, 60));
-        let text = match (compared.failed.len() < SAMPLE, is_root) {
+        let text = match (is_all, is_root) {
             (true, true) => format::counted(*traces, "trace", "traces"),
             (true, false) => format!("{} of {request}", format::counted(*traces, "trace", "traces")),
             (false, true) => format!("{traces} {looked}"),

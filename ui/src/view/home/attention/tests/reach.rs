@@ -7,11 +7,11 @@ fn requests_that_succeed_all_the_same_are_not_counted_as_failed() {
     let now = [service("front", 60, 5, 1), service("pricing", 60, 5, 1)];
     let failing = failed("front", "GET /quote", &[("front", 1), ("pricing", 2)]);
     let survived = TraceSummary { root_failed: false, ..failed("front", "GET /quote", &[("front", 0), ("pricing", 1)]) };
-    let mut traces = vec![survived.clone(); 40];
+    let mut traces = vec![survived.clone(); 140];
     traces.extend(vec![failing; 5]);
     let items = told(Compared { now: &now, failed: &traces, ..Compared::default() });
     let all = evidence(&items[0]);
-    assert!(all.contains("5 traces of front GET /quote") && all.contains("40 traces that succeeded all the same"), "{all}");
+    assert!(all.contains("5 traces of front GET /quote") && all.contains("140 traces that succeeded all the same"), "{all}");
     let href = |text: &str| items[0].evidence.iter().find(|one| one.text.replace('\u{a0}', " ").contains(text)).unwrap().href.clone();
     let asked = |query: &str| Links::default().traces(query).href();
     let root = "root:(service:front name:\"GET /quote\" status:error)";
