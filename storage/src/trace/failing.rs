@@ -4,9 +4,9 @@
 //! without failing itself, what a span above took for well done, and what was set off and began after that had ended fail nothing above. Who
 //! failed long after, or after an answer, and says something else failed by itself.
 
-use crate::model::{SpanKind, StatusCode};
-
 use std::collections::HashMap;
+
+use crate::model::{SpanKind, StatusCode};
 
 use super::parents::Kin;
 use super::{Brief, Tree, are_alike, is_long_after};

@@ -33,7 +33,8 @@ pub struct Jump {
     pub applied: bool,
 }
 
-/// Estimates skew at calls from client to server spans on different hosts, and where messages are taken before they are sent. Estimates above `max` nanoseconds are only reported.
+/// Estimates skew at calls from client to server spans on different hosts, and where messages are taken before they are sent. Estimates above
+/// `max` nanoseconds are only reported.
 #[must_use]
 pub fn skew(spans: &[Brief], tree: &Tree, max: u64) -> Skew {
     let mut skew = Skew { offsets: vec![0; spans.len()], jumps: Vec::new() };
@@ -44,19 +45,10 @@ pub fn skew(spans: &[Brief], tree: &Tree, max: u64) -> Skew {
         let same_clock = span.clock == above.clock;
         let offset = if same_clock {
             inherited
-        } else if above.kind == SpanKind::Client && span.kind == SpanKind::Server {
-            let delta = estimate(above, inherited, span);
+        } else if let Some((delta, uncertainty)) = contradiction(above, inherited, span) {
             let applied = delta.unsigned_abs() <= max;
             if delta != 0 {
-                let uncertainty = above.duration().checked_sub(span.duration()).map(|slack| slack / 2);
                 skew.jumps.push(Jump { client: parent, server: *place, delta, uncertainty, applied });
-            }
-            if applied { delta } else { 0 }
-        } else if is_handed_over(above, span) {
-            let delta = taken_early(above, inherited, span);
-            let applied = delta.unsigned_abs() <= max;
-            if delta != 0 {
-                skew.jumps.push(Jump { client: parent, server: *place, delta, uncertainty: None, applied });
             }
             if applied { delta } else { 0 }
         } else {
@@ -67,6 +59,15 @@ pub fn skew(spans: &[Brief], tree: &Tree, max: u64) -> Skew {
         }
     }
     skew
+}
+
+/// How far a span must move so that it does not contradict the one above it, and by how much that may be wrong; `None` where nothing tells.
+fn contradiction(above: &Brief, moved: i64, span: &Brief) -> Option<(i64, Option<u64>)> {
+    if above.kind == SpanKind::Client && span.kind == SpanKind::Server {
+        let uncertainty = above.duration().checked_sub(span.duration()).map(|slack| slack / 2);
+        return Some((estimate(above, moved, span), uncertainty));
+    }
+    is_handed_over(above, span).then(|| (taken_early(above, moved, span), None))
 }
 
 /// How far the server span must move to lie inside the client span, which is moved by `moved` already.

@@ -121,12 +121,17 @@ async fn failing(store: &Store, range: TimeRange) -> Vec<TraceSummary> {
     let parts = (0..EARLIER as u64).rev().filter(|_| step > 0).map(|number| search(FAILED, part(number), SAMPLE / EARLIER));
     let pages = futures::future::join_all(parts).await;
     let inside = inside.into_iter().flat_map(|page| page.traces).filter(|trace| !trace.root_failed);
-    for trace in pages.into_iter().flatten().flat_map(|page| page.traces).chain(inside) {
+    add(&mut found, pages.into_iter().flatten().flat_map(|page| page.traces).chain(inside));
+    found
+}
+
+/// Adds traces that are not there yet.
+fn add(found: &mut Vec<TraceSummary>, traces: impl Iterator<Item = TraceSummary>) {
+    for trace in traces {
         if !found.iter().any(|known| known.trace_id == trace.trace_id) {
             found.push(trace);
         }
     }
-    found
 }
 
 /// Failed traces with some of each service whose requests fail in none of them: what failed shortly beside much else.
@@ -143,11 +148,7 @@ async fn with_unseen(store: &Store, range: TimeRange, mut found: Vec<TraceSummar
         store.search_traces(TraceSearch { query, range, order: TraceOrder::Newest, limit: SAMPLE / EARLIER, cursor: None })
     };
     let pages = futures::future::join_all(unseen.into_iter().take(UNSEEN).map(search)).await;
-    for trace in pages.into_iter().flatten().flat_map(|page| page.traces) {
-        if !found.iter().any(|known| known.trace_id == trace.trace_id) {
-            found.push(trace);
-        }
-    }
+    add(&mut found, pages.into_iter().flatten().flat_map(|page| page.traces));
     found
 }
 
@@ -158,18 +159,15 @@ async fn slowest(store: &Store, range: TimeRange) -> Vec<TraceSummary> {
     for _ in 0..LISTED {
         let search = TraceSearch { query: query.clone(), range, order: TraceOrder::Slowest, limit: SLOW, cursor: None };
         let Ok(page) = store.search_traces(search).await else { break };
-        let new = kinds(&page.traces);
+        let others = |(service, name)| format!(" -({} {})", term("service", service), term("name", name));
+        let others: String = kinds(&page.traces).into_iter().map(others).collect();
         let is_all = page.traces.len() < SLOW;
         // A trace with several roots can be found again by another of them.
-        let is_known = |trace: &&TraceSummary| found.iter().any(|known| known.trace_id == trace.trace_id);
-        let further: Vec<TraceSummary> = page.traces.iter().filter(|trace| !is_known(trace)).cloned().collect();
-        found.extend(further);
+        add(&mut found, page.traces.into_iter());
         if is_all || kinds(&found).len() >= LISTED {
             break;
         }
-        for (service, name) in new {
-            query.push_str(&format!(" -({} {})", term("service", service), term("name", name)));
-        }
+        query.push_str(&others);
     }
     found
 }

@@ -14,7 +14,7 @@ pub(super) fn error_starts(sheet: &Sheet) -> Vec<Finding> {
     for Start { place, reach, is_early } in starts.iter().copied() {
         let said = sheet.message(place);
         let survived = reach != Reach::Root || is_certain && is_early;
-        let long = failing.before(place, &sheet.spans).filter(|_| survived && reach == Reach::Root);
+        let long = (survived && reach == Reach::Root).then(|| failing.before(place, &sheet.spans)).flatten();
         let is_like = |finding: &Finding| finding.service == sheet.service(place) && finding.name == sheet.name(place);
         let like = found.iter_mut().filter(|finding| is_like(finding)).find_map(|finding| match &mut finding.kind {
             FindingKind::ErrorStart { message, count, survived: known, before } if message.as_deref() == said && (!*known || survived) => {

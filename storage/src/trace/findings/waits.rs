@@ -133,23 +133,26 @@ fn mostly(sheet: &Sheet, top: usize) -> Option<(String, String, u64)> {
 
 /// The longest that a message waited.
 pub(super) fn hand_over(sheet: &Sheet, doubt: &Doubt) -> Option<Finding> {
-    let waited = |place: usize| {
-        let producer = sheet.tree().parent(place).filter(|producer| !is_taken_again(sheet, *producer, place))?;
+    let taken = |place: usize| {
+        let producer = sheet.tree().parent(place)?;
         let (above, span) = (sheet.spans.get(producer)?, sheet.spans.get(place)?);
-        is_handed_over(above, span).then(|| (span.start.since(above.end.max(above.start)), Reverse(place), producer))
+        is_handed_over(above, span).then_some((producer, above, span))
+    };
+    // Who takes what others of its name have failed on takes it again: it did not wait all the time.
+    let mut failed: HashMap<(usize, u32, u32), UnixNanos> = HashMap::new();
+    for (producer, _, span) in (0..sheet.spans.len()).filter_map(taken).filter(|(_, _, span)| span.is_error()) {
+        let first = failed.entry((producer, span.service, span.name)).or_insert(span.end);
+        *first = span.end.min(*first);
+    }
+    let waited = |place: usize| {
+        let (producer, above, span) = taken(place)?;
+        let is_first = failed.get(&(producer, span.service, span.name)).is_none_or(|end| *end > span.start);
+        is_first.then(|| (span.start.since(above.end.max(above.start)), Reverse(place), producer))
     };
     let certain = (0..sheet.spans.len()).filter_map(waited).filter(|(nanos, place, _)| !doubt.reaches(*nanos, doubt.at(place.0)));
     let (nanos, Reverse(place), producer) = certain.max()?;
     let from = || (sheet.service(producer).to_owned(), sheet.name(producer).to_owned());
     (nanos > 0 && percent(nanos, sheet.duration()) >= IDLE_PERCENT).then(|| FindingKind::HandOver { from: from(), nanos }.at(sheet, place))
-}
-
-/// Whether a consumer of the same name failed on what a producer sent before this one took it.
-fn is_taken_again(sheet: &Sheet, producer: usize, place: usize) -> bool {
-    let Some(span) = sheet.spans.get(place) else { return false };
-    let others = sheet.tree().children(producer).iter().filter_map(|other| sheet.spans.get(*other));
-    let mut alike = others.filter(|other| (other.kind, other.service, other.name) == (span.kind, span.service, span.name));
-    alike.any(|other| other.is_error() && other.end <= span.start)
 }
 
 /// The main root, when something happens below it.

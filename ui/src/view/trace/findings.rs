@@ -79,7 +79,10 @@ fn more_errors(scene: &Scene) -> Option<Finding> {
     let sheet = &scene.sheet;
     let is_start = |(place, span): &(usize, &Brief)| span.is_error() && sheet.errors_below(*place) == 0;
     let starts = sheet.spans.iter().enumerate().filter(is_start).count();
-    let told = scene.findings.iter().map(|finding| if let FindingKind::ErrorStart { count, .. } = &finding.kind { *count } else { 0 });
+    // Who failed by itself although others failed below is not among these.
+    let is_counted = |finding: &&storage::trace::Finding| finding.span.is_some_and(|place| sheet.errors_below(place) == 0);
+    let told = scene.findings.iter().filter(is_counted);
+    let told = told.map(|finding| if let FindingKind::ErrorStart { count, .. } = &finding.kind { *count } else { 0 });
     let more = starts.saturating_sub(told.sum()) as u64;
     (more > 0).then(|| Finding {
         icon: "error",
@@ -147,7 +150,7 @@ fn unsaid(scene: &Scene, place: usize, survived: bool, told: &str) -> String {
     let has_kind = kind.is_some();
     let told = kind.map_or_else(|| told.to_owned(), |kind| format!("{told}: {kind}"));
     let sheet = &scene.sheet;
-    let above = sheet.said_above(place).filter(|_| !survived).and_then(|above| Some((above, sheet.message(above)?)));
+    let above = (!survived).then(|| sheet.said_above(place)).flatten().and_then(|above| Some((above, sheet.message(above)?)));
     match above {
         Some((above, said)) => format!("{told}; {}, {} says: {said}", sheet.service(above), sheet.name(above)),
         None if has_kind => told,

@@ -35,7 +35,7 @@ pub(super) struct Said<'a> {
     /// The message where all have the same, else with `#` for its numbers and ids.
     pub(super) text: Cow<'a, str>,
     /// See `text`: always with those.
-    like: String,
+    pub(super) like: String,
     /// The newest trace that says it.
     pub(super) trace: TraceId,
 }

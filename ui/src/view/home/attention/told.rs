@@ -4,7 +4,7 @@ use storage::{Operation, ServiceSummary, TraceId, TraceSummary};
 
 use super::failures::{Failure, Reached, Said, failures};
 use super::{Attention, Compared, Evidence, MAX_FAILURES, SAMPLE, before, is_new, rise, with_it};
-use crate::ask::{ErrorGroup, normalised};
+use crate::ask::ErrorGroup;
 use crate::view::colour::Palette;
 use crate::view::format;
 use crate::view::link::{Links, term};
@@ -36,7 +36,7 @@ pub(super) fn failing(
     if evidence.is_empty() && !is_answered {
         // The newest trace that says so, since what it says has no group of its own.
         let said = |said: &Said<'_>| {
-            let new = if is_said_anew(origin, &said.text, compared) { "new: " } else { "" };
+            let new = if is_said_anew(origin, &said.like, compared) { "new: " } else { "" };
             Evidence { text: format!("{new}{}", format::message(&said.text, 90)), href: links.trace(&said.trace).href() }
         };
         evidence.extend(failure.says.iter().take(MAX_MESSAGES).map(said));
@@ -86,7 +86,6 @@ pub(super) const CONTRAST: &str = "compare with those that succeed";
 
 /// Whether failed spans of a service say something that none did in the window before.
 fn is_said_anew(service: &str, said: &str, compared: &Compared<'_>) -> bool {
-    let said = normalised(said);
     compared.errors.iter().any(|group| group.service == service && group.message == said && is_new(group, compared))
 }
 

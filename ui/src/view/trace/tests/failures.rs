@@ -88,8 +88,15 @@ fn errors_beyond_those_that_are_told_are_counted() {
         span.status.code = storage::StatusCode::Error;
         span
     }));
-    let scene = scene(&Trace::assemble(sample::checkout().id, spans, true, Vec::new()), Wanted::default());
-    let told = findings(&scene);
-    assert_eq!(told[3].text.replace('\u{a0}', " "), "And 7 more errors that start elsewhere.");
-    assert!(told[3].href.contains("find=status%3Aerror"), "{}", told[3].href);
+    let told = |spans: &[Span]| {
+        let trace = Trace::assemble(sample::checkout().id, spans.to_vec(), true, Vec::new());
+        findings(&scene(&trace, Wanted::default())).remove(3)
+    };
+    let more = told(&spans);
+    assert_eq!(more.text.replace('\u{a0}', " "), "And 7 more errors that start elsewhere.");
+    assert!(more.href.contains("find=status%3Aerror"), "{}", more.href);
+    // The request fails by itself, and is told beside two of them.
+    spans[0] = sample::span(1, 0, "pay", "GET /", 0, 100);
+    spans[0].status = storage::Status { code: storage::StatusCode::Error, message: "out of paper".to_owned() };
+    assert_eq!(told(&spans).text.replace('\u{a0}', " "), "And 8 more errors that start elsewhere.");
 }
